@@ -1,0 +1,1 @@
+"""PostgreSQL best practices that hold by themselves in SQLAlchemy and Alembic projects."""
