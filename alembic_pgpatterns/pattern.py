@@ -1,0 +1,200 @@
+"""What a pattern is, and what it finds.
+
+A pattern is a good practice written once, as a class; see ``patterns/indexes/unindexed_foreign_key.py`` for one that
+can serve as a model for the next. It sees a frozen model and nothing else, so that one ``detect`` serves the database,
+the application's models and autogenerate.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+from alembic_pgpatterns.remedies.model import Remedy
+from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
+
+
+class Severity(enum.IntEnum):
+    """How bad: the order is used by ``fail_on``."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Action(enum.StrEnum):
+    """What autogenerate does about it; ``pgcheck`` reports all but OFF."""
+
+    ENFORCE = "enforce"
+    SUGGEST = "suggest"
+    REPORT = "report"
+    OFF = "off"
+
+
+class Needs(enum.StrEnum):
+    """Which reader can tell: either, the database's catalog only, or the models only."""
+
+    EITHER = "either"
+    DATABASE = "database"
+    MODELS = "models"
+
+
+class Identified(Protocol):
+    """Whatever a finding can be about."""
+
+    @property
+    def identifier(self) -> str:
+        """Qualified and quoted; equal from both readers."""
+
+    @property
+    def table(self) -> Name | None:
+        """The table it belongs to."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the models declare it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, as a fact, with what can be done about it.
+
+    ``object`` is schema-qualified. ``fingerprint`` is stable across runs, readers and messages: the pattern's name and
+    the object's identifier. ``revision`` is the one that introduced it, where known.
+    """
+
+    pattern: str
+    severity: Severity
+    object: str
+    message: str
+    fingerprint: str
+    table: Name | None = None
+    remedy: Remedy | None = None
+    location: Location | None = None
+    revision: str | None = None
+    at: Identified | None = None
+
+    def but(self, **changes: Any) -> Finding:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """The options of a pattern that has none."""
+
+
+def kebab(class_name: str) -> str:
+    """``UnindexedForeignKey`` as ``unindexed-foreign-key``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", class_name).lower()
+
+
+class Pattern:
+    """The base of all patterns. The class's docstring is its documentation: what, effect, what does not count.
+
+    Class attributes of a concrete pattern:
+        severity: of its findings, unless one says otherwise.
+        action: what autogenerate does.
+        references: URLs; PostgreSQL's documentation first.
+        Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
+        not_when: when the remedy should not be followed, one sentence.
+    """
+
+    abstract: ClassVar[bool] = True
+    name: ClassVar[str]
+    folder: ClassVar[str]
+    severity: Severity = Severity.WARNING
+    action: Action = Action.REPORT
+    references: ClassVar[tuple[str, ...]] = ()
+    not_when: ClassVar[str] = ""
+    Options: ClassVar[type[Any]] = NoOptions
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.abstract = abstract
+        cls.name = kebab(cls.__name__)
+        cls.folder = cls.__module__.split(".")[-2]
+
+    def __init__(
+        self,
+        options: Any = None,
+        *,
+        severity: Severity | None = None,
+        action: Action | None = None,
+        target_version: int | None = None,
+    ) -> None:
+        self.options = options if options is not None else self.Options()
+        self.target_version = target_version
+        self._severity_set = severity is not None
+        if severity is not None:
+            self.severity = severity
+        if action is not None:
+            self.action = action
+
+    def allows(self, version: int) -> bool:
+        """Whether what PostgreSQL has since major ``version`` may be proposed: the target is known and that new."""
+        return self.target_version is not None and self.target_version >= version
+
+    def finding(
+        self,
+        at: Identified,
+        message: str,
+        remedy: Remedy | None = None,
+        *,
+        severity: Severity | None = None,
+        detail: str = "",
+        location: Location | None = None,
+        revision: str | None = None,
+    ) -> Finding:
+        """A finding of this pattern.
+
+        Args:
+            at: what it is about.
+            message: a fact, with the object's name; advice belongs into the remedy.
+            remedy: what can be done.
+            severity: where this one is better or worse than usual; the user's setting wins.
+            detail: what tells two findings on one object apart, as part of the fingerprint.
+            location: where it is written, if not where the models declare the object.
+            revision: the revision that introduced it.
+        """
+        identity = f"{at.identifier} {detail}" if detail else at.identifier
+        return Finding(
+            pattern=self.name,
+            severity=self.severity if severity is None or self._severity_set else severity,
+            object=at.identifier,
+            message=message,
+            fingerprint=f"{self.name} {identity}",
+            table=at.table,
+            remedy=remedy,
+            location=location or at.origin.location,
+            revision=revision,
+            at=at,
+        )
+
+
+class SchemaPattern(Pattern, abstract=True):
+    """A pattern about a schema, from the database or the models.
+
+    Class attributes beside those of Pattern:
+        needs: which reader can tell.
+        bad, good: SQL that runs on an empty PostgreSQL: bad fires, its remedy applied silences it, good is silent.
+        bad_models, good_models: the same as Python source that defines ``metadata``, for ``Needs.MODELS``.
+        example_version: the first PostgreSQL major the examples run on.
+    """
+
+    needs: ClassVar[Needs] = Needs.EITHER
+    bad: ClassVar[str] = ""
+    good: ClassVar[str] = ""
+    bad_models: ClassVar[str] = ""
+    good_models: ClassVar[str] = ""
+    example_version: ClassVar[int] = 0
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """The findings in a schema, in the schema's order."""
+        raise NotImplementedError

@@ -1,0 +1,156 @@
+"""What can be done about a finding, as plain data.
+
+Renderers turn a remedy into SQL (``remedies.sql``), into a line of the model (``remedies.model_line``), into Alembic
+operations (``remedies.operations``) and into a change of MetaData (``remedies.apply``).
+A remedy that could lose data does not exist: where the cure needs a person, it is an ``Advice``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alembic_pgpatterns.schema.names import Name
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """The base of all remedies."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedKey:
+    """A key of an index to be: a column's name, or the SQL text of an expression."""
+
+    column: str | None = None
+    expression: str | None = None
+    opclass: str | None = None
+    collation: Name | None = None
+    descending: bool = False
+    nulls_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex(Remedy):
+    """CREATE INDEX. ``name`` None: ``ix_<table>_<columns>``. ``where``: SQL text of the predicate."""
+
+    table: Name
+    keys: tuple[IndexedKey, ...]
+    name: str | None = None
+    method: str = "btree"
+    unique: bool = False
+    include: tuple[str, ...] = ()
+    where: str | None = None
+    nulls_not_distinct: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def on(cls, table: Name, *columns: str) -> CreateIndex:
+        """A btree index on columns."""
+        return cls(table, tuple(IndexedKey(column) for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex(Remedy):
+    """DROP INDEX of one that backs nothing. ``recreate`` is its definition, for the way back."""
+
+    index: Name
+    table: Name
+    recreate: CreateIndex
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceIndex(Remedy):
+    """A better index in place of one that backs no constraint: create the new one, then drop the old."""
+
+    index: Name
+    recreate: CreateIndex
+    new: CreateIndex
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceUnique(Remedy):
+    """A unique index in place of a unique constraint (or unique index) over ``columns``."""
+
+    table: Name
+    constraint: str | None
+    columns: tuple[str, ...]
+    new: CreateIndex
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """The type of one column, from and to, as SQL (``varchar(255)``, ``text``). ``using``: an expression, where needed.
+
+    ``check``: an expression that keeps what the old type enforced, ``check_name`` its constraint's name.
+    """
+
+    table: Name
+    column: str
+    old: str
+    new: str
+    using: str | None = None
+    check: str | None = None
+    check_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeType(Remedy):
+    """ALTER COLUMN … TYPE for columns that must change together. ``rewrites``: an existing table is rewritten."""
+
+    changes: tuple[TypeChange, ...]
+    rewrites: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetNotNull(Remedy):
+    """ALTER COLUMN … SET NOT NULL. Fails on a table that holds nulls."""
+
+    table: Name
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDefault(Remedy):
+    """ALTER COLUMN … SET DEFAULT ``new``; ``old`` None: there was none. ``python`` default in the models goes away."""
+
+    table: Name
+    column: str
+    new: str
+    old: str | None
+    replaces_python_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateConstraint(Remedy):
+    """ALTER TABLE … VALIDATE CONSTRAINT."""
+
+    table: Name
+    constraint: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropConstraint(Remedy):
+    """ALTER TABLE … DROP CONSTRAINT of one whose twin stays. ``definition``: SQL text that adds it again."""
+
+    table: Name
+    constraint: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statements(Remedy):
+    """Statements of SQL for what neither SQLAlchemy nor Alembic has words for, and those that take them back.
+
+    ``down`` empty: it cannot be taken back. ``model`` is the line in terms of our declarations, where there is one.
+    """
+
+    up: tuple[str, ...]
+    down: tuple[str, ...] = ()
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice(Remedy):
+    """What a person must do, in words, because no statement of ours can do it safely."""
+
+    text: str

@@ -1,0 +1,30 @@
+"""Names for what remedies create."""
+
+from __future__ import annotations
+
+import hashlib
+
+from alembic_pgpatterns.remedies.model import CreateIndex
+from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
+
+HASH_LENGTH = 8
+
+
+def fit(name: str) -> str:
+    """The name in at most 63 bytes: a longer one is cut and ends in a hash of the whole, so that it stays unique."""
+    if len(name.encode()) <= MAX_IDENTIFIER_BYTES:
+        return name
+    tail = "_" + hashlib.sha256(name.encode()).hexdigest()[:HASH_LENGTH]
+    kept = name.encode()[: MAX_IDENTIFIER_BYTES - len(tail)].decode(errors="ignore")
+    return kept + tail
+
+
+def index_name(index: CreateIndex) -> str:
+    """The index's own name, or ``ix_<table>_<columns>`` (``uq_`` where unique), with the method where not btree."""
+    if index.name is not None:
+        return index.name
+    columns = (key.column or "expr" for key in index.keys)
+    prefix = "uq" if index.unique else "ix"
+    suffix = () if index.method == "btree" else (index.method,)
+    partial = ("partial",) if index.where else ()
+    return fit("_".join((prefix, index.table.name, *columns, *partial, *suffix)))

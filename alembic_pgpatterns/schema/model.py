@@ -1,0 +1,195 @@
+"""One frozen model of a schema, for the database's catalog and the application's models alike.
+
+Two readers fill it: ``schema.catalog`` from pg_catalog, ``schema.metadata`` from SQLAlchemy's MetaData.
+What a reader cannot know is ``UNKNOWN``; a pattern that needs it stays silent.
+
+Names of fields are PostgreSQL's own where it has one (docs, "System Catalogs").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.others import (
+    DefaultPrivilege,
+    Extension,
+    Function,
+    Grant,
+    GrantTarget,
+    ModelMetaData,
+    Namespace,
+    Relationship,
+    Sequence,
+    View,
+)
+from alembic_pgpatterns.schema.parts import (
+    NO_ORIGIN,
+    UNKNOWN,
+    Check,
+    Column,
+    ColumnStatistics,
+    ConstraintKind,
+    Exclusion,
+    ForeignKey,
+    Generated,
+    Identity,
+    Index,
+    IndexKey,
+    Key,
+    Location,
+    Origin,
+    Policy,
+    Unknown,
+)
+from alembic_pgpatterns.schema.types import DataType
+
+__all__ = [
+    "NO_ORIGIN",
+    "UNKNOWN",
+    "Check",
+    "Column",
+    "ColumnStatistics",
+    "ConstraintKind",
+    "DataType",
+    "DefaultPrivilege",
+    "Exclusion",
+    "Extension",
+    "ForeignKey",
+    "Function",
+    "Generated",
+    "Grant",
+    "GrantTarget",
+    "Identity",
+    "Index",
+    "IndexKey",
+    "Key",
+    "Location",
+    "ModelMetaData",
+    "Name",
+    "Namespace",
+    "Origin",
+    "Persistence",
+    "Policy",
+    "Relationship",
+    "Schema",
+    "Sequence",
+    "Source",
+    "Table",
+    "TableKind",
+    "TableStatistics",
+    "Unknown",
+    "View",
+]
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """pg_stat_user_tables and pg_class of a live database. Sizes in bytes."""
+
+    rows: float
+    dead_rows: int
+    modified_since_analyze: int
+    size: int
+    sequential_scans: int
+    index_scans: int
+    sequential_rows: int
+
+
+TableKind = Literal["table", "partitioned", "foreign", "materialized view"]
+Persistence = Literal["permanent", "unlogged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, partitioned table, foreign table or materialised view.
+
+    ``partition_of``: the parent where this is a partition (leaf or itself partitioned). ``inherits``: parents by plain
+    inheritance, partitions not among them. ``partition_keys``: key columns, None for an expression.
+    ``acl``: see Grant in ``Schema.grants``. ``rules``: names of rewrite rules. ``options``: reloptions.
+    """
+
+    name: Name
+    kind: TableKind = "table"
+    persistence: Persistence = "permanent"
+    partition_of: Name | None = None
+    partition_strategy: str | None = None
+    partition_keys: tuple[str | None, ...] = ()
+    inherits: tuple[Name, ...] = ()
+    owner: str | Unknown = UNKNOWN
+    row_security: bool | Unknown = UNKNOWN
+    force_row_security: bool | Unknown = UNKNOWN
+    replica_identity: str | Unknown = UNKNOWN
+    columns: tuple[Column, ...] = ()
+    primary_key: Key | None = None
+    unique_constraints: tuple[Key, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    rules: tuple[str, ...] = ()
+    options: tuple[str, ...] | Unknown = UNKNOWN
+    comment: str | None = None
+    statistics: TableStatistics | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> Name:
+        """Its own name, so that every object that belongs to a table answers ``.table``."""
+        return self.name
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table``."""
+        return str(self.name)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def constraint_index(self, name: str) -> Index | None:
+        """The index that backs the constraint of that name."""
+        return next((index for index in self.indexes if index.constraint == name), None)
+
+
+Source = Literal["database", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Everything a schema pattern may look at.
+
+    ``server_version``: server_version_num / 10000 (18); from models the ``target_version``, or None.
+    ``default_schema``: where unqualified names live, 'public' unless the search_path says otherwise.
+    ``relationships`` is None where no registry was configured or named (the check then says "skipped").
+    """
+
+    source: Source
+    tables: tuple[Table, ...]
+    server_version: int | None = None
+    default_schema: str = "public"
+    views: tuple[View, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    functions: tuple[Function, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    default_privileges: tuple[DefaultPrivilege, ...] = ()
+    metadatas: tuple[ModelMetaData, ...] = ()
+    relationships: tuple[Relationship, ...] | None = None
+    _by_name: dict[Name, Table] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_name.update((table.name, table) for table in self.tables)
+
+    def table(self, name: Name) -> Table | None:
+        """The table of that name."""
+        return self._by_name.get(name)
+
+    def judged_tables(self) -> Iterator[Table]:
+        """Tables and partitioned tables that patterns report on: partitions are reported once, on their root."""
+        for table in self.tables:
+            if table.partition_of is None and table.kind in ("table", "partitioned"):
+                yield table

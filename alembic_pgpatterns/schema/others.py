@@ -1,0 +1,207 @@
+"""What stands beside the tables in the frozen model: views, sequences, functions, privileges, extensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.parts import NO_ORIGIN, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A plain view. ``reads``: (relation, column) pairs its query depends on; column None for the whole row."""
+
+    name: Name
+    definition: str
+    owner: str
+    security_invoker: bool
+    security_barrier: bool
+    reads: frozenset[tuple[Name, str | None]]
+    materialized: bool = False
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> Name:
+        """Its own name."""
+        return self.name
+
+    @property
+    def identifier(self) -> str:
+        """``schema.view``."""
+        return str(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence. ``owned_by``: (table, column); ``used_by``: columns whose default calls nextval on it.
+
+    ``internal``: it belongs to an identity column. ``last_value``: None where it was never used or not readable.
+    """
+
+    name: Name
+    type: str
+    start: int
+    minimum: int
+    maximum: int
+    increment: int
+    cycle: bool
+    internal: bool = False
+    owned_by: tuple[Name, str] | None = None
+    used_by: frozenset[tuple[Name, str]] = frozenset()
+    last_value: int | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> Name:
+        """The table that owns it, else its own name."""
+        return self.owned_by[0] if self.owned_by else self.name
+
+    @property
+    def identifier(self) -> str:
+        """``schema.sequence``."""
+        return str(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or procedure. ``kind``: 'f', 'p', 'a', 'w' (pg_proc.prokind); ``config``: proconfig.
+
+    ``standard_body``: an SQL-standard body (BEGIN ATOMIC, RETURN), whose names are resolved when it is created.
+    """
+
+    name: Name
+    arguments: str
+    kind: str
+    language: str
+    volatility: Literal["immutable", "stable", "volatile"]
+    security_definer: bool
+    config: tuple[str, ...]
+    standard_body: bool
+    owner: str
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> Name:
+        """Its own name."""
+        return self.name
+
+    @property
+    def identifier(self) -> str:
+        """``schema.function(argument types)``."""
+        return f"{self.name}({self.arguments})"
+
+
+GrantTarget = Literal["table", "sequence", "schema", "function", "type", "database"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One privilege out of an ACL. ``grantee``: a role, or 'PUBLIC'. ``columns``: only for column privileges."""
+
+    grantee: str
+    privilege: str
+    target: GrantTarget
+    name: Name
+    grantor: str
+    grantable: bool
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultPrivilege:
+    """One privilege out of pg_default_acl; ``schema`` None where it holds in all schemas."""
+
+    owner: str
+    schema: str | None
+    target: GrantTarget
+    grantee: str
+    privilege: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A schema in PostgreSQL's sense (pg_namespace). Its privileges are in ``Schema.grants``."""
+
+    name: str
+    owner: str
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> None:
+        """A namespace belongs to no table."""
+        return None
+
+    @property
+    def identifier(self) -> str:
+        """Its name, quoted where needed."""
+        return quote(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An installed extension."""
+
+    name: str
+    schema: str
+    version: str
+    relocatable: bool
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> None:
+        """An extension belongs to no table."""
+        return None
+
+    @property
+    def identifier(self) -> str:
+        """Its name, quoted where needed."""
+        return quote(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetaData:
+    """One MetaData of the application: does it have a naming convention, and which keys does that name."""
+
+    label: str
+    convention: frozenset[str]
+    unnamed_constraints: int
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> None:
+        """A MetaData belongs to no table."""
+        return None
+
+    @property
+    def identifier(self) -> str:
+        """``MetaData`` and its label."""
+        return self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A mapped relationship, read from a configured registry.
+
+    ``cascade``: SQLAlchemy's cascade options. ``columns``: of the child's foreign key.
+    """
+
+    model: str
+    name: str
+    parent: Name
+    child: Name
+    columns: tuple[str, ...]
+    cascade: frozenset[str]
+    passive_deletes: bool | str
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def table(self) -> Name:
+        """The child table, whose foreign key carries the ON DELETE."""
+        return self.child
+
+    @property
+    def identifier(self) -> str:
+        """``Model.relationship``."""
+        return f"{self.model}.{self.name}"

@@ -1,0 +1,286 @@
+"""What belongs to a table in the frozen model: columns, indexes, constraints, policies."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.types import DataType
+
+
+class Unknown(enum.Enum):
+    """The type of UNKNOWN; its truth value is an error, so that nobody takes it for "no" by accident."""
+
+    UNKNOWN = "UNKNOWN"
+
+    def __bool__(self) -> bool:
+        raise TypeError("UNKNOWN is neither true nor false: compare with `is UNKNOWN` first")
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something is written: a file, as given by its loader, and a line counted from 1."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What only the models say of an object: where it is declared, what its ``info`` asks for."""
+
+    location: Location | None = None
+    ignored: frozenset[str] = frozenset()
+    info: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+NO_ORIGIN: Final = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``GENERATED … AS IDENTITY``."""
+
+    always: bool
+    sequence: Name | Unknown = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """``GENERATED ALWAYS AS (expression) STORED | VIRTUAL``."""
+
+    expression: str | Unknown
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """pg_stats of a column; only of a live database."""
+
+    null_frac: float
+    n_distinct: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    ``default`` is the server's default expression (pg_get_expr's spelling from the catalog, the declared
+    SQL text from models). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable
+    (``uuid.uuid4``), else the repr of the value; None where there is none, UNKNOWN from the catalog.
+    ``sequence`` is the sequence it owns or takes nextval from (``serial``). ``position`` counts from 1.
+    """
+
+    table: Name
+    name: str
+    type: DataType
+    nullable: bool
+    position: int = 0
+    default: str | Unknown | None = None
+    python_default: str | Unknown | None = UNKNOWN
+    identity: Identity | None = None
+    generated: Generated | None = None
+    sequence: Name | Unknown | None = None
+    comment: str | None = None
+    statistics: ColumnStatistics | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table.column``, quoted where needed."""
+        return f"{self.table}.{quote(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKey:
+    """One key of an index: a column, or an expression.
+
+    ``opclass`` and ``opfamily`` are qualified names (``pg_catalog.text_ops``); ``opclass_default`` says
+    whether it is the type's default for the method. ``collation`` is None where the type has none.
+    ``type`` is the key's type; UNKNOWN for expressions in models.
+    """
+
+    column: str | None
+    expression: str | Unknown | None = None
+    type: DataType | Unknown = UNKNOWN
+    opclass: Name | Unknown = UNKNOWN
+    opclass_default: bool | Unknown = UNKNOWN
+    opfamily: Name | Unknown = UNKNOWN
+    collation: Name | Unknown | None = UNKNOWN
+    descending: bool = False
+    nulls_first: bool = False
+
+    def __str__(self) -> str:
+        return quote(self.column) if self.column is not None else f"({self.expression})"
+
+
+ConstraintKind = Literal["primary key", "unique", "exclusion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of a table or materialised view, or the one behind a declared key.
+
+    ``constraint``: name of the constraint it backs, if any, and ``constraint_kind``. ``predicate`` is the WHERE of a
+    partial index. ``building``: a CREATE INDEX CONCURRENTLY is under way (pg_stat_progress_create_index).
+    ``parent``: the partitioned index it is attached to. ``scans``: only of a live database.
+    """
+
+    name: Name
+    table: Name
+    method: str
+    keys: tuple[IndexKey, ...]
+    include: tuple[str, ...] = ()
+    predicate: str | Unknown | None = None
+    unique: bool = False
+    nulls_not_distinct: bool | Unknown = False
+    valid: bool = True
+    ready: bool = True
+    building: bool = False
+    constraint: str | None = None
+    constraint_kind: ConstraintKind | None = None
+    replica_identity: bool = False
+    clustered: bool = False
+    parent: Name | None = None
+    options: tuple[str, ...] | Unknown = UNKNOWN
+    comment: str | None = None
+    scans: int | None = None
+    size: int | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.index``: index names are unique in a schema."""
+        return str(self.name)
+
+    @property
+    def columns(self) -> tuple[str | None, ...]:
+        """The key columns in order; None where the key is an expression."""
+        return tuple(key.column for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key or unique constraint. ``temporal``: WITHOUT OVERLAPS (PostgreSQL 18)."""
+
+    table: Name
+    name: str | None
+    columns: tuple[str, ...]
+    primary: bool
+    index: str | None = None
+    nulls_not_distinct: bool | Unknown = False
+    deferrable: bool = False
+    initially_deferred: bool = False
+    include: tuple[str, ...] = ()
+    temporal: bool = False
+    inherited: bool = False
+    comment: str | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table(columns)``: the same for named and unnamed ones."""
+        return f"{self.table}({', '.join(map(quote, self.columns))})"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key.
+
+    ``key_opfamilies``: for each column the btree and hash operator families that hold the constraint's equality
+    operator (``conpfeqop``) or its commutator, so that an index can be told to serve it.
+    ``inherited``: it belongs to a partition and comes from its parent (``conparentid <> 0``).
+    ``on_delete``, ``on_update``: 'NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT'.
+    """
+
+    table: Name
+    name: str | None
+    columns: tuple[str, ...]
+    referred_table: Name
+    referred_columns: tuple[str, ...]
+    key_opfamilies: tuple[frozenset[Name], ...] | Unknown = UNKNOWN
+    validated: bool = True
+    enforced: bool = True
+    deferrable: bool = False
+    initially_deferred: bool = False
+    match_full: bool = False
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    inherited: bool = False
+    temporal: bool = False
+    comment: str | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table(columns)``: the same for named and unnamed ones."""
+        return f"{self.table}({', '.join(map(quote, self.columns))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A CHECK constraint; ``not_null_column`` for PostgreSQL 18's named NOT NULL constraints (contype n)."""
+
+    table: Name
+    name: str | None
+    expression: str | Unknown
+    columns: tuple[str, ...] | Unknown = UNKNOWN
+    validated: bool = True
+    enforced: bool = True
+    no_inherit: bool = False
+    inherited: bool = False
+    not_null_column: str | None = None
+    comment: str | None = None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table.constraint``; the expression stands in for a missing name."""
+        return f"{self.table}.{quote(self.name) if self.name else f'check({self.expression})'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """An EXCLUDE constraint; its index is among the table's indexes."""
+
+    table: Name
+    name: str | None
+    index: str | None = None
+    inherited: bool = False
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table.constraint``."""
+        return f"{self.table}.{quote(self.name or 'exclude')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A row-level security policy. ``command``: 'ALL', 'SELECT', 'INSERT', 'UPDATE', 'DELETE'."""
+
+    table: Name
+    name: str
+    command: str
+    permissive: bool
+    roles: tuple[str, ...]
+    using: str | None
+    check: str | None
+    origin: Origin = NO_ORIGIN
+
+    @property
+    def identifier(self) -> str:
+        """``schema.table.policy``."""
+        return f"{self.table}.{quote(self.name)}"
