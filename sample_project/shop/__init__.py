@@ -1,0 +1,1 @@
+"""An order service for many tenants on one PostgreSQL database."""
