@@ -45,7 +45,7 @@ class UnindexedForeignKey(SchemaPattern):
                 if key.enforced and not key.inherited and not covered(table, key):
                     yield self.finding(
                         at=key,
-                        message=f"no index of {table.name} leads with {', '.join(key.columns)} (→ {key.referred_table})",
+                        message=f"no index of {table.name} leads with {', '.join(key.columns)}",
                         remedy=CreateIndex.on(table.name, *index_columns(table, key)),
                         severity=Severity.INFO if prefix_covered(table, key) else None,
                     )
