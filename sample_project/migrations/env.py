@@ -5,11 +5,10 @@ import importlib.util
 from logging.config import fileConfig
 
 from alembic import context
-from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import create_async_engine
-
 from shop.database import database_url
 from shop.models import Base
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 config = context.config
 
