@@ -1,0 +1,1 @@
+"""The throw-away PostgreSQL, and the redirect of every connection to it."""

@@ -1,0 +1,107 @@
+"""PostgreSQL refuses to run as root: which account it gets instead, and what that account can reach."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+_PREFERRED = ("postgres", "nobody")
+_LONGEST_SOCKET = 103
+"""Bytes of a socket's path: sockaddr_un holds 104 with the closing zero on macOS, 108 on Linux."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The unprivileged account that the server runs as."""
+
+    uid: int
+    gid: int
+    name: str
+
+    def switch(self) -> dict[str, Any]:
+        """The arguments of ``Popen`` that start a program as this account; none when we are it already."""
+        if self.uid == os.geteuid():
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def reaches(self, path: Path) -> bool:
+        """Whether the account can get at ``path`` (read a file, enter a folder) by the permission bits."""
+        path = path.resolve()
+        return all(self._may(place, stat.S_IXOTH) for place in path.parents) and (
+            self._may(path, stat.S_IXOTH if path.is_dir() else stat.S_IROTH)
+        )
+
+    def _may(self, path: Path, bit: int) -> bool:
+        try:
+            facts = path.stat()
+        except OSError:
+            return False
+        if facts.st_uid == self.uid:
+            bit <<= 6
+        elif facts.st_gid == self.gid:
+            bit <<= 3
+        return bool(facts.st_mode & bit)
+
+
+def server_account() -> Account:
+    """Ourselves; as root ``postgres``, else ``nobody``, else the first account that is not root.
+
+    Raises PgPatternsError when there is no such account.
+    """
+    uid = os.geteuid()
+    if uid:
+        return Account(uid, os.getegid(), str(uid))
+    for name in _PREFERRED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
+    for entry in pwd.getpwall():
+        if entry.pw_uid:
+            return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
+    raise PgPatternsError(
+        "PostgreSQL does not run as root, and this machine has no other account. "
+        "Way out: run as another user, or name a running server by --server URL or PGPATTERNS_SERVER."
+    )
+
+
+def run_roots() -> tuple[Path, ...]:
+    """Every folder in which the folder of a run may be: TMPDIR first, then the system's own."""
+    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))
+    return tuple(dict.fromkeys(place.absolute() for place in places))
+
+
+def run_root(account: Account, name_length: int) -> Path:
+    """The first of `run_roots` that can be written, that ``account`` reaches, and that is short enough.
+
+    ``name_length``: bytes of what comes after it in the path of the server's socket.
+    Raises PgPatternsError, naming each place and what is wrong with it.
+    """
+    refused = []
+    for place in run_roots():
+        reason = next(_objections(place, account, name_length), None)
+        if reason is None:
+            return place
+        refused.append(f"  {place}: {reason}")
+    raise PgPatternsError(
+        "there is no folder to keep the throw-away PostgreSQL in:\n" + "\n".join(refused) + "\n"
+        "Way out: point TMPDIR at a folder with a short path that this user can write."
+    )
+
+
+def _objections(place: Path, account: Account, name_length: int) -> Iterator[str]:
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield "it cannot be written"
+    if not account.reaches(place):
+        yield f"the account {account.name!r}, which PostgreSQL runs as, cannot enter it"
+    if len(os.fsencode(place)) + 1 + name_length > _LONGEST_SOCKET:
+        yield "its path is too long for a socket's name"

