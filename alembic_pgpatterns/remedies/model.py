@@ -82,6 +82,7 @@ class TypeChange:
     """The type of one column, from and to, as SQL (``varchar(255)``, ``text``). ``using``: an expression, where needed.
 
     ``check``: an expression that keeps what the old type enforced, ``check_name`` its constraint's name.
+    ``sequence``: one that feeds the column and must take the new type too (``serial``; an identity's does by itself).
     """
 
     table: Name
@@ -91,6 +92,7 @@ class TypeChange:
     using: str | None = None
     check: str | None = None
     check_name: str | None = None
+    sequence: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def _(remedy: ReplaceUnique) -> tuple[str, ...]:
 @sql.register
 def _(remedy: ChangeType) -> tuple[str, ...]:
     checks = tuple(_check(change) for change in remedy.changes if change.check)
-    return tuple(_type(change) for change in remedy.changes) + checks
+    sequences = tuple(f"ALTER SEQUENCE {change.sequence} AS {change.new}" for change in remedy.changes if change.sequence)
+    return tuple(_type(change) for change in remedy.changes) + sequences + checks
 
 
 @sql.register
