@@ -5,7 +5,26 @@ from __future__ import annotations
 from functools import lru_cache
 
 import postgast
-from postgast.pg_query_pb2 import IS_NOT_NULL, Node
+from postgast.pg_query_pb2 import (
+    AND_EXPR,
+    IS_NOT_NULL,
+    IS_NULL,
+    SVFOP_CURRENT_TIMESTAMP,
+    SVFOP_CURRENT_TIMESTAMP_N,
+    SVFOP_LOCALTIMESTAMP,
+    SVFOP_LOCALTIMESTAMP_N,
+    Node,
+)
+from sqlalchemy import literal
+from sqlalchemy.dialects import postgresql
+
+_dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"})
+CLOCK_KEYWORDS = frozenset(
+    {SVFOP_CURRENT_TIMESTAMP, SVFOP_CURRENT_TIMESTAMP_N, SVFOP_LOCALTIMESTAMP, SVFOP_LOCALTIMESTAMP_N}
+)
+"""Both: docs, "Date/Time Functions and Operators", section "Current Date/Time"."""
 
 
 @lru_cache(maxsize=4096)
@@ -27,9 +46,53 @@ def column_name(node: Node) -> str | None:
     return last.string.sval if last.WhichOneof("node") == "string" else None
 
 
-def not_null_column(expression: str) -> str | None:
-    """``c`` where the whole expression is ``c IS NOT NULL``, else None."""
+@lru_cache(maxsize=4096)
+def not_null_columns(expression: str) -> frozenset[str]:
+    """Columns of an expression that is nothing but ``c IS NOT NULL``, alone or joined by AND; else none."""
+    parts = _conjuncts(expression)
+    tested = [_null_tested(part, IS_NOT_NULL) for part in parts]
+    return frozenset() if None in tested else frozenset(name for name in tested if name is not None)
+
+
+@lru_cache(maxsize=4096)
+def null_columns(expression: str) -> frozenset[str]:
+    """Columns that are null wherever the expression is true: its ``c IS NULL``, alone or joined by AND."""
+    tested = (_null_tested(part, IS_NULL) for part in _conjuncts(expression))
+    return frozenset(name for name in tested if name is not None)
+
+
+@lru_cache(maxsize=4096)
+def is_now(expression: str) -> bool:
+    """Whether the whole expression is the time at which it runs, through casts."""
     node = parse(expression)
-    if node is None or node.WhichOneof("node") != "null_test" or node.null_test.nulltesttype != IS_NOT_NULL:
+    while node is not None and node.WhichOneof("node") == "type_cast":
+        node = node.type_cast.arg
+    kind = None if node is None else node.WhichOneof("node")
+    if node is None or kind not in ("func_call", "sqlvalue_function"):
+        return False
+    if kind == "func_call":
+        return node.func_call.funcname[-1].string.sval in CLOCKS
+    return node.sqlvalue_function.op in CLOCK_KEYWORDS
+
+
+def text_literal(value: str) -> str:
+    """The text as a constant of SQL."""
+    return str(literal(value).compile(dialect=_dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _conjuncts(expression: str) -> list[Node]:
+    node = parse(expression)
+    waiting, found = [] if node is None else [node], []
+    while waiting:
+        part = waiting.pop()
+        if part.WhichOneof("node") == "bool_expr" and part.bool_expr.boolop == AND_EXPR:
+            waiting.extend(part.bool_expr.args)
+        else:
+            found.append(part)
+    return found
+
+
+def _null_tested(node: Node, test: int) -> str | None:
+    if node.WhichOneof("node") != "null_test" or node.null_test.nulltesttype != test:
         return None
     return column_name(node.null_test.arg)

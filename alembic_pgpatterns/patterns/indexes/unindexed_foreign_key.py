@@ -2,13 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.patterns.indexes._coverage import Coverage
+from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.remedies.model import CreateIndex
-from alembic_pgpatterns.schema.expressions import not_null_column
-from alembic_pgpatterns.schema.model import UNKNOWN, ForeignKey, Index, Schema, Table
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
+from alembic_pgpatterns.schema.model import DataType, ForeignKey, Schema, Table
 
-EQUALITY_METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})
-"""Access methods an equality look-up of the referential-integrity trigger can use; BRIN reads block ranges."""
+SHARED_OPERATORS = (
+    frozenset({"int2", "int4", "int8"}),
+    frozenset({"float4", "float8"}),
+    frozenset({"text", "varchar", "name"}),
+    frozenset({"date", "timestamp", "timestamptz"}),
+)
+"""Types whose operator families hold equality across them (docs, "Operator Classes and Operator Families")."""
 
 
 class UnindexedForeignKey(SchemaPattern):
@@ -19,10 +25,17 @@ class UnindexedForeignKey(SchemaPattern):
     table once a row, and so does every join along the key.
 
     An index covers the key when the key's columns come first in it, in any order, it is valid,
-    and its operators are those of the constraint. Primary keys and unique constraints count.
-    An index that is partial on nothing but `<key column> IS NOT NULL` counts too; BRIN does not.
+    it is sorted as the columns are (their collation), and its operators are the constraint's own. Primary keys,
+    unique and exclusion constraints count; columns after INCLUDE do not, nor does BRIN. An index
+    that is partial on nothing but `<key column> IS NOT NULL` counts. A partitioned table is covered as well
+    where each of its partitions has an index of its own. Where an index leads with a part of a composite
+    key only, the finding is an info.
 
-    Not meant: keys that are NOT ENFORCED, and the copies of a partitioned table's key on its partitions.
+    What does not count: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned
+    table's key on its partitions. A temporal key (PERIOD) needs a GiST index.
+
+    Where the key's types differ so that the column is cast before it is compared, no index on it helps:
+    the types must be made equal.
     """
 
     severity = Severity.WARNING
@@ -37,64 +50,89 @@ class UnindexedForeignKey(SchemaPattern):
         CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author);
     """
     good = bad + "CREATE INDEX ON book (author_id);"
+    bad_models = """
+from sqlalchemy import BigInteger, Column, ForeignKey, MetaData, Table
+
+metadata = MetaData()
+Table("author", metadata, Column("id", BigInteger, primary_key=True))
+Table(
+    "book",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("author_id", BigInteger, ForeignKey("author.id")),
+)
+"""
+    good_models = bad_models.replace('ForeignKey("author.id")', 'ForeignKey("author.id"), index=True')
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
-        """Foreign keys of tables and partitioned tables without a covering index."""
+        """Foreign keys of tables, partitioned tables and partitions without a covering index."""
+        coverage = Coverage(schema)
         for table in schema.tables:
-            for key in table.foreign_keys:
-                if key.enforced and not key.inherited and not covered(table, key):
-                    yield self.finding(
-                        at=key,
-                        message=f"no index of {table.name} leads with {', '.join(key.columns)}",
-                        remedy=CreateIndex.on(table.name, *index_columns(table, key)),
-                        severity=Severity.INFO if prefix_covered(table, key) else None,
-                    )
+            bare = _bare_keys(table, coverage)
+            for key in bare.values():
+                yield self.finding(
+                    at=key,
+                    message=f"no index of {table.name} leads with {', '.join(key.columns)}",
+                    remedy=_remedy(schema, table, key, bare),
+                    severity=Severity.INFO if coverage.part(table, key) else None,
+                )
 
 
-def covered(table: Table, key: ForeignKey) -> bool:
-    """Whether an index of the table serves equality on all columns of the key."""
-    return any(serves(index, key, len(key.columns)) for index in table.indexes)
+def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:
+    """By identifier: two keys over the same columns are cured by the same index."""
+    return {
+        key.identifier: key
+        for key in reversed(table.foreign_keys)
+        if key.enforced and not key.inherited and not coverage.whole(table, key)
+    }
 
 
-def prefix_covered(table: Table, key: ForeignKey) -> bool:
-    """Whether an index serves a part of a composite key: slower than the whole, far better than none."""
-    return len(key.columns) > 1 and any(serves(index, key, 1) for index in table.indexes)
+def _remedy(schema: Schema, table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> Remedy:
+    odd = _cast_columns(schema, table, key)
+    if odd:
+        return Advice(
+            f"Give {', '.join(odd)} the type of the column it references: it is cast for each comparison, "
+            f"so that no index on it can serve {table.name}'s foreign key."
+        )
+    columns = _index_columns(table, key, bare)
+    if key.temporal:
+        return CreateIndex(table.name, tuple(map(IndexedKey, columns)), method="gist")
+    return CreateIndex.on(table.name, *columns)
 
 
-def serves(index: Index, key: ForeignKey, length: int) -> bool:
-    """Whether the index's first ``length`` keys are columns of the foreign key, under its own operators."""
-    leading = index.keys[:length]
-    columns = {item.column for item in leading}
-    return (
-        index.valid
-        and index.ready
-        and index.method in EQUALITY_METHODS
-        and len(columns) == length
-        and columns <= set(key.columns)
-        and _predicate_allows(index, key)
-        and all(_operators_match(index, key, position) for position in range(length))
-    )
+def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:
+    """The key's columns, or those of a wider index that serves it as well, so that one index is enough.
 
-
-def _predicate_allows(index: Index, key: ForeignKey) -> bool:
-    if index.predicate is None:
-        return True
-    return index.predicate is not UNKNOWN and not_null_column(index.predicate) in key.columns
-
-
-def _operators_match(index: Index, key: ForeignKey, position: int) -> bool:
-    """The key's equality operator must be in the index column's operator family, else the column is cast."""
-    item = index.keys[position]
-    if key.key_opfamilies is UNKNOWN or item.opfamily is UNKNOWN:
-        return True
-    return item.opfamily in key.key_opfamilies[key.columns.index(item.column or "")]
-
-
-def index_columns(table: Table, key: ForeignKey) -> tuple[str, ...]:
-    """The key's columns; for the second key of a link table both columns, so that one index serves both ways."""
-    primary = table.primary_key
-    if primary is None or len(primary.columns) != 2 or len(key.columns) != 1:
+    The second key of a link table takes both columns and serves the way back; a key that is part of another bare one
+    shares its index.
+    """
+    link = link_columns(table)
+    if link is not None and key.columns == (link[1],):
+        return (link[1], link[0])
+    own = set(key.columns)
+    wider = [other for other in bare.values() if own < set(other.columns) and not other.temporal]
+    if not wider or key.temporal:
         return key.columns
-    first, second = primary.columns
-    linked = {column for foreign_key in table.foreign_keys for column in foreign_key.columns}
-    return (second, first) if key.columns == (second,) and {first, second} <= linked else key.columns
+    widest = max(wider, key=lambda other: len(other.columns))
+    return key.columns + tuple(column for column in widest.columns if column not in own)
+
+
+def _cast_columns(schema: Schema, table: Table, key: ForeignKey) -> tuple[str, ...]:
+    parent = schema.table(key.referred_table)
+    if parent is None:
+        return ()
+    pairs = zip(key.columns, key.referred_columns, strict=True)
+    return tuple(name for name, referred in pairs if _is_cast(table, name, parent, referred))
+
+
+def _is_cast(table: Table, name: str, parent: Table, referred: str) -> bool:
+    column, target = table.column(name), parent.column(referred)
+    return column is not None and target is not None and not _comparable(column.type, target.type)
+
+
+def _comparable(own: DataType, other: DataType) -> bool:
+    if "unknown" in (own.kind, other.kind):
+        return True
+    if (own.schema, own.name, own.array) == (other.schema, other.name, other.array):
+        return True
+    return not own.array and any({own.name, other.name} <= shared for shared in SHARED_OPERATORS)

@@ -1,0 +1,112 @@
+"""Indexes as values: what makes two equal, and the statement that builds one again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+
+from alembic_pgpatterns.patterns.indexes._coverage import DEFAULT_COLLATION, same_collation
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
+from alembic_pgpatterns.remedies.naming import fit, index_name
+from alembic_pgpatterns.schema.model import UNKNOWN, Index, IndexKey, Name, Schema, Table
+
+Shape = tuple[Hashable, ...]
+
+
+def usable(index: Index) -> bool:
+    """Whether queries can use it, and what is known of it is final."""
+    return index.valid and index.ready and not index.building
+
+
+def replaceable(index: Index) -> bool:
+    """Whether it can go without taking a rule or a role along: it backs nothing, and its fate is its own.
+
+    An index attached to a partitioned one can only be dropped with it.
+    """
+    return (
+        usable(index)
+        and not index.unique
+        and index.constraint is None
+        and not index.replica_identity
+        and not index.clustered
+        and index.parent is None
+    )
+
+
+def indexed_tables(schema: Schema) -> Iterator[Table]:
+    """Tables of every kind that have indexes of their own, partitions and materialised views among them."""
+    return (table for table in schema.tables if table.kind != "foreign")
+
+
+def base_shape(index: Index) -> Shape | None:
+    """What two indexes must share to be compared key by key; None where it is not known."""
+    return None if index.predicate is UNKNOWN else (index.method, index.predicate)
+
+
+def key_shape(key: IndexKey) -> Shape | None:
+    """What two keys must share to be equal; None where it is not known."""
+    if key.expression is UNKNOWN:
+        return None
+    return (key.column, key.expression, key.opclass, key.collation, key.descending, key.nulls_first)
+
+
+def key_shapes(index: Index) -> tuple[Shape, ...] | None:
+    """The shapes of all keys; None where one is not known."""
+    shapes = [key_shape(key) for key in index.keys]
+    return None if None in shapes else tuple(shape for shape in shapes if shape is not None)
+
+
+def definition(index: Index, table: Table) -> CreateIndex | None:
+    """The index as a statement; None where the models do not say all of it."""
+    if index.predicate is UNKNOWN or any(key.expression is UNKNOWN for key in index.keys):
+        return None
+    return CreateIndex(
+        table=table.name,
+        keys=tuple(indexed_key(key, table) for key in index.keys),
+        name=index.name.name,
+        method=index.method,
+        unique=index.unique,
+        include=index.include,
+        where=index.predicate,
+        nulls_not_distinct=index.nulls_not_distinct is True,
+        options=_options(index),
+    )
+
+
+def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
+    """The key as it is written: what PostgreSQL would choose by itself is left out."""
+    return IndexedKey(
+        column=key.column,
+        expression=None if key.expression is UNKNOWN else key.expression,
+        opclass=None if key.opclass_default is True or key.opclass is UNKNOWN else _spelled(key.opclass),
+        collation=_spelled_collation(key, table),
+        descending=key.descending,
+        nulls_first=key.nulls_first,
+    )
+
+
+def renamed(new: CreateIndex, table: Table) -> CreateIndex:
+    """The index under its usual name, or one beside it where the table has an index of that name already."""
+    new = replace(new, name=None)
+    name = index_name(new)
+    taken = {index.name.name for index in table.indexes}
+    return replace(new, name=fit(f"{name}_2")) if name in taken else new
+
+
+def _spelled_collation(key: IndexKey, table: Table) -> Name | None:
+    if key.collation is UNKNOWN:
+        return None
+    column = None if key.column is None else table.column(key.column)
+    as_usual = key.collation == DEFAULT_COLLATION if column is None else same_collation(key, column)
+    return None if as_usual else key.collation
+
+
+def _spelled(opclass: Name) -> str:
+    return opclass.name if opclass.schema == "pg_catalog" else str(opclass)
+
+
+def _options(index: Index) -> tuple[tuple[str, str], ...]:
+    if index.options is UNKNOWN:
+        return ()
+    parts = (option.partition("=") for option in index.options)
+    return tuple((name, value) for name, _, value in parts)
