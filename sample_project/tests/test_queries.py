@@ -73,6 +73,19 @@ def test_upsert_takes_the_last_of_a_repeated_sku_and_nothing_at_all(run):
     run(check)
 
 
+def test_upsert_writes_in_the_order_of_the_key(run):
+    """Two imports that lock rows in different orders could deadlock."""
+
+    async def check(sessions):
+        async with sessions.begin() as session:
+            tenant = await new_tenant(session, "acme")
+            await upsert_products(session, tenant.id, price_list(30)[::-1])
+            written = list(await session.scalars(select(Product.sku).order_by(Product.id)))
+            assert written == sorted(written)
+
+    run(check)
+
+
 async def insert_orders(session, tenant, count):
     """Orders of which every three share one moment, so that only the id tells them apart."""
     user_id = await session.scalar(select(User.id).where(User.tenant_id == tenant.id))
