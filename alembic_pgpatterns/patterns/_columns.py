@@ -1,0 +1,166 @@
+"""Columns that a type pattern may judge, what ties them together, and what stands in a change's way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Name, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import columns as columns_in
+
+Place = tuple[Name, str]
+
+
+def judged_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
+    """Columns of the tables that patterns report on; those a table inherits only on the parent that brings them."""
+    for table in schema.judged_tables():
+        inherited = _inherited(schema, table)
+        for column in table.columns:
+            if column.name not in inherited:
+                yield table, column
+
+
+def _inherited(schema: Schema, table: Table) -> frozenset[str]:
+    parents = (schema.table(parent) for parent in table.inherits)
+    return frozenset(column.name for parent in parents if parent for column in parent.columns)
+
+
+def judged_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
+    """Foreign keys of the tables that patterns report on, without the copies a partition has from its parent."""
+    for table in schema.judged_tables():
+        for key in table.foreign_keys:
+            if not key.inherited:
+                yield table, key
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Columns whose types must change together; ``complete`` where the schema shows all of them."""
+
+    columns: tuple[Column, ...]
+    complete: bool
+
+
+class Linked:
+    """Which columns foreign keys tie together, directly or through others. Partitions count as their root."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._links: dict[Place, list[Place]] = defaultdict(list)
+        self.referred: set[Place] = set()
+        for table in schema.tables:
+            for key in table.foreign_keys:
+                self._link(table, key)
+        self._groups: dict[Place, Group] = {}
+
+    def _link(self, table: Table, key: ForeignKey) -> None:
+        own, other = self._root(table.name), self._root(key.referred_table)
+        for column, referred in zip(key.columns, key.referred_columns, strict=False):
+            self._links[own, column].append((other, referred))
+            self._links[other, referred].append((own, column))
+            self.referred.add((other, referred))
+
+    def _root(self, name: Name) -> Name:
+        table = self._schema.table(name)
+        while table is not None and table.partition_of is not None:
+            name = table.partition_of
+            table = self._schema.table(name)
+        return name
+
+    def group(self, column: Column) -> Group:
+        """The column and all that are tied to it; columns that foreign keys point at come first."""
+        start = (column.table, column.name)
+        if start not in self._groups:
+            places = self._reachable(start)
+            order = sorted(places, key=lambda place: (place not in self.referred, place))
+            found = [self._find(place) for place in order]
+            group = Group(tuple(item for item in found if item is not None), None not in found)
+            self._groups.update(dict.fromkeys(places, group))
+        return self._groups[start]
+
+    def _reachable(self, start: Place) -> set[Place]:
+        seen, waiting = {start}, [start]
+        while waiting:
+            for place in self._links.get(waiting.pop(), ()):
+                if place not in seen:
+                    seen.add(place)
+                    waiting.append(place)
+        return seen
+
+    def _find(self, place: Place) -> Column | None:
+        table = self._schema.table(place[0])
+        return table.column(place[1]) if table is not None else None
+
+
+class Obstacles:
+    """Why the type of a column cannot be changed by ALTER COLUMN … TYPE alone.
+
+    PostgreSQL refuses it under a view, a generated column, a policy and a partition key (docs, "ALTER TABLE").
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._views: dict[tuple[Name, str | None], Name] = {
+            read: view.name for view in reversed(schema.views) for read in view.reads
+        }
+
+    def of(self, column: Column) -> str | None:
+        """A clause that names the obstacle, or None."""
+        if column.type.domains:
+            return f"its type is the domain {column.type.domains[0]}"
+        table = self._schema.table(column.table)
+        if table is None or table.kind not in ("table", "partitioned"):
+            return f"{column.table} is no table that can be changed"
+        view = self._views.get((column.table, column.name)) or self._views.get((column.table, None))
+        if view is not None:
+            return f"the view {view} reads it"
+        if column.name in table.partition_keys:
+            return f"{column.table} is partitioned by it"
+        return _read_within(table, column) or self._inherited(table, column)
+
+    def _inherited(self, table: Table, column: Column) -> str | None:
+        return f"{table.name} inherits it" if column.name in _inherited(self._schema, table) else None
+
+
+def _read_within(table: Table, column: Column) -> str | None:
+    for other in table.columns:
+        expression = other.generated.expression if other.generated is not None else UNKNOWN
+        if expression is not UNKNOWN and column.name in columns_in(expression):
+            return f"the generated column {quote(other.name)} reads it"
+    for policy in table.policies:
+        if any(column.name in columns_in(text) for text in (policy.using, policy.check) if text):
+            return f"the policy {quote(policy.name)} reads it"
+    return None
+
+
+def together(
+    group: Group,
+    obstacles: Obstacles,
+    change: Callable[[Column], TypeChange | str | None],
+    rewrites: Callable[[Column], bool],
+) -> ChangeType | Advice:
+    """One remedy for all columns of a group, or the reason why a person must do it.
+
+    Args:
+        group: the columns.
+        obstacles: what stands in the way of each.
+        change: the change of one column; None where it may stay as it is; text where it cannot be changed, saying why.
+        rewrites: whether the change of that column rewrites an existing table.
+    """
+    changes: list[TypeChange] = []
+    rewritten = False
+    for column in group.columns:
+        wanted = change(column)
+        if isinstance(wanted, TypeChange):
+            wanted = obstacles.of(column) or wanted
+            rewritten = rewritten or rewrites(column)
+        if isinstance(wanted, str):
+            return Advice(f"{column.identifier} has to change, and that takes a person: {wanted}.")
+        if wanted is not None:
+            changes.append(wanted)
+    if not group.complete:
+        return Advice("A foreign key ties it to a table that is left out of this check: change both, together.")
+    return ChangeType(tuple(changes), rewrites=rewritten)

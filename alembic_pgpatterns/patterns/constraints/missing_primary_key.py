@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
+from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.schema.model import Key, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+
+
+class MissingPrimaryKey(SchemaPattern):
+    """A table without a primary key.
+
+    Nothing then names a row: duplicates come in unseen and cannot be told apart when they must go, logical
+    replication refuses UPDATE and DELETE, SQLAlchemy cannot map the table, and tools that work in batches
+    (pg_repack, backfills, deduplication) have no order to go by.
+
+    A unique constraint over columns that are all NOT NULL could be the primary key; the remedy then is to make it one.
+
+    Not meant: partitions (their root is judged), foreign tables, views. A primary key of a parent does not
+    hold for tables that inherit from it, so these are judged by themselves.
+    """
+
+    severity = Severity.ERROR
+    action = Action.REPORT
+    not_when = "A staging table that is filled by COPY and emptied as a whole can do without."
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-PRIMARY-KEYS",
+        "https://www.postgresql.org/docs/current/logical-replication-publication.html",
+    )
+    bad = """
+        CREATE TABLE tag (post_id bigint NOT NULL, word text NOT NULL, UNIQUE (post_id, word));
+    """
+    good = """
+        CREATE TABLE tag (post_id bigint, word text, PRIMARY KEY (post_id, word));
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Tables and partitioned tables without a primary key."""
+        for table in schema.judged_tables():
+            if table.primary_key is None:
+                yield self.finding(at=table, message=f"{table.name} has no primary key", remedy=_remedy(table))
+
+
+def _remedy(table: Table) -> Remedy:
+    key = next((key for key in table.unique_constraints if _could_be_primary(table, key)), None)
+    if key is None:
+        return Advice(
+            "Declare the columns that name a row as PRIMARY KEY, after removing duplicates; where there are none, "
+            "add one: id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY."
+        )
+    columns, name = ", ".join(map(quote, key.columns)), quote(fit(f"{table.name.name}_pkey"))
+    return Statements(
+        up=(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} PRIMARY KEY ({columns})",),
+        down=(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}",),
+        model=f"PrimaryKeyConstraint({', '.join(map(repr, key.columns))})",
+    )
+
+
+def _could_be_primary(table: Table, key: Key) -> bool:
+    found = [table.column(name) for name in key.columns]
+    required = all(column is not None and not column.nullable for column in found)
+    return required and not key.deferrable and not key.temporal

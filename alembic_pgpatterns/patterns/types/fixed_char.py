@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns.types._text import as_text
+from alembic_pgpatterns.schema.model import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What fixed-char does with the limit."""
+
+    keep_limit: bool = False
+    """Keep the limit as a CHECK constraint on the column's length."""
+
+
+class FixedChar(SchemaPattern):
+    """A column of type `char(n)`.
+
+    PostgreSQL pads a shorter value with blanks to n characters, stores the blanks, and ignores them in
+    some comparisons and not in others: `LIKE` and regular expressions see them, `=` does not, `length()` does not,
+    and a cast to text drops them. It is neither smaller nor faster than text.
+
+    Fixed lengths are better said by a CHECK, such as `CHECK (currency ~ '^[A-Z]{3}$')`.
+
+    Not meant: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which does
+    not pad. Types that a TypeDecorator or a non-native Enum chooses are left alone in models.
+    """
+
+    severity = Severity.WARNING
+    action = Action.ENFORCE
+    not_when = "Keep it where clients rely on getting the blanks."
+    Options = Options
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-character.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_char.28n.29",
+    )
+    bad = """
+        CREATE TABLE price (id bigint PRIMARY KEY, currency char(3) NOT NULL);
+    """
+    good = """
+        CREATE TABLE price (id bigint PRIMARY KEY, currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'));
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of char with a length, through arrays and domains."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for _, column in judged_columns(schema):
+            kind = column.type
+            if kind.name == "bpchar" and kind.schema == "pg_catalog" and kind.length and not kind.decorated:
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} is padded with blanks to {kind.length} characters",
+                    remedy=as_text(linked.group(column), obstacles, self.options.keep_limit),
+                )

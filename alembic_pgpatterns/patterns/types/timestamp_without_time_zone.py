@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import calls
+from alembic_pgpatterns.schema.values import columns as columns_in
+
+
+class TimestampWithoutTimeZone(SchemaPattern):
+    """A column of type `timestamp without time zone`.
+
+    It stores a reading of a clock without saying which clock. Two servers, two sessions with different `TimeZone`, or
+    one night in autumn make the same value mean two moments; differences across a change to summer time are wrong by
+    an hour. `timestamptz` is as large (8 bytes), stores the moment itself, and shows it in the session's zone.
+
+    The change needs a decision: which zone the stored values are in. The remedy says UTC, as most
+    applications do.
+
+    Arrays and domains count. A column under a view, a generated column or an expression index, or with a default
+    that makes a local time of its own (`now() AT TIME ZONE 'utc'`), is reported and left to a person.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = (
+        "Keep it for times on the wall of a place that is named elsewhere, such as opening hours or the start of an "
+        "event; where the stored values are not in UTC, name their zone in USING."
+    )
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-datetime.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_timestamp_.28without_time_zone.29",
+    )
+    bad = """
+        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamp NOT NULL DEFAULT now());
+    """
+    good = """
+        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz NOT NULL DEFAULT now());
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of timestamp, through arrays and domains."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for table, column in judged_columns(schema):
+            if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
+                tied = len(linked.group(column).columns) > 1
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} does not say which time zone it is in",
+                    remedy=_remedy(column, _obstacle(table, column, tied) or obstacles.of(column)),
+                )
+
+
+def _remedy(column: Column, obstacle: str | None) -> Remedy:
+    precision = "" if column.type.precision is None else f"({column.type.precision})"
+    new = f"timestamp{precision} with time zone"
+    if obstacle is not None:
+        return Advice(f"Change it to {new}, saying which zone the stored values are in; by hand, because {obstacle}.")
+    using = f"{quote(column.name)} AT TIME ZONE 'UTC'"
+    change = TypeChange(column.table, column.name, column.type.display, new, using=using)
+    return ChangeType((change,), rewrites=True)
+
+
+def _obstacle(table: Table, column: Column, tied: bool) -> str | None:
+    if column.type.array:
+        return "AT TIME ZONE works on single values, not on arrays"
+    if tied:
+        return "a foreign key ties it to another column"
+    if column.generated is not None:
+        return "its generation expression makes a local time"
+    if isinstance(column.default, str) and "timezone" in calls(column.default):
+        return f"its default, {column.default}, makes a local time and must become now()"
+    return _immutable(table, column)
+
+
+def _immutable(table: Table, column: Column) -> str | None:
+    """Expressions of indexes must be immutable; on a timestamptz most functions of time depend on the session."""
+    for index in table.indexes:
+        texts = [key.expression for key in index.keys] + [index.predicate]
+        if any(text is not None and text is not UNKNOWN and column.name in columns_in(text) for text in texts):
+            return f"an expression of the index {quote(index.name.name)} reads it"
+    return None

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns.types._text import as_text
+from alembic_pgpatterns.schema.model import DataType, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What varchar-length does with the limit, and which columns it means."""
+
+    keep_limit: bool = False
+    """Keep the limit as a CHECK constraint, which can be changed later without touching the column."""
+
+    type_decorators: bool = False
+    """In models, also columns whose type is a TypeDecorator over String. Enums are never meant."""
+
+
+class VarcharLength(SchemaPattern):
+    """A column of type `varchar(n)`.
+
+    PostgreSQL stores varchar(n) and text alike; the length saves nothing. It is a constraint that
+    is part of the type: raising it needs an ALTER COLUMN under an exclusive lock, lowering it
+    reads the table, and views, functions and foreign keys on the column repeat it. Most lengths
+    are guesses (255), found out by an error in production.
+
+    With `text` nothing changes on disk, no row is rewritten. Where the limit is meant, a CHECK constraint says
+    so, has a name, and can be replaced with NOT VALID and VALIDATE (`keep_limit`). Foreign keys to
+    such a column change together with it or not at all.
+
+    Not meant: `varchar` without a length, columns whose type a TypeDecorator chooses (unless
+    `type_decorators` says so), and `Enum(native_enum=False)`. A column under a view, a domain, or in a
+    partition key is reported, and left to a person.
+    """
+
+    severity = Severity.WARNING
+    action = Action.ENFORCE
+    not_when = "Keep it where another system reads the length from the catalog, as some reporting tools do."
+    Options = Options
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-character.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_varchar.28n.29_by_default",
+    )
+    bad = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email varchar(255) NOT NULL);
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text NOT NULL, CHECK (char_length(email) <= 254));
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of varchar with a length, through arrays and domains."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for _, column in judged_columns(schema):
+            if self._meant(column.type):
+                yield self.finding(
+                    at=column,
+                    message=f"the type of {column.identifier} limits it to {column.type.length} characters",
+                    remedy=as_text(
+                        linked.group(column), obstacles, self.options.keep_limit, self.options.type_decorators
+                    ),
+                )
+
+    def _meant(self, kind: DataType) -> bool:
+        if kind.name != "varchar" or kind.length is None:
+            return False
+        return not kind.decorated or (self.options.type_decorators and not kind.labels)
