@@ -59,6 +59,15 @@ class DropIndex(Remedy):
 
 
 @dataclass(frozen=True, slots=True)
+class RebuildIndex(Remedy):
+    """DROP INDEX of an invalid one, then CREATE INDEX as ``recreate`` says. There is no way back, nor a need for one."""
+
+    index: Name
+    table: Name
+    recreate: CreateIndex
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceIndex(Remedy):
     """A better index in place of one that backs no constraint: create the new one, then drop the old."""
 

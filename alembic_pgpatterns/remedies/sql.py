@@ -14,6 +14,7 @@ from alembic_pgpatterns.remedies.model import (
     DropConstraint,
     DropIndex,
     IndexedKey,
+    RebuildIndex,
     Remedy,
     ReplaceIndex,
     ReplaceUnique,
@@ -46,6 +47,11 @@ def _(remedy: CreateIndex) -> tuple[str, ...]:
 @sql.register
 def _(remedy: DropIndex) -> tuple[str, ...]:
     return (f"DROP INDEX {remedy.index}",)
+
+
+@sql.register
+def _(remedy: RebuildIndex) -> tuple[str, ...]:
+    return (f"DROP INDEX {remedy.index}", create_index(remedy.recreate))
 
 
 @sql.register
@@ -97,7 +103,7 @@ def create_index(index: CreateIndex) -> str:
     parts = [
         f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote(index_name(index))} ON {index.table}",
         "" if index.method == "btree" else f"USING {quote(index.method)}",
-        f"({', '.join(map(_key, index.keys))})",
+        f"({', '.join(map(key_sql, index.keys))})",
         f"INCLUDE ({', '.join(map(quote, index.include))})" if index.include else "",
         "NULLS NOT DISTINCT" if index.nulls_not_distinct else "",
         f"WITH ({', '.join(f'{name} = {value}' for name, value in index.options)})" if index.options else "",
@@ -106,11 +112,12 @@ def create_index(index: CreateIndex) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _key(key: IndexedKey) -> str:
+def key_sql(key: IndexedKey, with_opclass: bool = True) -> str:
+    """One key of an index, as it stands between the parentheses of CREATE INDEX."""
     parts = [
         quote(key.column) if key.column is not None else f"({key.expression})",
         f"COLLATE {key.collation}" if key.collation else "",
-        key.opclass or "",
+        key.opclass or "" if with_opclass else "",
         "DESC" if key.descending else "",
         _nulls(key),
     ]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._links import link_columns
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
 from alembic_pgpatterns.schema.model import DataType, ForeignKey, Schema, Table
 
@@ -80,11 +80,11 @@ Table(
 
 def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:
     """By identifier: two keys over the same columns are cured by the same index."""
-    return {
-        key.identifier: key
-        for key in reversed(table.foreign_keys)
-        if key.enforced and not key.inherited and not coverage.whole(table, key)
-    }
+    bare: dict[str, ForeignKey] = {}
+    for key in table.foreign_keys:
+        if key.enforced and not key.inherited and not coverage.whole(table, key):
+            bare.setdefault(key.identifier, key)
+    return bare
 
 
 def _remedy(schema: Schema, table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> Remedy:

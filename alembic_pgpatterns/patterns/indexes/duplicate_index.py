@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._shape import Shape, base_shape, definition, indexed_tables, key_shapes, usable
+from alembic_pgpatterns.remedies.model import Advice, DropIndex, Remedy
+from alembic_pgpatterns.schema.model import UNKNOWN, Index, Name, Schema, Table
+
+Referred = frozenset[tuple[Name, frozenset[str]]]
+
+
+class DuplicateIndex(SchemaPattern):
+    """An index that is equal to another one of its table.
+
+    Both are kept up to date with every INSERT, and with every UPDATE that is not HOT; both take up memory and are
+    vacuumed; queries use one.
+
+    Equal means all of it: access method, key columns or expressions, operator classes, collations, order (DESC,
+    NULLS FIRST), predicate, INCLUDE, uniqueness and NULLS NOT DISTINCT. A plain copy of the index behind a primary key,
+    a unique constraint or a unique index counts as well. The one reported is the one that can go: what
+    backs a constraint or is the replica identity stays. Materialised views count too.
+
+    What does not count: invalid indexes, those being built, exclusion constraints, and an index whose keys are only
+    the beginning of another's (`redundant-index`).
+    """
+
+    severity = Severity.WARNING
+    action = Action.REPORT
+    not_when = "Keep both for the hours in which one replaces the other, for instance while its fillfactor is changed."
+    references = (
+        "https://www.postgresql.org/docs/current/indexes-intro.html",
+        "https://www.postgresql.org/docs/current/sql-createindex.html",
+    )
+    bad = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text UNIQUE);
+        CREATE INDEX account_email ON account (email);
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text UNIQUE);
+        CREATE INDEX account_email_lower ON account (lower(email));
+    """
+    bad_models = """
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+Table(
+    "account",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("email", Text),
+    UniqueConstraint("email", name="account_email_key"),
+    Index("account_email", "email"),
+)
+"""
+    good_models = bad_models.replace('    Index("account_email", "email"),\n', "")
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """For every set of equal indexes, all but the one to keep."""
+        referred = frozenset(
+            (key.referred_table, frozenset(key.referred_columns)) for table in schema.tables for key in table.foreign_keys
+        )
+        for table in indexed_tables(schema):
+            for index, kept in _copies(table):
+                if index.parent is None and index.constraint_kind != "exclusion":
+                    yield self.finding(
+                        at=index,
+                        message=f"{index.name} is equal to {kept.name}, {_role(kept)}",
+                        remedy=_remedy(table, index, kept, referred),
+                    )
+
+
+def _copies(table: Table) -> Iterator[tuple[Index, Index]]:
+    """Each superfluous index, with the one that stays."""
+    groups: dict[Shape, list[Index]] = defaultdict(list)
+    for index in table.indexes:
+        shape = _shape(index)
+        if shape is not None:
+            groups[shape].append(index)
+    for group in groups.values():
+        if len(group) > 1:
+            yield from _pairs(sorted(group, key=_rank))
+
+
+def _pairs(ranked: list[Index]) -> Iterator[tuple[Index, Index]]:
+    """A plain index may be a copy of any; a unique one only of a unique one that treats nulls alike."""
+    for position, index in enumerate(ranked):
+        equal = (other for other in ranked[:position] if not index.unique or _same_rule(index, other))
+        kept = next(equal, None)
+        if kept is not None:
+            yield index, kept
+
+
+def _same_rule(index: Index, other: Index) -> bool:
+    return (
+        other.unique
+        and UNKNOWN not in (index.nulls_not_distinct, other.nulls_not_distinct)
+        and index.nulls_not_distinct == other.nulls_not_distinct
+    )
+
+
+def _shape(index: Index) -> Shape | None:
+    base, keys = base_shape(index), key_shapes(index)
+    if not usable(index) or base is None or keys is None:
+        return None
+    return (base, keys, frozenset(index.include))
+
+
+def _rank(index: Index) -> tuple[bool | str, ...]:
+    """The one to keep comes first."""
+    return (
+        not index.unique,
+        index.constraint is None,
+        index.constraint_kind != "primary key",
+        not index.replica_identity,
+        index.parent is None,
+        not index.clustered,
+        index.name.name,
+    )
+
+
+def _role(index: Index) -> str:
+    if index.constraint_kind is not None:
+        return f"which backs a {index.constraint_kind}" + (" constraint" if "key" not in index.constraint_kind else "")
+    return "which is unique" if index.unique else "and as good for every query"
+
+
+def _remedy(table: Table, index: Index, kept: Index, referred: Referred) -> Remedy:
+    again = definition(index, table)
+    if index.constraint is not None:
+        return Advice(f"Drop the constraint {index.constraint}, unless a foreign key or ON CONFLICT names it.")
+    if index.replica_identity:
+        return Advice(f"Make {kept.name} the replica identity (ALTER TABLE … REPLICA IDENTITY), then drop {index.name}.")
+    if index.unique and (table.name, frozenset(index.columns)) in referred:
+        return Advice(f"A foreign key may depend on {index.name}: drop and add it, then drop the index.")
+    if again is None:
+        return Advice(f"Drop {index.name}.")
+    return DropIndex(index.name, table.name, replace(again, name=index.name.name))
