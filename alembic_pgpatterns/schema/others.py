@@ -98,7 +98,12 @@ GrantTarget = Literal["table", "sequence", "schema", "function", "type", "databa
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One privilege out of an ACL. ``grantee``: a role, or 'PUBLIC'. ``columns``: only for column privileges."""
+    """One privilege out of an ACL, of anybody but the owner. ``grantee``: a role, or 'PUBLIC'.
+
+    ``name`` is (schema, schema) for a schema and ('', database) for a database. ``column``: only for column privileges.
+    ``arguments``: the argument types, only for functions. PostgreSQL's default privileges for PUBLIC are there for
+    functions (EXECUTE) and the database; a NULL ACL of other objects grants nobody anything worth a word.
+    """
 
     grantee: str
     privilege: str
@@ -107,6 +112,7 @@ class Grant:
     grantor: str
     grantable: bool
     column: str | None = None
+    arguments: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""Constraints and policies."""
+
+CONSTRAINTS = """
+SELECT con.oid::int8, con.conrelid::int8, con.conname::text, con.contype::text, con.condeferrable, con.condeferred,
+       con.convalidated, <<18: con.conenforced | true>>, con.conkey::int8[], con.conindid::int8, con.confrelid::int8,
+       con.confkey::int8[], con.confupdtype::text, con.confdeltype::text, con.confmatchtype::text, con.connoinherit,
+       con.conparentid <> 0 OR NOT con.conislocal, <<18: con.conperiod | false>>, con.conpfeqop::int8[],
+       CASE WHEN con.contype = 'c' THEN pg_get_expr(con.conbin, con.conrelid) END
+FROM pg_constraint con
+LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
+WHERE con.conrelid >= 16384 AND con.contype IN ('p', 'u', 'f', 'c', 'x', 'n')
+  AND (con.contype <> 'n' OR NOT con.convalidated)
+  -- A key that references a partitioned table has a copy for each of its partitions, on the same table.
+  AND parent.conrelid IS DISTINCT FROM con.conrelid
+ORDER BY con.conrelid, con.contype, con.conname
+"""
+"""NOT NULL constraints (contype n, PostgreSQL 18) only where not validated: else the column itself says it."""
+
+REFERRED_COLUMNS = """
+SELECT DISTINCT a.attrelid::int8, a.attnum::int8, n.nspname::text, c.relname::text, a.attname::text
+FROM pg_constraint con
+JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = ANY (con.confkey)
+JOIN pg_class c ON c.oid = con.confrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE con.contype = 'f' AND con.conrelid >= 16384
+"""
+"""Also of tables that are left out of the schema."""
+
+POLICIES = """
+SELECT p.polrelid::int8, p.polname::text, p.polcmd::text, p.polpermissive,
+       ARRAY(SELECT CASE r WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(r)::text END
+             FROM unnest(p.polroles) WITH ORDINALITY roles(r, n) ORDER BY n)::text[],
+       pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+FROM pg_policy p
+ORDER BY p.polrelid, p.polname
+"""
+
+RULES = """
+SELECT r.ev_class::int8, r.rulename::text
+FROM pg_rewrite r
+WHERE r.rulename <> '_RETURN' AND r.ev_class >= 16384
+ORDER BY r.ev_class, r.rulename
+"""
