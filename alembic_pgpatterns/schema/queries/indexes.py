@@ -48,6 +48,7 @@ FROM (SELECT DISTINCT unnest(c.conpfeqop) AS operator FROM pg_constraint c WHERE
 JOIN pg_operator o ON o.oid = used.operator
 JOIN pg_amop m ON m.amopopr IN (o.oid, o.oprcom) AND m.amoppurpose = 's'
 JOIN pg_opfamily f ON f.oid = m.amopfamily
+JOIN pg_am am ON am.oid = f.opfmethod AND am.amname <> 'brin'
 JOIN pg_namespace n ON n.oid = f.opfnamespace
 """
 """For each equality operator of a foreign key: the operator families that hold it or its commutator."""

@@ -43,10 +43,12 @@ WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
 """
 
 SEQUENCE_VALUES = """
-SELECT c.oid::int8, pg_sequence_last_value(c.oid)
-FROM pg_class c
-WHERE c.oid >= 16384 AND c.relkind = 'S' AND has_sequence_privilege(c.oid, 'SELECT, USAGE')
-  AND (c.relpersistence = 'p' OR (c.relpersistence = 'u' AND NOT pg_is_in_recovery()))
+SELECT s.seqrelid::int8, CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
+    AND (c.relpersistence = 'p' OR (c.relpersistence = 'u' AND NOT pg_is_in_recovery()))
+  THEN pg_sequence_last_value(s.seqrelid) END
+FROM pg_sequence s
+JOIN pg_class c ON c.oid = s.seqrelid
+WHERE s.seqrelid >= 16384
 """
 """Takes ROW EXCLUSIVE on each sequence, as nextval does; it blocks no writer."""
 
