@@ -50,8 +50,9 @@ class Row:
     upgrade: float = 0.0
     pgcheck: float = 0.0
     findings: dict[str, int] = field(default_factory=dict)
-    counted: dict[str, int] = field(default_factory=dict)
-    differences: dict[str, list[str]] = field(default_factory=dict)
+    counted: dict[str, set[str]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
     note: str = ""
 
     @property
@@ -73,7 +74,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the projects and what is special about each")
     parser.add_argument("--root", type=Path, default=default_root(), help="folder of the environments (%(default)s)")
     parser.add_argument("--repeat", type=int, default=2, help="runs of each kind, the best counts (%(default)s)")
-    parser.add_argument("--json", type=Path, help="also write all rows, and every difference, to this file")
+    parser.add_argument("--json", type=Path, help="also write all rows to this file, with every object counted")
     options = parser.parse_args()
     if options.list:
         print("\n".join(f"{name:16} {read(name).summary}" for name in names()))
@@ -91,7 +92,7 @@ def main() -> int:
             print(f"{name}: {error}", file=sys.stderr)
     print("\n" + table(rows))
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1, default=sorted), encoding="utf-8")
     return int(failed)
 
 
@@ -119,7 +120,7 @@ def measure(place: Workplace, repeat: int) -> Row:
         checks.append(seconds)
         report = parsed(done)
     row.upgrade, row.pgcheck = min(upgrades), min(checks)
-    row.findings = dict(sorted(Counter(finding["pattern"] for finding in report["findings"]).items()))
+    compare(row, report["findings"])
     return row
 
 
@@ -171,9 +172,16 @@ def upgrade(place: Workplace, row: Row) -> float:
 def count(connection: psycopg.Connection[Any], row: Row) -> None:
     """Fill in what the catalog of the upgraded database holds."""
     row.tables, row.foreign_keys = counts.size(connection)
-    expected = counts.expected(connection)
-    row.counted = {pattern: len(found) for pattern, found in expected.items()}
-    row.differences = {pattern: [" ".join(pair).strip() for pair in found] for pattern, found in expected.items()}
+    row.counted = counts.expected(connection)
+
+
+def compare(row: Row, findings: list[dict[str, Any]]) -> None:
+    """Fill in the findings, and where they are not the objects that the benchmark's own queries list."""
+    row.findings = dict(sorted(Counter(finding["pattern"] for finding in findings).items()))
+    for pattern, objects in row.counted.items():
+        found = {finding["object"] for finding in findings if finding["pattern"] == pattern}
+        row.missing += [f"{pattern} {name}" for name in sorted(objects - found)]
+        row.extra += [f"{pattern} {name}" for name in sorted(found - objects)]
 
 
 def pgcheck(place: Workplace) -> tuple[float, subprocess.CompletedProcess[str]]:
@@ -218,12 +226,16 @@ def parsed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 def shown(row: Row) -> str:
     """Return a row with its findings beside what the benchmark counted itself."""
-    lines = [f"{row.project} {row.version}: {row.note or f'{row.upgrade:.1f} s, pgcheck {row.pgcheck:.1f} s'}"]
+    title = f"{row.project} {row.version}: "
+    if row.note:
+        return title + row.note
+    lines = [f"{title}{row.upgrade:.1f} s, pgcheck {row.pgcheck:.1f} s"]
     for pattern in sorted({*row.findings, *row.counted}):
-        found, own = row.findings.get(pattern, 0), row.counted.get(pattern)
-        beside = "" if own is None else f"  counted {own}" + ("" if own == found else "  DIFFERS")
-        lines.append(f"  {pattern:32} {found:5}{beside}")
-    return "\n".join(lines if not row.note else lines[:1])
+        own = f"  counted {len(row.counted[pattern])}" if pattern in row.counted else ""
+        lines.append(f"  {pattern:32} {row.findings.get(pattern, 0):5}{own}")
+    lines += [f"  counted, not found: {name}" for name in row.missing]
+    lines += [f"  found, not counted: {name}" for name in row.extra]
+    return "\n".join(lines)
 
 
 def table(rows: list[Row]) -> str:
