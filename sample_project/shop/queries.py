@@ -89,7 +89,7 @@ async def upsert_products(session: AsyncSession, tenant_id: int, products: Seque
 async def record_events(session: AsyncSession, tenant_id: int, entries: Sequence[Event]) -> None:
     """Append to the event log: one INSERT of many rows a thousand entries, not one statement an entry.
 
-    A statement a row costs the server a plan, a trigger run and a message each. The batch stays far below the
+    A statement a row costs a message and an execution each. The batch stays far below the
     65,535 parameters that the protocol allows one statement.
     Source: PostgreSQL, "Populating a Database"; SQLAlchemy, ``Insert.values`` with a list of dictionaries.
     """
