@@ -44,5 +44,14 @@ class Server(Protocol):
     def drop_database(self, name: str) -> None:
         """Drop a database that `create_database` made, with whoever is connected; none is no error."""
 
+    def create_scratch(self, wish: str) -> str:
+        """Create a database for the real one of the name ``wish``; under that very name where it is free."""
+
+    def welcome(self, user: str) -> None:
+        """Make the user of a project's URL known as a role, where the server is ours to change."""
+
+    def owns(self, parameters: Mapping[str, str]) -> bool:
+        """Whether libpq parameters lead to a database that is ours to use as it is."""
+
     def failure(self) -> str | None:
         """Why the server is gone, with the way out; None while it runs, or where we cannot know."""

@@ -19,7 +19,7 @@ import sqlalchemy
 from psycopg import sql
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server import cluster, environment
 from alembic_pgpatterns.server.account import Account, server_account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.folder import run_folder, sweep
@@ -37,11 +37,14 @@ _SETTINGS: Mapping[str, str] = {
     # /dev/shm of a container has 64 MB; a file in the data folder has the disk, and goes with it.
     "dynamic_shared_memory_type": "mmap",
     "jit": "off",
+    # When the system kills one of its processes for want of memory, end: what we would go on with is half a state.
+    "restart_after_crash": "off",
     "logging_collector": "off",
     "lc_messages": "C",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
 """Lines of the server's log that an error shows."""
@@ -91,7 +94,8 @@ class ThrowawayServer:
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
         """The connection's parameters, by the names that libpq gives them; by way of the socket."""
-        return {"host": str(self.folder), "port": str(self.port), "user": cluster.SUPERUSER, "dbname": database}
+        place = {"host": str(self.folder), "port": str(self.port)}
+        return {**place, "user": cluster.SUPERUSER, "dbname": database, **_NO_TLS}
 
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
         """The URL of a database for SQLAlchemy with psycopg; the host is the socket's folder."""
@@ -108,7 +112,8 @@ class ThrowawayServer:
         Raises PgPatternsError with the last lines of the log when the server is gone.
         """
         try:
-            return psycopg.connect(**self.parameters(database), **_NO_TLS, autocommit=True)  # type: ignore[arg-type]
+            with environment.cleared():
+                return psycopg.connect(**self.parameters(database), autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             gone = self.failure()
             if gone is None:
@@ -122,6 +127,25 @@ class ThrowawayServer:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         self._run(command)
         return name
+
+    def create_scratch(self, wish: str) -> str:
+        """Create a database under the name ``wish``, as histories say ALTER DATABASE app; else under one like it."""
+        with self.connect() as connection:
+            taken = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+        name, number = wish, 1
+        while name in taken or not name:
+            number += 1
+            name = f"{wish[:40]}_{number}"
+        return self.create_database(name)
+
+    def welcome(self, user: str) -> None:
+        """Make the user of a project's URL a role without login: histories GRANT to it, and it owns things."""
+        self.create_roles([user])
+
+    def owns(self, parameters: Mapping[str, str]) -> bool:
+        """Whether libpq parameters lead here; nobody else knows the socket's folder or the port's password."""
+        here = (str(self.folder), "127.0.0.1") if self.password else (str(self.folder),)
+        return parameters.get("host") in here and parameters.get("port") == str(self.port)
 
     def drop_database(self, name: str) -> None:
         """Drop a database with whoever is connected to it; one that is not there is no error."""
@@ -200,11 +224,17 @@ class ThrowawayServer:
             process.kill()
             process.wait()
 
-    def failure(self) -> str | None:
-        """Why the server ended by itself, with the last lines of its log; None while it runs."""
-        if self._process is None or self._process.poll() is None:
+    def failure(self, grace: float = 0.0) -> str | None:
+        """Why the server ended by itself, with the last lines of its log; None while it runs.
+
+        ``grace``: seconds to wait for its end, as clients notice before it has quite gone.
+        """
+        if self._process is None:
             return None
-        code = self._process.returncode
+        try:
+            code = self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            return None
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         tail = self._tail()
         return (
@@ -241,9 +271,6 @@ class ThrowawayServer:
             connection.execute(command)
 
 
-_NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
-
-
 @contextlib.contextmanager
 def throwaway_server(
     binaries: Binaries | None = None,
@@ -272,13 +299,23 @@ def throwaway_server(
             if server.password:
                 _set_password(server, server.password)
             yield server
-        except (psycopg.Error, sqlalchemy.exc.DBAPIError, OSError) as error:
-            gone = server.failure()
-            if gone is None:
+        except Exception as error:
+            gone = server.failure(grace=1.0 if _lost(error) else 0.0)
+            if gone is None or gone in str(error):
                 raise
             raise PgPatternsError(gone) from error
         finally:
             server.stop()
+
+
+def _lost(error: BaseException | None) -> bool:
+    """Whether a lost connection is behind the error, however it was wrapped."""
+    lost = (psycopg.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+    while error is not None:
+        if isinstance(error, lost):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:

@@ -1,0 +1,215 @@
+"""The four drivers whose connections can be redirected: their arguments, read and replaced.
+
+Below SQLAlchemy, each driver has one function through which every connection goes, however it was asked for
+(`psycopg.connect`, `Connection.connect`, a pool, a name imported earlier). That one is replaced, so that engines
+with a ``creator`` and programs that call the driver themselves are redirected too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server.origin import completed
+
+Reroute = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""From the libpq parameters that were meant to the ones to use."""
+
+LIBPQ_DRIVERS = ("psycopg", "psycopg2")
+DRIVERS = (*LIBPQ_DRIVERS, "asyncpg")
+
+_KEPT = ("options", "application_name", "fallback_application_name", "client_encoding", "connect_timeout")
+"""What of libpq's parameters is about the session and not about the way to the server."""
+
+_PYTHON_SIDE = {
+    "psycopg": ("autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "async_creator_fn"),
+    "psycopg2": ("connection_factory", "cursor_factory", "async", "async_"),
+}
+_ASYNCPG_ROUTE = (
+    "dsn",
+    "host",
+    "port",
+    "user",
+    "password",
+    "passfile",
+    "service",
+    "servicefile",
+    "database",
+    "ssl",
+    "direct_tls",
+    "target_session_attrs",
+    "krbsrvname",
+    "gsslib",
+)
+_straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
+
+
+@contextlib.contextmanager
+def straight() -> Iterator[None]:
+    """Connections opened inside go where they say: ours, to a server that we were given."""
+    token = _straight.set(True)
+    try:
+        yield
+    finally:
+        _straight.reset(token)
+
+
+def libpq_arguments(driver: str, arguments: list[Any], keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
+    """The keywords for ``connect`` of psycopg or psycopg2 in place of what it was given."""
+    own = {name: value for name, value in keywords.items() if name in _PYTHON_SIDE[driver]}
+    rest = {name: value for name, value in keywords.items() if name not in own}
+    conninfo = arguments[0] if arguments else rest.pop("conninfo" if driver == "psycopg" else "dsn", None)
+    return own | libpq_parameters(conninfo or "", rest, reroute)
+
+
+def libpq_parameters(conninfo: str, keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, str]:
+    """The libpq parameters to use in place of a connection string and its keywords."""
+    keywords = {("dbname" if name == "database" else name): value for name, value in keywords.items()}
+    meant = completed(conninfo_to_dict(conninfo, **keywords))
+    kept = {name: meant[name] for name in _KEPT if meant.get(name)}
+    return kept | dict(reroute(meant))
+
+
+def asyncpg_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
+    """The keywords for ``asyncpg.connect`` in place of what it was given; the cache sizes and such stay."""
+    meant, settings = _asyncpg_meant(keywords)
+    route = reroute(completed(meant))
+    kept = {name: value for name, value in keywords.items() if name not in _ASYNCPG_ROUTE}
+    settings |= keywords.get("server_settings") or {}
+    if settings:
+        kept["server_settings"] = settings
+    kept |= {name: route[name] for name in ("host", "user", "password") if name in route}
+    kept |= {"port": int(route["port"]), "database": route["dbname"], "ssl": _asyncpg_tls(route)}
+    # Said outright, or asyncpg reads PGTARGETSESSIONATTRS and PGSSLNEGOTIATION of the real server.
+    outright = {"direct_tls": False, "target_session_attrs": "any"}
+    known = inspect.signature(importlib.import_module("asyncpg").connect).parameters
+    return kept | {name: value for name, value in outright.items() if name in known}
+
+
+def _asyncpg_meant(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Where asyncpg was to connect, in libpq's names; and the server settings that its DSN carries."""
+    meant: dict[str, Any] = {}
+    settings: dict[str, str] = {}
+    if keywords.get("dsn"):
+        parsed = urllib.parse.urlsplit(str(keywords["dsn"]))
+        query = dict(urllib.parse.parse_qsl(parsed.query))
+        known = set(_ASYNCPG_ROUTE) | {"dbname"} | {name for name in query if name.startswith(("ssl", "gss"))}
+        settings = {name: value for name, value in query.items() if name not in known}
+        hostport = urllib.parse.unquote(parsed.netloc.rpartition("@")[2])
+        hosts = [_split_port(part) for part in hostport.split(",")] if hostport else []
+        meant["host"] = ",".join(host for host, _ in hosts) or query.get("host")
+        meant["port"] = ",".join(port for _, port in hosts if port) or query.get("port")
+        meant["user"] = urllib.parse.unquote(parsed.username or "") or query.get("user")
+        path = urllib.parse.unquote(parsed.path.removeprefix("/"))
+        meant["dbname"] = path or query.get("dbname") or query.get("database")
+        meant["service"] = query.get("service")
+    for name, parameter in (("host", "host"), ("port", "port"), ("user", "user"), ("database", "dbname")):
+        value = keywords.get(name)
+        if value:
+            meant[parameter] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return meant, settings
+
+
+def _split_port(part: str) -> tuple[str, str]:
+    host, colon, port = part.rpartition(":")
+    return (host.strip("[]"), port) if colon and not part.endswith("]") else (part.strip("[]"), "")
+
+
+def _asyncpg_tls(route: Mapping[str, str]) -> Any:
+    """asyncpg takes certificates by a context only, never by names of files."""
+    mode = route.get("sslmode", "disable")
+    if mode not in ("verify-ca", "verify-full") or not route.get("sslrootcert"):
+        return False if mode == "disable" else mode
+    import ssl
+
+    context = ssl.create_default_context(cafile=route["sslrootcert"])
+    context.check_hostname = mode == "verify-full"
+    return context
+
+
+@contextlib.contextmanager
+def patched_drivers(reroute: Reroute) -> Iterator[None]:
+    """Every connection that one of the drivers opens inside goes through ``reroute``; restored afterwards."""
+    with contextlib.ExitStack() as stack:
+        _patch_psycopg(stack, reroute)
+        if _import("psycopg2"):
+            _patch_psycopg2(stack, reroute)
+        if _import("asyncpg"):
+            _patch_asyncpg(stack, reroute)
+        yield
+
+
+def _import(name: str) -> bool:
+    """Import a driver if it is there and works; one that does not can open no connection either."""
+    if importlib.util.find_spec(name) is None:
+        return False
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> None:
+    """Set an attribute until the stack ends. Raises PgPatternsError when this version has no such attribute."""
+    try:
+        before = inspect.getattr_static(owner, name)
+    except AttributeError:
+        raise PgPatternsError(
+            f"connections of this version of {owner.__name__} cannot be redirected to the throw-away server: it has "
+            f"no {name}. Please report this, with the driver's version; until then use another version of it."
+        ) from None
+    inherited = isinstance(owner, type) and name not in vars(owner)
+    setattr(owner, name, value)
+    stack.callback(*((delattr, owner, name) if inherited else (setattr, owner, name, before)))
+
+
+def _patch_psycopg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
+    original = vars(psycopg.Connection)["_get_connection_params"].__func__
+
+    def meant(cls: type, /, conninfo: str, **keywords: Any) -> Any:
+        if _straight.get():
+            return original(cls, conninfo, **keywords)
+        return libpq_parameters(conninfo, keywords, reroute)
+
+    async def meant_async(cls: type, /, conninfo: str, **keywords: Any) -> Any:
+        return meant(cls, conninfo, **keywords)
+
+    _replace(stack, psycopg.Connection, "_get_connection_params", classmethod(meant))
+    _replace(stack, psycopg.AsyncConnection, "_get_connection_params", classmethod(meant_async))
+
+
+def _patch_psycopg2(stack: contextlib.ExitStack, reroute: Reroute) -> None:
+    psycopg2: Any = importlib.import_module("psycopg2")
+    original = psycopg2._connect
+
+    def connect(dsn: str, connection_factory: Any = None, **keywords: Any) -> Any:
+        if not _straight.get():
+            dsn = make_conninfo("", **libpq_parameters(dsn, {}, reroute))
+        return original(dsn, connection_factory=connection_factory, **keywords)
+
+    _replace(stack, psycopg2, "_connect", connect)
+
+
+def _patch_asyncpg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
+    from asyncpg import connect_utils
+
+    original = connect_utils._connect
+
+    async def connect(**keywords: Any) -> Any:
+        if not _straight.get():
+            way = asyncpg_arguments(keywords, reroute)
+            keywords |= {name: None for name in _ASYNCPG_ROUTE if name in keywords} | way
+        return await original(**keywords)
+
+    _replace(stack, connect_utils, "_connect", connect)

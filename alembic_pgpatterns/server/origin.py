@@ -1,0 +1,96 @@
+"""Where a connection would have gone: the real server and database, whatever way they were named."""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ENVIRONMENT = {
+    "PGHOST": "host",
+    "PGHOSTADDR": "hostaddr",
+    "PGPORT": "port",
+    "PGDATABASE": "dbname",
+    "PGUSER": "user",
+    "PGOPTIONS": "options",
+    "PGSERVICE": "service",
+    "PGSERVICEFILE": "servicefile",
+}
+"""The variables of libpq that say where a connection goes (PostgreSQL docs, section "Environment Variables")."""
+
+_LOCAL = {"", "localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """A server and database that a project meant to use.
+
+    Names of this machine (none, a socket's folder, localhost) are one host: projects write them in turn for
+    the same server. Several hosts are one name, joined by commas.
+    """
+
+    host: str
+    port: str
+    database: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}/{self.database}"
+
+
+def completed(parameters: Mapping[str, object]) -> dict[str, str]:
+    """libpq's parameters with what it would have added: the environment's values, then the service file's.
+
+    ``parameters`` win over the service file, and that over the environment, as in libpq.
+    """
+    given = {name: str(value) for name, value in parameters.items() if value is not None}
+    ambient = {name: os.environ[variable] for variable, name in ENVIRONMENT.items() if os.environ.get(variable)}
+    service = given.get("service") or ambient.get("service")
+    named = _service(service, given.get("servicefile") or ambient.get("servicefile")) if service else {}
+    return ambient | named | given
+
+
+def origin_of(parameters: Mapping[str, str]) -> Origin:
+    """The origin that libpq's `completed` parameters name."""
+    host = parameters.get("host") or parameters.get("hostaddr") or ""
+    ports = parameters.get("port") or ""
+    user = parameters.get("user") or _system_user()
+    return Origin(_one(host.split(","), _host), _one(ports.split(","), _port), parameters.get("dbname") or user)
+
+
+def _one(parts: Iterable[str], read: object) -> str:
+    assert callable(read)
+    return ",".join(dict.fromkeys(str(read(part.strip())) for part in parts))
+
+
+def _host(name: str) -> str:
+    return "localhost" if name in _LOCAL or name.startswith(("/", "@")) else name.lower()
+
+
+def _port(number: str) -> str:
+    return number or "5432"
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "postgres"
+
+
+def _service(name: str, file: str | None) -> dict[str, str]:
+    """One section of the connection service file (PostgreSQL docs, "The Connection Service File")."""
+    places = [Path(file)] if file else [Path.home() / ".pg_service.conf"]
+    if "PGSYSCONFDIR" in os.environ:
+        places.append(Path(os.environ["PGSYSCONFDIR"]) / "pg_service.conf")
+    for place in places:
+        parser = configparser.RawConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read_string(place.read_text())
+        except (OSError, UnicodeDecodeError, configparser.Error):
+            continue
+        if parser.has_section(name):
+            return dict(parser.items(name))
+    return {"host": f"service {name}"}

@@ -1,0 +1,216 @@
+"""Every connection opened inside `redirect` reaches the given server, whatever URL the project uses."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Dialect, Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import Pool
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server import drivers, environment
+from alembic_pgpatterns.server.origin import Origin, origin_of
+from alembic_pgpatterns.server.protocol import Server
+
+_MARK = "pgpatterns.redirected"
+
+
+@dataclass(slots=True)
+class Routes:
+    """Where connections went while they were redirected.
+
+    ``databases``: the scratch database of each origin, in the order of first use. ``connections``: how many were
+    opened to each scratch database. ``elsewhere``: what was let through because no server is behind it (SQLite
+    in memory), for the error when no revision arrived.
+    """
+
+    server: Server
+    prepare: Callable[[str], None] | None = None
+    databases: dict[Origin, str] = field(default_factory=dict)
+    connections: Counter[str] = field(default_factory=Counter)
+    elsewhere: list[str] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The real databases that the project meant, in the order of first use."""
+        return tuple(self.databases)
+
+    def route(self, meant: Mapping[str, str]) -> Mapping[str, str]:
+        """The libpq parameters to use in place of the ``meant`` ones; makes the scratch database at first use."""
+        if self.server.owns(meant):
+            database = meant["dbname"]
+        else:
+            database = self.database_for(origin_of(meant), meant.get("user"))
+        parameters = self.server.parameters(database)
+        environment.clear()
+        environment.offer(parameters)
+        return parameters
+
+    def count(self, meant: Mapping[str, str]) -> Mapping[str, str]:
+        """As `route`, and count the connection: for the drivers, through which each goes exactly once."""
+        parameters = self.route(meant)
+        self.connections[parameters["dbname"]] += 1
+        return parameters
+
+    def database_for(self, origin: Origin, user: str | None = None) -> str:
+        """The scratch database of an origin; ``user`` becomes a role, as histories GRANT to it and it owns things."""
+        with self._lock:
+            if origin not in self.databases:
+                with drivers.straight():
+                    self.databases[origin] = self.server.create_scratch(origin.database)
+                    if self.prepare is not None:
+                        self.prepare(self.databases[origin])
+                    if user:
+                        self.server.welcome(user)
+            return self.databases[origin]
+
+
+@contextlib.contextmanager
+def redirect(server: Server, prepare: Callable[[str], None] | None = None) -> Iterator[Routes]:
+    """Send every connection opened inside to ``server``: each (host, port, database) to a scratch database of its own.
+
+    ``prepare`` is called with the name of each scratch database when it was made, before anything connects to it.
+
+    SQLAlchemy's engines keep their driver, and what their URL says of the session (``options``, search_path,
+    statement caches). psycopg, psycopg2 and asyncpg called directly, by ``creator`` or by a pool are redirected
+    too; connections that were opened before are replaced at checkout, or refused when a statement is run on them.
+    Any other driver or dialect is refused before it connects, but SQLite in memory, which reaches nobody.
+    libpq's variables count for nothing inside; what a subprocess does with a server of its own is out of reach.
+    """
+    routes = Routes(server, prepare)
+    with environment.cleared(), drivers.patched_drivers(routes.count), _listening(routes):
+        environment.offer(server.parameters())
+        yield routes
+
+
+@contextlib.contextmanager
+def _listening(routes: Routes) -> Iterator[None]:
+    guard = _Guard(routes)
+    listeners = (
+        (Engine, "do_connect", guard.do_connect),
+        (Pool, "connect", guard.connected),
+        (Pool, "checkout", guard.checkout),
+        (Engine, "before_cursor_execute", guard.before_cursor_execute),
+    )
+    with contextlib.ExitStack() as stack:
+        for target, name, listener in listeners:
+            # First of all, so that a project's own listener, which may ask a cloud for a token, is never called.
+            event.listen(target, name, listener, insert=True)
+            stack.callback(event.remove, target, name, listener)
+        yield
+
+
+class _Guard:
+    """The listeners of one `redirect`."""
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+
+    def do_connect(self, dialect: Dialect, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """In place of the dialect's own connecting: the same driver, another server."""
+        if _is_memory(dialect, arguments):
+            self.routes.elsewhere.append("SQLite in memory")
+            return None
+        if dialect.name != "postgresql":
+            raise PgPatternsError(_not_postgresql(dialect, arguments, keywords))
+        driver = dialect.driver.removesuffix("_async")
+        if driver in drivers.LIBPQ_DRIVERS:
+            return dialect.connect(**drivers.libpq_arguments(driver, arguments, keywords, self.routes.route))
+        if driver == "asyncpg":
+            return dialect.connect(**drivers.asyncpg_arguments(keywords, self.routes.route))
+        raise PgPatternsError(
+            f"{_described(dialect, arguments, keywords)}: connections of the driver {dialect.driver!r} cannot be "
+            f"redirected to the throw-away server, so this one was not opened. "
+            f"Way out: a URL with one of {', '.join(drivers.DRIVERS)} for the check, or --upgrade-command."
+        )
+
+    def connected(self, connection: Any, record: Any) -> None:
+        """After a pool opened a connection, in whatever way: it must be one to our server."""
+        if not self._is_ours(connection):
+            raise PgPatternsError(_foreign(connection, "an engine's creator handed out"))
+        record.info[_MARK] = self.routes
+
+    def checkout(self, connection: Any, record: Any, proxy: Any) -> None:
+        """A pool that was filled before the redirect: SQLAlchemy replaces what we call disconnected."""
+        if record.info.get(_MARK) is not self.routes:
+            if not self._is_ours(connection):
+                raise DisconnectionError("opened before connections were redirected")
+            record.info[_MARK] = self.routes
+
+    def before_cursor_execute(self, connection: Connection, cursor: Any, *unused: Any) -> None:
+        """A connection that was checked out before the redirect."""
+        if connection.info.get(_MARK) is not self.routes:
+            driven = connection.connection.driver_connection
+            if connection.dialect.name == "postgresql" and not self._is_ours(driven):
+                raise PgPatternsError(_foreign(driven, "the project uses"))
+            connection.info[_MARK] = self.routes
+
+    def _is_ours(self, connection: Any) -> bool:
+        try:
+            return self._leads_to_us(getattr(connection, "driver_connection", connection))
+        except Exception:  # each driver has an error of its own for "it is closed"
+            return False
+
+    def _leads_to_us(self, driven: Any) -> bool:
+        family = type(driven).__module__.partition(".")[0]
+        if family in ("sqlite3", "aiosqlite"):
+            return True
+        if hasattr(driven, "info") and hasattr(driven.info, "dsn_parameters"):  # psycopg2, subclasses included
+            return self.routes.server.owns(driven.info.dsn_parameters)
+        if hasattr(driven, "info") and hasattr(driven.info, "get_parameters"):  # psycopg
+            info = driven.info
+            return self.routes.server.owns({"host": info.host, "port": str(info.port), "dbname": info.dbname})
+        return hasattr(driven, "_addr") and self.routes.server.owns(_asyncpg_place(driven))
+
+
+def _asyncpg_place(connection: Any) -> Mapping[str, str]:
+    address = connection._addr
+    if isinstance(address, str):
+        host, _, port = address.rpartition("/.s.PGSQL.")
+    else:
+        host, port = address[0], str(address[1])
+    return {"host": host, "port": port, "dbname": connection._params.database}
+
+
+def _is_memory(dialect: Dialect, arguments: list[Any]) -> bool:
+    database = str(arguments[0]) if arguments else ""
+    return dialect.name == "sqlite" and (database in ("", ":memory:") or "mode=memory" in database)
+
+
+def _described(dialect: Dialect, arguments: list[Any], keywords: Mapping[str, Any]) -> str:
+    """The URL that was meant, as far as the driver's arguments tell it, without its password."""
+    database = keywords.get("dbname") or keywords.get("database") or keywords.get("db") or (arguments or [None])[0]
+    host, port = keywords.get("host"), keywords.get("port")
+    url = URL.create(
+        f"{dialect.name}+{dialect.driver}",
+        username=keywords.get("user"),
+        password="hidden" if keywords.get("password") or keywords.get("passwd") else None,
+        host=host if isinstance(host, str) else None,
+        port=port if isinstance(port, int) else None,
+        database=str(database) if database else None,
+    )
+    return url.render_as_string(hide_password=True)
+
+
+def _not_postgresql(dialect: Dialect, arguments: list[Any], keywords: Mapping[str, Any]) -> str:
+    return (
+        f"the project connects to {_described(dialect, arguments, keywords)}, which is not PostgreSQL; it was not "
+        "opened. Way out: give the project a PostgreSQL URL for the check (any: it is redirected), in alembic.ini, "
+        "by -x, or by the variable that env.py reads."
+    )
+
+
+def _foreign(connection: Any, who: str) -> str:
+    return (
+        f"{who} a connection ({type(connection).__module__}.{type(connection).__qualname__}) that does not lead to "
+        "the throw-away server; nothing was run on it. Way out: open it inside env.py by an engine with a URL, or by "
+        f"one of {', '.join(drivers.DRIVERS)}; or use --upgrade-command."
+    )
