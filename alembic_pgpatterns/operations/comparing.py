@@ -1,0 +1,92 @@
+"""What the comparators share: who declares what, and questions to the catalog."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alembic.operations import ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import MetaData, Row, Table, text
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+    from alembic_pgpatterns.declare import Declared
+
+    D = TypeVar("D", bound=Declared)
+
+log = logging.getLogger("alembic.autogenerate.pgpatterns")
+
+IN_TABLES = "(n.nspname, c.relname) IN (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))"
+"""A condition on pg_class c and pg_namespace n: one of the tables bound by `table_parameters`."""
+
+
+def metadatas(context: AutogenContext) -> Sequence[MetaData]:
+    """The target MetaData, of which env.py may give several."""
+    metadata = context.metadata
+    if metadata is None:
+        return ()
+    return [metadata] if isinstance(metadata, MetaData) else list(metadata)
+
+
+def declaring_tables(context: AutogenContext, *kinds: type[Declared]) -> list[Table]:
+    """Tables that declare something of these kinds and that the user's filters let through."""
+    from alembic_pgpatterns.declare import declared_of
+
+    return [
+        table
+        for metadata in metadatas(context)
+        for table in metadata.sorted_tables
+        if any(declared_of(table, kind) for kind in kinds)
+        and context.run_object_filters(table, table.name, "table", False, None)
+    ]
+
+
+def declared_on_metadata(context: AutogenContext, kind: type[D]) -> list[D]:
+    """What the MetaData itself declares."""
+    from alembic_pgpatterns.declare import declared_of
+
+    return [item for metadata in metadatas(context) for item in declared_of(metadata, kind)]
+
+
+def schema_of(context: AutogenContext, table: Table) -> str:
+    """The schema a table is in, also where the model leaves that to the search path."""
+    assert context.dialect is not None
+    return table.schema or context.dialect.default_schema_name or "public"
+
+
+def table_parameters(context: AutogenContext, tables: Sequence[Table]) -> dict[str, list[str]]:
+    """Parameters for `IN_TABLES`."""
+    return {
+        "schemas": [str(schema_of(context, table)) for table in tables],
+        "names": [str(table.name) for table in tables],
+    }
+
+
+def fetch(context: AutogenContext, query: str, **parameters: Any) -> Sequence[Row[Any]]:
+    """The rows of a catalog query."""
+    assert context.connection is not None
+    return context.connection.execute(text(query), parameters).all()
+
+
+def all_operations(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
+    """Every operation, those inside containers too."""
+    for operation in container.ops:
+        if isinstance(operation, ops.OpContainer):
+            yield from all_operations(operation)
+        else:
+            yield operation
+
+
+def hide_declarations(
+    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Take our entry out of the ``info`` which Alembic would write into ``op.create_table``."""
+    from alembic_pgpatterns.declare import KEY
+
+    for operation in all_operations(upgrade_ops):
+        if isinstance(operation, ops.CreateTableOp):
+            operation.info = {key: value for key, value in operation.info.items() if key != KEY}
+    return PriorityDispatchResult.CONTINUE

@@ -1,0 +1,300 @@
+"""Privileges of roles on objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from alembic.util import DispatchPriority, PriorityDispatchResult
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations import acl
+from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
+from alembic_pgpatterns.operations.session import emit
+from alembic_pgpatterns.operations.statement import Name, Sql
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations import MigrateOperation, Operations, ops
+    from alembic.runtime.plugins import Plugin
+
+    from alembic_pgpatterns.declare import Grant
+
+KINDS = {
+    "table": "TABLE",
+    "sequence": "SEQUENCE",
+    "schema": "SCHEMA",
+    "database": "DATABASE",
+    "function": "FUNCTION",
+    "type": "TYPE",
+    "all tables": "ALL TABLES IN SCHEMA",
+    "all sequences": "ALL SEQUENCES IN SCHEMA",
+    "all functions": "ALL FUNCTIONS IN SCHEMA",
+}
+
+
+class _Privileges(Directive):
+    """What GRANT and REVOKE have in common."""
+
+    def __init__(
+        self,
+        privileges: str | Sequence[str],
+        on: str,
+        roles: str | Sequence[str],
+        *,
+        kind: str = "table",
+        schema: str | None = None,
+        grant_option: bool = False,
+    ) -> None:
+        if kind not in KINDS:
+            raise errors.PgPatternsError(f"privileges on a {kind!r}: kind is one of {', '.join(KINDS)}")
+        self.privileges = acl.privilege_names(privileges)
+        self.on = on
+        self.roles = acl.role_names(roles)
+        self.kind = kind
+        self.schema = schema
+        self.grant_option = grant_option
+
+    def _emit(self, operations: Operations, template: str) -> None:
+        emit(
+            operations,
+            template,
+            privileges=acl.privilege_sql(self.privileges),
+            kind=Sql(KINDS[self.kind]),
+            object=Name(self.schema, self.on),
+            roles=acl.role_sql(self.roles),
+        )
+
+
+class GrantOp(_Privileges):
+    """Allow roles something.
+
+    Args:
+        privileges: ``"SELECT"`` or several; ``"ALL"``.
+        on: the object's name; with ``kind="all tables"`` and the like, the schema's.
+        roles: the role, or several; ``public`` is everybody.
+        kind: ``table`` (views too), ``sequence``, ``schema``, ``database``, ``function`` (the only one of its
+            name), ``type``, ``all tables``, ``all sequences``, ``all functions``.
+        schema: the object's schema; None is the search path's.
+        grant_option: they may grant it on.
+
+    Lock: none that others wait for. Needs to own the object or to hold the grant option.
+    Errors: PgPatternsError on an unknown privilege or kind; the server's where role or object is missing.
+    Reversible: yes, by ``op.revoke``. Offline: the same statement.
+    Source: PostgreSQL documentation, "GRANT".
+    """
+
+    name = "grant"
+
+    def run(self, operations: Operations) -> None:
+        """GRANT."""
+        option = " WITH GRANT OPTION" if self.grant_option else ""
+        self._emit(operations, "GRANT {privileges} ON {kind} {object} TO {roles}" + option)
+
+    def reverse(self) -> RevokeOp:
+        """Revoke it."""
+        return RevokeOp(self.privileges, self.on, self.roles, kind=self.kind, schema=self.schema)
+
+
+class RevokeOp(_Privileges):
+    """Take something from roles.
+
+    Args:
+        privileges: ``"SELECT"`` or several; ``"ALL"``.
+        on: the object's name, as in ``op.grant``.
+        roles: the role, or several; ``public`` is everybody.
+        kind: as in ``op.grant``.
+        schema: the object's schema; None is the search path's.
+        grant_option: take only the right to grant it on.
+
+    Lock: none that others wait for. Needs to own the object or to hold the grant option.
+    Errors: PgPatternsError on an unknown privilege or kind; the server's where role or object is missing.
+    Reversible: yes, by ``op.grant``, which gives all of *privileges*, also those that were not there.
+    Offline: the same statement.
+    Source: PostgreSQL documentation, "REVOKE".
+    """
+
+    name = "revoke"
+
+    def run(self, operations: Operations) -> None:
+        """REVOKE."""
+        option = "GRANT OPTION FOR " if self.grant_option else ""
+        self._emit(operations, "REVOKE " + option + "{privileges} ON {kind} {object} FROM {roles}")
+
+    def reverse(self) -> GrantOp:
+        """Grant it."""
+        return GrantOp(
+            self.privileges,
+            self.on,
+            self.roles,
+            kind=self.kind,
+            schema=self.schema,
+            grant_option=self.grant_option,
+        )
+
+
+class RevokePublicSchemaOp(Directive):
+    """Keep everybody from creating objects in a schema, as is the default from PostgreSQL 15 on.
+
+    Args:
+        schema: the schema.
+        privileges: what everybody loses.
+        previous: what ``downgrade()`` gives back; nothing by default, since a hole is not worth restoring.
+
+    Lock: none that others wait for. Needs to own the schema.
+    Errors: the server's where the schema is missing.
+    Reversible: to *previous*. Offline: the same statement.
+    Source: PostgreSQL documentation, "Schemas", Usage Patterns.
+    """
+
+    name = "revoke_public_schema"
+
+    def __init__(
+        self,
+        schema: str = "public",
+        *,
+        privileges: Sequence[str] = ("CREATE",),
+        previous: Sequence[str] = (),
+    ) -> None:
+        self.schema = schema
+        self.privileges = acl.privilege_names(privileges)
+        self.previous = acl.privilege_names(previous) if previous else ()
+
+    def run(self, operations: Operations) -> None:
+        """REVOKE ... FROM PUBLIC."""
+        operations.invoke(RevokeOp(self.privileges, self.schema, "public", kind="schema"))
+
+    def reverse(self) -> MigrateOperation:
+        """Grant what was there before."""
+        if not self.previous:
+            return NothingToUndo(f"everybody stays locked out of schema {self.schema}")
+        return GrantOp(self.previous, self.schema, "public", kind="schema")
+
+
+class _Catalog(NamedTuple):
+    """Where the access list of a kind of object is; *namespace* is None where the object has no schema."""
+
+    letter: str
+    table: str
+    name: str
+    acl: str
+    owner: str
+    namespace: str | None = None
+
+
+_CATALOGS = {
+    "table": _Catalog("r", "pg_class", "relname", "relacl", "relowner", "relnamespace"),
+    "sequence": _Catalog("s", "pg_class", "relname", "relacl", "relowner", "relnamespace"),
+    "schema": _Catalog("n", "pg_namespace", "nspname", "nspacl", "nspowner"),
+    "database": _Catalog("d", "pg_database", "datname", "datacl", "datdba"),
+    "function": _Catalog("f", "pg_proc", "proname", "proacl", "proowner", "pronamespace"),
+    "type": _Catalog("T", "pg_type", "typname", "typacl", "typowner", "typnamespace"),
+}
+
+_ACCESS = """
+    SELECT {columns}, pg_catalog.pg_get_userbyid(o.{owner}) = :role AS owned
+    FROM pg_catalog.{table} o
+    CROSS JOIN LATERAL aclexplode(coalesce(o.{acl}, acldefault(CAST(:letter AS "char"), o.{owner}))) AS a
+    WHERE o.{name} = :object AND {place}
+"""
+_PLACE = "o.{namespace} = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
+
+
+class _Target(NamedTuple):
+    """An object and a role whose privileges on it are declared."""
+
+    kind: str
+    schema: str | None
+    object: str
+    role: str
+
+
+def compare_grants(
+    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Bring what a role may do with an object to what is declared, for each pair that is declared."""
+    from alembic_pgpatterns.operations import comparing
+
+    targets: dict[_Target, list[Grant]] = {}
+    for target, grant in _targets(context):
+        targets.setdefault(target, []).append(grant)
+    everything = {kind: _everything(context, kind) for kind in {target.kind for target in targets}}
+    for target, grants in targets.items():
+        there = _privileges(context, target)
+        if there is None:
+            continue
+        wanted: dict[str, bool] = {}
+        for grant in grants:
+            for privilege in acl.expanded(grant.privileges, everything[target.kind]):
+                wanted[privilege] = wanted.get(privilege, False) or grant.grant_option
+        for change in acl.changes(target.role, wanted, there, everything[target.kind]):
+            operation = _operation(target, change)
+            comparing.log.info("Detected %s of %s on %s", operation.name, ", ".join(change.privileges), target.object)
+            upgrade_ops.ops.append(operation)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _targets(context: AutogenContext) -> Iterator[tuple[_Target, Grant]]:
+    from alembic_pgpatterns.declare import Grant, declared_of
+    from alembic_pgpatterns.operations import comparing
+
+    for table in comparing.declaring_tables(context, Grant):
+        for grant in declared_of(table, Grant):
+            for role in grant.to:
+                yield _Target("table", table.schema, str(table.name), role), grant
+    for grant in comparing.declared_on_metadata(context, Grant):
+        if grant.on is None or grant.kind not in _CATALOGS:
+            raise errors.PgPatternsError(
+                f"{grant!r} on the MetaData: give on=, the object's name, and a kind= of {', '.join(_CATALOGS)}"
+            )
+        for role in grant.to:
+            yield _Target(grant.kind, grant.schema, grant.on, role), grant
+
+
+def _privileges(context: AutogenContext, target: _Target) -> dict[str, bool] | None:
+    """What the role holds; None for the owner, who holds everything anyway."""
+    from alembic_pgpatterns.operations import comparing
+
+    assert context.dialect is not None
+    catalog = _CATALOGS[target.kind]
+    place = _PLACE if catalog.namespace else "true"
+    query = _ACCESS.replace("{place}", place).format(columns=acl.ACL, **catalog._asdict())
+    parameters = {"role": target.role, "letter": catalog.letter, "object": target.object}
+    if catalog.namespace:
+        parameters["schema"] = target.schema or context.dialect.default_schema_name or "public"
+    rows = comparing.fetch(context, query, **parameters)
+    if any(row.owned for row in rows):
+        return None
+    role = "public" if target.role.lower() == "public" else target.role
+    return acl.held(rows).get(role, {})
+
+
+def _everything(context: AutogenContext, kind: str) -> frozenset[str]:
+    """What ALL means for this kind on this server (PostgreSQL 17 added MAINTAIN)."""
+    from alembic_pgpatterns.operations import comparing
+
+    query = "SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS \"char\"), 10)) WHERE grantee = 10"
+    return frozenset(row.p for row in comparing.fetch(context, query, letter=_CATALOGS[kind].letter))
+
+
+def _operation(target: _Target, change: acl.Change) -> GrantOp | RevokeOp:
+    return (GrantOp if change.grant else RevokeOp)(
+        change.privileges,
+        target.object,
+        (change.role,),
+        kind=target.kind,
+        schema=target.schema,
+        grant_option=change.grant_option,
+    )
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directives and the comparator."""
+    register(GrantOp, RevokeOp, RevokePublicSchemaOp)
+    plugin.add_autogenerate_comparator(
+        compare_grants,
+        "autogenerate",
+        "pgpatterns_grants",
+        qualifier="postgresql",
+        priority=DispatchPriority.LAST,
+    )

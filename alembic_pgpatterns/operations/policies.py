@@ -1,0 +1,356 @@
+"""Policies of row-level security."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alembic.operations import ops
+from alembic.util import DispatchPriority, PriorityDispatchResult
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
+from alembic_pgpatterns.operations.session import emit, run
+from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations import MigrateOperation, Operations
+    from alembic.runtime.plugins import Plugin
+    from sqlalchemy import Table
+
+    from alembic_pgpatterns.declare import Policy
+    from alembic_pgpatterns.operations.policy_reader import ExistingPolicy
+
+PUBLIC: Sequence[str] = ("public",)
+COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+class CreatePolicyOp(Directive):
+    """Create a policy of row-level security.
+
+    Args:
+        policy: the policy's name, unique in its table.
+        table: the table.
+        using: SQL that existing rows must satisfy. Wrap settings into a sub-select,
+            ``(select current_setting('app.tenant')::bigint)``, so that they are read once and not once a row.
+        with_check: SQL that new rows must satisfy; None means *using* serves.
+        command: ``ALL``, ``SELECT``, ``INSERT``, ``UPDATE`` or ``DELETE``.
+        roles: whom it concerns; ``public`` is everybody.
+        permissive: combined with the others by OR; False by AND.
+        schema: the table's schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief; ACCESS SHARE on tables named in the expressions.
+    Errors: PgPatternsError on an unknown command; the server's where the policy exists or an
+    expression does not fit.
+    Reversible: yes. Offline: the same statement. Also as ``batch_op.create_policy()``.
+    Source: PostgreSQL documentation, "CREATE POLICY".
+    """
+
+    name = "create_policy"
+
+    def __init__(
+        self,
+        policy: str,
+        table: str,
+        *,
+        using: str | None = None,
+        with_check: str | None = None,
+        command: str = "ALL",
+        roles: Sequence[str] = PUBLIC,
+        permissive: bool = True,
+        schema: str | None = None,
+    ) -> None:
+        self.policy = policy
+        self.table = table
+        self.using = using
+        self.with_check = with_check
+        self.command = command.upper()
+        self.roles = (roles,) if isinstance(roles, str) else tuple(roles)
+        self.permissive = permissive
+        self.schema = schema
+        if self.command not in COMMANDS:
+            raise errors.PgPatternsError(f"policy {policy!r}: {command!r} is none of {', '.join(COMMANDS)}")
+
+    @classmethod
+    def from_policy(cls, policy: Policy, table: str, schema: str | None) -> CreatePolicyOp:
+        """The operation that creates what a model declares."""
+        return cls(
+            policy.name,
+            table,
+            using=policy.using,
+            with_check=policy.with_check,
+            command=policy.command,
+            roles=tuple(policy.roles),
+            permissive=policy.permissive,
+            schema=schema,
+        )
+
+    def statement(self, table: Name | None = None) -> Statement:
+        """``CREATE POLICY``, on another table where one is given."""
+        return Statement(
+            "CREATE POLICY {name} ON {table} AS {kind} FOR {command} TO {roles}{expressions}",
+            name=Name(self.policy),
+            table=table or Name(self.schema, self.table),
+            kind=Sql("PERMISSIVE" if self.permissive else "RESTRICTIVE"),
+            command=Sql(self.command),
+            roles=_roles(self.roles),
+            expressions=_expressions(self.using, self.with_check),
+        )
+
+    def run(self, operations: Operations) -> None:
+        """CREATE POLICY."""
+        run(operations, self.statement())
+
+    def reverse(self) -> DropPolicyOp:
+        """Drop it."""
+        return DropPolicyOp(self.policy, self.table, schema=self.schema, _reverse=self)
+
+
+class AlterPolicyOp(Directive):
+    """Change the expressions or roles of a policy; what is not given stays.
+
+    Args:
+        policy: the policy's name.
+        table: its table.
+        using: the new condition on existing rows.
+        with_check: the new condition on new rows.
+        roles: whom it concerns from now on.
+        schema: the table's schema; None is the search path's.
+
+    An expression cannot be taken away, nor the command or kind changed: drop the policy and create it again.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief.
+    Errors: PgPatternsError where nothing is to be changed; the server's where the policy is missing.
+    Reversible: when autogenerate wrote it (it knows what was there); by hand, write the old values into
+    ``downgrade()``. Offline: the same statement. Also as ``batch_op.alter_policy()``.
+    Source: PostgreSQL documentation, "ALTER POLICY".
+    """
+
+    name = "alter_policy"
+
+    def __init__(
+        self,
+        policy: str,
+        table: str,
+        *,
+        using: str | None = None,
+        with_check: str | None = None,
+        roles: Sequence[str] | None = None,
+        schema: str | None = None,
+        _reverse: AlterPolicyOp | None = None,
+    ) -> None:
+        self.policy = policy
+        self.table = table
+        self.using = using
+        self.with_check = with_check
+        self.roles = (roles,) if isinstance(roles, str) else roles
+        self.schema = schema
+        self._reverse = _reverse
+        if using is None and with_check is None and roles is None:
+            raise errors.PgPatternsError(f"policy {policy!r}: nothing to alter; give using=, with_check= or roles=")
+
+    def run(self, operations: Operations) -> None:
+        """ALTER POLICY."""
+        emit(
+            operations,
+            "ALTER POLICY {name} ON {table}{roles}{expressions}",
+            name=Name(self.policy),
+            table=Name(self.schema, self.table),
+            roles=Statement(" TO {roles}", roles=_roles(self.roles)) if self.roles else Sql(""),
+            expressions=_expressions(self.using, self.with_check),
+        )
+
+    def reverse(self) -> AlterPolicyOp:
+        """Back to what was there.
+
+        Raises:
+            PgPatternsError: that is not known.
+        """
+        if self._reverse is None:
+            raise errors.PgPatternsError(f"policy {self.policy!r}: what it was is not known; write its downgrade")
+        return self._reverse
+
+
+class DropPolicyOp(Directive):
+    """Drop a policy.
+
+    Args:
+        policy: the policy's name.
+        table: its table.
+        if_exists: no error where it is gone already.
+        schema: the table's schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief. With row security enabled and no other policy, nobody but the
+    owner sees a row from then on.
+    Errors: the server's where the policy is missing.
+    Reversible: when autogenerate wrote it; by hand, write ``op.create_policy`` into ``downgrade()``.
+    Offline: the same statement. Also as ``batch_op.drop_policy()``.
+    Source: PostgreSQL documentation, "DROP POLICY".
+    """
+
+    name = "drop_policy"
+
+    def __init__(
+        self,
+        policy: str,
+        table: str,
+        *,
+        if_exists: bool = False,
+        schema: str | None = None,
+        _reverse: CreatePolicyOp | None = None,
+    ) -> None:
+        self.policy = policy
+        self.table = table
+        self.if_exists = if_exists
+        self.schema = schema
+        self._reverse = _reverse
+
+    def run(self, operations: Operations) -> None:
+        """DROP POLICY."""
+        emit(
+            operations,
+            "DROP POLICY {check}{name} ON {table}",
+            check=Sql("IF EXISTS " if self.if_exists else ""),
+            name=Name(self.policy),
+            table=Name(self.schema, self.table),
+        )
+
+    def reverse(self) -> CreatePolicyOp:
+        """Create it again.
+
+        Raises:
+            PgPatternsError: what it was is not known.
+        """
+        if self._reverse is None:
+            raise errors.PgPatternsError(f"policy {self.policy!r}: what it was is not known; write its downgrade")
+        return self._reverse
+
+
+def _roles(roles: Sequence[str]) -> list[Part]:
+    # PUBLIC is a key word; PostgreSQL allows no role of that name
+    return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
+
+
+def _expressions(using: str | None, with_check: str | None) -> Statement:
+    return Statement(
+        "{using}{check}",
+        using=Statement(" USING ({sql})", sql=Sql(using)) if using is not None else Sql(""),
+        check=Statement(" WITH CHECK ({sql})", sql=Sql(with_check)) if with_check is not None else Sql(""),
+    )
+
+
+def compare_policies(
+    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Bring the policies of each table that declares row security or a policy to what it declares."""
+    from alembic_pgpatterns.declare import Policy, RowSecurity, declared_of
+    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.policy_reader import existing_policies, same_policies
+
+    tables = comparing.declaring_tables(context, Policy, RowSecurity)
+    found = existing_policies(context, tables) if tables else {}
+    changed = _changed_columns(context, upgrade_ops) if tables else set()
+    for table in tables:
+        existing = found.get((comparing.schema_of(context, table), table.name), {})
+        wanted = {policy.name: policy for policy in declared_of(table, Policy)}
+        same = same_policies(context, table, [wanted[n] for n in wanted if n in existing], existing)
+        for name in sorted({*wanted, *existing}):
+            plan = _plan(table, wanted.get(name), existing.get(name), name in same, changed)
+            _place(upgrade_ops, *plan)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _plan(
+    table: Table,
+    wanted: Policy | None,
+    existing: ExistingPolicy | None,
+    same: bool,
+    changed: set[tuple[str, str, str | None]],
+) -> tuple[DropPolicyOp | None, MigrateOperation | None]:
+    """What comes before the revision's other operations, and what after them."""
+    create = CreatePolicyOp.from_policy(wanted, table.name, table.schema) if wanted else None
+    if existing is None:
+        return None, create
+    old = CreatePolicyOp.from_policy(existing.policy, table.name, table.schema)
+    in_the_way = bool(existing.columns & changed)
+    if create is None:
+        return old.reverse(), None
+    if in_the_way or (not same and not _alterable(old, create)):
+        return old.reverse(), create
+    return None, None if same else _alteration(old, create)
+
+
+def _alterable(old: CreatePolicyOp, new: CreatePolicyOp) -> bool:
+    gone = any(a is not None and b is None for a, b in _expression_pairs(old, new))
+    # the way back must not take an expression away either
+    added = any(a is None and b is not None for a, b in _expression_pairs(old, new))
+    return not gone and not added and (old.command, old.permissive) == (new.command, new.permissive)
+
+
+def _expression_pairs(old: CreatePolicyOp, new: CreatePolicyOp) -> list[tuple[str | None, str | None]]:
+    return [(old.using, new.using), (old.with_check, new.with_check)]
+
+
+def _alteration(old: CreatePolicyOp, new: CreatePolicyOp) -> AlterPolicyOp:
+    there, back = (
+        AlterPolicyOp(
+            new.policy,
+            new.table,
+            using=each.using,
+            with_check=each.with_check,
+            roles=each.roles if set(old.roles) != set(new.roles) else None,
+            schema=new.schema,
+        )
+        for each in (new, old)
+    )
+    there._reverse, back._reverse = back, there
+    return there
+
+
+def _place(
+    upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: MigrateOperation | None
+) -> None:
+    from alembic_pgpatterns.operations.comparing import log
+
+    for operation, position in ((first, 0), (last, len(upgrade_ops.ops) + 1)):
+        if isinstance(operation, CreatePolicyOp | AlterPolicyOp | DropPolicyOp):
+            log.info("Detected %s %r on %r", operation.name.replace("_", " "), operation.policy, operation.table)
+            upgrade_ops.ops.insert(position, operation)
+
+
+def _changed_columns(
+    context: AutogenContext, upgrade_ops: ops.UpgradeOps
+) -> set[tuple[str, str, str | None]]:
+    """Columns that this revision drops or gives another type, and tables it drops (column None).
+
+    PostgreSQL refuses both while a policy depends on them.
+    """
+    from alembic_pgpatterns.operations.comparing import all_operations
+
+    assert context.dialect is not None
+    default = context.dialect.default_schema_name or "public"
+    changed: set[tuple[str, str, str | None]] = set()
+    for operation in all_operations(upgrade_ops):
+        if isinstance(operation, ops.DropTableOp):
+            changed.add((operation.schema or default, operation.table_name, None))
+        elif isinstance(operation, ops.DropColumnOp) or (
+            isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None
+        ):
+            changed.add((operation.schema or default, operation.table_name, operation.column_name))
+    return changed
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directives and the comparator."""
+    register(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)
+    register_in_batch(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)
+    plugin.add_autogenerate_comparator(
+        compare_policies,
+        "autogenerate",
+        "pgpatterns_policies",
+        qualifier="postgresql",
+        priority=DispatchPriority.LAST,
+    )
+
+

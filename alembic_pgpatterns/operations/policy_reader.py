@@ -1,0 +1,182 @@
+"""Policies as the catalog has them, and whether declared ones are the same.
+
+An expression is compared in the form PostgreSQL itself gives it. To get that form of a declared expression,
+the policy is made on an empty temporary table of the same name and columns, in a savepoint that is rolled
+back: no table of the user's is locked beyond ACCESS SHARE, and nothing stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import postgast
+from sqlalchemy import Column, Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic_pgpatterns.declare import Policy
+from alembic_pgpatterns.operations import comparing
+from alembic_pgpatterns.operations.policies import CreatePolicyOp
+from alembic_pgpatterns.operations.statement import Name, Sql, Statement, always_quoted
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from sqlalchemy.engine import Connection
+
+_COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+_POLICIES = """
+    SELECT n.nspname, c.relname, p.polname, p.polpermissive, p.polcmd::text AS polcmd,
+           ARRAY(SELECT CASE WHEN role = 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(role) END
+                 FROM unnest(p.polroles) AS role)::text[] AS roles,
+           pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
+           pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS with_check,
+           ARRAY(SELECT ARRAY[dn.nspname::text, dc.relname::text, a.attname::text]
+                 FROM pg_catalog.pg_depend d
+                 JOIN pg_catalog.pg_class dc ON dc.oid = d.refobjid
+                 JOIN pg_catalog.pg_namespace dn ON dn.oid = dc.relnamespace
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = dc.oid AND a.attnum = d.refobjsubid
+                                                        AND d.refobjsubid > 0
+                 WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+                   AND d.refclassid = 'pg_catalog.pg_class'::regclass)::text[] AS depends
+    FROM pg_catalog.pg_policy p
+    JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE {tables}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingPolicy:
+    """A policy of the database; *columns* are those it depends on (column None: the table as such)."""
+
+    policy: Policy
+    columns: frozenset[tuple[str, str, str | None]]
+
+
+def existing_policies(
+    context: AutogenContext, tables: Sequence[Table]
+) -> dict[tuple[str, str], dict[str, ExistingPolicy]]:
+    """By (schema, table) and name, the policies that are there."""
+    found: dict[tuple[str, str], dict[str, ExistingPolicy]] = {}
+    query = _POLICIES.format(tables=comparing.IN_TABLES)
+    for row in comparing.fetch(context, query, **comparing.table_parameters(context, tables)):
+        policy = Policy(
+            row.polname, row.using, row.with_check, _COMMANDS[row.polcmd], tuple(row.roles), row.polpermissive
+        )
+        columns = {(schema, table, column) for schema, table, column in row.depends}
+        columns |= {(schema, table, None) for schema, table, _ in row.depends}
+        existing = ExistingPolicy(policy, frozenset(columns))
+        found.setdefault((row.nspname, row.relname), {})[row.polname] = existing
+    return found
+
+
+def same_policies(
+    context: AutogenContext, table: Table, declared: Sequence[Policy], existing: dict[str, ExistingPolicy]
+) -> set[str]:
+    """The names of those declared policies that the database has just so."""
+    if not declared:
+        return set()
+    normal = _normal_forms(context, table, declared)
+    return {
+        policy.name
+        for policy in declared
+        if _facts(policy) == _facts(existing[policy.name].policy)
+        and _expressions_agree(normal.get(policy.name), policy, existing[policy.name].policy)
+    }
+
+
+def _facts(policy: Policy) -> tuple[object, ...]:
+    roles = frozenset(role.lower() if role.lower() == "public" else role for role in policy.roles)
+    return policy.command, policy.permissive, roles
+
+
+Expressions = tuple[str | None, str | None]
+
+
+def _expressions_agree(normal: Expressions | None, declared: Policy, existing: Policy) -> bool:
+    there = (existing.using, existing.with_check)
+    if normal is not None:
+        return normal == there
+    return (_as_text(declared.using), _as_text(declared.with_check)) == tuple(map(_as_text, there))
+
+
+def _as_text(expression: str | None) -> str | None:
+    """The second-best form: libpg_query's, which knows no types, so casts that PostgreSQL adds differ."""
+    if expression is None:
+        return None
+    try:
+        return str(postgast.deparse(postgast.parse(f"SELECT {expression}")))
+    except postgast.PgQueryError:
+        return expression
+
+
+def _normal_forms(context: AutogenContext, table: Table, policies: Sequence[Policy]) -> dict[str, Expressions]:
+    """By name, the expressions as PostgreSQL prints them; without those which it would not take."""
+    connection = context.connection
+    assert connection is not None
+    scratch = Name("pg_temp", table.name)
+    forms: dict[str, Expressions] = {}
+    try:
+        with _rolled_back(connection):
+            _make_scratch(context, connection, table, scratch)
+            for policy in policies:
+                with suppress(SQLAlchemyError), connection.begin_nested():
+                    connection.execute(CreatePolicyOp.from_policy(policy, table.name, None).statement(scratch))
+            for row in comparing.fetch(context, _POLICIES_OF_SCRATCH, name=table.name):
+                forms[row.polname] = (row.using, row.with_check)
+    except SQLAlchemyError as error:
+        comparing.log.warning(
+            "policies of %s are compared as text, since PostgreSQL could not be asked for their normal form: %s",
+            table.fullname,
+            str(error).splitlines()[0],
+        )
+    return forms
+
+
+_POLICIES_OF_SCRATCH = """
+    SELECT p.polname, pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
+           pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+    FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = :name
+"""
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def _make_scratch(context: AutogenContext, connection: Connection, table: Table, scratch: Name) -> None:
+    """The table as it is, plus the columns that the model has and the database has not (yet)."""
+    # last in the path: a sub-select on the table itself must mean the real one
+    connection.execute(Statement(_SEARCH_PATH))
+    real = Name(comparing.schema_of(context, table), table.name)
+    connection.execute(Statement("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=real))
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND NOT attisdropped"
+    there = {row.attname for row in comparing.fetch(context, query, table=always_quoted("pg_temp", table.name))}
+    for column in table.columns:
+        if column.name not in there:
+            with suppress(SQLAlchemyError), connection.begin_nested():
+                connection.execute(_add_column(connection, scratch, column))
+
+
+_SEARCH_PATH = (
+    "SELECT set_config('search_path', "
+    "concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)"
+)
+
+
+def _add_column(connection: Connection, scratch: Name, column: Column[object]) -> Statement:
+    return Statement(
+        "ALTER TABLE {scratch} ADD COLUMN {name} {type}",
+        scratch=scratch,
+        name=Name(column.name),
+        type=Sql(column.type.compile(connection.dialect)),
+    )

@@ -1,0 +1,164 @@
+"""Row-level security of a table: on and off, for the owner too or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from alembic.util import DispatchPriority, PriorityDispatchResult
+
+from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
+from alembic_pgpatterns.operations.session import emit
+from alembic_pgpatterns.operations.statement import Name, Sql
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations import Operations, ops
+    from alembic.runtime.plugins import Plugin
+    from sqlalchemy import Table
+
+
+class _RowSecurity(Directive):
+    """One of the four; each is undone by its opposite."""
+
+    words: ClassVar[str]
+    opposite: ClassVar[type[_RowSecurity]]
+
+    def __init__(self, table: str, *, schema: str | None = None) -> None:
+        self.table = table
+        self.schema = schema
+
+    def run(self, operations: Operations) -> None:
+        """ALTER TABLE."""
+        table = Name(self.schema, self.table)
+        emit(operations, "ALTER TABLE {table} {words} ROW LEVEL SECURITY", table=table, words=Sql(self.words))
+
+    def reverse(self) -> _RowSecurity:
+        """The opposite."""
+        return self.opposite(self.table, schema=self.schema)
+
+
+class EnableRowSecurityOp(_RowSecurity):
+    """Make a table's policies apply; without a policy nobody but the owner sees a row.
+
+    Args:
+        table: the table.
+        schema: its schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief; give it a lock_timeout (`op.lock_attempts`).
+    Errors: the server's, where the table is missing or belongs to another role.
+    Reversible: yes, by ``op.disable_row_security``. Offline: the same statement.
+    Also as ``batch_op.enable_row_security()``.
+    Source: PostgreSQL documentation, "ALTER TABLE".
+    """
+
+    name = "enable_row_security"
+    words = "ENABLE"
+
+
+class DisableRowSecurityOp(_RowSecurity):
+    """Make a table's policies do nothing; they stay in the catalog.
+
+    Args:
+        table: the table.
+        schema: its schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief.
+    Errors: the server's, where the table is missing or belongs to another role.
+    Reversible: yes, by ``op.enable_row_security``. Offline: the same statement.
+    Also as ``batch_op.disable_row_security()``.
+    """
+
+    name = "disable_row_security"
+    words = "DISABLE"
+
+
+class ForceRowSecurityOp(_RowSecurity):
+    """Make a table's policies apply to its owner too, which is often the application's own role.
+
+    Args:
+        table: the table.
+        schema: its schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief.
+    Errors: the server's, where the table is missing or belongs to another role.
+    Reversible: yes, by ``op.no_force_row_security``. Offline: the same statement.
+    Also as ``batch_op.force_row_security()``.
+    """
+
+    name = "force_row_security"
+    words = "FORCE"
+
+
+class NoForceRowSecurityOp(_RowSecurity):
+    """Let a table's owner pass by its policies, as is PostgreSQL's default.
+
+    Args:
+        table: the table.
+        schema: its schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table, brief.
+    Errors: the server's, where the table is missing or belongs to another role.
+    Reversible: yes, by ``op.force_row_security``. Offline: the same statement.
+    Also as ``batch_op.no_force_row_security()``.
+    """
+
+    name = "no_force_row_security"
+    words = "NO FORCE"
+
+
+EnableRowSecurityOp.opposite = DisableRowSecurityOp
+DisableRowSecurityOp.opposite = EnableRowSecurityOp
+ForceRowSecurityOp.opposite = NoForceRowSecurityOp
+NoForceRowSecurityOp.opposite = ForceRowSecurityOp
+
+
+_FLAGS = """
+    SELECT n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE {tables}
+"""
+
+
+def compare_row_security(
+    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Bring the two flags of each table that declares `RowSecurity` to what it says."""
+    from alembic_pgpatterns.declare import RowSecurity, declared_of
+    from alembic_pgpatterns.operations import comparing
+
+    tables = comparing.declaring_tables(context, RowSecurity)
+    if tables:
+        parameters = comparing.table_parameters(context, tables)
+        rows = comparing.fetch(context, _FLAGS.format(tables=comparing.IN_TABLES), **parameters)
+        found = {(row.nspname, row.relname): (row.relrowsecurity, row.relforcerowsecurity) for row in rows}
+        for table in tables:
+            wanted = declared_of(table, RowSecurity)[-1]
+            enabled, forced = found.get((comparing.schema_of(context, table), table.name), (False, False))
+            _switch(upgrade_ops, table, wanted.enabled, enabled, EnableRowSecurityOp)
+            _switch(upgrade_ops, table, wanted.force, forced, ForceRowSecurityOp)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _switch(
+    upgrade_ops: ops.UpgradeOps, table: Table, wanted: bool, found: bool, on: type[_RowSecurity]
+) -> None:
+    if wanted != found:
+        from alembic_pgpatterns.operations.comparing import log
+
+        operation = (on if wanted else on.opposite)(table.name, schema=table.schema)
+        log.info("Detected %s of %s", operation.name.replace("_", " "), table.fullname)
+        upgrade_ops.ops.append(operation)
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directives and the comparator."""
+    directives = (EnableRowSecurityOp, DisableRowSecurityOp, ForceRowSecurityOp, NoForceRowSecurityOp)
+    register(*directives)
+    register_in_batch(*directives)
+    plugin.add_autogenerate_comparator(
+        compare_row_security,
+        "autogenerate",
+        "pgpatterns_row_security",
+        qualifier="postgresql",
+        priority=DispatchPriority.LAST,
+    )
