@@ -1,0 +1,60 @@
+"""Reports: each format is a module with ``write(report, stream, full)``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.result import Report
+from alembic_pgpatterns.settings import SettingsError
+
+FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One report to be written: its format, and a file or, where None, the standard output."""
+
+    format: str
+    file: Path | None = None
+
+    def write(self, report: Report, stdout: TextIO, full: bool) -> None:
+        """Write the report.
+
+        Raises:
+            PgPatternsError: the file cannot be written.
+        """
+        module = importlib.import_module(f"{__name__}.{self.format}")
+        if self.file is None:
+            module.write(report, stdout, full)
+            return
+        try:
+            with self.file.open("w", encoding="utf-8") as stream:
+                module.write(report, stream, full)
+        except OSError as error:
+            raise PgPatternsError(f"{self.file}: the report cannot be written: {error.strerror or error}") from error
+
+
+def outputs(requested: list[str]) -> list[Output]:
+    """The outputs of ``--format`` flags: ``text``, ``json=report.json``.
+
+    Raises:
+        SettingsError: an unknown format, or two that both want the standard output.
+    """
+    found = [_output(item) for item in requested]
+    if sum(output.file is None for output in found) > 1:
+        raise SettingsError(f"--format: only one of {', '.join(requested)} can have stdout; give the others =FILE.")
+    return found
+
+
+def _output(requested: str) -> Output:
+    name, _, file = requested.partition("=")
+    if name not in FORMATS:
+        close = difflib.get_close_matches(name, FORMATS, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else f" Valid: {', '.join(FORMATS)}."
+        raise SettingsError(f"--format: unknown format {name!r}.{hint}")
+    return Output(name, Path(file) if file else None)

@@ -1,0 +1,62 @@
+"""The report as JSON, version 1."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.result import Report
+
+VERSION = 1
+
+
+def write(report: Report, stream: TextIO, full: bool = True) -> None:
+    """Write the document; it always holds every finding."""
+    json.dump(document(report), stream, indent=2, ensure_ascii=False, default=str)
+    stream.write("\n")
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as plain data."""
+    return {
+        "version": VERSION,
+        "findings": [_finding(finding) for finding in report.findings],
+        "accepted": [finding.fingerprint for finding in report.accepted],
+        "stale": list(report.stale),
+        "skipped": [{"what": item.what, "reason": item.reason} for item in report.skipped],
+        "summary": {
+            **report.facts,
+            "severities": report.counts(),
+            "patterns": report.by_pattern(),
+            "accepted": len(report.accepted),
+            "suppressed": report.suppressed,
+            "heads": list(report.heads),
+        },
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    location = finding.location
+    return {
+        "pattern": finding.pattern,
+        "severity": str(finding.severity),
+        "object": finding.object,
+        "message": finding.message,
+        "location": {"path": location.path, "line": location.line} if location else None,
+        "revision": finding.revision,
+        "remedy": _remedy(finding.remedy) if finding.remedy is not None else None,
+        "fingerprint": finding.fingerprint,
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    return {
+        "kind": type(remedy).__name__,
+        "model": list(model_line(remedy)),
+        "sql": list(sql(remedy)),
+        "advice": remedy.text if isinstance(remedy, Advice) else None,
+    }

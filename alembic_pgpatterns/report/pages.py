@@ -1,0 +1,173 @@
+"""The patterns' pages: docs/patterns/ is written from them, and so is ``--explain``.
+
+``python -m alembic_pgpatterns.report.pages docs`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.pattern import Pattern, SchemaPattern
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.setting_values import settings_of
+from alembic_pgpatterns.settings import Settings
+
+FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
+WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
+
+
+def files() -> dict[str, str]:
+    """All generated files below docs/, by their path there."""
+    pages = {f"patterns/{name}.md": page(cls) for name, cls in registry().items()}
+    return {"patterns/index.md": index(), "settings.md": settings_page(), **pages}
+
+
+def page(cls: type[Pattern]) -> str:
+    """One pattern's page, as Markdown."""
+    return "\n".join(line.rstrip() for line in _page(cls)).rstrip() + "\n"
+
+
+def _page(cls: type[Pattern]) -> Iterator[str]:
+    title, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")
+    yield f"# {cls.name}"
+    yield WRITTEN
+    yield f"**{title}**\n"
+    yield f"{cls.folder} · {cls.severity} · action: {cls.action} · {_needs(cls)}\n"
+    yield rest.strip()
+    yield ""
+    if cls.not_when:
+        yield f"## When not to follow it\n{cls.not_when}\n"
+    yield from _examples(cls)
+    yield from _options(cls)
+    if cls.references:
+        yield "## References"
+        yield from (f"- <{reference}>" for reference in cls.references)
+
+
+def _needs(cls: type[Pattern]) -> str:
+    words = {"either": "database or models", "database": "needs a database", "models": "needs the models"}
+    if issubclass(cls, SchemaPattern):
+        return words[cls.needs]
+    return {"revisions": "needs a run of the revisions", "server": "needs a live server"}.get(cls.folder, "")
+
+
+def _examples(cls: type[Pattern]) -> Iterator[str]:
+    for heading, attributes in (("Instead of", ("bad", "bad_models")), ("Use", ("good", "good_models"))):
+        for attribute in attributes:
+            code = inspect.cleandoc(getattr(cls, attribute, "") or "")
+            if code:
+                language = "sql" if attribute in ("bad", "good") and issubclass(cls, SchemaPattern) else "python"
+                yield f"## {heading}\n```{language}\n{_dedented(code)}\n```\n"
+
+
+def _dedented(code: str) -> str:
+    """Examples put together of others' texts keep the indent of the class body in some lines."""
+    lines = code.splitlines()
+    indents = {len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()}
+    body = 8 if indents and max(indents) >= 8 and "def " not in code else 0
+    return "\n".join(line.removeprefix(" " * body) for line in lines)
+
+
+def _options(cls: type[Pattern]) -> Iterator[str]:
+    documented = _field_docs(cls.Options)
+    if not documented:
+        return
+    yield "## Options\n| option | default | |\n|---|---|---|"
+    for field in fields(cls.Options):
+        yield f"| `{field.name}` | `{_default(field)}` | {documented.get(field.name, '')} |"
+    yield ""
+
+
+def _default(field: Any) -> str:
+    value = field.default if field.default is not MISSING else field.default_factory()
+    if isinstance(value, (tuple, frozenset)):
+        return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _field_docs(options: type[Any]) -> dict[str, str]:
+    """The string literals under the fields of a dataclass."""
+    found: dict[str, str] = {}
+    for owner in reversed(options.__mro__[:-1]):
+        found |= _documented(ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
+    return found if fields(options) else {}
+
+
+def _documented(owner: ast.stmt) -> dict[str, str]:
+    assert isinstance(owner, ast.ClassDef)
+    found: dict[str, str] = {}
+    for before, after in zip(owner.body, owner.body[1:], strict=False):
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
+            if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+                found[before.target.id] = " ".join(after.value.value.split())
+    return found
+
+
+def index() -> str:
+    """The table of all patterns."""
+    lines = ["# Patterns", WRITTEN]
+    for folder in FOLDERS:
+        rows = [cls for cls in registry().values() if cls.folder == folder]
+        if rows:
+            lines += [f"## {folder}", "| pattern | what | severity | action | needs | remedy |", "|---|---|---|---|---|---|"]
+            lines += [_row(cls) for cls in rows]
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cls: type[Pattern]) -> str:
+    title = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
+    remedy = "yes" if "remedies.model" in inspect.getsource(sys.modules[cls.__module__]) else "described"
+    return f"| [{cls.name}]({cls.name}.md) | {title} | {cls.severity} | {cls.action} | {_needs(cls)} | {remedy} |"
+
+
+def settings_page() -> str:
+    """The table of all settings."""
+    lines = [
+        "# Settings",
+        WRITTEN,
+        "In `[tool.alembic_pgpatterns]` of pyproject.toml, or in `[pgpatterns]` of alembic.ini (lists separated by commas",
+        "or lines, `env` as lines of `NAME = value`). Where both say something, alembic.ini wins; a flag wins over both.",
+        "`alembic pgcheck --show-settings` prints what is in force and where it came from.",
+        "",
+        "| setting | default | |",
+        "|---|---|---|",
+    ]
+    lines += [_setting_row(field) for field in fields(Settings) if field.name in settings_of(Settings)]
+    lines += [
+        "",
+        "## One pattern",
+        "`[tool.alembic_pgpatterns.patterns.NAME]`, or a section `[pgpatterns:NAME]` in alembic.ini, takes `severity`",
+        "(info, warning, error), `action` (enforce, suggest, report, off), and the pattern's own options, which stand",
+        "on its [page](patterns/index.md).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_row(field: Any) -> str:
+    value = field.default if field.default is not MISSING else field.default_factory()
+    empty = value is None or value in ((), {})
+    shown = "" if empty else ", ".join(value) if isinstance(value, tuple) else str(value)
+    return f"| `{field.name}` | {f'`{shown}`' if shown else '–'} | {field.metadata['help']} |"
+
+
+def write_all(folder: Path) -> None:
+    """Write the generated files below a folder, and take out pages of patterns that are no more."""
+    wanted = files()
+    (folder / "patterns").mkdir(parents=True, exist_ok=True)
+    for path in (folder / "patterns").glob("*.md"):
+        if f"patterns/{path.name}" not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

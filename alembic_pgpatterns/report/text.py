@@ -1,0 +1,119 @@
+"""The report for people: a summary first, then what is worst, grouped by table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.result import Report, Skipped
+
+SHOWN = 20
+"""Findings shown in full unless all are asked for."""
+PIPE_WIDTH = 10_000
+"""A line in a file is never folded: what follows the report may search in it."""
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+
+
+def write(report: Report, stream: TextIO, full: bool = False) -> None:
+    """Write the report; in colour where the stream is a terminal that has not asked for none (NO_COLOR)."""
+    width = None if stream.isatty() else PIPE_WIDTH
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, width=width, soft_wrap=True)
+    for line in _lines(report, full):
+        console.print(line)
+
+
+def _lines(report: Report, full: bool) -> Iterable[Text]:
+    yield from _summary(report)
+    shown = report.findings if full else report.findings[:SHOWN]
+    for table, findings in groupby(_by_table(shown), key=_group):
+        yield Text()
+        yield Text(table, "bold")
+        for finding in findings:
+            yield from _finding(finding)
+    if len(shown) < len(report.findings):
+        yield Text()
+        yield Text(f"… and {len(report.findings) - len(shown)} more: --all shows every one.", "dim")
+    yield from _afterwards(report)
+    yield Text()
+    yield _count(report)
+
+
+def _summary(report: Report) -> Iterable[Text]:
+    facts = report.facts
+    looked = ", ".join(f"{facts[key]} {key}" for key in ("revisions", "tables") if key in facts)
+    yield Text(f"pgcheck: {looked} on {facts.get('server', 'no server')}")
+    if report.findings:
+        width = max(len(name) for name in report.by_pattern())
+        worst = {finding.pattern: finding.severity for finding in reversed(report.findings)}
+        for pattern, count in report.by_pattern().items():
+            yield Text.assemble("  ", (f"{pattern:{width}}", STYLES[worst[pattern]]), f"  {count:>5}")
+
+
+def _by_table(findings: Iterable[Finding]) -> list[Finding]:
+    """Tables in the order of their worst finding, which comes first."""
+    order: dict[str, int] = {}
+    for position, finding in enumerate(findings):
+        order.setdefault(_group(finding), position)
+    return sorted(findings, key=lambda finding: order[_group(finding)])
+
+
+def _group(finding: Finding) -> str:
+    return str(finding.table) if finding.table is not None else "(the database)"
+
+
+def _finding(finding: Finding) -> Iterable[Text]:
+    style = STYLES[finding.severity]
+    yield Text.assemble("  ", (str(finding.severity), style), " ", (finding.pattern, "bold"), f": {finding.message}")
+    places = [str(finding.location)] if finding.location else []
+    places += [f"revision {finding.revision}"] if finding.revision else []
+    if places:
+        yield Text(f"      at   {', '.join(places)}", "dim")
+    for line in _fix(finding):
+        yield Text(f"      fix  {line}", "green")
+
+
+def _fix(finding: Finding) -> tuple[str, ...]:
+    remedy = finding.remedy
+    if remedy is None:
+        return ()
+    if isinstance(remedy, Advice):
+        return (remedy.text,)
+    return model_line(remedy) or tuple(f"{statement};" for statement in sql(remedy))
+
+
+def _afterwards(report: Report) -> Iterable[Text]:
+    if report.skipped:
+        yield Text()
+        for reason, items in groupby(sorted(report.skipped, key=_reason), key=_reason):
+            yield Text(f"skipped: {', '.join(item.what for item in items)}: {reason}", "dim")
+    if report.stale:
+        yield Text()
+        yield Text("The baseline accepts what is no longer there; --write-baseline takes these out:", "dim")
+        for entry in report.stale:
+            yield Text(f"  {entry}", "dim")
+    for hint in report.hints:
+        yield Text()
+        yield Text(hint)
+
+
+def _reason(item: Skipped) -> str:
+    return item.reason
+
+
+def _count(report: Report) -> Text:
+    counts = report.counts()
+    total = len(report.findings)
+    parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts.items() if count]
+    tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
+    tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
+    if not total:
+        return Text(f"no findings{tail}", "bold green")
+    return Text(f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){tail}", "bold")

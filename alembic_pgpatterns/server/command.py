@@ -1,0 +1,148 @@
+"""Migrations that do not run under the ``alembic`` program: the project's own command, against our server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server.environment import VARIABLES, offered
+from alembic_pgpatterns.server.protocol import Server
+
+_TAIL = 40
+"""Lines of the command's output that an error shows."""
+
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def run_command(
+    command: str,
+    *,
+    server: Server,
+    database: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    echo: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends well.
+
+    The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{host}``,
+    ``{port}``, ``{user}``, ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set
+    too, and the user's own are taken away. ``echo`` gets each line of output as it comes.
+    Its whole process group ends when we are interrupted. Raises PgPatternsError with the end of its output, without
+    the password, when it fails, cannot be started, or when a template is wrong.
+    """
+    values = _values(server, database)
+    environment = _environment(server, database, values, env)
+    tail: deque[str] = deque(maxlen=_TAIL)
+    try:
+        with _running(command, cwd, environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                shown = _hidden(line.rstrip("\n"), values["password"])
+                tail.append(shown)
+                echo(shown)
+            code = process.wait()
+    except OSError as error:
+        raise PgPatternsError(f"the upgrade command could not be started in {cwd}: {error}") from error
+    if code:
+        gone = server.failure()
+        output = "\n".join(f"  {line}" for line in tail) or "  (it printed nothing)"
+        raise PgPatternsError(
+            f"the upgrade command {command!r} {_ending(code)} in {cwd}. The end of its output:\n{output}\n"
+            + (gone or f"It was given {', '.join(sorted(env)) or 'no variable of the setting `env`'}.")
+        )
+
+
+def _values(server: Server, database: str) -> dict[str, str]:
+    facts = server.parameters(database)
+    names = {"host": "host", "port": "port", "user": "user", "password": "password", "database": "dbname"}
+    values = {name: facts.get(parameter, "") for name, parameter in names.items()}
+    login = quote(values["user"], safe="") + (":" + quote(values["password"], safe="") if values["password"] else "")
+    name = quote(database, safe="")
+    if values["host"].startswith("/"):
+        values["url"] = f"postgresql://{login}@/{name}?host={quote(values['host'], safe='/')}&port={values['port']}"
+    else:
+        host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
+        values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}"
+    return values
+
+
+def _environment(server: Server, database: str, values: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    filled = {name: _filled(name, template, values) for name, template in env.items()}
+    return inherited | offered(server.parameters(database)) | filled
+
+
+def variables(env: Mapping[str, str], server: Server, database: str) -> dict[str, str]:
+    """The environment variables of the setting ``env``, with their templates filled in for a scratch database."""
+    values = _values(server, database)
+    return {name: _filled(name, template, values) for name, template in env.items()}
+
+
+def _filled(name: str, template: str, values: Mapping[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise PgPatternsError(
+                f"the setting `env` gives {name} the value {template!r}, with the unknown {found[0]}: known are "
+                + ", ".join(f"{{{known}}}" for known in values)
+            )
+        return values[found[1]]
+
+    doubled = {"{{": "\0", "}}": "\1"}
+    for braces, mark in doubled.items():
+        template = template.replace(braces, mark)
+    return _PLACEHOLDER.sub(value, template).replace("\0", "{").replace("\1", "}")
+
+
+@contextlib.contextmanager
+def _running(command: str, cwd: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process group of its own, which is gone at the end, whatever it started."""
+    process = subprocess.Popen(
+        command,
+        shell=True,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    # Once it was waited for, its number may be somebody else's.
+    for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        if process.returncode is not None:
+            break
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _hidden(line: str, password: str) -> str:
+    if password:
+        for spelling in (password, quote(password, safe=""), shlex.quote(password)):
+            line = line.replace(spelling, "***")
+    return line
+
+
+def _ending(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,222 @@
+"""Running a project's revisions on a server of ours, by its own env.py wherever that can be."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import exc
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.project import Project, describe, innermost
+
+if TYPE_CHECKING:
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import MetaData
+
+
+class Observer(Protocol):
+    """Who wants to know how a run goes. All of it runs inside the run: quickly, and without touching its connection."""
+
+    def configured(self, context: MigrationContext) -> None:
+        """env.py called ``context.configure`` (once a database in a multi-database project)."""
+
+    def applied(self, context: MigrationContext, revision: str, is_upgrade: bool) -> None:
+        """A revision ran, and the version table says so; its transaction may still be open."""
+
+
+@dataclass
+class Configured:
+    """What one ``context.configure`` said: one a database in a multi-database project."""
+
+    options: Mapping[str, Any]
+    database: str
+    metadatas: tuple[MetaData, ...]
+    version_table: str
+    version_schema: str | None
+    applied: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """What a run of env.py told us."""
+
+    configured: list[Configured] = field(default_factory=list)
+    own_environment: str | None = None
+    """Why env.py could not be used and the revisions ran without it; None where it was used."""
+
+    @property
+    def metadatas(self) -> tuple[MetaData, ...]:
+        """All target metadata, each once."""
+        found = {id(item): item for entry in self.configured for item in entry.metadatas}
+        return tuple(found.values())
+
+
+def run_revisions(
+    project: Project,
+    destination: Callable[..., Any],
+    observers: Sequence[Observer] = (),
+    fallback: Callable[[], contextlib.AbstractContextManager[Any]] | None = None,
+    as_sql: bool = False,
+    **options: Any,
+) -> Run:
+    """Run env.py with ``destination`` as what is to be done; all output goes to stderr.
+
+    Args:
+        project: whose env.py it is.
+        destination: as ``fn`` of Alembic's EnvironmentContext: ``(revisions, context) -> steps``.
+        observers: told about every step.
+        fallback: gives an open SQLAlchemy connection for the run without env.py, where that does not import.
+        as_sql: offline, with no connection at all.
+        options: for EnvironmentContext (``destination_rev``, ``starting_rev``).
+
+    Raises:
+        PgPatternsError: env.py or a revision failed: which file and line, which statement, what the server said.
+    """
+    run = Run()
+    environment = _recording_environment(project, run, observers, destination, as_sql, options)
+    try:
+        with environment, _quiet():
+            project.script.run_env()
+    except (PgPatternsError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:
+        if run.configured or fallback is None or isinstance(error, exc.SQLAlchemyError):
+            raise explained(error, project) from error
+        run.own_environment = describe(error, project.script.dir)
+        _without_env_py(project, environment, fallback, error)
+    return run
+
+
+def _without_env_py(
+    project: Project,
+    environment: EnvironmentContext,
+    connect: Callable[[], contextlib.AbstractContextManager[Any]],
+    cause: BaseException,
+) -> None:
+    try:
+        with environment, _quiet(), connect() as connection:
+            environment.configure(connection=connection, target_metadata=None)
+            with environment.begin_transaction():
+                environment.run_migrations()
+    except PgPatternsError:
+        raise
+    except Exception as error:
+        raise PgPatternsError(
+            f"{explained(error, project)}\nThe revisions ran without env.py, since that failed before: "
+            f"{describe(cause, project.script.dir)}"
+        ) from error
+
+
+def _recording_environment(
+    project: Project,
+    run: Run,
+    observers: Sequence[Observer],
+    destination: Callable[..., Any],
+    as_sql: bool,
+    options: Mapping[str, Any],
+) -> EnvironmentContext:
+    from alembic.runtime.environment import EnvironmentContext
+
+    environment = EnvironmentContext(project.config, project.script, fn=destination, as_sql=as_sql, **options)
+    stock = environment.configure
+
+    def configure(*args: Any, **kwargs: Any) -> None:
+        # env.py has set up logging by now; "Running upgrade ..." would break the progress line.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        stock(*args, **kwargs)
+        context = environment.get_context()
+        entry = _configured(context)
+        run.configured.append(entry)
+        context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, _notify(entry, observers))
+        for observer in observers:
+            observer.configured(context)
+
+    # On the instance: `alembic.context` stands for EnvironmentContext itself, and knows no subclass of it.
+    environment.configure = configure  # type: ignore[method-assign]
+    return environment
+
+
+def _configured(context: MigrationContext) -> Configured:
+    opts = context.opts
+    metadata = opts.get("target_metadata")
+    metadatas = tuple(metadata) if isinstance(metadata, (list, tuple)) else (metadata,) if metadata is not None else ()
+    return Configured(
+        options=opts,
+        database=_database(context),
+        metadatas=metadatas,
+        version_table=context.version_table,
+        version_schema=context.version_table_schema,
+    )
+
+
+def _database(context: MigrationContext) -> str:
+    """The scratch database behind the context, as its driver knows it; asking the server would begin a transaction."""
+    if context.as_sql or context.connection is None:
+        return ""
+    driven: Any = context.connection.connection.driver_connection
+    if hasattr(driven, "info"):  # psycopg and psycopg2, synchronous or not
+        return str(driven.info.dbname)
+    return str(driven._params.database)  # asyncpg, whose connections have no public word
+
+
+def _notify(entry: Configured, observers: Sequence[Observer]) -> Callable[..., None]:
+    def notify(ctx: MigrationContext, step: Any, heads: set[str], run_args: dict[str, Any]) -> None:
+        for revision in step.up_revision_ids if step.is_upgrade else step.down_revision_ids:
+            entry.applied.append(revision)
+        for observer in observers:
+            observer.applied(ctx, step.up_revision_id, step.is_upgrade)
+
+    return notify
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What env.py and revisions print is not the report; logging set up on the original stream is not, either."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        with contextlib.suppress(ValueError, OSError):
+            sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the time of a run."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def explained(error: BaseException, project: Project) -> PgPatternsError:
+    """The error of a run for people: the revision's or env.py's line, the statement, the server's message."""
+    if isinstance(error, PgPatternsError):
+        return error
+    place = innermost(error, project.revision_files) or innermost(error, project.script.dir)
+    where = f"{place}: " if place else ""
+    if isinstance(error, exc.DBAPIError):
+        statement = " ".join((error.statement or "").split())
+        return PgPatternsError(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
+    if isinstance(error, SystemExit):
+        return PgPatternsError(f"{where}env.py left the program with exit code {error.code}.")
+    return PgPatternsError(f"{where}{type(error).__name__}: {error}")

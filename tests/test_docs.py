@@ -1,0 +1,27 @@
+"""The generated pages are those of the patterns and settings as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.pattern import Pattern
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.report import pages
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_generated_pages_are_current() -> None:
+    wanted = pages.files()
+    present = {f"patterns/{path.name}": path.read_text() for path in (DOCS / "patterns").glob("*.md")}
+    present["settings.md"] = (DOCS / "settings.md").read_text()
+    stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
+    assert not stale, f"write them anew: python -m alembic_pgpatterns.report.pages docs ({stale})"
+
+
+@pytest.mark.parametrize("cls", registry().values(), ids=list(registry()))
+def test_options_are_documented(cls: type[Pattern]) -> None:
+    undocumented = set(cls.Options.__dataclass_fields__) - set(pages._field_docs(cls.Options))
+    assert not undocumented, f"a string literal under the field documents it: {sorted(undocumented)}"
