@@ -60,7 +60,7 @@ class DropIndex(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class RebuildIndex(Remedy):
-    """DROP INDEX of an invalid one, then CREATE INDEX as ``recreate`` says. There is no way back, nor a need for one."""
+    """DROP INDEX of an invalid one, then CREATE INDEX as ``recreate`` says. Nobody needs a way back."""
 
     index: Name
     table: Name

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._shape import Shape, base_shape, definition, indexed_tables, key_shapes, usable
@@ -60,7 +59,9 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """For every set of equal indexes, all but the one to keep."""
         referred = frozenset(
-            (key.referred_table, frozenset(key.referred_columns)) for table in schema.tables for key in table.foreign_keys
+            (key.referred_table, frozenset(key.referred_columns))
+            for table in schema.tables
+            for key in table.foreign_keys
         )
         for table in indexed_tables(schema):
             for index, kept in _copies(table):
@@ -132,9 +133,9 @@ def _remedy(table: Table, index: Index, kept: Index, referred: Referred) -> Reme
     if index.constraint is not None:
         return Advice(f"Drop the constraint {index.constraint}, unless a foreign key or ON CONFLICT names it.")
     if index.replica_identity:
-        return Advice(f"Make {kept.name} the replica identity (ALTER TABLE … REPLICA IDENTITY), then drop {index.name}.")
+        return Advice(f"Make {kept.name} the replica identity, then drop {index.name}.")
     if index.unique and (table.name, frozenset(index.columns)) in referred:
         return Advice(f"A foreign key may depend on {index.name}: drop and add it, then drop the index.")
     if again is None:
         return Advice(f"Drop {index.name}.")
-    return DropIndex(index.name, table.name, replace(again, name=index.name.name))
+    return DropIndex(index.name, table.name, again)

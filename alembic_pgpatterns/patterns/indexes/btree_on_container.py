@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
+from alembic_pgpatterns.remedies.model import Advice, Remedy, ReplaceIndex
+from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Schema, Table
+
+
+@dataclass(frozen=True, slots=True)
+class BtreeOnContainerOptions:
+    """What is left alone."""
+
+    ordered: tuple[str, ...] = ("path", "lineage", "breadcrumb", "sort_key", "version")
+    """Words in the names of array columns that are sorted or searched by their beginning: a btree is right there."""
+
+
+class BtreeOnContainer(SchemaPattern):
+    """A btree index on jsonb, an array, tsvector or a range.
+
+    A btree compares whole values: it serves `=` and sorting, which nobody asks of a document. Containment
+    (`@>`), overlap (`&&`), a key's existence (`?`) and text search (`@@`) read the whole table; and an
+    INSERT fails where a value is longer than a third of a page (2704 bytes). jsonb, arrays and tsvector are
+    searched by GIN, ranges by GiST. `jsonb_path_ops` is the smaller and faster operator class for `@>`,
+    `@?` and `@@`; the default one, `jsonb_ops`, also serves `?`, `?|` and `?&`.
+
+    What does not count: unique indexes and those behind constraints, which need equality; expressions that
+    take one value out (`data ->> 'name'`); columns after INCLUDE; arrays whose name says that they are
+    sorted (option `ordered`).
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = "Keep the btree where whole values are compared or sorted."
+    Options = BtreeOnContainerOptions
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-json.html#JSON-INDEXING",
+        "https://www.postgresql.org/docs/current/indexes-types.html",
+        "https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-INDEXING",
+    )
+    bad = """
+        CREATE TABLE product (id bigint PRIMARY KEY, attributes jsonb);
+        CREATE INDEX product_attributes ON product (attributes);
+    """
+    good = """
+        CREATE TABLE product (id bigint PRIMARY KEY, attributes jsonb);
+        CREATE INDEX product_attributes ON product USING gin (attributes jsonb_path_ops);
+    """
+    bad_models = """
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+Table(
+    "product",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("attributes", JSONB),
+    Index("product_attributes", "attributes"),
+)
+"""
+    good_models = bad_models.replace(
+        '"attributes"),\n)',
+        '"attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}),\n)',
+    )
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Plain btree indexes with a container among their keys."""
+        for table in schema.judged_tables():
+            for index in table.indexes:
+                if index.method == "btree" and replaceable(index):
+                    yield from self._found(table, index)
+
+    def _found(self, table: Table, index: Index) -> Iterator[Finding]:
+        for key in index.keys:
+            method = self._method(table, key)
+            if method is not None:
+                yield self.finding(
+                    at=index,
+                    message=f"{index.name} is a btree on {key}, {_noun(_type(table, key))}: it serves equality only",
+                    remedy=_remedy(table, index, method),
+                )
+                return
+
+    def _method(self, table: Table, key: IndexKey) -> str | None:
+        kind = _type(table, key)
+        if kind.array and names_any(key.column or "", self.options.ordered):
+            return None
+        if kind.array or kind.name in ("jsonb", "tsvector"):
+            return "gin"
+        return "gist" if kind.kind in ("range", "multirange") else None
+
+
+def _type(table: Table, key: IndexKey) -> DataType:
+    column = table.column(key.column) if key.column is not None else None
+    if column is not None:
+        return column.type
+    return DataType("", kind="unknown") if key.type is UNKNOWN else key.type
+
+
+def _noun(kind: DataType) -> str:
+    if kind.array:
+        return "an array"
+    return "a range" if kind.kind in ("range", "multirange") else kind.name
+
+
+def _remedy(table: Table, index: Index, method: str) -> Remedy:
+    again = definition(index, table)
+    advice = (
+        f"Index the {'range by GiST' if method == 'gist' else 'container by GIN'}, and the other columns by a btree."
+    )
+    if again is None or len(index.keys) > 1 or index.include:
+        return Advice(advice)
+    document = _type(table, index.keys[0]).name == "jsonb" and not _type(table, index.keys[0]).array
+    opclass = "jsonb_path_ops" if document else None
+    key = replace(again.keys[0], opclass=opclass, collation=None, descending=False, nulls_first=None)
+    return ReplaceIndex(index.name, again, renamed(replace(again, keys=(key,), method=method, options=()), table))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._words import names_any, words
+from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable, usable
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey, Remedy, ReplaceIndex
+from alembic_pgpatterns.schema.expressions import is_now
+from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
+
+MOMENTS = frozenset({"timestamp", "timestamptz"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlainIndexOnTimeSeriesOptions:
+    """What tells a time series."""
+
+    kinds: tuple[str, ...] = (
+        "event", "events", "log", "logs", "audit", "audits", "metric", "metrics", "measurement", "measurements",
+        "reading", "readings", "telemetry", "trace", "traces", "history",
+    )  # fmt: skip
+    """What the table's name must end in, or begin its last words with (`audit_log`, `metric_samples`)."""
+
+    entries: tuple[str, ...] = (
+        "entry", "entries", "record", "records", "line", "lines", "row", "rows", "item", "items", "sample", "samples",
+        "value", "values", "point", "points", "data", "message", "messages", "trail",
+    )  # fmt: skip
+    """Words that may follow the kind and say nothing new."""
+
+    moments: tuple[str, ...] = (
+        "created", "occurred", "recorded", "logged", "received", "ingested", "happened", "measured", "emitted",
+        "timestamp", "time", "ts", "at",
+    )  # fmt: skip
+    """Words in the name of the timestamp that says when a row was made."""
+
+    changes: tuple[str, ...] = (
+        "updated", "modified", "changed", "edited", "touched", "deleted", "archived", "discarded", "processed",
+        "finished", "completed", "ended", "closed", "start", "starts", "started", "end", "ends", "published",
+    )  # fmt: skip
+    """Words in the names of other times; with one of them the table is not taken for append-only."""
+
+    rows: int = 100_000
+    """Fewer rows than these, where statistics of a live database are at hand, need no BRIN."""
+
+
+class PlainIndexOnTimeSeries(SchemaPattern):
+    """An append-only table in the order of time, whose timestamp has only a btree, or no index.
+
+    Rows that are added in the order of time and never changed lie in that order on disk. A BRIN index notes the range
+    of each 128 blocks: it is some thousand times smaller than a btree, costs inserts next to nothing, and still
+    leaves out all that lies outside of a span of time.
+
+    A table is taken for one when it has a timestamptz with the default now() that says when the row was
+    made, no time that says when it was changed, and a name of an event, log, audit or metric kind, or is
+    partitioned by that timestamp.
+
+    What does not count: tables with a status or a second, nullable time, which are changed; timestamps that
+    lead an index of several columns or one behind a constraint; with statistics of a live database, tables
+    below the option `rows`.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = (
+        "Keep the btree where single rows are looked up by time, or the latest few are read (ORDER BY … LIMIT): "
+        "BRIN cannot sort; nor does it serve rows that are updated, backfilled or deleted here and there."
+    )
+    Options = PlainIndexOnTimeSeriesOptions
+    references = (
+        "https://www.postgresql.org/docs/current/brin.html",
+        "https://www.postgresql.org/docs/current/indexes-types.html#INDEXES-TYPES-BRIN",
+    )
+    bad = """
+        CREATE TABLE audit_log (id bigint PRIMARY KEY, what text, created_at timestamptz NOT NULL DEFAULT now());
+        CREATE INDEX audit_log_created ON audit_log (created_at);
+    """
+    good = """
+        CREATE TABLE audit_log (id bigint PRIMARY KEY, what text, created_at timestamptz NOT NULL DEFAULT now());
+        CREATE INDEX audit_log_created ON audit_log USING brin (created_at);
+    """
+    bad_models = """
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Table, Text, func
+
+metadata = MetaData()
+Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("what", Text),
+    Column("created_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+    Index("audit_log_created", "created_at"),
+)
+"""
+    good_models = bad_models.replace('"created_at"),\n)', '"created_at", postgresql_using="brin"),\n)')
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """The timestamps of time series that BRIN would serve."""
+        for table in schema.judged_tables():
+            moment = self._moment(table)
+            if moment is None or self._small(table) or not self._of_kind(table, moment):
+                continue
+            leading = [
+                index for index in table.indexes if index.columns[:1] == (moment.name,) and index.predicate is None
+            ]
+            if all(_plain(index) for index in leading):
+                yield self.finding(
+                    at=moment,
+                    message=f"{table.name} only grows, in the order of {moment.name}: {_state(leading)}",
+                    remedy=_remedy(table, moment, leading),
+                )
+
+    def _moment(self, table: Table) -> Column | None:
+        """When a row was made; None where another time says that rows change."""
+        times = [column for column in table.columns if column.type.name in MOMENTS and not column.type.array]
+        found = [column for column in times if self._is_moment(column)]
+        others = [column for column in times if column not in found]
+        changes = any(column.nullable or names_any(column.name, self.options.changes) for column in others)
+        stateful = any(names_any(column.name, ("status", "state")) for column in table.columns)
+        return None if not found or changes or stateful else found[0]
+
+    def _is_moment(self, column: Column) -> bool:
+        return (
+            column.type.name == "timestamptz"
+            and isinstance(column.default, str)
+            and is_now(column.default)
+            and names_any(column.name, self.options.moments)
+            and not names_any(column.name, self.options.changes)
+        )
+
+    def _of_kind(self, table: Table, moment: Column) -> bool:
+        if table.partition_strategy == "range" and table.partition_keys[:1] == (moment.name,):
+            return True
+        own = list(words(table.name.name))
+        while own and own[-1] in self.options.entries:
+            own.pop()
+        return bool(own) and own[-1] in self.options.kinds
+
+    def _small(self, table: Table) -> bool:
+        return table.statistics is not None and 0 <= table.statistics.rows < self.options.rows
+
+
+def _plain(index: Index) -> bool:
+    return index.method == "btree" and len(index.keys) == 1 and usable(index) and replaceable(index)
+
+
+def _state(leading: list[Index]) -> str:
+    return f"{leading[0].name} is a btree" if leading else "no index leads with it"
+
+
+def _remedy(table: Table, moment: Column, leading: list[Index]) -> Remedy:
+    new = renamed(CreateIndex(table.name, (IndexedKey(moment.name),), method="brin"), table)
+    old = definition(leading[0], table) if leading else None
+    return new if old is None else ReplaceIndex(leading[0].name, old, replace(new, where=old.where))

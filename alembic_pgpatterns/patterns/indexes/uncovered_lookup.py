@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._links import link_columns
+from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable, usable
+from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
+from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.schema.model import Index, Key, Schema, Table
+
+COVERING_METHODS = frozenset({"btree", "gist", "spgist"})
+"""Access methods with INCLUDE (docs, "CREATE INDEX")."""
+
+WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector", "hstore", "geometry", "geography", "vector"})
+"""Types whose values are too large to be kept in an index as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class UncoveredLookupOptions:
+    """How much an index may carry."""
+
+    columns: int = 3
+    """More columns than these after INCLUDE make the index too wide."""
+
+
+class UncoveredLookup(SchemaPattern):
+    """An index that does not hold what its look-ups fetch, so that each of them reads the table too.
+
+    Say in the model what is fetched by an index, and the columns are kept in it: the table is not read at all
+    for pages that are all visible (an index-only scan).
+
+        Index("ix_user_email", User.email, info={"pgpatterns": {"fetches": ["name", "created_at"]}})
+        email = mapped_column(unique=True, info={"pgpatterns": {"fetches": ["name"]}})
+
+    The second column of a link table needs no such word: its index is there to find the other one, and
+    `(second, first)` answers from the index alone.
+
+    What does not count: more than three columns, or wide ones (jsonb, bytea, arrays, …): these are described only.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = (
+        "Leave it out where the fetched columns change often (each change then writes the index, and is never HOT), "
+        "or where the table is updated so much that few pages are all visible."
+    )
+    Options = UncoveredLookupOptions
+    references = ("https://www.postgresql.org/docs/current/indexes-index-only-scans.html",)
+    bad = """
+        CREATE TABLE product (id bigint PRIMARY KEY);
+        CREATE TABLE tag (id bigint PRIMARY KEY);
+        CREATE TABLE product_tag (
+            product_id bigint REFERENCES product, tag_id bigint REFERENCES tag, PRIMARY KEY (product_id, tag_id)
+        );
+        CREATE INDEX product_tag_tag ON product_tag (tag_id);
+    """
+    good = bad.replace("(tag_id);", "(tag_id, product_id);")
+    bad_models = """
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+
+metadata = MetaData()
+Table(
+    "person",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("email", Text),
+    Column("name", Text),
+    Index("person_email", "email", info={"pgpatterns": {"fetches": ["name"]}}),
+)
+"""
+    good_models = bad_models.replace('"email", info', '"email", postgresql_include=["name"], info')
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Indexes that lack what is fetched by them."""
+        referred = referred_keys(schema)
+        for table in schema.judged_tables():
+            link = link_columns(table)
+            for index in table.indexes:
+                if not usable(index) or index.parent is not None:
+                    continue
+                fetched = _declared(table, index)
+                lacking = [name for name in fetched if name not in (*index.columns, *index.include)]
+                if lacking:
+                    pointed_at = (table.name, frozenset(index.columns)) in referred
+                    yield self._uncovered(table, index, lacking, pointed_at)
+                elif link is not None and index.columns == (link[1],) and link[0] not in index.include:
+                    yield from self._reverse(table, index, link)
+
+    def _reverse(self, table: Table, index: Index, link: tuple[str, str]) -> Iterator[Finding]:
+        old = definition(index, table)
+        if old is not None and index.method == "btree" and index.predicate is None and replaceable(index):
+            both = replace(old, keys=(*old.keys, IndexedKey(link[0])))
+            yield self.finding(
+                at=index,
+                message=f"{index.name} finds rows of the link table {table.name}, and does not hold {link[0]}",
+                remedy=ReplaceIndex(index.name, old, renamed(both, table)),
+            )
+
+    def _uncovered(self, table: Table, index: Index, lacking: list[str], pointed_at: bool) -> Finding:
+        return self.finding(
+            at=index,
+            message=f"{index.name} does not hold what its look-ups fetch: {', '.join(lacking)}",
+            remedy=self._remedy(table, index, lacking, pointed_at),
+        )
+
+    def _remedy(self, table: Table, index: Index, lacking: list[str], pointed_at: bool) -> Remedy:
+        unfit = self._unfit(table, index, lacking)
+        old = definition(index, table)
+        if unfit is not None or old is None:
+            return Advice(unfit or f"Rebuild {index.name} with INCLUDE ({', '.join(lacking)}).")
+        new = renamed(replace(old, include=(*old.include, *lacking)), table)
+        if index.constraint is None and not index.replica_identity:
+            return ReplaceIndex(index.name, old, new)
+        key = next((key for key in table.unique_constraints if key.name == index.constraint), None)
+        if key is None or pointed_at or key.deferrable or index.replica_identity:
+            return Advice(f"Something rests on {index.name}: add the covering index beside it.")
+        return ReplaceUnique(table.name, key.name, key.columns, new)
+
+    def _unfit(self, table: Table, index: Index, lacking: list[str]) -> str | None:
+        columns = {name: table.column(name) for name in lacking}
+        absent = [name for name, column in columns.items() if column is None]
+        if absent:
+            return f"{table.name} has no column {', '.join(absent)}: correct `fetches`."
+        wide = [
+            column.name for column in columns.values() if column and (column.type.array or column.type.name in WIDE)
+        ]
+        if wide:
+            return f"Do not fetch {', '.join(wide)} by this index: too wide to be kept in it."
+        if index.method not in COVERING_METHODS:
+            return f"A {index.method} index cannot hold further columns."
+        if len(index.include) + len(lacking) > self.options.columns:
+            return f"Fetch fewer columns by this index: at most {self.options.columns} can be kept in it."
+        return None
+
+
+def _declared(table: Table, index: Index) -> tuple[str, ...]:
+    """``fetches`` of the index, of the constraint behind it, or of its only column."""
+    column = table.column(index.columns[0] or "") if len(index.columns) == 1 else None
+    keys: list[Key] = [key for key in table.unique_constraints if key.name is not None and key.name == index.constraint]
+    for declared in (index, *keys, *([column] if column else ())):
+        found = declared.origin.info.get("fetches")
+        if isinstance(found, (list, tuple)):
+            return tuple(map(str, found))
+    return ()

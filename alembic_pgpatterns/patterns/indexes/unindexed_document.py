@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._shape import renamed
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
+from alembic_pgpatterns.schema.values import columns
+
+SEARCHED_BY = {"tsvector": frozenset({"gin", "gist", "rum"}), "jsonb": frozenset({"gin"})}
+"""Access methods that search within a value, by type."""
+
+SERVED = {
+    "tsvector": "no search in it (@@) uses an index",
+    "jsonb": "no search for what it contains (@>, @?, @@) uses an index",
+}
+
+
+class UnindexedDocument(SchemaPattern):
+    """A tsvector column without a GIN or GiST index, or a jsonb column without a GIN index.
+
+    A tsvector column is there to be searched with `@@`; without an index each search reads the table. A
+    jsonb column can be searched for what it contains: an index with the operator class `jsonb_path_ops`
+    serves `@>`, `@?` and `@@`. It does not serve `?`, `?|` and `?&` (is a key there): these need the
+    default class, `jsonb_ops`, whose index is larger. A single value taken out (`data ->> 'name' = …`) is
+    served by a btree on that expression.
+
+    What does not count: a GIN index on an expression that takes a part of the column; virtual columns, which cannot be
+    indexed; arrays of jsonb.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = "Leave it out where the column is only stored and read whole: a GIN index slows down every write."
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-json.html#JSON-INDEXING",
+        "https://www.postgresql.org/docs/current/textsearch-indexes.html",
+    )
+    bad = """
+        CREATE TABLE article (id bigint PRIMARY KEY, search tsvector, labels jsonb);
+    """
+    good = """
+        CREATE TABLE article (id bigint PRIMARY KEY, search tsvector, labels jsonb);
+        CREATE INDEX ON article USING gin (search);
+        CREATE INDEX ON article USING gin (labels jsonb_path_ops);
+    """
+    bad_models = """
+from sqlalchemy import BigInteger, Column, MetaData, Table
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+
+metadata = MetaData()
+Table(
+    "article",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("search", TSVECTOR),
+    Column("labels", JSONB),
+)
+"""
+    good_models = (
+        bad_models.replace("import BigInteger, Column,", "import BigInteger, Column, Index,")
+        + """
+article = metadata.tables["article"]
+Index("ix_search", article.c.search, postgresql_using="gin")
+Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"})
+"""
+    )
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Documents no index looks into."""
+        for table in schema.judged_tables():
+            for column in table.columns:
+                kind = column.type.name
+                if kind in SEARCHED_BY and _indexable(column) and not _searched(table, column):
+                    yield self.finding(
+                        at=column,
+                        message=f"{column.identifier} is {kind}: {SERVED[kind]}",
+                        remedy=_index(table, column),
+                    )
+
+
+def _indexable(column: Column) -> bool:
+    return not column.type.array and (column.generated is None or column.generated.stored)
+
+
+def _searched(table: Table, column: Column) -> bool:
+    methods = SEARCHED_BY[column.type.name]
+    return any(index.method in methods and _alive(index) and _holds(index, column.name) for index in table.indexes)
+
+
+def _alive(index: Index) -> bool:
+    return index.valid or index.building
+
+
+def _holds(index: Index, column: str) -> bool:
+    for key in index.keys:
+        if key.column == column or key.expression is UNKNOWN:
+            return True
+        if key.expression is not None and column in columns(key.expression):
+            return True
+    return False
+
+
+def _index(table: Table, column: Column) -> CreateIndex:
+    key = IndexedKey(column.name, opclass="jsonb_path_ops" if column.type.name == "jsonb" else None)
+    return renamed(CreateIndex(table.name, (key,), method="gin"), table)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
+from alembic_pgpatterns.patterns.indexes._shape import renamed
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
+from alembic_pgpatterns.schema.expressions import text_literal
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import columns
+
+MOMENTS = frozenset({"timestamp", "timestamptz"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnindexedQueueOptions:
+    """What tells a queue."""
+
+    status: tuple[str, ...] = STATUS_NAMES
+    """Words in the name of the column that says what has become of an item."""
+
+    waiting: tuple[str, ...] = (
+        "pending",
+        "queued",
+        "enqueued",
+        "waiting",
+        "scheduled",
+        "new",
+        "ready",
+        "todo",
+        "unprocessed",
+    )
+    """Values of it that mean: not done yet. Upper and lower case are the same."""
+
+    moments: tuple[str, ...] = (
+        "scheduled_at", "scheduled_for", "run_at", "run_after", "next_run_at", "available_at", "due_at",
+        "enqueued_at", "queued_at", "created_at", "created_on", "created", "inserted_at",
+    )  # fmt: skip
+    """Names of the timestamp by which items are taken, the most telling first."""
+
+
+class UnindexedQueue(SchemaPattern):
+    """A table of things to do, without an index for the next one.
+
+    Workers ask over and over for the oldest item that waits. Done items stay and pile up; without an index that holds
+    the waiting ones in their order, each question reads them all. A partial index, `(created_at) WHERE status =
+    'pending'`, stays as small as the queue is.
+
+    A queue is a table with a status column whose default means that the item waits, and a timestamp that says since or
+    until when.
+
+    What does not count: a table with an index of both columns, or one that is partial on the status.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = "Leave it out where nothing asks for the waiting rows, or where finished rows are deleted at once."
+    Options = UnindexedQueueOptions
+    references = (
+        "https://www.postgresql.org/docs/current/indexes-partial.html",
+        "https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE",
+    )
+    bad = """
+        CREATE TABLE job (
+            id bigint PRIMARY KEY, status text NOT NULL DEFAULT 'pending', created_at timestamptz NOT NULL DEFAULT now()
+        );
+    """
+    good = bad + "CREATE INDEX ON job (created_at) WHERE status = 'pending';"
+    bad_models = """
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Table, Text, func, text
+
+metadata = MetaData()
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("status", Text, server_default=text("'pending'"), nullable=False),
+    Column("created_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+)
+"""
+    good_models = (
+        bad_models
+        + """
+Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'"))
+"""
+    )
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Queues whose waiting items no index holds in their order."""
+        for table in schema.judged_tables():
+            status, moment = self._status(table), self._moment(table)
+            if status is None or moment is None or any(_serves(index, status, moment) for index in table.indexes):
+                continue
+            value = default_constant(status) or ""
+            where = f"{quote(status.name)} = {text_literal(value)}"
+            yield self.finding(
+                at=status,
+                message=f"no index of {table.name} holds the rows {where} in the order of {quote(moment.name)}",
+                remedy=renamed(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
+            )
+
+    def _status(self, table: Table) -> Column | None:
+        for column in table.columns:
+            value = default_constant(column) if is_status(column, self.options.status) else None
+            if value is not None and value.lower() in self.options.waiting:
+                return column
+        return None
+
+    def _moment(self, table: Table) -> Column | None:
+        moments = [column for column in table.columns if column.type.name in MOMENTS and not column.type.array]
+        for name in self.options.moments:
+            for column in moments:
+                if names_any(column.name, (name,)):
+                    return column
+        return None
+
+
+def _serves(index: Index, status: Column, moment: Column) -> bool:
+    """Whether it was made with both in mind; what models leave unsaid is taken to be."""
+    if index.predicate is UNKNOWN or (index.predicate is not None and status.name in columns(index.predicate)):
+        return True
+    return {status.name, moment.name} <= {*index.columns, *index.include}

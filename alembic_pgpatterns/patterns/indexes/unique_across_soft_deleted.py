@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._roles import reads
+from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, usable
+from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Key, Name, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import calls
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueAcrossSoftDeletedOptions(SoftDeletionOptions):
+    """How a table says that a row is deleted, and which values never come back."""
+
+    made_up: tuple[str, ...] = ("uuid", "guid", "token", "digest", "hash", "checksum", "fingerprint")
+    """Words in the names of columns whose values are made by machine, so that a deleted row's is not wanted again."""
+
+
+class UniqueAcrossSoftDeleted(SchemaPattern):
+    """A unique constraint that also counts deleted rows.
+
+    Whoever deletes a member by setting `deleted_at`, and registers the same address again, is refused: the
+    dead row still holds it. A unique index `WHERE deleted_at IS NULL` holds for the living only.
+
+    What does not count: primary keys; keys that foreign keys point at, which must hold for all rows; keys
+    that hold the deletion column, or whose index is partial on it; values made by machine (uuid, identity,
+    sequence, names of the option `made_up`), which are never asked for again.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = "Keep it where a deleted row may be brought back, or where its key must never be used again."
+    Options = UniqueAcrossSoftDeletedOptions
+    references = ("https://www.postgresql.org/docs/current/indexes-partial.html#INDEXES-PARTIAL-EX3",)
+    bad = """
+        CREATE TABLE member (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, deleted_at timestamptz);
+    """
+    good = """
+        CREATE TABLE member (id bigint PRIMARY KEY, email text NOT NULL, deleted_at timestamptz);
+        CREATE UNIQUE INDEX ON member (email) WHERE deleted_at IS NULL;
+    """
+    bad_models = """
+from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+Table(
+    "member",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("deleted_at", DateTime(timezone=True)),
+    UniqueConstraint("email", name="member_email"),
+)
+"""
+    good_models = bad_models.replace(
+        'UniqueConstraint("email", name="member_email")',
+        'Index("member_email", "email", unique=True, postgresql_where=text("deleted_at IS NULL"))',
+    ).replace("UniqueConstraint", "Index, text")
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Unique constraints, and unique indexes behind none."""
+        referred = referred_keys(schema)
+        for table in schema.judged_tables():
+            column = soft_delete_column(table, self.options.columns)
+            if column is not None:
+                yield from self._constraints(table, column, referred)
+                yield from self._indexes(table, column, referred)
+
+    def _constraints(
+        self, table: Table, column: Column, referred: set[tuple[Name, frozenset[str]]]
+    ) -> Iterator[Finding]:
+        for key in table.unique_constraints:
+            own = frozenset(key.columns)
+            if column.name in own or key.temporal or (table.name, own) in referred or self._made_up(table, key.columns):
+                continue
+            yield self.finding(
+                at=key, message=_message(key.identifier, table, column), remedy=_replaced(table, key, column)
+            )
+
+    def _indexes(self, table: Table, column: Column, referred: set[tuple[Name, frozenset[str]]]) -> Iterator[Finding]:
+        for index in table.indexes:
+            if not index.unique or index.constraint is not None or not usable(index) or index.parent is not None:
+                continue
+            names = tuple(name for name in index.columns if name is not None)
+            pointed_at = (table.name, frozenset(names)) in referred and len(names) == len(index.keys)
+            if reads(index, column.name) or pointed_at or self._made_up(table, names):
+                continue
+            yield self.finding(
+                at=index, message=_message(str(index.name), table, column), remedy=_partial(table, index, column)
+            )
+
+    def _made_up(self, table: Table, names: tuple[str, ...]) -> bool:
+        found = (table.column(name) for name in names)
+        return any(column is not None and is_made_up(column, self.options.made_up) for column in found)
+
+
+def is_made_up(column: Column, names: tuple[str, ...]) -> bool:
+    """Whether a machine makes the column's values, so that none comes twice."""
+    if column.identity is not None or column.sequence not in (None, UNKNOWN) or names_any(column.name, names):
+        return True
+    if column.default is UNKNOWN or column.default is None:
+        return str(column.python_default).startswith("uuid.")
+    return any(name.startswith(("nextval", "uuid", "gen_random_uuid")) for name in calls(column.default))
+
+
+def referred_keys(schema: Schema) -> set[tuple[Name, frozenset[str]]]:
+    """Tables with the sets of columns that foreign keys point at."""
+    return {
+        (key.referred_table, frozenset(key.referred_columns)) for table in schema.tables for key in table.foreign_keys
+    }
+
+
+def _message(what: str, table: Table, column: Column) -> str:
+    return f"{what} is unique among all rows of {table.name}, also those whose {quote(column.name)} is set"
+
+
+def _replaced(table: Table, key: Key, column: Column) -> Remedy:
+    index = None if key.name is None else table.constraint_index(key.name)
+    where = f"{quote(column.name)} IS NULL"
+    if key.deferrable or (index is not None and index.replica_identity) or key.nulls_not_distinct is UNKNOWN:
+        return Advice(f"Make it a unique index WHERE {where}; what rests on this constraint must be changed first.")
+    new = replace(
+        CreateIndex.on(table.name, *key.columns),
+        unique=True,
+        include=key.include,
+        nulls_not_distinct=key.nulls_not_distinct,
+        where=where,
+    )
+    return ReplaceUnique(table.name, key.name, key.columns, renamed(new, table))
+
+
+def _partial(table: Table, index: Index, column: Column) -> Remedy:
+    where = f"{quote(column.name)} IS NULL"
+    old = definition(index, table)
+    if old is None or index.replica_identity:
+        return Advice(f"Make it partial: WHERE {where}.")
+    both = f"({old.where}) AND {where}" if old.where else where
+    return ReplaceIndex(index.name, old, renamed(replace(old, where=both), table))

@@ -1,0 +1,153 @@
+"""What holds for every schema pattern: its examples run on a real server, and do what they promise."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import MetaData
+
+from alembic_pgpatterns.pattern import Finding, Needs, Pattern, SchemaPattern
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.model import Schema
+
+OLDEST_TESTED = 15
+
+ALL = list(registry().values())
+SCHEMA_PATTERNS = [pattern for pattern in ALL if issubclass(pattern, SchemaPattern)]
+FROM_DATABASE = [pattern for pattern in SCHEMA_PATTERNS if pattern.needs is not Needs.MODELS]
+FROM_MODELS = [pattern for pattern in SCHEMA_PATTERNS if pattern.needs is not Needs.DATABASE and pattern.bad_models]
+ON_SERVERS = [
+    pytest.param(pattern, fixture, id=f"{pattern.name}-{fixture}")
+    for pattern in FROM_DATABASE
+    for fixture in ("database", "old_database")
+    if fixture == "database" or pattern.example_version <= OLDEST_TESTED
+]
+
+
+def named(patterns: list[type[Any]]) -> list[Any]:
+    return [pytest.param(pattern, id=pattern.name) for pattern in patterns]
+
+
+def detect(pattern: type[SchemaPattern], schema: Schema, version: int) -> list[Finding]:
+    findings = list(pattern(target_version=version).detect(schema))
+    assert {finding.pattern for finding in findings} <= {pattern.name}
+    fingerprints = [finding.fingerprint for finding in findings]
+    assert len(set(fingerprints)) == len(fingerprints), f"not unique: {sorted(fingerprints)}"
+    assert all(finding.message and finding.object for finding in findings)
+    return findings
+
+
+def distinct(findings: list[Finding]) -> list[Remedy]:
+    """The remedies that are statements, each once: one index may cure two findings."""
+    remedies = [finding.remedy for finding in findings if finding.remedy is not None]
+    return [remedy for number, remedy in enumerate(remedies) if remedy not in remedies[:number]]
+
+
+def curable(finding: Finding) -> bool:
+    return finding.remedy is not None and not isinstance(finding.remedy, Advice)
+
+
+@pytest.mark.parametrize(("pattern", "fixture"), ON_SERVERS)
+def test_bad_fires_and_its_remedy_silences_it(
+    pattern: type[SchemaPattern], fixture: str, request: pytest.FixtureRequest
+) -> None:
+    database = request.getfixturevalue(fixture)
+    with database.connect() as connection:
+        connection.execute(pattern.bad)
+        before = detect(pattern, catalog.read(connection), database.version)
+        assert before, "bad does not fire"
+        for remedy in distinct(before):
+            for statement in sql(remedy):
+                connection.execute(statement)
+        after = detect(pattern, catalog.read(connection), database.version)
+    cured = {finding.fingerprint for finding in before if curable(finding)}
+    left = {finding.fingerprint for finding in after}
+    assert not cured & left, "the remedy does not silence it"
+    assert left <= {finding.fingerprint for finding in before}, "the remedy makes it fire elsewhere"
+
+
+@pytest.mark.parametrize(("pattern", "fixture"), ON_SERVERS)
+def test_good_is_silent(pattern: type[SchemaPattern], fixture: str, request: pytest.FixtureRequest) -> None:
+    database = request.getfixturevalue(fixture)
+    with database.connect() as connection:
+        connection.execute(pattern.good)
+        found = detect(pattern, catalog.read(connection), database.version)
+    assert [finding.fingerprint for finding in found] == []
+
+
+@pytest.mark.parametrize("pattern", named(FROM_MODELS))
+def test_bad_models_fire(pattern: type[SchemaPattern]) -> None:
+    assert detect(pattern, read_models(pattern.bad_models, pattern.name), 18)
+
+
+@pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.needs is not Needs.MODELS]))
+def test_models_and_the_database_made_from_them_agree(
+    pattern: type[SchemaPattern], new_database: Callable[[], Any]
+) -> None:
+    """The fingerprint of a finding does not depend on where it was found."""
+    declared = load(pattern.bad_models, pattern.name)
+    database = new_database()
+    with database.engine().connect() as connection:
+        declared.create_all(connection)
+        connection.commit()
+        in_database = detect(pattern, catalog.read(connection), 18)
+    from alembic_pgpatterns.schema import metadata
+
+    in_models = detect(pattern, metadata.read(declared, target_version=18), 18)
+    # What only models say (Python defaults, info) is for the models to find.
+    assert {finding.fingerprint for finding in in_database} <= {finding.fingerprint for finding in in_models}
+
+
+@pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.good_models]))
+def test_good_models_are_silent(pattern: type[SchemaPattern]) -> None:
+    found = detect(pattern, read_models(pattern.good_models, pattern.name), 18)
+    assert [finding.fingerprint for finding in found] == []
+
+
+@pytest.mark.parametrize("pattern", named(ALL))
+def test_it_documents_itself(pattern: type[Pattern]) -> None:
+    text = inspect.cleandoc(pattern.__doc__ or "")
+    assert text.splitlines()[0].endswith("."), "the first line says what it is, in a sentence"
+    assert pattern.references
+    assert all(urlsplit(url).scheme == "https" and urlsplit(url).netloc for url in pattern.references)
+    assert pattern.__module__.rsplit(".", 1)[-1].replace("_", "-") == pattern.name
+
+
+@pytest.mark.parametrize("pattern", named(SCHEMA_PATTERNS))
+def test_it_has_examples(pattern: type[SchemaPattern]) -> None:
+    by_reader = pattern.bad_models if pattern.needs is Needs.MODELS else pattern.bad
+    assert by_reader.strip()
+
+
+@pytest.mark.parametrize("pattern", named(ALL))
+def test_its_options_are_a_documented_frozen_dataclass(pattern: type[Pattern]) -> None:
+    options = pattern.Options
+    assert is_dataclass(options)
+    assert options.__dataclass_params__.frozen
+    sources = "".join(inspect.getsource(kind) for kind in options.__mro__[:-1])
+    for field in fields(options):
+        after = sources.split(f"\n    {field.name}:", 1)[1]
+        text = after.split('    """', 1)
+        assert len(text) == 2, f"{field.name} has no docstring under it"
+
+
+def read_models(source: str, name: str) -> Schema:
+    from alembic_pgpatterns.schema import metadata
+
+    return metadata.read(load(source, name), target_version=18)
+
+
+def load(source: str, name: str) -> MetaData:
+    namespace: dict[str, Any] = {"__name__": f"models_of_{name.replace('-', '_')}"}
+    exec(compile(source, f"<models of {name}>", "exec"), namespace)
+    loaded = namespace["metadata"]
+    assert isinstance(loaded, MetaData)
+    return loaded
