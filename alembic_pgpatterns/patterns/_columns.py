@@ -103,9 +103,7 @@ class Obstacles:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._views: dict[tuple[Name, str | None], Name] = {
-            read: view.name for view in reversed(schema.views) for read in view.reads
-        }
+        self._views = {read: view.name for view in reversed(schema.views) for read in view.reads}
 
     def of(self, column: Column) -> str | None:
         """A clause that names the obstacle, or None."""
@@ -114,7 +112,7 @@ class Obstacles:
         table = self._schema.table(column.table)
         if table is None or table.kind not in ("table", "partitioned"):
             return f"{column.table} is no table that can be changed"
-        view = self._views.get((column.table, column.name)) or self._views.get((column.table, None))
+        view = self._views.get((column.table, column.name))
         if view is not None:
             return f"the view {view} reads it"
         if column.name in table.partition_keys:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import UNKNOWN, ForeignKey, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import null_tested, required
+
+
+class HalfNullForeignKey(SchemaPattern):
+    """A foreign key of several columns, MATCH SIMPLE, of which some column can be null.
+
+    As soon as one of its columns is null, PostgreSQL does not check the others: (7, null) is let in even where
+    no 7 exists, and stays when the parent goes.
+
+    Instead: every column NOT NULL; or MATCH FULL, where all of them are null or none; or a CHECK that says which
+    combinations are meant, such as `num_nulls(a, b) IN (0, 2)`.
+
+    Not meant: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a domain that is
+    NOT NULL, NOT ENFORCED keys.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    not_when = (
+        "Leave it where just one column is nullable and its null says 'no parent', as in (tenant_id, parent_id) with "
+        "tenant_id NOT NULL and a foreign key of its own."
+    )
+    references = ("https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES",)
+    bad = """
+        CREATE TABLE room (building bigint, number integer, PRIMARY KEY (building, number));
+        CREATE TABLE booking (
+            id bigint PRIMARY KEY, building bigint, number integer, FOREIGN KEY (building, number) REFERENCES room
+        );
+        CREATE INDEX ON booking (building, number);
+    """
+    good = """
+        CREATE TABLE room (building bigint, number integer, PRIMARY KEY (building, number));
+        CREATE TABLE booking (
+            id bigint PRIMARY KEY, building bigint, number integer,
+            FOREIGN KEY (building, number) REFERENCES room MATCH FULL
+        );
+        CREATE INDEX ON booking (building, number);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Composite MATCH SIMPLE keys with a nullable column."""
+        for table in schema.judged_tables():
+            for key in table.foreign_keys:
+                if len(key.columns) > 1 and not key.match_full and key.enforced and not key.inherited:
+                    nullable = _nullable(table, key)
+                    if nullable and not _tested(table, nullable):
+                        yield self.finding(
+                            at=key,
+                            message=f"{key.identifier} is not checked where {' or '.join(nullable)} is null",
+                            remedy=_advice(key, nullable),
+                        )
+
+
+def _nullable(table: Table, key: ForeignKey) -> list[str]:
+    required_by_check: set[str] = set()
+    for check in table.checks:
+        if isinstance(check.expression, str) and check.validated and check.enforced:
+            required_by_check |= required(check.expression)
+    columns = (table.column(name) for name in key.columns)
+    return [
+        quote(column.name)
+        for column in columns
+        if column is not None
+        and column.nullable
+        and not column.type.domain_not_null
+        and column.name not in required_by_check
+    ]
+
+
+def _tested(table: Table, nullable: list[str]) -> bool:
+    """Whether one CHECK has a say on all of them; one that cannot be read may."""
+    return any(
+        check.expression is UNKNOWN or {*nullable} <= {quote(name) for name in null_tested(check.expression)}
+        for check in table.checks
+        if check.enforced and check.not_null_column is None
+    )
+
+
+def _advice(key: ForeignKey, nullable: list[str]) -> Advice:
+    if len(nullable) == len(key.columns):
+        return Advice("Declare the key MATCH FULL, where all columns are null or none; or make the columns NOT NULL.")
+    return Advice(f"Make {', '.join(nullable)} NOT NULL, or say in a CHECK which combinations with null are meant.")

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Schema
+
+
+class InheritedTable(SchemaPattern):
+    """A table that inherits from another one by `INHERITS`.
+
+    A SELECT, UPDATE or DELETE on the parent reaches the child's rows too. The parent's primary key, unique
+    constraints and foreign keys do not: the same key can stand in both, and a foreign key that points at the parent
+    does not find the child's rows.
+
+    Instead: partitions where a table was to be split, a foreign key (joined-table inheritance in SQLAlchemy) where
+    one kind of thing is a special case of another.
+
+    Not meant: partitions.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-inherit.html#DDL-INHERIT-CAVEATS",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_table_inheritance",
+    )
+    bad = """
+        CREATE TABLE place (id bigint PRIMARY KEY, name text);
+        CREATE TABLE capital (PRIMARY KEY (id)) INHERITS (place);
+    """
+    good = """
+        CREATE TABLE place (id bigint PRIMARY KEY, name text);
+        CREATE TABLE capital (place_id bigint PRIMARY KEY REFERENCES place);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Tables with a parent that they are no partition of."""
+        for table in schema.judged_tables():
+            if table.inherits:
+                parents = ", ".join(map(str, table.inherits))
+                yield self.finding(
+                    at=table,
+                    message=f"{table.name} inherits from {parents}, whose keys do not hold for it",
+                    remedy=Advice(
+                        "Make the tables partitions of one parent, or give the child a foreign key to it; "
+                        f"ALTER TABLE {table.name} NO INHERIT … cuts the tie and keeps the rows."
+                    ),
+                )

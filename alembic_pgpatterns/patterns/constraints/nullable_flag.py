@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.remedies.model import SetNotNull
+from alembic_pgpatterns.schema.model import Column, Schema, Table
+from alembic_pgpatterns.schema.values import required
+
+
+class NullableFlag(SchemaPattern):
+    """A boolean column that can be null.
+
+    It has three values where two are meant: `WHERE active` and `WHERE NOT active` together miss the rows with
+    null, `active <> true` too, and a row written without the column falls into neither.
+
+    Not meant: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK that says IS NOT
+    NULL, columns inherited from a parent.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = "Leave it where null has a meaning of its own, such as 'not asked yet'."
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-NOT-NULL",
+        "https://www.postgresql.org/docs/current/datatype-boolean.html",
+    )
+    bad = """
+        CREATE TABLE account (id bigint PRIMARY KEY, active boolean DEFAULT true);
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, active boolean NOT NULL DEFAULT true);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Booleans without NOT NULL."""
+        for table, column in judged_columns(schema):
+            if _may_be_null(column) and not _required_by_check(table, column.name):
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} has a third value, null",
+                    remedy=SetNotNull(table.name, column.name),
+                )
+
+
+def _may_be_null(column: Column) -> bool:
+    kind = column.type
+    flag = kind.name == "bool" and kind.schema == "pg_catalog" and not kind.array and not kind.domain_not_null
+    return flag and column.nullable and column.generated is None
+
+
+def _required_by_check(table: Table, name: str) -> bool:
+    return any(
+        name in required(check.expression)
+        for check in table.checks
+        if isinstance(check.expression, str) and check.enforced
+    )

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import ForeignKey, Relationship, Schema
+
+
+class OrmCascadeMismatch(SchemaPattern):
+    """A relationship whose cascade and its foreign key's ON DELETE do not fit.
+
+    With `cascade="all, delete"` and `passive_deletes=True`, SQLAlchemy leaves the children it has not loaded to
+    the database. Without ON DELETE CASCADE the database refuses: deleting a parent fails, but only for parents
+    whose children are not loaded.
+
+    The other way round, with ON DELETE CASCADE but without `passive_deletes`, SQLAlchemy loads every child
+    to delete it one by one, or, without a delete cascade, to set its foreign key to NULL, before the database
+    could have removed them all at once.
+
+    Read from the mapped classes of the registries that the settings name; skipped where there are none.
+
+    Not meant: the many-to-one side, view-only relationships, link tables (secondary).
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    needs = Needs.MODELS
+    references = (
+        "https://docs.sqlalchemy.org/en/20/orm/cascades.html#using-foreign-key-on-delete-cascade-with-orm-relationships",
+    )
+    bad_models = """
+from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    books: Mapped[list["Book"]] = relationship(cascade="all, delete", passive_deletes=True)
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"), index=True)
+
+
+metadata = Base.metadata
+registries = [Base.registry]
+"""
+    good_models = """
+from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    books: Mapped[list["Book"]] = relationship(cascade="all, delete", passive_deletes=True)
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id", ondelete="CASCADE"), index=True)
+
+
+metadata = Base.metadata
+registries = [Base.registry]
+"""
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Relationships whose foreign key says otherwise."""
+        for relationship in schema.relationships or ():
+            key = _foreign_key(schema, relationship)
+            problem = _problem(relationship, key) if key is not None else None
+            if problem is not None:
+                yield self.finding(at=relationship, message=problem[0], remedy=Advice(problem[1]))
+
+
+def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | None:
+    child = schema.table(relationship.child)
+    keys = child.foreign_keys if child is not None else ()
+    wanted = frozenset(relationship.columns)
+    found = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def _problem(relationship: Relationship, key: ForeignKey) -> tuple[str, str] | None:
+    deletes, passive = "delete" in relationship.cascade, bool(relationship.passive_deletes)
+    name, where = relationship.identifier, key.identifier
+    if deletes and passive and key.on_delete in ("NO ACTION", "RESTRICT"):
+        return (
+            f"{name} leaves deleting children to the database, and {where} has ON DELETE {key.on_delete}",
+            'Declare ForeignKey(…, ondelete="CASCADE"), or take passive_deletes away.',
+        )
+    if key.on_delete == "CASCADE" and not passive:
+        how = "deletes children one by one" if deletes else "sets the key of children to NULL"
+        return (
+            f"{name} {how}, and {where} has ON DELETE CASCADE",
+            'Declare relationship(cascade="all, delete-orphan", passive_deletes=True).',
+        )
+    return None

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Identified, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
+
+
+class OverlongIdentifier(SchemaPattern):
+    """A name of more than 63 bytes in the models.
+
+    PostgreSQL cuts it with nothing but a NOTICE. Two long names that begin alike become one, so that the second CREATE
+    fails; the database and the models disagree about the name, so that autogenerate drops and creates the object
+    anew each time, and a downgrade looks for a name that is not there.
+
+    Bytes count, not characters: 40 letters with accents are more than 63 bytes, which SQLAlchemy, which counts
+    characters, lets pass.
+
+    Not meant: names that a naming convention or SQLAlchemy shortens itself, with a hash at the end.
+    """
+
+    severity = Severity.ERROR
+    action = Action.REPORT
+    needs = Needs.MODELS
+    references = ("https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS",)
+    bad_models = """
+from sqlalchemy import BigInteger, Column, MetaData, Table
+
+metadata = MetaData()
+Table(
+    "measurement",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("mean_temperature_of_the_surface_water_at_the_northern_shore_in_kelvin", BigInteger),
+)
+"""
+    good_models = """
+from sqlalchemy import BigInteger, Column, MetaData, Table
+
+metadata = MetaData()
+Table(
+    "measurement",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("mean_water_temperature_north_kelvin", BigInteger),
+)
+"""
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Names in the models that PostgreSQL will cut."""
+        for at, name in _named(schema):
+            size = len(name.encode())
+            if size > MAX_IDENTIFIER_BYTES:
+                yield self.finding(
+                    at=at,
+                    message=f"the name {name} has {size} bytes; PostgreSQL keeps {truncate(name)}",
+                    remedy=Advice(f"Choose a name of at most {MAX_IDENTIFIER_BYTES} bytes."),
+                )
+
+
+def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:
+    for namespace in schema.namespaces:
+        yield namespace, namespace.name
+    for table in schema.tables:
+        yield table, table.name.name
+        for column in table.columns:
+            yield column, column.name
+        keys = (table.primary_key,) if table.primary_key else ()
+        constraints = (*keys, *table.unique_constraints, *table.foreign_keys, *table.checks, *table.exclusions)
+        for constraint in constraints:
+            if constraint.name:
+                yield constraint, constraint.name
+        for index in table.indexes:
+            if index.constraint is None:
+                yield index, index.name.name
+    for sequence in schema.sequences:
+        if not sequence.internal:
+            yield sequence, sequence.name.name

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import postgast
+from postgast.pg_query_pb2 import NO_KEYWORD, UNRESERVED_KEYWORD
+
+from alembic_pgpatterns.pattern import Action, Finding, Identified, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Schema, Table
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class QuotedIdentifier(SchemaPattern):
+    """A name that has to be written in quotes: upper case, a reserved word, a blank, a letter beyond a to z.
+
+    SQL folds names without quotes to lower case: `SELECT * FROM Account` looks for `account` and does not find
+    `"Account"`. SQLAlchemy quotes for you; psql, reports, functions, other tools and the next team do not.
+
+    The measure is PostgreSQL's own `quote_ident(x) <> x`. Schemas, tables, columns, views, sequences, functions,
+    constraints and indexes count.
+
+    Not meant: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported); indexes
+    behind constraints, sequences behind columns; triggers.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    not_when = "Leave it where another system that cannot change owns the names."
+    references = ("https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS",)
+    bad = """
+        CREATE TABLE "Account" (id bigint PRIMARY KEY, email text);
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Objects whose names need quotes."""
+        for at, name in _named(schema):
+            if needs_quotes(name):
+                yield self.finding(
+                    at=at,
+                    message=f'the name "{name}" must be written in quotes',
+                    remedy=Advice(f"Rename it to {_suggestion(name)}, or keep writing the quotes."),
+                )
+
+
+def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:
+    for namespace in schema.namespaces:
+        yield namespace, namespace.name
+    for table in schema.judged_tables():
+        yield table, table.name.name
+        for column in table.columns:
+            yield column, column.name
+        yield from _parts(table)
+    for view in schema.views:
+        yield view, view.name.name
+    for sequence in schema.sequences:
+        if sequence.owned_by is None and not sequence.internal:
+            yield sequence, sequence.name.name
+    for function in schema.functions:
+        yield function, function.name.name
+
+
+def _parts(table: Table) -> Iterator[tuple[Identified, str]]:
+    """Constraints and indexes whose names do not come from a name that is reported already."""
+    quoted = [name for name in (table.name.name, *(column.name for column in table.columns)) if needs_quotes(name)]
+    keys = (table.primary_key,) if table.primary_key else ()
+    constraints = (*keys, *table.unique_constraints, *table.foreign_keys, *table.checks, *table.exclusions)
+    for constraint in constraints:
+        if constraint.name and not any(name in constraint.name for name in quoted):
+            yield constraint, constraint.name
+    for index in table.indexes:
+        if index.constraint is None and not any(name in index.name.name for name in quoted):
+            yield index, index.name.name
+
+
+@lru_cache(maxsize=65536)
+def needs_quotes(name: str) -> bool:
+    """Whether quote_ident() changes the name (quote_identifier in PostgreSQL's ruleutils.c)."""
+    if _PLAIN.fullmatch(name) is None:
+        return True
+    tokens = postgast.scan(name).tokens
+    return len(tokens) != 1 or tokens[0].keyword_kind not in (NO_KEYWORD, UNRESERVED_KEYWORD)
+
+
+def _suggestion(name: str) -> str:
+    plain = re.sub(r"[^a-z0-9_]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+    return plain if plain and not needs_quotes(plain) else f"{plain or 'something'}_"

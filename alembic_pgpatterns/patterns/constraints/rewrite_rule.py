@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.names import quote
+
+
+class RewriteRule(SchemaPattern):
+    """A rewrite rule on a table.
+
+    A rule is a macro: it rewrites the query, before it is planned, and puts the query's expressions where its own names
+    stand. `nextval()` or `random()` then run twice with two results, `INSERT … ON CONFLICT` and MERGE are refused on
+    the table, counts of rows come back wrong, and so does RETURNING.
+
+    Instead: a trigger.
+
+    Not meant: views, which are rules inside.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    references = (
+        "https://www.postgresql.org/docs/current/rules-triggers.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_rules",
+    )
+    bad = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text);
+        CREATE RULE keep AS ON DELETE TO account DO INSTEAD NOTHING;
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text);
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER keep BEFORE DELETE ON account FOR EACH ROW EXECUTE FUNCTION keep();
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Rules on tables."""
+        for table in schema.judged_tables():
+            for rule in table.rules:
+                yield self.finding(
+                    at=table,
+                    message=f"the rule {quote(rule)} rewrites statements on {table.name}",
+                    remedy=Advice(f"Write a trigger in its place, then: DROP RULE {quote(rule)} ON {table.name}."),
+                    detail=quote(rule),
+                )

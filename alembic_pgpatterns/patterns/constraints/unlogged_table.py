@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.remedies.model import Statements
+from alembic_pgpatterns.schema.model import Schema
+
+
+class UnloggedTable(SchemaPattern):
+    """A table that is UNLOGGED.
+
+    Its changes are not written ahead: after a crash of the server it is empty, on a replica it cannot be
+    read, and a point-in-time recovery brings it back without rows.
+
+    Not meant: temporary tables, partitions.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    not_when = "Leave it for caches, staging tables and queues whose rows can be made again."
+    references = ("https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-UNLOGGED",)
+    bad = """
+        CREATE UNLOGGED TABLE account (id bigint PRIMARY KEY, email text);
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, email text);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Tables without write-ahead log."""
+        for table in schema.judged_tables():
+            if table.persistence == "unlogged":
+                yield self.finding(
+                    at=table,
+                    message=f"{table.name} is empty after a crash",
+                    remedy=Statements(
+                        up=(f"ALTER TABLE {table.name} SET LOGGED",), down=(f"ALTER TABLE {table.name} SET UNLOGGED",)
+                    ),
+                )

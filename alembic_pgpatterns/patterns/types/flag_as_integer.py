@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Obstacles, judged_columns
+from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.types._flags import (
+    Restriction,
+    default_constant,
+    is_key_member,
+    is_named_flag,
+    restrictions,
+    to_boolean,
+)
+from alembic_pgpatterns.schema.model import Column, Schema, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which names speak of a flag."""
+
+    prefixes: tuple[str, ...] = ("is", "has")
+    """First words of a name that make it a yes or no."""
+
+    unless: tuple[str, ...] = ("count", "number", "total", "level", "id")
+    """Whole words that make it a number all the same."""
+
+
+class FlagAsInteger(SchemaPattern):
+    """A yes or no in an integer column.
+
+    `WHERE active` is an error on it, `active = 2` is none; mappers hand out numbers, and a sum over it
+    works by accident. `boolean` takes one byte where `integer` takes four.
+
+    Told by a CHECK that lets through 0 and 1 and nothing else, or by a name that begins with one of `prefixes`, as
+    long as its default, if any, is 0 or 1. A default of 0 alone tells nothing: counters have it too.
+
+    Not meant: columns whose CHECK lets other numbers through, members of primary and foreign keys, columns that count
+    up, names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = "Keep the integer where it is a count or a bit mask in truth."
+    Options = Options
+    references = ("https://www.postgresql.org/docs/current/datatype-boolean.html",)
+    bad = """
+        CREATE TABLE account (
+            id bigint PRIMARY KEY,
+            active smallint NOT NULL DEFAULT 1 CONSTRAINT account_active_check CHECK (active IN (0, 1))
+        );
+    """
+    good = """
+        CREATE TABLE account (id bigint PRIMARY KEY, active boolean NOT NULL DEFAULT true, visits int DEFAULT 0);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Integer columns that hold a yes or no."""
+        obstacles = Obstacles(schema)
+        checks: dict[str, Restriction] = {}
+        seen: Table | None = None
+        for table, column in judged_columns(schema):
+            if table is not seen:
+                seen, checks = table, restrictions(table)
+            restriction = checks.get(column.name, Restriction())
+            if _shaped(table, column) and self._is_flag(column, restriction):
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} holds a yes or no as {column.type.display}",
+                    remedy=to_boolean(table, column, restriction.two, obstacles, text=False),
+                )
+
+    def _is_flag(self, column: Column, restriction: Restriction) -> bool:
+        if restriction.other or default_constant(column) not in (None, "0", "1"):
+            return False
+        named = is_named_flag(column.name, self.options.prefixes) and not names_any(column.name, self.options.unless)
+        return restriction.two is not None or named
+
+
+def _shaped(table: Table, column: Column) -> bool:
+    kind = column.type
+    whole = kind.schema == "pg_catalog" and kind.name in ("int2", "int4", "int8") and not kind.array
+    counted = column.identity is not None or column.sequence is not None or column.generated is not None
+    return whole and not kind.decorated and not counted and not is_key_member(table, column.name)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, judged_keys, together
+from alembic_pgpatterns.patterns.types._text import as_text, spelled
+from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
+
+WHOLE = ("int2", "int4", "int8")
+STRINGS = frozenset({"varchar", "bpchar", "text"})
+SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
+FAMILIES = {
+    **dict.fromkeys(WHOLE, "integer_ops"),
+    **dict.fromkeys(("varchar", "text", "name"), "text_ops"),
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), "datetime_ops"),
+    **dict.fromkeys(("float4", "float8"), "float_ops"),
+    "bpchar": "bpchar_ops",
+    "numeric": "numeric_ops",
+}
+"""Default btree operator families (pg_opfamily): equality within one needs no cast, and so can use the index."""
+
+
+class ForeignKeyTypeMismatch(SchemaPattern):
+    """A foreign key whose columns have another type than the columns they point at.
+
+    An `integer` that points at a `bigint` works until the parent's numbers pass 2,147,483,647: then rows
+    exist that no child can point at. A `varchar(20)` that points at a `varchar(50)` likewise. Joins cast.
+
+    Where the two types share no operator family (a `bigint` that points at a `numeric`), the constraint
+    compares by casting the child's column, so that no index on it can be used: every DELETE on
+    the parent reads the whole child table. That one is an error.
+
+    All columns that foreign keys tie together get the widest of their types, together.
+
+    Not meant: a domain over the same type, another collation or another nullability.
+    """
+
+    severity = Severity.WARNING
+    action = Action.ENFORCE
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
+        "https://www.postgresql.org/docs/current/btree.html#BTREE-BEHAVIOR",
+    )
+    bad = """
+        CREATE TABLE author (id bigint PRIMARY KEY);
+        CREATE TABLE book (id bigint PRIMARY KEY, author_id integer REFERENCES author);
+        CREATE INDEX ON book (author_id);
+    """
+    good = """
+        CREATE TABLE author (id bigint PRIMARY KEY);
+        CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author);
+        CREATE INDEX ON book (author_id);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Foreign keys with a pair of columns of different types."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for table, key in judged_keys(schema):
+            for position, (column, referred) in enumerate(_pairs(schema, table, key)):
+                if column is not None and referred is not None and _differ(column.type, referred.type):
+                    yield self.finding(
+                        at=key,
+                        message=f"{column.identifier} is {column.type.display}, "
+                        f"{referred.identifier} that it points at is {referred.type.display}",
+                        remedy=_remedy(linked.group(column), obstacles),
+                        severity=Severity.ERROR if _leaves_family(key, position, column, referred) else None,
+                        detail=column.name if len(key.columns) > 1 else "",
+                    )
+
+
+def _pairs(schema: Schema, table: Table, key: ForeignKey) -> Iterator[tuple[Column | None, Column | None]]:
+    parent = schema.table(key.referred_table)
+    for name, referred in zip(key.columns, key.referred_columns, strict=False):
+        yield table.column(name), parent.column(referred) if parent is not None else None
+
+
+def _differ(one: DataType, other: DataType) -> bool:
+    return "unknown" not in (one.kind, other.kind) and one.same_storage != other.same_storage
+
+
+def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Column) -> bool:
+    """The constraint's equality operator is not in the family that an index on the referencing column has.
+
+    It is taken from the referred index's family; where that holds none for both types, the referencing column is
+    cast (ATAddForeignKeyConstraint in PostgreSQL's tablecmds.c).
+    """
+    family = FAMILIES.get(column.type.name)
+    if family is None:
+        return False
+    if key.key_opfamilies is UNKNOWN or position >= len(key.key_opfamilies):
+        return FAMILIES.get(referred.type.name, family) != family
+    return Name("pg_catalog", family) not in key.key_opfamilies[position]
+
+
+def _remedy(group: Group, obstacles: Obstacles) -> Remedy:
+    kinds = [column.type for column in group.columns]
+    names = {kind.name for kind in kinds}
+    if names <= set(WHOLE):
+        widest = max(names, key=WHOLE.index)
+        return together(group, obstacles, lambda column: _as(column, widest, SPELLED[widest]), lambda _: True)
+    if names == {"varchar"} and all(kind.length for kind in kinds):
+        longest = max(kind.length or 0 for kind in kinds)
+        return together(group, obstacles, lambda column: _longer(column, longest), lambda _: False)
+    if names <= STRINGS:
+        return as_text(group, obstacles, keep_limit=False)
+    return Advice("Give all columns that these foreign keys tie together one type, in one revision.")
+
+
+def _longer(column: Column, length: int) -> TypeChange | str | None:
+    return None if column.type.length == length else _as(column, "", spelled(f"varchar({length})", column))
+
+
+def _as(column: Column, name: str, new: str) -> TypeChange | str | None:
+    if column.type.name == name:
+        return None
+    if column.type.decorated:
+        return "its type is chosen by a TypeDecorator"
+    return TypeChange(column.table, column.name, column.type.display, new)

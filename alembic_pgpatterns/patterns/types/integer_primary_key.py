@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Sequence, Table
+
+LARGEST = {"int2": 32_767, "int4": 2_147_483_647}
+
+
+class IntegerPrimaryKey(SchemaPattern):
+    """A primary key of type `integer` or `smallint` that a sequence or identity counts up.
+
+    The count ends at 2,147,483,647. Rolled back transactions, `ON CONFLICT` and failed inserts use up
+    numbers too, so the end comes long before that many rows exist; every insert then fails. The way to bigint at that
+    moment is a rewrite of the table, and of every table that points at it, under an exclusive lock.
+
+    `bigint` costs four bytes a row, often none because of alignment. The key and all foreign keys that point at it,
+    directly or through others, change together. A new table gets it at once. An existing one would be rewritten, which
+    is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches,
+    build its indexes concurrently, then swap the columns in one short transaction.
+
+    Not meant: keys that nothing counts up, such as codes and years, and a link table's keys, which
+    change with the tables they point at.
+    """
+
+    severity = Severity.WARNING
+    action = Action.ENFORCE
+    not_when = "Keep it for a list whose length is known and small, such as countries."
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-INT",
+        "https://www.postgresql.org/docs/current/ddl-identity-columns.html",
+    )
+    bad = """
+        CREATE TABLE author (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        CREATE TABLE book (id serial PRIMARY KEY, author_id integer REFERENCES author);
+        CREATE INDEX ON book (author_id);
+    """
+    good = """
+        CREATE TABLE author (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        CREATE TABLE book (id bigserial PRIMARY KEY, author_id bigint REFERENCES author);
+        CREATE INDEX ON book (author_id);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Members of primary keys that a sequence feeds and that are narrower than bigint."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        feeding = feeding_sequences(schema)
+        for table, column in judged_columns(schema):
+            if is_counted_key(table, column, feeding):
+                group = linked.group(column)
+                remedy = together(group, obstacles, lambda item: _widened(item, feeding), lambda _: True)
+                message = f"{column.identifier} ends at {LARGEST[column.type.name]:,}"
+                yield self.finding(at=column, message=message, remedy=remedy)
+
+
+def feeding_sequences(schema: Schema) -> dict[tuple[object, str], Sequence]:
+    """Sequences by the columns whose default takes from them, or that own them as identity."""
+    found: dict[tuple[object, str], Sequence] = {}
+    for sequence in schema.sequences:
+        found.update(dict.fromkeys(sequence.used_by, sequence))
+        if sequence.internal and sequence.owned_by is not None:
+            found[sequence.owned_by] = sequence
+    return found
+
+
+def is_counted_key(table: Table, column: Column, feeding: dict[tuple[object, str], Sequence]) -> bool:
+    """Whether a sequence or identity counts up this member of the primary key, in less than bigint."""
+    kind, key = column.type, table.primary_key
+    if key is None or column.name not in key.columns or kind.name not in LARGEST or kind.array:
+        return False
+    counted = column.identity is not None or column.sequence not in (None, UNKNOWN)
+    return not kind.decorated and (counted or (column.table, column.name) in feeding)
+
+
+def _widened(column: Column, feeding: dict[tuple[object, str], Sequence]) -> TypeChange | str | None:
+    if column.type.name == "int8":
+        return None
+    if column.type.name not in LARGEST or column.type.decorated:
+        return f"its type is {column.type.display or 'not known'}"
+    change = TypeChange(column.table, column.name, column.type.display, "bigint")
+    sequence = feeding.get((column.table, column.name))
+    narrow = sequence is not None and not sequence.internal and sequence.type != "bigint"
+    return replace(change, sequence=sequence.name) if sequence is not None and narrow else change
+

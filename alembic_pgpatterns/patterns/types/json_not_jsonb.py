@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Column, Schema
+from alembic_pgpatterns.schema.names import quote
+
+
+class JsonNotJsonb(SchemaPattern):
+    """A column of type `json`.
+
+    It stores the text as it came and parses it again at every access. It has no equality, so that
+    `DISTINCT`, `GROUP BY`, `UNION` and `=` fail on it; it has no containment operator and no GIN index.
+
+    `jsonb` stores the parsed document: faster to read, comparable, indexable. It keeps neither white
+    space, nor the order of keys, nor any but the last of duplicate keys, and refuses `\\u0000`. So the remedy is
+    a description: whether the exact text matters is for a person to say.
+
+    Arrays and domains count.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = "Keep json where the exact text matters: signed documents, the order of keys, a log of requests."
+    references = ("https://www.postgresql.org/docs/current/datatype-json.html",)
+    bad = """
+        CREATE TABLE event (id bigint PRIMARY KEY, payload json NOT NULL);
+    """
+    good = """
+        CREATE TABLE event (id bigint PRIMARY KEY, payload jsonb NOT NULL);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of json, through arrays and domains."""
+        for _, column in judged_columns(schema):
+            if column.type.name == "json" and column.type.schema == "pg_catalog":
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} is kept as text and parsed again at every access",
+                    remedy=_advice(column),
+                )
+
+
+def _advice(column: Column) -> Advice:
+    name, new = quote(column.name), "jsonb[]" if column.type.array else "jsonb"
+    return Advice(
+        f"Use jsonb (sqlalchemy.dialects.postgresql.JSONB). Existing rows, where neither the order of keys nor "
+        f"duplicate keys matter: ALTER TABLE {column.table} ALTER COLUMN {name} TYPE {new} USING {name}::{new}; it "
+        f"rewrites the table."
+    )

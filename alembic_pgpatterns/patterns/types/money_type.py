@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns.types._text import spelled
+from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.schema.model import Column, Schema
+from alembic_pgpatterns.schema.names import quote
+
+
+class MoneyType(SchemaPattern):
+    """A column of type `money`.
+
+    It has no currency and no scale of its own: `lc_monetary` of the session decides what is shown and how
+    many digits are read, so that a dump loaded under another locale can change amounts. Divisions cut
+    the cents off, and drivers return text such as `$1,000.00`.
+
+    Instead: `numeric`, beside a column with the currency's code. The cast from money is exact.
+
+    Arrays and domains count.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-money.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_money",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, amount money NOT NULL);
+    """
+    good = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, amount numeric NOT NULL, currency text NOT NULL);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of money, through arrays and domains."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for _, column in judged_columns(schema):
+            if column.type.name == "money" and column.type.schema == "pg_catalog":
+                yield self.finding(
+                    at=column,
+                    message=f"the digits and the currency of {column.identifier} depend on the session's locale",
+                    remedy=together(linked.group(column), obstacles, _numeric, lambda _: True),
+                )
+
+
+def _numeric(column: Column) -> TypeChange | str | None:
+    if column.type.name != "money":
+        return f"its type is {column.type.display or 'not known'}"
+    new = spelled("numeric", column)
+    using = None if column.generated is not None else f"{quote(column.name)}::{new}"
+    return TypeChange(column.table, column.name, column.type.display, new, using=using)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns.types._text import spelled
+from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.schema.model import Column, Schema
+
+KEPT = 6
+"""Digits after the second that PostgreSQL stores; a precision of 6 rounds nothing."""
+
+SPELLED = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
+
+
+class RoundedTimestamp(SchemaPattern):
+    """A timestamp column with a precision, such as `timestamptz(0)`.
+
+    The precision rounds, it does not cut: a row written at 12:00:00.6 says 12:00:01, a moment that has not come yet, so
+    "created before now" misses rows just written, and the order of events within a second (or millisecond) is lost.
+    It saves no space: every timestamp takes eight bytes.
+
+    Round where it is shown, with `date_trunc('second', x)`.
+
+    Arrays and domains count. A precision of 6, which is all that PostgreSQL keeps, is not meant; neither are `time`
+    and `interval`.
+    """
+
+    severity = Severity.INFO
+    action = Action.SUGGEST
+    not_when = "Keep it where the values come from a source with that precision and are compared with it for equality."
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-datetime.html",
+        "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_timestamp.280.29_or_timestamptz.280.29",
+    )
+    bad = """
+        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz(0) NOT NULL DEFAULT now());
+    """
+    good = """
+        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz NOT NULL DEFAULT now());
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns of timestamp and timestamptz with a precision below 6."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for _, column in judged_columns(schema):
+            precision = column.type.precision
+            if column.type.name in SPELLED and precision is not None and precision < KEPT:
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} is rounded to {precision} digits after the second",
+                    remedy=together(linked.group(column), obstacles, _unrounded, lambda _: False),
+                )
+
+
+def _unrounded(column: Column) -> TypeChange | str | None:
+    if column.type.name not in SPELLED:
+        return f"its type is {column.type.display or 'not known'}"
+    if column.type.precision is None or column.type.precision >= KEPT:
+        return None
+    new = spelled(SPELLED[column.type.name], column)
+    return TypeChange(column.table, column.name, column.type.display, new)

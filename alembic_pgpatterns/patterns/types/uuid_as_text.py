@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
+from alembic_pgpatterns.schema.model import Column, Schema, Table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import calls
+
+LENGTHS = (32, 36)
+"""Characters of a UUID without and with its hyphens."""
+
+FUNCTIONS = frozenset(
+    {"gen_random_uuid", "uuidv4", "uuidv7", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a UUID is told."""
+
+    names: tuple[str, ...] = ("uuid", "guid")
+    """Whole words that say a column holds a UUID."""
+
+
+class UuidAsText(SchemaPattern):
+    """A UUID in a text column.
+
+    It takes 37 bytes where `uuid` takes 16, in the table and in every index and foreign key; comparing it goes through
+    the collation; and nothing stops an upper-case spelling, a missing hyphen or something that is no UUID at all.
+
+    Meant are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign key,
+    that are named as a UUID (`names`, as whole words) or have a default that makes one, on the server or in Python.
+
+    Not meant: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
+    TypeDecorator chooses.
+
+    The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` for
+    `str`. With a default or foreign keys it takes several steps, which the remedy names.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    not_when = "Keep text where the values only look like UUIDs, or where their exact spelling matters to others."
+    Options = Options
+    references = ("https://www.postgresql.org/docs/current/datatype-uuid.html",)
+    bad = """
+        CREATE TABLE upload (id bigint PRIMARY KEY, file_uuid varchar(36) NOT NULL);
+    """
+    good = """
+        CREATE TABLE upload (id bigint PRIMARY KEY, file_uuid uuid NOT NULL, file_md5 varchar(32) NOT NULL);
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Text columns that are named or defaulted as a UUID."""
+        linked, obstacles = Linked(schema), Obstacles(schema)
+        for table, column in judged_columns(schema):
+            if _shaped(table, column) and self._told(column):
+                tied = len(linked.group(column).columns) > 1
+                yield self.finding(
+                    at=column,
+                    message=f"{column.identifier} holds UUIDs as {column.type.display}",
+                    remedy=_remedy(column, tied, obstacles.of(column)),
+                )
+
+    def _told(self, column: Column) -> bool:
+        if names_any(column.name, self.options.names):
+            return True
+        if isinstance(column.default, str) and calls(column.default) & FUNCTIONS:
+            return True
+        default = column.python_default
+        return isinstance(default, str) and names_any(default.rpartition(".")[2], ("uuid",))
+
+
+def _shaped(table: Table, column: Column) -> bool:
+    kind = column.type
+    if kind.array or kind.decorated or kind.schema != "pg_catalog" or kind.name not in ("varchar", "bpchar", "text"):
+        return False
+    return kind.length in LENGTHS or (kind.length is None and _in_key(table, column.name))
+
+
+def _in_key(table: Table, name: str) -> bool:
+    primary = table.primary_key is not None and name in table.primary_key.columns
+    return primary or any(name in key.columns for key in table.foreign_keys)
+
+
+def _remedy(column: Column, tied: bool, obstacle: str | None) -> Remedy:
+    name = quote(column.name)
+    if tied:
+        obstacle = "foreign keys tie it to other columns: drop them, change all of these columns, add them again"
+    elif column.default is not None:
+        obstacle = f"its default is {column.default}: drop it, change the type, and set one of type uuid"
+    if obstacle is not None:
+        return Advice(f"Change it to uuid by hand (USING {name}::uuid), because {obstacle}.")
+    change = TypeChange(column.table, column.name, column.type.display, "uuid", using=f"{name}::uuid")
+    return ChangeType((change,), rewrites=True)
