@@ -76,7 +76,7 @@ def copy(source: Path, target: Path, account: Account) -> None:
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
         )
         if answer.returncode == 0:
-            _own(target, account)
+            own(target, account)
             return
         said = answer.stderr.strip() or f"cp ended with {answer.returncode}"
     raise OSError(said)
@@ -112,8 +112,8 @@ def _copiers() -> list[list[str]]:
     return [by_reference, ["cp", "-a"]]
 
 
-def _own(target: Path, account: Account) -> None:
-    """Hand a copy to the account; `cp -a` kept the owner already unless the account has changed since."""
+def own(target: Path, account: Account) -> None:
+    """Hand a copy to the account alone; `cp -a` kept the owner already unless the account has changed since."""
     if target.stat().st_uid != account.uid:
         for place in (target, *target.rglob("*")):
             os.chown(place, account.uid, account.gid, follow_symlinks=False)

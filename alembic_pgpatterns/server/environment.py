@@ -11,7 +11,7 @@ import ctypes
 import os
 from collections.abc import Iterator, Mapping
 
-_VARIABLES = (
+VARIABLES = (
     *("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGOPTIONS"),
     *("PGSERVICE", "PGSERVICEFILE", "PGREQUIREAUTH", "PGCHANNELBINDING", "PGREQUIREPEER", "PGREQUIRESSL"),
     *("PGSSLMODE", "PGSSLNEGOTIATION", "PGSSLCOMPRESSION", "PGSSLCERT", "PGSSLKEY", "PGSSLCERTMODE", "PGSSLSNI"),
@@ -27,12 +27,12 @@ _OFFERED = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "P
 @contextlib.contextmanager
 def cleared() -> Iterator[None]:
     """None of libpq's variables is set inside, as far as libpq can see; as before afterwards."""
-    before = {name: value for name in _VARIABLES if (value := _seen_by_libpq(name)) is not None}
+    before = {name: value for name in VARIABLES if (value := _seen_by_libpq(name)) is not None}
     clear()
     try:
         yield
     finally:
-        for name in _VARIABLES:
+        for name in VARIABLES:
             if name in before:
                 os.putenv(name, before[name])
             else:
@@ -41,15 +41,19 @@ def cleared() -> Iterator[None]:
 
 def clear() -> None:
     """Take libpq's variables away again, should the project have set one meanwhile."""
-    for name in _VARIABLES:
+    for name in VARIABLES:
         os.unsetenv(name)
+
+
+def offered(parameters: Mapping[str, str]) -> dict[str, str]:
+    """libpq's variables that lead to a server, from its connection's parameters."""
+    return {variable: parameters[name] for name, variable in _OFFERED.items() if name in parameters}
 
 
 def offer(parameters: Mapping[str, str]) -> None:
     """Let a program that is started without naming a server, psql in a revision say, reach this one."""
-    for name, variable in _OFFERED.items():
-        if name in parameters:
-            os.putenv(variable, parameters[name])
+    for variable, value in offered(parameters).items():
+        os.putenv(variable, value)
 
 
 def _seen_by_libpq(name: str) -> bytes | None:

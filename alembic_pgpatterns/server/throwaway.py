@@ -23,6 +23,7 @@ from alembic_pgpatterns.server import cluster, environment
 from alembic_pgpatterns.server.account import Account, server_account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.folder import run_folder, sweep
+from alembic_pgpatterns.server.installation import reachable
 
 _SETTINGS: Mapping[str, str] = {
     "fsync": "off",
@@ -45,6 +46,7 @@ _SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
 }
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
+_SHARE = "share"
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
 """Lines of the server's log that an error shows."""
@@ -61,8 +63,11 @@ class ThrowawayServer:
         self.account = account
         self.folder = folder
         self.port = port or 5432
-        self.password = secrets.token_urlsafe(24) if port else None
+        self.password: str | None = None
         self._settings = {**_SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
+        if binaries.version >= 180000:
+            # Real ones first: a stand-in is only for what this server lacks.
+            self._settings.setdefault("extension_control_path", f"$system:{folder / _SHARE}")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,17 +98,24 @@ class ThrowawayServer:
         return self._process.pid
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them; by way of the socket."""
-        place = {"host": str(self.folder), "port": str(self.port)}
-        return {**place, "user": cluster.SUPERUSER, "dbname": database, **_NO_TLS}
+        """The connection's parameters, by the names that libpq gives them.
+
+        By way of the socket; of TCP with a password on a server that was told to ``listen``.
+        """
+        facts = {"port": str(self.port), "user": cluster.SUPERUSER, "dbname": database, **_NO_TLS}
+        if self.password is None:
+            return {"host": str(self.folder), **facts}
+        return {"host": "127.0.0.1", "password": self.password, **facts}
 
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
-        """The URL of a database for SQLAlchemy with psycopg; the host is the socket's folder."""
+        """The URL of a database for SQLAlchemy with psycopg; the host is the socket's folder, in its query."""
+        facts = self.parameters(database)
         return sqlalchemy.URL.create(
             "postgresql+psycopg",
-            username=cluster.SUPERUSER,
+            username=facts["user"],
+            password=facts.get("password"),
             database=database,
-            query={"host": str(self.folder), "port": str(self.port)},
+            query={name: facts[name] for name in ("host", "port")},
         )
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
@@ -144,8 +156,8 @@ class ThrowawayServer:
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead here; nobody else knows the socket's folder or the port's password."""
-        here = (str(self.folder), "127.0.0.1") if self.password else (str(self.folder),)
-        return parameters.get("host") in here and parameters.get("port") == str(self.port)
+        here = self.parameters()
+        return all(parameters.get(name) == here[name] for name in ("host", "port"))
 
     def drop_database(self, name: str) -> None:
         """Drop a database with whoever is connected to it; one that is not there is no error."""
@@ -158,6 +170,12 @@ class ThrowawayServer:
             for name in dict.fromkeys(names):
                 if name not in present:
                     connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+
+    def set_password(self, password: str) -> None:
+        """Give the superuser a password, and go by TCP from now on, for whoever asks for `parameters`."""
+        command = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        self._run(command.format(sql.Identifier(cluster.SUPERUSER), sql.Literal(password)))
+        self.password = password
 
     def save(self, destination: Path) -> None:
         """Keep a copy of the cluster as the folder ``destination``, for ``throwaway_server(snapshot=...)``.
@@ -287,8 +305,8 @@ def throwaway_server(
     port with a random ``password``, for programs that cannot use a socket. Root switches to an unprivileged account.
     Raises PgPatternsError, with the way out, when there is no PostgreSQL, no space, or when the server died meanwhile.
     """
-    binaries = binaries or find_binaries()
     account = server_account()
+    binaries = reachable(binaries or find_binaries(), account)
     sweep()
     with run_folder(account) as folder:
         port = _free_port() if listen else None
@@ -296,8 +314,8 @@ def throwaway_server(
         try:
             _begin(server, snapshot)
             server.create_roles(roles)
-            if server.password:
-                _set_password(server, server.password)
+            if listen:
+                server.set_password(secrets.token_urlsafe(24))
             yield server
         except Exception as error:
             gone = server.failure(grace=1.0 if _lost(error) else 0.0)
@@ -319,6 +337,9 @@ def _lost(error: BaseException | None) -> bool:
 
 
 def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
+    # Beside the server and not in our package, which an unprivileged account may not be able to read.
+    shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
+    cluster.own(server.folder / _SHARE, server.account)
     if snapshot is not None:
         try:
             cluster.copy(snapshot, server.data, server.account)
@@ -339,12 +360,6 @@ def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
         cluster.forget(server.binaries, server.account)
         cluster.fill(server.data, server.binaries, server.account)
         server.start()
-
-
-def _set_password(server: ThrowawayServer, password: str) -> None:
-    command = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(cluster.SUPERUSER), sql.Literal(password))
-    with server.connect() as connection:
-        connection.execute(command)
 
 
 def _free_port() -> int:

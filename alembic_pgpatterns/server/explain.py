@@ -1,0 +1,83 @@
+"""What a server lacks, told from the error of a statement, and the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from alembic_pgpatterns.server.protocol import Server
+
+_EXTENSION = (
+    re.compile(r'extension "([^"]+)" is not available'),
+    re.compile(r'could not open extension control file "[^"]*/([^/"]+)\.control"'),
+)
+_PRELOADED = re.compile(r'(\w+) must be loaded via "?shared_preload_libraries')
+_STOOD_IN = re.compile(r"the stand-in for (\S+) has no (.+)")
+_ROLE = re.compile(r'role "([^"]+)" does not exist')
+_ICU = re.compile(r"ICU is not supported in this build")
+
+
+def explain(error: BaseException, server: Server) -> str | None:
+    """The first of the explanations below that fits the error, or None."""
+    explanations: tuple[Callable[[BaseException, Server], str | None], ...] = (
+        explain_missing_extension,
+        explain_missing_role,
+        explain_missing_icu,
+    )
+    return next((said for each in explanations if (said := each(error, server))), None)
+
+
+def explain_missing_extension(error: BaseException, server: Server) -> str | None:
+    """Which extension the statement behind ``error`` wanted of ``server`` and did not get; else None."""
+    text = _text(error)
+    for pattern in _EXTENSION:
+        found = pattern.search(text)
+        if found:
+            return (
+                f"{server.source} has no extension {found[1]!r}. Way out: --server URL (or PGPATTERNS_SERVER) with "
+                f"a PostgreSQL that has {found[1]!r}, such as the container that the tests use."
+            )
+    preloaded, stood_in = _PRELOADED.search(text), _STOOD_IN.search(text)
+    if preloaded:
+        return (
+            f"the extension {preloaded[1]!r} works only when the server loads it at its start. "
+            f"Way out: --server URL with a PostgreSQL whose shared_preload_libraries has {preloaded[1]!r}."
+        )
+    if stood_in:
+        return (
+            f"{server.source} has no extension {stood_in[1]!r}, only a stand-in without {stood_in[2].strip()}. "
+            f"Way out: --server URL with a PostgreSQL that has the real {stood_in[1]!r}."
+        )
+    return None
+
+
+def explain_missing_role(error: BaseException, server: Server) -> str | None:
+    """Which role the statement behind ``error`` takes for granted; else None."""
+    found = _ROLE.search(_text(error))
+    if not found:
+        return None
+    return (
+        f"the role {found[1]!r} does not exist on {server.source}: no revision creates it. "
+        f'Way out: the setting roles = ["{found[1]}"] creates it before the first revision.'
+    )
+
+
+def explain_missing_icu(error: BaseException, server: Server) -> str | None:
+    """Whether the statement behind ``error`` wanted a collation of ICU from a server built without it."""
+    if not _ICU.search(_text(error)):
+        return None
+    return (
+        f"{server.source} was built without ICU, so it has no ICU collations. "
+        "Way out: --server URL with a PostgreSQL that has them, such as Debian's or the official container."
+    )
+
+
+def _text(error: BaseException | None) -> str:
+    """The messages of an error and of all that it was wrapped around."""
+    texts: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        texts.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)

@@ -1,0 +1,70 @@
+"""PostgreSQL's programs where an unprivileged account can start them: root's own folders are closed to it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server.account import Account
+from alembic_pgpatterns.server.binaries import Binaries
+
+
+def reachable(binaries: Binaries, account: Account) -> Binaries:
+    """These binaries, or a copy of their installation, kept in the system's cache, that ``account`` can start.
+
+    A virtual environment of root's is often below /root, which others cannot enter. Raises PgPatternsError, with
+    the ways out, when they are out of reach and cannot be copied.
+    """
+    if _within_reach(binaries.directory, account):
+        return binaries
+    installation = binaries.directory.parent
+    said = "it is not an installation of its own"
+    if binaries.directory.name == "bin" and installation != Path("/usr"):
+        try:
+            return dataclasses.replace(binaries, directory=_copy(installation, binaries) / "bin")
+        except OSError as error:
+            said = str(error)
+    raise PgPatternsError(
+        f"PostgreSQL does not run as root, and the account {account.name!r} cannot read {binaries.directory} "
+        f"(copied elsewhere it would do, but: {said}). "
+        "Ways out: let others enter that folder (chmod o+x), install the virtual environment elsewhere, or run as "
+        "the user that it belongs to."
+    )
+
+
+def _within_reach(directory: Path, account: Account) -> bool:
+    wanted = [directory / "postgres", directory / "initdb", directory.parent / "share", directory.parent / "lib"]
+    return all(account.reaches(place) for place in wanted if place.exists())
+
+
+def _copy(installation: Path, binaries: Binaries) -> Path:
+    facts = binaries.postgres.stat()
+    key = f"{installation}\0{binaries.version}\0{facts.st_size}\0{facts.st_mtime_ns}"
+    cache = platformdirs.site_cache_path("alembic-pgpatterns", appauthor=False)
+    target = cache / f"postgresql-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    if target.is_dir() and target.stat().st_uid == 0:
+        return target
+    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
+    try:
+        shutil.copytree(installation, fresh / "tree", symlinks=True, ignore=shutil.ignore_patterns("include"))
+        _open_to_all(fresh / "tree")
+        with contextlib.suppress(OSError):  # another run was first
+            (fresh / "tree").rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _open_to_all(tree: Path) -> None:
+    for place in (tree, *tree.rglob("*")):
+        if not place.is_symlink():
+            mode = place.stat().st_mode
+            place.chmod(mode | 0o755 if mode & 0o100 else mode | 0o444)
