@@ -69,7 +69,8 @@ def _(remedy: ReplaceUnique) -> tuple[str, ...]:
 @sql.register
 def _(remedy: ChangeType) -> tuple[str, ...]:
     checks = tuple(_check(change) for change in remedy.changes if change.check)
-    sequences = tuple(f"ALTER SEQUENCE {change.sequence} AS {change.new}" for change in remedy.changes if change.sequence)
+    fed = (change for change in remedy.changes if change.sequence)
+    sequences = tuple(f"ALTER SEQUENCE {change.sequence} AS {change.new}" for change in fed)
     return tuple(_type(change) for change in remedy.changes) + sequences + checks
 
 

@@ -1,0 +1,98 @@
+"""A copy of the application's MetaData, complete enough that ``create_all()`` of both is the same.
+
+``Table.to_metadata`` leaves out prefixes (UNLOGGED), events without ``propagate=True``, standalone sequences, and the
+``info`` and events of the MetaData itself; other plugins declare objects there, and would drop what they do not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Constraint, Index, MetaData, Table
+from sqlalchemy import Sequence as SqlSequence
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The copy, and what each of its objects was copied from, by ``id``."""
+
+    metadata: MetaData
+    originals: dict[int, Any] = field(default_factory=dict)
+
+    def original(self, item: Any) -> Any:
+        """The application's own object; the item itself where it came from nowhere."""
+        return self.originals.get(id(item), item)
+
+
+def copied(metadatas: Sequence[MetaData]) -> Copy:
+    """One copy of one or several MetaData.
+
+    Foreign keys by Column object may cross several MetaData, so that these become one. It has no naming convention:
+    the names that conventions give are on the objects already.
+
+    Raises:
+        PgPatternsError: two of them hold a table of the same name.
+    """
+    copy = Copy(MetaData())
+    for metadata in metadatas:
+        _copy_tables(metadata, copy)
+        _copy_sequences(metadata, copy.metadata)
+        copy.metadata.info.update(metadata.info)
+        _copy_events(metadata, copy.metadata)
+    return copy
+
+
+def _copy_tables(metadata: MetaData, copy: Copy) -> None:
+    for table in metadata.tables.values():
+        if table.key in copy.metadata.tables:
+            raise PgPatternsError(f"Two of the target metadata hold a table {table.key!r}; autogenerate needs one.")
+        new = table.to_metadata(copy.metadata)
+        new._prefixes = table._prefixes
+        _copy_events(table, new)
+        copy.originals.update((id(one), other) for one, other in _pairs(table, new))
+
+
+def _copy_sequences(metadata: MetaData, target: MetaData) -> None:
+    for sequence in metadata._sequences.values():
+        if sequence.column is None and sequence._key not in target._sequences:
+            _attach(sequence, target)
+
+
+def _attach(sequence: SqlSequence, target: MetaData) -> None:
+    new = sequence._copy()
+    new.info = sequence.info
+    new._set_metadata(target)
+
+
+def _copy_events(source: Any, target: Any) -> None:
+    target.dispatch._update(source.dispatch, only_propagate=False)
+
+
+def _pairs(table: Table, new: Table) -> Iterator[tuple[Any, Any]]:
+    """Objects of the copy with those they were copied from."""
+    yield new, table
+    yield from ((new.c[column.key], column) for column in table.columns if column.key in new.c)
+    yield from _matched(new.constraints, table.constraints, _constraint_key)
+    yield from _matched(new.indexes, table.indexes, _index_key)
+
+
+def _matched(new: Iterable[Any], old: Iterable[Any], key: Any) -> Iterator[tuple[Any, Any]]:
+    known: dict[Any, list[Any]] = {}
+    for item in old:
+        known.setdefault(key(item), []).append(item)
+    for item in new:
+        if candidates := known.get(key(item)):
+            yield item, candidates.pop(0)
+
+
+def _constraint_key(constraint: Constraint) -> tuple[str, str, str]:
+    columns = ",".join(str(column.key) for column in getattr(constraint, "columns", ()))
+    return type(constraint).__name__, str(constraint.name), columns
+
+
+def _index_key(index: Index) -> tuple[str, str]:
+    return str(index.name), ",".join(map(str, index.expressions))

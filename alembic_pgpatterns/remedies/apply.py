@@ -1,0 +1,176 @@
+"""Remedies applied to SQLAlchemy MetaData, in place: to a copy of the application's, never to its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, MetaData, Table, UniqueConstraint, text
+from sqlalchemy.types import String, Text, TypeEngine
+
+from alembic_pgpatterns.remedies.model import (
+    ChangeType,
+    CreateIndex,
+    IndexedKey,
+    Remedy,
+    ReplaceIndex,
+    ReplaceUnique,
+    SetDefault,
+    SetNotNull,
+    TypeChange,
+)
+from alembic_pgpatterns.remedies.naming import index_name
+from alembic_pgpatterns.remedies.sql import key_sql
+from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
+from alembic_pgpatterns.schema.names import Name
+
+
+@singledispatch
+def apply(remedy: Remedy, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    """Change the MetaData as the remedy says.
+
+    Args:
+        remedy: what to do.
+        metadata: where; it is changed.
+        default_schema: the schema of tables that name none.
+
+    Returns:
+        The indexes, columns and constraints that were added or changed; nothing where models cannot express the
+        remedy, or it is not certain how.
+    """
+    return ()
+
+
+@apply.register
+def _(remedy: CreateIndex, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    table = find_table(metadata, remedy.table, default_schema)
+    if table is None or any(index.name == index_name(remedy) for index in table.indexes):
+        return ()
+    index = sqlalchemy_index(remedy, table)
+    index._set_parent(table)
+    return (index,)
+
+
+@apply.register
+def _(remedy: ReplaceIndex, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    table = find_table(metadata, remedy.new.table, default_schema)
+    old = next((index for index in table.indexes if index.name == remedy.index.name), None) if table is not None else None
+    if table is None or old is None:
+        return ()
+    table.indexes.discard(old)
+    return apply(remedy.new, metadata, default_schema)
+
+
+@apply.register
+def _(remedy: ReplaceUnique, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    table = find_table(metadata, remedy.table, default_schema)
+    if table is None or not _take_unique(table, remedy.columns):
+        return ()
+    return apply(remedy.new, metadata, default_schema)
+
+
+@apply.register
+def _(remedy: ChangeType, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    planned = [(_column(metadata, change, default_schema), change) for change in remedy.changes]
+    types = [(column, change, sqlalchemy_type(change.new)) for column, change in planned]
+    if any(column is None or made is None for column, _, made in types):
+        return ()
+    changed: list[object] = []
+    for column, change, made in types:
+        assert column is not None
+        column.type = _kept_collation(column.type, made)
+        changed.append(column)
+        changed += _length_check(column, change)
+    return tuple(changed)
+
+
+@apply.register
+def _(remedy: SetNotNull, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    table = find_table(metadata, remedy.table, default_schema)
+    column = _named(table, remedy.column)
+    if column is None:
+        return ()
+    column.nullable = False
+    return (column,)
+
+
+@apply.register
+def _(remedy: SetDefault, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+    from sqlalchemy import DefaultClause
+
+    column = _named(find_table(metadata, remedy.table, default_schema), remedy.column)
+    if column is None:
+        return ()
+    if remedy.replaces_python_default:
+        column.default = None
+    column.server_default = DefaultClause(text(remedy.new))
+    return (column,)
+
+
+def find_table(metadata: MetaData, name: Name, default_schema: str) -> Table | None:
+    """The table of that name, whether its schema is written or left to the default."""
+    for table in metadata.tables.values():
+        if table.name == name.name and (table.schema or default_schema) == name.schema:
+            return table
+    return None
+
+
+def sqlalchemy_index(remedy: CreateIndex, table: Table) -> Index:
+    """The Index, not yet attached to the table."""
+    opclasses = {key.column: key.opclass for key in remedy.keys if key.opclass and key.column}
+    options: dict[str, Any] = {
+        "postgresql_using": remedy.method if remedy.method != "btree" else None,
+        "postgresql_ops": opclasses or None,
+        "postgresql_include": list(remedy.include) or None,
+        "postgresql_where": text(remedy.where) if remedy.where else None,
+        "postgresql_nulls_not_distinct": remedy.nulls_not_distinct or None,
+        "postgresql_with": dict(remedy.options) or None,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return Index(index_name(remedy), *(_key(key, table) for key in remedy.keys), unique=remedy.unique, **given)
+
+
+def _key(key: IndexedKey, table: Table) -> Any:
+    column = _named(table, key.column) if key.column is not None else None
+    plain = not key.descending and key.nulls_first is None and key.collation is None
+    if column is not None and plain:
+        return column
+    return text(key_sql(key, with_opclass=True))
+
+
+def _named(table: Table | None, name: str | None) -> Column[Any] | None:
+    if table is None:
+        return None
+    return next((column for column in table.columns if column.name == name), None)
+
+
+def _column(metadata: MetaData, change: TypeChange, default_schema: str) -> Column[Any] | None:
+    return _named(find_table(metadata, change.table, default_schema), change.column)
+
+
+def _kept_collation(old: TypeEngine[Any], new: TypeEngine[Any]) -> TypeEngine[Any]:
+    if isinstance(old, String) and isinstance(new, String) and old.collation:
+        return Text(collation=old.collation) if isinstance(new, Text) else String(new.length, old.collation)
+    return new
+
+
+def _length_check(column: Column[Any], change: TypeChange) -> list[object]:
+    if not change.check:
+        return []
+    check = CheckConstraint(text(change.check), name=change.check_name)
+    column.table.append_constraint(check)
+    return [check]
+
+
+def _take_unique(table: Table, columns: Sequence[str]) -> bool:
+    """Take out the unique constraint, unique index or ``unique=True`` over the columns."""
+    for constraint in list(table.constraints):
+        if isinstance(constraint, UniqueConstraint) and [column.name for column in constraint.columns] == list(columns):
+            table.constraints.discard(constraint)
+            return True
+    for index in list(table.indexes):
+        if index.unique and [getattr(key, "name", None) for key in index.expressions] == list(columns):
+            table.indexes.discard(index)
+            return True
+    return False

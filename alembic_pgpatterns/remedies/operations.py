@@ -1,0 +1,142 @@
+"""Remedies as Alembic's own operations, for revisions and for what a suggestion shows."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from alembic.operations import ops
+from sqlalchemy import MetaData, Table, text
+
+from alembic_pgpatterns.remedies.apply import sqlalchemy_index
+from alembic_pgpatterns.remedies.model import (
+    ChangeType,
+    CreateIndex,
+    DropConstraint,
+    DropIndex,
+    Remedy,
+    ReplaceIndex,
+    ReplaceUnique,
+    SetDefault,
+    SetNotNull,
+    Statements,
+    TypeChange,
+    ValidateConstraint,
+)
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
+from alembic_pgpatterns.schema.names import Name
+
+Operations = tuple[ops.MigrateOperation, ...]
+
+
+@singledispatch
+def operations(remedy: Remedy, default_schema: str) -> Operations:
+    """The operations of a remedy in their plain form; the road makes them safe. None for an Advice."""
+    return ()
+
+
+@operations.register
+def _(remedy: CreateIndex, default_schema: str) -> Operations:
+    return (_create(remedy, default_schema),)
+
+
+@operations.register
+def _(remedy: DropIndex, default_schema: str) -> Operations:
+    return (_drop(remedy.index, remedy.table, remedy.recreate, default_schema),)
+
+
+@operations.register
+def _(remedy: ReplaceIndex, default_schema: str) -> Operations:
+    new = remedy.new
+    return (_create(new, default_schema), _drop(remedy.index, new.table, remedy.recreate, default_schema))
+
+
+@operations.register
+def _(remedy: ReplaceUnique, default_schema: str) -> Operations:
+    create = _create(remedy.new, default_schema)
+    if remedy.constraint is None:
+        return (create,)
+    schema = _schema(remedy.table, default_schema)
+    return (create, ops.DropConstraintOp(remedy.constraint, remedy.table.name, "unique", schema=schema))
+
+
+@operations.register
+def _(remedy: ChangeType, default_schema: str) -> Operations:
+    changes = tuple(_alter_type(change, default_schema) for change in remedy.changes)
+    return changes if all(op is not None for op in changes) else _executed(remedy)  # type: ignore[return-value]
+
+
+@operations.register
+def _(remedy: SetNotNull, default_schema: str) -> Operations:
+    schema = _schema(remedy.table, default_schema)
+    return (
+        ops.AlterColumnOp(
+            remedy.table.name, remedy.column, schema=schema, modify_nullable=False, existing_nullable=True
+        ),
+    )
+
+
+@operations.register
+def _(remedy: SetDefault, default_schema: str) -> Operations:
+    schema = _schema(remedy.table, default_schema)
+    old = text(remedy.old) if remedy.old is not None else None
+    return (
+        ops.AlterColumnOp(
+            remedy.table.name,
+            remedy.column,
+            schema=schema,
+            modify_server_default=text(remedy.new),
+            existing_server_default=old,  # type: ignore[arg-type]
+        ),
+    )
+
+
+@operations.register(ValidateConstraint)
+@operations.register(DropConstraint)
+@operations.register(Statements)
+def _(remedy: Remedy, default_schema: str) -> Operations:
+    return _executed(remedy)
+
+
+def _executed(remedy: Remedy) -> Operations:
+    return tuple(ops.ExecuteSQLOp(statement) for statement in sql(remedy))
+
+
+def _schema(table: Name, default_schema: str) -> str | None:
+    return None if table.schema == default_schema else table.schema
+
+
+def _create(remedy: CreateIndex, default_schema: str) -> ops.CreateIndexOp:
+    table = Table(remedy.table.name, MetaData(), schema=_schema(remedy.table, default_schema))
+    index = sqlalchemy_index(remedy, _with_columns(table, remedy))
+    index._set_parent(table)
+    return ops.CreateIndexOp.from_index(index)
+
+
+def _with_columns(table: Table, remedy: CreateIndex) -> Table:
+    from sqlalchemy import Column
+
+    names = [key.column for key in remedy.keys if key.column is not None] + list(remedy.include)
+    for name in dict.fromkeys(names):
+        table.append_column(Column(name))
+    return table
+
+
+def _drop(index: Name, table: Name, recreate: CreateIndex, default_schema: str) -> ops.DropIndexOp:
+    schema = _schema(table, default_schema)
+    return ops.DropIndexOp(index.name, table.name, schema=schema, _reverse=_create(recreate, default_schema))
+
+
+def _alter_type(change: TypeChange, default_schema: str) -> ops.AlterColumnOp | None:
+    new, old = sqlalchemy_type(change.new), sqlalchemy_type(change.old)
+    if new is None:
+        return None
+    options = {"postgresql_using": change.using} if change.using else {}
+    return ops.AlterColumnOp(
+        change.table.name,
+        change.column,
+        schema=_schema(change.table, default_schema),
+        modify_type=new,
+        existing_type=old,
+        **options,
+    )
