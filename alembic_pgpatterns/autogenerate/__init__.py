@@ -1,0 +1,30 @@
+"""Autogenerate: WHAT the schema shall be (destination), and HOW to get there safely (road)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alembic.runtime.plugins import Plugin
+    from alembic.util import PriorityDispatchResult
+
+
+def setup(plugin: Plugin) -> None:
+    """Register comparators and renderers. Called while Alembic is being imported, so the rooms load later."""
+    from alembic.util import DispatchPriority
+
+    from alembic_pgpatterns.autogenerate import rendering
+
+    rendering.setup()
+    plugin.add_autogenerate_comparator(
+        _road, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
+    )
+
+
+def _road(*given: Any) -> PriorityDispatchResult:
+    from alembic.util import PriorityDispatchResult
+
+    from alembic_pgpatterns.autogenerate import road
+
+    road.compare(*given)
+    return PriorityDispatchResult.CONTINUE

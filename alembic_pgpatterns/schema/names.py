@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import conv
 
 MAX_IDENTIFIER_BYTES = 63
 """What PostgreSQL keeps of an identifier (NAMEDATALEN - 1; docs, "Identifiers and Key Words")."""
@@ -18,6 +19,13 @@ def quote(identifier: str) -> str:
     Folding is left to the reader of the name: ``Order`` becomes ``"Order"``, ``book`` stays ``book``.
     """
     return str(_preparer.quote(identifier))
+
+
+def stored(name: object) -> str:
+    """A constraint's or index's name as SQLAlchemy's DDL spells it, which shortens those that a convention made."""
+    if isinstance(name, conv):
+        return str(_preparer.truncate_and_render_constraint_name(name, _alembic_quote=False))
+    return str(name)
 
 
 def truncate(identifier: str) -> str:

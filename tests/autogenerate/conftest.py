@@ -1,0 +1,140 @@
+"""An Alembic project on disk, run in this process, and the schema that a database has."""
+
+from __future__ import annotations
+
+import io
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import CommandLine, Config
+
+PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
+REWRITER = "process_revision_directives=__import__('alembic_pgpatterns').rewriter"
+HEAD = """
+from sqlalchemy import *
+from sqlalchemy.dialects import postgresql
+
+metadata = MetaData()
+"""
+
+_SNAPSHOT = {
+    "columns": """
+        SELECT c.oid::regclass::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+               a.attgenerated, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relkind IN ('r', 'p') AND {own}""",
+    "constraints": """
+        SELECT k.conrelid::regclass::text, k.conname, k.contype::text, pg_get_constraintdef(k.oid), k.convalidated
+        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE {own}""",
+    "indexes": """
+        SELECT pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE {own}""",
+    "types": "SELECT t.oid::regtype::text, e.enumlabel FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid",
+}
+_OWN = """c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+    AND c.relnamespace::regnamespace::text NOT LIKE 'pg_toast%' AND c.relname <> 'alembic_version'"""
+
+
+def snapshot(connection: psycopg.Connection) -> dict[str, list[tuple]]:
+    """What a schema is, by pg_catalog; positions of columns left out."""
+    return {
+        name: sorted(connection.execute(query.replace("{own}", _OWN)).fetchall(), key=repr)
+        for name, query in _SNAPSHOT.items()
+    }
+
+
+class AlembicProject:
+    """``alembic init`` of a template, with two lines changed: target_metadata and the plugin."""
+
+    def __init__(
+        self, root: Path, database, template: str = "generic", driver: str = "psycopg", way: str = PLUGIN
+    ) -> None:
+        self.root = root
+        self.database = database
+        self.template = template
+        self.url = database.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False)
+        self.ini = root / "alembic.ini"
+        self.output = ""
+        command.init(Config(str(self.ini), toml_file=str(root / "pyproject.toml")), str(root / "migrations"), template)
+        self.replace(self.ini, "driver://user:pass@localhost/dbname", self.url.replace("%", "%%"))
+        self.env("target_metadata = None", "import models\ntarget_metadata = models.metadata")
+        if way:
+            self.env("target_metadata=target_metadata", f"target_metadata=target_metadata, {way}")
+
+    def env(self, old: str, new: str) -> None:
+        """Change env.py."""
+        self.replace(self.root / "migrations" / "env.py", old, new)
+
+    @staticmethod
+    def replace(path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {path.name}"
+        path.write_text(text.replace(old, new))
+
+    def models(self, code: str) -> None:
+        """Write models.py; ``metadata`` is there already."""
+        (self.root / "models.py").write_text(HEAD + textwrap.dedent(code))
+
+    def alembic(self, *arguments: str) -> str:
+        """Run the command line; its output."""
+        sys.modules.pop("models", None)
+        sys.path.insert(0, str(self.root))
+        stream, toml = io.StringIO(), self.root / "pyproject.toml"
+        line = CommandLine()
+        options = line.parser.parse_args(["-c", str(self.ini), *arguments])
+        config = Config(str(self.ini), toml_file=str(toml), stdout=stream, output_buffer=stream, cmd_opts=options)
+        try:
+            line.run_cmd(config, options)
+        except SystemExit as end:
+            raise AssertionError(f"alembic {' '.join(arguments)} exited: {stream.getvalue()}") from end
+        finally:
+            sys.path.remove(str(self.root))
+            sys.modules.pop("models", None)
+            self.output = stream.getvalue()
+        return self.output
+
+    def revise(self, message: str = "change", *more: str) -> list[str]:
+        """Autogenerate a revision; the texts of its files, in order of their chain."""
+        before = set(self.versions())
+        self.alembic("revision", "--autogenerate", "-m", message, *more)
+        new = [path for path in self.versions() if path not in before]
+        return [path.read_text() for path in sorted(new, key=lambda path: path.stat().st_mtime_ns)]
+
+    def versions(self) -> list[Path]:
+        return sorted((self.root / "migrations" / "versions").rglob("*.py"))
+
+    def clean(self) -> bool:
+        """Whether ``alembic check`` finds nothing."""
+        return "No new upgrade operations detected" in self.alembic("check")
+
+    def snapshot(self) -> dict[str, list[tuple]]:
+        with self.database.connect() as connection:
+            return snapshot(connection)
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, new_database) -> Callable[..., AlembicProject]:
+    """A function that makes one more project, with a database of its own."""
+    made: list[AlembicProject] = []
+
+    def make(
+        template: str = "generic", driver: str = "psycopg", way: str = PLUGIN, database=None
+    ) -> AlembicProject:
+        root = tmp_path / f"project{len(made)}"
+        root.mkdir()
+        made.append(AlembicProject(root, database or new_database(), template, driver, way))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[..., AlembicProject]) -> AlembicProject:
+    """A project of the generic template on PostgreSQL 18."""
+    return make_project()
