@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from alembic_pgpatterns.autogenerate.effective import effective_metadata as effective_metadata
     from alembic_pgpatterns.autogenerate.road import rewriter as rewriter
 
-_HOMES = {"rewriter": "alembic_pgpatterns.autogenerate.road"}
+_HOMES = {
+    "effective_metadata": "alembic_pgpatterns.autogenerate.effective",
+    "rewriter": "alembic_pgpatterns.autogenerate.road",
+}
 
 
 def __getattr__(name: str) -> object:

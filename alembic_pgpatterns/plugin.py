@@ -1,8 +1,16 @@
 """The entry point of the group ``alembic.plugins``: registers, and does nothing else.
 
-No module-level imports: Alembic imports this while ``import alembic`` is half done.
+No module-level imports: Alembic imports this while ``import alembic`` is half done, and an exception here would break
+every ``import alembic``, also in production.
 """
 
 
 def setup(plugin):  # type: ignore[no-untyped-def]
-    """Register what Alembic loads at import; never raises, since that would break every ``import alembic``."""
+    """Register comparators, operations and renderers with Alembic, and the commands with its command line."""
+    from alembic_pgpatterns.autogenerate import setup as setup_autogenerate
+    from alembic_pgpatterns.cli import add_commands_when_loaded
+    from alembic_pgpatterns.operations import setup as setup_operations
+
+    setup_operations(plugin)
+    setup_autogenerate(plugin)
+    add_commands_when_loaded()

@@ -14,7 +14,7 @@ LAYERS = (
     ("commands",),
     ("report", "autogenerate"),
     ("check", "plan"),
-    ("head", "models"),
+    ("judge", "head", "models"),
     ("arrival",),
     ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project"),
     ("patterns",),

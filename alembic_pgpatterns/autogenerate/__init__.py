@@ -17,14 +17,21 @@ def setup(plugin: Plugin) -> None:
 
     rendering.setup()
     plugin.add_autogenerate_comparator(
+        _destination, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.FIRST
+    )
+    plugin.add_autogenerate_comparator(
         _road, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
     )
 
 
-def _road(*given: Any) -> PriorityDispatchResult:
-    from alembic.util import PriorityDispatchResult
+def _destination(*given: Any) -> None:
+    from alembic_pgpatterns.autogenerate import comparing
 
-    from alembic_pgpatterns.autogenerate import road
+    comparing.before(*given)
 
+
+def _road(*given: Any) -> None:
+    from alembic_pgpatterns.autogenerate import comparing, road
+
+    comparing.after(*given)
     road.compare(*given)
-    return PriorityDispatchResult.CONTINUE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,14 @@ class CommentOp(ops.OpContainer):
         return CommentOp()
 
 
+class AdoptionOp(CommentOp):
+    """Marks a project's adoption when its first revision is written. `alembic check` renders nothing, so not there."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        super().__init__()
+        self.write = write
+
+
 class AutocommitOp(ops.OpContainer):
     """``with op.get_context().autocommit_block():`` around ops. It commits what came before it."""
 
@@ -125,6 +133,11 @@ def prefix(context: AutogenContext) -> str:
 
 def _comment(_: AutogenContext, op: CommentOp) -> list[str]:
     return list(op.lines)
+
+
+def _adoption(_: AutogenContext, op: AdoptionOp) -> list[str]:
+    op.write()
+    return []
 
 
 def _autocommit(context: AutogenContext, op: AutocommitOp) -> list[str]:
@@ -191,6 +204,7 @@ def setup(_: Any = None) -> None:
     """Register the renderers; called while Alembic is being imported, and once only."""
     for kind, renderer in (
         (CommentOp, _comment),
+        (AdoptionOp, _adoption),
         (AutocommitOp, _autocommit),
         (SqlOp, _sql),
         (InlineReferenceOp, _inline_reference),

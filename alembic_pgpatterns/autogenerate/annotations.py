@@ -1,0 +1,73 @@
+"""Comments above the ops that a pattern changed: which pattern, why, and where the model says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Column, Index
+
+from alembic_pgpatterns.autogenerate.destination import DEFAULT_SCHEMA, Destination
+from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
+from alembic_pgpatterns.pattern import Finding
+
+Target = tuple[str, str, str, str]
+"""Kind, schema, table, and the name of the column or index."""
+
+
+def annotated(operations: Sequence[ops.MigrateOperation], reached: Destination) -> list[ops.MigrateOperation]:
+    """The ops, each with the notes that belong above it."""
+    notes = notes_by_target(reached)
+    found: list[ops.MigrateOperation] = []
+    for op in operations:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops = annotated(op.ops, reached)
+            found.append(op)
+            continue
+        findings = {note: None for target in targets(op) for note in notes.get(target, ())}
+        found += [CommentOp.of(note) for note in findings]
+        found.append(op)
+    return found
+
+
+def notes_by_target(reached: Destination) -> dict[Target, list[Note]]:
+    """What there is to say of each column and index that a remedy added or changed."""
+    notes: dict[Target, list[Note]] = {}
+    for applied in reached.applied:
+        for item in applied.objects:
+            target = _target(item)
+            if target is not None:
+                notes.setdefault(target, []).append(note_of(applied.finding))
+    return notes
+
+
+def note_of(finding: Finding) -> Note:
+    """A finding as a note."""
+    location = str(finding.location) if finding.location else None
+    return Note(finding.pattern, finding.object, finding.message, location)
+
+
+def _target(item: object) -> Target | None:
+    if isinstance(item, Index) and item.table is not None:
+        return ("index", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+    if isinstance(item, Column):
+        return ("column", item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name)
+    if isinstance(item, CheckConstraint) and item.table is not None:
+        return ("check", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+    return None
+
+
+def targets(op: ops.MigrateOperation) -> Iterable[Target]:
+    """The columns and indexes that an op creates or changes."""
+    schema = getattr(op, "schema", None) or DEFAULT_SCHEMA
+    if isinstance(op, ops.CreateTableOp):
+        names = (item.name for item in op.columns if isinstance(item, Column))
+        yield from (("column", schema, op.table_name, str(name)) for name in names)
+    elif isinstance(op, ops.AddColumnOp):
+        yield ("column", schema, op.table_name, str(op.column.name))
+    elif isinstance(op, ops.AlterColumnOp):
+        yield ("column", schema, op.table_name, op.column_name)
+    elif isinstance(op, ops.CreateIndexOp):
+        yield ("index", schema, op.table_name, str(op.index_name))
+    elif isinstance(op, ops.CreateCheckConstraintOp):
+        yield ("check", schema, op.table_name, str(op.constraint_name))

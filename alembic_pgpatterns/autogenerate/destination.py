@@ -1,0 +1,114 @@
+"""The destination: WHAT the schema shall be, as effective metadata made of models, settings and baseline.
+
+Alembic's own comparators then compare with it, so that everything converges: after the revision is applied the next
+autogenerate is empty, although the models still say ``String(255)`` and declare no index. It is a function of files
+alone, never of the database: two developers get the same revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from alembic_pgpatterns.autogenerate.copying import Copy, copied
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.judge import run_pattern, suppressed, unique, without_excluded
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern
+from alembic_pgpatterns.remedies.apply import apply
+from alembic_pgpatterns.schema import metadata as models
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.settings import Settings
+
+ROUNDS = 10
+DEFAULT_SCHEMA = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One remedy that was applied, and the objects of the copy that it added or changed."""
+
+    finding: Finding
+    objects: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The effective metadata, and how it differs from the models."""
+
+    copy: Copy
+    applied: tuple[Applied, ...] = ()
+    described: tuple[Finding, ...] = ()
+    """Enforced, but with a remedy that only a person can carry out."""
+
+    @property
+    def metadata(self) -> MetaData:
+        """The effective metadata."""
+        return self.copy.metadata
+
+
+Accepts = Callable[[Finding], bool]
+
+
+def destination(
+    metadata: MetaData | Sequence[MetaData],
+    settings: Settings,
+    accepts: Accepts,
+    allowed: Callable[[Finding], bool] = lambda finding: True,
+) -> Destination:
+    """Copy the metadata and apply the remedies of enforced patterns until they are silent.
+
+    Args:
+        metadata: the application's; it is not changed.
+        settings: which patterns are enforced.
+        accepts: findings that the project lives with.
+        allowed: the user's name filters, for what would never converge.
+
+    Raises:
+        PgPatternsError: still not silent after ten rounds; the message names the patterns.
+    """
+    copy = copied([metadata] if isinstance(metadata, MetaData) else list(metadata))
+    patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
+    applied: list[Applied] = []
+    described: list[Finding] = []
+    for _ in range(ROUNDS):
+        wanted = [f for f in detect(copy.metadata, patterns, settings) if not accepts(f) and allowed(f)]
+        before = len(applied)
+        for finding in wanted:
+            _take(finding, copy.metadata, applied, described)
+        if len(applied) == before:
+            return Destination(copy, tuple(applied), tuple(described))
+    names = ", ".join(sorted({finding.pattern for finding in wanted}))
+    raise PgPatternsError(
+        f"The patterns {names} are still not silent after {ROUNDS} rounds of their remedies: they contradict each "
+        "other on these models. Set the action of one of them to \"report\"."
+    )
+
+
+def _take(finding: Finding, metadata: MetaData, applied: list[Applied], described: list[Finding]) -> None:
+    objects = apply(finding.remedy, metadata, DEFAULT_SCHEMA) if finding.remedy is not None else ()
+    if objects:
+        applied.append(Applied(finding, objects))
+    elif finding.fingerprint not in {known.fingerprint for known in described}:
+        described.append(finding)
+
+
+def schema_patterns(settings: Settings) -> list[SchemaPattern]:
+    """The selected patterns that can tell from models."""
+    chosen = settings.chosen((SchemaPattern,))
+    return [p for p in chosen if isinstance(p, SchemaPattern) and p.needs is not Needs.DATABASE]
+
+
+def read(metadata: MetaData, settings: Settings) -> Schema:
+    """The models as a schema; what is excluded by the settings is not there."""
+    schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=settings.target_version)
+    return without_excluded(schema, settings)
+
+
+def detect(metadata: MetaData, patterns: Sequence[SchemaPattern], settings: Settings) -> list[Finding]:
+    """The findings of some patterns in the metadata, without those that the models suppress."""
+    schema = read(metadata, settings)
+    found: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
+    return [finding for finding in unique(found) if not suppressed(finding)]

@@ -1,0 +1,140 @@
+"""Suggestions: good practices that need a person's word, as comments beside the ops of the objects they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate.render import render_op
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.annotations import Target, targets
+from alembic_pgpatterns.autogenerate.destination import (
+    DEFAULT_SCHEMA,
+    Accepts,
+    Destination,
+    detect,
+    schema_patterns,
+)
+from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
+from alembic_pgpatterns.pattern import Action, Finding
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.operations import operations
+from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key
+from alembic_pgpatterns.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+SHOWN = 5
+"""Suggestions that get a line of their own on the console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A finding, and what of the revision it is about."""
+
+    finding: Finding
+    target: Target
+
+
+class Suggestions:
+    """The suggestions for one revision."""
+
+    def __init__(
+        self, context: AutogenContext, reached: Destination, settings: Settings, accepts: Accepts
+    ) -> None:
+        """Take what the comparators left; nothing is looked for before `beside`."""
+        self._context = context
+        self._reached = reached
+        self._settings = settings
+        self._accepts = accepts
+        self._made: list[Finding] = []
+
+    def beside(
+        self, operations: Sequence[ops.MigrateOperation], touched: Sequence[ops.MigrateOperation]
+    ) -> list[ops.MigrateOperation]:
+        """The ops with comments below the ones that create what the suggestions are about."""
+        if not touched:
+            return list(operations)
+        patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
+        findings = [
+            f for f in detect(self._reached.metadata, patterns, self._settings) if not self._accepts(f)
+        ]
+        return self._beside(operations, {f.fingerprint: f for f in findings})
+
+    def _beside(
+        self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]
+    ) -> list[ops.MigrateOperation]:
+        found: list[ops.MigrateOperation] = []
+        for op in operations:
+            if isinstance(op, ops.ModifyTableOps):
+                op.ops = self._beside(op.ops, open_)
+                found.append(op)
+                continue
+            concerned = [f for f in open_.values() if concerns(f, op)]
+            for finding in concerned:
+                del open_[finding.fingerprint]
+            self._made += concerned
+            # Above, what is said instead of the op; below, what can only run after it.
+            found += [self._comment(f) for f in concerned if _instead(f, op)]
+            found.append(op)
+            found += [self._comment(f) for f in concerned if not _instead(f, op)]
+        return found
+
+    def _comment(self, finding: Finding) -> CommentOp:
+        location = str(finding.location) if finding.location else None
+        lines = [*(f"model: {line}" for line in _model(finding)), *self._code(finding)]
+        not_when = registry()[finding.pattern].not_when
+        more = (*([f"not when: {not_when}"] if not_when else []), *lines)
+        note = Note(f"suggests {finding.pattern}", finding.object, finding.message, location, tuple(more))
+        return CommentOp(note.comment())
+
+    def _code(self, finding: Finding) -> Iterator[str]:
+        remedy = finding.remedy
+        if remedy is None or isinstance(remedy, Advice):
+            return
+        rendered: Iterable[Any] = operations(remedy, DEFAULT_SCHEMA)
+        for op in rendered:
+            for text in render_op(self._context, op):
+                yield from text.splitlines()
+
+    def console(self) -> Iterator[str]:
+        """At most five lines, then a count."""
+        for finding in self._made[:SHOWN]:
+            where = f" ({finding.location})" if finding.location else ""
+            yield f"pgpatterns suggests {finding.pattern}: {finding.object}: {finding.message}{where}"
+        if len(self._made) > SHOWN:
+            yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions stand in the revision."
+
+
+def _model(finding: Finding) -> tuple[str, ...]:
+    if isinstance(finding.remedy, Advice):
+        return (finding.remedy.text,)
+    return model_line(finding.remedy) if finding.remedy is not None else ()
+
+
+def _instead(finding: Finding, op: ops.MigrateOperation) -> bool:
+    """Whether the suggestion is to write another thing in the op's own place."""
+    replaces = isinstance(finding.remedy, (ReplaceIndex, ReplaceUnique, ChangeType, Advice)) or finding.remedy is None
+    return replaces and not isinstance(op, ops.DropIndexOp)
+
+
+def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:
+    """Whether the op creates or changes what the finding is about."""
+    at, table = finding.at, finding.table
+    if table is None:
+        return False
+    touched = set(targets(op))
+    if isinstance(op, ops.CreateTableOp) and (op.schema or DEFAULT_SCHEMA, op.table_name) == (table.schema, table.name):
+        return not isinstance(at, Index) or at.constraint is not None
+    if isinstance(at, Column):
+        return ("column", table.schema, table.name, at.name) in touched
+    if isinstance(at, Index):
+        return ("index", table.schema, table.name, at.name.name) in touched
+    if isinstance(at, (ForeignKey, Key)):
+        return any(("column", table.schema, table.name, name) in touched for name in at.columns)
+    return False

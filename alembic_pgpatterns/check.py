@@ -1,0 +1,85 @@
+"""The one way into the core: bring a project to head on a scratch database, read it, and judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from alembic_pgpatterns.arrival import Progress
+from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.head import Head, bring_to_head
+from alembic_pgpatterns.judge import judge, suppressed
+from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.result import Report, Skipped
+from alembic_pgpatterns.schema.model import NO_ORIGIN
+from alembic_pgpatterns.settings import Settings
+
+
+def check(project: Project, settings: Settings, progress: Progress) -> Report:
+    """Run the project's revisions on a server of ours, and judge schema and models.
+
+    Raises:
+        PgPatternsError: the check could not be done; the message says what to do.
+    """
+    baseline = Baseline.read(settings.path(settings.baseline))
+    with bring_to_head(project, settings, progress) as head:
+        progress.say("checking")
+        judged = [judge(schema, settings) for schema in head.schemas]
+        findings = [
+            _placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
+        ]
+    kept = [finding for finding in findings if not suppressed(finding)]
+    skipped = (*head.skipped, *dict.fromkeys(item for one in judged for item in one.skipped))
+    return _report(kept, len(findings) - len(kept), skipped, baseline, head, settings)
+
+
+def _placed(finding: Finding, head: Head, number: int) -> Finding:
+    """The finding with what else is known: the model's line, the revision, the database where there are several."""
+    schema, database = head.schemas[number], head.labels[number]
+    table = schema.table(finding.table) if finding.table is not None else None
+    origin = table.origin if table is not None else NO_ORIGIN
+    placed = finding.but(
+        location=finding.location or origin.location, revision=finding.revision or head.revision(finding, number)
+    )
+    if database:
+        placed = placed.but(object=f"{database}: {finding.object}", fingerprint=f"{finding.fingerprint} @{database}")
+    return placed
+
+
+def _report(
+    findings: Sequence[Finding],
+    suppressed_count: int,
+    skipped: Sequence[Skipped],
+    baseline: Baseline | None,
+    head: Head,
+    settings: Settings,
+) -> Report:
+    known = baseline or Baseline()
+    new = sorted((f for f in findings if not known.accepts(f.fingerprint)), key=_order)
+    return Report(
+        findings=tuple(new),
+        accepted=tuple(f for f in findings if known.accepts(f.fingerprint)),
+        suppressed=suppressed_count,
+        stale=known.stale(finding.fingerprint for finding in findings),
+        skipped=tuple(skipped),
+        hints=tuple(_hints(new, baseline, head, settings)),
+        facts=head.facts,
+        heads=head.heads,
+    )
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str]:
+    return (-finding.severity, str(finding.table or ""), finding.object, finding.pattern)
+
+
+MANY = 20
+"""From so many findings on, an old project is told how to begin."""
+
+
+def _hints(findings: Sequence[Finding], baseline: Baseline | None, head: Head, settings: Settings) -> Iterator[str]:
+    yield from head.hints
+    if baseline is None and len(findings) >= MANY:
+        yield (
+            "An old project? `alembic pgcheck --write-baseline` accepts what is there "
+            f"({settings.baseline}); from then on only what is new is reported."
+        )

@@ -1,0 +1,63 @@
+"""Puts our commands into the stock ``alembic`` program.
+
+The program's module, ``alembic.config``, cannot be imported while ``import alembic`` is half done, and that is when
+plugins are set up. So a finder waits for its import, then leaves.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+TARGET = "alembic.config"
+
+
+def add_commands_when_loaded() -> None:
+    """Add the commands to every CommandLine made from now on, whenever ``alembic.config`` gets imported."""
+    loaded = sys.modules.get(TARGET)
+    if loaded is not None and hasattr(loaded, "CommandLine"):
+        add_commands(loaded)
+    elif not any(isinstance(finder, WaitingFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, WaitingFinder())
+
+
+class WaitingFinder:
+    """Waits on ``sys.meta_path`` for ``alembic.config``, once."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The stock spec, whose loader adds the commands after the module ran."""
+        if fullname != TARGET:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        run_module = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            run_module(module)
+            add_commands(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def add_commands(module: ModuleType) -> None:
+    """Wrap CommandLine so that each has our commands beside Alembic's own; a second call does nothing."""
+    command_line = module.CommandLine
+    stock = command_line.__init__
+    if getattr(stock, "adds_pgpatterns", False):
+        return
+
+    @functools.wraps(stock)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        stock(self, *args, **kwargs)
+        from alembic_pgpatterns.commands import register
+
+        register(self)
+
+    __init__.adds_pgpatterns = True  # type: ignore[attr-defined]
+    command_line.__init__ = __init__
