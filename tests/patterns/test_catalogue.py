@@ -80,7 +80,7 @@ class Sheet:
             namespace: dict[str, Any] = {"__name__": self.path.stem}
             exec(compile(self.text, str(self.path), "exec"), namespace)
             declared: MetaData = namespace["metadata"]
-            return metadata.read(declared, target_version=int(self.setting("target", str(database.version))))
+            return metadata.read(declared, target_version=int(self.setting("target", str(database.version // 10000))))
         with database.connect() as connection:
             connection.execute(self.text)
             return catalog.read(connection)
@@ -139,7 +139,7 @@ def test_a_sheet_has_enough_of_both(path: Path) -> None:
 def hold(sheet: Sheet, database: Any, scores: list[Score]) -> None:
     """Run the pattern on its sheet and hold what it finds against the marks."""
     schema = sheet.schema(database)
-    findings = list(sheet.pattern(database.version).detect(schema))
+    findings = list(sheet.pattern(database.version // 10000).detect(schema))
     found = {identity(finding): finding for finding in findings}
     scores.append(Score(sheet.name, set(sheet.defects), set(found), len(sheet.traps)))
     assert len(found) == len(findings), "fingerprints are not unique"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.patterns.indexes._roles import never_null
 from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
 from alembic_pgpatterns.remedies.model import ReplaceIndex
@@ -26,9 +27,10 @@ class IndexOnSparseForeignKey(SchemaPattern):
     `WHERE key IS NOT NULL` is a fraction of the size, and serves both as before: PostgreSQL knows that
     `key = $1` cannot be true of a null.
 
-    What does not count: unique indexes; keys of a table on itself, whose nulls (the roots of a tree) are searched for;
-    indexes with more columns than the key; with statistics of a live database, keys that are null in half of the
-    rows or fewer (option `null_share`).
+    What does not count: unique indexes; keys of a table on itself, whose nulls (the roots of a tree) are
+    searched for; the ends of a link table, which are never null for long; indexes with more columns than
+    the key; with statistics of a live database, keys that are null in half of the rows or fewer (option
+    `null_share`).
     """
 
     severity = Severity.INFO
@@ -66,9 +68,10 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Indexes on exactly the columns of a nullable foreign key."""
         for table in schema.judged_tables():
+            ends = linking_columns(table)
             keys = {frozenset(key.columns) for key in table.foreign_keys if key.referred_table != table.name}
             for index in table.indexes:
-                if frozenset(index.columns) in keys and _full(index):
+                if frozenset(index.columns) in keys and ends.isdisjoint(index.columns) and _full(index):
                     yield from self._found(table, index)
 
     def _found(self, table: Table, index: Index) -> Iterator[Finding]:

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._roles import never_null
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, usable
+from alembic_pgpatterns.patterns.indexes._shape import usable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
-from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
-from alembic_pgpatterns.schema.expressions import not_null_columns, null_columns
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.expressions import null_columns
 from alembic_pgpatterns.schema.model import UNKNOWN, Index, Key, Schema, Table
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import columns as columns_of
+from alembic_pgpatterns.schema.values import null_tested
 
 NULLS_NOT_DISTINCT = 15
 """The first PostgreSQL with UNIQUE NULLS NOT DISTINCT (its release notes, "Utility Commands")."""
@@ -23,9 +23,10 @@ class NullableUnique(SchemaPattern):
     Two nulls are not equal to a unique index: (7, NULL) can stand there any number of times, and ON CONFLICT
     never meets it. From PostgreSQL 15 on, UNIQUE NULLS NOT DISTINCT says that nulls are equal.
 
-    What does not count: rules over one column, where nulls mean "has none"; a soft deletion column among the
-    columns, whose null is the point; a partial index that leaves the nulls out; a companion index that is unique where
-    the column is null; columns that a CHECK keeps from being null.
+    What does not count: rules over one column, where nulls mean "has none"; a soft deletion column among
+    the columns, whose null is the point; a partial index whose predicate is about the nulls, by itself or
+    together with a CHECK; a companion index that is unique where the column is null; columns that a CHECK
+    keeps from being null.
     """
 
     severity = Severity.INFO
@@ -62,70 +63,62 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Unique constraints, and unique indexes behind none."""
-        referred = referred_keys(schema)
         for table in schema.judged_tables():
             for key in table.unique_constraints:
-                nullable = () if key.temporal else self._nullable(table, key.columns, key.nulls_not_distinct)
-                if nullable:
-                    pointed_at = (table.name, frozenset(key.columns)) in referred
-                    yield self.finding(
-                        at=key,
-                        message=_message(f"the unique constraint {key.identifier}", nullable),
-                        remedy=self._constraint_remedy(table, key, pointed_at),
-                    )
-            yield from self._indexes(table)
+                if key.nulls_not_distinct is False and not key.temporal:
+                    yield from self._found(table, key, f"the unique constraint {key.identifier}", key.columns)
+            for index in table.indexes:
+                if _rules(index):
+                    yield from self._found(table, index, str(index.name), index.columns, _kept_out(table, index))
 
-    def _indexes(self, table: Table) -> Iterator[Finding]:
-        for index in table.indexes:
-            if not index.unique or index.constraint is not None or index.parent is not None or not usable(index):
-                continue
-            if index.predicate is UNKNOWN:
-                continue
-            kept_out = (
-                not_null_columns(index.predicate) | null_columns(index.predicate) if index.predicate else frozenset()
-            )
-            columns = tuple(name or "" for name in index.columns)
-            nullable = self._nullable(table, columns, index.nulls_not_distinct, kept_out)
-            if nullable:
-                yield self.finding(
-                    at=index, message=_message(str(index.name), nullable), remedy=self._index_remedy(table, index)
-                )
-
-    def _nullable(
-        self, table: Table, names: tuple[str, ...], not_distinct: object, kept_out: frozenset[str] = frozenset()
-    ) -> tuple[str, ...]:
-        """The members by whose null the rule can be evaded; none where it is out of the question."""
+    def _found(
+        self,
+        table: Table,
+        at: Key | Index,
+        what: str,
+        members: tuple[str | None, ...],
+        kept_out: frozenset[str] = frozenset(),
+    ) -> Iterator[Finding]:
         soft = soft_delete_column(table, self.options.columns)
-        if len(names) < 2 or not_distinct is not False or (soft is not None and soft.name in names):
-            return ()
-        members = [column for column in table.columns if column.name in names and column.name not in kept_out]
-        loose = [column.name for column in members if not never_null(table, column)]
-        return tuple(name for name in loose if not _has_companion(table, name))
+        if len(members) < 2 or (soft is not None and soft.name in members):
+            return
+        columns = [column for column in table.columns if column.name in members and column.name not in kept_out]
+        nullable = [
+            column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
+        ]
+        if nullable:
+            names = " or ".join(map(quote, nullable))
+            yield self.finding(
+                at=at, message=f"{what} does not hold for rows whose {names} is null", remedy=self._advice(nullable)
+            )
 
-    def _constraint_remedy(self, table: Table, key: Key, pointed_at: bool) -> Remedy:
-        index = None if key.name is None else table.constraint_index(key.name)
-        if pointed_at or key.deferrable or (index is not None and index.replica_identity):
-            return Advice("Make the columns NOT NULL: something rests on this constraint.")
-        if not self.allows(NULLS_NOT_DISTINCT):
-            return Advice("Make the columns NOT NULL, or add a unique index of the others WHERE the column IS NULL.")
-        plain = CreateIndex.on(table.name, *key.columns)
-        new = renamed(replace(plain, unique=True, include=key.include, nulls_not_distinct=True), table)
-        return ReplaceUnique(table.name, key.name, key.columns, new)
-
-    def _index_remedy(self, table: Table, index: Index) -> Remedy:
-        old = definition(index, table)
-        if old is None or index.replica_identity or not self.allows(NULLS_NOT_DISTINCT):
-            return Advice("Make the columns NOT NULL, or add a unique index of the others WHERE the column IS NULL.")
-        return ReplaceIndex(index.name, old, renamed(replace(old, nulls_not_distinct=True), table))
+    def _advice(self, nullable: list[str]) -> Advice:
+        """Rows that stand there by now may break the stricter rule, and may be meant to."""
+        stricter = (
+            "declare it NULLS NOT DISTINCT" if self.allows(NULLS_NOT_DISTINCT) else "add a unique index for the null"
+        )
+        return Advice(
+            f"Make {', '.join(map(quote, nullable))} NOT NULL, or {stricter}, if such rows must not come twice."
+        )
 
 
-def _message(what: str, nullable: tuple[str, ...]) -> str:
-    return f"{what} does not hold for rows whose {' or '.join(map(quote, nullable))} is null"
+def _rules(index: Index) -> bool:
+    """Whether it keeps a rule of its own, all of which is known."""
+    own = index.unique and index.constraint is None and index.parent is None and usable(index)
+    return own and index.nulls_not_distinct is False and index.predicate is not UNKNOWN
+
+
+def _kept_out(table: Table, index: Index) -> frozenset[str]:
+    """Columns whose nulls the index's predicate is about, by itself or by way of a CHECK that ties the two together."""
+    if index.predicate is None or index.predicate is UNKNOWN:
+        return frozenset()
+    asked = columns_of(index.predicate)
+    tied = [check.expression for check in table.checks if check.expression is not UNKNOWN]
+    by_check = (null_tested(text) for text in tied if asked & columns_of(text))
+    return null_tested(index.predicate).union(*by_check)
 
 
 def _has_companion(table: Table, name: str) -> bool:
     """Whether another unique index keeps the rule for the rows where the column is null."""
-    return any(
-        index.unique and isinstance(index.predicate, str) and name in null_columns(index.predicate)
-        for index in table.indexes
-    )
+    predicates = (index.predicate for index in table.indexes if index.unique)
+    return any(isinstance(predicate, str) and name in null_columns(predicate) for predicate in predicates)

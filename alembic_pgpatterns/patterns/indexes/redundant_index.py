@@ -78,9 +78,9 @@ def _redundant(table: Table) -> Iterator[tuple[Index, Index]]:
         shapes = key_shapes(index)
         if shapes is None or not replaceable(index):
             continue
-        wider = next((other for other in beginnings[base_shape(index), shapes] if _contains(other, index)), None)
-        if wider is not None:
-            yield index, wider
+        wider = [other for other in beginnings[base_shape(index), shapes] if _contains(other, index)]
+        if wider:
+            yield index, min(wider, key=_rank)
 
 
 def _by_beginning(table: Table) -> dict[Shape, list[Index]]:
@@ -92,6 +92,11 @@ def _by_beginning(table: Table) -> dict[Shape, list[Index]]:
             for length in range(1, len(shapes) + 1):
                 found[base, shapes[:length]].append(index)
     return found
+
+
+def _rank(index: Index) -> tuple[bool, int, str]:
+    """What stays for certain comes first, then what is smallest."""
+    return (index.constraint is None, len(index.keys) + len(index.include), index.name.name)
 
 
 def _contains(wider: Index, index: Index) -> bool:

@@ -30,7 +30,6 @@ class UnindexedQueueOptions:
         "waiting",
         "scheduled",
         "new",
-        "ready",
         "todo",
         "unprocessed",
     )
