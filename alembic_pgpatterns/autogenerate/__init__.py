@@ -24,14 +24,20 @@ def setup(plugin: Plugin) -> None:
     )
 
 
-def _destination(*given: Any) -> None:
+def _destination(*given: Any) -> PriorityDispatchResult:
+    from alembic.util import PriorityDispatchResult
+
     from alembic_pgpatterns.autogenerate import comparing
 
     comparing.before(*given)
+    return PriorityDispatchResult.CONTINUE
 
 
-def _road(*given: Any) -> None:
+def _road(*given: Any) -> PriorityDispatchResult:
+    from alembic.util import PriorityDispatchResult
+
     from alembic_pgpatterns.autogenerate import comparing, road
 
     comparing.after(*given)
     road.compare(*given)
+    return PriorityDispatchResult.CONTINUE

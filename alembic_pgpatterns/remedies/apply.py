@@ -55,7 +55,8 @@ def _(remedy: CreateIndex, metadata: MetaData, default_schema: str) -> tuple[obj
 @apply.register
 def _(remedy: ReplaceIndex, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
     table = find_table(metadata, remedy.new.table, default_schema)
-    old = next((index for index in table.indexes if index.name == remedy.index.name), None) if table is not None else None
+    indexes = table.indexes if table is not None else ()
+    old = next((index for index in indexes if index.name == remedy.index.name), None)
     if table is None or old is None:
         return ()
     table.indexes.discard(old)
@@ -73,11 +74,11 @@ def _(remedy: ReplaceUnique, metadata: MetaData, default_schema: str) -> tuple[o
 @apply.register
 def _(remedy: ChangeType, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
     planned = [(_column(metadata, change, default_schema), change) for change in remedy.changes]
-    types = [(column, change, sqlalchemy_type(change.new)) for column, change in planned]
-    if any(column is None or made is None for column, _, made in types):
+    types: list[Any] = [sqlalchemy_type(change.new) for _, change in planned]
+    if None in types or any(column is None for column, _ in planned):
         return ()
     changed: list[object] = []
-    for column, change, made in types:
+    for (column, change), made in zip(planned, types, strict=True):
         assert column is not None
         column.type = _kept_collation(column.type, made)
         changed.append(column)
@@ -133,8 +134,7 @@ def sqlalchemy_index(remedy: CreateIndex, table: Table) -> Index:
 
 def _key(key: IndexedKey, table: Table) -> Any:
     column = _named(table, key.column) if key.column is not None else None
-    plain = not key.descending and key.nulls_first is None and key.collation is None
-    if column is not None and plain:
+    if column is not None and key.plain:
         return column
     return text(key_sql(key, with_opclass=True))
 

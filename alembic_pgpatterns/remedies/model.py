@@ -28,6 +28,12 @@ class IndexedKey:
     descending: bool = False
     nulls_first: bool | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a column in the order and collation that it has by itself."""
+        default_order = self.nulls_first is None or self.nulls_first == self.descending
+        return self.column is not None and not self.descending and default_order and self.collation is None
+
 
 @dataclass(frozen=True, slots=True)
 class CreateIndex(Remedy):

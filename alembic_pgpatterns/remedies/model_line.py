@@ -103,8 +103,7 @@ def _dict(items: dict[str, str]) -> str:
 
 
 def _key(key: IndexedKey) -> str:
-    simple = key.column is not None and not key.descending and key.nulls_first is None and key.collation is None
-    if simple:
+    if key.plain:
         return repr_double(key.column or "")
     from alembic_pgpatterns.remedies.sql import key_sql
 

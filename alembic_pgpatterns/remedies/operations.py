@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import MetaData, Table, text
@@ -63,7 +64,7 @@ def _(remedy: ReplaceUnique, default_schema: str) -> Operations:
 @operations.register
 def _(remedy: ChangeType, default_schema: str) -> Operations:
     changes = tuple(_alter_type(change, default_schema) for change in remedy.changes)
-    return changes if all(op is not None for op in changes) else _executed(remedy)  # type: ignore[return-value]
+    return changes if all(op is not None for op in changes) else _executed(remedy)
 
 
 @operations.register
@@ -131,7 +132,7 @@ def _alter_type(change: TypeChange, default_schema: str) -> ops.AlterColumnOp | 
     new, old = sqlalchemy_type(change.new), sqlalchemy_type(change.old)
     if new is None:
         return None
-    options = {"postgresql_using": change.using} if change.using else {}
+    options: dict[str, Any] = {"postgresql_using": change.using} if change.using else {}
     return ops.AlterColumnOp(
         change.table.name,
         change.column,
