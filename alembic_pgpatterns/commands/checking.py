@@ -1,0 +1,102 @@
+"""What ``alembic pgcheck`` does with its flags."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.check import check
+from alembic_pgpatterns.pattern import Severity
+from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.report.settings import write_settings
+from alembic_pgpatterns.result import Report
+from alembic_pgpatterns.settings import Settings, SettingsError
+
+WRONG_USE = 2
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Check, report, and return the exit code.
+
+    Raises:
+        PgPatternsError: the check could not be done.
+    """
+    project = Project(config)
+    try:
+        settings = Settings.read(project.ini, project.pyproject, flags(options))
+        outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+    except SettingsError as error:
+        sys.stderr.write(f"alembic pgcheck: {error}\n")
+        return WRONG_USE
+    if getattr(options, "show_settings", False):
+        write_settings(settings, config.stdout)
+        return 0
+    with progress_on(sys.stderr) as progress:
+        report = check(project, settings, progress)
+    if getattr(options, "write_baseline", False):
+        return _accept(report, settings, config.stdout)
+    with _pipe_may_close():
+        for output in outputs:
+            output.write(report, config.stdout, full=getattr(options, "all", False))
+    failing = report.at_least(settings.fail_on)
+    return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def flags(options: argparse.Namespace) -> dict[str, object]:
+    """The settings that flags give; None where one was not given."""
+    given = vars(options)
+    fail_on = given.get("fail_on")
+    return {
+        "select": _names(given.get("select")),
+        "ignore": _names(given.get("ignore")),
+        "target_version": given.get("target_version"),
+        "baseline": _path(given.get("baseline")),
+        "fail_on": Severity[fail_on.upper()] if fail_on else None,
+        "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
+        "upgrade_command": given.get("upgrade_command"),
+        "prepare": _path(given.get("prepare")),
+        "create_all": given.get("create_all"),
+    }
+
+
+def _names(values: list[str] | None) -> tuple[str, ...] | None:
+    if not values:
+        return None
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value).absolute() if value else None
+
+
+def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
+    path = settings.path(settings.baseline)
+    before = Baseline.read(path) or Baseline()
+    accepted = [finding.fingerprint for finding in (*report.findings, *report.accepted)]
+    before.covering(accepted, report.heads).write(path)
+    gone = len(report.stale)
+    removed = f"; {gone} that no longer match taken out" if gone else ""
+    stream.write(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.\n")
+    return 0
+
+
+@contextmanager
+def _pipe_may_close() -> Iterator[None]:
+    """`alembic pgcheck | head` is no mistake: what is left of the report goes nowhere."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+

@@ -1,0 +1,64 @@
+"""``alembic pgcheck``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+DESCRIPTION = """\
+Bring the revisions to head on a throw-away PostgreSQL, and check schema, revisions and models.
+
+No database is needed and none is touched: the server is started for the run and every
+connection that env.py opens is redirected to it.
+
+  alembic pgcheck                           the report, in the terminal
+  alembic pgcheck --write-baseline          accept what is there; from now on report only what is new
+  alembic pgcheck --select indexes          only a folder of patterns, a name or a glob
+  alembic pgcheck --format json             for programs; stdout carries nothing else
+
+Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
+2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
+
+
+def pgcheck(config: Any) -> None:
+    """Check schema, revisions and models on a throw-away PostgreSQL."""
+    from alembic_pgpatterns.commands.checking import run
+
+    status = run(config, config.cmd_opts or argparse.Namespace())
+    if status:
+        sys.exit(status)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``alembic pgcheck``."""
+    what = parser.add_argument_group("what to check")
+    names = "patterns, folders of patterns or globs, separated by commas"
+    what.add_argument("--select", metavar="NAMES", action="append", help=f"only these: {names}")
+    what.add_argument("--ignore", metavar="NAMES", action="append", help=f"not these: {names}")
+    what.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major in production")
+
+    report = parser.add_argument_group("the report")
+    report.add_argument(
+        "--format",
+        metavar="F[=FILE]",
+        action="append",
+        help="text (default) or json; to a file with =FILE; may be given several times",
+    )
+    report.add_argument("--all", action="store_true", help="show every finding in full, not only the twenty worst")
+    report.add_argument(
+        "--fail-on", choices=("info", "warning", "error"), help="least severity for exit code 1 (default: warning)"
+    )
+    report.add_argument("--exit-zero", action="store_true", help="exit with 0 even when there are findings")
+
+    adoption = parser.add_argument_group("adoption")
+    adoption.add_argument("--baseline", metavar="FILE", help="file of accepted findings")
+    adoption.add_argument("--write-baseline", action="store_true", help="accept all findings there are now")
+
+    server = parser.add_argument_group("server and run")
+    server.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
+    server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head by this command instead")
+    server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
+    server.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
+
+    parser.add_argument("--show-settings", action="store_true", help="print what is in force and where it came from")
