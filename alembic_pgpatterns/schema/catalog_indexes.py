@@ -108,15 +108,15 @@ def _keys(facts: Facts, classes: OperatorClasses, row: Any) -> Iterator[IndexKey
             return
         if number == "0":
             column, expression = None, _unwrapped(texts[position])
-            type_oid, modifier = type_oids[position], modifiers[position]
+            type_oid, modifier, own = type_oids[position], modifiers[position], int(collation)
         else:
             column, expression = facts.column_names[table][int(number)], None
-            type_oid, modifier = facts.column_types[table][int(number)]
+            type_oid, modifier, own = facts.column_types[table][int(number)]
         found = classes.by_oid[int(opclass)]
         yield IndexKey(
             column=column,
             expression=expression,
-            type=types.data_type(type_oid, modifier, int(collation)),
+            type=types.data_type(type_oid, modifier, own),
             opclass=found.name,
             opclass_default=classes.is_default(int(opclass), types.base_of(type_oid)),
             opfamily=found.family,

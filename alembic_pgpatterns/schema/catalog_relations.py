@@ -43,7 +43,7 @@ class Facts:
     names: dict[int, Name]
     attributes: dict[int, list[Any]]
     column_names: dict[int, dict[int, str]]
-    column_types: dict[int, dict[int, tuple[int, int]]]
+    column_types: dict[int, dict[int, tuple[int, int, int]]]
     types: Types
     comments: dict[tuple[bool, int, int], str]
     parents: dict[int, list[int]]
@@ -77,7 +77,7 @@ def read_facts(session: Session, version_tables: Collection[Name], exclude: Call
         names=names,
         attributes=attributes,
         column_names={oid: {row[1]: row[2] for row in rows} for oid, rows in attributes.items()},
-        column_types={oid: {row[1]: (row[3], row[4]) for row in rows} for oid, rows in attributes.items()},
+        column_types={oid: {row[1]: (row[3], row[4], row[5]) for row in rows} for oid, rows in attributes.items()},
         types=Types(session),
         comments={(of_key, oid, column): text for of_key, oid, column, text in session.rows(sql.COMMENTS)},
         parents=parents,

@@ -1,0 +1,76 @@
+"""Names of constraints and indexes as SQLAlchemy would emit them, and as PostgreSQL would make them up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Constraint, Index
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
+
+_UNLIMITED = 1_000_000
+
+
+def model_dialect(target_version: int | None) -> PGDialect:
+    """A PostgreSQL dialect that has no connection and takes names of any length.
+
+    Args:
+        target_version: the major version it shall write for; what SQLAlchemy itself assumes, if not given.
+    """
+    # With another paramstyle a % in a literal would be written twice.
+    dialect: PGDialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    dialect.max_identifier_length = MAX_IDENTIFIER_BYTES
+    if target_version is not None:
+        dialect.server_version_info = (target_version, 0)
+        # Since SQLAlchemy 2.1; Computed() without `persisted` means VIRTUAL from PostgreSQL 18 on.
+        dialect.supports_virtual_generated_columns = target_version >= 18  # type: ignore[attr-defined,unused-ignore]
+    # validate_identifier raises for a longer name that somebody wrote: it is the pattern overlong-identifier's to tell.
+    dialect.validate_identifier = lambda ident: None  # type: ignore[method-assign]
+    return dialect
+
+
+def final_name(item: Constraint | Index, dialect: PGDialect) -> str | None:
+    """The name with the naming convention applied; None where PostgreSQL will make one up.
+
+    Raises nothing: a convention that cannot be applied (a missing token) leaves the constraint unnamed.
+    """
+    if item.name is None:
+        return None
+    try:
+        name = dialect.identifier_preparer.format_constraint(item, _alembic_quote=False)
+    except Exception:
+        return None
+    return str(name) if name is not None else None
+
+
+def made_up_name(table: str, columns: str, label: str) -> str:
+    """PostgreSQL's own choice for an unnamed object, where nobody has taken it (makeObjectName, commands/indexcmds.c).
+
+    The longer one of table and columns is shortened first, so that all fits into 63 bytes.
+    """
+    first, second = table.encode(), columns.encode()
+    available = MAX_IDENTIFIER_BYTES - len(label) - 1 - (1 if columns else 0)
+    while len(first) + len(second) > available:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    parts = [first.decode(errors="ignore"), second.decode(errors="ignore"), label]
+    return truncate("_".join(part for part in parts if part))
+
+
+def joined_columns(columns: tuple[str, ...]) -> str:
+    """The columns' part of a made-up name; it stops after 63 bytes (ChooseIndexNameAddition)."""
+    text = ""
+    for column in columns:
+        text = f"{text}_{column}" if text else column
+        if len(text.encode()) >= MAX_IDENTIFIER_BYTES + 1:
+            break
+    return truncate(text)
+
+
+def unquoted(name: Any) -> str:
+    """A quoted_name as a plain str."""
+    return str(name)

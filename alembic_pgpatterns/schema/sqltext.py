@@ -1,0 +1,177 @@
+"""SQL that SQLAlchemy would emit, read back through PostgreSQL's own parser (libpg_query).
+
+So text(), custom types and compile extensions need no handling of their own: what the server would understand counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import postgast
+from postgast import pg_query_pb2 as pg
+
+
+@dataclass(frozen=True, slots=True)
+class TypeText:
+    """A parsed type: ``names`` as written but for SQL's own spellings (``int`` is pg_catalog, int4)."""
+
+    names: tuple[str, ...]
+    modifiers: tuple[int, ...]
+    array: bool
+    collation: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyText:
+    """A parsed index key. Empty tuples where collation or operator class are not named."""
+
+    column: str | None
+    expression: str | None
+    collation: tuple[str, ...]
+    opclass: tuple[str, ...]
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexText:
+    """A parsed CREATE INDEX or EXCLUDE constraint."""
+
+    method: str
+    keys: tuple[KeyText, ...]
+    include: tuple[str, ...]
+    predicate: str | None
+
+
+def parse_type(text: str) -> TypeText | None:
+    """The type; None where it is no SQL type."""
+    try:
+        tree = postgast.parse(f"SELECT NULL::{text}")
+    except postgast.PgQueryError:
+        return None
+    node = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    collation: tuple[str, ...] = ()
+    if node.WhichOneof("node") == "collate_clause":
+        collation = _strings(node.collate_clause.collname)
+        node = node.collate_clause.arg
+    if node.WhichOneof("node") != "type_cast":
+        return None
+    found = node.type_cast.type_name
+    return TypeText(_strings(found.names), _modifiers(found.typmods), bool(found.array_bounds), collation)
+
+
+def parse_index(statement: str) -> IndexText | None:
+    """A CREATE INDEX statement; None where PostgreSQL could not parse it."""
+    try:
+        found = postgast.parse(statement).stmts[0].stmt.index_stmt
+    except postgast.PgQueryError:
+        return None
+    return IndexText(
+        found.access_method or "btree",
+        tuple(_key(node.index_elem) for node in found.index_params),
+        tuple(node.index_elem.name for node in found.index_including_params),
+        _deparsed(found.where_clause) if found.HasField("where_clause") else None,
+    )
+
+
+def parse_exclusion(statement: str) -> IndexText | None:
+    """``ALTER TABLE … ADD CONSTRAINT … EXCLUDE …``; None where PostgreSQL could not parse it."""
+    try:
+        command = postgast.parse(statement).stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
+    except postgast.PgQueryError:
+        return None
+    found = getattr(command, "def").constraint
+    return IndexText(
+        found.access_method or "gist",
+        tuple(_key(node.list.items[0].index_elem) for node in found.exclusions),
+        tuple(node.string.sval for node in found.including),
+        _deparsed(found.where_clause) if found.HasField("where_clause") else None,
+    )
+
+
+def column_references(expression: str) -> frozenset[str] | None:
+    """Last names of all column references; None where the expression does not parse."""
+    try:
+        tree = postgast.parse(f"SELECT {expression}")
+    except postgast.PgQueryError:
+        return None
+    references = postgast.find_nodes(tree, pg.ColumnRef)
+    return frozenset(name for reference in references for name in _strings(reference.fields)[-1:])
+
+
+def sequence_of(default: str) -> tuple[str, ...] | None:
+    """The names of the sequence where the expression is ``nextval('…')``, else None."""
+    try:
+        node = postgast.parse(f"SELECT {default}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    except (postgast.PgQueryError, IndexError):
+        return None
+    if node.WhichOneof("node") != "func_call" or _strings(node.func_call.funcname)[-1] != "nextval":
+        return None
+    argument = node.func_call.args[0]
+    while argument.WhichOneof("node") == "type_cast":
+        argument = argument.type_cast.arg
+    return _identifiers(argument.a_const.sval.sval)
+
+
+def _identifiers(name: str) -> tuple[str, ...] | None:
+    """``s."Q"`` as its parts, folded as PostgreSQL folds them."""
+    try:
+        tree = postgast.parse(f"SELECT {name}")
+    except postgast.PgQueryError:
+        return None
+    return _strings(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.column_ref.fields)
+
+
+def _key(element: Any) -> KeyText:
+    descending = element.ordering == pg.SORTBY_DESC
+    first = element.nulls_ordering == pg.SORTBY_NULLS_FIRST
+    given = element.nulls_ordering in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
+    column, collation, expression = element.name or None, _strings(element.collation), element.expr
+    while column is None and expression.WhichOneof("node") == "collate_clause":
+        # PostgreSQL strips it, too, and then may find a plain column (ComputeIndexAttrs).
+        collation = collation or _strings(expression.collate_clause.collname)
+        expression = expression.collate_clause.arg
+    if column is None and expression.WhichOneof("node") == "column_ref":
+        column = _strings(expression.column_ref.fields)[-1]
+    return KeyText(
+        column=column,
+        expression=None if column is not None else _deparsed(expression),
+        collation=collation,
+        opclass=_strings(element.opclass),
+        descending=descending,
+        nulls_first=first if given else descending,
+    )
+
+
+def _strings(nodes: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(node.string.sval for node in nodes if node.WhichOneof("node") == "string")
+
+
+def _modifiers(nodes: Iterable[Any]) -> tuple[int, ...]:
+    constants = [node.a_const for node in nodes if node.WhichOneof("node") == "a_const"]
+    return tuple(constant.ival.ival for constant in constants if constant.WhichOneof("val") == "ival")
+
+
+def _deparsed(expression: Any) -> str:
+    tree = postgast.parse("SELECT 1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(expression)
+    return str(postgast.deparse(tree)).removeprefix("SELECT ")
+
+
+_STRATEGIES = {
+    pg.PARTITION_STRATEGY_LIST: "list",
+    pg.PARTITION_STRATEGY_RANGE: "range",
+    pg.PARTITION_STRATEGY_HASH: "hash",
+}
+
+
+def parse_partition(clause: str) -> tuple[str | None, tuple[str | None, ...]] | None:
+    """(strategy, key columns) of what follows PARTITION BY; None for a key that is an expression."""
+    try:
+        tree = postgast.parse(f"CREATE TABLE t () PARTITION BY {clause}")
+    except postgast.PgQueryError:
+        return None
+    found = tree.stmts[0].stmt.create_stmt.partspec
+    return _STRATEGIES.get(found.strategy), tuple(node.partition_elem.name or None for node in found.part_params)
