@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import postgast
-from postgast.pg_query_pb2 import NO_KEYWORD, UNRESERVED_KEYWORD
+from postgast.pg_query_pb2 import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD
 
 from alembic_pgpatterns.pattern import Action, Finding, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema, Table
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -44,8 +44,9 @@ class QuotedIdentifier(SchemaPattern):
             if needs_quotes(name):
                 yield self.finding(
                     at=at,
-                    message=f'the name "{name}" must be written in quotes',
+                    message=_message(name),
                     remedy=Advice(f"Rename it to {_suggestion(name)}, or keep writing the quotes."),
+                    detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
                 )
 
 
@@ -79,13 +80,22 @@ def _parts(table: Table) -> Iterator[tuple[Identified, str]]:
             yield index, index.name.name
 
 
+def _message(name: str) -> str:
+    if _keyword(name) == COL_NAME_KEYWORD:
+        return f'the name "{name}" is a keyword, which PostgreSQL itself writes in quotes'
+    return f'the name "{name}" must be written in quotes'
+
+
 @lru_cache(maxsize=65536)
 def needs_quotes(name: str) -> bool:
     """Whether quote_ident() changes the name (quote_identifier in PostgreSQL's ruleutils.c)."""
-    if _PLAIN.fullmatch(name) is None:
-        return True
-    tokens = postgast.scan(name).tokens
-    return len(tokens) != 1 or tokens[0].keyword_kind not in (NO_KEYWORD, UNRESERVED_KEYWORD)
+    return _PLAIN.fullmatch(name) is None or _keyword(name) not in (NO_KEYWORD, UNRESERVED_KEYWORD)
+
+
+def _keyword(name: str) -> int:
+    """The kind of keyword a name is (docs, "SQL Key Words")."""
+    tokens = list(postgast.scan(name).tokens) if _PLAIN.fullmatch(name) else []
+    return int(tokens[0].keyword_kind) if len(tokens) == 1 else int(NO_KEYWORD)
 
 
 def _suggestion(name: str) -> str:

@@ -88,6 +88,6 @@ class FloatForMoney(SchemaPattern):
 def _advice(column: Column) -> Advice:
     name = quote(column.name)
     return Advice(
-        f"Use numeric. Decide the digits, then: ALTER TABLE {column.table} ALTER COLUMN {name} TYPE numeric "
-        f"USING round({name}::numeric, 2)."
+        f"Use numeric. ALTER TABLE {column.table} ALTER COLUMN {name} TYPE numeric USING round({name}::numeric, …) "
+        f"rewrites the table; decide first to how many digits the stored amounts are meant."
     )

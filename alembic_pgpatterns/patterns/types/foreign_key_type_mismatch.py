@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, judged_keys, together
 from alembic_pgpatterns.patterns.types._text import as_text, spelled
+from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
 
-WHOLE = ("int2", "int4", "int8")
 STRINGS = frozenset({"varchar", "bpchar", "text"})
-SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
 FAMILIES = {
-    **dict.fromkeys(WHOLE, "integer_ops"),
+    **dict.fromkeys(LARGEST, "integer_ops"),
     **dict.fromkeys(("varchar", "text", "name"), "text_ops"),
     **dict.fromkeys(("date", "timestamp", "timestamptz"), "datetime_ops"),
     **dict.fromkeys(("float4", "float8"), "float_ops"),
@@ -56,7 +55,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys with a pair of columns of different types."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles, feeding = Linked(schema), Obstacles(schema), feeding_sequences(schema)
         for table, key in judged_keys(schema):
             for position, (column, referred) in enumerate(_pairs(schema, table, key)):
                 if column is not None and referred is not None and _differ(column.type, referred.type):
@@ -64,7 +63,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
                         at=key,
                         message=f"{column.identifier} is {column.type.display}, "
                         f"{referred.identifier} that it points at is {referred.type.display}",
-                        remedy=_remedy(linked.group(column), obstacles),
+                        remedy=_remedy(linked.group(column), obstacles, feeding),
                         severity=Severity.ERROR if _leaves_family(key, position, column, referred) else None,
                         detail=column.name if len(key.columns) > 1 else "",
                     )
@@ -94,12 +93,12 @@ def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Col
     return Name("pg_catalog", family) not in key.key_opfamilies[position]
 
 
-def _remedy(group: Group, obstacles: Obstacles) -> Remedy:
+def _remedy(group: Group, obstacles: Obstacles, feeding: Feeding) -> Remedy:
     kinds = [column.type for column in group.columns]
     names = {kind.name for kind in kinds}
-    if names <= set(WHOLE):
-        widest = max(names, key=WHOLE.index)
-        return together(group, obstacles, lambda column: _as(column, widest, SPELLED[widest]), lambda _: True)
+    if names <= set(LARGEST):
+        widest = max(names, key=LARGEST.__getitem__)
+        return together(group, obstacles, lambda column: widened(column, widest, feeding), lambda _: True)
     if names == {"varchar"} and all(kind.length for kind in kinds):
         longest = max(kind.length or 0 for kind in kinds)
         return together(group, obstacles, lambda column: _longer(column, longest), lambda _: False)
@@ -109,12 +108,8 @@ def _remedy(group: Group, obstacles: Obstacles) -> Remedy:
 
 
 def _longer(column: Column, length: int) -> TypeChange | str | None:
-    return None if column.type.length == length else _as(column, "", spelled(f"varchar({length})", column))
-
-
-def _as(column: Column, name: str, new: str) -> TypeChange | str | None:
-    if column.type.name == name:
+    if column.type.length == length:
         return None
     if column.type.decorated:
-        return "its type is chosen by a TypeDecorator"
-    return TypeChange(column.table, column.name, column.type.display, new)
+        return "its type is chosen by a TypeDecorator or an Enum"
+    return TypeChange(column.table, column.name, column.type.display, spelled(f"varchar({length})", column))

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
-from alembic_pgpatterns.remedies.model import TypeChange
-from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Sequence, Table
+from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 
-LARGEST = {"int2": 32_767, "int4": 2_147_483_647}
+WIDE = "int8"
 
 
 class IntegerPrimaryKey(SchemaPattern):
@@ -52,37 +51,15 @@ class IntegerPrimaryKey(SchemaPattern):
         for table, column in judged_columns(schema):
             if is_counted_key(table, column, feeding):
                 group = linked.group(column)
-                remedy = together(group, obstacles, lambda item: _widened(item, feeding), lambda _: True)
+                remedy = together(group, obstacles, lambda item: widened(item, WIDE, feeding), lambda _: True)
                 message = f"{column.identifier} ends at {LARGEST[column.type.name]:,}"
                 yield self.finding(at=column, message=message, remedy=remedy)
 
 
-def feeding_sequences(schema: Schema) -> dict[tuple[object, str], Sequence]:
-    """Sequences by the columns whose default takes from them, or that own them as identity."""
-    found: dict[tuple[object, str], Sequence] = {}
-    for sequence in schema.sequences:
-        found.update(dict.fromkeys(sequence.used_by, sequence))
-        if sequence.internal and sequence.owned_by is not None:
-            found[sequence.owned_by] = sequence
-    return found
-
-
-def is_counted_key(table: Table, column: Column, feeding: dict[tuple[object, str], Sequence]) -> bool:
+def is_counted_key(table: Table, column: Column, feeding: Feeding) -> bool:
     """Whether a sequence or identity counts up this member of the primary key, in less than bigint."""
     kind, key = column.type, table.primary_key
-    if key is None or column.name not in key.columns or kind.name not in LARGEST or kind.array:
+    if key is None or column.name not in key.columns or kind.name not in LARGEST or kind.name == WIDE or kind.array:
         return False
     counted = column.identity is not None or column.sequence not in (None, UNKNOWN)
     return not kind.decorated and (counted or (column.table, column.name) in feeding)
-
-
-def _widened(column: Column, feeding: dict[tuple[object, str], Sequence]) -> TypeChange | str | None:
-    if column.type.name == "int8":
-        return None
-    if column.type.name not in LARGEST or column.type.decorated:
-        return f"its type is {column.type.display or 'not known'}"
-    change = TypeChange(column.table, column.name, column.type.display, "bigint")
-    sequence = feeding.get((column.table, column.name))
-    narrow = sequence is not None and not sequence.internal and sequence.type != "bigint"
-    return replace(change, sequence=sequence.name) if sequence is not None and narrow else change
-

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.types.integer_primary_key import LARGEST as NARROW
+from alembic_pgpatterns.patterns.types._whole import LARGEST, SPELLED
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.model import Column, Schema, Sequence, Table
-
-LARGEST = {**NARROW, "int8": 2**63 - 1}
-NAMES = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class SequenceTooNarrow(SchemaPattern):
     def _misfit(self, sequence: Sequence, fed: list[tuple[Table, Column]]) -> Finding | None:
         for table, column in fed:
             widest, end = LARGEST[column.type.name], _end(sequence)
-            if end < widest and end in NARROW.values():
+            if end < widest and end in LARGEST.values():
                 text = f"{sequence.name} ends at {end:,}, its column {column.identifier} does not"
                 return self.finding(at=sequence, message=text, remedy=_remedy(sequence, fed))
             if end > widest and not _is_key(table, column):
@@ -127,6 +124,6 @@ def _remedy(sequence: Sequence, fed: list[tuple[Table, Column]]) -> Remedy:
     old = sequence.maximum if sequence.increment > 0 else sequence.minimum
     alter = f"ALTER SEQUENCE {sequence.name} AS"
     return Statements(
-        up=(f"{alter} {NAMES[kind]} NO {bound}",),
+        up=(f"{alter} {SPELLED[kind]} NO {bound}",),
         down=(f"{alter} {sequence.type} {bound} {old}",),
     )

@@ -1,0 +1,46 @@
+"""Whole numbers: how far they count, what counts them up, and the way to a wider type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.schema.model import Column, Name, Schema, Sequence
+
+LARGEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
+"""The last number of each type (docs, "Integer Types"), narrowest type first."""
+
+SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
+
+Feeding = dict[tuple[Name, str], Sequence]
+
+
+def feeding_sequences(schema: Schema) -> Feeding:
+    """Sequences by the columns whose default takes from them, or that own them as identity."""
+    found: Feeding = {}
+    for sequence in schema.sequences:
+        found.update(dict.fromkeys(sequence.used_by, sequence))
+        if sequence.internal and sequence.owned_by is not None:
+            found[sequence.owned_by] = sequence
+    return found
+
+
+def widened(column: Column, target: str, feeding: Feeding) -> TypeChange | str | None:
+    """The change of a column to the type ``target`` ("int8"); None where it is as wide, text where it cannot be.
+
+    A ``serial`` column's sequence is of the column's old type and would end where that did: it changes too.
+    """
+    if column.type.name not in LARGEST:
+        return f"its type is {column.type.display or 'not known'}"
+    if LARGEST[column.type.name] >= LARGEST[target]:
+        return None
+    if column.type.decorated:
+        return "its type is chosen by a TypeDecorator"
+    change = TypeChange(column.table, column.name, column.type.display, SPELLED[target])
+    sequence = feeding.get((column.table, column.name))
+    narrow = sequence is not None and not sequence.internal and sequence.type in _narrower(target)
+    return replace(change, sequence=sequence.name) if sequence is not None and narrow else change
+
+
+def _narrower(target: str) -> set[str]:
+    return {SPELLED[name] for name, largest in LARGEST.items() if largest < LARGEST[target]}
