@@ -10,7 +10,7 @@ from typing import Any
 from alembic_pgpatterns.schema.bookkeeping import is_bookkeeping
 from alembic_pgpatterns.schema.catalog_types import Types
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.parts import Column, ColumnStatistics, Generated, Identity
+from alembic_pgpatterns.schema.parts import UNKNOWN, Column, ColumnStatistics, Generated, Identity
 from alembic_pgpatterns.schema.queries import relations as sql
 from alembic_pgpatterns.schema.session import Session
 
@@ -127,7 +127,8 @@ def _column(
         nullable=not not_null,
         position=position,
         default=None if generated else expression,
-        identity=Identity(identity == "a", sequences.identity[oid, number]) if identity else None,
+        # A partition takes its identity from the sequence of its root (PostgreSQL 17).
+        identity=Identity(identity == "a", sequences.identity.get((oid, number), UNKNOWN)) if identity else None,
         generated=Generated(expression, stored=generated == "s") if generated else None,
         sequence=sequences.serial.get((oid, number)),
         comment=facts.comment(oid, number),
