@@ -1,0 +1,98 @@
+"""Which columns a policy compares with a value that is the same for all rows of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from postgast.pg_query_pb2 import AEXPR_OP, AEXPR_OP_ANY, AND_EXPR, ANY_SUBLINK, OR_EXPR
+
+from alembic_pgpatterns.patterns.security._tree import children, kind_of, of_row
+from alembic_pgpatterns.schema.expressions import column_name, parse
+
+VALUES = frozenset({"FuncCall", "SQLValueFunction", "SubLink"})
+"""What makes a value one of the session, and not a constant that stands in the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A column that must equal a value of the session. ``cast``: the type it is cast to first, by its short name."""
+
+    column: str
+    cast: str | None = None
+
+
+def compared(expression: str) -> Iterator[Compared]:
+    """Every such comparison in a policy's expression, wherever AND, OR and NOT put it, and every ``IN (SELECT …)``."""
+    waiting = [parse(expression)]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and kind_of(node) == "bool_expr":
+            waiting.extend(node.bool_expr.args)
+        elif node is not None and (found := _comparison(node) or _member(node)) is not None:
+            yield found
+
+
+def missing(expression: str, served: Callable[[Compared], bool]) -> tuple[Compared, ...]:
+    """The comparisons that lack an index, where indexes can find the rows that an expression is true of.
+
+    Of conditions joined by AND one is enough; joined by OR, all of them must be served. None where nothing lacks
+    or nothing helps.
+
+    Args:
+        expression: the policy's.
+        served: whether an index finds the rows of that comparison.
+    """
+    node = parse(expression)
+    return (None if node is None else _missing(node, served)) or ()
+
+
+def _missing(node: Any, served: Callable[[Compared], bool]) -> tuple[Compared, ...] | None:
+    """Empty where it is served; None where no index on a column can help."""
+    if kind_of(node) != "bool_expr":
+        found = _comparison(node)
+        return None if found is None else () if served(found) else (found,)
+    within = [_missing(part, served) for part in node.bool_expr.args]
+    helped = [item for item in within if item is not None]
+    if node.bool_expr.boolop == AND_EXPR:
+        return min(helped, key=len, default=None)
+    if node.bool_expr.boolop == OR_EXPR and len(helped) == len(within):
+        return tuple(dict.fromkeys(one for item in helped for one in item))
+    return None
+
+
+def _comparison(node: Any) -> Compared | None:
+    if kind_of(node) != "a_expr" or node.a_expr.kind not in (AEXPR_OP, AEXPR_OP_ANY):
+        return None
+    expression = node.a_expr
+    if expression.name[-1].string.sval != "=":
+        return None
+    sides = [(expression.lexpr, expression.rexpr)]
+    if expression.kind == AEXPR_OP:
+        sides.append((expression.rexpr, expression.lexpr))
+    found = (_side(own, other) for own, other in sides)
+    return next((item for item in found if item is not None), None)
+
+
+def _member(node: Any) -> Compared | None:
+    """``column IN (SELECT …)``: a condition on the column as well, but one that PostgreSQL uses no index for."""
+    if kind_of(node) != "sub_link" or node.sub_link.sub_link_type != ANY_SUBLINK:
+        return None
+    column = column_name(node.sub_link.testexpr)
+    return None if column is None or of_row(node.sub_link.subselect) else Compared(column)
+
+
+def _side(own: Any, other: Any) -> Compared | None:
+    cast = None
+    if kind_of(own) == "type_cast":
+        cast = own.type_cast.type_name.names[-1].string.sval
+        own = own.type_cast.arg
+    column = column_name(own)
+    if column is None or of_row(other) or not _of_session(other):
+        return None
+    return Compared(column, cast)
+
+
+def _of_session(message: Any) -> bool:
+    return message.DESCRIPTOR.name in VALUES or any(map(_of_session, children(message)))

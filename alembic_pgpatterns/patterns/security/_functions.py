@@ -1,0 +1,59 @@
+"""Which functions give one value for a whole query, so that calling them once a row is waste."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from alembic_pgpatterns.schema.model import Function, Name, Schema
+from alembic_pgpatterns.schema.names import quote
+
+SESSION = frozenset(
+    {
+        "current_database", "current_schema", "current_schemas", "current_setting", "has_any_column_privilege",
+        "has_column_privilege", "has_database_privilege", "has_foreign_data_wrapper_privilege",
+        "has_function_privilege", "has_language_privilege", "has_parameter_privilege", "has_schema_privilege",
+        "has_sequence_privilege", "has_server_privilege", "has_table_privilege", "has_tablespace_privilege",
+        "has_type_privilege", "inet_client_addr", "inet_client_port", "inet_server_addr", "inet_server_port",
+        "pg_has_role", "row_security_active",
+    }
+)  # fmt: skip
+"""PostgreSQL's STABLE functions about the session (docs, "System Information Functions", "Configuration Settings
+Functions"). Clocks are not among them: they cost nothing, and planned as they stand they give better estimates."""
+
+BUILT_IN = "pg_catalog"
+
+
+class Functions:
+    """The functions of a schema, as policies call them."""
+
+    def __init__(self, schema: Schema, listed: Iterable[str]) -> None:
+        self._default = schema.default_schema
+        self._listed = frozenset(listed)
+        self._own: dict[Name, list[Function]] = defaultdict(list)
+        for function in schema.functions:
+            self._own[function.name].append(function)
+
+    def same_for_all_rows(self, name: tuple[str, ...]) -> bool:
+        """Whether a policy that calls it without a column gets one value for a query, or is meant to.
+
+        Args:
+            name: as the policy spells it, split at its dots.
+        """
+        found = self._overloads(name)
+        if found:
+            return all(function.volatility != "immutable" for function in found)
+        return ".".join(name) in self._listed or (name[-1] in SESSION and name[:-1] in ((), (BUILT_IN,)))
+
+    def volatile(self, name: tuple[str, ...]) -> bool:
+        """Whether PostgreSQL was told that it may give another value at each call."""
+        return any(function.volatility == "volatile" for function in self._overloads(name))
+
+    def _overloads(self, name: tuple[str, ...]) -> list[Function]:
+        schema = name[-2] if len(name) > 1 else self._default
+        return self._own.get(Name(schema, name[-1]), [])
+
+
+def spelled(name: tuple[str, ...]) -> str:
+    """The name for people: ``auth.uid()``."""
+    return ".".join(map(quote, name)) + "()"

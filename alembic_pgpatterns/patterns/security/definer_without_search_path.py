@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import postgast
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.security._statements import set_search_path
+from alembic_pgpatterns.schema.model import Function, Schema
+
+KEY = "search_path"
+TEMPORARY = "pg_temp"
+CATALOG = "pg_catalog"
+KINDS = frozenset({"f", "p", "w"})
+
+
+class DefinerWithoutSearchPath(SchemaPattern):
+    """A SECURITY DEFINER function whose names its caller can redirect.
+
+    Such a function runs with the rights of its owner, and looks its names up in the `search_path` of its caller, who
+    can put objects of the same names into a schema of theirs, in front. The function then works with those, with its
+    owner's rights. So it needs a `search_path` of its own, with `pg_temp` last: where `pg_temp` is not named, temporary
+    tables, which everybody may create, come first.
+
+    An empty path and `pg_catalog` alone are right too: with them every name has to be qualified.
+
+    What does not count: functions with an SQL-standard body (BEGIN ATOMIC, RETURN), whose names are resolved when they
+    are created; aggregates; members of extensions.
+    """
+
+    severity = Severity.WARNING
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    not_when = "Name other schemas where the function is meant to find its tables elsewhere, as with a schema a tenant."
+    references = (
+        "https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY",
+        "https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH",
+    )
+    bad = """
+        CREATE FUNCTION reset_everything() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+            AS 'BEGIN PERFORM 1; END';
+    """
+    good = """
+        CREATE FUNCTION reset_everything() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+            SET search_path = public, pg_temp
+            AS 'BEGIN PERFORM 1; END';
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Functions and procedures."""
+        for function in schema.functions:
+            if function.security_definer and function.kind in KINDS and not function.standard_body:
+                setting = _setting(function)
+                path = None if setting is None else _schemas(setting)
+                if not _safe(path):
+                    wanted = [name for name in path or [schema.default_schema] if name != TEMPORARY]
+                    yield self.finding(
+                        at=function,
+                        message=_message(function, path),
+                        remedy=set_search_path(function, [*wanted, TEMPORARY], setting),
+                    )
+
+
+def _setting(function: Function) -> str | None:
+    """What follows SET search_path, in the catalog's spelling."""
+    settings = (item.partition("=") for item in function.config)
+    return next((value for name, _, value in settings if name == KEY), None)
+
+
+def _schemas(setting: str) -> list[str]:
+    """The schemas of a search_path, read by PostgreSQL's parser; an empty name stands for no schema."""
+    if setting in ("", '""'):
+        return []
+    statement = postgast.parse(f"SET {KEY} TO {setting}").stmts[0].stmt.variable_set_stmt
+    return [item.a_const.sval.sval for item in statement.args]
+
+
+def _safe(path: list[str] | None) -> bool:
+    """Whether nothing the caller can create is found before what the function means."""
+    if path is None:
+        return False
+    return set(path) <= {CATALOG} or (path[-1] == TEMPORARY and TEMPORARY not in path[:-1])
+
+
+def _message(function: Function, path: list[str] | None) -> str:
+    runs = f"{function.identifier} runs with the rights of {function.owner}"
+    if path is None:
+        return f"{runs} and looks names up in its caller's search_path"
+    return f"{runs} and looks names up in its caller's temporary tables first"

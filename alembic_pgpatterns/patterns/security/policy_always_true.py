@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.security._statements import PUBLIC
+from alembic_pgpatterns.patterns.security._tree import always_true
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import Policy, Schema, Table
+
+WRITES = frozenset({"ALL", "INSERT", "UPDATE", "DELETE"})
+
+
+class PolicyAlwaysTrue(SchemaPattern):
+    """A permissive policy that lets everybody it concerns write every row.
+
+    Permissive policies are joined by OR: one that is always true makes all others for the same command and roles
+    meaningless. `USING (true)` lets any row be updated or deleted, `WITH CHECK (true)` lets any row be written, also
+    one of another tenant.
+
+    What does not count: policies FOR SELECT (public data is no mistake), restrictive policies, and a permissive one
+    where a restrictive policy that is not always true concerns the same command and roles: that is how a table is set
+    up whose rules are all restrictive. A policy for named roles is an info: somebody chose whom to let through.
+    """
+
+    severity = Severity.WARNING
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    references = (
+        "https://www.postgresql.org/docs/current/sql-createpolicy.html",
+        "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY anything ON invoice USING (true);
+    """
+    good = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY anybody_reads ON invoice FOR SELECT USING (true);
+        CREATE POLICY tenant ON invoice USING (tenant_id = (SELECT current_setting('app.tenant')::bigint));
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Policies of tables and partitioned tables."""
+        for table in schema.judged_tables():
+            for policy in table.policies:
+                clauses = _always_true(policy)
+                if policy.permissive and policy.command in WRITES and clauses and not _restricted(policy, table):
+                    yield self._finding(table, policy, clauses)
+
+    def _finding(self, table: Table, policy: Policy, clauses: list[str]) -> Finding:
+        public = PUBLIC in policy.roles
+        command = "writes" if policy.command == "ALL" else policy.command
+        whom = "everybody" if public else ", ".join(policy.roles)
+        return self.finding(
+            at=policy,
+            message=f"the policy {policy.name} of {table.name} is always true for {command} by {whom} "
+            f"({' and '.join(clauses)})",
+            remedy=Advice(f"Say whose rows may be written: {' and '.join(clauses)} with a condition."),
+            severity=None if public else Severity.INFO,
+        )
+
+
+def _always_true(policy: Policy) -> list[str]:
+    clauses = {"USING": policy.using, "WITH CHECK": policy.check}
+    return [clause for clause, text in clauses.items() if text is not None and always_true(text)]
+
+
+def _restricted(policy: Policy, table: Table) -> bool:
+    """Whether a restrictive policy stands behind it for each command by which it lets rows be written."""
+    commands = WRITES - {"ALL"} if policy.command == "ALL" else {policy.command}
+    behind = [other for other in table.policies if _restricts(other, policy)]
+    return all(any(other.command in ("ALL", command) for other in behind) for command in commands)
+
+
+def _restricts(other: Policy, policy: Policy) -> bool:
+    concerned = PUBLIC in other.roles or set(policy.roles) <= set(other.roles)
+    return not other.permissive and concerned and not _always_true(other)

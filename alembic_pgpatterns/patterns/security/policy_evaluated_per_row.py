@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.security._functions import Functions, spelled
+from alembic_pgpatterns.patterns.security._statements import alter_policy
+from alembic_pgpatterns.patterns.security._tree import per_row, wrapped
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.schema.model import Policy, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOptions:
+    """What counts as a value of the session."""
+
+    functions: tuple[str, ...] = ("auth.uid", "auth.jwt", "auth.role", "auth.email")
+    """Functions that give one value for a whole query although the catalog does not say so, with their schema."""
+
+
+class PolicyEvaluatedPerRow(SchemaPattern):
+    """A policy that asks the session for the same value once for every row.
+
+    `tenant_id = current_setting('app.tenant')::bigint` calls the function, and casts what it gives, for each row
+    that is read. Inside a sub-select that names no column of the row, `(SELECT current_setting('app.tenant')::bigint)`,
+    PostgreSQL runs it once a query (an InitPlan) and compares with the result.
+
+    Reported are, in USING and WITH CHECK: PostgreSQL's functions that read the session (`current_setting`,
+    `pg_has_role` and their like), functions of your own that are not IMMUTABLE, and those that `functions` lists, all
+    of them only outside of such a sub-select. Inside a sub-select that does depend on the row, as in
+    `EXISTS (SELECT … WHERE m.team = doc.team AND m.member = auth.uid())`, they run even more often, and are
+    reported too.
+
+    What does not count: functions that are given a column of the row (`has_access(tenant_id)`), which have to run
+    for each; IMMUTABLE functions; `now()` and `CURRENT_DATE`, which cost nothing; `CURRENT_USER` and `SESSION_USER`;
+    policies on the partitions of a table.
+
+    A function of yours that is VOLATILE, which every function is that does not say otherwise, must be declared STABLE
+    first: as long as it is not, PostgreSQL does not use an index for what is compared with it either.
+    """
+
+    Options = PolicyOptions
+    severity = Severity.WARNING
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    not_when = "Leave it where the table is small and stays so."
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+        "https://www.postgresql.org/docs/current/xfunc-volatility.html",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id integer NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice
+            USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::integer);
+    """
+    good = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id integer NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice
+            USING (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::integer));
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Policies of tables and partitioned tables."""
+        functions = Functions(schema, self.options.functions)
+        for table in schema.judged_tables():
+            for policy in table.policies:
+                found = _called(policy, functions)
+                if found:
+                    names = " and ".join(map(spelled, found))
+                    yield self.finding(
+                        at=policy,
+                        message=f"the policy {policy.name} of {table.name} calls {names} once a row",
+                        remedy=_remedy(policy, found, functions),
+                    )
+
+
+def _called(policy: Policy, functions: Functions) -> list[tuple[str, ...]]:
+    texts = (text for text in (policy.using, policy.check) if text)
+    return list(dict.fromkeys(name for text in texts for name in per_row(text, functions.same_for_all_rows)))
+
+
+def _remedy(policy: Policy, called: list[tuple[str, ...]], functions: Functions) -> Remedy:
+    volatile = [spelled(name) for name in called if functions.volatile(name)]
+    if volatile:
+        return Advice(
+            f"Declare {' and '.join(volatile)} STABLE if the value is the same for all rows of a query, then wrap the "
+            f"call in the policy: (SELECT {volatile[0]})."
+        )
+    new = [text and wrapped(text, functions.same_for_all_rows) for text in (policy.using, policy.check)]
+    if [text is None for text in new] != [text is None for text in (policy.using, policy.check)]:
+        return Advice(f"Wrap each call of {spelled(called[0])} in a sub-select: (SELECT {spelled(called[0])}).")
+    return alter_policy(policy, *new)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.security._statements import PUBLIC, row_security
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.schema.model import Policy, Schema, Table
+
+
+class UnforcedRowSecurity(SchemaPattern):
+    """A table whose owner row-level security does not concern.
+
+    Policies do not apply to the owner of a table, unless row security is forced. Where the application connects as
+    the role that ran the migrations, it is the owner, and every policy is without effect. (Superusers and roles with
+    BYPASSRLS pass in any case.)
+
+    Partitioned tables count; their partitions do not, nor do tables with row security and no policy at all.
+    """
+
+    severity = Severity.INFO
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    not_when = (
+        "Leave it where the application connects as another role than the owner: forced, row security also hides rows "
+        "from the owner's own data migrations, unless they set what the policies read."
+    )
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+        "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-FORCE-ROW-LEVEL-SECURITY",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice USING (tenant_id = (SELECT current_setting('app.tenant')::bigint));
+    """
+    good = bad + "ALTER TABLE invoice FORCE ROW LEVEL SECURITY;"
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Tables and partitioned tables with policies."""
+        for table in schema.judged_tables():
+            if table.row_security is True and table.force_row_security is False and table.policies:
+                yield self.finding(
+                    at=table,
+                    message=f"row security of {table.name} does not apply to its owner, {table.owner}",
+                    remedy=_remedy(table),
+                )
+
+
+def _remedy(table: Table) -> Remedy:
+    """Forced, it would lock an owner out that no policy lets in."""
+    if any(_lets_owner_in(policy, table) for policy in table.policies):
+        return row_security(table.name, "FORCE", "NO FORCE", "RowSecurity(force=True)")
+    return Advice(f"No policy for all commands lets {table.owner} in: write one, then force row security.")
+
+
+def _lets_owner_in(policy: Policy, table: Table) -> bool:
+    concerned = PUBLIC in policy.roles or table.owner in policy.roles
+    return policy.permissive and policy.command == "ALL" and concerned

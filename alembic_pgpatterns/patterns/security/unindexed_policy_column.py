@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._coverage import EQUALITY_METHODS, same_collation
+from alembic_pgpatterns.patterns.security._comparisons import Compared, missing
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy
+from alembic_pgpatterns.schema.model import Column, Index, Name, Policy, Schema, Table
+
+TEXTS = frozenset({"text", "varchar"})
+"""A cast from the one to the other changes nothing, so that an index on the column serves."""
+
+
+class UnindexedPolicyColumn(SchemaPattern):
+    """A column that a policy compares with the session's value, and that leads no index.
+
+    The condition of a policy is part of every query on the table. Where it is
+    `tenant_id = (SELECT current_setting('app.tenant')::bigint)` and no index leads with `tenant_id`, a query that
+    brings no better condition of its own reads the rows of all tenants to show those of one.
+
+    Looked at is what an index can serve: equality, `= ANY (array)` included, between a column and a value that
+    does not depend on the row, in USING. Of conditions joined by AND one served column is enough; of conditions
+    joined by OR each must be served, else PostgreSQL has to read the table anyway.
+
+    What does not count: comparisons with constants (`status = 'public'`), booleans, `IN (SELECT …)` (PostgreSQL looks
+    the rows up in the sub-select's result, not in an index), conditions by functions, `WITH CHECK`. Any valid index
+    that starts with the column counts, but BRIN; a partial one too. A partitioned table is also served by indexes
+    of its own on each of its partitions.
+    """
+
+    severity = Severity.WARNING
+    action = Action.SUGGEST
+    needs = Needs.DATABASE
+    not_when = "Leave it out where one tenant owns most of the rows, or the table is small and stays so."
+    references = (
+        "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+        "https://www.postgresql.org/docs/current/rules-privileges.html",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice USING (tenant_id = (SELECT current_setting('app.tenant')::bigint));
+    """
+    good = bad + "CREATE INDEX ON invoice (tenant_id);"
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Columns that policies of tables and partitioned tables compare."""
+        leading = _Leading(schema)
+        for table in schema.judged_tables():
+            for column, policy, comparison in _lacking(table, leading):
+                yield self.finding(
+                    at=column,
+                    message=f"the policy {policy.name} compares {column.identifier}, which leads no index",
+                    remedy=_remedy(table, column, comparison),
+                )
+
+
+def _lacking(table: Table, leading: _Leading) -> Iterator[tuple[Column, Policy, Compared]]:
+    """Each column once, with the first policy that compares it."""
+    seen: set[str] = set()
+    for policy in table.policies:
+        for comparison in missing(policy.using or "NULL", leading.of(table)):
+            column = table.column(comparison.column)
+            if column is not None and column.name not in seen and column.type.name != "bool":
+                seen.add(column.name)
+                yield column, policy, comparison
+
+
+class _Leading:
+    """Which comparisons the indexes of a schema's tables serve."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._partitions: dict[Name, list[Table]] = defaultdict(list)
+        for table in schema.tables:
+            if table.partition_of is not None:
+                self._partitions[table.partition_of].append(table)
+
+    def of(self, table: Table) -> Callable[[Compared], bool]:
+        """The question, for one table."""
+        return lambda comparison: self._served(table, comparison.column)
+
+    def _served(self, table: Table, column: str) -> bool:
+        if any(_leads(index, table, column) for index in table.indexes):
+            return True
+        partitions = [part for part in self._partitions[table.name] if part.kind != "foreign"]
+        return bool(partitions) and all(self._served(part, column) for part in partitions)
+
+
+def _leads(index: Index, table: Table, name: str) -> bool:
+    first, column = index.keys[0], table.column(name)
+    return (
+        first.column == name
+        and index.valid
+        and index.ready
+        and index.method in EQUALITY_METHODS
+        and (column is None or same_collation(first, column))
+    )
+
+
+def _remedy(table: Table, column: Column, comparison: Compared) -> Remedy:
+    if comparison.cast is not None and not (comparison.cast in TEXTS and column.type.name in TEXTS):
+        return Advice(
+            f"Cast the session's value to {column.type.display}, not {column.name} to {comparison.cast}, "
+            f"in the policy: no index on a column serves a cast of it. Then create an index on {column.name}."
+        )
+    return CreateIndex.on(table.name, column.name)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.security._statements import security_invoker
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.schema.model import Name, Schema, Table, View
+
+SECURITY_INVOKER = 15
+
+
+class ViewPastRowSecurity(SchemaPattern):
+    """A view over tables with row-level security that does not apply the policies of whoever queries it.
+
+    A view reads its tables with the rights of its owner. The policies that count are the owner's, and where the owner
+    of the view owns the tables too, none: the view shows all rows to everybody who may read it. Since PostgreSQL 15
+    `security_invoker` makes the view read with the rights of the one who asks.
+
+    Views count that read such a table directly or through other views. A materialised view keeps the rows its owner
+    saw; it has no such setting and needs privileges of its own. Where all the tables force row security upon
+    their owner, the finding is an info: policies apply, but those for the view's owner.
+
+    What does not count: views with `security_invoker`; what is read through a materialised view, which is reported
+    itself.
+    """
+
+    severity = Severity.WARNING
+    action = Action.REPORT
+    needs = Needs.DATABASE
+    example_version = SECURITY_INVOKER
+    not_when = (
+        "Leave it where the view is meant to show more than its reader may see, and selects it itself. With "
+        "security_invoker its readers need privileges on its tables."
+    )
+    references = (
+        "https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-SECURITY",
+        "https://www.postgresql.org/docs/current/rules-privileges.html",
+    )
+    bad = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice USING (tenant_id = (SELECT current_setting('app.tenant')::bigint));
+        CREATE VIEW recent_invoice AS SELECT * FROM invoice ORDER BY id DESC LIMIT 100;
+    """
+    good = """
+        CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);
+        ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON invoice USING (tenant_id = (SELECT current_setting('app.tenant')::bigint));
+        CREATE VIEW recent_invoice WITH (security_invoker = true) AS SELECT * FROM invoice ORDER BY id DESC LIMIT 100;
+    """
+
+    def detect(self, schema: Schema) -> Iterator[Finding]:
+        """Views and materialised views."""
+        reading = _Reading(schema)
+        for view in schema.views:
+            passed = [] if view.security_invoker else reading.protected(view)
+            if passed:
+                forced = all(table.force_row_security is True for table in passed)
+                yield self.finding(
+                    at=view,
+                    message=_message(view, passed),
+                    remedy=self._remedy(view),
+                    severity=Severity.INFO if forced else None,
+                )
+
+    def _remedy(self, view: View) -> Remedy:
+        if view.materialized:
+            return Advice(
+                "Revoke it from those who may not see all of its rows: a materialised view knows neither policies nor "
+                "security_invoker."
+            )
+        if self.allows(SECURITY_INVOKER):
+            return security_invoker(view.name)
+        return Advice(
+            "Revoke it from those who may not see all of its rows, or repeat the policies' conditions in it: "
+            "security_invoker comes with PostgreSQL 15."
+        )
+
+
+def _message(view: View, passed: list[Table]) -> str:
+    tables = ", ".join(str(table.name) for table in passed)
+    if view.materialized:
+        return f"{view.name} keeps the rows that {view.owner} saw of {tables}, past row security"
+    return f"{view.name} reads {tables} with the rights of {view.owner}, past the row security of whoever queries it"
+
+
+class _Reading:
+    """What the views of a schema read, through other views."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._views = {view.name: view for view in schema.views if not view.materialized}
+        self._known: dict[Name, frozenset[Name]] = {}
+
+    def protected(self, view: View) -> list[Table]:
+        """The tables with row security it reads, in order."""
+        found = map(self._schema.table, sorted(self._tables(view)))
+        return [table for table in found if table is not None and table.row_security is True]
+
+    def _tables(self, view: View) -> frozenset[Name]:
+        """Relations it reads that are no views; each view is looked through once."""
+        if view.name not in self._known:
+            self._known[view.name] = frozenset()
+            direct = {relation for relation, _ in view.reads}
+            through = (self._tables(self._views[name]) for name in direct & self._views.keys())
+            self._known[view.name] = frozenset(direct - self._views.keys()).union(*through)
+        return self._known[view.name]
