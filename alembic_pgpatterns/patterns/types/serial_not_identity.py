@@ -46,12 +46,19 @@ class SerialNotIdentity(SchemaPattern):
         for table, column in judged_columns(schema):
             place = (column.table, column.name)
             sequence = owned.get(place)
-            if sequence is not None and sequence.used_by == {place} and _counts(column):
+            if sequence is not None and _users(schema, sequence) == {place} and _counts(column):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} counts by serial, from {sequence.name}",
                     remedy=_remedy(schema, table, column, sequence),
                 )
+
+
+def _users(schema: Schema, sequence: Sequence) -> set[tuple[Name, str]]:
+    """The columns that take from it; partitions have their root's default."""
+    tables = {name: schema.table(name) for name, _ in sequence.used_by}
+    partitions = {name for name, table in tables.items() if table is not None and table.partition_of is not None}
+    return {place for place in sequence.used_by if place[0] not in partitions}
 
 
 def _counts(column: Column) -> bool:
