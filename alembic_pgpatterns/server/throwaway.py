@@ -188,6 +188,7 @@ class ThrowawayServer:
         cannot be written; the server runs again in that case too.
         """
         self.stop(signal.SIGINT)
+        cluster.slim(self.data, self.binaries, self.account)
         scratch: Path | None = None
         try:
             destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
