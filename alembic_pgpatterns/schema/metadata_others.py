@@ -109,6 +109,8 @@ def _relationship(context: Context, property_: RelationshipProperty[Any]) -> lis
             columns=tuple(str(remote.name) for _, remote in pairs),
             cascade=frozenset(str(option) for option in property_.cascade),
             passive_deletes=property_.passive_deletes,
+            many_to_one=property_.direction is MANYTOONE,
+            view_only=property_.viewonly,
             origin=Origin(context.origins.class_location(class_, property_.key)),
         )
     ]

@@ -190,7 +190,8 @@ class ModelMetaData:
 class Relationship:
     """A mapped relationship, read from a configured registry.
 
-    ``cascade``: SQLAlchemy's cascade options. ``columns``: of the child's foreign key.
+    ``cascade``: SQLAlchemy's cascade options. ``columns``: of the child's foreign key. ``many_to_one``: it leads from
+    the child to the parent, so that its cascade is not about deleting parents. ``view_only``: it never writes.
     """
 
     model: str
@@ -200,6 +201,8 @@ class Relationship:
     columns: tuple[str, ...]
     cascade: frozenset[str]
     passive_deletes: bool | str
+    many_to_one: bool = False
+    view_only: bool = False
     origin: Origin = NO_ORIGIN
 
     @property

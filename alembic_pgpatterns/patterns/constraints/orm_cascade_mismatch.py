@@ -81,7 +81,8 @@ registries = [Base.registry]
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Relationships whose foreign key says otherwise."""
         for relationship in schema.relationships or ():
-            key = _foreign_key(schema, relationship)
+            deletes_children = not relationship.many_to_one and not relationship.view_only
+            key = _foreign_key(schema, relationship) if deletes_children else None
             problem = _problem(relationship, key) if key is not None else None
             if problem is not None:
                 yield self.finding(at=relationship, message=problem[0], remedy=Advice(problem[1]))
