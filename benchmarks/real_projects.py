@@ -34,7 +34,7 @@ from projects.recipe import ProjectError, Workplace, names, read
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 NOWHERE = "nobody:wrong@pgpatterns.invalid:1/none"
-SCRATCH = "{user}:{password}@{host}:{port}/{database}"
+SCRATCH = "{user}:{password}@/{database}?host={host}&port={port}"
 ALLOWED_RATIO, ALLOWED_SECONDS = 1.15, 1.0
 
 
@@ -133,10 +133,10 @@ def version(place: Workplace) -> str:
 def fails(place: Workplace, row: Row) -> None:
     """Demand that pgcheck fails as it does when a check cannot be done, and names the server's own reason."""
     row.pgcheck, done = pgcheck(place)
-    reason = place.recipe.fails_with
-    if done.returncode != 255 or "FAILED" not in done.stderr or reason not in done.stderr or "Traceback" in done.stderr:
+    reason, told = place.recipe.fails_with, done.stdout + done.stderr
+    if done.returncode != 255 or "FAILED: " not in told or reason not in told:
         raise ProjectError(
-            f"should fail with 255, FAILED: and {reason!r}, yet ended with {done.returncode}:\n{done.stderr[-3000:]}"
+            f"should fail with 255, FAILED: and {reason!r}, yet ended with {done.returncode}:\n{said(done)}"
         )
     row.note = f"fails, as it must: {reason}"
 
@@ -163,7 +163,7 @@ def upgrade(place: Workplace, row: Row) -> float:
             command = shlex.split(place.fill(recipe.upgrade_command, url))
         seconds, done = timed(command, place, place.environment(url))
         if done.returncode and not recipe.fails_with:
-            raise ProjectError(f"its own upgrade ended with {done.returncode}:\n{done.stderr[-3000:]}")
+            raise ProjectError(f"its own upgrade ended with {done.returncode}:\n{said(done)}")
         with server.connect(name) as connection:
             count(connection, row)
     return seconds
@@ -213,10 +213,15 @@ def timed(
     return time.perf_counter() - began, done
 
 
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the end of what a program wrote, to either stream."""
+    return "\n".join(text.strip()[-3000:] for text in (done.stdout, done.stderr) if text.strip())
+
+
 def parsed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """Return the report. Raises ProjectError where the check failed, or standard output holds anything else."""
     if done.returncode:
-        raise ProjectError(f"pgcheck ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        raise ProjectError(f"pgcheck ended with {done.returncode}:\n{said(done)}")
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
