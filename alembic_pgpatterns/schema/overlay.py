@@ -1,0 +1,147 @@
+"""The database's schema, with what only the models know of the same objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.schema.names import Name, truncate
+from alembic_pgpatterns.schema.others import Sequence
+from alembic_pgpatterns.schema.parts import NO_ORIGIN, UNKNOWN, Check, Column, ForeignKey, Index, Key, Origin
+
+Item = TypeVar("Item", Index, Key, ForeignKey, Check)
+
+
+def overlay(database: Schema, models: Schema) -> Schema:
+    """The database's schema, enriched.
+
+    Objects are matched by identifier as PostgreSQL stores it (63 bytes), keys and foreign keys by their columns, an
+    index of another name by its keys. Taken over: locations, ``ignored`` and ``info``, Python-side defaults, whether a
+    TypeDecorator chose the type, MetaData and relationships. What belongs to a table and is in no model gets the
+    table's location and ``ignored``; what belongs to no table ignores what all the MetaData ignore.
+
+    Args:
+        database: from ``catalog.read``.
+        models: from ``metadata.read``.
+    """
+    known = {_stored(table.name): table for table in models.tables}
+    everywhere = Origin(ignored=_common(metadata.origin.ignored for metadata in models.metadatas))
+    tables = tuple(_table(table, known.get(table.name), everywhere) for table in database.tables)
+    columns = {(table.name, column.name): column.origin for table in tables for column in table.columns}
+    return replace(
+        database,
+        tables=tables,
+        views=tuple(replace(view, origin=_origin(known.get(view.name), everywhere)) for view in database.views),
+        sequences=tuple(_sequence(sequence, columns, everywhere) for sequence in database.sequences),
+        functions=tuple(replace(function, origin=everywhere) for function in database.functions),
+        namespaces=tuple(replace(namespace, origin=everywhere) for namespace in database.namespaces),
+        extensions=tuple(replace(extension, origin=everywhere) for extension in database.extensions),
+        metadatas=models.metadatas,
+        relationships=models.relationships,
+    )
+
+
+def _stored(name: Name) -> Name:
+    return Name(truncate(name.schema), truncate(name.name))
+
+
+def _common(ignored: Iterable[frozenset[str]]) -> frozenset[str]:
+    found = list(ignored)
+    return frozenset.intersection(*found) if found else frozenset()
+
+
+def _origin(model: Any, otherwise: Origin) -> Origin:
+    return model.origin if model is not None and model.origin != NO_ORIGIN else otherwise
+
+
+def _table(table: Table, model: Table | None, everywhere: Origin) -> Table:
+    if model is None:
+        return _without_model(table, everywhere)
+    origin = _origin(model, everywhere)
+    # No info: what the table's own asks for is not meant for each of its parts.
+    inner = Origin(origin.location, origin.ignored)
+    known = {truncate(column.name): column for column in model.columns}
+    named = tuple(check for check in model.checks if check.name is not None)
+    unnamed = tuple(check for check in model.checks if check.name is None)
+    keys = {_columns(key): key for key in (*model.unique_constraints, *filter(None, [model.primary_key]))}
+    return replace(
+        table,
+        origin=origin,
+        columns=tuple(_column(column, known.get(column.name), inner) for column in table.columns),
+        primary_key=_with(table.primary_key, keys, inner) if table.primary_key else None,
+        unique_constraints=tuple(_with(key, keys, inner) for key in table.unique_constraints),
+        foreign_keys=_matched(
+            table.foreign_keys, inner, (_target, model.foreign_keys), (_columns, model.foreign_keys)
+        ),
+        checks=_matched(table.checks, inner, (_check_name, named), (_check_columns, unnamed)),
+        indexes=_matched(table.indexes, inner, (_index_name, model.indexes), (_index_keys, model.indexes)),
+        exclusions=tuple(replace(exclusion, origin=inner) for exclusion in table.exclusions),
+        policies=tuple(replace(policy, origin=inner) for policy in table.policies),
+    )
+
+
+def _without_model(table: Table, everywhere: Origin) -> Table:
+    if everywhere == NO_ORIGIN:
+        return table
+    empty = Table(table.name, origin=everywhere)
+    columns = tuple(replace(column, origin=everywhere) for column in table.columns)
+    return replace(_table(table, empty, everywhere), columns=columns)
+
+
+def _column(column: Column, model: Column | None, table: Origin) -> Column:
+    if model is None:
+        # The database's own column: nothing in Python fills it in.
+        return replace(column, origin=table, python_default=None)
+    type_ = replace(column.type, decorated=True) if model.type.decorated else column.type
+    return replace(column, origin=_origin(model, table), python_default=model.python_default, type=type_)
+
+
+def _with(key: Key, models: dict[Hashable, Key], table: Origin) -> Key:
+    return replace(key, origin=_origin(models.get(_columns(key)), table))
+
+
+def _matched(
+    items: tuple[Item, ...], table: Origin, *identities: tuple[Callable[[Any], Hashable], tuple[Item, ...]]
+) -> tuple[Item, ...]:
+    """Each item with the origin of the model's item that is the same by the first identity that finds one."""
+    known = [(by, {by(model): model for model in reversed(models)}) for by, models in identities]
+
+    def origin(item: Item) -> Origin:
+        candidates = (found.get(by(item)) for by, found in known)
+        return _origin(next((model for model in candidates if model is not None), None), table)
+
+    return tuple(replace(item, origin=origin(item)) for item in items)
+
+
+def _columns(item: Key | ForeignKey) -> Hashable:
+    return tuple(map(truncate, item.columns))
+
+
+def _target(key: ForeignKey) -> Hashable:
+    return _columns(key), _stored(key.referred_table), tuple(map(truncate, key.referred_columns))
+
+
+def _check_name(check: Check) -> Hashable:
+    return truncate(check.name or "")
+
+
+def _check_columns(check: Check) -> Hashable:
+    return frozenset(check.columns) if check.columns is not UNKNOWN else None
+
+
+def _index_name(index: Index) -> Hashable:
+    return truncate(index.name.name)
+
+
+def _index_keys(index: Index) -> Hashable:
+    """Texts of expressions differ between the readers: with one of them only the name counts."""
+    if None in index.columns:
+        return index.identifier
+    return tuple(truncate(column) for column in index.columns if column is not None), index.unique, index.method
+
+
+def _sequence(sequence: Sequence, columns: dict[tuple[Name, str], Origin], everywhere: Origin) -> Sequence:
+    owner = sequence.owned_by
+    return replace(sequence, origin=columns.get(owner, everywhere) if owner else everywhere)
