@@ -6,11 +6,14 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -71,7 +74,7 @@ def old_binaries() -> Binaries:
 
 
 @contextlib.contextmanager
-def in_memory() -> Iterator[None]:
+def _in_memory() -> Iterator[None]:
     """Folders of servers started inside are in memory, where there is plenty: the disk may be a slow one."""
     before, memory = tempfile.tempdir, Path("/dev/shm")
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30:
@@ -82,23 +85,32 @@ def in_memory() -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def _running(binaries: Binaries) -> Iterator[ThrowawayServer]:
+@contextlib.contextmanager
+def _start(binaries: Binaries | None = None, **options: Any) -> Iterator[ThrowawayServer]:
     with contextlib.ExitStack() as stack:
-        with in_memory():
-            server = stack.enter_context(throwaway_server(binaries))
-        yield server
+        with _in_memory():
+            running = stack.enter_context(throwaway_server(binaries, **options))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Callable[..., contextlib.AbstractContextManager[ThrowawayServer]]:
+    """`throwaway_server` with its files in memory: ``with start_server(roles=["app"]) as server``."""
+    return _start
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 18."""
-    yield from _running(find_binaries())
+    with _start(find_binaries()) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def old_server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 15 or 16."""
-    yield from _running(old_binaries())
+    with _start(old_binaries()) as running:
+        yield running
 
 
 @pytest.fixture(scope="session", params=["server", "old_server"])
@@ -144,6 +156,25 @@ def new_database(server: ThrowawayServer) -> Iterator[Callable[[], Database]]:
     yield make
     for database in made:
         server.drop_database(database.name)
+
+
+@pytest.fixture
+def load_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A function that makes a module of Python source, as real as mapped classes need it; gone after the test."""
+
+    def load(source: str) -> ModuleType:
+        name = f"models_{uuid.uuid4().hex}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(source, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import MetaData
 
 from alembic_pgpatterns.pattern import Finding, Needs, Pattern, SchemaPattern
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema import catalog, metadata
 from alembic_pgpatterns.schema.model import Schema
 
 OLDEST_TESTED = 15
@@ -84,31 +84,28 @@ def test_good_is_silent(pattern: type[SchemaPattern], fixture: str, request: pyt
 
 
 @pytest.mark.parametrize("pattern", named(FROM_MODELS))
-def test_bad_models_fire(pattern: type[SchemaPattern]) -> None:
-    assert detect(pattern, read_models(pattern.bad_models, pattern.name), 18)
+def test_bad_models_fire(pattern: type[SchemaPattern], load_models: Callable[[str], ModuleType]) -> None:
+    assert detect(pattern, read_models(load_models(pattern.bad_models)), 18)
 
 
 @pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.needs is not Needs.MODELS]))
 def test_models_and_the_database_made_from_them_agree(
-    pattern: type[SchemaPattern], new_database: Callable[[], Any]
+    pattern: type[SchemaPattern], load_models: Callable[[str], ModuleType], new_database: Callable[[], Any]
 ) -> None:
     """The fingerprint of a finding does not depend on where it was found."""
-    declared = load(pattern.bad_models, pattern.name)
-    database = new_database()
+    module, database = load_models(pattern.bad_models), new_database()
     with database.engine().connect() as connection:
-        declared.create_all(connection)
+        module.metadata.create_all(connection)
         connection.commit()
         in_database = detect(pattern, catalog.read(connection), 18)
-    from alembic_pgpatterns.schema import metadata
-
-    in_models = detect(pattern, metadata.read(declared, target_version=18), 18)
+    in_models = detect(pattern, read_models(module), 18)
     # What only models say (Python defaults, info) is for the models to find.
     assert {finding.fingerprint for finding in in_database} <= {finding.fingerprint for finding in in_models}
 
 
 @pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.good_models]))
-def test_good_models_are_silent(pattern: type[SchemaPattern]) -> None:
-    found = detect(pattern, read_models(pattern.good_models, pattern.name), 18)
+def test_good_models_are_silent(pattern: type[SchemaPattern], load_models: Callable[[str], ModuleType]) -> None:
+    found = detect(pattern, read_models(load_models(pattern.good_models)), 18)
     assert [finding.fingerprint for finding in found] == []
 
 
@@ -139,15 +136,7 @@ def test_its_options_are_a_documented_frozen_dataclass(pattern: type[Pattern]) -
         assert len(text) == 2, f"{field.name} has no docstring under it"
 
 
-def read_models(source: str, name: str) -> Schema:
-    from alembic_pgpatterns.schema import metadata
-
-    return metadata.read(load(source, name), target_version=18)
-
-
-def load(source: str, name: str) -> MetaData:
-    namespace: dict[str, Any] = {"__name__": f"models_of_{name.replace('-', '_')}"}
-    exec(compile(source, f"<models of {name}>", "exec"), namespace)
-    loaded = namespace["metadata"]
-    assert isinstance(loaded, MetaData)
-    return loaded
+def read_models(module: ModuleType) -> Schema:
+    bases = [item for item in vars(module).values() if isinstance(item, type) and hasattr(item, "registry")]
+    registries = {id(base.registry): base.registry for base in bases}
+    return metadata.read(module.metadata, target_version=18, registries=tuple(registries.values()))

@@ -11,6 +11,7 @@ Every finding that is not marked as a defect is a false positive. A trap must be
 schema, so that none rots. Further lines: ``-- options: {"columns": ["x"]}`` (JSON for the pattern's options),
 ``-- target: 15`` (target_version, else the server's), ``-- version: 15`` (also on the older server from this major on).
 
+A pattern can have further sheets: ``<pattern>.<what for>.sql``.
 A .sql file runs as one multi-statement query on a database of its own, as superuser; a .py file defines ``metadata``.
 """
 
@@ -18,21 +19,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData
 
 from alembic_pgpatterns.pattern import Finding, SchemaPattern
 from alembic_pgpatterns.patterns import registry
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.schema import catalog, metadata
 from alembic_pgpatterns.schema.model import Schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"
-FILES = sorted(CATALOGUE.glob("*.sql")) + sorted(CATALOGUE.glob("*.py"))
+SQL_FILES = sorted(CATALOGUE.glob("*.sql"))
+FILES = SQL_FILES + sorted(CATALOGUE.glob("*.py"))
 LEAST = 4
 OLD = 15
 MARK = re.compile(r"^\s*(?:--|#) (defect|trap)(?: \[(\w+)\])?: (.+?) -- (.+)$", re.MULTILINE)
@@ -52,7 +56,8 @@ class Sheet:
 
     @property
     def name(self) -> str:
-        return self.path.stem.replace("_", "-")
+        """Of the pattern: a further sheet of it has something between its name and the ending."""
+        return self.path.name.split(".")[0].replace("_", "-")
 
     @property
     def defects(self) -> dict[str, str | None]:
@@ -72,15 +77,14 @@ class Sheet:
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         return kind(kind.Options(**values), target_version=int(self.setting("target", str(version))))
 
-    def schema(self, database: Any) -> Schema:
+    def schema(self, database: Any, load_models: Callable[[str], ModuleType]) -> Schema:
         """What the reader makes of it."""
         if self.path.suffix == ".py":
-            from alembic_pgpatterns.schema import metadata
-
-            namespace: dict[str, Any] = {"__name__": self.path.stem}
-            exec(compile(self.text, str(self.path), "exec"), namespace)
-            declared: MetaData = namespace["metadata"]
-            return metadata.read(declared, target_version=int(self.setting("target", str(database.version // 10000))))
+            module = load_models(self.text)
+            bases = [item for item in vars(module).values() if isinstance(item, type) and hasattr(item, "registry")]
+            registries = tuple({id(base.registry): base.registry for base in bases}.values())
+            version = int(self.setting("target", str(database.version // 10000)))
+            return metadata.read(module.metadata, target_version=version, registries=registries)
         with database.connect() as connection:
             connection.execute(self.text)
             return catalog.read(connection)
@@ -120,12 +124,36 @@ def scores() -> Iterator[list[Score]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_all_defects_and_no_trap_is_found(
-    path: Path, new_database: Callable[[], Any], scores: list[Score], request: pytest.FixtureRequest
+    path: Path,
+    new_database: Callable[[], Any],
+    load_models: Callable[[str], ModuleType],
+    scores: list[Score],
+    request: pytest.FixtureRequest,
 ) -> None:
     sheet = Sheet.read(path)
-    hold(sheet, new_database(), scores)
+    databases = [new_database()]
     if int(sheet.setting("version", "99")) <= OLD:
-        hold(sheet, request.getfixturevalue("old_database"), [])
+        databases.append(request.getfixturevalue("old_database"))
+    for database in databases:
+        kept = scores if database is databases[0] else []
+        hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
+
+
+@pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
+def test_remedies_cure_the_defects(
+    path: Path, new_database: Callable[[], Any], load_models: Callable[[str], ModuleType]
+) -> None:
+    """Each remedy runs as it is written, what it was for is gone, and nothing new is found."""
+    sheet, database = Sheet.read(path), new_database()
+    pattern = sheet.pattern(database.version // 10000)
+    before = {identity(finding): finding for finding in pattern.detect(sheet.schema(database, load_models))}
+    with database.connect() as connection:
+        for statement in statements(before.values()):
+            connection.execute(statement)
+        left = {identity(finding) for finding in pattern.detect(catalog.read(connection))}
+    cured = {name for name, finding in before.items() if not isinstance(finding.remedy, Advice | None)}
+    assert cured & left == set(), "still found"
+    assert left - before.keys() == set(), "found only now"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -136,10 +164,9 @@ def test_a_sheet_has_enough_of_both(path: Path) -> None:
     assert not sheet.traps & sheet.defects.keys()
 
 
-def hold(sheet: Sheet, database: Any, scores: list[Score]) -> None:
+def hold(sheet: Sheet, schema: Schema, version: int, scores: list[Score]) -> None:
     """Run the pattern on its sheet and hold what it finds against the marks."""
-    schema = sheet.schema(database)
-    findings = list(sheet.pattern(database.version // 10000).detect(schema))
+    findings = list(sheet.pattern(version).detect(schema))
     found = {identity(finding): finding for finding in findings}
     scores.append(Score(sheet.name, set(sheet.defects), set(found), len(sheet.traps)))
     assert len(found) == len(findings), "fingerprints are not unique"
@@ -148,6 +175,12 @@ def hold(sheet: Sheet, database: Any, scores: list[Score]) -> None:
     demanded = {name: severity for name, severity in sheet.defects.items() if severity is not None}
     assert {name: str(found[name].severity) for name in demanded} == demanded
     assert sheet.traps - identifiers(schema) == set(), "traps that are not in the schema"
+
+
+def statements(findings: Iterable[Finding]) -> list[str]:
+    """Of all remedies, each once: one index may cure two findings."""
+    found = [statement for finding in findings if finding.remedy is not None for statement in sql(finding.remedy)]
+    return list(dict.fromkeys(found))
 
 
 def identity(finding: Finding) -> str:

@@ -10,6 +10,8 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Index, 
 EQUALITY_METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})
 """Access methods that find single rows; BRIN reads ranges of blocks."""
 
+OVERLAP_METHODS = frozenset({"gist", "spgist"})
+
 DEFAULT_COLLATION = Name("pg_catalog", "default")
 
 
@@ -48,9 +50,15 @@ def serves(index: Index, table: Table, key: ForeignKey, length: int) -> bool:
         and index.method in EQUALITY_METHODS
         and len(columns) == length
         and columns <= set(key.columns)
+        and _method_knows(index, key, columns)
         and _predicate_allows(index, key)
         and all(_comparison_fits(item, table, key) for item in leading)
     )
+
+
+def _method_knows(index: Index, key: ForeignKey, columns: set[str | None]) -> bool:
+    """A temporal key's last column is compared by overlap, which families of one name know in GiST and SP-GiST only."""
+    return not key.temporal or key.columns[-1] not in columns or index.method in OVERLAP_METHODS
 
 
 def _predicate_allows(index: Index, key: ForeignKey) -> bool:

@@ -85,12 +85,22 @@ def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
     )
 
 
-def renamed(new: CreateIndex, table: Table) -> CreateIndex:
-    """The index under its usual name, or one beside it where the table has an index of that name already."""
-    new = replace(new, name=None)
+def named(new: CreateIndex, table: Table) -> CreateIndex:
+    """A further index under its usual name, or one like it where the table has an index of that name already."""
+    return _untaken(new, table)
+
+
+def beside(new: CreateIndex, table: Table, old: str | None, suffix: str) -> CreateIndex:
+    """The index in place of the one named ``old``, whose name it keeps and adds to: so it is unique as that one is.
+
+    Where models leave the name of a constraint to PostgreSQL, it gets the usual name.
+    """
+    return _untaken(replace(new, name=None if old is None else fit(f"{old}_{suffix}")), table)
+
+
+def _untaken(new: CreateIndex, table: Table) -> CreateIndex:
     name = index_name(new)
-    taken = {index.name.name for index in table.indexes}
-    return replace(new, name=fit(f"{name}_2")) if name in taken else new
+    return replace(new, name=fit(f"{name}_2")) if any(index.name.name == name for index in table.indexes) else new
 
 
 def _spelled_collation(key: IndexKey, table: Table) -> Name | None:

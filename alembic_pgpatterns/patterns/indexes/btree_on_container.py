@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import Advice, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Schema, Table
 
@@ -117,4 +117,5 @@ def _remedy(table: Table, index: Index, method: str) -> Remedy:
     document = _type(table, index.keys[0]).name == "jsonb" and not _type(table, index.keys[0]).array
     opclass = "jsonb_path_ops" if document else None
     key = replace(again.keys[0], opclass=opclass, collation=None, descending=False, nulls_first=None)
-    return ReplaceIndex(index.name, again, renamed(replace(again, keys=(key,), method=method, options=()), table))
+    new = replace(again, keys=(key,), method=method, options=())
+    return ReplaceIndex(index.name, again, beside(new, table, index.name.name, method))

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._roles import default_constant
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.expressions import text_literal
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
@@ -86,7 +85,7 @@ def _remedy(table: Table, index: Index, flag: Column) -> Remedy:
         )
     where = f"({old.where}) AND {rare}" if old.where else rare
     new = CreateIndex(table.name, tuple(map(IndexedKey, key.columns)), include=old.include, where=where)
-    return ReplaceIndex(index.name, old, replace(renamed(new, table), method="btree"))
+    return ReplaceIndex(index.name, old, beside(new, table, index.name.name, "partial"))
 
 
 def _rare(flag: Column) -> str | None:

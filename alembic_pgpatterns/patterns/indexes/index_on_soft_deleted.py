@@ -6,7 +6,7 @@ from dataclasses import replace
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import serves
 from alembic_pgpatterns.patterns.indexes._roles import reads
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
 from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table
@@ -77,4 +77,4 @@ def _partial(index: Index, table: Table, column: str) -> ReplaceIndex | None:
         return None
     alive = f"{quote(column)} IS NULL"
     where = f"({old.where}) AND {alive}" if old.where else alive
-    return ReplaceIndex(index.name, old, renamed(replace(old, where=where), table))
+    return ReplaceIndex(index.name, old, beside(replace(old, where=where), table, index.name.name, "partial"))

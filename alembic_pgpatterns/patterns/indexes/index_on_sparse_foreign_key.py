@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.patterns.indexes._roles import never_null
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -83,7 +83,9 @@ Table(
             yield self.finding(
                 at=index,
                 message=f"{index.name} also holds the rows where {_either(sparse)} is null",
-                remedy=ReplaceIndex(index.name, old, renamed(replace(old, where=where), table)),
+                remedy=ReplaceIndex(
+                    index.name, old, beside(replace(old, where=where), table, index.name.name, "partial")
+                ),
             )
 
     def _sparse(self, table: Table, column: Column) -> bool:

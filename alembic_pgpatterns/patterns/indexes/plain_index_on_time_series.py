@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any, words
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, named, replaceable, usable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.expressions import is_now
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
@@ -150,6 +150,8 @@ def _state(leading: list[Index]) -> str:
 
 
 def _remedy(table: Table, moment: Column, leading: list[Index]) -> Remedy:
-    new = renamed(CreateIndex(table.name, (IndexedKey(moment.name),), method="brin"), table)
+    new = CreateIndex(table.name, (IndexedKey(moment.name),), method="brin")
     old = definition(leading[0], table) if leading else None
-    return new if old is None else ReplaceIndex(leading[0].name, old, replace(new, where=old.where))
+    return (
+        named(new, table) if old is None else ReplaceIndex(leading[0].name, old, beside(new, table, old.name, "brin"))
+    )

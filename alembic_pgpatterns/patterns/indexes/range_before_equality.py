@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, is_status
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
 from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 
@@ -99,7 +99,9 @@ Table(
             yield self.finding(
                 at=index,
                 message=f"{index.name} leads with a range, {index.keys[0]}, before {index.keys[1]}, which is one value",
-                remedy=ReplaceIndex(index.name, old, renamed(replace(old, keys=keys), table)),
+                remedy=ReplaceIndex(
+                    index.name, old, beside(replace(old, keys=keys), table, index.name.name, "ordered")
+                ),
             )
 
 

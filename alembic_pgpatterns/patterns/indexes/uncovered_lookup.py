@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._links import link_columns
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, replaceable, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
 from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
 from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.schema.model import Index, Key, Schema, Table
@@ -95,7 +95,7 @@ Table(
             yield self.finding(
                 at=index,
                 message=f"{index.name} finds rows of the link table {table.name}, and does not hold {link[0]}",
-                remedy=ReplaceIndex(index.name, old, renamed(both, table)),
+                remedy=ReplaceIndex(index.name, old, beside(both, table, index.name.name, "covering")),
             )
 
     def _uncovered(self, table: Table, index: Index, lacking: list[str], pointed_at: bool) -> Finding:
@@ -110,7 +110,7 @@ Table(
         old = definition(index, table)
         if unfit is not None or old is None:
             return Advice(unfit or f"Rebuild {index.name} with INCLUDE ({', '.join(lacking)}).")
-        new = renamed(replace(old, include=(*old.include, *lacking)), table)
+        new = beside(replace(old, include=(*old.include, *lacking)), table, index.name.name, "covering")
         if index.constraint is None and not index.replica_identity:
             return ReplaceIndex(index.name, old, new)
         key = next((key for key in table.unique_constraints if key.name == index.constraint), None)

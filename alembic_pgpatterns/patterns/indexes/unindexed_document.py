@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._shape import renamed
+from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
 from alembic_pgpatterns.schema.values import columns
@@ -104,4 +104,4 @@ def _holds(index: Index, column: str) -> bool:
 
 def _index(table: Table, column: Column) -> CreateIndex:
     key = IndexedKey(column.name, opclass="jsonb_path_ops" if column.type.name == "jsonb" else None)
-    return renamed(CreateIndex(table.name, (key,), method="gin"), table)
+    return named(CreateIndex(table.name, (key,), method="gin"), table)

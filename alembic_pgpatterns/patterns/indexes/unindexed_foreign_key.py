@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._links import link_columns
+from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
 from alembic_pgpatterns.schema.model import DataType, ForeignKey, Schema, Table
 
@@ -96,8 +97,8 @@ def _remedy(schema: Schema, table: Table, key: ForeignKey, bare: dict[str, Forei
         )
     columns = _index_columns(table, key, bare)
     if key.temporal:
-        return CreateIndex(table.name, tuple(map(IndexedKey, columns)), method="gist")
-    return CreateIndex.on(table.name, *columns)
+        return named(CreateIndex(table.name, tuple(map(IndexedKey, columns)), method="gist"), table)
+    return named(CreateIndex.on(table.name, *columns), table)
 
 
 def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
-from alembic_pgpatterns.patterns.indexes._shape import renamed
+from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.expressions import text_literal
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
@@ -99,7 +99,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
             yield self.finding(
                 at=status,
                 message=f"no index of {table.name} holds the rows {where} in the order of {quote(moment.name)}",
-                remedy=renamed(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
+                remedy=named(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
             )
 
     def _status(self, table: Table) -> Column | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._roles import reads
-from alembic_pgpatterns.patterns.indexes._shape import definition, renamed, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, usable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Key, Name, Schema, Table
@@ -132,7 +132,7 @@ def _replaced(table: Table, key: Key, column: Column) -> Remedy:
         nulls_not_distinct=key.nulls_not_distinct,
         where=where,
     )
-    return ReplaceUnique(table.name, key.name, key.columns, renamed(new, table))
+    return ReplaceUnique(table.name, key.name, key.columns, beside(new, table, key.name, "partial"))
 
 
 def _partial(table: Table, index: Index, column: Column) -> Remedy:
@@ -141,4 +141,4 @@ def _partial(table: Table, index: Index, column: Column) -> Remedy:
     if old is None or index.replica_identity:
         return Advice(f"Make it partial: WHERE {where}.")
     both = f"({old.where}) AND {where}" if old.where else where
-    return ReplaceIndex(index.name, old, renamed(replace(old, where=both), table))
+    return ReplaceIndex(index.name, old, beside(replace(old, where=both), table, index.name.name, "partial"))
