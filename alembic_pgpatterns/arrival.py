@@ -17,6 +17,7 @@ from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.introduced import Introductions
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command, variables
+from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.settings import Settings
@@ -197,14 +198,14 @@ def _variables(settings: Settings, server: Server) -> Iterator[None]:
 
 @contextmanager
 def explained_server(server: Server) -> Iterator[None]:
-    """Errors that come from a server which is gone say so."""
+    """Errors that have to do with the server say so, and name the way out: it is gone, it lacks an extension."""
     try:
         yield
     except Exception as error:
-        gone = server.failure()
-        if gone is None:
+        said = server.failure() or explain(error, server)
+        if said is None:
             raise
-        raise PgPatternsError(f"{gone}\n{error}") from error
+        raise PgPatternsError(f"{error}\n{said}") from error
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Baseline:
         if not path.exists():
             return None
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise PgPatternsError(f"{path}: the baseline cannot be read: {error}") from error
         return cls._parse(path, lines)

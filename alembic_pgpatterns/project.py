@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -111,7 +112,10 @@ class Project:
         from alembic.util import CommandError
 
         try:
-            yield
+            with warnings.catch_warnings():
+                # Alembic warns of what it then fails over; the failure says it better.
+                warnings.filterwarnings("ignore", message="Revision .* is not present")
+                yield
         except PgPatternsError:
             raise
         except (CommandError, RevisionError) as error:

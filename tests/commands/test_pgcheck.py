@@ -1,0 +1,282 @@
+"""``alembic pgcheck`` as a user runs it: the stock program, in a subprocess, on projects on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.projects import Project, make
+
+BOOKS = """
+CREATE TABLE author (id bigint PRIMARY KEY);
+CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(80));
+"""
+MODELS = '''
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+    title: Mapped[str | None] = mapped_column(String(80))
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make(tmp_path)
+
+
+@pytest.fixture
+def books(project: Project) -> Project:
+    project.write("shop_models.py", MODELS)
+    project.env(models="import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata")
+    project.sql("a1", BOOKS)
+    project.sql("b2", "CREATE TABLE note (line text)", down="a1")
+    return project
+
+
+def findings(project: Project, *arguments: str) -> dict[str, dict]:
+    run = project.alembic("pgcheck", "--format", "json", "--exit-zero", *arguments)
+    assert run.returncode == 0, run.stderr
+    return {finding["fingerprint"]: finding for finding in json.loads(run.stdout)["findings"]}
+
+
+def test_finds_places_and_dates(books: Project) -> None:
+    found = findings(books)
+    key = found["unindexed-foreign-key public.book(author_id)"]
+    assert key["object"] == "public.book(author_id)"
+    assert key["severity"] == "warning"
+    assert key["revision"] == "a1"
+    assert key["location"] == {"path": "shop_models.py", "line": 18}
+    assert key["remedy"]["model"] == ['Index("ix_book_author_id", "author_id")']
+    assert found["missing-primary-key public.note"]["revision"] == "b2"
+    assert found["varchar-length public.book.title"]["location"]["line"] == 19
+
+
+def test_exit_codes(books: Project) -> None:
+    assert books.alembic("pgcheck").returncode == 1
+    assert books.alembic("pgcheck", "--exit-zero").returncode == 0
+    assert books.alembic("pgcheck", "--select", "fixed-char").returncode == 0
+    assert books.alembic("pgcheck", "--ignore", "missing-primary-key", "--fail-on", "error").returncode == 0
+    assert books.alembic("pgcheck", "--fail-on", "catastrophe").returncode == 2
+    assert books.alembic("pgcheck", "--select", "unindexed-foreign-keys").returncode == 2
+
+
+def test_text_report_says_it_all(books: Project) -> None:
+    run = books.alembic("pgcheck")
+    assert "2 revisions, 3 tables on PostgreSQL 18" in run.stdout
+    assert "shop_models.py:18, revision a1" in run.stdout
+    assert run.stdout.rstrip().splitlines()[-1].startswith(f"{len(findings(books))} findings (1 error, ")
+    assert "\x1b[" not in run.stdout
+    assert run.stderr == ""
+
+
+def test_baseline_accepts_and_names_what_is_gone(books: Project) -> None:
+    written = books.alembic("pgcheck", "--write-baseline")
+    assert written.returncode == 0
+    path = books.folder / "pgpatterns-baseline.txt"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert lines == sorted(lines)
+    assert "unindexed-foreign-key public.book(author_id)" in lines
+    assert books.alembic("pgcheck").returncode == 0
+    path.write_text(path.read_text() + "unindexed-foreign-key public.gone(x)\n")
+    run = books.alembic("pgcheck")
+    assert "unindexed-foreign-key public.gone(x)" in run.stdout
+    assert f"{len(lines)} accepted by the baseline" in run.stdout
+    books.sql("c3", "CREATE TABLE later (line text)", down="b2")
+    assert set(findings(books)) == {"missing-primary-key public.later"}
+
+
+def test_reasons_survive_a_new_baseline(books: Project) -> None:
+    path = books.write("pgpatterns-baseline.txt", "missing-primary-key public.note  # a log, see #12\n")
+    books.alembic("pgcheck", "--write-baseline")
+    assert "missing-primary-key public.note  # a log, see #12\n" in path.read_text()
+
+
+def test_models_can_suppress(books: Project) -> None:
+    text = (books.folder / "shop_models.py").read_text()
+    suppressed = text.replace("String(80)", 'String(80), info={"pgpatterns": {"ignore": ["varchar-length"]}}')
+    books.write("shop_models.py", suppressed)
+    assert not [name for name in findings(books) if name.startswith("varchar-length")]
+
+
+def test_no_configuration(tmp_path: Path) -> None:
+    run = Project(tmp_path).alembic("pgcheck")
+    assert run.returncode == 255
+    assert "FAILED: " in run.stdout + run.stderr
+    assert "alembic -c path/to/alembic.ini pgcheck" in run.stdout + run.stderr
+
+
+def failure(project: Project, *arguments: str) -> str:
+    run = project.alembic("pgcheck", *arguments)
+    output = run.stdout + run.stderr
+    assert run.returncode == 255, output
+    assert "Traceback" not in output
+    assert "secret" not in output
+    return output
+
+
+def test_revision_that_fails(project: Project) -> None:
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    project.sql("b2", "ALTER TABLE nowhere ADD COLUMN x int", down="a1")
+    output = failure(project)
+    assert "migrations/versions/b2.py:12" in output
+    assert 'relation "nowhere" does not exist' in output
+    assert "Statement: ALTER TABLE nowhere ADD COLUMN x int" in output
+
+
+def test_revision_that_raises(project: Project) -> None:
+    project.revision("a1", "raise RuntimeError('no such shop')")
+    output = failure(project)
+    assert "migrations/versions/a1.py:12: RuntimeError: no such shop" in output
+
+
+def test_revision_with_a_syntax_error(project: Project) -> None:
+    project.sql("a1", "SELECT 1").write_text("revision = 'a1'\ndef broken(:\n")
+    assert "a1.py:2" in failure(project)
+
+
+def test_missing_down_revision(project: Project) -> None:
+    project.sql("b2", "SELECT 1", down="a1")
+    output = failure(project)
+    assert "a1" in output
+    assert "b2.py:6" in output
+
+
+def test_cycle(project: Project) -> None:
+    project.sql("a1", "SELECT 1", down="b2")
+    project.sql("b2", "SELECT 1", down="a1")
+    assert "ycle" in failure(project)
+
+
+def test_several_heads_all_run(project: Project) -> None:
+    project.sql("a1", "CREATE TABLE a (x text)")
+    project.sql("b2", "CREATE TABLE b (x text)", down="a1")
+    project.sql("c3", "CREATE TABLE c (x text)", down="a1")
+    tables = {name.split()[1] for name in findings(project, "--select", "missing-primary-key")}
+    assert tables == {"public.a", "public.b", "public.c"}
+
+
+def test_empty_history_checks_the_models(books: Project) -> None:
+    for path in books.versions.glob("*.py"):
+        path.unlink()
+    found = findings(books)
+    assert "unindexed-foreign-key public.book(author_id)" in found
+
+
+def test_other_dialect(tmp_path: Path) -> None:
+    project = make(tmp_path, url="sqlite:///shop.db")
+    project.sql("a1", "SELECT 1")
+    assert "not PostgreSQL" in failure(project)
+    assert not (tmp_path / "shop.db").exists()
+
+
+def test_models_that_do_not_import(project: Project) -> None:
+    project.env(models="from nowhere_at_all import Base\ntarget_metadata = Base.metadata")
+    project.sql("a1", BOOKS)
+    run = project.alembic("pgcheck")
+    assert run.returncode == 1
+    assert "unindexed-foreign-key" in run.stdout
+    assert "No module named 'nowhere_at_all'" in run.stdout
+    assert "migrations/env.py:4" in run.stdout
+
+
+def test_creator_is_redirected_or_refused(project: Project) -> None:
+    project.env(
+        head="import psycopg, sqlalchemy",
+        engine="sqlalchemy.create_engine('postgresql+psycopg://',"
+        " creator=lambda: psycopg.connect('host=db.example.invalid dbname=shop'))",
+    )
+    project.sql("a1", "CREATE TABLE a (x text)")
+    assert set(findings(project)) >= {"missing-primary-key public.a"}
+
+
+def test_env_that_never_runs_migrations(project: Project) -> None:
+    project.write("migrations/env.py", "print('hello')\n")
+    project.sql("a1", "SELECT 1")
+    assert "context.configure()" in failure(project)
+
+
+def test_stdout_carries_the_report_alone(project: Project) -> None:
+    project.env(head="print('from env.py'); import os; os.write(1, b'raw')")
+    project.revision("a1", "print('from a revision'); import sys; sys.__stdout__.write('original')")
+    run = project.alembic("pgcheck", "--format", "json")
+    assert json.loads(run.stdout)["version"] == 1
+
+
+def test_missing_extension_and_role(project: Project) -> None:
+    project.sql("a1", "CREATE EXTENSION postgis_raster_of_nobody")
+    output = failure(project)
+    assert "postgis_raster_of_nobody" in output
+    assert "--server" in output
+    project.sql("a1", "CREATE TABLE a (x text); GRANT SELECT ON a TO reporting_of_nobody")
+    assert "roles" in failure(project)
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nroles = ["reporting_of_nobody"]\n')
+    assert findings(project)
+
+
+def test_hard_identifiers(project: Project) -> None:
+    long = "t" + "é" * 31
+    project.sql(
+        "a1",
+        f"""
+        CREATE SCHEMA "Sales.2024";
+        CREATE TABLE "Sales.2024"."or""der" ("Äuthor.id" text);
+        CREATE TABLE "{long}" ("select" varchar(3));
+        """,
+    )
+    found = findings(project)
+    assert 'missing-primary-key "Sales.2024"."or""der"' in found
+    assert f'varchar-length public."{long}"."select"' in found
+    assert project.alembic("pgcheck", "--write-baseline").returncode == 0
+    assert project.alembic("pgcheck").returncode == 0
+
+
+def test_prepare_and_environment_variables(project: Project) -> None:
+    project.write("before.sql", "CREATE TABLE early (x text)")
+    project.write(
+        "pyproject.toml",
+        '[tool.alembic_pgpatterns]\nprepare = "before.sql"\nenv = { SHOP_URL = "{url}" }\n',
+    )
+    project.env(
+        head="import os, sqlalchemy",
+        engine="sqlalchemy.create_engine(os.environ['SHOP_URL'].replace('postgresql:', 'postgresql+psycopg:'))",
+    )
+    project.sql("a1", "ALTER TABLE early ADD COLUMN y text")
+    assert "missing-primary-key public.early" in findings(project)
+
+
+def test_upgrade_command(project: Project) -> None:
+    project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
+    project.sql("a1", "CREATE TABLE a (x text)")
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nenv = { SHOP_URL = "{url}" }\n')
+    found = findings(project, "--upgrade-command", "python -m alembic upgrade head")
+    assert "missing-primary-key public.a" in found
+    assert "exit 3" in failure(project, "--upgrade-command", "exit 3")
+
+
+def test_json_and_text_at_once(books: Project) -> None:
+    run = books.alembic("pgcheck", "--format", "json=out.json", "--format", "text")
+    assert json.loads((books.folder / "out.json").read_text())["findings"]
+    assert "pgcheck: 2 revisions" in run.stdout
+
+
+def test_show_settings_hides_the_password(project: Project) -> None:
+    run = project.alembic("pgcheck", "--show-settings", "--server", "postgresql://me:hunter2@db/x", "--fail-on", "info")
+    assert "hunter2" not in run.stdout
+    assert "fail_on = info  (command line)" in run.stdout
+    assert "baseline = pgpatterns-baseline.txt  (default)" in run.stdout
