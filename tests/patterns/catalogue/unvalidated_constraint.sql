@@ -7,7 +7,7 @@
 -- trap: public.item.price_positive -- validated later
 -- trap: public.item.never -- NOT ENFORCED, which is never validated
 -- trap: public.item(second_owner) -- a foreign key that is NOT ENFORCED
--- trap: public.item.name_given -- a NOT NULL that is valid
+-- trap: public.item.name -- its NOT NULL is valid
 -- trap: public.part_1.size_positive -- the leaf's copy
 -- trap: public.item(third_owner) -- valid from the start
 CREATE SCHEMA "Other";
