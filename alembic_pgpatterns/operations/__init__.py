@@ -18,6 +18,7 @@ def setup(plugin: Plugin) -> None:
         directive,
         extensions,
         grants,
+        indexes,
         policies,
         row_security,
         settings,
@@ -25,7 +26,7 @@ def setup(plugin: Plugin) -> None:
     )
 
     directive.setup()
-    for kind in (extensions, row_security, policies, grants, default_privileges, settings, storage):
+    for kind in (extensions, row_security, policies, grants, default_privileges, settings, storage, indexes):
         kind.setup(plugin)
     plugin.add_autogenerate_comparator(
         comparing.hide_declarations,

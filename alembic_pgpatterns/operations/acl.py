@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.statement import Name, Part, Sql
+from alembic_pgpatterns.operations.statement import Sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -64,11 +64,6 @@ def role_names(roles: str | Iterable[str]) -> tuple[str, ...]:
 def privilege_sql(privileges: Sequence[str]) -> Sql:
     """For the statement; the names come from `PRIVILEGES`."""
     return Sql(", ".join("ALL PRIVILEGES" if name == "ALL" else name for name in privileges))
-
-
-def role_sql(roles: Sequence[str]) -> list[Part]:
-    """PUBLIC is a key word, and PostgreSQL allows no role of that name."""
-    return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
 
 
 ACL = """

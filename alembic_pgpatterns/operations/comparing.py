@@ -80,9 +80,7 @@ def all_operations(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]
             yield operation
 
 
-def hide_declarations(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def hide_declarations(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Take our entry out of the ``info`` which Alembic would write into ``op.create_table``."""
     from alembic_pgpatterns.declare import KEY
 

@@ -11,7 +11,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations import acl
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement
+from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -49,7 +49,7 @@ class _DefaultPrivileges(Directive):
             schema=Statement(" IN SCHEMA {name}", name=Name(self.schema)) if self.schema else Sql(""),
             privileges=acl.privilege_sql(self.privileges),
             on=Sql(self.on.upper()),
-            roles=acl.role_sql(self.roles),
+            roles=role_sql(self.roles),
         )
 
 
@@ -134,9 +134,7 @@ _DEFAULTS = f"""
 """  # noqa: S608 - only words of ours
 
 
-def compare_default_privileges(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring default privileges to what is declared, for each role and place that are declared."""
     from alembic_pgpatterns.declare import DefaultPrivileges
     from alembic_pgpatterns.operations import comparing

@@ -166,9 +166,7 @@ _EXTENSIONS = """
 """
 
 
-def compare_extensions(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_extensions(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Create declared extensions that are missing, move those that are elsewhere; drop none."""
     from alembic_pgpatterns.declare import Extension
     from alembic_pgpatterns.operations import comparing

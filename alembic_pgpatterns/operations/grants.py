@@ -11,7 +11,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations import acl
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
 from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql
+from alembic_pgpatterns.operations.statement import Name, Sql, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -62,7 +62,7 @@ class _Privileges(Directive):
             privileges=acl.privilege_sql(self.privileges),
             kind=Sql(KINDS[self.kind]),
             object=Name(self.schema, self.on),
-            roles=acl.role_sql(self.roles),
+            roles=role_sql(self.roles),
         )
 
 
@@ -209,9 +209,7 @@ class _Target(NamedTuple):
     role: str
 
 
-def compare_grants(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring what a role may do with an object to what is declared, for each pair that is declared."""
     from alembic_pgpatterns.operations import comparing
 

@@ -10,8 +10,9 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
+from alembic_pgpatterns.operations.policy_sql import create_policy, expressions
 from alembic_pgpatterns.operations.session import emit, run
-from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement
+from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -86,21 +87,21 @@ class CreatePolicyOp(Directive):
             schema=schema,
         )
 
-    def statement(self, table: Name | None = None) -> Statement:
-        """``CREATE POLICY``, on another table where one is given."""
-        return Statement(
-            "CREATE POLICY {name} ON {table} AS {kind} FOR {command} TO {roles}{expressions}",
-            name=Name(self.policy),
-            table=table or Name(self.schema, self.table),
-            kind=Sql("PERMISSIVE" if self.permissive else "RESTRICTIVE"),
-            command=Sql(self.command),
-            roles=_roles(self.roles),
-            expressions=_expressions(self.using, self.with_check),
-        )
-
     def run(self, operations: Operations) -> None:
         """CREATE POLICY."""
-        run(operations, self.statement())
+        table = Name(self.schema, self.table)
+        run(
+            operations,
+            create_policy(
+                self.policy,
+                table,
+                self.using,
+                self.with_check,
+                command=self.command,
+                roles=self.roles,
+                permissive=self.permissive,
+            ),
+        )
 
     def reverse(self) -> DropPolicyOp:
         """Drop it."""
@@ -157,8 +158,8 @@ class AlterPolicyOp(Directive):
             "ALTER POLICY {name} ON {table}{roles}{expressions}",
             name=Name(self.policy),
             table=Name(self.schema, self.table),
-            roles=Statement(" TO {roles}", roles=_roles(self.roles)) if self.roles else Sql(""),
-            expressions=_expressions(self.using, self.with_check),
+            roles=Statement(" TO {roles}", roles=role_sql(self.roles)) if self.roles else Sql(""),
+            expressions=expressions(self.using, self.with_check),
         )
 
     def reverse(self) -> AlterPolicyOp:
@@ -227,22 +228,7 @@ class DropPolicyOp(Directive):
         return self._reverse
 
 
-def _roles(roles: Sequence[str]) -> list[Part]:
-    # PUBLIC is a key word; PostgreSQL allows no role of that name
-    return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
-
-
-def _expressions(using: str | None, with_check: str | None) -> Statement:
-    return Statement(
-        "{using}{check}",
-        using=Statement(" USING ({sql})", sql=Sql(using)) if using is not None else Sql(""),
-        check=Statement(" WITH CHECK ({sql})", sql=Sql(with_check)) if with_check is not None else Sql(""),
-    )
-
-
-def compare_policies(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_policies(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring the policies of each table that declares row security or a policy to what it declares."""
     from alembic_pgpatterns.declare import Policy, RowSecurity, declared_of
     from alembic_pgpatterns.operations import comparing

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.declare import Policy
 from alembic_pgpatterns.operations import comparing
-from alembic_pgpatterns.operations.policies import CreatePolicyOp
+from alembic_pgpatterns.operations.policy_sql import create_policy
 from alembic_pgpatterns.operations.statement import Name, Sql, Statement, always_quoted
 
 if TYPE_CHECKING:
@@ -77,14 +77,13 @@ def same_policies(
     context: AutogenContext, table: Table, declared: Sequence[Policy], existing: dict[str, ExistingPolicy]
 ) -> set[str]:
     """The names of those declared policies that the database has just so."""
-    if not declared:
-        return set()
-    normal = _normal_forms(context, table, declared)
+    there = [existing[policy.name].policy for policy in declared]
+    normal = _normal_forms(context, table, [*declared, *there]) if declared else []
+    pairs = zip(declared, there, normal, normal[len(declared) :], strict=False)
     return {
         policy.name
-        for policy in declared
-        if _facts(policy) == _facts(existing[policy.name].policy)
-        and _expressions_agree(normal.get(policy.name), policy, existing[policy.name].policy)
+        for policy, found, form, form_there in pairs
+        if _facts(policy) == _facts(found) and _agree(policy, found, form, form_there)
     }
 
 
@@ -96,11 +95,13 @@ def _facts(policy: Policy) -> tuple[object, ...]:
 Expressions = tuple[str | None, str | None]
 
 
-def _expressions_agree(normal: Expressions | None, declared: Policy, existing: Policy) -> bool:
-    there = (existing.using, existing.with_check)
-    if normal is not None:
-        return normal == there
-    return (_as_text(declared.using), _as_text(declared.with_check)) == tuple(map(_as_text, there))
+def _agree(declared: Policy, there: Policy, form: Expressions | None, form_there: Expressions | None) -> bool:
+    if form is not None and form_there is not None:
+        return form == form_there
+    return (_as_text(declared.using), _as_text(declared.with_check)) == (
+        _as_text(there.using),
+        _as_text(there.with_check),
+    )
 
 
 def _as_text(expression: str | None) -> str | None:
@@ -113,27 +114,45 @@ def _as_text(expression: str | None) -> str | None:
         return expression
 
 
-def _normal_forms(context: AutogenContext, table: Table, policies: Sequence[Policy]) -> dict[str, Expressions]:
-    """By name, the expressions as PostgreSQL prints them; without those which it would not take."""
+def _normal_forms(
+    context: AutogenContext, table: Table, policies: Sequence[Policy]
+) -> list[Expressions | None]:
+    """For each policy its expressions as PostgreSQL prints them, or None for one which it would not take.
+
+    Printed, read and printed again: what PostgreSQL prints for ``varchar IN (...)`` it prints otherwise after
+    pg_dump and restore, and both must count as the same.
+    """
     connection = context.connection
     assert connection is not None
     scratch = Name("pg_temp", table.name)
-    forms: dict[str, Expressions] = {}
     try:
         with _rolled_back(connection):
             _make_scratch(context, connection, table, scratch)
-            for policy in policies:
-                with suppress(SQLAlchemyError), connection.begin_nested():
-                    connection.execute(CreatePolicyOp.from_policy(policy, table.name, None).statement(scratch))
-            for row in comparing.fetch(context, _POLICIES_OF_SCRATCH, name=table.name):
-                forms[row.polname] = (row.using, row.with_check)
+            once = _printed(context, scratch, [(policy.using, policy.with_check) for policy in policies])
+            return _printed(context, scratch, once)
     except SQLAlchemyError as error:
         comparing.log.warning(
             "policies of %s are compared as text, since PostgreSQL could not be asked for their normal form: %s",
             table.fullname,
             str(error).splitlines()[0],
         )
-    return forms
+        return [None] * len(policies)
+
+
+def _printed(
+    context: AutogenContext, scratch: Name, policies: Sequence[Expressions | None]
+) -> list[Expressions | None]:
+    connection = context.connection
+    assert connection is not None
+    with _rolled_back(connection):
+        for number, policy in enumerate(policies):
+            if policy is not None:
+                with suppress(SQLAlchemyError), connection.begin_nested():
+                    # for ALL and PUBLIC: commands and roles are compared by name, and a role need not exist yet
+                    connection.execute(create_policy(str(number), scratch, *policy))
+        rows = comparing.fetch(context, _POLICIES_OF_SCRATCH, name=scratch.path[-1])
+    found = {row.polname: (row.using, row.with_check) for row in rows}
+    return [found.get(str(number)) for number in range(len(policies))]
 
 
 _POLICIES_OF_SCRATCH = """

@@ -119,9 +119,7 @@ _FLAGS = """
 """
 
 
-def compare_row_security(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_row_security(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring the two flags of each table that declares `RowSecurity` to what it says."""
     from alembic_pgpatterns.declare import RowSecurity, declared_of
     from alembic_pgpatterns.operations import comparing

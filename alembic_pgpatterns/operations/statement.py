@@ -113,6 +113,11 @@ def _render(part: str | Part, compiler: DDLCompiler, **kw: Any) -> str:
     return ", ".join(_render(item, compiler, **kw) for item in part)
 
 
+def role_sql(roles: Sequence[str]) -> list[Part]:
+    """PUBLIC is a key word, and PostgreSQL allows no role of that name."""
+    return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
+
+
 def as_text(statement: Statement) -> str:
     """The SQL text of *statement*, to be a `Value` inside another one (the body of a DO block)."""
     return "".join(_plain(piece) for piece in statement.pieces())

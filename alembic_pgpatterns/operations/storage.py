@@ -95,9 +95,7 @@ _PARAMETERS = """
 """
 
 
-def compare_storage(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: set[str | None]
-) -> PriorityDispatchResult:
+def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring all parameters of each table that declares `StorageParameters` to what it says."""
     from alembic_pgpatterns.declare import StorageParameters, declared_of
     from alembic_pgpatterns.operations import comparing
