@@ -62,14 +62,26 @@ class AlembicProject:
         self.ini = root / "alembic.ini"
         self.output = ""
         command.init(Config(str(self.ini), toml_file=str(root / "pyproject.toml")), str(root / "migrations"), template)
-        self.replace(self.ini, "driver://user:pass@localhost/dbname", self.url.replace("%", "%%"))
+        self.replace(self.ini, "driver://user:pass@localhost/dbname\n", self.url.replace("%", "%%") + "\n")
+        if template == "multidb":
+            return
         self.env("target_metadata = None", "import models\ntarget_metadata = models.metadata")
         if way:
-            self.env("target_metadata=target_metadata", f"target_metadata=target_metadata, {way}")
+            self.configure(way)
+
+    def road_alone(self) -> AlembicProject:
+        """Leave every pattern out, so that the road has the models as they are written."""
+        with self.ini.open("a") as file:
+            file.write("\n[pgpatterns]\nignore = *\n")
+        return self
 
     def env(self, old: str, new: str) -> None:
         """Change env.py."""
         self.replace(self.root / "migrations" / "env.py", old, new)
+
+    def configure(self, argument: str) -> None:
+        """Give context.configure() one more argument."""
+        self.env("target_metadata=target_metadata", f"target_metadata=target_metadata, {argument}")
 
     @staticmethod
     def replace(path: Path, old: str, new: str) -> None:
