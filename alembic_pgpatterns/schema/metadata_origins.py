@@ -12,7 +12,7 @@ from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.orm import Mapper, registry
 
 from alembic_pgpatterns.schema.declarations import ClassSource, FileSource, Sources
-from alembic_pgpatterns.schema.parts import Location, Origin
+from alembic_pgpatterns.schema.parts import NO_ORIGIN, Location, Origin
 from alembic_pgpatterns.schema.python_defaults import dotted
 
 INFO_KEY = "pgpatterns"
@@ -44,6 +44,7 @@ class Origins:
         for mapper in _mappers(metadatas, {*registries, *all_registries()}):
             if isinstance(mapper.local_table, Table):
                 self._classes[mapper.local_table].append(mapper.class_)
+        self._table_files: dict[Table, list[FileSource]] = {}
         self._modules = _modules_with(metadatas, self._classes)
 
     def of_table(self, table: Table) -> Origin:
@@ -91,7 +92,10 @@ class Origins:
         return next((source.at(found.line) for source, found in self._class_sources(class_)), None)
 
     def _origin(self, location: Location | None, own: Mapping[Any, Any], *outer: Mapping[Any, Any]) -> Origin:
-        ignored = frozenset(name for info in (own, *outer) for name in _ignored(_asked(info)))
+        infos = [info for info in (own, *outer) if INFO_KEY in info]
+        if not infos:
+            return Origin(location) if location else NO_ORIGIN
+        ignored = frozenset(name for info in infos for name in _ignored(_asked(info)))
         return Origin(location, ignored, _asked(own))
 
     def _table_location(self, table: Table) -> Location | None:
@@ -126,7 +130,12 @@ class Origins:
             return self._column_location(columns[0])
         return self._table_location(_table_of(item))
 
-    def _files(self, table: Table) -> Iterator[FileSource]:
+    def _files(self, table: Table) -> list[FileSource]:
+        if table not in self._table_files:
+            self._table_files[table] = list(self._find_files(table))
+        return self._table_files[table]
+
+    def _find_files(self, table: Table) -> Iterator[FileSource]:
         names = [base.__module__ for class_ in self._classes.get(table, ()) for base in class_.__mro__]
         for part in (table, table.metadata):
             names += self._modules.get(id(part), ())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import postgast
@@ -91,6 +92,7 @@ def parse_exclusion(statement: str) -> IndexText | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def column_references(expression: str) -> frozenset[str] | None:
     """Last names of all column references; None where the expression does not parse."""
     try:
@@ -101,6 +103,7 @@ def column_references(expression: str) -> frozenset[str] | None:
     return frozenset(name for reference in references for name in _strings(reference.fields)[-1:])
 
 
+@lru_cache(maxsize=4096)
 def sequence_of(default: str) -> tuple[str, ...] | None:
     """The names of the sequence where the expression is ``nextval('…')``, else None."""
     try:
