@@ -16,6 +16,7 @@ from urllib.parse import quote
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.environment import VARIABLES, offered
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.signals import sigterm_as_exit
 
 _TAIL = 40
 """Lines of the command's output that an error shows."""
@@ -37,14 +38,14 @@ def run_command(
     The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{host}``,
     ``{port}``, ``{user}``, ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set
     too, and the user's own are taken away. ``echo`` gets each line of output as it comes.
-    Its whole process group ends when we are interrupted. Raises PgPatternsError with the end of its output, without
-    the password, when it fails, cannot be started, or when a template is wrong.
+    Its whole process group ends when we are interrupted or get SIGTERM. Raises PgPatternsError with the end of its
+    output, without the password, when it fails, cannot be started, or when a template is wrong.
     """
     values = _values(server, database)
     environment = _environment(server, database, values, env)
     tail: deque[str] = deque(maxlen=_TAIL)
     try:
-        with _running(command, cwd, environment) as process:
+        with sigterm_as_exit(), _running(command, cwd, environment) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 shown = _hidden(line.rstrip("\n"), values["password"])

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psycopg
@@ -21,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.binaries import OLDEST
+from alembic_pgpatterns.server.signals import sigterm_as_exit
 
 PREFIX = "pgpatterns_"
 
@@ -181,7 +179,7 @@ def external_server(url: str | sqlalchemy.URL, *, roles: Sequence[str] = ()) -> 
     watchdog = _Watchdog(route)
     server = ExternalServer(route, version, watchdog)
     try:
-        with _sigterm_as_exit():
+        with sigterm_as_exit():
             try:
                 yield server
             finally:
@@ -237,22 +235,3 @@ def _demand(connection: psycopg.Connection[Any], shown: str, roles: Sequence[str
             "Roles belong to the whole server, so none is created there: create them by hand, or check without "
             "--server."
         )
-
-
-@contextlib.contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """CI ends jobs by SIGTERM, which ends Python without cleaning up unless it is made an exception."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    mine = threading.current_thread() is threading.main_thread() and (
-        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if mine:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if mine:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)

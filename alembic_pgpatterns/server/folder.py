@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.account import Account, run_root, run_roots
 
 PREFIX = "pgpatterns-"
@@ -35,7 +36,7 @@ stop() {
     ours "$pid" || return
     kill -QUIT "$pid" 2>/dev/null
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        kill -0 "$pid" 2>/dev/null || return
+        ours "$pid" || return
         sleep 0.1 2>/dev/null || sleep 1
     done
     kill -KILL "$pid" 2>/dev/null
@@ -91,25 +92,28 @@ def remove(folder: Path) -> None:
 
 
 def _make(root: Path, account: Account) -> tuple[Path, int]:
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        with contextlib.suppress(OSError):
+    try:
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
             lock = _lock(folder / _LOCK, os.O_CREAT)
             if lock is not None:
                 os.chown(folder, account.uid, account.gid)
                 return folder, lock
-        remove(folder)
+            remove(folder)  # a sweep took the lock between our making it and taking it
+    except OSError as error:
+        raise PgPatternsError(
+            f"no folder for the throw-away PostgreSQL could be made in {root} for {account.name!r}: {error}\n"
+            "Way out: point TMPDIR at a folder with space that this user can write."
+        ) from error
 
 
 def _lock(path: Path, flags: int = 0) -> int | None:
     """Take the lock; None when somebody holds it, or when the file was swept away meanwhile."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
-    try:
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(handle), path.stat()):
             return handle
-    except OSError:
-        pass
     os.close(handle)
     return None
 
@@ -122,7 +126,7 @@ def _watch(folder: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        env={"PATH": os.pathsep.join((os.environ.get("PATH", ""), os.defpath)), "LC_ALL": "C"},
     )
 
 

@@ -341,18 +341,25 @@ def _lost(error: BaseException | None) -> bool:
 
 
 def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
-    # Beside the server and not in our package, which an unprivileged account may not be able to read.
-    shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
-    cluster.own(server.folder / _SHARE, server.account)
-    if snapshot is not None:
-        try:
+    try:
+        # Beside the server and not in our package, which an unprivileged account may not be able to read.
+        shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
+        cluster.own(server.folder / _SHARE, server.account)
+        if snapshot is not None:
             cluster.copy(snapshot, server.data, server.account)
-        except OSError as error:
-            said = str(error)
-            way_out = cluster.way_out(said)
-            raise PgPatternsError(f"the kept state {snapshot} could not be used: {said}\n{way_out}") from error
+    except OSError as error:
+        said = str(error)
+        what = f" from the kept state {snapshot}" if snapshot else ""
+        raise PgPatternsError(
+            f"the throw-away PostgreSQL could not be made{what}: {said}\n{cluster.way_out(said)}"
+        ) from error
+    if snapshot is not None:
         server.start()
-        return
+    else:
+        _begin_afresh(server)
+
+
+def _begin_afresh(server: ThrowawayServer) -> None:
     from_cache = cluster.fill(server.data, server.binaries, server.account)
     try:
         server.start()

@@ -19,13 +19,13 @@ from sqlalchemy.pool import NullPool
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.redirect import redirect
-from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 
 @pytest.fixture(scope="module")
-def theirs() -> Iterator[ThrowawayServer]:
+def theirs(start_server: Any) -> Iterator[ThrowawayServer]:
     """Somebody's server, with a password and a database that is none of our business."""
-    with throwaway_server(listen=True, roles=["present"]) as server:
+    with start_server(listen=True, roles=["present"]) as server:
         server.create_database("app")
         yield server
 

@@ -64,14 +64,22 @@ def _as_another_user() -> tuple[Account, list[str]]:
     return Account(entry.pw_uid, entry.pw_gid, "nobody"), ["setpriv", *ids, *reading]
 
 
-@pytest.fixture(params=["as we are", "as another user"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Start Python on a script, as ourselves or (when we are root) as an unprivileged user with a home of its own."""
+@pytest.fixture(scope="module", params=["as we are", "as another user"])
+def user(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Path]]:
+    """The command to become somebody (nothing for ourselves), and a home, and so a cache, of that somebody's."""
     become: list[str] = []
     home = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
     if request.param == "as another user":
         other, become = _as_another_user()
         os.chown(home, other.uid, other.gid)
+    yield become, home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def run(user: tuple[list[str], Path]) -> Iterator[Run]:
+    """Start Python on a script, as ourselves or (when we are root) as an unprivileged user."""
+    become, home = user
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> subprocess.Popen[str]:
@@ -92,7 +100,6 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     for process in started:
         process.kill()
         process.wait()
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def announced(process: subprocess.Popen[str]) -> tuple[Path, int]:
@@ -193,6 +200,7 @@ def test_a_folder_that_is_just_being_made_is_not_swept() -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+@pytest.mark.usefixtures("memory")
 def test_a_forked_child_leaves_its_parents_server_alone() -> None:
     with throwaway_server() as server:
         child = os.fork()

@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.redirect import Routes, redirect
-from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 # Nobody listens there, and .invalid never resolves: a connection that was not redirected fails.
 NOWHERE = "user:s3cret@db.invalid:6543/app"
@@ -34,9 +34,9 @@ WHERE = "SELECT current_database(), current_setting('data_directory')"
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[ThrowawayServer]:
+def target(start_server: Any) -> Iterator[ThrowawayServer]:
     """A server of this file's own: scratch databases get the names of the real ones."""
-    with throwaway_server() as server:
+    with start_server() as server:
         yield server
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -34,11 +33,11 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of this test's own, where the package looks for it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(memory / "cache"))
     folder = cluster.cache_folder()
-    assert folder.is_relative_to(tmp_path)
+    assert folder.is_relative_to(memory)
     return folder
 
 
@@ -78,6 +77,7 @@ def test_nothing_is_left_after_success_or_failure() -> None:
     assert not first.exists() and not second.exists() and not alive(pid)
 
 
+@pytest.mark.usefixtures("memory")
 def test_roles_and_settings_are_there_from_the_start() -> None:
     with throwaway_server(roles=["Mixed Case", "app", "app"], settings={"log_min_messages": "debug1"}) as server:
         with server.connect() as connection:
@@ -89,8 +89,8 @@ def test_roles_and_settings_are_there_from_the_start() -> None:
         assert server.log and 'rewriting table "logged"' in server.log.read_text()
 
 
-def test_a_saved_state_can_be_started_from(tmp_path: Path, any_server: ThrowawayServer) -> None:
-    kept = tmp_path / "deep" / "kept"
+def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawayServer) -> None:
+    kept = memory / "deep" / "kept"
     with throwaway_server(any_server.binaries) as server:
         name = server.create_database("history")
         with server.connect(name) as connection:
@@ -106,10 +106,11 @@ def test_a_saved_state_can_be_started_from(tmp_path: Path, any_server: Throwaway
     (kept / "global" / "pg_control").unlink()
     with pytest.raises(PgPatternsError, match="last lines of its log"), throwaway_server(snapshot=kept):
         pass
-    with pytest.raises(PgPatternsError, match="nowhere"), throwaway_server(snapshot=tmp_path / "nowhere"):
+    with pytest.raises(PgPatternsError, match="nowhere"), throwaway_server(snapshot=memory / "nowhere"):
         pass
 
 
+@pytest.mark.usefixtures("memory")
 def test_killed_in_mid_run_is_said_with_its_log() -> None:
     with pytest.raises(PgPatternsError, match="SIGKILL") as caught, throwaway_server() as server:
         engine = sqlalchemy.create_engine(server.url())
@@ -127,6 +128,7 @@ def test_killed_in_mid_run_is_said_with_its_log() -> None:
         server.connect()
 
 
+@pytest.mark.usefixtures("memory")
 def test_a_killed_backend_ends_the_run_instead_of_half_a_state() -> None:
     refused = pytest.raises(PgPatternsError, match="was terminated by signal 9")
     with refused, throwaway_server() as server, server.connect() as connection:
@@ -167,9 +169,9 @@ def test_first_runs_at_the_same_time(own_cache: Path) -> None:
     assert cluster._is_whole(entry)
 
 
-def test_without_a_cache_it_only_takes_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+def test_without_a_cache_it_only_takes_longer(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (memory / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(memory / "file"))
     with throwaway_server() as server, server.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -246,25 +248,23 @@ def test_no_postgresql_at_all_names_the_ways_out(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to share its programs with somebody")
-def test_programs_in_a_folder_of_roots_own_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
-    shared.chmod(0o755)
+def test_programs_in_a_folder_of_roots_own_are_copied(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, private = memory / "shared", memory / "private"
+    memory.chmod(0o755)
+    shared.mkdir(0o755)
+    private.mkdir(0o700)
     monkeypatch.setattr(platformdirs, "site_cache_path", lambda *names, **options: shared / "cache")
     found = find_binaries()
     package = found.directory.parents[1]
-    subprocess.run(["cp", "-a", package, package.with_name(f"{package.name}.libs"), tmp_path], check=True)
-    tmp_path.chmod(0o700)
-    hidden = tmp_path / package.name / "pginstall"
-    try:
-        for _ in range(2):
-            with throwaway_server(find_binaries(hidden)) as server, server.connect() as connection:
-                assert connection.execute("SELECT 1").fetchone() == (1,)
-                assert server.binaries.directory.is_relative_to(shared)
-        assert len(list((shared / "cache").iterdir())) == 1
-        elsewhere = tmp_path / "elsewhere"
-        hidden.rename(elsewhere)
-        refused = pytest.raises(PgPatternsError, match=r"cannot read .*/elsewhere/bin.*\n?.*Ways out")
-        with refused, throwaway_server(find_binaries(elsewhere)):
-            pass
-    finally:
-        shutil.rmtree(shared)
+    subprocess.run(["cp", "-a", package, package.with_name(f"{package.name}.libs"), private], check=True)
+    hidden = private / package.name / "pginstall"
+    for _ in range(2):
+        with throwaway_server(find_binaries(hidden)) as server, server.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert server.binaries.directory.is_relative_to(shared)
+    assert len(list((shared / "cache").iterdir())) == 1
+    elsewhere = private / "elsewhere"
+    hidden.rename(elsewhere)
+    refused = pytest.raises(PgPatternsError, match=r"cannot read .*/elsewhere/bin.*\n?.*Ways out")
+    with refused, throwaway_server(find_binaries(elsewhere)):
+        pass
