@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, Column, Index, MetaData, Table, UniqueConstraint, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import String, Text, TypeEngine
 
 from alembic_pgpatterns.remedies.model import (
@@ -150,6 +151,8 @@ def _column(metadata: MetaData, change: TypeChange, default_schema: str) -> Colu
 
 
 def _kept_collation(old: TypeEngine[Any], new: TypeEngine[Any]) -> TypeEngine[Any]:
+    if isinstance(old, ARRAY) and isinstance(new, ARRAY):
+        return postgresql.ARRAY(_kept_collation(old.item_type, new.item_type))
     if isinstance(old, String) and isinstance(new, String) and old.collation:
         return Text(collation=old.collation) if isinstance(new, Text) else String(new.length, old.collation)
     return new

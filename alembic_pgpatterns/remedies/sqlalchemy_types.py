@@ -30,6 +30,7 @@ _TIMES: dict[str, tuple[type[Any], type[Any], bool]] = {
     "time with time zone": (types.Time, postgresql.TIME, True),
     "time without time zone": (types.Time, postgresql.TIME, False),
 }
+_COLLATE = re.compile(r"\s+COLLATE\s+", re.IGNORECASE)
 _SHORT = {
     "timestamptz": "timestamp with time zone",
     "timestamp": "timestamp without time zone",
@@ -50,7 +51,8 @@ def sqlalchemy_type(sql: str) -> Any | None:
     """The SQLAlchemy type of a built-in SQL type; None where there is none we are sure of.
 
     Args:
-        sql: as format_type() or a person spells it: ``text``, ``varchar(255)``, ``timestamptz(0)[]``.
+        sql: as format_type() or a person spells it: ``text``, ``varchar(255)``, ``timestamptz(0)[]``. A COLLATE clause
+            may follow; it is for the caller to keep (``type_expression`` does).
     """
     base, arguments, array = _parsed(sql)
     made = _scalar(base, arguments)
@@ -62,12 +64,21 @@ def sqlalchemy_type(sql: str) -> Any | None:
 def type_expression(sql: str) -> str | None:
     """The type as it stands in a model: ``Text``, ``DateTime(timezone=True)``; None where we are not sure."""
     base, arguments, array = _parsed(sql)
-    inner = _expression(base, arguments)
+    inner = _collated(_expression(base, arguments), sql)
     return f"ARRAY({inner})" if inner is not None and array else inner
 
 
+def _collated(expression: str | None, sql: str) -> str | None:
+    """``Text(collation="C")``: SQLAlchemy's types name a collation without its schema."""
+    clause = _COLLATE.split(sql, maxsplit=1)
+    if expression is None or len(clause) == 1:
+        return expression
+    name = re.findall(r'"(?:[^"]|"")+"|[^".]+', clause[1])[-1].strip('"').replace('""', '"')
+    return f"{expression.removesuffix(')')}{', ' if '(' in expression else '('}collation={name!r})"
+
+
 def _parsed(sql: str) -> tuple[str, tuple[int, ...], bool]:
-    text = " ".join(sql.lower().split())
+    text = " ".join(_COLLATE.split(sql, maxsplit=1)[0].lower().split())
     array = text.endswith("[]")
     found = re.search(r"\(([\d, ]+)\)", text)
     arguments = tuple(int(part) for part in found.group(1).split(",")) if found else ()

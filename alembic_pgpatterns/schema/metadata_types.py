@@ -76,7 +76,9 @@ class ModelTypes:
             return self._enum(found)
         text = self._dialect.type_compiler_instance.process(found)
         known: TypeKind = "base" if isinstance(found, (CITEXT, HSTORE)) else "unknown"
-        return replace(self._from_text(text, known), decorated=isinstance(found, sa.Enum))
+        if isinstance(found, sa.Enum):
+            return replace(self._from_text(text, known), decorated=True, labels=tuple(map(str, found.enums)))
+        return self._from_text(text, known)
 
     def _array(self, found: sa.ARRAY[Any]) -> DataType:
         element = self.data_type(found.item_type)

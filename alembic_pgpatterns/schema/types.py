@@ -17,9 +17,9 @@ class DataType:
     ``name`` is the innermost element's pg_type.typname ("int4", "varchar", "bpchar", "timestamptz"; enum and
     extension types by their own name), ``schema`` its schema. ``modifier`` holds the decoded typmod: the length of
     varchar(n) and char(n), the precision of timestamp(p), (precision, scale) of numeric. ``array``: an array of it,
-    however many dimensions. ``domains``: the domains looked through, outermost first. ``labels``: of an enum.
-    ``display`` is format_type()'s spelling of the declared type, for people and for SQL. Kind "unknown" and name ""
-    where models use a type the reader cannot name.
+    however many dimensions. ``domains``: the domains looked through, outermost first. ``labels``: of an enum, native
+    or not. ``display`` is format_type()'s spelling of the declared type, for people and for SQL. Kind "unknown" and
+    name "" where models use a type the reader cannot name.
     """
 
     name: str
