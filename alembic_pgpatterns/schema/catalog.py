@@ -34,7 +34,7 @@ from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.parts import ColumnStatistics, Index, Policy
 from alembic_pgpatterns.schema.queries import others as sql
 from alembic_pgpatterns.schema.queries.constraints import RULES
-from alembic_pgpatterns.schema.session import Connection, Session, catalog_session
+from alembic_pgpatterns.schema.session import Connection, Session, catalog_session, without_collector
 
 _KINDS: dict[str, TableKind] = {"r": "table", "p": "partitioned", "f": "foreign", "m": "materialized view"}
 _STRATEGIES = {"l": "list", "r": "range", "h": "hash"}
@@ -64,7 +64,7 @@ def read(
     Raises:
         psycopg.Error, sqlalchemy.exc.DBAPIError: the server refused; the caller's transaction is then aborted.
     """
-    with catalog_session(connection) as session:
+    with without_collector(), catalog_session(connection) as session:
         facts = read_facts(session, version_tables, exclude)
         sequences, column_sequences = read_sequences(session, facts, statistics)
         return Schema(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Index as ModelIndex
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
-from sqlalchemy.schema import AddConstraint, CreateIndex
+from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql import quoted_name
 
 from alembic_pgpatterns.schema.metadata_columns import Context
@@ -84,7 +84,8 @@ def read_exclusion(
     origin = context.origins.of_item(constraint, tuple(constraint.columns))
     declared = final_name(constraint, context.dialect)
     try:
-        text = parse_exclusion(str(AddConstraint(constraint).compile(dialect=context.dialect)))
+        # Not AddConstraint(): that takes the constraint out of its table's CREATE TABLE, for good.
+        text = parse_exclusion(f"ALTER TABLE t ADD {context.compiler.process(constraint)}")
     except Exception:
         text = None
     keys = text.keys if text else ()

@@ -113,7 +113,7 @@ class Book(Base):
     __table_args__ = (
         sa.Index(None, "doc", postgresql_using="gin", postgresql_ops={"doc": "jsonb_path_ops"}),
         sa.Index("ix_book_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
-        sa.Index("ix_book_title", title.collate("de-x-icu").desc() if False else "Title of book", unique=True),
+        sa.Index("ix_book_title", "Title of book", unique=True),
     )
 
 
@@ -184,7 +184,9 @@ line = sa.Table(
     sa.Column("order", sa.Integer, nullable=False, server_default=sa.text("1 + 1")),
     sa.UniqueConstraint("book_id", "order", postgresql_nulls_not_distinct=True, name="uq_nulls"),
     sa.UniqueConstraint("quantity", postgresql_include=["order"]),
-    sa.ForeignKeyConstraint(["Number", "order"], ["other.Parent.a", "other.Parent.b"], match="FULL", onupdate="cascade"),
+    sa.ForeignKeyConstraint(
+        ["Number", "order"], ["other.Parent.a", "other.Parent.b"], match="FULL", onupdate="cascade"
+    ),
     schema="other",
 )
 
