@@ -41,17 +41,22 @@ def row_security(table: Name, verb: str, back: str, model: str) -> Statements:
     return Statements((up,), (down,), model=model)
 
 
-def set_search_path(function: Function, path: Sequence[str], old: str | None) -> Statements:
+def set_search_path(function: Function, path: Sequence[str], old: Sequence[str] | None) -> Statements:
     """ALTER FUNCTION … SET search_path. Locks nothing that a caller waits for.
 
     Args:
         function: a function or procedure.
         path: its schemas from now on.
-        old: the setting it has, in the catalog's spelling; None where it has none.
+        old: those it has; None where it has no search_path of its own.
     """
     head = f"ALTER {'PROCEDURE' if function.kind == 'p' else 'FUNCTION'} {function.identifier}"
-    back = "RESET search_path" if old is None else f"SET search_path TO {old}"
-    return Statements((f"{head} SET search_path TO {', '.join(map(quote, path))}",), (f"{head} {back}",))
+    back = "RESET search_path" if old is None else f"SET search_path TO {_path(old)}"
+    return Statements((f"{head} SET search_path TO {_path(path)}",), (f"{head} {back}",))
+
+
+def _path(schemas: Sequence[str]) -> str:
+    """An identifier cannot be empty; a string may be."""
+    return ", ".join(quote(name) if name else "''" for name in schemas)
 
 
 def security_invoker(view: Name) -> Statements:

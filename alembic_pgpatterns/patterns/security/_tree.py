@@ -80,12 +80,14 @@ def _aliases(select: Any) -> Iterator[str]:
 
 def calls(message: Any, wanted: Wanted) -> Iterator[tuple[str, ...]]:
     """Names of the wanted functions it calls outside of uncorrelated sub-selects, which run once a query."""
-    if message.DESCRIPTOR.name == "FuncCall":
-        name = tuple(part.string.sval for part in message.funcname)
-        if wanted(name):
-            yield name
+    if message.DESCRIPTOR.name == "FuncCall" and wanted(_name(message)):
+        yield _name(message)
     for child in _evaluated(message):
         yield from calls(child, wanted)
+
+
+def _name(call: Any) -> tuple[str, ...]:
+    return tuple(part.string.sval for part in call.funcname)
 
 
 def _evaluated(message: Any) -> Iterator[Any]:
@@ -102,13 +104,18 @@ def _evaluated(message: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A node that can be wrapped. ``array``: it stands right of ANY or ALL."""
+    """A node to be wrapped. ``array``: it stands right of ANY or ALL."""
 
     node: Any
     array: bool
 
+    @property
+    def typed(self) -> bool:
+        """Whether it can be wrapped: ``ANY ((SELECT …))`` reads rows, so an array needs a cast around it."""
+        return not self.array or kind_of(self.node) == "type_cast"
+
     def wrap(self) -> None:
-        """Put ``(SELECT node)`` in its place; an array keeps its cast, else ANY would read rows."""
+        """Put ``(SELECT node)`` in its place; an array keeps its cast."""
         made = Node()
         target = made.type_cast.arg if self.array else made
         target.CopyFrom(_in_select(self.node))
@@ -125,7 +132,7 @@ def parts(message: Any, wanted: Wanted, array: bool = False) -> Iterator[Part]:
         wanted: which functions count.
         array: it stands right of ANY or ALL.
     """
-    if kind_of(message) in (("type_cast",) if array else SCALARS) and not of_row(message):
+    if _is_value(message, wanted, array) and not of_row(message):
         if any(calls(message, wanted)):
             yield Part(message, array)
         return
@@ -135,6 +142,14 @@ def parts(message: Any, wanted: Wanted, array: bool = False) -> Iterator[Part]:
         return
     for child in _evaluated(message):
         yield from parts(child, wanted)
+
+
+def _is_value(message: Any, wanted: Wanted, array: bool) -> bool:
+    """Whether it is to be wrapped as a whole; of an array without a type, only what it is made of can be."""
+    kind = kind_of(message)
+    if array and kind == "func_call":
+        return wanted(_name(message.func_call))
+    return kind == "type_cast" if array else kind in SCALARS
 
 
 def per_row(expression: str, wanted: Wanted) -> list[tuple[str, ...]]:
@@ -148,7 +163,10 @@ def per_row(expression: str, wanted: Wanted) -> list[tuple[str, ...]]:
 def wrapped(expression: str, wanted: Wanted) -> str | None:
     """The expression with each of them in a sub-select of its own; None where that cannot be written."""
     tree = postgast.parse(f"SELECT {expression}")
-    for part in list(parts(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val, wanted)):
+    found = list(parts(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val, wanted))
+    if not all(part.typed for part in found):
+        return None
+    for part in found:
         part.wrap()
     text = str(postgast.deparse(tree))
     # What the parser reads must be what was built.

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-
-import postgast
 
 from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._statements import set_search_path
@@ -11,6 +10,8 @@ from alembic_pgpatterns.schema.model import Function, Schema
 KEY = "search_path"
 TEMPORARY = "pg_temp"
 CATALOG = "pg_catalog"
+NO_SCHEMA = ""
+NAMES = re.compile(r'"(?:[^"]|"")*"|[^\s,]+')
 KINDS = frozenset({"f", "p", "w"})
 
 
@@ -49,40 +50,41 @@ class DefinerWithoutSearchPath(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Functions and procedures."""
         for function in schema.functions:
-            if function.security_definer and function.kind in KINDS and not function.standard_body:
-                setting = _setting(function)
-                path = None if setting is None else _schemas(setting)
-                if not _safe(path):
-                    wanted = [name for name in path or [schema.default_schema] if name != TEMPORARY]
-                    yield self.finding(
-                        at=function,
-                        message=_message(function, path),
-                        remedy=set_search_path(function, [*wanted, TEMPORARY], setting),
-                    )
+            path = _search_path(function)
+            if function.security_definer and function.kind in KINDS and not function.standard_body and not _safe(path):
+                yield self.finding(
+                    at=function,
+                    message=_message(function, path),
+                    remedy=set_search_path(function, _repaired(path or (schema.default_schema,)), path),
+                )
 
 
-def _setting(function: Function) -> str | None:
-    """What follows SET search_path, in the catalog's spelling."""
+def _search_path(function: Function) -> tuple[str, ...] | None:
+    """The schemas of the function's own search_path; None where it has none."""
     settings = (item.partition("=") for item in function.config)
-    return next((value for name, _, value in settings if name == KEY), None)
+    return next((_schemas(value) for name, _, value in settings if name == KEY), None)
 
 
-def _schemas(setting: str) -> list[str]:
-    """The schemas of a search_path, read by PostgreSQL's parser; an empty name stands for no schema."""
-    if setting in ("", '""'):
-        return []
-    statement = postgast.parse(f"SET {KEY} TO {setting}").stmts[0].stmt.variable_set_stmt
-    return [item.a_const.sval.sval for item in statement.args]
+def _schemas(value: str) -> tuple[str, ...]:
+    """A list of identifiers, as PostgreSQL reads it: quoted ones as they stand, others in lower case."""
+    found = NAMES.findall(value)
+    return tuple(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in found)
 
 
-def _safe(path: list[str] | None) -> bool:
+def _safe(path: tuple[str, ...] | None) -> bool:
     """Whether nothing the caller can create is found before what the function means."""
     if path is None:
         return False
-    return set(path) <= {CATALOG} or (path[-1] == TEMPORARY and TEMPORARY not in path[:-1])
+    return set(path) <= {CATALOG, NO_SCHEMA} or (path[-1] == TEMPORARY and TEMPORARY not in path[:-1])
 
 
-def _message(function: Function, path: list[str] | None) -> str:
+def _repaired(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The same schemas, pg_temp last; a list that was taken for one name (``SET search_path = 'a, b'``) taken apart."""
+    apart = (part for name in path for part in (_schemas(name) if "," in name else (name,)))
+    return (*(name for name in apart if name not in (TEMPORARY, NO_SCHEMA)), TEMPORARY)
+
+
+def _message(function: Function, path: tuple[str, ...] | None) -> str:
     runs = f"{function.identifier} runs with the rights of {function.owner}"
     if path is None:
         return f"{runs} and looks names up in its caller's search_path"

@@ -91,5 +91,6 @@ def _remedy(policy: Policy, called: list[tuple[str, ...]], functions: Functions)
         )
     new = [text and wrapped(text, functions.same_for_all_rows) for text in (policy.using, policy.check)]
     if [text is None for text in new] != [text is None for text in (policy.using, policy.check)]:
-        return Advice(f"Wrap each call of {spelled(called[0])} in a sub-select: (SELECT {spelled(called[0])}).")
+        call = f"(SELECT {spelled(called[0])})"
+        return Advice(f"Wrap each call in a sub-select: {call}; right of ANY with the array's type: {call}::type[].")
     return alter_policy(policy, *new)

@@ -38,11 +38,9 @@ class PublicGrant(SchemaPattern):
         ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
     """
     good = """
-        CREATE ROLE pgpatterns_example;
         CREATE TABLE invoice (id bigint PRIMARY KEY);
-        GRANT SELECT, INSERT ON invoice TO pgpatterns_example;
-        REVOKE ALL ON invoice FROM pgpatterns_example;
-        DROP ROLE pgpatterns_example;
+        GRANT SELECT, INSERT ON invoice TO pg_monitor;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pg_monitor;
     """
 
     def detect(self, schema: Schema) -> Iterator[Finding]:

@@ -27,6 +27,10 @@ CREATE FUNCTION invoker() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION safe() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = "Sales", public, pg_temp AS 'SELECT 1';
 -- trap: public.empty() -- an empty path: all names are qualified
 CREATE FUNCTION empty() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
+-- defect: public.empty_first() -- an empty name, then a schema
+CREATE FUNCTION empty_first() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '', public AS 'SELECT 1';
+-- trap: public.empty_then_temp() -- an empty name, then pg_temp
+CREATE FUNCTION empty_then_temp() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '', pg_temp AS 'SELECT 1';
 -- trap: public.catalog_only() -- the same
 CREATE FUNCTION catalog_only() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT 1';
 -- trap: public.only_temp() -- pg_temp alone, so last
