@@ -94,7 +94,9 @@ def _column(column: Column, model: Column | None, table: Origin) -> Column:
     if model is None:
         # The database's own column: nothing in Python fills it in.
         return replace(column, origin=table, python_default=None)
-    type_ = replace(column.type, decorated=True) if model.type.decorated else column.type
+    type_ = column.type
+    if model.type.decorated:
+        type_ = replace(type_, decorated=True, labels=model.type.labels)
     return replace(column, origin=_origin(model, table), python_default=model.python_default, type=type_)
 
 
