@@ -13,6 +13,7 @@ import pytest
 
 from alembic_pgpatterns.pattern import Finding, Needs, Pattern, SchemaPattern
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema import catalog, metadata
@@ -101,6 +102,20 @@ def test_models_and_the_database_made_from_them_agree(
     in_models = detect(pattern, read_models(module), 18)
     # What only models say (Python defaults, info) is for the models to find.
     assert {finding.fingerprint for finding in in_database} <= {finding.fingerprint for finding in in_models}
+
+
+@pytest.mark.parametrize("pattern", named(FROM_MODELS))
+def test_remedies_applied_to_models_silence_it(
+    pattern: type[SchemaPattern], load_models: Callable[[str], ModuleType]
+) -> None:
+    module = load_models(pattern.bad_models)
+    before = detect(pattern, read_models(module), 18)
+    expressible = {
+        finding.fingerprint for finding in before if finding.remedy and apply(finding.remedy, module.metadata, "public")
+    }
+    after = {finding.fingerprint for finding in detect(pattern, read_models(module), 18)}
+    assert not expressible & after
+    assert after <= {finding.fingerprint for finding in before}
 
 
 @pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.good_models]))

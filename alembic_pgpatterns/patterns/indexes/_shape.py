@@ -8,7 +8,7 @@ from dataclasses import replace
 from alembic_pgpatterns.patterns.indexes._coverage import DEFAULT_COLLATION, same_collation
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.remedies.naming import fit, index_name
-from alembic_pgpatterns.schema.model import UNKNOWN, Index, IndexKey, Name, Schema, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, Index, IndexKey, Key, Name, Schema, Table
 
 Shape = tuple[Hashable, ...]
 
@@ -31,6 +31,16 @@ def replaceable(index: Index) -> bool:
         and not index.clustered
         and index.parent is None
     )
+
+
+def rule_of(table: Table, index: Index) -> Key | None:
+    """The unique constraint the index backs; in models it may have no name."""
+    return next((key for key in table.unique_constraints if key.index == index.name.name), None)
+
+
+def index_of(table: Table, key: Key) -> Index | None:
+    """The index that backs the unique constraint."""
+    return next((index for index in table.indexes if index.name.name == key.index), None)
 
 
 def indexed_tables(schema: Schema) -> Iterator[Table]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._links import link_columns
-from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, rule_of, usable
 from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
 from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex, ReplaceUnique
-from alembic_pgpatterns.schema.model import Index, Key, Schema, Table
+from alembic_pgpatterns.schema.model import Index, Schema, Table
 
 COVERING_METHODS = frozenset({"btree", "gist", "spgist"})
 """Access methods with INCLUDE (docs, "CREATE INDEX")."""
@@ -113,7 +113,7 @@ Table(
         new = beside(replace(old, include=(*old.include, *lacking)), table, index.name.name, "covering")
         if index.constraint is None and not index.replica_identity:
             return ReplaceIndex(index.name, old, new)
-        key = next((key for key in table.unique_constraints if key.name == index.constraint), None)
+        key = rule_of(table, index)
         if key is None or pointed_at or key.deferrable or index.replica_identity:
             return Advice(f"Something rests on {index.name}: add the covering index beside it.")
         return ReplaceUnique(table.name, key.name, key.columns, new)
@@ -138,9 +138,10 @@ Table(
 def _declared(table: Table, index: Index) -> tuple[str, ...]:
     """``fetches`` of the index, of the constraint behind it, or of its only column."""
     column = table.column(index.columns[0] or "") if len(index.columns) == 1 else None
-    keys: list[Key] = [key for key in table.unique_constraints if key.name is not None and key.name == index.constraint]
-    for declared in (index, *keys, *([column] if column else ())):
-        found = declared.origin.info.get("fetches")
-        if isinstance(found, (list, tuple)):
+    for declared in (index, rule_of(table, index), column):
+        found = None if declared is None else declared.origin.info.get("fetches")
+        if isinstance(found, str):
+            return (found,)
+        if isinstance(found, list | tuple):
             return tuple(map(str, found))
     return ()

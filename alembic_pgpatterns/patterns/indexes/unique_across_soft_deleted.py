@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._roles import reads
-from alembic_pgpatterns.patterns.indexes._shape import beside, definition, usable
+from alembic_pgpatterns.patterns.indexes._shape import beside, definition, index_of, usable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Key, Name, Schema, Table
@@ -121,7 +121,7 @@ def _message(what: str, table: Table, column: Column) -> str:
 
 
 def _replaced(table: Table, key: Key, column: Column) -> Remedy:
-    index = None if key.name is None else table.constraint_index(key.name)
+    index = index_of(table, key)
     where = f"{quote(column.name)} IS NULL"
     if key.deferrable or (index is not None and index.replica_identity) or key.nulls_not_distinct is UNKNOWN:
         return Advice(f"Make it a unique index WHERE {where}; what rests on this constraint must be changed first.")
