@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
@@ -92,12 +94,15 @@ def read(name: str) -> Recipe:
     if not path.exists():
         raise ProjectError(f"no recipe for {name!r}; there are {', '.join(names())}")
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    values = _with_tuples(table)
     prepare = values.pop("prepare", None)
     if prepare is not None:
-        lists = {key: tuple(value) if isinstance(value, list) else value for key, value in prepare.items()}
-        values["prepare"] = Prepare(**lists)
+        values["prepare"] = Prepare(**_with_tuples(prepare))
     return Recipe(name=name, **values)
+
+
+def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class Workplace:
             folder = self.root / "earlier"
             if not folder.exists():
                 install(folder, [*prepare.requirements])
-        command = [folder / "bin" / "python", HERE / "ddl.py", prepare.metadata, *prepare.modules]
+        command: list[str | Path] = [folder / "bin" / "python", HERE / "ddl.py", prepare.metadata, *prepare.modules]
         ddl = run(command, self.root).stdout
         if prepare.stamp:
             ddl += "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);\n"
@@ -202,7 +207,7 @@ class Workplace:
         (self.root / "pyproject.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def run(command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. Raises ProjectError with the end of what it said when it fails."""
     done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
