@@ -40,7 +40,7 @@ def built(database, models: sa.MetaData):
 @pytest.mark.parametrize("models", [hard_models.Base.metadata, hard_models.plain_metadata])
 def test_readers_agree_on_hard_models(any_database, models):
     any_database.execute("CREATE SCHEMA other")
-    read = metadata.read(models, target_version=any_database.version)
+    read = metadata.read(models, target_version=any_database.version // 10000)
     assert disagreements(built(any_database, models), read) == []
 
 
