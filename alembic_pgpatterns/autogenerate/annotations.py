@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index
@@ -10,6 +11,8 @@ from sqlalchemy import CheckConstraint, Column, Index
 from alembic_pgpatterns.autogenerate.destination import DEFAULT_SCHEMA, Destination
 from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
 from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.schema.model import Column as ModelColumn
+from alembic_pgpatterns.schema.names import Name, quote
 
 Target = tuple[str, str, str, str]
 """Kind, schema, table, and the name of the column or index."""
@@ -37,14 +40,26 @@ def notes_by_target(reached: Destination) -> dict[Target, list[Note]]:
         for item in applied.objects:
             target = _target(item)
             if target is not None:
-                notes.setdefault(target, []).append(note_of(applied.finding))
+                notes.setdefault(target, []).append(note_of(applied.finding, item))
     return notes
 
 
-def note_of(finding: Finding) -> Note:
-    """A finding as a note."""
+def note_of(finding: Finding, item: object) -> Note:
+    """What to say of one object that the remedy of a finding added or changed."""
     location = str(finding.location) if finding.location else None
+    if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
+        changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
+        subject = f"{changed}.{quote(item.name)}"
+        return Note(finding.pattern, subject, f"{subject} changes together with {finding.object}", location)
     return Note(finding.pattern, finding.object, finding.message, location)
+
+
+def _is(item: Column[Any], at: ModelColumn) -> bool:
+    return (item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name) == (
+        at.table.schema,
+        at.table.name,
+        at.name,
+    )
 
 
 def _target(item: object) -> Target | None:

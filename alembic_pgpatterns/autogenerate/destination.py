@@ -20,6 +20,7 @@ from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.schema import metadata as models
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.overlay import overlay
 from alembic_pgpatterns.settings import Settings
 
 ROUNDS = 10
@@ -39,6 +40,8 @@ class Destination:
     """The effective metadata, and how it differs from the models."""
 
     copy: Copy
+    known: Schema
+    """The application's own models, read."""
     applied: tuple[Applied, ...] = ()
     described: tuple[Finding, ...] = ()
     """Enforced, but with a remedy that only a person can carry out."""
@@ -69,30 +72,27 @@ def destination(
     Raises:
         PgPatternsError: still not silent after ten rounds; the message names the patterns.
     """
-    copy = copied([metadata] if isinstance(metadata, MetaData) else list(metadata))
+    originals = [metadata] if isinstance(metadata, MetaData) else list(metadata)
+    copy = copied(originals)
+    known = models.read(originals, default_schema=DEFAULT_SCHEMA)
     patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
     applied: list[Applied] = []
-    described: list[Finding] = []
     for _ in range(ROUNDS):
-        wanted = [f for f in detect(copy.metadata, patterns, settings) if not accepts(f) and allowed(f)]
-        before = len(applied)
-        for finding in wanted:
-            _take(finding, copy.metadata, applied, described)
-        if len(applied) == before:
-            return Destination(copy, tuple(applied), tuple(described))
+        found = detect(copy.metadata, known, patterns, settings)
+        wanted = [finding for finding in found if not accepts(finding) and allowed(finding)]
+        made = [(finding, _objects(finding, copy.metadata)) for finding in wanted]
+        applied += [Applied(finding, objects) for finding, objects in made if objects]
+        if not any(objects for _, objects in made):
+            return Destination(copy, known, tuple(applied), tuple(f for f, objects in made if objects is None))
     names = ", ".join(sorted({finding.pattern for finding in wanted}))
     raise PgPatternsError(
         f"The patterns {names} are still not silent after {ROUNDS} rounds of their remedies: they contradict each "
-        "other on these models. Set the action of one of them to \"report\"."
+        'other on these models. Set the action of one of them to "report".'
     )
 
 
-def _take(finding: Finding, metadata: MetaData, applied: list[Applied], described: list[Finding]) -> None:
-    objects = apply(finding.remedy, metadata, DEFAULT_SCHEMA) if finding.remedy is not None else ()
-    if objects:
-        applied.append(Applied(finding, objects))
-    elif finding.fingerprint not in {known.fingerprint for known in described}:
-        described.append(finding)
+def _objects(finding: Finding, metadata: MetaData) -> tuple[object, ...] | None:
+    return apply(finding.remedy, metadata, DEFAULT_SCHEMA) if finding.remedy is not None else None
 
 
 def schema_patterns(settings: Settings) -> list[SchemaPattern]:
@@ -101,14 +101,18 @@ def schema_patterns(settings: Settings) -> list[SchemaPattern]:
     return [p for p in chosen if isinstance(p, SchemaPattern) and p.needs is not Needs.DATABASE]
 
 
-def read(metadata: MetaData, settings: Settings) -> Schema:
-    """The models as a schema; what is excluded by the settings is not there."""
+def detect(
+    metadata: MetaData, known: Schema, patterns: Sequence[SchemaPattern], settings: Settings
+) -> list[Finding]:
+    """The findings of some patterns, without those that the models suppress.
+
+    Args:
+        metadata: the copy, as it is by now.
+        known: the application's own, for what the copy cannot tell: where things are declared.
+        patterns: what to look for.
+        settings: which tables are left out.
+    """
     schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=settings.target_version)
-    return without_excluded(schema, settings)
-
-
-def detect(metadata: MetaData, patterns: Sequence[SchemaPattern], settings: Settings) -> list[Finding]:
-    """The findings of some patterns in the metadata, without those that the models suppress."""
-    schema = read(metadata, settings)
+    schema = without_excluded(overlay(schema, known), settings)
     found: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
     return [finding for finding in unique(found) if not suppressed(finding)]

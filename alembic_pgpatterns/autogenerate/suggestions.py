@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from alembic_pgpatterns.autogenerate.destination import (
     detect,
     schema_patterns,
 )
-from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
+from alembic_pgpatterns.autogenerate.rendering import WIDTH, CommentOp, Note
 from alembic_pgpatterns.pattern import Action, Finding
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, ReplaceIndex, ReplaceUnique
@@ -61,10 +62,8 @@ class Suggestions:
         if not touched:
             return list(operations)
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
-        findings = [
-            f for f in detect(self._reached.metadata, patterns, self._settings) if not self._accepts(f)
-        ]
-        return self._beside(operations, {f.fingerprint: f for f in findings})
+        found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
+        return self._beside(operations, {f.fingerprint: f for f in found if not self._accepts(f)})
 
     def _beside(
         self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]
@@ -87,9 +86,11 @@ class Suggestions:
 
     def _comment(self, finding: Finding) -> CommentOp:
         location = str(finding.location) if finding.location else None
-        lines = [*(f"model: {line}" for line in _model(finding)), *self._code(finding)]
         not_when = registry()[finding.pattern].not_when
-        more = (*([f"not when: {not_when}"] if not_when else []), *lines)
+        prose = [f"not when: {not_when}"] if not_when else []
+        prose += [finding.remedy.text] if isinstance(finding.remedy, Advice) else []
+        wrapped = [line for text in prose for line in textwrap.wrap(text, WIDTH - 4, break_long_words=False)]
+        more = (*wrapped, *(f"model: {line}" for line in _model(finding)), *self._code(finding))
         note = Note(f"suggests {finding.pattern}", finding.object, finding.message, location, tuple(more))
         return CommentOp(note.comment())
 
@@ -112,8 +113,6 @@ class Suggestions:
 
 
 def _model(finding: Finding) -> tuple[str, ...]:
-    if isinstance(finding.remedy, Advice):
-        return (finding.remedy.text,)
     return model_line(finding.remedy) if finding.remedy is not None else ()
 
 

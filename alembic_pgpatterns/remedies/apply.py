@@ -26,9 +26,11 @@ from alembic_pgpatterns.remedies.sql import key_sql
 from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
 from alembic_pgpatterns.schema.names import Name
 
+Applied = tuple[object, ...] | None
+
 
 @singledispatch
-def apply(remedy: Remedy, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def apply(remedy: Remedy, metadata: MetaData, default_schema: str) -> Applied:
     """Change the MetaData as the remedy says.
 
     Args:
@@ -37,16 +39,18 @@ def apply(remedy: Remedy, metadata: MetaData, default_schema: str) -> tuple[obje
         default_schema: the schema of tables that name none.
 
     Returns:
-        The indexes, columns and constraints that were added or changed; nothing where models cannot express the
-        remedy, or it is not certain how.
+        The indexes, columns and constraints that were added or changed, which are none where another remedy did it
+        already; None where models cannot express the remedy, or it is not certain how.
     """
-    return ()
+    return None
 
 
 @apply.register
-def _(remedy: CreateIndex, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: CreateIndex, metadata: MetaData, default_schema: str) -> Applied:
     table = find_table(metadata, remedy.table, default_schema)
-    if table is None or any(index.name == index_name(remedy) for index in table.indexes):
+    if table is None:
+        return None
+    if any(index.name == index_name(remedy) for index in table.indexes):
         return ()
     index = sqlalchemy_index(remedy, table)
     index._set_parent(table)
@@ -54,56 +58,59 @@ def _(remedy: CreateIndex, metadata: MetaData, default_schema: str) -> tuple[obj
 
 
 @apply.register
-def _(remedy: ReplaceIndex, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: ReplaceIndex, metadata: MetaData, default_schema: str) -> Applied:
     table = find_table(metadata, remedy.new.table, default_schema)
     indexes = table.indexes if table is not None else ()
     old = next((index for index in indexes if index.name == remedy.index.name), None)
     if table is None or old is None:
-        return ()
+        return None
     table.indexes.discard(old)
     return apply(remedy.new, metadata, default_schema)
 
 
 @apply.register
-def _(remedy: ReplaceUnique, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: ReplaceUnique, metadata: MetaData, default_schema: str) -> Applied:
     table = find_table(metadata, remedy.table, default_schema)
     if table is None or not _take_unique(table, remedy.columns):
-        return ()
+        return None
     return apply(remedy.new, metadata, default_schema)
 
 
 @apply.register
-def _(remedy: ChangeType, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: ChangeType, metadata: MetaData, default_schema: str) -> Applied:
     planned = [(_column(metadata, change, default_schema), change) for change in remedy.changes]
     types: list[Any] = [sqlalchemy_type(change.new) for _, change in planned]
     if None in types or any(column is None for column, _ in planned):
-        return ()
+        return None
     changed: list[object] = []
     for (column, change), made in zip(planned, types, strict=True):
         assert column is not None
-        column.type = _kept_collation(column.type, made)
+        new = _kept_collation(column.type, made)
+        if _spelled(new) == _spelled(column.type):
+            continue
+        column.type = new
         changed.append(column)
         changed += _length_check(column, change)
     return tuple(changed)
 
 
 @apply.register
-def _(remedy: SetNotNull, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: SetNotNull, metadata: MetaData, default_schema: str) -> Applied:
     table = find_table(metadata, remedy.table, default_schema)
     column = _named(table, remedy.column)
     if column is None:
-        return ()
+        return None
     column.nullable = False
     return (column,)
 
 
 @apply.register
-def _(remedy: SetDefault, metadata: MetaData, default_schema: str) -> tuple[object, ...]:
+def _(remedy: SetDefault, metadata: MetaData, default_schema: str) -> Applied:
     from sqlalchemy import DefaultClause
 
     column = _named(find_table(metadata, remedy.table, default_schema), remedy.column)
     if column is None:
-        return ()
+        return None
     if remedy.replaces_python_default:
         column.default = None
     column.server_default = DefaultClause(text(remedy.new))
@@ -148,6 +155,10 @@ def _named(table: Table | None, name: str | None) -> Column[Any] | None:
 
 def _column(metadata: MetaData, change: TypeChange, default_schema: str) -> Column[Any] | None:
     return _named(find_table(metadata, change.table, default_schema), change.column)
+
+
+def _spelled(type_: TypeEngine[Any]) -> str:
+    return type_.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
 
 
 def _kept_collation(old: TypeEngine[Any], new: TypeEngine[Any]) -> TypeEngine[Any]:
