@@ -21,6 +21,11 @@ def names_any(identifier: str, vocabulary: Iterable[str]) -> bool:
 
     ``deleted_at`` is in ``deletedAt`` and ``user_deleted_at``, not in ``undeleted_at``; ``tax`` is not in ``taxonomy``.
     """
+    return _names_any(identifier, tuple(vocabulary))
+
+
+@lru_cache(maxsize=65536)
+def _names_any(identifier: str, vocabulary: tuple[str, ...]) -> bool:
     own = words(identifier)
     return any(_contains(own, words(entry)) for entry in vocabulary)
 

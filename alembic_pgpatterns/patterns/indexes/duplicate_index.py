@@ -4,7 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._shape import Shape, base_shape, definition, indexed_tables, key_shapes, usable
+from alembic_pgpatterns.patterns.indexes._shape import (
+    Shape,
+    base_shape,
+    definition,
+    indexed_tables,
+    key_shapes,
+    rule_of,
+    usable,
+)
 from alembic_pgpatterns.remedies.model import Advice, DropIndex, Remedy
 from alembic_pgpatterns.schema.model import UNKNOWN, Index, Name, Schema, Table
 
@@ -18,7 +26,7 @@ class DuplicateIndex(SchemaPattern):
     vacuumed; queries use one.
 
     Equal means all of it: access method, key columns or expressions, operator classes, collations, order (DESC,
-    NULLS FIRST), predicate, INCLUDE, uniqueness and NULLS NOT DISTINCT. A plain copy of the index behind a primary key,
+    NULLS FIRST), predicate, INCLUDE, uniqueness, DEFERRABLE and NULLS NOT DISTINCT. A plain copy of the index behind a primary key,
     a unique constraint or a unique index counts as well. The one reported is the one that can go: what
     backs a constraint or is the replica identity stays. Materialised views count too.
 
@@ -82,24 +90,31 @@ def _copies(table: Table) -> Iterator[tuple[Index, Index]]:
             groups[shape].append(index)
     for group in groups.values():
         if len(group) > 1:
-            yield from _pairs(sorted(group, key=_rank))
+            yield from _pairs(table, sorted(group, key=_rank))
 
 
-def _pairs(ranked: list[Index]) -> Iterator[tuple[Index, Index]]:
-    """A plain index may be a copy of any; a unique one only of a unique one that treats nulls alike."""
+def _pairs(table: Table, ranked: list[Index]) -> Iterator[tuple[Index, Index]]:
+    """A plain index may be a copy of any; a unique one only of one that keeps the same rule."""
     for position, index in enumerate(ranked):
-        equal = (other for other in ranked[:position] if not index.unique or _same_rule(index, other))
+        equal = (other for other in ranked[:position] if not index.unique or _same_rule(table, index, other))
         kept = next(equal, None)
         if kept is not None:
             yield index, kept
 
 
-def _same_rule(index: Index, other: Index) -> bool:
+def _same_rule(table: Table, index: Index, other: Index) -> bool:
+    """Whether nulls are treated alike, and both are checked at the same time."""
     return (
         other.unique
+        and _deferrable(table, index) == _deferrable(table, other)
         and UNKNOWN not in (index.nulls_not_distinct, other.nulls_not_distinct)
         and index.nulls_not_distinct == other.nulls_not_distinct
     )
+
+
+def _deferrable(table: Table, index: Index) -> bool:
+    rule = table.primary_key if index.constraint_kind == "primary key" else rule_of(table, index)
+    return rule is not None and rule.deferrable
 
 
 def _shape(index: Index) -> Shape | None:

@@ -84,7 +84,8 @@ def _remedy(table: Table, index: Index, flag: Column) -> Remedy:
             f"Index ({following}) WHERE {quote(flag.name)} has the value that is searched for, and drop {index.name}."
         )
     where = f"({old.where}) AND {rare}" if old.where else rare
-    new = CreateIndex(table.name, tuple(map(IndexedKey, key.columns)), include=old.include, where=where)
+    carried = tuple(name for name in old.include if name not in key.columns)
+    new = CreateIndex(table.name, tuple(map(IndexedKey, key.columns)), include=carried, where=where)
     return ReplaceIndex(index.name, old, beside(new, table, index.name.name, "partial"))
 
 

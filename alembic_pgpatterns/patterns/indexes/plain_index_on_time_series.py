@@ -98,8 +98,9 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """The timestamps of time series that BRIN would serve."""
         for table in schema.judged_tables():
-            moment = self._moment(table)
-            if moment is None or self._small(table) or not self._of_kind(table, moment):
+            telling = self._is_named_so(table)
+            moment = self._moment(table) if telling or table.partition_strategy == "range" else None
+            if moment is None or self._small(table) or not (telling or table.partition_keys[:1] == (moment.name,)):
                 continue
             leading = [
                 index for index in table.indexes if index.columns[:1] == (moment.name,) and index.predicate is None
@@ -129,9 +130,7 @@ Table(
             and not names_any(column.name, self.options.changes)
         )
 
-    def _of_kind(self, table: Table, moment: Column) -> bool:
-        if table.partition_strategy == "range" and table.partition_keys[:1] == (moment.name,):
-            return True
+    def _is_named_so(self, table: Table) -> bool:
         own = list(words(table.name.name))
         while own and own[-1] in self.options.entries:
             own.pop()

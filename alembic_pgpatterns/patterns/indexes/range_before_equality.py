@@ -69,6 +69,8 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Composite btree indexes in the wrong order."""
         for table in schema.judged_tables():
+            if not any(_is_candidate(index) for index in table.indexes):
+                continue
             linked = {name for key in table.foreign_keys for name in key.columns}
             orders = {index.columns for index in table.indexes if usable(index)}
             for index in table.indexes:
@@ -78,9 +80,11 @@ Table(
 
     def _order(self, table: Table, index: Index, linked: set[str]) -> tuple[int, ...] | None:
         """The positions of the keys in their better order; None where there is nothing to better."""
-        if index.method != "btree" or len(index.keys) < 2 or not replaceable(index):
-            return None
-        if not _is_range(table, index.columns[0], linked) or not self._is_equality(table, index.columns[1], linked):
+        if (
+            not _is_candidate(index)
+            or not _is_range(table, index.columns[0], linked)
+            or not self._is_equality(table, index.columns[1], linked)
+        ):
             return None
         positions = range(len(index.keys))
         first = [place for place in positions if self._is_equality(table, index.columns[place], linked)]
@@ -103,6 +107,10 @@ Table(
                     index.name, old, beside(replace(old, keys=keys), table, index.name.name, "ordered")
                 ),
             )
+
+
+def _is_candidate(index: Index) -> bool:
+    return index.method == "btree" and len(index.keys) > 1 and replaceable(index)
 
 
 def _is_range(table: Table, name: str | None, linked: set[str]) -> bool:

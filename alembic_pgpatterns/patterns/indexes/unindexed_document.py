@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._shape import named
+from alembic_pgpatterns.patterns.indexes._shape import named, replaceable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
 from alembic_pgpatterns.schema.values import columns
@@ -27,7 +27,7 @@ class UnindexedDocument(SchemaPattern):
     served by a btree on that expression.
 
     What does not count: a GIN index on an expression that takes a part of the column; virtual columns, which cannot be
-    indexed; arrays of jsonb.
+    indexed; arrays of jsonb; a column with a plain btree, which is a finding of `btree-on-container`.
     """
 
     severity = Severity.INFO
@@ -72,7 +72,7 @@ Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"la
         for table in schema.judged_tables():
             for column in table.columns:
                 kind = column.type.name
-                if kind in SEARCHED_BY and _indexable(column) and not _searched(table, column):
+                if kind in SEARCHED_BY and _indexable(column) and not _looked_after(table, column):
                     yield self.finding(
                         at=column,
                         message=f"{column.identifier} is {kind}: {SERVED[kind]}",
@@ -84,9 +84,17 @@ def _indexable(column: Column) -> bool:
     return not column.type.array and (column.generated is None or column.generated.stored)
 
 
-def _searched(table: Table, column: Column) -> bool:
-    methods = SEARCHED_BY[column.type.name]
-    return any(index.method in methods and _alive(index) and _holds(index, column.name) for index in table.indexes)
+def _looked_after(table: Table, column: Column) -> bool:
+    return any(_searches(index, column) or _is_wrong_kind(index, column) for index in table.indexes)
+
+
+def _searches(index: Index, column: Column) -> bool:
+    return index.method in SEARCHED_BY[column.type.name] and _alive(index) and _holds(index, column.name)
+
+
+def _is_wrong_kind(index: Index, column: Column) -> bool:
+    """A plain btree on it is to become what is missed here: one finding is enough (btree-on-container)."""
+    return index.method == "btree" and replaceable(index) and column.name in index.columns
 
 
 def _alive(index: Index) -> bool:

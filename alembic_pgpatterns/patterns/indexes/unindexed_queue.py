@@ -91,7 +91,8 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Queues whose waiting items no index holds in their order."""
         for table in schema.judged_tables():
-            status, moment = self._status(table), self._moment(table)
+            status = self._status(table)
+            moment = None if status is None else self._moment(table)
             if status is None or moment is None or any(_serves(index, status, moment) for index in table.indexes):
                 continue
             value = default_constant(status) or ""
@@ -104,8 +105,8 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
 
     def _status(self, table: Table) -> Column | None:
         for column in table.columns:
-            value = default_constant(column) if is_status(column, self.options.status) else None
-            if value is not None and value.lower() in self.options.waiting:
+            value = default_constant(column)
+            if value is not None and value.lower() in self.options.waiting and is_status(column, self.options.status):
                 return column
         return None
 

@@ -89,6 +89,9 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half_built'::regclass
 CREATE TABLE lone (a int);
 CREATE UNIQUE INDEX lone_unique ON lone (a);
 CREATE INDEX lone_plain ON lone (a);
+-- trap: public.at_once -- checked at once, where the constraint waits for the end of the transaction
+CREATE TABLE late (a int, CONSTRAINT late_key UNIQUE (a) DEFERRABLE);
+CREATE UNIQUE INDEX at_once ON late (a);
 -- trap: public.upper_case -- another expression
 CREATE INDEX upper_case ON formula (upper(b), (a + 1));
 -- trap: public.excl_two -- two exclusion constraints have operators of their own

@@ -10,8 +10,10 @@ CREATE TABLE plain (
     search tsvector,
     -- defect: public.plain.deep -- a domain over a domain over jsonb
     deep nested,
-    -- defect: public.plain.by_btree -- a btree does not search within
+    -- trap: public.plain.by_btree -- a plain btree is reported by btree-on-container
     by_btree jsonb,
+    -- defect: public.plain.ruled -- a unique index does not search within
+    ruled jsonb UNIQUE,
     -- defect: public.plain.half_built -- an invalid one neither
     half_built jsonb,
     -- defect: public.plain.carried -- nor INCLUDE

@@ -55,6 +55,16 @@ CREATE POLICY p ON ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt
 -- defect: public.users.owner -- CURRENT_USER is a value of the session
 CREATE TABLE users (id bigint PRIMARY KEY, owner name);
 CREATE POLICY p ON users USING (owner = CURRENT_USER);
+-- defect: public.users.login -- text against CURRENT_USER takes the collation "C", which the index has not
+ALTER TABLE users ADD login text, ADD nick text, ADD alias text;
+CREATE INDEX ON users (login);
+CREATE POLICY q ON users USING (login = (SELECT CURRENT_USER));
+-- trap: public.users.nick -- an index of that collation
+CREATE INDEX ON users (nick COLLATE "C");
+CREATE POLICY r ON users USING (nick = CURRENT_USER);
+-- trap: public.users.alias -- the column's collation, said explicitly
+CREATE INDEX ON users (alias);
+CREATE POLICY s ON users USING (alias = SESSION_USER::text COLLATE "default");
 
 -- trap: public.lead.tenant_id -- leads a composite index
 CREATE TABLE lead (id bigint PRIMARY KEY, tenant_id bigint);

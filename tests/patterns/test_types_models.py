@@ -1,0 +1,281 @@
+"""Type patterns on models: what they mean, and that what they enforce comes to rest."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from sqlalchemy import (
+    CHAR,
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Enum,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Integer,
+    MetaData,
+    Numeric,
+    Sequence,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    Unicode,
+    Uuid,
+)
+from sqlalchemy.dialects import postgresql
+
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.apply import apply
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, SetDefault
+from alembic_pgpatterns.schema import catalog, metadata
+
+ROUNDS = 10
+ENFORCED = [
+    pattern(target_version=18)
+    for pattern in registry().values()
+    if pattern.folder == "types" and pattern.action is Action.ENFORCE and issubclass(pattern, SchemaPattern)
+]
+
+
+class Lower(TypeDecorator[str]):
+    impl = String(40)
+    cache_ok = True
+
+
+def find(name: str, declared: MetaData, target: int | None = 18, **options: object) -> list[Finding]:
+    kind = registry()[name]
+    schema = metadata.read(declared, target_version=target)
+    return list(kind(kind.Options(**options), target_version=target).detect(schema))
+
+
+def objects(name: str, declared: MetaData, **options: object) -> set[str]:
+    return {finding.object for finding in find(name, declared, **options)}
+
+
+def settle(declared: MetaData) -> int:
+    """Apply what is enforced until it is silent, as autogenerate does; the rounds it took."""
+    for number in range(ROUNDS):
+        schema = metadata.read(declared, target_version=18)
+        findings = [finding for pattern in ENFORCED for finding in pattern.detect(schema)]
+        remedies = {finding.remedy for finding in findings if not isinstance(finding.remedy, Advice | None)}
+        changed = [apply(remedy, declared, "public") for remedy in sorted(remedies, key=repr)]
+        assert all(changed), "a remedy that models cannot express"
+        if not remedies:
+            return number
+    raise AssertionError(f"still found: {sorted(finding.fingerprint for finding in findings)}")
+
+
+def strings() -> MetaData:
+    declared = MetaData()
+    Table(
+        "account",
+        declared,
+        Column("id", BigInteger, primary_key=True),
+        Column("plain", String(50)),
+        Column("unicode", Unicode(50)),
+        Column("collated", String(50, collation="C")),
+        Column("listed", postgresql.ARRAY(String(5, collation="C"))),
+        Column("variant", String(9).with_variant(String(20), "postgresql")),
+        Column("fixed", CHAR(3)),
+        Column("unlimited", String),
+        Column("text", Text),
+        Column("elsewhere", String(9).with_variant(Text(), "postgresql")),
+        Column("decorated", Lower),
+        Column("enum", Enum("a", "b", native_enum=False)),
+        Column("native", Enum("a", "b", name="letter")),
+        Column("source", String(9)),
+        Column("made", Text, Computed("lower(source)")),
+    )
+    return declared
+
+
+def test_which_strings_are_meant() -> None:
+    found = {name.removeprefix("public.account.") for name in objects("varchar-length", strings())}
+    assert found == {"plain", "unicode", "collated", "listed", "variant", "source"}
+    assert objects("fixed-char", strings()) == {"public.account.fixed"}
+
+
+def test_type_decorators_are_meant_by_setting_and_enums_never() -> None:
+    more = objects("varchar-length", strings(), type_decorators=True) - objects("varchar-length", strings())
+    assert more == {"public.account.decorated"}
+
+
+def test_what_stands_in_the_way_is_described() -> None:
+    (found,) = [item for item in find("varchar-length", strings()) if item.object.endswith(".source")]
+    assert isinstance(found.remedy, Advice)
+    assert "generated column made" in found.remedy.text
+
+
+def test_strings_settle_and_keep_collation_arrays_and_what_is_not_meant() -> None:
+    declared = strings()
+    before = {column.name: column.type for column in declared.tables["account"].columns}
+    settle(declared)
+    types = {column.name: column.type for column in declared.tables["account"].columns}
+    assert isinstance(types["collated"], Text)
+    assert types["collated"].collation == "C"
+    assert isinstance(types["listed"], postgresql.ARRAY)
+    assert (type(types["listed"].item_type), types["listed"].item_type.collation) == (Text, "C")
+    for name in ("decorated", "enum", "native", "elsewhere", "source", "unlimited"):
+        assert types[name] is before[name]
+
+
+def test_the_limit_can_be_kept_as_a_check() -> None:
+    declared = MetaData()
+    Table("account", declared, Column("id", BigInteger, primary_key=True), Column("Full Name", String(50)))
+    (found,) = find("varchar-length", declared, keep_limit=True)
+    assert isinstance(found.remedy, ChangeType)
+    (change,) = found.remedy.changes
+    assert change.check == 'char_length("Full Name") <= 50'
+    apply(found.remedy, declared, "public")
+    assert [item for item in declared.tables["account"].constraints if isinstance(item, CheckConstraint)]
+
+
+def keys() -> MetaData:
+    """A chain of foreign keys, a fork, a composite key, a key of text, and one that a TypeDecorator holds back."""
+    declared = MetaData()
+    Table("author", declared, Column("id", Integer, primary_key=True))
+    Table(
+        "book",
+        declared,
+        Column("id", Integer, Identity(), primary_key=True),
+        Column("author_id", ForeignKey("author.id")),
+    )
+    Table("cover", declared, Column("book_id", Integer, ForeignKey("book.id"), primary_key=True))
+    Table("scan", declared, Column("id", BigInteger, primary_key=True), Column("cover_id", ForeignKey("cover.book_id")))
+    Table("small", declared, Column("id", SmallInteger, Sequence("small_seq"), primary_key=True))
+    Table("both", declared, Column("id", BigInteger, primary_key=True), Column("x", Integer))
+    declared.tables["both"].append_constraint(ForeignKeyConstraint(["x"], ["small.id"]))
+    declared.tables["both"].append_constraint(ForeignKeyConstraint(["x"], ["author.id"]))
+    Table("country", declared, Column("iso", String(2), primary_key=True))
+    Table("city", declared, Column("iso", String(3), ForeignKey("country.iso"), primary_key=True))
+    Table("slug", declared, Column("id", Lower, primary_key=True))
+    Table("page", declared, Column("slug", String(40), ForeignKey("slug.id"), primary_key=True))
+    Table("code", declared, Column("id", Integer, primary_key=True, autoincrement=False))
+    return declared
+
+
+def test_a_key_and_all_that_points_at_it_change_together() -> None:
+    (found,) = [item for item in find("integer-primary-key", keys()) if item.object == "public.author.id"]
+    assert isinstance(found.remedy, ChangeType)
+    assert found.remedy.rewrites
+    changed = {f"{change.table.name}.{change.column}" for change in found.remedy.changes}
+    assert changed == {"author.id", "book.author_id", "both.x", "small.id"}
+    (found,) = [item for item in find("integer-primary-key", keys()) if item.object == "public.book.id"]
+    assert {change.table.name for change in found.remedy.changes} == {"book", "cover", "scan"}
+
+
+def test_a_code_that_nothing_counts_is_no_finding() -> None:
+    assert objects("integer-primary-key", keys()) == {"public.author.id", "public.book.id", "public.small.id"}
+
+
+def test_a_group_that_one_member_holds_back_stays_as_it_is() -> None:
+    (found,) = [item for item in find("varchar-length", keys()) if item.object == "public.page.slug"]
+    assert isinstance(found.remedy, Advice)
+    assert "public.slug.id" in found.remedy.text
+
+
+def test_keys_settle_and_the_database_made_from_them_agrees(database) -> None:
+    declared = keys()
+    assert settle(declared) <= 3
+    declared.create_all(database.engine())
+    with database.connect() as connection:
+        schema = catalog.read(connection)
+    left = {finding.object for pattern in ENFORCED for finding in pattern.detect(schema)}
+    # The type decorator's own column: the database alone cannot tell that Python chose it.
+    assert left <= {"public.slug.id", "public.page.slug"}
+
+
+@pytest.mark.parametrize("name", ["integer-primary-key", "foreign-key-type-mismatch", "varchar-length"])
+def test_one_pattern_alone_settles(name: str) -> None:
+    declared = keys()
+    pattern = registry()[name](target_version=18)
+    for finding in list(pattern.detect(metadata.read(declared, target_version=18))):
+        if isinstance(finding.remedy, ChangeType):
+            apply(finding.remedy, declared, "public")
+    left = list(pattern.detect(metadata.read(declared, target_version=18)))
+    assert all(isinstance(finding.remedy, Advice) for finding in left)
+
+
+def test_a_mismatch_takes_the_wider_type_on_either_side() -> None:
+    declared = MetaData()
+    Table("wide", declared, Column("id", BigInteger, primary_key=True), Column("n", ForeignKey("narrow.id")))
+    declared.tables["wide"].c.n.type = BigInteger()
+    Table("narrow", declared, Column("id", Integer, primary_key=True, autoincrement=False))
+    Table("x", declared, Column("id", Integer, ForeignKey("wide.id"), primary_key=True))
+    changes = {
+        (change.table.name, change.column, change.new)
+        for finding in find("foreign-key-type-mismatch", declared)
+        for change in finding.remedy.changes
+    }
+    assert changes == {("narrow", "id", "bigint"), ("x", "id", "bigint")}
+
+
+def test_a_mismatch_that_no_type_covers_is_described() -> None:
+    declared = MetaData()
+    Table("price", declared, Column("id", Numeric, primary_key=True))
+    Table("item", declared, Column("id", BigInteger, primary_key=True), Column("p", BigInteger, ForeignKey("price.id")))
+    (found,) = find("foreign-key-type-mismatch", declared)
+    assert isinstance(found.remedy, Advice)
+    assert str(found.severity) == "error"
+
+
+def test_python_side_uuids_are_seen() -> None:
+    declared = MetaData()
+    Table("device", declared, Column("id", Uuid, primary_key=True, default=uuid.uuid4))
+    Table("token", declared, Column("id", Uuid, primary_key=True))
+    Table("upload", declared, Column("id", String(36), primary_key=True, default=lambda: str(uuid.uuid4())))
+    (found,) = find("random-uuid-primary-key", declared)
+    assert found.object == "public.device.id"
+    assert isinstance(found.remedy, SetDefault)
+    assert found.remedy.replaces_python_default
+    apply(found.remedy, declared, "public")
+    assert objects("random-uuid-primary-key", declared) == set()
+    (found,) = find("uuid-as-text", declared)
+    assert (found.object, type(found.remedy)) == ("public.upload.id", Advice)
+
+
+@pytest.mark.parametrize("target", [None, 15, 17])
+def test_uuidv7_is_not_proposed_below_18(target: int | None) -> None:
+    declared = MetaData()
+    Table("device", declared, Column("id", Uuid, primary_key=True, default=uuid.uuid4))
+    (found,) = find("random-uuid-primary-key", declared, target=target)
+    assert isinstance(found.remedy, Advice)
+
+
+def test_the_suggestions_see_models_as_they_see_databases(database) -> None:
+    declared = MetaData()
+    Table(
+        "mixed",
+        declared,
+        Column("id", BigInteger, primary_key=True),
+        Column("at", DateTime),
+        Column("rounded", postgresql.TIMESTAMP(timezone=True, precision=0)),
+        Column("clock", postgresql.TIME(timezone=True)),
+        Column("price", Float),
+        Column("amount", postgresql.MONEY),
+        Column("payload", JSON),
+        Column("file_uuid", String(36)),
+        Column("is_open", Integer),
+        Column("active", CHAR(1), CheckConstraint("active IN ('Y', 'N')", name="active_check")),
+        Column("flag", Boolean),
+        Column("number", Integer, Identity()),
+    )
+    declared.create_all(database.engine())
+    with database.connect() as connection:
+        from_database = catalog.read(connection)
+    from_models = metadata.read(declared, target_version=18)
+    patterns = [kind(target_version=18) for kind in registry().values() if kind.folder == "types"]
+    for pattern in patterns:
+        both = [[finding.fingerprint for finding in pattern.detect(schema)] for schema in (from_models, from_database)]
+        assert both[0] == both[1]
+    assert sum(1 for pattern in patterns if list(pattern.detect(from_models))) >= 9
