@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, Identified, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
 
 
@@ -57,6 +57,7 @@ Table(
                     at=at,
                     message=f"the name {name} has {size} bytes; PostgreSQL keeps {truncate(name)}",
                     remedy=Advice(f"Choose a name of at most {MAX_IDENTIFIER_BYTES} bytes."),
+                    detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
                 )
 
 

@@ -94,6 +94,8 @@ def _remedy(column: Column, tied: bool, obstacle: str | None) -> Remedy:
         obstacle = "foreign keys tie it to other columns: drop them, change all of these columns, add them again"
     elif column.default is not None:
         obstacle = f"its default is {column.default}: drop it, change the type, and set one of type uuid"
+    elif isinstance(column.python_default, str):
+        obstacle = "a default in Python makes text: let it make a uuid.UUID at the same time"
     if obstacle is not None:
         return Advice(f"Change it to uuid by hand (USING {name}::uuid), because {obstacle}.")
     change = TypeChange(column.table, column.name, column.type.display, "uuid", using=f"{name}::uuid")
