@@ -70,6 +70,7 @@ CREATE VIEW lower AS SELECT * FROM secret;
 CREATE VIEW invoking WITH (security_invoker = true) AS SELECT * FROM secret;
 CREATE VIEW upper_one AS SELECT * FROM lower;
 CREATE VIEW upper_two AS SELECT * FROM invoking;
+CREATE VIEW invoking_one WITH (security_invoker = true) AS SELECT * FROM lower;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO {ROLE};
 """
 
@@ -81,16 +82,16 @@ def rows(connection: psycopg.Connection[Any], relation: str) -> int:
 
 
 def test_views_show_what_their_reader_may_see(any_database: Any) -> None:
-    """Also those above other views, whatever those say of themselves."""
+    """Those above other views follow the ones below, whatever they say of themselves."""
     with any_database.connect() as connection:
         connection.execute(SECRET)
-        names = ("lower", "invoking", "upper_one", "upper_two")
-        assert [rows(connection, name) for name in names] == [2, 1, 2, 2]
+        names = ("lower", "invoking", "upper_one", "upper_two", "invoking_one")
+        assert [rows(connection, name) for name in names] == [2, 1, 2, 1, 2]
         found = findings(catalog.read(connection), "view-past-row-security")
-        assert {finding.object for finding in found} == {"public.lower", "public.upper_one", "public.upper_two"}
-        for remedy in statements(found):
-            run(connection, remedy.up)
-        assert [rows(connection, name) for name in names] == [1, 1, 1, 1]
+        assert {finding.object for finding in found} == {"public.lower", "public.upper_one"}
+        (remedy,) = statements(found)
+        run(connection, remedy.up)
+        assert [rows(connection, name) for name in names] == [1, 1, 1, 1, 1]
         assert findings(catalog.read(connection), "view-past-row-security") == []
 
 
@@ -99,7 +100,8 @@ def test_security_invoker_is_proposed_from_15_on(version: int | None, kind: type
     with database.connect() as connection:
         connection.execute(SECRET)
         found = findings(catalog.read(connection), "view-past-row-security", version)
-    assert {type(finding.remedy) for finding in found} == {kind}
+    (lower,) = (finding for finding in found if finding.object == "public.lower")
+    assert type(lower.remedy) is kind
 
 
 def definer(path: str) -> str:
@@ -121,15 +123,12 @@ def test_a_definer_function_no_longer_reads_its_callers_tables(path: str, any_da
         def attacked() -> int | None:
             with connection.transaction(force_rollback=True):
                 connection.execute(f"SET LOCAL ROLE {ROLE}; CREATE TEMP TABLE price (amount integer)")
-                connection.execute(f"INSERT INTO price VALUES (1); GRANT SELECT ON price TO PUBLIC")
+                connection.execute("INSERT INTO price VALUES (1); GRANT SELECT ON price TO PUBLIC")
                 return connection.execute("SELECT total()").fetchone()[0]
 
-        expected = psycopg.errors.UndefinedTable if "," in path else None
-        if expected is None:
-            assert attacked() == 1
-        found = findings(catalog.read(connection), "definer-without-search-path")
-        for remedy in statements(found):
-            run(connection, remedy.up)
+        assert attacked() == 1
+        (remedy,) = statements(findings(catalog.read(connection), "definer-without-search-path"))
+        run(connection, remedy.up)
         assert attacked() == 100
 
 
@@ -202,7 +201,8 @@ def test_row_security_is_not_forced_upon_an_owner_whom_no_policy_lets_in(databas
 TENANTS = """
 CREATE TABLE one (id bigint PRIMARY KEY, tenant_id bigint, region text);
 ALTER TABLE one ENABLE ROW LEVEL SECURITY;
-CREATE POLICY p ON one USING (tenant_id = (SELECT current_setting('a.b')::bigint) AND region = (SELECT current_setting('a.c')));
+CREATE POLICY p ON one USING (
+    tenant_id = (SELECT current_setting('a.b')::bigint) AND region = (SELECT current_setting('a.c')));
 CREATE TABLE two (id bigint PRIMARY KEY, tenant_id bigint);
 CREATE TABLE three (id bigint PRIMARY KEY, region text);
 """

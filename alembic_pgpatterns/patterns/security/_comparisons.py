@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from postgast.pg_query_pb2 import AEXPR_OP, AEXPR_OP_ANY, AND_EXPR, ANY_SUBLINK, OR_EXPR
+from postgast.pg_query_pb2 import (
+    AEXPR_OP,
+    AEXPR_OP_ANY,
+    AND_EXPR,
+    ANY_SUBLINK,
+    OR_EXPR,
+    SVFOP_CURRENT_CATALOG,
+    SVFOP_CURRENT_ROLE,
+    SVFOP_CURRENT_SCHEMA,
+    SVFOP_CURRENT_USER,
+    SVFOP_SESSION_USER,
+    SVFOP_USER,
+)
 
 from alembic_pgpatterns.patterns.security._tree import children, kind_of, of_row
 from alembic_pgpatterns.schema.expressions import column_name, parse
@@ -14,13 +26,30 @@ from alembic_pgpatterns.schema.expressions import column_name, parse
 VALUES = frozenset({"FuncCall", "SQLValueFunction", "SubLink"})
 """What makes a value one of the session, and not a constant that stands in the policy."""
 
+ROLES = frozenset(
+    {
+        SVFOP_CURRENT_CATALOG,
+        SVFOP_CURRENT_ROLE,
+        SVFOP_CURRENT_SCHEMA,
+        SVFOP_CURRENT_USER,
+        SVFOP_SESSION_USER,
+        SVFOP_USER,
+    }
+)
+"""Keywords whose value is of type name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A column that must equal a value of the session. ``cast``: the type it is cast to first, by its short name."""
+    """A column that must equal a value of the session.
+
+    ``cast``: the type it is cast to first, by its short name. ``role``: the value is CURRENT_USER or its like, whose
+    type name has the collation "C", and a comparison of it with text takes that (docs, "Collation Support").
+    """
 
     column: str
     cast: str | None = None
+    role: bool = False
 
 
 def compared(expression: str) -> Iterator[Compared]:
@@ -91,7 +120,13 @@ def _side(own: Any, other: Any) -> Compared | None:
     column = column_name(own)
     if column is None or of_row(other) or not _of_session(other):
         return None
-    return Compared(column, cast)
+    return Compared(column, cast, role=_names_role(other))
+
+
+def _names_role(message: Any) -> bool:
+    if message.DESCRIPTOR.name == "SQLValueFunction":
+        return message.op in ROLES
+    return message.DESCRIPTOR.name != "CollateClause" and any(map(_names_role, children(message)))
 
 
 def _of_session(message: Any) -> bool:

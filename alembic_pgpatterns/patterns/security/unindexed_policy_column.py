@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import EQUALITY_METHODS, same_collation
 from alembic_pgpatterns.patterns.security._comparisons import Compared, missing
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
 from alembic_pgpatterns.schema.model import Column, Index, Name, Policy, Schema, Table
 
 TEXTS = frozenset({"text", "varchar"})
 """A cast from the one to the other changes nothing, so that an index on the column serves."""
+
+C = Name("pg_catalog", "C")
 
 
 class UnindexedPolicyColumn(SchemaPattern):
@@ -28,6 +31,9 @@ class UnindexedPolicyColumn(SchemaPattern):
     the rows up in the sub-select's result, not in an index), conditions by functions, `WITH CHECK`. Any valid index
     that starts with the column counts, but BRIN; a partial one too. A partitioned table is also served by indexes
     of its own on each of its partitions.
+
+    A text column that is compared with `CURRENT_USER` needs an index with the collation "C": the keyword's type is
+    name, which brings that collation into the comparison, and an index of another is not used for it.
     """
 
     severity = Severity.WARNING
@@ -50,9 +56,10 @@ class UnindexedPolicyColumn(SchemaPattern):
         leading = _Leading(schema)
         for table in schema.judged_tables():
             for column, policy, comparison in _lacking(table, leading):
+                kind = ' of the collation "C"' if _in_c(column, comparison) else ""
                 yield self.finding(
                     at=column,
-                    message=f"the policy {policy.name} compares {column.identifier}, which leads no index",
+                    message=f"the policy {policy.name} compares {column.identifier}, which leads no index{kind}",
                     remedy=_remedy(table, column, comparison),
                 )
 
@@ -79,24 +86,33 @@ class _Leading:
 
     def of(self, table: Table) -> Callable[[Compared], bool]:
         """The question, for one table."""
-        return lambda comparison: self._served(table, comparison.column)
+        return lambda comparison: self._served(table, comparison)
 
-    def _served(self, table: Table, column: str) -> bool:
-        if any(_leads(index, table, column) for index in table.indexes):
+    def _served(self, table: Table, comparison: Compared) -> bool:
+        if any(_leads(index, table, comparison) for index in table.indexes):
             return True
         partitions = [part for part in self._partitions[table.name] if part.kind != "foreign"]
-        return bool(partitions) and all(self._served(part, column) for part in partitions)
+        return bool(partitions) and all(self._served(part, comparison) for part in partitions)
 
 
-def _leads(index: Index, table: Table, name: str) -> bool:
-    first, column = index.keys[0], table.column(name)
+def _leads(index: Index, table: Table, comparison: Compared) -> bool:
+    first, column = index.keys[0], table.column(comparison.column)
     return (
-        first.column == name
+        first.column == comparison.column
         and index.valid
         and index.ready
         and index.method in EQUALITY_METHODS
-        and (column is None or same_collation(first, column))
+        and (column is None or same_collation(first, _as_compared(column, comparison)))
     )
+
+
+def _as_compared(column: Column, comparison: Compared) -> Column:
+    """The column with the collation of the comparison."""
+    return replace(column, type=replace(column.type, collation=C)) if _in_c(column, comparison) else column
+
+
+def _in_c(column: Column, comparison: Compared) -> bool:
+    return comparison.role and column.type.name in TEXTS
 
 
 def _remedy(table: Table, column: Column, comparison: Compared) -> Remedy:
@@ -105,4 +121,6 @@ def _remedy(table: Table, column: Column, comparison: Compared) -> Remedy:
             f"Cast the session's value to {column.type.display}, not {column.name} to {comparison.cast}, "
             f"in the policy: no index on a column serves a cast of it. Then create an index on {column.name}."
         )
+    if _in_c(column, comparison):
+        return CreateIndex(table.name, (IndexedKey(column.name, collation=C),))
     return CreateIndex.on(table.name, column.name)

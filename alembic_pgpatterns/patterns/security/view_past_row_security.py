@@ -17,12 +17,13 @@ class ViewPastRowSecurity(SchemaPattern):
     of the view owns the tables too, none: the view shows all rows to everybody who may read it. Since PostgreSQL 15
     `security_invoker` makes the view read with the rights of the one who asks.
 
-    Views count that read such a table directly or through other views. A materialised view keeps the rows its owner
-    saw; it has no such setting and needs privileges of its own. Where all the tables force row security upon
-    their owner, the finding is an info: policies apply, but those for the view's owner.
+    Views count that read such a table directly, or through a view that is at fault itself; curing that one cures
+    both. A materialised view keeps the rows its owner saw; it has no such setting and needs privileges of its own.
+    Where all the tables force row security upon their owner, the finding is an info: policies apply, but those for
+    the view's owner.
 
-    What does not count: views with `security_invoker`; what is read through a materialised view, which is reported
-    itself.
+    What does not count: views with `security_invoker`, and what is read through one; what is read through a
+    materialised view, which is reported itself.
     """
 
     severity = Severity.WARNING
@@ -60,16 +61,18 @@ class ViewPastRowSecurity(SchemaPattern):
                 yield self.finding(
                     at=view,
                     message=_message(view, passed),
-                    remedy=self._remedy(view),
+                    remedy=self._remedy(view, reading.at_fault(view)),
                     severity=Severity.INFO if forced else None,
                 )
 
-    def _remedy(self, view: View) -> Remedy:
+    def _remedy(self, view: View, at_fault: list[Name]) -> Remedy:
         if view.materialized:
             return Advice(
                 "Revoke it from those who may not see all of its rows: a materialised view knows neither policies nor "
                 "security_invoker."
             )
+        if at_fault:
+            return Advice(f"Cure {', '.join(map(str, at_fault))}, through which it reads them.")
         if self.allows(SECURITY_INVOKER):
             return security_invoker(view.name)
         return Advice(
@@ -86,23 +89,37 @@ def _message(view: View, passed: list[Table]) -> str:
 
 
 class _Reading:
-    """What the views of a schema read, through other views."""
+    """What the views of a schema read with the rights of their owners."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._views = {view.name: view for view in schema.views if not view.materialized}
+        # What a security_invoker view reads is read with the rights of who queries, whatever view is above it.
+        self._views = {view.name: view for view in schema.views if not (view.materialized or view.security_invoker)}
         self._known: dict[Name, frozenset[Name]] = {}
 
     def protected(self, view: View) -> list[Table]:
-        """The tables with row security it reads, in order."""
-        found = map(self._schema.table, sorted(self._tables(view)))
+        """The tables with row security it reads, directly or through others, in order."""
+        return self._row_security(self._relations(view))
+
+    def at_fault(self, view: View) -> list[Name]:
+        """The views through which it reads them, where it reads none itself."""
+        direct = _read(view)
+        if self._row_security(direct):
+            return []
+        return sorted(name for name in direct & self._views.keys() if self.protected(self._views[name]))
+
+    def _row_security(self, names: frozenset[Name]) -> list[Table]:
+        found = map(self._schema.table, sorted(names))
         return [table for table in found if table is not None and table.row_security is True]
 
-    def _tables(self, view: View) -> frozenset[Name]:
-        """Relations it reads that are no views; each view is looked through once."""
+    def _relations(self, view: View) -> frozenset[Name]:
+        """All that it reads; each view is looked through once."""
         if view.name not in self._known:
-            self._known[view.name] = frozenset()
-            direct = {relation for relation, _ in view.reads}
-            through = (self._tables(self._views[name]) for name in direct & self._views.keys())
-            self._known[view.name] = frozenset(direct - self._views.keys()).union(*through)
+            direct = _read(view)
+            through = (self._relations(self._views[name]) for name in sorted(direct & self._views.keys()))
+            self._known[view.name] = direct.union(*through)
         return self._known[view.name]
+
+
+def _read(view: View) -> frozenset[Name]:
+    return frozenset(relation for relation, _ in view.reads)

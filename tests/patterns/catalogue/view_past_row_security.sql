@@ -25,7 +25,7 @@ CREATE VIEW second AS SELECT * FROM direct;
 CREATE VIEW invoking WITH (security_invoker = true) AS SELECT * FROM secret;
 -- trap: public.invoking_on -- spelled otherwise
 CREATE VIEW invoking_on WITH (security_invoker, security_barrier) AS SELECT * FROM secret;
--- defect: public.above_invoking -- the invoker of the view below is the owner of this one
+-- trap: public.above_invoking -- the view below asks with the rights of who queries, whatever is above it
 CREATE VIEW above_invoking AS SELECT * FROM invoking;
 -- defect: public.barrier -- security_barrier is something else
 CREATE VIEW barrier WITH (security_barrier = true) AS SELECT * FROM secret;
