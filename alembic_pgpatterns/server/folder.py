@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import shutil
@@ -41,7 +42,13 @@ stop() {
     done
     kill -KILL "$pid" 2>/dev/null
 }
+# Only a server that was killed leaves its pid file, and with it the few bytes of memory that it names.
+forget() {
+    memory=$(sed -n 7p "$folder/data/postmaster.pid" 2>/dev/null)
+    [ -z "$memory" ] || ipcrm -m "${memory##* }" 2>/dev/null
+}
 stop
+forget
 rm -rf "$folder"
 # A server that was only just starting had no pid file yet, and may have written a little more.
 sleep 0.2 2>/dev/null || sleep 1
@@ -84,11 +91,21 @@ def sweep() -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder; a server that is just ending may still write into it, hence more than one try."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        _release_memory((folder / "data" / "postmaster.pid").read_text().splitlines()[6])
     for pause in (0.0, 0.05, 0.2, 1.0):
         time.sleep(pause)
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
             return
+
+
+def _release_memory(key_and_id: str) -> None:
+    """Give back the System V segment (56 bytes) of a server that was killed: one that ends by itself does so."""
+    key, number = (int(word) for word in key_and_id.split())
+    libc = ctypes.CDLL(None)
+    if libc.shmget(key, 0, 0) == number:  # still the one that the file means
+        libc.shmctl(number, 0, None)  # IPC_RMID is 0 on Linux and macOS
 
 
 def _make(root: Path, account: Account) -> tuple[Path, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -48,6 +49,7 @@ _SETTINGS: Mapping[str, str] = {
 }
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _SHARE = "share"
+_NAME_BYTES = 63
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
 """Lines of the server's log that an error shows."""
@@ -147,15 +149,15 @@ class ThrowawayServer:
         """Create a database under the name ``wish``, as histories say ALTER DATABASE app; else under one like it."""
         with self.connect() as connection:
             taken = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
-        name, number = wish, 1
-        while name in taken or not name:
-            number += 1
-            name = f"{wish[:40]}_{number}"
+        wish = _cut(wish, _NAME_BYTES)
+        numbered = (f"{_cut(wish, _NAME_BYTES - 8)}_{number}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain([wish], numbered) if name and name not in taken)
         return self.create_database(name)
 
     def welcome(self, user: str) -> None:
         """Make the user of a project's URL a role without login: histories GRANT to it, and it owns things."""
-        self.create_roles([user])
+        with contextlib.suppress(psycopg.errors.ReservedName):
+            self.create_roles([_cut(user, _NAME_BYTES)])
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead here; nobody else knows the socket's folder or the port's password."""
@@ -167,7 +169,10 @@ class ThrowawayServer:
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_roles(self, names: Sequence[str]) -> None:
-        """Create roles that may not log in, for the GRANTs and owners of a history; existing ones stay."""
+        """Create roles that may not log in, for the GRANTs and owners of a history; existing ones stay.
+
+        Raises psycopg.Error for names that PostgreSQL keeps for itself.
+        """
         with self.connect() as connection:
             present = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             for name in dict.fromkeys(names):
@@ -317,7 +322,7 @@ def throwaway_server(
         server = ThrowawayServer(binaries, account, folder, settings or {}, port)
         try:
             _begin(server, snapshot)
-            server.create_roles(roles)
+            _create_roles(server, roles)
             if listen:
                 server.set_password(secrets.token_urlsafe(24))
             yield server
@@ -338,6 +343,21 @@ def _lost(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _create_roles(server: ThrowawayServer, roles: Sequence[str]) -> None:
+    try:
+        server.create_roles(roles)
+    except psycopg.Error as error:
+        raise PgPatternsError(
+            f"the setting `roles` ({', '.join(map(repr, roles))}) names a role that cannot be created: "
+            f"{str(error).strip()}"
+        ) from error
+
+
+def _cut(name: str, length: int) -> str:
+    """The name as PostgreSQL would cut it, to so many bytes and no half character."""
+    return name.encode()[:length].decode(errors="ignore")
 
 
 def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:

@@ -67,10 +67,9 @@ def _as_another_user() -> tuple[Account, list[str]]:
 @pytest.fixture(scope="module", params=["as we are", "as another user"])
 def user(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Path]]:
     """The command to become somebody (nothing for ourselves), and a home, and so a cache, of that somebody's."""
-    become: list[str] = []
+    other, become = _as_another_user() if request.param == "as another user" else (None, [])
     home = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
-    if request.param == "as another user":
-        other, become = _as_another_user()
+    if other is not None:
         os.chown(home, other.uid, other.gid)
     yield become, home
     shutil.rmtree(home, ignore_errors=True)

@@ -322,7 +322,7 @@ def test_all_is_as_before_afterwards(target: ThrowawayServer, database: Any) -> 
     after = (psycopg2._connect, connect_utils._connect, vars(psycopg.Connection)["_get_connection_params"])
     assert before == after
     assert ask(database.engine())[0] == database.name
-    with pytest.raises(sqlalchemy.exc.OperationalError, match=r"db\.invalid"):
+    with pytest.raises(sqlalchemy.exc.OperationalError, match=r"db\.invalid|not known"):
         ask(create_engine(f"postgresql+psycopg://{NOWHERE}", poolclass=NullPool))
 
 

@@ -128,6 +128,37 @@ def test_killed_in_mid_run_is_said_with_its_log() -> None:
         server.connect()
 
 
+@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="reads /proc")
+@pytest.mark.usefixtures("memory")
+def test_a_killed_server_leaves_no_memory_behind() -> None:
+    def segments() -> list[str]:
+        return [line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+
+    with pytest.raises(PgPatternsError, match="SIGKILL"), throwaway_server() as server:
+        number = (server.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+        assert number in segments()
+        os.kill(server.pid, signal.SIGKILL)
+        while server.failure() is None:
+            time.sleep(0.01)
+        server.connect()
+    assert number not in segments()
+
+
+@pytest.mark.usefixtures("memory")
+def test_names_that_postgresql_would_not_take_as_they_are() -> None:
+    with throwaway_server() as server:
+        long = "ä" * 40
+        names = [server.create_scratch(wish) for wish in (long, long, "postgres", "a b")]
+        assert names == ["ä" * 31, "ä" * 27 + "_2", "postgres_2", "a b"]
+        for name in names:
+            with server.connect(name) as connection:
+                assert connection.execute("SELECT current_database()").fetchone() == (name,)
+        for user in ("pg_mine", "public", long):
+            server.welcome(user)
+    with pytest.raises(PgPatternsError, match=r"the setting `roles`.*reserved"), throwaway_server(roles=["pg_mine"]):
+        pass
+
+
 @pytest.mark.usefixtures("memory")
 def test_a_killed_backend_ends_the_run_instead_of_half_a_state() -> None:
     refused = pytest.raises(PgPatternsError, match="was terminated by signal 9")
