@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema import catalog, metadata
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import UNKNOWN, Schema
 
 OLDEST_TESTED = 15
 
@@ -82,6 +82,16 @@ def test_good_is_silent(pattern: type[SchemaPattern], fixture: str, request: pyt
         connection.execute(pattern.good)
         found = detect(pattern, catalog.read(connection), database.version // 10000)
     assert [finding.fingerprint for finding in found] == []
+
+
+@pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_DATABASE if pattern.needs is Needs.EITHER]))
+def test_it_lives_with_what_is_unknown(pattern: type[SchemaPattern], database: Any) -> None:
+    """UNKNOWN has no truth value: a pattern that does not ask first would fail on models."""
+    with database.connect() as connection:
+        connection.execute(pattern.bad)
+        schema = catalog.read(connection)
+    for blanked in (forget(schema, "all"), *(forget(schema, name) for name in sorted(forgettable(schema)))):
+        detect(pattern, blanked, 18)
 
 
 @pytest.mark.parametrize("pattern", named(FROM_MODELS))
@@ -155,3 +165,26 @@ def read_models(module: ModuleType) -> Schema:
     bases = [item for item in vars(module).values() if isinstance(item, type) and hasattr(item, "registry")]
     registries = {id(base.registry): base.registry for base in bases}
     return metadata.read(module.metadata, target_version=18, registries=tuple(registries.values()))
+
+
+def forget(item: Any, what: str) -> Any:
+    """The model with one kind of fact, or all that a reader may not know, made UNKNOWN."""
+    if isinstance(item, tuple):
+        return tuple(forget(part, what) for part in item)
+    if not is_dataclass(item):
+        return item
+    given = {}
+    for field in fields(item):
+        if field.init:
+            unknown = "Unknown" in str(field.type) and what in ("all", field.name)
+            given[field.name] = UNKNOWN if unknown else forget(getattr(item, field.name), what)
+    return replace(item, **given)  # type: ignore[type-var]
+
+
+def forgettable(item: Any) -> set[str]:
+    if isinstance(item, tuple):
+        return set().union(*map(forgettable, item))
+    if not is_dataclass(item):
+        return set()
+    own = {field.name for field in fields(item) if "Unknown" in str(field.type)}
+    return own.union(*(forgettable(getattr(item, field.name)) for field in fields(item)))

@@ -25,10 +25,11 @@ class DuplicateIndex(SchemaPattern):
     Both are kept up to date with every INSERT, and with every UPDATE that is not HOT; both take up memory and are
     vacuumed; queries use one.
 
-    Equal means all of it: access method, key columns or expressions, operator classes, collations, order (DESC,
-    NULLS FIRST), predicate, INCLUDE, uniqueness, DEFERRABLE and NULLS NOT DISTINCT. A plain copy of the index behind a primary key,
-    a unique constraint or a unique index counts as well. The one reported is the one that can go: what
-    backs a constraint or is the replica identity stays. Materialised views count too.
+    Equal means all of it: access method, key columns or expressions, operator classes, collations, order
+    (DESC, NULLS FIRST), predicate, INCLUDE, uniqueness, DEFERRABLE and NULLS NOT DISTINCT. A plain copy of
+    the index behind a primary key, a unique constraint or a unique index counts as well. The one reported
+    is the one that can go: what backs a constraint or is the replica identity stays. Materialised views
+    count too.
 
     What does not count: invalid indexes, those being built, exclusion constraints, and an index whose keys are only
     the beginning of another's (`redundant-index`).
