@@ -12,8 +12,10 @@ from typing import Any
 
 from sqlalchemy import Constraint, Index, MetaData, Table
 from sqlalchemy import Sequence as SqlSequence
+from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.remedies.naming import fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,26 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
         new._prefixes = table._prefixes
         _copy_events(table, new)
         copy.originals.update((id(one), other) for one, other in _pairs(table, new))
+        _name_indexes(new)
+        for column in table.columns:
+            _keep_schema(column.type, new.c[column.key].type)
+
+
+def _name_indexes(table: Table) -> None:
+    """``index=True`` under a naming convention without "ix" has no name; stock autogenerate never gets done with it."""
+    for index in table.indexes:
+        if index.name is None:
+            columns = (getattr(key, "name", None) or "expr" for key in index.expressions)
+            index.name = fit("_".join(("ix", table.name, *columns)))
+
+
+def _keep_schema(old: Any, new: Any) -> None:
+    """``to_metadata`` moves an Enum without a schema into its table's; ``create_all()`` does not put it there."""
+    if isinstance(new, SchemaType) and hasattr(old, "schema"):
+        new.schema = old.schema
+    for inner in ("item_type", "impl"):
+        if hasattr(old, inner) and hasattr(new, inner):
+            _keep_schema(getattr(old, inner), getattr(new, inner))
 
 
 def _copy_sequences(metadata: MetaData, target: MetaData) -> None:
