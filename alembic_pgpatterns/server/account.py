@@ -103,5 +103,7 @@ def _objections(place: Path, account: Account, name_length: int) -> Iterator[str
         yield "it cannot be written"
     if not account.reaches(place):
         yield f"the account {account.name!r}, which PostgreSQL runs as, cannot enter it"
+    if "," in str(place) or '"' in str(place):
+        yield "PostgreSQL would take its path for a list"
     if len(os.fsencode(place)) + 1 + name_length > _LONGEST_SOCKET:
         yield "its path is too long for a socket's name"

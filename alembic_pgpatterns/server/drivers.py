@@ -146,6 +146,8 @@ def patched_drivers(reroute: Reroute) -> Iterator[None]:
             _patch_psycopg2(stack, reroute)
         if _import("asyncpg"):
             _patch_asyncpg(stack, reroute)
+        if _import("pg8000"):
+            _refuse_pg8000(stack)
         yield
 
 
@@ -213,3 +215,16 @@ def _patch_asyncpg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
         return await original(**keywords)
 
     _replace(stack, connect_utils, "_connect", connect)
+
+
+def _refuse_pg8000(stack: contextlib.ExitStack) -> None:
+    """It is pure Python and rarely used: refused before it connects, whoever calls it."""
+    core: Any = importlib.import_module("pg8000.core")
+
+    def refuse(self: Any, *arguments: Any, **keywords: Any) -> None:
+        raise PgPatternsError(
+            "the project connects by the driver pg8000, whose connections cannot be redirected to the throw-away "
+            f"server; this one was not opened. Way out: one of {', '.join(DRIVERS)}, or --upgrade-command."
+        )
+
+    _replace(stack, core.CoreConnection, "__init__", refuse)

@@ -65,11 +65,12 @@ class Routes:
         with self._lock:
             if origin not in self.databases:
                 with drivers.straight():
-                    self.databases[origin] = self.server.create_scratch(origin.database)
-                    if self.prepare is not None:
-                        self.prepare(self.databases[origin])
+                    name = self.server.create_scratch(origin.database)
                     if user:
                         self.server.welcome(user)
+                    if self.prepare is not None:
+                        self.prepare(name)
+                self.databases[origin] = name
             return self.databases[origin]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pg8000.dbapi
 import psycopg
 import psycopg2
 import psycopg2.extras
@@ -272,6 +273,15 @@ def test_others_are_refused_before_they_connect(url: str, says: str, routes: Rou
     assert says in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert not routes.databases
+
+
+def test_pg8000_called_directly_is_refused_before_it_connects(routes: Routes) -> None:
+    def connect() -> Any:
+        return pg8000.dbapi.connect("user", host="db.invalid", password="s3cret")
+
+    for call in (connect, create_engine("postgresql+pg8000://", creator=connect).connect):
+        with pytest.raises(PgPatternsError, match=r"pg8000.*not opened"):
+            call()
 
 
 def test_sqlite_in_memory_is_let_through_and_told(routes: Routes) -> None:

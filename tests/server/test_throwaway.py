@@ -207,13 +207,19 @@ def test_without_a_cache_it_only_takes_longer(memory: Path, monkeypatch: pytest.
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_path_that_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(long))
+@pytest.mark.parametrize(("name", "fits"), [("x" * 100, False), ("a,b", False), ("spaces 'and' ünïcode", True)])
+def test_odd_paths(name: str, fits: bool, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.chmod(0o755)
+    odd = memory / name
+    odd.mkdir()
+    odd.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
     with throwaway_server() as server, server.connect() as connection:
-        assert connection.info.host == str(server.folder)
-    assert list(long.iterdir()) == []
+        assert server.folder.is_relative_to(odd) is fits
+        connection.execute("CREATE EXTENSION pgcrypto")
+        engine = sqlalchemy.create_engine(server.url(), poolclass=sqlalchemy.NullPool)
+        assert engine.connect().connection.driver_connection.info.host == str(server.folder)
+    assert list(odd.iterdir()) == []
 
 
 @pytest.fixture
