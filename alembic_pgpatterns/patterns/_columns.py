@@ -17,7 +17,7 @@ Place = tuple[Name, str]
 def judged_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
     """Columns of the tables that patterns report on; those a table inherits only on the parent that brings them."""
     for table in schema.judged_tables():
-        inherited = _inherited(schema, table)
+        inherited = _inherited(schema, table) if table.inherits else frozenset()
         for column in table.columns:
             if column.name not in inherited:
                 yield table, column
@@ -120,7 +120,8 @@ class Obstacles:
         return _read_within(table, column) or self._inherited(table, column)
 
     def _inherited(self, table: Table, column: Column) -> str | None:
-        return f"{table.name} inherits it" if column.name in _inherited(self._schema, table) else None
+        found = table.inherits and column.name in _inherited(self._schema, table)
+        return f"{table.name} inherits it" if found else None
 
 
 def _read_within(table: Table, column: Column) -> str | None:

@@ -8,9 +8,9 @@ Names of fields are PostgreSQL's own where it has one (docs, "System Catalogs").
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.others import (
@@ -155,6 +155,7 @@ class Table:
 
 
 Source = Literal["database", "models"]
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ class Schema:
     default_privileges: tuple[DefaultPrivilege, ...] = ()
     metadatas: tuple[ModelMetaData, ...] = ()
     relationships: tuple[Relationship, ...] | None = None
+    _facts: dict[object, object] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
     _by_name: dict[Name, Table] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,6 +189,16 @@ class Schema:
     def table(self, name: Name) -> Table | None:
         """The table of that name."""
         return self._by_name.get(name)
+
+    def fact(self, build: Callable[[Schema], Fact]) -> Fact:
+        """What ``build`` makes of this schema, made once: patterns that ask alike share the answer.
+
+        Args:
+            build: a function or class at module level; it is the key.
+        """
+        if build not in self._facts:
+            self._facts[build] = build(self)
+        return cast("Fact", self._facts[build])
 
     def judged_tables(self) -> Iterator[Table]:
         """Tables and partitioned tables that patterns report on: partitions are reported once, on their root."""

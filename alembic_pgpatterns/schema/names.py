@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
@@ -18,6 +19,12 @@ def quote(identifier: str) -> str:
 
     Folding is left to the reader of the name: ``Order`` becomes ``"Order"``, ``book`` stays ``book``.
     """
+    # SQLAlchemy's quoted_name equals the plain str and may say otherwise: only plain ones share an answer.
+    return _quoted(identifier) if type(identifier) is str else str(_preparer.quote(identifier))
+
+
+@lru_cache(maxsize=65536)
+def _quoted(identifier: str) -> str:
     return str(_preparer.quote(identifier))
 
 

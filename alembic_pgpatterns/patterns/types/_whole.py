@@ -12,6 +12,8 @@ LARGEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 
 SPELLED = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
 
+_LARGEST_SPELLED = {SPELLED[name]: largest for name, largest in LARGEST.items()}
+
 Feeding = dict[tuple[Name, str], Sequence]
 
 
@@ -38,9 +40,6 @@ def widened(column: Column, target: str, feeding: Feeding) -> TypeChange | str |
         return "its type is chosen by a TypeDecorator"
     change = TypeChange(column.table, column.name, column.type.display, SPELLED[target])
     sequence = feeding.get((column.table, column.name))
-    narrow = sequence is not None and not sequence.internal and sequence.type in _narrower(target)
-    return replace(change, sequence=sequence.name) if sequence is not None and narrow else change
-
-
-def _narrower(target: str) -> set[str]:
-    return {SPELLED[name] for name, largest in LARGEST.items() if largest < LARGEST[target]}
+    if sequence is None or sequence.internal or _LARGEST_SPELLED[sequence.type] >= LARGEST[target]:
+        return change
+    return replace(change, sequence=sequence.name)

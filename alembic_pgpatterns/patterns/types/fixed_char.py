@@ -47,7 +47,7 @@ class FixedChar(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of char with a length, through arrays and domains."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in judged_columns(schema):
             kind = column.type
             if kind.name == "bpchar" and kind.schema == "pg_catalog" and kind.length and not kind.decorated:

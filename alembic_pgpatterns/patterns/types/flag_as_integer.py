@@ -58,7 +58,7 @@ class FlagAsInteger(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Integer columns that hold a yes or no."""
-        obstacles = Obstacles(schema)
+        obstacles = schema.fact(Obstacles)
         checks: dict[str, Restriction] = {}
         seen: Table | None = None
         for table, column in judged_columns(schema):

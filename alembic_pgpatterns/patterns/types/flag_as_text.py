@@ -56,7 +56,7 @@ class FlagAsText(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Text columns that hold a yes or no."""
-        obstacles = Obstacles(schema)
+        obstacles = schema.fact(Obstacles)
         checks: dict[str, Restriction] = {}
         seen: Table | None = None
         for table, column in judged_columns(schema):

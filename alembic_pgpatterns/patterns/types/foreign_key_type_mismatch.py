@@ -55,7 +55,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys with a pair of columns of different types."""
-        linked, obstacles, feeding = Linked(schema), Obstacles(schema), feeding_sequences(schema)
+        linked, obstacles, feeding = schema.fact(Linked), schema.fact(Obstacles), schema.fact(feeding_sequences)
         for table, key in judged_keys(schema):
             for position, (column, referred) in enumerate(_pairs(schema, table, key)):
                 if column is not None and referred is not None and _differ(column.type, referred.type):

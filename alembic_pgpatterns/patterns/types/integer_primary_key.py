@@ -46,8 +46,8 @@ class IntegerPrimaryKey(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Members of primary keys that a sequence feeds and that are narrower than bigint."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
-        feeding = feeding_sequences(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
+        feeding = schema.fact(feeding_sequences)
         for table, column in judged_columns(schema):
             if is_counted_key(table, column, feeding):
                 group = linked.group(column)

@@ -37,7 +37,7 @@ class MoneyType(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of money, through arrays and domains."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in judged_columns(schema):
             if column.type.name == "money" and column.type.schema == "pg_catalog":
                 yield self.finding(

@@ -43,7 +43,7 @@ class RoundedTimestamp(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timestamp and timestamptz with a precision below 6."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in judged_columns(schema):
             precision = column.type.precision
             if column.type.name in SPELLED and precision is not None and precision < KEPT:

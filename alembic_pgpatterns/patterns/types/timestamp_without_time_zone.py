@@ -44,7 +44,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timestamp, through arrays and domains."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in judged_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
                 tied = len(linked.group(column).columns) > 1

@@ -57,7 +57,7 @@ class UuidAsText(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Text columns that are named or defaulted as a UUID."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in judged_columns(schema):
             if _shaped(table, column) and self._told(column):
                 tied = len(linked.group(column).columns) > 1

@@ -54,7 +54,7 @@ class VarcharLength(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of varchar with a length, through arrays and domains."""
-        linked, obstacles = Linked(schema), Obstacles(schema)
+        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in judged_columns(schema):
             if self._meant(column.type):
                 yield self.finding(
