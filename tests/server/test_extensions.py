@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +44,17 @@ def test_stand_ins_answer_as_the_real_ones(stood_in: psycopg.Connection, old_dat
             theirs = set(real.execute(signatures, [extension]).fetchall())
             ours = set(stood_in.execute(signatures, [extension]).fetchall())
             assert theirs == ours
+
+
+def test_stand_ins_answer_as_python_does(stood_in: psycopg.Connection) -> None:
+    for name in ("", "ünï", *("x" * length for length in (39, 40, 47, 48, 55, 56, 500))):
+        row = stood_in.execute(
+            "SELECT uuid_generate_v3(uuid_ns_url(), %(n)s), uuid_generate_v5(uuid_ns_x500(), %(n)s),"
+            " digest(%(n)s, 'sha512'), digest(convert_to(%(n)s, 'UTF8'), 'MD5')",
+            {"n": name},
+        ).fetchone()
+        hashes = hashlib.sha512(name.encode()).digest(), hashlib.md5(name.encode()).digest()
+        assert row == (uuid.uuid3(uuid.NAMESPACE_URL, name), uuid.uuid5(uuid.NAMESPACE_X500, name), *hashes)
 
 
 def test_stand_ins_make_new_values(stood_in: psycopg.Connection) -> None:
