@@ -20,7 +20,8 @@ class PolicyAlwaysTrue(SchemaPattern):
 
     What does not count: policies FOR SELECT (public data is no mistake), restrictive policies, and a permissive one
     where a restrictive policy that is not always true concerns the same command and roles: that is how a table is set
-    up whose rules are all restrictive. A policy for named roles is an info: somebody chose whom to let through.
+    up whose rules are all restrictive. A policy for named roles is an info where others have to satisfy a policy with
+    a condition: somebody chose whom to exempt.
     """
 
     severity = Severity.WARNING
@@ -51,21 +52,26 @@ class PolicyAlwaysTrue(SchemaPattern):
                     yield self._finding(table, policy, clauses)
 
     def _finding(self, table: Table, policy: Policy, clauses: list[str]) -> Finding:
-        public = PUBLIC in policy.roles
         command = "writes" if policy.command == "ALL" else policy.command
-        whom = "everybody" if public else ", ".join(policy.roles)
+        whom = "everybody" if PUBLIC in policy.roles else ", ".join(policy.roles)
         return self.finding(
             at=policy,
             message=f"the policy {policy.name} of {table.name} is always true for {command} by {whom} "
             f"({' and '.join(clauses)})",
             remedy=Advice(f"Say whose rows may be written: {' and '.join(clauses)} with a condition."),
-            severity=None if public else Severity.INFO,
+            severity=Severity.INFO if _exempts(policy, table) else None,
         )
 
 
 def _always_true(policy: Policy) -> list[str]:
     clauses = {"USING": policy.using, "WITH CHECK": policy.check}
     return [clause for clause, text in clauses.items() if text is not None and always_true(text)]
+
+
+def _exempts(policy: Policy, table: Table) -> bool:
+    """Whether it lets some roles pass where all others meet a condition."""
+    others = (other for other in table.policies if other.permissive and not _always_true(other))
+    return PUBLIC not in policy.roles and any(not set(other.roles) <= set(policy.roles) for other in others)
 
 
 def _restricted(policy: Policy, table: Table) -> bool:

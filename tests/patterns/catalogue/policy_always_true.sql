@@ -13,7 +13,7 @@ CREATE POLICY half ON a USING (tenant_id = 1) WITH CHECK (true);
 CREATE POLICY delete_anything ON a FOR DELETE USING (true::boolean);
 -- defect: public.a.update_anything -- takes any row over
 CREATE POLICY update_anything ON a FOR UPDATE USING ((SELECT true)) WITH CHECK (tenant_id = 1);
--- defect [info]: public.a.editor -- for a role by name
+-- defect [info]: public.a.editor -- for a role by name, where others have conditions
 CREATE POLICY editor ON a TO pgpatterns_editor USING (true);
 -- defect: public.a.equal -- true by another name
 CREATE POLICY equal ON a FOR DELETE USING (1 = 1);
@@ -35,6 +35,11 @@ CREATE POLICY ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp ON
 -- trap: "Sales"."Order_2025"."Any" -- on a partition
 CREATE TABLE "Sales"."Order_2025" PARTITION OF "Sales"."Order" FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE POLICY "Any" ON "Sales"."Order_2025" USING (true);
+
+-- defect [warning]: public.only_named.anything -- for a role by name, and nobody has a condition
+CREATE TABLE only_named (id bigint PRIMARY KEY);
+ALTER TABLE only_named ENABLE ROW LEVEL SECURITY;
+CREATE POLICY anything ON only_named TO pgpatterns_editor USING (true) WITH CHECK (true);
 
 -- trap: public.restricted.base -- all rules of the table are restrictive
 CREATE TABLE restricted (id bigint PRIMARY KEY, tenant_id bigint);

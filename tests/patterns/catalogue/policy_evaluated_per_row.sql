@@ -45,6 +45,14 @@ CREATE POLICY correlated_unqualified ON a USING (EXISTS (
 -- defect: public.a.deep -- two levels down, the outer one depends on the row
 CREATE POLICY deep ON a USING (team_id IN (
     SELECT m.team_id FROM member m WHERE m.role IN (SELECT current_setting('app.role') WHERE a.public)));
+-- defect: public.a.all_wrapped -- the whole comparison is wrapped, column and all: it depends on the row
+CREATE POLICY all_wrapped ON a USING ((SELECT auth.uid() = a.user_id));
+-- defect: public.a.looked_up -- left of IN
+CREATE POLICY looked_up ON a USING (auth.uid() IN (SELECT m.user_id FROM member m WHERE m.role = 'admin'));
+-- defect: public.a.tested_for_null -- three times, once in a test
+CREATE POLICY tested_for_null ON a USING (
+    tenant_id IS NOT NULL AND current_setting('app.tenant', true) IS NOT NULL
+    AND tenant_id::text = current_setting('app.tenant', true));
 -- defect: public.a.branch -- one branch is wrapped, the other is not
 CREATE POLICY branch ON a USING (tenant_id = (SELECT current_tenant()) OR current_setting('app.admin', true) = 'on');
 -- defect: public.a.in_case -- in a CASE
@@ -86,6 +94,13 @@ CREATE POLICY itself ON a USING (team_id IN (SELECT a.team_id FROM public.member
 -- trap: public.a.correlated_wrapped -- depends on the row, the call inside is wrapped
 CREATE POLICY correlated_wrapped ON a USING (EXISTS (
     SELECT 1 FROM member m WHERE m.team_id = a.team_id AND m.user_id = (SELECT auth.uid())));
+-- trap: public.a.admin_only -- a sub-select on a table, which depends on no row
+CREATE POLICY admin_only ON a USING (EXISTS (SELECT 1 FROM member WHERE user_id = auth.uid() AND role = 'admin'));
+-- trap: public.a.united -- UNION, WITH and sub-selects in FROM, none of which depend on the row
+CREATE POLICY united ON a USING (team_id IN (
+    WITH mine AS (SELECT m.team_id, m.role FROM member m WHERE m.user_id = auth.uid())
+    SELECT mine.team_id FROM mine JOIN LATERAL (SELECT mine.role AS r) l ON l.r = 'x'
+    UNION SELECT s.team_id FROM (SELECT team_id FROM member WHERE role = current_setting('app.role')) s));
 -- trap: public.a.of_the_row -- has to run for each row
 CREATE POLICY of_the_row ON a USING (has_access(tenant_id));
 -- trap: public.a.of_the_row_wrapped -- with the session's part wrapped
