@@ -13,20 +13,47 @@ def setup(plugin: Plugin) -> None:
     from alembic.util import DispatchPriority
 
     from alembic_pgpatterns.operations import (
+        backfill,
+        columns,
         comparing,
+        constraints,
         default_privileges,
         directive,
+        enums,
         extensions,
         grants,
         indexes,
+        keys,
+        lock_attempts,
+        not_null,
+        partitions,
         policies,
         row_security,
         settings,
         storage,
+        upsert,
     )
 
     directive.setup()
-    for kind in (extensions, row_security, policies, grants, default_privileges, settings, storage, indexes):
+    for kind in (
+        extensions,
+        row_security,
+        policies,
+        grants,
+        default_privileges,
+        settings,
+        storage,
+        indexes,
+        constraints,
+        not_null,
+        keys,
+        columns,
+        enums,
+        partitions,
+        lock_attempts,
+        backfill,
+        upsert,
+    ):
         kind.setup(plugin)
     plugin.add_autogenerate_comparator(
         comparing.hide_declarations,

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alembic.operations.ops import CreateIndexOp
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
+from sqlalchemy.types import NullType
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.relations import Relation, derived_name, partitions, table
+from alembic_pgpatterns.operations.relations import Relation, derived_name, partitions, scratch_table, table
 from alembic_pgpatterns.operations.session import (
     emit,
     explained,
@@ -20,7 +21,6 @@ from alembic_pgpatterns.operations.session import (
     fetch_value,
     log,
     run,
-    sqlstate,
     without_timeouts,
 )
 from alembic_pgpatterns.operations.statement import Name, always_quoted
@@ -33,9 +33,6 @@ WAY_OUT = (
     "If an INVALID index was left, it is dropped first when the revision is run again; see to the cause, "
     "then run it again"
 )
-
-_INSUFFICIENT_PRIVILEGE = "42501"
-
 
 class IndexPlan(NamedTuple):
     """An index that is to be there, as the arguments of ``op.create_index``."""
@@ -50,7 +47,13 @@ class IndexPlan(NamedTuple):
         operation = CreateIndexOp(
             name, at.name, self.columns, schema=at.schema, unique=self.unique, **self.options, **options
         )
-        return CreateIndex(operation.to_index(operations.migration_context))
+        index = operation.to_index(operations.migration_context)
+        assert index.table is not None
+        # as Alembic's own create_index: included columns must be known to the table
+        for column in index.dialect_options["postgresql"]["include"] or ():
+            if column not in index.table.c:
+                index.table.append_column(Column(column, NullType()))
+        return CreateIndex(index)
 
 
 class CreateIndexOnly(CreateIndex):
@@ -221,15 +224,8 @@ def _description(operations: Operations, index: Relation) -> str:
 
 def _description_of(operations: Operations, plan: IndexPlan, at: Relation) -> str | None:
     """As `_description`, of the index the plan makes; None where this role may not make temporary tables."""
-    scratch = Relation("pg_temp", at.name, "r")
-    try:
-        emit(operations, "CREATE TEMP TABLE {scratch} (LIKE {table})", scratch=scratch.sql, table=at.sql)
-    except DBAPIError as error:
-        if sqlstate(error) == _INSUFFICIENT_PRIVILEGE:
+    with scratch_table(operations, at) as scratch:
+        if scratch is None:
             return None
-        raise
-    try:
         run(operations, plan.on("pgpatterns_scratch", scratch, operations))
         return _description(operations, Relation("pg_temp", "pgpatterns_scratch", "i"))
-    finally:
-        emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)

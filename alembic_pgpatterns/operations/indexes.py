@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations.ops import CreateIndexOp, DropIndexOp
-from sqlalchemy.schema import CreateIndex
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
@@ -117,10 +116,9 @@ class CreateIndexConcurrentlyOp(Directive):
         plan = IndexPlan(self.index_name, self.columns, self.unique, self.kw)
         with outside_transaction(operations, self.name):
             if offline(operations):
-                index = self.stock().to_index(operations.migration_context)
-                index.dialect_options["postgresql"]["concurrently"] = True
+                at = Relation(self.schema, self.table_name, "r")
                 with without_timeouts(operations):
-                    run(operations, CreateIndex(index))
+                    run(operations, plan.on(self.index_name, at, operations, postgresql_concurrently=True))
             else:
                 build(operations, plan, self.table_name, self.schema, skip=self.if_not_exists)
 

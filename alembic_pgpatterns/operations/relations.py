@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.session import fetch
+from alembic_pgpatterns.operations.session import emit, fetch, fetch_value
 from alembic_pgpatterns.operations.statement import Name, always_quoted
 
 if TYPE_CHECKING:
@@ -19,9 +22,9 @@ LONGEST_NAME = 63
 
 
 class Relation(NamedTuple):
-    """A table or index that exists; *kind* is pg_class.relkind."""
+    """A table or index; *kind* is pg_class.relkind. The schema is None only offline, where it is not known."""
 
-    schema: str
+    schema: str | None
     name: str
     kind: str
 
@@ -41,7 +44,7 @@ class Relation(NamedTuple):
         return self.kind in ("p", "I")
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 _RELATION = """
@@ -85,16 +88,46 @@ def partitions(operations: Operations, parent: Relation) -> list[Relation]:
 
 
 _CONSTRAINT = """
-    SELECT contype::text AS contype, convalidated, conindid::bigint AS index, condeferrable, condeferred,
-           pg_catalog.pg_get_constraintdef(oid) AS definition
-    FROM pg_catalog.pg_constraint WHERE conrelid = CAST(:table AS regclass) AND conname = :name
+    SELECT k.contype::text AS contype, k.convalidated, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+           ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS o (attnum, n)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.attnum ORDER BY n) AS own,
+           ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS o (attnum, n)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.attnum ORDER BY n)
+           AS referred,
+           k.confrelid = to_regclass(nullif(:referent, '')) AS same_referent,
+           k.confdeltype::text AS ondelete, k.confupdtype::text AS onupdate
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = CAST(:table AS regclass) AND k.conname = :name
 """
 
 
-def constraint(operations: Operations, on: Relation, name: str) -> Row[Any] | None:
-    """The constraint of that name: contype, convalidated, definition."""
-    rows = fetch(operations, _CONSTRAINT, table=on.quoted, name=name)
+def constraint(
+    operations: Operations, on: Relation, name: str, *, referent: tuple[str | None, str] | None = None
+) -> Row[Any] | None:
+    """The constraint of that name; with *referent* (schema, table) also whether it points there."""
+    target = always_quoted(*referent) if referent else ""
+    rows = fetch(operations, _CONSTRAINT, table=on.quoted, name=name, referent=target)
     return rows[0] if rows else None
+
+
+@contextmanager
+def scratch_table(operations: Operations, at: Relation) -> Iterator[Relation | None]:
+    """An empty temporary table with the columns of *at*; None where this role may not make any.
+
+    To ask PostgreSQL for the form it gives to a definition. Takes ACCESS SHARE on *at*.
+    """
+    if not fetch_value(operations, "SELECT has_database_privilege(current_database(), 'TEMP')"):
+        yield None
+        return
+    scratch = Relation("pg_temp", at.name, "r")
+    emit(operations, "CREATE TEMP TABLE {scratch} (LIKE {table})", scratch=scratch.sql, table=at.sql)
+    try:
+        yield scratch
+    except BaseException:
+        # in a transaction that failed it cannot be dropped, and goes with it
+        with suppress(DBAPIError):
+            emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
+        raise
+    emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
 
 
 def derived_name(*parts: str) -> str:

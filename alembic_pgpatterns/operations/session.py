@@ -16,6 +16,7 @@ from alembic_pgpatterns.operations.statement import Part, Sql, Statement, Value
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
+    from sqlalchemy import ClauseElement
     from sqlalchemy.engine import Connection
 
 log = logging.getLogger("alembic.pgpatterns")
@@ -35,6 +36,13 @@ def run(operations: Operations, statement: Any) -> None:
         operations.impl.batch.append(("execute", (statement,), {}))
     else:
         operations.migration_context.impl.execute(statement)
+
+
+def write(operations: Operations, statement: ClauseElement) -> None:
+    """Write a statement with its values as literals, whatever env.py says of ``literal_binds``; offline only."""
+    impl = operations.migration_context.impl
+    compiled = statement.compile(dialect=impl.dialect, compile_kwargs={"literal_binds": True})
+    impl.static_output(f"{compiled}{impl.command_terminator}")
 
 
 def offline(operations: Operations) -> bool:
@@ -106,6 +114,10 @@ def explained(what: str, way_out: str) -> Iterator[None]:
         raise errors.PgPatternsError(f"{what}: {server_message(error)}. {way_out}") from error
 
 
+_OUTSIDE = "pgpatterns_outside_transaction"
+"""Noted in the context's options, for offline there is no connection to ask."""
+
+
 @contextmanager
 def outside_transaction(operations: Operations, directive: str) -> Iterator[None]:
     """Run the block with every statement a transaction of its own, as ``autocommit_block()`` does.
@@ -117,7 +129,7 @@ def outside_transaction(operations: Operations, directive: str) -> Iterator[None
         PgPatternsError: env.py, or a savepoint, holds a transaction that Alembic did not begin.
     """
     context = operations.migration_context
-    if not offline(operations) and in_autocommit(connection(operations)):
+    if _is_outside(operations):
         yield
         return
     if not offline(operations) and connection(operations).in_nested_transaction():
@@ -130,7 +142,15 @@ def outside_transaction(operations: Operations, directive: str) -> Iterator[None
             stack.enter_context(context.autocommit_block())
         except (AssertionError, AttributeError) as error:
             raise errors.PgPatternsError(_foreign_transaction(directive)) from error
+        context.opts[_OUTSIDE] = True
+        stack.callback(context.opts.pop, _OUTSIDE)
         yield
+
+
+def _is_outside(operations: Operations) -> bool:
+    if offline(operations):
+        return _OUTSIDE in operations.migration_context.opts
+    return in_autocommit(connection(operations))
 
 
 def _foreign_transaction(directive: str) -> str:

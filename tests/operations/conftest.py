@@ -71,7 +71,10 @@ class Lab:
     def dump(self) -> str:
         """Everything pg_dump knows of the database, settings and privileges included."""
         text = self._program("pg_dump", "--create")
-        text = re.sub(r"^(\\(un)?restrict|--).*\n", "", text, flags=re.M)
+        lines = re.sub(r"^(\\(un)?restrict|--).*\n", "", text, flags=re.M).splitlines()
+        # in the order of the access list, which is that of the grants
+        grants = sorted(line for line in lines if line.startswith("GRANT "))
+        text = "\n".join([line for line in lines if line and line not in grants] + grants)
         roles = "SELECT setdatabase > 0, setrole::regrole, setconfig FROM pg_db_role_setting ORDER BY 1, 2"
         hidden = "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE NOT indisvalid ORDER BY 1"
         with self.database.connect() as connection:

@@ -1,0 +1,309 @@
+"""Columns: one that refers, one that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations.ops import AddColumnOp, DropColumnOp
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.dialects import postgresql
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, register
+from alembic_pgpatterns.operations.session import emit
+from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value, always_quoted, literal
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+    from alembic.runtime.plugins import Plugin
+
+
+_ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION")
+
+
+class AddColumnWithReferenceOp(Directive):
+    """Add a column and its foreign key in one statement, which needs no scan since the column is empty.
+
+    Args:
+        table_name: the table.
+        column: ``sa.Column`` with name and type; nullable, without a server default.
+        referent_table: the table it points to.
+        referent_column: the column it points to.
+        constraint_name: the foreign key's name; None leaves it to PostgreSQL (``<table>_<column>_fkey``).
+        referent_schema: the schema of the other table; None is the search path's.
+        ondelete: ``CASCADE``, ``SET NULL``, ``SET DEFAULT``, ``RESTRICT``; None is NO ACTION.
+        onupdate: the same, where the key changes.
+        deferrable: it may be checked at the end of a transaction.
+        initially_deferred: it is, unless told otherwise.
+        schema: the table's schema; None is the search path's.
+
+    Added first and given the foreign key afterwards, the whole table would be read under the lock.
+
+    Lock: ACCESS EXCLUSIVE on the table, SHARE ROW EXCLUSIVE on the referenced one, both for a moment.
+    Errors: PgPatternsError where the column has a server default (each row would have to be checked), or on an
+    unknown action; the server's where the column exists.
+    Reversible: yes, by ``op.drop_column``. Offline: the same statement.
+    Source: measured; PostgreSQL documentation, "ALTER TABLE", ADD COLUMN.
+    """
+
+    name = "add_column_with_reference"
+
+    def __init__(
+        self,
+        table_name: str,
+        column: Column[Any],
+        referent_table: str,
+        referent_column: str,
+        *,
+        constraint_name: str | None = None,
+        referent_schema: str | None = None,
+        ondelete: str | None = None,
+        onupdate: str | None = None,
+        deferrable: bool = False,
+        initially_deferred: bool = False,
+        schema: str | None = None,
+    ) -> None:
+        self.table_name = table_name
+        self.column = column
+        self.referent_table = referent_table
+        self.referent_column = referent_column
+        self.constraint_name = constraint_name
+        self.referent_schema = referent_schema
+        self.ondelete = ondelete
+        self.onupdate = onupdate
+        self.deferrable = deferrable
+        self.initially_deferred = initially_deferred
+        self.schema = schema
+        self._check()
+
+    def _check(self) -> None:
+        what = f"op.{self.name}({self.table_name!r}, {self.column.name!r})"
+        for action in (self.ondelete, self.onupdate):
+            if action is not None and action.upper() not in _ACTIONS:
+                raise errors.PgPatternsError(f"{what}: {action!r} is none of {', '.join(_ACTIONS)}")
+        if self.column.server_default is not None:
+            raise errors.PgPatternsError(
+                f"{what}: with a server default every row would have to be checked. Add it without, set the default "
+                "afterwards, and fill the rows with op.backfill"
+            )
+
+    @classmethod
+    def from_column(cls, column: Column[Any]) -> AddColumnWithReferenceOp:
+        """The operation that adds a column of the models, which has one foreign key of one column.
+
+        Raises:
+            PgPatternsError: it has none, or several.
+        """
+        keys = list(column.foreign_keys)
+        if len(keys) != 1:
+            raise errors.PgPatternsError(f"column {column} has {len(keys)} foreign keys; one is needed")
+        key, target = keys[0], keys[0].column
+        name = key.constraint.name if key.constraint is not None else key.name
+        return cls(
+            column.table.name,
+            column,
+            target.table.name,
+            target.name,
+            constraint_name=str(name) if name is not None else None,
+            referent_schema=target.table.schema,
+            ondelete=key.ondelete,
+            onupdate=key.onupdate,
+            deferrable=bool(key.deferrable),
+            initially_deferred=(key.initially or "").upper() == "DEFERRED",
+            schema=column.table.schema,
+        )
+
+    def run(self, operations: Operations) -> None:
+        """ADD COLUMN ... REFERENCES, then its comment."""
+        table = Name(self.schema, self.table_name)
+        emit(
+            operations,
+            "ALTER TABLE {table} ADD COLUMN {column}{constraint} REFERENCES {referent} ({key}){options}",
+            table=table,
+            column=Sql(self._specification()),
+            constraint=Statement(" CONSTRAINT {n}", n=Name(self.constraint_name)) if self.constraint_name else Sql(""),
+            referent=Name(self.referent_schema, self.referent_table),
+            key=Name(self.referent_column),
+            options=Sql("".join(self._options())),
+        )
+        if self.column.comment is not None:
+            path = Name(*table.path, self.column.name)
+            emit(operations, "COMMENT ON COLUMN {column} IS {text}", column=path, text=Value(self.column.comment))
+
+    def _specification(self) -> str:
+        # of a dialect that doubles no percent signs: the statement around it does, where the driver needs it
+        dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+        bare: Column[Any] = Column(self.column.name, self.column.type, nullable=self.column.nullable)
+        Table(self.table_name, MetaData(), bare)
+        return str(dialect.ddl_compiler(dialect, None).get_column_specification(bare))
+
+    def _options(self) -> Iterator[str]:
+        for words, action in (("ON DELETE", self.ondelete), ("ON UPDATE", self.onupdate)):
+            if action is not None:
+                yield f" {words} {action.upper()}"
+        if self.deferrable:
+            yield " DEFERRABLE"
+        if self.initially_deferred:
+            yield " INITIALLY DEFERRED"
+
+    def reverse(self) -> DropColumnOp:
+        """Drop the column."""
+        return AddColumnOp(self.table_name, self.column, schema=self.schema).reverse()
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """As Alembic's own."""
+        return AddColumnOp(self.table_name, self.column, schema=self.schema).to_diff_tuple()
+
+
+# One block of code for both modes: the sequence's state is only known where it runs.
+_TO_IDENTITY = """
+DECLARE
+    rel regclass := {table};
+    col text := {column};
+    seq regclass := pg_get_serial_sequence({table}, col)::regclass;
+    opt record; acl record; last bigint; called boolean; ident regclass;
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = col AND attidentity <> '') THEN
+        RETURN;
+    END IF;
+    IF seq IS NULL THEN
+        RAISE EXCEPTION 'column % of % is not a serial: it owns no sequence', col, rel;
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', rel);
+    SELECT s.*, c.relname, n.nspname INTO opt FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.seqrelid = seq;
+    EXECUTE format('SELECT last_value, is_called FROM %s', seq) INTO last, called;
+    CREATE TEMP TABLE pgpatterns_acl ON COMMIT DROP AS
+        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS role,
+               a.privilege_type AS privilege, a.is_grantable AS grantable
+        FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = seq AND a.grantee <> c.relowner;
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', rel, col);
+    EXECUTE format('DROP SEQUENCE %s', seq);
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME %I.%I '
+        'START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s)', rel, col, opt.nspname, opt.relname,
+        opt.seqstart, opt.seqincrement, opt.seqmin, opt.seqmax, opt.seqcache,
+        CASE WHEN opt.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END);
+    ident := pg_get_serial_sequence({table}, col)::regclass;
+    PERFORM setval(ident, last, called);
+    FOR acl IN SELECT * FROM pgpatterns_acl LOOP
+        EXECUTE format('GRANT %s ON SEQUENCE %s TO %s %s', acl.privilege, ident, acl.role,
+            CASE WHEN acl.grantable THEN 'WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    DROP TABLE pgpatterns_acl;
+END
+"""
+
+_TO_SERIAL = """
+DECLARE
+    rel regclass := {table};
+    col text := {column};
+    seq regclass := pg_get_serial_sequence({table}, col)::regclass;
+    opt record; acl record; last bigint; called boolean; made text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = col AND attidentity <> '') THEN
+        RETURN;
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', rel);
+    SELECT s.*, c.relname, n.nspname, format_type(s.seqtypid, NULL) AS type INTO opt
+        FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.seqrelid = seq;
+    EXECUTE format('SELECT last_value, is_called FROM %s', seq) INTO last, called;
+    CREATE TEMP TABLE pgpatterns_acl ON COMMIT DROP AS
+        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS role,
+               a.privilege_type AS privilege, a.is_grantable AS grantable
+        FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = seq AND a.grantee <> c.relowner;
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', rel, col);
+    made := format('%I.%I', opt.nspname, opt.relname);
+    EXECUTE format('CREATE SEQUENCE %s AS %s START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s '
+        'OWNED BY %s.%I', made, opt.type, opt.seqstart, opt.seqincrement, opt.seqmin, opt.seqmax, opt.seqcache,
+        CASE WHEN opt.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END, rel, col);
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT nextval(%L)', rel, col, made);
+    PERFORM setval(made::regclass, last, called);
+    FOR acl IN SELECT * FROM pgpatterns_acl LOOP
+        EXECUTE format('GRANT %s ON SEQUENCE %s TO %s %s', acl.privilege, made, acl.role,
+            CASE WHEN acl.grantable THEN 'WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    DROP TABLE pgpatterns_acl;
+END
+"""
+
+
+class _Counted(Directive):
+    """The table and the column."""
+
+    def __init__(self, table_name: str, column_name: str, *, always: bool = False, schema: str | None = None) -> None:
+        self.table_name = table_name
+        self.column_name = column_name
+        self.always = always
+        self.schema = schema
+
+    def _do(self, operations: Operations, code: str) -> None:
+        body = code.format(
+            table=literal(always_quoted(self.schema, self.table_name)),
+            column=literal(self.column_name),
+            kind="ALWAYS" if self.always else "BY DEFAULT",
+        )
+        emit(operations, "DO {body}", body=Value(body))
+
+
+class ConvertSerialToIdentityOp(_Counted):
+    """Make an identity column of a serial one; it goes on counting where it was.
+
+    Args:
+        table_name: the table.
+        column_name: the column.
+        always: GENERATED ALWAYS, which refuses values that an INSERT brings; else BY DEFAULT.
+        schema: the table's schema; None is the search path's.
+
+    The sequence keeps its name, value, step, limits and privileges. One that is an identity already is left alone.
+
+    Lock: ACCESS EXCLUSIVE on the table until the transaction ends; nothing is read or rewritten.
+    Errors: the server's where the column is no serial, allows NULL, or its sequence is used elsewhere.
+    Reversible: yes, by ``op.convert_identity_to_serial``. Offline: the same block of code.
+    Source: PostgreSQL documentation, "Identity Columns".
+    """
+
+    name = "convert_serial_to_identity"
+
+    def run(self, operations: Operations) -> None:
+        """A DO block."""
+        self._do(operations, _TO_IDENTITY)
+
+    def reverse(self) -> ConvertIdentityToSerialOp:
+        """Back to serial."""
+        return ConvertIdentityToSerialOp(
+            self.table_name, self.column_name, always=self.always, schema=self.schema
+        )
+
+
+class ConvertIdentityToSerialOp(_Counted):
+    """Make a serial column of an identity one; it goes on counting where it was.
+
+    Args:
+        table_name: the table.
+        column_name: the column.
+        always: what the identity was, for the way back.
+        schema: the table's schema; None is the search path's.
+
+    Lock: ACCESS EXCLUSIVE on the table until the transaction ends; nothing is read or rewritten.
+    Errors: the server's where the column is missing. One that is no identity is left alone.
+    Reversible: yes, by ``op.convert_serial_to_identity``. Offline: the same block of code.
+    """
+
+    name = "convert_identity_to_serial"
+
+    def run(self, operations: Operations) -> None:
+        """A DO block."""
+        self._do(operations, _TO_SERIAL)
+
+    def reverse(self) -> ConvertSerialToIdentityOp:
+        """Back to identity."""
+        return ConvertSerialToIdentityOp(
+            self.table_name, self.column_name, always=self.always, schema=self.schema
+        )
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directives; columns are compared by Alembic."""
+    register(AddColumnWithReferenceOp, ConvertSerialToIdentityOp, ConvertIdentityToSerialOp)

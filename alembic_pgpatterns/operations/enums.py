@@ -1,0 +1,83 @@
+"""Values of enum types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
+from alembic_pgpatterns.operations.session import emit, explained, outside_transaction
+from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+    from alembic.runtime.plugins import Plugin
+
+
+class AddEnumValueOp(Directive):
+    """Add a value to an enum type, to be used from the next statement on.
+
+    Args:
+        enum_name: the type.
+        value: the new value.
+        before: the value it comes before; or
+        after: the value it comes after; neither: at the end.
+        if_not_exists: no error where the type has the value, so that the revision can be run again.
+        schema: the type's schema; None is the search path's.
+
+    Runs outside a transaction: inside one PostgreSQL does not let the value be used before the end.
+
+    Lock: none on tables.
+    Errors: PgPatternsError where *before* and *after* are both given, where env.py holds a transaction of its
+    own, or the server refuses.
+    Reversible: no. PostgreSQL takes no value out of an enum; the way down leaves it, and the way up again
+    finds it there.
+    Offline: COMMIT, ALTER TYPE, BEGIN.
+    Source: PostgreSQL documentation, "ALTER TYPE".
+    """
+
+    name = "add_enum_value"
+
+    def __init__(
+        self,
+        enum_name: str,
+        value: str,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        if_not_exists: bool = True,
+        schema: str | None = None,
+    ) -> None:
+        if before is not None and after is not None:
+            raise errors.PgPatternsError(f"op.{self.name}({enum_name!r}, {value!r}): give before= or after=, not both")
+        self.enum_name = enum_name
+        self.value = value
+        self.before = before
+        self.after = after
+        self.if_not_exists = if_not_exists
+        self.schema = schema
+
+    def run(self, operations: Operations) -> None:
+        """ALTER TYPE ... ADD VALUE."""
+        neighbour = self.before if self.before is not None else self.after
+        words = Sql(" BEFORE " if self.before is not None else " AFTER ")
+        place = Statement("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
+        what = f"value {self.value!r} could not be added to {self.enum_name}"
+        with outside_transaction(operations, self.name), explained(what, "See to the cause, then run it again"):
+            emit(
+                operations,
+                "ALTER TYPE {type} ADD VALUE {check}{value}{place}",
+                type=Name(self.schema, self.enum_name),
+                check=Sql("IF NOT EXISTS " if self.if_not_exists else ""),
+                value=Value(self.value),
+                place=place,
+            )
+
+    def reverse(self) -> NothingToUndo:
+        """Nothing that PostgreSQL could do."""
+        return NothingToUndo(f"PostgreSQL takes no value out of an enum; {self.value!r} stays")
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directive."""
+    register(AddEnumValueOp)

@@ -1,0 +1,227 @@
+"""Trying again for a lock, instead of standing in front of everybody else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import MigrateOperation
+from alembic.operations.ops import OpContainer
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, register
+from alembic_pgpatterns.operations.session import (
+    connection,
+    emit,
+    fetch_value,
+    in_autocommit,
+    log,
+    offline,
+    sqlstate,
+)
+from alembic_pgpatterns.operations.statement import Value
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations import Operations
+    from alembic.runtime.plugins import Plugin
+    from sqlalchemy.engine import NestedTransaction
+
+_RETRIED = ("55P03", "40P01")
+"""lock_not_available (what lock_timeout raises) and deadlock_detected."""
+
+LONGEST_PAUSE = 30.0
+
+
+class LockAttemptsOp(Directive, OpContainer):
+    """Try a few statements several times, each time waiting only briefly for their locks.
+
+    ::
+
+        for attempt in op.lock_attempts("2s", 5):
+            with attempt:
+                op.drop_table("old_orders")
+
+    Args:
+        lock_timeout: how long each try waits for a lock: ``"2s"``, or a number of milliseconds.
+        attempts: how many tries.
+        pause: seconds between the first two tries; twice as long each time after, at most 30.
+
+    A statement that waits for ACCESS EXCLUSIVE makes everybody else wait behind it. So each try gives up after
+    *lock_timeout*, its savepoint is rolled back (with it the locks it did get), the log says who holds the lock,
+    and after the pause the body runs again, all of it. A deadlock is retried too. Put it before other statements
+    of the revision: locks taken by those are held all the while.
+
+    The body must not contain what runs outside a transaction. In an ``autocommit_block()`` there is no savepoint:
+    there let the body be one statement.
+
+    Lock: those of the body. lock_timeout is put back afterwards.
+    Errors: PgPatternsError after the last try, naming the sessions that hold the lock; other errors as they are.
+    Reversible: as far as its operations are. Offline: the body once, under the lock_timeout, for a script cannot
+    try again.
+    Source: PostgreSQL documentation, "lock_timeout"; strong_migrations retries alike.
+    """
+
+    name = "lock_attempts"
+
+    def __init__(
+        self,
+        lock_timeout: str | int = "2s",
+        attempts: int = 5,
+        *,
+        pause: float = 1.0,
+        _ops: Sequence[MigrateOperation] = (),
+    ) -> None:
+        OpContainer.__init__(self, _ops)
+        if attempts < 1 or pause < 0:
+            raise errors.PgPatternsError("op.lock_attempts: attempts begin with 1, and a pause is not negative")
+        self.lock_timeout = lock_timeout
+        self.attempts = attempts
+        self.pause = pause
+
+    def run(self, operations: Operations) -> Iterator[Attempt | WrittenAttempt]:
+        """The attempts, to be iterated; operations inside (from autogenerate) run at once."""
+        attempts = _attempts(operations, self)
+        if not self.ops:
+            return attempts
+        for attempt in attempts:
+            with attempt:
+                for operation in self.ops:
+                    operations.invoke(operation)
+        return iter(())
+
+    def reverse(self) -> LockAttemptsOp:
+        """The same tries for the reverse of what is inside, last first."""
+        reverse = [_reverse_of(operation) for operation in reversed(self.ops)]
+        return LockAttemptsOp(self.lock_timeout, self.attempts, pause=self.pause, _ops=reverse)
+
+    def render(self, context: AutogenContext) -> list[str]:
+        """The loop, with what is inside."""
+        from alembic.autogenerate.render import render_op
+
+        call = super().render(context)
+        inner = [line for operation in self.ops for line in render_op(context, operation)]
+        return [f"for attempt in {call}:", "with attempt:", *(inner or ["pass"]), "", ""]
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """What is inside."""
+        return (self.name, *self.as_diffs())
+
+
+def _reverse_of(operation: MigrateOperation) -> MigrateOperation:
+    reverse: MigrateOperation = operation.reverse()
+    return reverse
+
+
+class Attempt:
+    """One try: a savepoint with its own lock_timeout; leaving it by a lock timeout is not an error yet."""
+
+    def __init__(self, operations: Operations, plan: LockAttemptsOp, number: int) -> None:
+        """*number* counts from 1."""
+        self.number = number
+        self.done = False
+        self._operations = operations
+        self._plan = plan
+        self._savepoint: NestedTransaction | None = None
+        self._before = "0"
+
+    def __enter__(self) -> Attempt:
+        self._before = str(fetch_value(self._operations, "SELECT current_setting('lock_timeout')"))
+        if not in_autocommit(connection(self._operations)):
+            self._savepoint = connection(self._operations).begin_nested()
+        self._set_lock_timeout(str(self._plan.lock_timeout))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            if self._savepoint is not None:
+                self._savepoint.commit()
+            self._set_lock_timeout(self._before)
+            self.done = True
+            return False
+        self._give_up()
+        refused = _refused(error)
+        if refused is None:
+            return False
+        self._report(error, refused)
+        return True
+
+    def _give_up(self) -> None:
+        if self._savepoint is not None:
+            # a connection that is gone cannot roll back; the error that says so is on its way
+            if self._savepoint.is_active:
+                self._savepoint.rollback()
+        else:
+            self._set_lock_timeout(self._before)
+
+    def _report(self, error: BaseException, refused: BaseException) -> None:
+        # reads the statement's parse tree, by a library which a run without trouble need not load
+        from alembic_pgpatterns.operations.lock_holders import holders
+
+        who = holders(self._operations, getattr(refused, "statement", None))
+        what = f"attempt {self.number} of {self._plan.attempts} got no lock in {self._plan.lock_timeout}"
+        if self.number == self._plan.attempts:
+            raise errors.PgPatternsError(
+                f"op.lock_attempts: {what}: {who}. Run the revision again at a quieter time, or end that session "
+                "with SELECT pg_terminate_backend(pid)"
+            ) from error
+        log.warning("%s: %s", what, who)
+
+    def _set_lock_timeout(self, value: str) -> None:
+        local = self._savepoint is not None
+        template = "SELECT set_config('lock_timeout', {value}, {local})"
+        emit(self._operations, template, value=Value(value), local=Value(local))
+
+
+_SAVE = "SELECT set_config('pgpatterns.lock_timeout', current_setting('lock_timeout'), false)"
+_SET = "SELECT set_config('lock_timeout', {value}, false)"
+_RESTORE = "SELECT set_config('lock_timeout', current_setting('pgpatterns.lock_timeout'), false)"
+
+
+class WrittenAttempt:
+    """The only try of a script: the body under the lock_timeout."""
+
+    def __init__(self, operations: Operations, plan: LockAttemptsOp) -> None:
+        self._operations = operations
+        self._plan = plan
+
+    def __enter__(self) -> WrittenAttempt:
+        emit(self._operations, _SAVE)
+        emit(self._operations, _SET, value=Value(str(self._plan.lock_timeout)))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        emit(self._operations, _RESTORE)
+
+
+def _attempts(operations: Operations, plan: LockAttemptsOp) -> Iterator[Attempt | WrittenAttempt]:
+    if offline(operations):
+        yield WrittenAttempt(operations, plan)
+        return
+    pause = plan.pause
+    for number in range(1, plan.attempts + 1):
+        attempt = Attempt(operations, plan, number)
+        yield attempt
+        if attempt.done:
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _refused(error: BaseException) -> BaseException | None:
+    """The server's error, also where a directive has explained it, if it is one to try again after."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if sqlstate(cause) in _RETRIED:
+            return cause
+        cause = cause.__cause__
+    return None
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directive."""
+    register(LockAttemptsOp)

@@ -1,0 +1,268 @@
+"""Partitions: in and out without a scan or a long wait under the strong lock."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, register
+from alembic_pgpatterns.operations.relations import Relation, derived_name, table
+from alembic_pgpatterns.operations.session import (
+    emit,
+    explained,
+    fetch,
+    fetch_value,
+    log,
+    offline,
+    online_only,
+    outside_transaction,
+    without_timeouts,
+)
+from alembic_pgpatterns.operations.statement import Name, Sql
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+    from alembic.runtime.plugins import Plugin
+
+_WAY_OUT = "See to the cause, then run the revision again"
+
+_ATTACHED = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits
+                   WHERE inhparent = CAST(:parent AS regclass) AND inhrelid = CAST(:partition AS regclass))
+"""
+_DEFAULT_PARTITION = """
+    SELECT n.nspname, c.relname, c.relkind::text AS kind
+    FROM pg_catalog.pg_partitioned_table p
+    JOIN pg_catalog.pg_class c ON c.oid = p.partdefid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.partrelid = CAST(:parent AS regclass)
+"""
+
+
+class _Partition(Directive):
+    """A partitioned table, and a table that is or becomes a part of it."""
+
+    def __init__(
+        self,
+        parent: str,
+        partition: str,
+        bound: str,
+        *,
+        schema: str | None = None,
+        partition_schema: str | None = None,
+    ) -> None:
+        self.parent = parent
+        self.partition = partition
+        self.bound = bound
+        self.schema = schema
+        self.partition_schema = partition_schema
+
+    def _tables(self, operations: Operations) -> tuple[Relation, Relation]:
+        parent = table(operations, self.parent, self.schema)
+        if not parent.partitioned:
+            raise errors.PgPatternsError(f"op.{self.name}: {parent} is not a partitioned table")
+        return parent, table(operations, self.partition, self.partition_schema or self.schema)
+
+
+class AttachPartitionOp(_Partition):
+    """Attach a table to a partitioned one without a scan under the strong lock.
+
+    Args:
+        parent: the partitioned table.
+        partition: the table that becomes a part of it; same columns, and best the same indexes: PostgreSQL builds
+            those that are missing while it holds the lock.
+        bound: as after FOR VALUES, ``"FROM ('2026-01-01') TO ('2026-02-01')"``; or ``"DEFAULT"``.
+        schema: the parent's schema; None is the search path's.
+        partition_schema: the partition's, where it is another one.
+
+    Steps, each a transaction of its own: a CHECK that proves the bound, NOT VALID, on the partition (and, the
+    other way round, on the default partition); VALIDATE; ATTACH; drop the CHECKs. PostgreSQL itself says what
+    the CHECK must be, asked by means of empty temporary tables. What an earlier try did is not done again.
+
+    Lock: ACCESS EXCLUSIVE on the partition and on a default partition, for moments; SHARE UPDATE EXCLUSIVE on
+    the parent and for the scans.
+    Errors: PgPatternsError where a row does not fit, a table is missing, or env.py holds a transaction of its own.
+    Reversible: yes, by ``op.detach_partition``. Offline: an error, since the proof needs the database.
+    Source: PostgreSQL documentation, "Partition Maintenance".
+    """
+
+    name = "attach_partition"
+
+    def run(self, operations: Operations) -> None:
+        """The steps, or what is left of them."""
+        online_only(operations, self.name, "asks PostgreSQL for the CHECK that proves the bound")
+        with outside_transaction(operations, self.name):
+            parent, partition = self._tables(operations)
+            proofs = self._proofs(operations, parent, partition)
+            names = {at: derived_name(at.name, "bound", self.partition) for at in proofs}
+            if not fetch_value(operations, _ATTACHED, parent=parent.quoted, partition=partition.quoted):
+                for at, condition in proofs.items():
+                    _prove(operations, at, names[at], condition)
+                with explained(f"{partition} could not be attached to {parent}", _WAY_OUT):
+                    emit(
+                        operations,
+                        "ALTER TABLE {parent} ATTACH PARTITION {partition} {bound}",
+                        parent=parent.sql,
+                        partition=partition.sql,
+                        bound=_bound(self.bound),
+                    )
+            for at, name in names.items():
+                _drop_check(operations, at, name)
+
+    def _proofs(self, operations: Operations, parent: Relation, partition: Relation) -> dict[Relation, str]:
+        if self.bound.strip().upper() == "DEFAULT":
+            return {}
+        condition = _bound_as_condition(operations, parent, self.bound)
+        defaults = fetch(operations, _DEFAULT_PARTITION, parent=parent.quoted)
+        proofs = {partition: condition}
+        for row in defaults:
+            proofs[Relation(row.nspname, row.relname, row.kind)] = f"NOT ({condition})"
+        return proofs
+
+    def reverse(self) -> DetachPartitionOp:
+        """Detach it."""
+        return DetachPartitionOp(
+            self.parent, self.partition, self.bound, schema=self.schema, partition_schema=self.partition_schema
+        )
+
+
+def _bound(bound: str) -> Sql:
+    return Sql("DEFAULT" if bound.strip().upper() == "DEFAULT" else f"FOR VALUES {bound}")
+
+
+def _prove(operations: Operations, at: Relation, name: str, condition: str) -> None:
+    _drop_check(operations, at, name)
+    emit(
+        operations,
+        "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID",
+        table=at.sql,
+        name=Name(name),
+        condition=Sql(condition),
+    )
+    what = f"{at} has rows that stand in the way of the bound"
+    with explained(what, "Move or delete them, then run the revision again"), without_timeouts(operations):
+        emit(operations, "ALTER TABLE {table} VALIDATE CONSTRAINT {name}", table=at.sql, name=Name(name))
+
+
+def _drop_check(operations: Operations, at: Relation, name: str) -> None:
+    emit(operations, "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", table=at.sql, name=Name(name))
+
+
+_TEMP_PARENT = Relation("pg_temp", "pgpatterns_parent", "p")
+_TEMP_PARTITION = Relation("pg_temp", "pgpatterns_partition", "r")
+
+
+def _bound_as_condition(operations: Operations, parent: Relation, bound: str) -> str:
+    """What PostgreSQL itself would check for such a partition."""
+    key = fetch_value(operations, "SELECT pg_get_partkeydef(CAST(:parent AS regclass))", parent=parent.quoted)
+    with explained(f"{bound!r} is no bound for a partition of {parent}", "Correct it in the revision"):
+        emit(
+            operations,
+            "CREATE TEMP TABLE {scratch} (LIKE {parent}) PARTITION BY {key}",
+            scratch=_TEMP_PARENT.sql,
+            parent=parent.sql,
+            key=Sql(key),
+        )
+        try:
+            emit(
+                operations,
+                "CREATE TEMP TABLE {partition} PARTITION OF {scratch} {bound}",
+                partition=_TEMP_PARTITION.sql,
+                scratch=_TEMP_PARENT.sql,
+                bound=_bound(bound),
+            )
+            query = "SELECT pg_get_partition_constraintdef(CAST(:partition AS regclass))"
+            condition = str(fetch_value(operations, query, partition=_TEMP_PARTITION.quoted))
+        finally:
+            emit(operations, "DROP TABLE {scratch}", scratch=_TEMP_PARENT.sql)
+    # the condition of a hash partition names its parent by oid
+    oid = fetch_value(operations, "SELECT CAST(CAST(:parent AS regclass) AS oid)::text", parent=parent.quoted)
+    return re.sub(r"(satisfies_hash_partition\(')\d+('::oid)", rf"\g<1>{oid}\g<2>", condition)
+
+
+_PENDING = """
+    SELECT inhdetachpending FROM pg_catalog.pg_inherits
+    WHERE inhparent = CAST(:parent AS regclass) AND inhrelid = CAST(:partition AS regclass)
+"""
+_CHECKS = """
+    SELECT conname FROM pg_catalog.pg_constraint
+    WHERE conrelid = CAST(:partition AS regclass) AND contype = 'c'
+"""
+
+
+class DetachPartitionOp(_Partition):
+    """Detach a partition while the partitioned table is read and written.
+
+    Args:
+        parent: the partitioned table.
+        partition: the part that becomes a table by itself; its rows stay in it.
+        bound: what its bound is, as after FOR VALUES, for the way back.
+        schema: the parent's schema; None is the search path's.
+        partition_schema: the partition's, where it is another one.
+
+    Where an earlier try was interrupted, FINALIZE completes it. A CHECK of the bound, which PostgreSQL leaves on
+    the table, is dropped. Runs outside a transaction, timeouts at 0.
+
+    Lock: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the partition at the end; it waits for older
+    transactions that use the parent. With a default partition PostgreSQL cannot do it so: then a plain DETACH,
+    ACCESS EXCLUSIVE on all three for a moment, under the lock_timeout that is set.
+    Errors: PgPatternsError where a table is missing, where env.py holds a transaction of its own, or the server
+    refuses.
+    Reversible: yes, by ``op.attach_partition``.
+    Offline: COMMIT, DETACH PARTITION CONCURRENTLY, BEGIN; the CHECK stays; an error of the server's where there is a
+    default partition.
+    Source: PostgreSQL documentation, "ALTER TABLE", DETACH PARTITION (14 and later).
+    """
+
+    name = "detach_partition"
+
+    def run(self, operations: Operations) -> None:
+        """DETACH."""
+        with outside_transaction(operations, self.name):
+            if offline(operations):
+                schemas = (self.schema, self.partition_schema or self.schema)
+                parent, partition = Name(schemas[0], self.parent), Name(schemas[1], self.partition)
+                with without_timeouts(operations):
+                    _detach(operations, parent, partition, " CONCURRENTLY")
+            else:
+                self._run_online(operations, *self._tables(operations))
+
+    def _run_online(self, operations: Operations, parent: Relation, partition: Relation) -> None:
+        pending = fetch(operations, _PENDING, parent=parent.quoted, partition=partition.quoted)
+        if not pending:
+            log.info("%s is no partition of %s: nothing to detach", partition, parent)
+            return
+        before = {row.conname for row in fetch(operations, _CHECKS, partition=partition.quoted)}
+        with explained(f"{partition} could not be detached from {parent}", _WAY_OUT):
+            if pending[0].inhdetachpending:
+                _detach(operations, parent.sql, partition.sql, " FINALIZE")
+            elif fetch(operations, _DEFAULT_PARTITION, parent=parent.quoted):
+                _detach(operations, parent.sql, partition.sql, "")
+            else:
+                with without_timeouts(operations):
+                    _detach(operations, parent.sql, partition.sql, " CONCURRENTLY")
+        for row in fetch(operations, _CHECKS, partition=partition.quoted):
+            if row.conname not in before:
+                _drop_check(operations, partition, row.conname)
+
+    def reverse(self) -> AttachPartitionOp:
+        """Attach it."""
+        return AttachPartitionOp(
+            self.parent, self.partition, self.bound, schema=self.schema, partition_schema=self.partition_schema
+        )
+
+
+def _detach(operations: Operations, parent: Name, partition: Name, how: str) -> None:
+    emit(
+        operations,
+        "ALTER TABLE {parent} DETACH PARTITION {partition}{how}",
+        parent=parent,
+        partition=partition,
+        how=Sql(how),
+    )
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directives; partitions are not declared on models, so there is no comparator."""
+    register(AttachPartitionOp, DetachPartitionOp)

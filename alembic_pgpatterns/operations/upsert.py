@@ -1,0 +1,161 @@
+"""Rows that shall be there, whether they are already or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import MetaData, Table, TableClause, column, literal
+from sqlalchemy import table as lightweight_table
+from sqlalchemy.dialects.postgresql import insert
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
+from alembic_pgpatterns.operations.relations import Relation, table
+from alembic_pgpatterns.operations.session import connection, fetch, offline, write
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+    from alembic.runtime.plugins import Plugin
+
+Rows = Sequence[Mapping[str, Any]]
+
+_PARAMETERS = 32767
+"""Parameters a statement may have (a 16-bit number in the protocol, signed in asyncpg)."""
+
+_UNIQUE = """
+    SELECT ARRAY(
+        SELECT a.attname::text FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = x.indrelid AND a.attnum = ANY (x.indkey[0:x.indnkeyatts - 1]) ORDER BY 1) AS columns
+    FROM pg_catalog.pg_index x
+    WHERE x.indrelid = CAST(:table AS regclass) AND x.indisunique AND x.indisvalid AND x.indimmediate
+      AND x.indpred IS NULL AND x.indexprs IS NULL
+"""
+
+
+class UpsertOp(Directive):
+    """Insert rows, and update those that are there already (INSERT ... ON CONFLICT).
+
+    ::
+
+        op.upsert("currency", [{"code": "EUR", "name": "Euro"}], conflict=["code"])
+
+    Args:
+        table_name: the table.
+        rows: dicts with the same keys, the columns' names; values are bound, never SQL.
+        conflict: the columns by which a row is known; a unique index or constraint must be on just these.
+        update: the columns that a row which is there gets anew; None is all that are not in *conflict*; an empty
+            list leaves it as it is.
+        batch_size: rows a statement, fewer where the columns are many.
+        schema: the table's schema; None is the search path's.
+
+    Runs in the migration's transaction.
+
+    Lock: ROW EXCLUSIVE on the table, and the rows it writes, until the transaction ends.
+    Errors: PgPatternsError where no unique index fits *conflict* (the ones there are are named), where rows
+    differ in their keys or two have the same *conflict* values; the server's on values that do not fit.
+    Reversible: there is nothing to undo; rows that were there before are not known.
+    Offline: the same statements with literal values, without the check; no lists or dicts.
+    Source: PostgreSQL documentation, "INSERT", ON CONFLICT Clause.
+    """
+
+    name = "upsert"
+
+    def __init__(
+        self,
+        table_name: str,
+        rows: Rows,
+        conflict: Sequence[str],
+        update: Sequence[str] | None = None,
+        *,
+        batch_size: int = 1000,
+        schema: str | None = None,
+    ) -> None:
+        self.table_name = table_name
+        self.rows = [dict(row) for row in rows]
+        self.conflict = list(conflict)
+        self.update = list(update) if update is not None else None
+        self.batch_size = batch_size
+        self.schema = schema
+        self._check()
+
+    def _check(self) -> None:
+        what = f"op.upsert({self.table_name!r})"
+        if not self.conflict or self.batch_size < 1:
+            raise errors.PgPatternsError(f"{what}: give conflict=[...], and a batch_size from 1")
+        for number, row in enumerate(self.rows):
+            if row.keys() != self.rows[0].keys():
+                raise errors.PgPatternsError(f"{what}: row {number} has other columns than the first: {sorted(row)}")
+        used = {*self.conflict, *(self.update or ())}
+        missing = sorted(used - self.rows[0].keys()) if self.rows else []
+        if missing:
+            raise errors.PgPatternsError(f"{what}: the rows have no {', '.join(missing)}")
+        seen: set[str] = set()
+        for row in self.rows:
+            key = repr([row[name] for name in self.conflict])
+            if key in seen:
+                raise errors.PgPatternsError(f"{what}: two rows have the same {', '.join(self.conflict)}: {key}")
+            seen.add(key)
+
+    def run(self, operations: Operations) -> None:
+        """INSERT ... ON CONFLICT, in batches."""
+        if not self.rows:
+            return
+        if offline(operations):
+            target: TableClause = self._untyped()
+        else:
+            at = table(operations, self.table_name, self.schema)
+            self._need_unique_index(operations, at)
+            target = Table(
+                at.name, MetaData(), schema=at.schema, autoload_with=connection(operations), resolve_fks=False
+            )
+        for batch in self._batches():
+            statement = self._statement(target, batch)
+            if offline(operations):
+                write(operations, statement)
+            else:
+                connection(operations).execute(statement)
+
+    def _batches(self) -> Iterator[list[dict[str, Any]]]:
+        size = max(1, min(self.batch_size, _PARAMETERS // len(self.rows[0])))
+        for begin in range(0, len(self.rows), size):
+            yield self.rows[begin : begin + size]
+
+    def _statement(self, target: TableClause, rows: list[dict[str, Any]]) -> Any:
+        statement = insert(target).values(rows)
+        names = self.update if self.update is not None else [n for n in rows[0] if n not in self.conflict]
+        if not names:
+            return statement.on_conflict_do_nothing(index_elements=self.conflict)
+        new = {name: statement.excluded[name] for name in names}
+        return statement.on_conflict_do_update(index_elements=self.conflict, set_=new)
+
+    def _untyped(self) -> TableClause:
+        """The table by what the values are; PostgreSQL reads the literals as its columns' types."""
+        columns = []
+        for name in self.rows[0]:
+            values = [row[name] for row in self.rows if row[name] is not None]
+            if any(isinstance(value, list | dict) for value in values):
+                raise errors.PgPatternsError(
+                    f"op.upsert({self.table_name!r}) cannot be written as SQL (--sql): the type of {name!r}, which "
+                    "has lists or dicts, is not known without the database"
+                )
+            columns.append(column(name, literal(values[0]).type if values else None))
+        return lightweight_table(self.table_name, *columns, schema=self.schema)
+
+    def _need_unique_index(self, operations: Operations, at: Relation) -> None:
+        unique = [list(row.columns) for row in fetch(operations, _UNIQUE, table=at.quoted)]
+        if sorted(self.conflict) not in unique:
+            there = "; ".join(", ".join(columns) for columns in unique) or "none"
+            raise errors.PgPatternsError(
+                f"op.upsert({self.table_name!r}): no unique index of {at} is on just {', '.join(self.conflict)} "
+                f"(there are: {there}). Create one first, e.g. with op.create_unique_using_index"
+            )
+
+    def reverse(self) -> NothingToUndo:
+        """Nothing."""
+        return NothingToUndo(f"upsert into {self.table_name}: what was there before is not known")
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the directive."""
+    register(UpsertOp)
