@@ -16,10 +16,12 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy import Table as ModelTable
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import registry
 
 from alembic_pgpatterns.schema.metadata_columns import Context, read_columns
 from alembic_pgpatterns.schema.metadata_constraints import (
+    merged_keys,
     read_check,
     read_foreign_key,
     read_key,
@@ -32,8 +34,9 @@ from alembic_pgpatterns.schema.metadata_others import read_relationships, read_s
 from alembic_pgpatterns.schema.metadata_partitions import partitioning
 from alembic_pgpatterns.schema.metadata_types import ModelTypes
 from alembic_pgpatterns.schema.model import Schema, Table
-from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.names import Name, truncate
 from alembic_pgpatterns.schema.others import ModelMetaData
+from alembic_pgpatterns.schema.parts import Column
 from alembic_pgpatterns.schema.types import DataType
 
 
@@ -44,6 +47,7 @@ def read(
     target_version: int | None = None,
     registries: Several[registry] = (),
     root: Path | None = None,
+    dialect: Dialect | None = None,
 ) -> Schema:
     """Everything the models say that a pattern may ask for.
 
@@ -53,16 +57,18 @@ def read(
         target_version: PostgreSQL's major version in production.
         registries: whose relationships are read; that configures their mappers.
         root: paths of locations are relative to it where they are below it; the current folder, if not given.
+        dialect: the application's: a few types (CHAR under a TypeDecorator) are other ones with another driver.
+            SQLAlchemy's default for PostgreSQL, if not given.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: mappers of ``registries`` cannot be configured.
     """
     metadatas = [metadata] if isinstance(metadata, MetaData) else list(metadata)
-    dialect = model_dialect(target_version)
+    own = model_dialect(target_version, dialect)
     context = Context(
-        dialect=dialect,
-        compiler=dialect.ddl_compiler(dialect, None),  # type: ignore[arg-type]
-        types=ModelTypes(dialect, default_schema),
+        dialect=own,
+        compiler=own.ddl_compiler(own, None),  # type: ignore[arg-type]
+        types=ModelTypes(own, default_schema),
         default_schema=default_schema,
         origins=Origins(metadatas, registries, root),
     )
@@ -113,31 +119,34 @@ class _Tables:
         return self._with_indexes(self._with_constraints(partitioning(found, model), model), model)
 
     def _with_constraints(self, table: Table, model: ModelTable) -> Table:
-        context, columns = self._context, {column.name: column for column in table.columns}
+        context, columns = self._context, _by_name(table)
         items = table_items(context, model)
-        primary = [item for item in items if isinstance(item, PrimaryKeyConstraint)]
+        # CREATE TABLE has the primary key first.
+        items.sort(key=lambda item: not isinstance(item, PrimaryKeyConstraint))
+        declared = [
+            read_key(context, item, table.name)
+            for item in items
+            if isinstance(item, (PrimaryKeyConstraint, UniqueConstraint))
+        ]
+        keys = merged_keys([key for key in declared if key is not None])
         return replace(
             table,
-            primary_key=read_key(context, primary[0], table.name) if primary else None,
-            unique_constraints=tuple(
-                key
-                for item in items
-                if isinstance(item, UniqueConstraint) and (key := read_key(context, item, table.name)) is not None
-            ),
+            primary_key=next((key for key in keys if key.primary), None),
+            unique_constraints=tuple(key for key in keys if not key.primary),
             foreign_keys=tuple(
                 read_foreign_key(context, item, table.name, columns, self.type_of)
                 for item in items
                 if isinstance(item, ForeignKeyConstraint)
             ),
             checks=tuple(
-                read_check(context, item, table.name, frozenset(columns))
+                read_check(context, item, table.name, columns)
                 for item in items
                 if isinstance(item, CheckConstraint)
             ),
         )
 
     def _with_indexes(self, table: Table, model: ModelTable) -> Table:
-        columns = {column.name: column for column in table.columns}
+        columns = _by_name(table)
         keys = [key for key in (table.primary_key, *table.unique_constraints) if key is not None]
         indexes = [backing_index(key, columns) for key in keys]
         for index in model.indexes:
@@ -151,6 +160,13 @@ class _Tables:
                 indexes += [backing] if backing else []
         ordered = sorted(indexes, key=lambda index: (index.name.name, index.columns != (), str(index.keys)))
         return replace(table, indexes=tuple(ordered), exclusions=tuple(exclusions))
+
+
+def _by_name(table: Table) -> dict[str, Column]:
+    """Columns by name, and by the first 63 bytes of it, which is what PostgreSQL's parser leaves of names in SQL."""
+    return {truncate(column.name): column for column in table.columns} | {
+        column.name: column for column in table.columns
+    }
 
 
 def _has_prefix(model: ModelTable, prefix: str) -> bool:

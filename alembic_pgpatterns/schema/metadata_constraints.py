@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Several
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
@@ -22,7 +24,8 @@ TypeOf = Callable[[Name, str], DataType | None]
 
 def _is_created(context: Context, constraint: Constraint) -> bool:
     """Whether create_all makes it on PostgreSQL: a native enum has no CHECK, ``ddl_if`` may say no."""
-    rule = getattr(constraint, "_create_rule", None)
+    # Only of the CHECK that comes with a type: AddConstraint(), which create_all uses for cycles, leaves one behind.
+    rule = getattr(constraint, "_create_rule", None) if getattr(constraint, "_type_bound", False) else None
     condition = getattr(constraint, "_ddl_if", None)
     try:
         if rule is not None and not rule(context.compiler):
@@ -56,6 +59,27 @@ def read_key(context: Context, constraint: PrimaryKeyConstraint | UniqueConstrai
         include=tuple(str(getattr(column, "name", column)) for column in include),
         comment=constraint.comment,
         origin=context.origins.of_item(constraint, tuple(constraint.columns)),
+    )
+
+
+def merged_keys(keys: Several[Key]) -> tuple[Key, ...]:
+    """Without the unique constraints that CREATE TABLE merges into an equal one before them, or the primary key.
+
+    The first that has a name gives it to the one that stays (transformIndexConstraints, parser/parse_utilcmd.c).
+    """
+    kept: list[Key] = []
+    for key in keys:
+        position = next((number for number, prior in enumerate(kept) if _same(prior, key)), None)
+        if position is None:
+            kept.append(key)
+        elif kept[position].name is None and key.name is not None:
+            kept[position] = replace(kept[position], name=key.name, index=key.index)
+    return tuple(kept)
+
+
+def _same(one: Key, other: Key) -> bool:
+    return (one.columns, one.include, one.nulls_not_distinct, one.deferrable, one.initially_deferred) == (
+        other.columns, other.include, other.nulls_not_distinct, other.deferrable, other.initially_deferred
     )
 
 
@@ -119,7 +143,7 @@ def _option(options: Any, name: str) -> Any:
     return options.get(name)
 
 
-def read_check(context: Context, constraint: CheckConstraint, table: Name, column_names: frozenset[str]) -> Check:
+def read_check(context: Context, constraint: CheckConstraint, table: Name, columns: Mapping[str, Column]) -> Check:
     """A CHECK, as SQL text that PostgreSQL has not normalised."""
     try:
         text: str | Unknown = context.compiler.sql_compiler.process(
@@ -128,7 +152,7 @@ def read_check(context: Context, constraint: CheckConstraint, table: Name, colum
     except Exception:
         text = UNKNOWN
     found = column_references(text) if text is not UNKNOWN else None
-    ordered = None if found is None else tuple(sorted(found & column_names))
+    ordered = None if found is None else tuple(sorted(columns[name].name for name in found if name in columns))
     return Check(
         table=table,
         name=final_name(constraint, context.dialect),

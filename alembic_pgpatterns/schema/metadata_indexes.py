@@ -45,7 +45,7 @@ def read_index(context: Context, index: ModelIndex, table: Name, columns: Column
         table=table,
         method=text.method,
         keys=tuple(_key(context, text.method, key, columns) for key in text.keys),
-        include=text.include,
+        include=tuple(columns[name].name if name in columns else name for name in text.include),
         predicate=text.predicate,
         unique=bool(index.unique),
         nulls_not_distinct=bool(options["nulls_not_distinct"]),

@@ -7,20 +7,23 @@ from typing import Any
 from sqlalchemy import Constraint, Index
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.engine import Dialect
 
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
 
 _UNLIMITED = 1_000_000
 
 
-def model_dialect(target_version: int | None) -> PGDialect:
+def model_dialect(target_version: int | None, like: Dialect | None = None) -> PGDialect:
     """A PostgreSQL dialect that has no connection and takes names of any length.
 
     Args:
         target_version: the major version it shall write for; what SQLAlchemy itself assumes, if not given.
+        like: whose class it shall have; SQLAlchemy's default for PostgreSQL, if not given.
     """
+    make: Any = type(like) if isinstance(like, PGDialect) else postgresql.dialect
     # With another paramstyle a % in a literal would be written twice.
-    dialect: PGDialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    dialect: PGDialect = make(paramstyle="named")
     dialect.max_identifier_length = MAX_IDENTIFIER_BYTES
     if target_version is not None:
         dialect.server_version_info = (target_version, 0)
