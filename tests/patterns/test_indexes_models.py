@@ -28,6 +28,7 @@ from alembic_pgpatterns.pattern import Finding, SchemaPattern
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema import metadata
 
 
@@ -186,5 +187,16 @@ def test_one_index_serves_two_keys_of_which_one_is_part_of_the_other() -> None:
     single = remedies["public.booking(tenant_id)"]
     assert isinstance(single, CreateIndex)
     assert [key.column for key in single.keys] == ["tenant_id", "account_id"]
+    assert remedies["public.booking(account_id, tenant_id)"] == single
     assert apply(single, made, "public")
     assert found("unindexed-foreign-key", booking) == []
+
+
+def test_two_tables_never_get_an_index_of_one_name() -> None:
+    made = MetaData()
+    Table("parent", made, Column("id", BigInteger, primary_key=True))
+    for name, column in (("a_b", "c_id"), ("a", "b_c_id"), ("other", "c_id")):
+        Table(name, made, Column("id", BigInteger, primary_key=True), Column(column, ForeignKey("parent.id")))
+    remedies = [finding.remedy for finding in found("unindexed-foreign-key", made.tables["parent"])]
+    names = [index_name(remedy) for remedy in remedies if isinstance(remedy, CreateIndex)]
+    assert sorted(names) == ["ix_a_b_c_id", "ix_a_b_c_id_2", "ix_other_c_id"]

@@ -95,6 +95,30 @@ def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
     )
 
 
+class IndexNames:
+    """Names in use, for many new indexes at once: tables a_b and a would both get an ix_a_b_c."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._taken = {index.name for table in schema.tables for index in table.indexes}
+        self._given: dict[Name, CreateIndex] = {}
+
+    def free(self, new: CreateIndex) -> CreateIndex:
+        """The index under its usual name; under another where that is some other index's. The same twice is one."""
+        name, tried = index_name(new), new
+        number = 1
+        while not self._is_free(tried):
+            number += 1
+            tried = replace(new, name=fit(f"{name}_{number}"))
+        self._given[Name(new.table.schema, index_name(tried))] = new
+        return tried
+
+    def _is_free(self, tried: CreateIndex) -> bool:
+        name = Name(tried.table.schema, index_name(tried))
+        given = self._given.get(name)
+        same = given is not None and (given.table, given.keys) == (tried.table, tried.keys)
+        return name not in self._taken and (given is None or same)
+
+
 def named(new: CreateIndex, table: Table) -> CreateIndex:
     """A further index under its usual name, or one like it where the table has an index of that name already."""
     return _untaken(new, table)

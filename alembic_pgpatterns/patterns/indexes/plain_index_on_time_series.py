@@ -19,9 +19,9 @@ class PlainIndexOnTimeSeriesOptions:
 
     kinds: tuple[str, ...] = (
         "event", "events", "log", "logs", "audit", "audits", "metric", "metrics", "measurement", "measurements",
-        "reading", "readings", "telemetry", "trace", "traces", "history",
+        "reading", "readings", "telemetry",
     )  # fmt: skip
-    """What the table's name must end in, or begin its last words with (`audit_log`, `metric_samples`)."""
+    """The last word of the table's name, but for `entries` after it: `audit_log`, `metric_samples`."""
 
     entries: tuple[str, ...] = (
         "entry", "entries", "record", "records", "line", "lines", "row", "rows", "item", "items", "sample", "samples",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._links import link_columns
-from alembic_pgpatterns.patterns.indexes._shape import named
+from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
 from alembic_pgpatterns.schema.model import DataType, ForeignKey, Schema, Table
 
@@ -67,14 +67,15 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys of tables, partitioned tables and partitions without a covering index."""
-        coverage = Coverage(schema)
+        coverage, names = Coverage(schema), IndexNames(schema)
         for table in schema.tables:
             bare = _bare_keys(table, coverage)
             for key in bare.values():
+                remedy = _remedy(schema, table, key, bare)
                 yield self.finding(
                     at=key,
                     message=f"no index of {table.name} leads with {', '.join(key.columns)}",
-                    remedy=_remedy(schema, table, key, bare),
+                    remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
 
@@ -97,8 +98,8 @@ def _remedy(schema: Schema, table: Table, key: ForeignKey, bare: dict[str, Forei
         )
     columns = _index_columns(table, key, bare)
     if key.temporal:
-        return named(CreateIndex(table.name, tuple(map(IndexedKey, columns)), method="gist"), table)
-    return named(CreateIndex.on(table.name, *columns), table)
+        return CreateIndex(table.name, tuple(map(IndexedKey, columns)), method="gist")
+    return CreateIndex.on(table.name, *columns)
 
 
 def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:
@@ -111,11 +112,19 @@ def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -
     if link is not None and key.columns == (link[1],):
         return (link[1], link[0])
     own = set(key.columns)
-    wider = [other for other in bare.values() if own < set(other.columns) and not other.temporal]
-    if not wider or key.temporal:
-        return key.columns
-    widest = max(wider, key=lambda other: len(other.columns))
-    return key.columns + tuple(column for column in widest.columns if column not in own)
+    wider = [other for other in bare.values() if own < set(other.columns) and not (key.temporal or other.temporal)]
+    for other in sorted(wider, key=lambda other: -len(other.columns)):
+        columns = _narrowest_first(other, bare)
+        if own == set(columns[: len(own)]):
+            return columns
+    return key.columns if key.temporal else _narrowest_first(key, bare)
+
+
+def _narrowest_first(key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:
+    """The key's columns, those of the narrowest bare key among them first, so that the index serves both."""
+    inner = [other.columns for other in bare.values() if set(other.columns) < set(key.columns)]
+    first = min(inner, key=lambda columns: (len(columns), columns), default=())
+    return first + tuple(column for column in key.columns if column not in first)
 
 
 def _cast_columns(schema: Schema, table: Table, key: ForeignKey) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
--- What PostgreSQL 18 brought.
+-- What PostgreSQL 18 brought, and what needs extensions.
 CREATE EXTENSION btree_gist;
+CREATE EXTENSION btree_gin;
 CREATE TABLE parent (id bigint PRIMARY KEY);
 CREATE TABLE rate (id bigint, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
 
@@ -31,3 +32,15 @@ CREATE TABLE unenforced (parent_id bigint REFERENCES parent NOT ENFORCED);
 -- trap: public.temporal_order(rate_id, during) -- the other way round
 CREATE TABLE temporal_order (rate_id bigint, during daterange, FOREIGN KEY (rate_id, PERIOD during) REFERENCES rate (id, PERIOD during));
 CREATE INDEX ON temporal_order USING gist (during, rate_id);
+
+-- trap: public.gisted(parent_id) -- GiST with the operators of btree_gist
+CREATE TABLE gisted (parent_id bigint REFERENCES parent);
+CREATE INDEX ON gisted USING gist (parent_id);
+
+-- trap: public.ginned(parent_id) -- GIN with those of btree_gin
+CREATE TABLE ginned (parent_id bigint REFERENCES parent);
+CREATE INDEX ON ginned USING gin (parent_id);
+
+-- trap: public.excluded(parent_id) -- the index of an exclusion constraint
+CREATE TABLE excluded (parent_id bigint REFERENCES parent, during daterange,
+    EXCLUDE USING gist (parent_id WITH =, during WITH &&));

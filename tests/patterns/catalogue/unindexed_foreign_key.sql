@@ -1,6 +1,4 @@
 -- version: 15
-CREATE EXTENSION btree_gist;
-CREATE EXTENSION btree_gin;
 CREATE SCHEMA other;
 CREATE TABLE parent (id bigint PRIMARY KEY, a int, b int, code numeric UNIQUE, name text UNIQUE, UNIQUE (a, b));
 
@@ -109,14 +107,6 @@ CREATE INDEX ON any_order (b DESC, a NULLS FIRST, id);
 CREATE TABLE hashed (parent_id bigint REFERENCES parent);
 CREATE INDEX ON hashed USING hash (parent_id);
 
--- trap: public.gisted(parent_id) -- GiST with the operators of btree_gist
-CREATE TABLE gisted (parent_id bigint REFERENCES parent);
-CREATE INDEX ON gisted USING gist (parent_id);
-
--- trap: public.ginned(parent_id) -- GIN with those of btree_gin
-CREATE TABLE ginned (parent_id bigint REFERENCES parent);
-CREATE INDEX ON ginned USING gin (parent_id);
-
 -- trap: public.not_null(parent_id) -- partial on what the look-up implies
 CREATE TABLE not_null (parent_id bigint REFERENCES parent);
 CREATE INDEX ON not_null (parent_id) WHERE parent_id IS NOT NULL;
@@ -136,10 +126,6 @@ CREATE INDEX ON varied (name);
 -- trap: public.patterned(name) -- text_pattern_ops holds the same equality
 CREATE TABLE patterned (name text REFERENCES parent (name));
 CREATE INDEX ON patterned (name text_pattern_ops);
-
--- trap: public.excluded(parent_id) -- the index of an exclusion constraint
-CREATE TABLE excluded (parent_id bigint REFERENCES parent, during daterange,
-    EXCLUDE USING gist (parent_id WITH =, during WITH &&));
 
 -- trap: public.own_collation(name) -- the column's collation is the index's
 CREATE TABLE named (name text COLLATE "C" PRIMARY KEY);
