@@ -34,7 +34,8 @@ def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
     known = set(facts.enums)
     first: list[Change] = []
     result: list[Change] = []
-    for change in changes:
+    for given in changes:
+        change = replace(given, down=tuple(_brought_back(op, facts) for op in given.down))
         if isinstance(change.up, ops.CreateTableOp):
             result.append(_of_table(change, change.up, known, facts))
             continue
@@ -42,6 +43,13 @@ def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
             first.extend(_of_column(change.up.column, known, facts))
         result.append(change)
     return [*first, *result]
+
+
+def _brought_back(op: ops.MigrateOperation, facts: Facts) -> ops.MigrateOperation:
+    """A dropped table as a downgrade creates it again: its types outlived it."""
+    if not isinstance(op, ops.CreateTableOp):
+        return op
+    return _of_table(Change(op), op, set(facts.enums), facts).up
 
 
 def _of_column(column: Column[Any], known: set[TableKey], facts: Facts) -> Iterator[Change]:
