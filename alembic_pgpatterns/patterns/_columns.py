@@ -36,6 +36,20 @@ def judged_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
                 yield table, key
 
 
+def apart(table: Table, key: ForeignKey) -> str:
+    """What tells a foreign key from another one over the same columns, for its fingerprint; empty where there is none.
+
+    Its target, or its name where the targets are the same too.
+    """
+    alike = [other for other in table.foreign_keys if other.columns == key.columns]
+    if len(alike) == 1:
+        return ""
+    targets = [(other.referred_table, other.referred_columns) for other in alike]
+    if targets.count((key.referred_table, key.referred_columns)) > 1 and key.name is not None:
+        return quote(key.name)
+    return f"to {key.referred_table}({', '.join(map(quote, key.referred_columns))})"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Columns whose types must change together; ``complete`` where the schema shows all of them."""

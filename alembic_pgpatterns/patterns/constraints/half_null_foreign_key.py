@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import apart
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import UNKNOWN, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -56,6 +57,7 @@ class HalfNullForeignKey(SchemaPattern):
                             at=key,
                             message=f"{key.identifier} is not checked where {' or '.join(nullable)} is null",
                             remedy=_advice(key, nullable),
+                            detail=apart(table, key),
                         )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import apart
 from alembic_pgpatterns.remedies.model import ValidateConstraint
 from alembic_pgpatterns.schema.model import Check, ForeignKey, Schema
 
@@ -48,4 +49,5 @@ class UnvalidatedConstraint(SchemaPattern):
                         at=constraint,
                         message=f"rows older than {constraint.name} on {table.name} were never held against it",
                         remedy=ValidateConstraint(table.name, constraint.name),
+                        detail=apart(table, constraint) if isinstance(constraint, ForeignKey) else "",
                     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
@@ -47,6 +48,7 @@ class FloatForMoney(SchemaPattern):
 
     Found by the column's name, as whole words: it must end in a word for money (`words`), perhaps with a
     currency or the like behind it (`qualifiers`), and have none that speaks of a rate, a time or a measure (`unless`).
+    What follows `per` does not count: `price_per_hour` is money.
 
     Arrays and domains count. The remedy is a description: numeric takes 15 digits of a double (6 of a real),
     and only a person knows to how many digits the stored amounts should be rounded.
@@ -78,8 +80,9 @@ class FloatForMoney(SchemaPattern):
                 )
 
     def _is_money(self, name: str) -> bool:
-        own = words(name)
-        if names_any(name, self.options.unless):
+        # What stands behind "per" is what is paid for, not what is meant: price_per_hour is money.
+        own = tuple(takewhile(lambda word: word != "per", words(name)))
+        if names_any("_".join(own), self.options.unless):
             return False
         kept = [position for position, word in enumerate(own) if word in self.options.words]
         return bool(kept) and all(word in self.options.qualifiers for word in own[kept[-1] + 1 :])

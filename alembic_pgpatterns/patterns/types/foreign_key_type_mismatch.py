@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, judged_keys, together
+from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, apart, judged_keys, together
 from alembic_pgpatterns.patterns.types._text import as_text, spelled
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
+from alembic_pgpatterns.schema.names import quote
 
 STRINGS = frozenset({"varchar", "bpchar", "text"})
 FAMILIES = {
@@ -65,8 +66,13 @@ class ForeignKeyTypeMismatch(SchemaPattern):
                         f"{referred.identifier} that it points at is {referred.type.display}",
                         remedy=_remedy(linked.group(column), obstacles, feeding),
                         severity=Severity.ERROR if _leaves_family(key, position, column, referred) else None,
-                        detail=column.name if len(key.columns) > 1 else "",
+                        detail=_detail(table, key, column),
                     )
+
+
+def _detail(table: Table, key: ForeignKey, column: Column) -> str:
+    pair = quote(column.name) if len(key.columns) > 1 else ""
+    return " ".join(part for part in (pair, apart(table, key)) if part)
 
 
 def _pairs(schema: Schema, table: Table, key: ForeignKey) -> Iterator[tuple[Column | None, Column | None]]:

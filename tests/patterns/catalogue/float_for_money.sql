@@ -5,6 +5,8 @@
 -- defect: public.item.fees -- an array
 -- defect: public.item.balance -- a domain over double precision
 -- defect: public.part.total -- a partitioned table, once
+-- defect: public.item.cost_per_second -- what follows per is what is paid for
+-- trap: public.item.seconds_per_cost -- money behind it is
 -- trap: public.item.exact_price -- numeric
 -- trap: public.item.tax_rate -- a rate is no money
 -- trap: public.item.total_time -- a duration
@@ -32,7 +34,9 @@ CREATE TABLE item (
     cost_factor float8,
     priced_at float8,
     height float8,
-    price_text float8
+    price_text float8,
+    cost_per_second float8,
+    seconds_per_cost float8
 );
 CREATE TABLE part (id bigint PRIMARY KEY, total float8) PARTITION BY HASH (id);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES WITH (MODULUS 1, REMAINDER 0);

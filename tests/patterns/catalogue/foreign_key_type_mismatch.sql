@@ -7,6 +7,8 @@
 -- defect [warning]: public.part(author_id) -- a partitioned table, once
 -- defect [warning]: public."Row"("Author") -- quoted names
 -- defect [warning]: public.relaxed(author_id) -- NOT ENFORCED, and mismatched all the same
+-- defect [warning]: public.two_targets(author_id) to public.author(id) -- two keys over one column
+-- defect [warning]: public.two_targets(author_id) to public.wide(id) -- the other one
 -- defect [warning]: public.self(parent) -- a table that points at itself
 -- trap: public.good(author_id) -- the same type
 -- trap: public.good(through_domain) -- a domain over the same type
@@ -18,6 +20,7 @@ CREATE EXTENSION btree_gist;
 CREATE DOMAIN author_key AS bigint;
 CREATE TABLE author (id bigint PRIMARY KEY);
 CREATE TABLE price (id numeric PRIMARY KEY);
+CREATE TABLE wide (id bigint PRIMARY KEY);
 CREATE TABLE shelf (id varchar(20) PRIMARY KEY);
 CREATE TABLE code (id char(3) PRIMARY KEY);
 CREATE TABLE collated (id text COLLATE "C" PRIMARY KEY);
@@ -35,6 +38,7 @@ CREATE TABLE part (id bigint PRIMARY KEY, author_id integer REFERENCES author) P
 CREATE TABLE part_1 PARTITION OF part FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE TABLE "Row" (id bigint PRIMARY KEY, "Author" smallint REFERENCES author);
 CREATE TABLE relaxed (id bigint PRIMARY KEY, author_id integer REFERENCES author NOT ENFORCED);
+CREATE TABLE two_targets (id bigint PRIMARY KEY, author_id integer REFERENCES author REFERENCES wide);
 CREATE TABLE self (id bigint PRIMARY KEY, parent integer REFERENCES self);
 CREATE TABLE good (
     id bigint PRIMARY KEY,

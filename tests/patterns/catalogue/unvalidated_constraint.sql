@@ -4,6 +4,8 @@
 -- defect: public.part.size_positive -- on a partitioned table, once
 -- defect: "Other"."Item"."Positive" -- quoted names
 -- defect: public.part(owner_id) -- a foreign key of a partitioned table (18)
+-- defect: public.twice(owner_id) twice_a -- two keys over the same columns
+-- defect: public.twice(owner_id) twice_b -- the other one
 -- trap: public.item.price_positive -- validated later
 -- trap: public.item.never -- NOT ENFORCED, which is never validated
 -- trap: public.item(second_owner) -- a foreign key that is NOT ENFORCED
@@ -29,3 +31,6 @@ ALTER TABLE part ADD CONSTRAINT size_positive CHECK (size > 0) NOT VALID;
 ALTER TABLE part ADD CONSTRAINT part_owner FOREIGN KEY (owner_id) REFERENCES owner NOT VALID;
 CREATE TABLE "Other"."Item" (id bigint PRIMARY KEY, "Size" int);
 ALTER TABLE "Other"."Item" ADD CONSTRAINT "Positive" CHECK ("Size" > 0) NOT VALID;
+CREATE TABLE twice (id bigint PRIMARY KEY, owner_id bigint);
+ALTER TABLE twice ADD CONSTRAINT twice_a FOREIGN KEY (owner_id) REFERENCES owner NOT VALID;
+ALTER TABLE twice ADD CONSTRAINT twice_b FOREIGN KEY (owner_id) REFERENCES owner NOT VALID;
