@@ -7,7 +7,7 @@ it takes ACCESS SHARE on catalogs, and on PostgreSQL 17 and later for a moment o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from alembic_pgpatterns.schema.catalog_constraints import Constraints, TableConstraints, read_policies
@@ -46,12 +46,10 @@ def read(
     default_schema: str | None = None,
     statistics: bool = False,
     version_tables: Collection[Name] = (),
-    exclude: Callable[[Name], bool] = lambda name: False,
 ) -> Schema:
     """Everything the catalog knows that a pattern may ask for.
 
-    Left out: system schemas, temporary objects, members of extensions, tables that migration tools keep for themselves,
-    and what ``exclude`` says.
+    Left out: system schemas, temporary objects, members of extensions, tables that migration tools keep for themselves.
 
     Args:
         connection: psycopg's, SQLAlchemy's (any driver), or a function that runs one SQL text and returns rows. An open
@@ -59,13 +57,12 @@ def read(
         default_schema: where unqualified names live; the first schema of the search_path that exists, if not given.
         statistics: also row counts, sizes, scans, pg_stats and the sequences' values; meant for a live database.
         version_tables: the project's own Alembic version tables, where they have other names or columns.
-        exclude: whether a table, view or sequence of that name is left out.
 
     Raises:
         psycopg.Error, sqlalchemy.exc.DBAPIError: the server refused; the caller's transaction is then aborted.
     """
     with without_collector(), catalog_session(connection) as session:
-        facts = read_facts(session, version_tables, exclude)
+        facts = read_facts(session, version_tables)
         sequences, column_sequences = read_sequences(session, facts, statistics)
         return Schema(
             source="database",

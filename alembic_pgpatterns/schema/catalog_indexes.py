@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic_pgpatterns.schema.catalog_relations import Facts
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.parts import ConstraintKind, Index, IndexKey
+from alembic_pgpatterns.schema.parts import UNKNOWN, ConstraintKind, Index, IndexKey
 from alembic_pgpatterns.schema.queries import indexes as sql
 from alembic_pgpatterns.schema.session import Session
 
@@ -21,12 +21,13 @@ _CONSTRAINT_KINDS: dict[str, ConstraintKind] = {"p": "primary key", "u": "unique
 
 @dataclass(frozen=True, slots=True)
 class OperatorClass:
-    """A row of pg_opclass, with its family's name."""
+    """A row of pg_opclass, with its family's name. ``converts``: it stores something else than what is indexed."""
 
     method: str
     name: Name
     default: bool
     input_type: int
+    converts: bool
     family: Name
 
 
@@ -36,9 +37,10 @@ class OperatorClasses:
     def __init__(self, session: Session) -> None:
         self.by_oid: dict[int, OperatorClass] = {}
         self._default_for: dict[tuple[str, int], int] = {}
-        for oid, method, schema, name, default, input_type, family_schema, family in session.rows(sql.OPERATOR_CLASSES):
+        for row in session.rows(sql.OPERATOR_CLASSES):
+            oid, method, schema, name, default, input_type, converts, family_schema, family = row
             self.by_oid[oid] = OperatorClass(
-                method, Name(schema, name), default, input_type, Name(family_schema, family)
+                method, Name(schema, name), default, input_type, converts, Name(family_schema, family)
             )
             if default:
                 self._default_for[method, input_type] = oid
@@ -113,12 +115,14 @@ def _keys(facts: Facts, classes: OperatorClasses, row: Any) -> Iterator[IndexKey
             column, expression = facts.column_names[table][int(number)], None
             type_oid, modifier, own = facts.column_types[table][int(number)]
         found = classes.by_oid[int(opclass)]
+        # The index's own column then has the type that is stored (GIN: the elements'), not the expression's.
+        hidden = expression is not None and found.converts
         yield IndexKey(
             column=column,
             expression=expression,
-            type=types.data_type(type_oid, modifier, own),
+            type=UNKNOWN if hidden else types.data_type(type_oid, modifier, own),
             opclass=found.name,
-            opclass_default=classes.is_default(int(opclass), types.base_of(type_oid)),
+            opclass_default=found.default if hidden else classes.is_default(int(opclass), types.base_of(type_oid)),
             opfamily=found.family,
             collation=types.collations.get(int(collation)),
             descending=bool(int(option) & _DESCENDING),

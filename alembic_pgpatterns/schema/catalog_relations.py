@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,8 @@ class Facts:
         return self.comments.get((True, oid, 0))
 
 
-def read_facts(session: Session, version_tables: Collection[Name], exclude: Callable[[Name], bool]) -> Facts:
-    """Relations and columns, without the tables of migration tools and what ``exclude`` says."""
+def read_facts(session: Session, version_tables: Collection[Name]) -> Facts:
+    """Relations and columns, without the tables of migration tools."""
     attributes: dict[int, list[Any]] = defaultdict(list)
     for row in session.rows(sql.COLUMNS):
         attributes[row[0]].append(row)
@@ -67,7 +67,7 @@ def read_facts(session: Session, version_tables: Collection[Name], exclude: Call
         relation = _relation(row)
         names[relation.oid] = relation.name
         columns = [attribute[2] for attribute in attributes.get(relation.oid, ())]
-        if not exclude(relation.name) and not is_bookkeeping(relation.name, columns, version_tables):
+        if not is_bookkeeping(relation.name, columns, version_tables):
             relations[relation.oid] = relation
     parents: dict[int, list[int]] = defaultdict(list)
     for child, parent in session.rows(sql.PARENTS):

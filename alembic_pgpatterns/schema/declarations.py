@@ -38,12 +38,16 @@ class TableSource:
 
 @dataclass(slots=True)
 class FileSource:
-    """What one file declares. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names."""
+    """What one file declares. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names.
+
+    ``metadata``: the line of its first ``MetaData(…)`` call, if any.
+    """
 
     path: str
     classes: dict[str, ClassSource] = field(default_factory=dict)
     tables: dict[str, TableSource] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
+    metadata: int | None = None
 
     def at(self, line: int) -> Location:
         """A line of this file."""
@@ -113,6 +117,8 @@ class _Reader(ast.NodeVisitor):
             label = keyword or (label if name == "Index" else None)
             if label is not None:
                 self._source.items.setdefault(label, node.lineno)
+        elif name == "MetaData" and self._source.metadata is None:
+            self._source.metadata = node.lineno
         elif name == "Table" and label is not None:
             self._source.tables.setdefault(label, TableSource(node.lineno, _column_lines(node)))
         self.generic_visit(node)

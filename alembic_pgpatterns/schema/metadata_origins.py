@@ -57,8 +57,19 @@ class Origins:
         return self._origin(self._column_location(column), column.info, table.info, table.metadata.info)
 
     def of_metadata(self, metadata: MetaData) -> Origin:
-        """No location: a MetaData has no name to look for."""
-        return self._origin(None, metadata.info)
+        """The line of the declarative base's ``metadata`` or of that class, or of the MetaData call."""
+        return self._origin(self._metadata_location(metadata), metadata.info)
+
+    def _metadata_location(self, metadata: MetaData) -> Location | None:
+        for table, classes in self._classes.items():
+            if table.metadata is metadata:
+                bases = [base for base in classes[0].__mro__ if base.__dict__.get("metadata") is metadata]
+                return self.class_location(bases[-1], "metadata") if bases else None
+        for name in self._modules.get(id(metadata), ()):
+            source = self._sources.of_module(name) if name.partition(".")[0] not in _LIBRARIES else None
+            if source is not None and source.metadata is not None:
+                return source.at(source.metadata)
+        return None
 
     def of_item(self, item: Any, columns: tuple[Any, ...], *more: Any) -> Origin:
         """Of an index or a constraint; what its columns are to ignore, it ignores.

@@ -51,7 +51,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 class Base(orm.DeclarativeBase):
-    metadata = sa.MetaData(info={"pgpatterns": {"ignore": ["everywhere"]}})
+    metadata = sa.MetaData(info={"pgpatterns": {"ignore": ["everywhere"]}})  # <- metadata
 
 class Mixin:
     created: orm.Mapped[str] = orm.mapped_column(sa.Text)  # <- created
@@ -101,7 +101,7 @@ def test_locations(module, tmp_path):
     where |= {column.name: column for column in author.columns if column.name != "Full name"}
     where |= {"name": author.column("Full name"), "author_id": book.column("author_id"), "a": link.column("a")}
     where |= {"ix_both": next(index for index in author.indexes if index.name.name == "ix_both")}
-    where |= {"named": author.checks[0]}
+    where |= {"named": author.checks[0], "metadata": schema.metadatas[0]}
     lines = {name: found.origin.location.line for name, found in where.items()}
     assert lines == {name: models.marks[name] for name in lines}
     assert {found.origin.location.path for found in where.values()} == {f"{models.__name__}.py"}

@@ -34,6 +34,7 @@ ORDER BY i.indrelid, c.relname
 
 OPERATOR_CLASSES = """
 SELECT o.oid::int8, am.amname::text, cn.nspname::text, o.opcname::text, o.opcdefault, o.opcintype::int8,
+       o.opckeytype <> 0,
        fn.nspname::text, f.opfname::text
 FROM pg_opclass o
 JOIN pg_am am ON am.oid = o.opcmethod
