@@ -76,7 +76,7 @@ def arrive(project: Project, settings: Settings, server: Server, progress: Progr
     with _variables(settings, server), _redirected(settings, server) as routes, explained_server(server):
         if settings.create_all or not total:
             return _by_models(project, server)
-        return _by_env_py(project, server, routes, Watch(progress, total))
+        return _by_env_py(project, settings, server, routes, Watch(progress, total))
 
 
 class Watch:
@@ -100,12 +100,12 @@ class Watch:
         self.introductions[-1].applied(context, revision, is_upgrade)
 
 
-def _by_env_py(project: Project, server: Server, routes: Routes, watch: Watch) -> Arrived:
+def _by_env_py(project: Project, settings: Settings, server: Server, routes: Routes, watch: Watch) -> Arrived:
     run = run_revisions(
         project,
         lambda revision, context: project.script._upgrade_revs("heads", revision),
         observers=(watch,),
-        fallback=lambda: _engine_connection(server),
+        fallback=lambda: _engine_connection(settings, server),
         destination_rev="heads",
     )
     databases = [
@@ -121,7 +121,8 @@ def _by_env_py(project: Project, server: Server, routes: Routes, watch: Watch) -
     ]
     if not databases:
         raise PgPatternsError(_lost(run, routes))
-    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped=tuple(_without_models(run)))
+    skipped = (*_without_models(run), *_outside(project))
+    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped)
 
 
 def _by_models(project: Project, server: Server) -> Arrived:
@@ -209,8 +210,10 @@ def explained_server(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def _engine_connection(server: Server) -> Iterator[Any]:
-    engine = sqlalchemy.create_engine(server.url(server.create_scratch(SCRATCH)), poolclass=sqlalchemy.NullPool)
+def _engine_connection(settings: Settings, server: Server) -> Iterator[Any]:
+    name = server.create_scratch(SCRATCH)
+    prepare(settings, server, name)
+    engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
         yield connection
 
@@ -248,6 +251,16 @@ def version_tables(server: Server, database: str) -> tuple[Name, ...]:
 
 def _label(routes: Routes, database: str) -> str:
     return next((origin.database for origin, name in routes.databases.items() if name == database), database)
+
+
+def _outside(project: Project) -> Iterator[Skipped]:
+    strangers = project.files_outside_history()
+    if strangers:
+        yield Skipped(
+            f"{len(strangers)} files such as {strangers[0]}",
+            "they look like revisions, but Alembic does not load them: see version_locations and "
+            "recursive_version_locations",
+        )
 
 
 def _without_models(run: Run) -> Iterator[Skipped]:

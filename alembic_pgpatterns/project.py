@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,13 @@ from alembic_pgpatterns.schema.parts import Location
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
+
+
+_LOOKS_LIKE_REVISION = re.compile(r"^down_revision\b", re.MULTILINE)
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "replace")
 
 
 class Project:
@@ -105,6 +113,12 @@ class Project:
         """The absolute paths of all revision files."""
         return frozenset(str(Path(script.path).absolute()) for script in self.revisions)
 
+    def files_outside_history(self) -> tuple[str, ...]:
+        """Files below the version locations that look like revisions and are none of the history's, sorted."""
+        folders = {Path(folder).absolute() for folder in self.script._version_locations}
+        paths = {path for folder in folders for path in folder.rglob("*.py") if str(path) not in self.revision_files}
+        return tuple(relative(str(path)) for path in sorted(paths) if _LOOKS_LIKE_REVISION.search(_text(path)))
+
     @contextmanager
     def explained_history(self) -> Iterator[None]:
         """Errors of a broken history, with the file and line they come from."""
@@ -131,7 +145,7 @@ class Project:
     def _who_names(self, identifier: str) -> str:
         for folder in map(Path, self.script._version_locations):
             for path in sorted(folder.rglob("*.py")):
-                for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+                for number, line in enumerate(_text(path).splitlines(), 1):
                     if identifier in line and line.startswith(("down_revision", "depends_on")):
                         return f" See {path}:{number}."
         return ""

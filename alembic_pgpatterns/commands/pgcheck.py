@@ -20,12 +20,23 @@ connection that env.py opens is redirected to it.
 Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
 
+NOT_DONE = 255
+
 
 def pgcheck(config: Any) -> None:
     """Check schema, revisions and models on a throw-away PostgreSQL."""
     from alembic_pgpatterns.commands.checking import run
+    from alembic_pgpatterns.errors import PgPatternsError
 
-    status = run(config, config.cmd_opts or argparse.Namespace())
+    options = config.cmd_opts or argparse.Namespace()
+    try:
+        status = run(config, options)
+    except PgPatternsError as error:
+        if getattr(options, "raiseerr", False):
+            raise
+        # Alembic would print it to stdout, which is the report's.
+        sys.stderr.write(f"FAILED: {error}\n")
+        status = NOT_DONE
     if status:
         sys.exit(status)
 
