@@ -25,6 +25,7 @@ class ClassSource:
     """A class: its line, and those of its attributes, by attribute name and by the column name they give."""
 
     line: int
+    end: int
     attributes: dict[str, int] = field(default_factory=dict)
 
 
@@ -33,12 +34,15 @@ class TableSource:
     """A ``Table("name", …)`` call: its line, and those of its Column calls."""
 
     line: int
+    end: int
     columns: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class FileSource:
     """What one file declares. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names.
+
+    ``calls``: every constraint and index as (line, what is called, the columns that it names).
 
     ``metadata``: the line of its first ``MetaData(…)`` call, if any.
     """
@@ -47,11 +51,19 @@ class FileSource:
     classes: dict[str, ClassSource] = field(default_factory=dict)
     tables: dict[str, TableSource] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
+    calls: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
     metadata: int | None = None
 
     def at(self, line: int) -> Location:
         """A line of this file."""
         return Location(self.path, line)
+
+    def call_within(self, place: ClassSource | TableSource, called: str, columns: tuple[str, ...]) -> Location | None:
+        """The call for these columns inside a class or a Table."""
+        for line, name, named in self.calls:
+            if place.line <= line <= place.end and name == called and named == columns:
+                return self.at(line)
+        return None
 
 
 class Sources:
@@ -97,7 +109,7 @@ class _Reader(ast.NodeVisitor):
         self._classes: list[ClassSource] = []
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        found = ClassSource(node.lineno)
+        found = ClassSource(node.lineno, node.end_lineno or node.lineno)
         self._source.classes[".".join([*self._scope, node.name])] = found
         for statement in node.body:
             _note_attribute(found, statement)
@@ -117,10 +129,11 @@ class _Reader(ast.NodeVisitor):
             label = keyword or (label if name == "Index" else None)
             if label is not None:
                 self._source.items.setdefault(label, node.lineno)
+            self._source.calls.append((node.lineno, name, _named_columns(name, node)))
         elif name == "MetaData" and self._source.metadata is None:
             self._source.metadata = node.lineno
         elif name == "Table" and label is not None:
-            self._source.tables.setdefault(label, TableSource(node.lineno, _column_lines(node)))
+            self._source.tables.setdefault(label, _table_source(node))
         self.generic_visit(node)
 
 
@@ -143,6 +156,17 @@ def _note_attribute(found: ClassSource, statement: ast.stmt) -> None:
         given = _text(value.args[0])
         if given is not None:
             found.attributes.setdefault(given, statement.lineno)
+
+
+def _named_columns(called: str, node: ast.Call) -> tuple[str, ...]:
+    arguments = node.args[1:] if called == "Index" else node.args
+    if called == "ForeignKeyConstraint" and arguments and isinstance(arguments[0], (ast.List, ast.Tuple)):
+        arguments = arguments[0].elts
+    return tuple(name for name in map(_text, arguments) if name is not None)
+
+
+def _table_source(table: ast.Call) -> TableSource:
+    return TableSource(table.lineno, table.end_lineno or table.lineno, _column_lines(table))
 
 
 def _column_lines(table: ast.Call) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.orm import Mapper, registry
 
-from alembic_pgpatterns.schema.declarations import ClassSource, FileSource, Sources
+from alembic_pgpatterns.schema.declarations import ClassSource, FileSource, Sources, TableSource
 from alembic_pgpatterns.schema.parts import NO_ORIGIN, Location, Origin
 from alembic_pgpatterns.schema.python_defaults import dotted
 
@@ -137,9 +137,26 @@ class Origins:
             for source in self._files(_table_of(item)):
                 if name in source.items:
                     return source.at(source.items[name])
+        call = self._call_location(item, columns)
+        if call is not None:
+            return call
         if len(columns) == 1 and columns[0].table is _table_of(item):
             return self._column_location(columns[0])
         return self._table_location(_table_of(item))
+
+    def _call_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
+        """Of one without a name, or whose name a convention makes."""
+        table = _table_of(item)
+        places: list[tuple[FileSource, ClassSource | TableSource]] = [
+            place for class_ in self._classes.get(table, ()) for place in self._class_sources(class_)
+        ]
+        for source in self._files(table):
+            if (call := source.tables.get(str(table.name))) is not None:
+                places.append((source, call))
+        names = {tuple(str(column.name) for column in columns), tuple(str(column.key) for column in columns)}
+        called = type(item).__name__
+        found = (source.call_within(place, called, one) for source, place in places for one in names)
+        return next((location for location in found if location is not None), None)
 
     def _files(self, table: Table) -> list[FileSource]:
         if table not in self._table_files:

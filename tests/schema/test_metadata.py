@@ -65,6 +65,8 @@ class Author(Mixin, Base):  # <- Author
     __table_args__ = (
         sa.Index("ix_both", "name", "created", info={"pgpatterns": {"fetches": ["owner"]}}),  # <- ix_both
         sa.CheckConstraint("name <> ''", name="named"),  # <- named
+        sa.UniqueConstraint("name", "plain"),  # <- unique
+        sa.Index(None, "plain", "owner"),  # <- unnamed
         {"info": {"pgpatterns": {"ignore": "here"}}},
     )
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)  # <- id
@@ -101,6 +103,8 @@ def test_locations(module, tmp_path):
     where |= {column.name: column for column in author.columns if column.name != "Full name"}
     where |= {"name": author.column("Full name"), "author_id": book.column("author_id"), "a": link.column("a")}
     where |= {"ix_both": next(index for index in author.indexes if index.name.name == "ix_both")}
+    where |= {"unique": author.unique_constraints[0]}
+    where |= {"unnamed": next(index for index in author.indexes if index.columns == ("plain", "owner"))}
     where |= {"named": author.checks[0], "metadata": schema.metadatas[0]}
     lines = {name: found.origin.location.line for name, found in where.items()}
     assert lines == {name: models.marks[name] for name in lines}
