@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from alembic_pgpatterns.pattern import Finding, Needs, Pattern, SchemaPattern
+from alembic_pgpatterns.pattern import Action, Finding, Needs, Pattern, SchemaPattern
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
@@ -138,6 +138,7 @@ def test_good_models_are_silent(pattern: type[SchemaPattern], load_models: Calla
 def test_it_documents_itself(pattern: type[Pattern]) -> None:
     text = inspect.cleandoc(pattern.__doc__ or "")
     assert text.splitlines()[0].endswith("."), "the first line says what it is, in a sentence"
+    assert pattern.not_when or pattern.action not in (Action.ENFORCE, Action.SUGGEST), "when should it not be followed?"
     assert pattern.references
     assert all(urlsplit(url).scheme == "https" and urlsplit(url).netloc for url in pattern.references)
     assert pattern.__module__.rsplit(".", 1)[-1].replace("_", "-") == pattern.name

@@ -39,6 +39,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    not_when = "Leave it while the tables are too large to be rewritten: the key still holds, only slower."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
         "https://www.postgresql.org/docs/current/btree.html#BTREE-BEHAVIOR",

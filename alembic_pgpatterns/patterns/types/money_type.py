@@ -24,6 +24,7 @@ class MoneyType(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    not_when = "Keep it where another program reads the column's formatted text, and cannot be changed."
     references = (
         "https://www.postgresql.org/docs/current/datatype-money.html",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_money",

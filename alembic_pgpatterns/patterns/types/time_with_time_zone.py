@@ -22,6 +22,7 @@ class TimeWithTimeZone(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    not_when = "Keep it where another program demands the type of the SQL standard."
     references = (
         "https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-TIMEZONES",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_timetz",
