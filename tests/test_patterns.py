@@ -10,11 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from alembic_pgpatterns.pattern import Action, Finding, Needs, Pattern, SchemaPattern
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema import catalog, metadata
 from alembic_pgpatterns.schema.model import UNKNOWN, Schema
@@ -73,6 +76,21 @@ def test_bad_fires_and_its_remedy_silences_it(
     left = {finding.fingerprint for finding in after}
     assert not cured & left, "the remedy does not silence it"
     assert left <= {finding.fingerprint for finding in before}, "the remedy makes it fire elsewhere"
+
+
+@pytest.mark.parametrize("pattern", named(FROM_DATABASE))
+def test_its_remedy_is_operations_too(pattern: type[SchemaPattern], database: Any) -> None:
+    with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(pattern.bad)
+        before = detect(pattern, catalog.read(connection), 18)
+        invoke = Operations(MigrationContext.configure(connection)).invoke
+        for remedy in distinct(before):
+            steps = operations(remedy, "public")
+            assert steps or isinstance(remedy, Advice)
+            for step in steps:
+                invoke(step)
+        after = {finding.fingerprint for finding in detect(pattern, catalog.read(connection), 18)}
+    assert after == {finding.fingerprint for finding in before if not curable(finding)}
 
 
 @pytest.mark.parametrize(("pattern", "fixture"), ON_SERVERS)

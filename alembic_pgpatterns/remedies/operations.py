@@ -14,6 +14,7 @@ from alembic_pgpatterns.remedies.model import (
     CreateIndex,
     DropConstraint,
     DropIndex,
+    RebuildIndex,
     Remedy,
     ReplaceIndex,
     ReplaceUnique,
@@ -44,6 +45,12 @@ def _(remedy: CreateIndex, default_schema: str) -> Operations:
 @operations.register
 def _(remedy: DropIndex, default_schema: str) -> Operations:
     return (_drop(remedy.index, remedy.table, remedy.recreate, default_schema),)
+
+
+@operations.register
+def _(remedy: RebuildIndex, default_schema: str) -> Operations:
+    again = remedy.recreate
+    return (_drop(remedy.index, remedy.table, again, default_schema), _create(again, default_schema))
 
 
 @operations.register
