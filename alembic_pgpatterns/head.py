@@ -66,7 +66,9 @@ def open_server(settings: Settings) -> Iterator[Server]:
             yield external
         return
     binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
-    with throwaway_server(binaries, roles=settings.roles) as server:
+    # A command is any program: many can only do TCP.
+    listen = settings.upgrade_command is not None
+    with throwaway_server(binaries, roles=settings.roles, listen=listen) as server:
         yield server
 
 
