@@ -220,6 +220,14 @@ def test_a_mismatch_takes_the_wider_type_on_either_side() -> None:
     assert changes == {("narrow", "id", "bigint"), ("x", "id", "bigint")}
 
 
+def test_the_length_of_an_enum_is_no_mismatch() -> None:
+    declared = MetaData()
+    Table("kind", declared, Column("id", Enum("llm", "code", native_enum=False), primary_key=True))
+    Table("one", declared, Column("kind", Enum("llm", native_enum=False), ForeignKey("kind.id"), primary_key=True))
+    Table("two", declared, Column("kind", Text, ForeignKey("kind.id"), primary_key=True))
+    assert objects("foreign-key-type-mismatch", declared) == {"public.two(kind)"}
+
+
 def test_a_mismatch_that_no_type_covers_is_described() -> None:
     declared = MetaData()
     Table("price", declared, Column("id", Numeric, primary_key=True))

@@ -26,7 +26,7 @@ class Options:
     """Words for money: the name must end in one of them, or have nothing but `qualifiers` behind it."""
 
     qualifiers: tuple[str, ...] = (
-        "usd", "eur", "gbp", "chf", "jpy", "cny", "inr", "net", "gross", "due", "paid", "min", "max", "per",
+        "usd", "eur", "gbp", "chf", "jpy", "cny", "inr", "net", "gross", "due", "paid", "min", "max",
         "unit", "value",
     )
     """Words that may follow a word for money."""

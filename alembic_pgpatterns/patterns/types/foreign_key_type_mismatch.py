@@ -34,7 +34,8 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     All columns that foreign keys tie together get the widest of their types, together.
 
-    Not meant: a domain over the same type, another collation or another nullability.
+    Not meant: a domain over the same type, another collation or another nullability, and another length where a
+    TypeDecorator or a non-native Enum chose it.
     """
 
     severity = Severity.WARNING
@@ -83,7 +84,12 @@ def _pairs(schema: Schema, table: Table, key: ForeignKey) -> Iterator[tuple[Colu
 
 
 def _differ(one: DataType, other: DataType) -> bool:
-    return "unknown" not in (one.kind, other.kind) and one.same_storage != other.same_storage
+    if "unknown" in (one.kind, other.kind):
+        return False
+    if one.decorated or other.decorated:
+        # The length of an Enum's varchar is that of its longest value: no one chose it.
+        return (one.schema, one.name, one.array) != (other.schema, other.name, other.array)
+    return one.same_storage != other.same_storage
 
 
 def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Column) -> bool:
