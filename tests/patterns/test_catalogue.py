@@ -26,10 +26,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from alembic_pgpatterns.pattern import Finding, SchemaPattern
 from alembic_pgpatterns.patterns import registry
-from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema import catalog, metadata
 from alembic_pgpatterns.schema.model import Schema
@@ -145,17 +148,24 @@ def test_all_defects_and_no_trap_is_found(
         hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
 
 
+@pytest.mark.parametrize("way", ["sql", "operations"])
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
 def test_remedies_cure_the_defects(
-    path: Path, new_database: Callable[[], Any], load_models: Callable[[str], ModuleType]
+    path: Path, way: str, new_database: Callable[[], Any], load_models: Callable[[str], ModuleType]
 ) -> None:
     """Each remedy runs as it is written, what it was for is gone, and nothing new is found."""
     sheet, database = Sheet.read(path), new_database()
     pattern = sheet.pattern(database.version // 10000)
     before = {identity(finding): finding for finding in pattern.detect(sheet.schema(database, load_models))}
-    with database.connect() as connection:
-        for statement in statements(before.values()):
-            connection.execute(statement)
+    with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for remedy in distinct(before.values()):
+            if way == "sql":
+                for statement in sql(remedy):
+                    connection.exec_driver_sql(statement)
+            else:
+                context = Operations(MigrationContext.configure(connection))
+                for operation in operations(remedy, "public"):
+                    context.invoke(operation)
         left = {identity(finding) for finding in pattern.detect(catalog.read(connection))}
     cured = {name for name, finding in before.items() if not isinstance(finding.remedy, Advice | None)}
     assert cured & left == set(), "still found"
@@ -189,10 +199,13 @@ def available(database: Any) -> set[str]:
         return {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")}
 
 
-def statements(findings: Iterable[Finding]) -> list[str]:
-    """Of all remedies, each once: one index may cure two findings."""
-    found = [statement for finding in findings if finding.remedy is not None for statement in sql(finding.remedy)]
-    return list(dict.fromkeys(found))
+def distinct(findings: Iterable[Finding]) -> list[Remedy]:
+    """Each remedy once: one index may cure two findings."""
+    found: list[Remedy] = []
+    for finding in findings:
+        if finding.remedy is not None and finding.remedy not in found:
+            found.append(finding.remedy)
+    return found
 
 
 def identity(finding: Finding) -> str:
