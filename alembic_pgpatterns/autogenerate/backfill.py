@@ -7,8 +7,8 @@ from string import Template
 from alembic_pgpatterns.autogenerate.road_indexes import qualified
 from alembic_pgpatterns.schema.names import quote
 
-BATCH_PAGES = 1000
-"""Pages of 8 kB that one UPDATE covers: some ten thousand rows, and as long are they locked."""
+BATCH_PAGES = 100
+"""Pages of 8 kB that one UPDATE covers: up to ten thousand rows are locked at a time, for some tenths of a second."""
 
 # Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE is for rows that moved meanwhile.
 _BLOCK = Template("""DO $$$$
@@ -19,15 +19,15 @@ BEGIN
   WHILE page <= pages LOOP
     UPDATE $table SET $column = $value
     WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + $batch)::tid
-      AND $column IS NULL;
+      AND $where;
     COMMIT;
     page := page + $batch;
   END LOOP;
-  UPDATE $table SET $column = $value WHERE $column IS NULL;
+  UPDATE $table SET $column = $value WHERE $where;
 END $$$$""")
 
 
-def backfill(schema: str | None, table: str, column: str, value: str) -> str:
+def backfill(schema: str | None, table: str, column: str, value: str, where: str | None = None) -> str:
     """A DO block that sets a column where it is NULL.
 
     Args:
@@ -35,7 +35,10 @@ def backfill(schema: str | None, table: str, column: str, value: str) -> str:
         table: its name.
         column: the column's name.
         value: SQL of the value; ``DEFAULT`` for the column's own.
+        where: SQL of a further condition on the rows.
     """
     name = qualified(schema, table)
     literal = "'" + name.replace("'", "''") + "'::regclass"
-    return _BLOCK.substitute(regclass=literal, table=name, column=quote(column), value=value, batch=BATCH_PAGES)
+    empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
+    given = {"table": name, "column": quote(column), "value": value, "where": empty, "batch": str(BATCH_PAGES)}
+    return _BLOCK.substitute(given, regclass=literal)

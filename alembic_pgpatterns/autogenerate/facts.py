@@ -54,6 +54,8 @@ class Facts:
     """Whether a schema has a constraint or relation of a name."""
     dependents: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What PostgreSQL builds or verifies again with a column's type."""
+    entangled: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ("what is not known",)
+    """What holds on to a column, so that another column cannot simply take its place."""
 
     def key(self, schema: str | None, table: str) -> TableKey:
         """A table as the other fields spell it."""
@@ -94,6 +96,7 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         volatile=reader.volatile,
         taken=reader.taken,
         dependents=reader.dependents,
+        entangled=reader.entangled,
         **more,
     )
 
@@ -140,6 +143,30 @@ _DEPENDENTS = """
     WHERE k.contype = 'c' AND the.attnum = ANY (k.conkey)
     ORDER BY 1
 """
+_ENTANGLED = """
+    WITH the AS (
+        SELECT a.attrelid, a.attnum, a.attacl, a.attinhcount, c.relispartition, c.relkind, c.relhassubclass
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column)
+    SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM the JOIN pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
+    WHERE d.classid <> 'pg_attrdef'::regclass
+      AND NOT (d.classid = 'pg_constraint'::regclass
+               AND (SELECT contype FROM pg_constraint k WHERE k.oid = d.objid) = 'n')
+    UNION ALL
+    SELECT 'a generated column' FROM the JOIN pg_attribute g USING (attrelid, attnum) WHERE g.attgenerated <> ''
+       OR g.attidentity <> ''
+    UNION ALL
+    SELECT 'a generated column' FROM the JOIN pg_depend d
+      ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum AND d.classid = 'pg_attrdef'::regclass
+    JOIN pg_attrdef f ON f.oid = d.objid AND f.adnum <> the.attnum
+    UNION ALL
+    SELECT 'a partition or a parent' FROM the
+    WHERE relkind <> 'r' OR relispartition OR relhassubclass OR attinhcount > 0
+    UNION ALL
+    SELECT 'rights on the column' FROM the WHERE attacl IS NOT NULL
+    ORDER BY 1
+"""
 
 
 class _Reader:
@@ -164,8 +191,14 @@ class _Reader:
         return bool(self.connection.scalar(text(_TAKEN), {"schema": schema, "name": name}))
 
     def dependents(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_DEPENDENTS, table, column)
+
+    def entangled(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_ENTANGLED, table, column)
+
+    def _of_column(self, query: str, table: TableKey, column: str) -> tuple[str, ...]:
         given = {"schema": table[0], "table": table[1], "column": column}
-        return tuple(str(name) for (name,) in self.connection.execute(text(_DEPENDENTS), given))
+        return tuple(str(name) for (name,) in self.connection.execute(text(query), given))
 
 
 def functions(expression: str) -> list[tuple[str | None, str]]:

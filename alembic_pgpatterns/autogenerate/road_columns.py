@@ -18,6 +18,7 @@ from alembic_pgpatterns.autogenerate.road_constraints import NOT_VALID, validate
 from alembic_pgpatterns.autogenerate.road_indexes import alter_table, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.steps import Piece, Step
 from alembic_pgpatterns.autogenerate.type_changes import rewrites, type_text
+from alembic_pgpatterns.autogenerate.type_swap import can_swap, plan_swap, small_table
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote, stored
 
@@ -144,7 +145,7 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
     if op.modify_type is not None:
-        return (_type_change(op, facts),)
+        return _type_change(op, facts)
     if op.modify_nullable is False and _only_nullable(op):
         subject = f"{op.table_name}.{op.column_name}"
         if not facts.autocommit:
@@ -200,30 +201,32 @@ def _not_null(
     )
 
 
-def _type_change(op: ops.AlterColumnOp, facts: Facts) -> Step:
-    subject = f"{op.table_name}.{op.column_name}"
-    new = op.modify_type
-    if op.existing_type is not None and new is not None and not rewrites(op.existing_type, new, facts.utc):
+def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
+    subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
+    if old is not None and new is not None and not rewrites(old, new, facts.utc):
         rebuilt = facts.dependents(facts.key(op.schema, op.table_name), op.column_name)
         if not rebuilt:
-            return plain(op, strong=True)
+            return (plain(op, strong=True),)
         why = f"no row is written anew, but these are built or verified again under the lock: {', '.join(rebuilt)}"
-        return plain(op, strong=True, notes=(Note("rebuilt-dependents", subject, why),))
-    old = type_text(op.existing_type) if op.existing_type is not None else "the old type"
-    why = (
-        f"from {old} to {type_text(new) if new is not None else 'the new type'} every row and index is written anew "
-        "while nobody can read or write. On a large table write it in stages, each its own revision:"
-    )
-    return plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_swap(op)),))
+        return (plain(op, strong=True, notes=(Note("rebuilt-dependents", subject, why),)),)
+    spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
+    cost = f"from {spelled[0]} to {spelled[1]} every row is written anew while nobody can read or write"
+    if can_swap(op, facts):
+        why = f"by way of a second column, since {cost}"
+        return plan_swap(op, Note("table-rewrite", subject, why, more=small_table(op)), facts)
+    why = f"{cost}. On a large table take this out and write it in stages, each its own revision:"
+    return (plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_swap(op, facts)),)),)
 
 
-def _swap(op: ops.AlterColumnOp) -> tuple[str, ...]:
+def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
+    held = facts.entangled(facts.key(op.schema, op.table_name), column)
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
         f"2. fill {column}_new for the rows that exist, in batches that commit; build its indexes CONCURRENTLY",
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
+        *((f"It is not written so here because of {'; '.join(held[:3])}.",) if held else ()),
     )
 
 

@@ -11,6 +11,9 @@ from sqlalchemy.types import TypeEngine
 _TYPE = re.compile(
     r"^(?P<name>[\w \".]*?)\s*(?:\((?P<arguments>[^)]*)\))?(?P<rest>[A-Za-z ]*)(?P<array>(?:\[\])*)$"
 )
+_MICROSECONDS = 6
+_REAL_BITS = 24
+"""FLOAT(24) is real, FLOAT(25) double precision (PostgreSQL docs, "Floating-Point Types")."""
 _TEXTS = frozenset(("TEXT", "VARCHAR"))
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -61,6 +64,9 @@ def _parsed(text: str) -> _Type | None:
     arguments = found["arguments"]
     if arguments is not None and not re.fullmatch(r"[\d, ]*", arguments):
         return None
+    if name == "FLOAT":
+        single = arguments is not None and int(arguments) <= _REAL_BITS
+        return _Type("REAL" if single else "DOUBLE PRECISION", ())
     return _Type(name, tuple(int(part) for part in (arguments or "").replace(" ", "").split(",") if part))
 
 
@@ -80,5 +86,22 @@ def _time_fits(old: _Type, new: _Type, utc: bool) -> bool:
     timestamps = names == {"TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP WITH TIME ZONE"}
     if not same and not (timestamps and utc):
         return False
-    digits = [given.arguments[0] if given.arguments else 6 for given in (old, new)]
+    if not same and new.arguments and new.arguments[0] < _MICROSECONDS:
+        # A cast and a rounding: only one of the two can be left out.
+        return False
+    digits = [given.arguments[0] if given.arguments else _MICROSECONDS for given in (old, new)]
     return digits[0] <= digits[1]
+
+
+_NUMBERS = frozenset(("SMALLINT", "INTEGER", "BIGINT", "NUMERIC", "REAL", "DOUBLE PRECISION"))
+_STRINGS = frozenset(("TEXT", "VARCHAR", "CHAR"))
+
+
+def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether a value of one type can be assigned to the other, with the same outcome in every session.
+
+    Among numbers and among strings it can; timestamps depend on the session's TimeZone.
+    """
+    parsed = [_parsed(type_text(kind)) for kind in (old, new)]
+    names = {one.name for one in parsed if one is not None}
+    return None not in parsed and (names <= _NUMBERS or names <= _STRINGS)
