@@ -87,11 +87,13 @@ class Walk:
 
     def next_bound(self, after: Position | None) -> Position | None:
         """The last key of the next range; None where fewer rows are left than a range has."""
-        printed = ", ".join(f"CAST({column.sql} AS text)" for column in self._key)
+        # numbered, for a result called as the column would be what ORDER BY sorts by, as text
+        printed = ", ".join(f"CAST({column.sql} AS text) AS key_{number}" for number, column in enumerate(self._key))
+        order = ", ".join(f"walked.{column.sql}" for column in self._key)
         rows = fetch(
             self._operations,
-            f"SELECT {printed} FROM {self._table} WHERE {self._compared('>', 'after', after)} "  # noqa: S608
-            f"ORDER BY {self._columns} OFFSET {self._size - 1} LIMIT 1",
+            f"SELECT {printed} FROM {self._table} AS walked WHERE {self._compared('>', 'after', after)} "  # noqa: S608
+            f"ORDER BY {order} OFFSET {self._size - 1} LIMIT 1",
             **_parameters("after", after),
         )
         return tuple(rows[0]) if rows else None

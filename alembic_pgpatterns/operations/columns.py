@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations.ops import AddColumnOp, DropColumnOp
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
@@ -135,8 +136,9 @@ class AddColumnWithReferenceOp(Directive):
         # of a dialect that doubles no percent signs: the statement around it does, where the driver needs it
         dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
         bare: Column[Any] = Column(self.column.name, self.column.type, nullable=self.column.nullable)
-        Table(self.table_name, MetaData(), bare)
-        return str(dialect.ddl_compiler(dialect, None).get_column_specification(bare))
+        create = CreateTable(Table(self.table_name, MetaData(), bare))
+        specify: Callable[..., str] = dialect.ddl_compiler(dialect, create).get_column_specification
+        return specify(bare)
 
     def _options(self) -> Iterator[str]:
         for words, action in (("ON DELETE", self.ondelete), ("ON UPDATE", self.onupdate)):

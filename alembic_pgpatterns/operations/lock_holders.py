@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import postgast
+from postgast.pg_query_pb2 import RangeVar
 
 from alembic_pgpatterns.operations.session import fetch
 from alembic_pgpatterns.operations.statement import always_quoted
@@ -56,7 +57,7 @@ def _names(statement: str) -> Iterator[str]:
         tree = postgast.parse(statement)
     except postgast.PgQueryError:
         return
-    for table in postgast.extract_tables(tree):
+    for table in postgast.find_nodes(tree, RangeVar):
         yield always_quoted(table.schemaname or None, table.relname)
     for parsed in tree.stmts:
         if parsed.stmt.WhichOneof("node") == "drop_stmt":

@@ -78,7 +78,8 @@ class AttachPartitionOp(_Partition):
 
     Steps, each a transaction of its own: a CHECK that proves the bound, NOT VALID, on the partition (and, the
     other way round, on the default partition); VALIDATE; ATTACH; drop the CHECKs. PostgreSQL itself says what
-    the CHECK must be, asked by means of empty temporary tables. What an earlier try did is not done again.
+    the CHECK must be, asked by means of empty temporary tables. What an earlier try did is not done again. (The one
+    thing PostgreSQL takes no proof of is a hash partition by a text: there ATTACH reads the table itself.)
 
     Lock: ACCESS EXCLUSIVE on the partition and on a default partition, for moments; SHARE UPDATE EXCLUSIVE on
     the parent and for the scans.

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.session import emit, fetch, fetch_value
@@ -124,7 +124,7 @@ def scratch_table(operations: Operations, at: Relation) -> Iterator[Relation | N
         yield scratch
     except BaseException:
         # in a transaction that failed it cannot be dropped, and goes with it
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
         raise
     emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)

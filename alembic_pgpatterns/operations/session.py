@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations.batch import BatchOperationsImpl
 from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.statement import Part, Sql, Statement, Value
@@ -138,13 +138,39 @@ def outside_transaction(operations: Operations, directive: str) -> Iterator[None
             "Move it out of the block"
         )
     with ExitStack() as stack:
+        reason = stack.enter_context(_own_error_first())
         try:
             stack.enter_context(context.autocommit_block())
         except (AssertionError, AttributeError) as error:
             raise errors.PgPatternsError(_foreign_transaction(directive)) from error
         context.opts[_OUTSIDE] = True
         stack.callback(context.opts.pop, _OUTSIDE)
-        yield
+        with reason:
+            yield
+
+
+class _Reason:
+    """Remembers the error that left a block."""
+
+    error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.error = error
+
+
+@contextmanager
+def _own_error_first() -> Iterator[_Reason]:
+    """Where the connection is gone, leaving ``autocommit_block()`` fails too, and would hide why."""
+    reason = _Reason()
+    try:
+        yield reason
+    except SQLAlchemyError as error:
+        if reason.error is None or reason.error is error:
+            raise
+        raise reason.error from reason.error.__cause__
 
 
 def _is_outside(operations: Operations) -> bool:
@@ -181,7 +207,7 @@ def without_timeouts(operations: Operations) -> Iterator[None]:
         yield
     except BaseException:
         # the session may be gone; its own error is the one to see
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             _restore_timeouts(operations)
         raise
     _restore_timeouts(operations)
