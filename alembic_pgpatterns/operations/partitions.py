@@ -187,7 +187,7 @@ _PENDING = """
     WHERE inhparent = CAST(:parent AS regclass) AND inhrelid = CAST(:partition AS regclass)
 """
 _CHECKS = """
-    SELECT conname FROM pg_catalog.pg_constraint
+    SELECT conname, pg_catalog.pg_get_expr(conbin, conrelid) AS condition FROM pg_catalog.pg_constraint
     WHERE conrelid = CAST(:partition AS regclass) AND contype = 'c'
 """
 
@@ -234,7 +234,7 @@ class DetachPartitionOp(_Partition):
         if not pending:
             log.info("%s is no partition of %s: nothing to detach", partition, parent)
             return
-        before = {row.conname for row in fetch(operations, _CHECKS, partition=partition.quoted)}
+        before = self._own_checks(operations, parent, partition, pending=pending[0].inhdetachpending)
         with explained(f"{partition} could not be detached from {parent}", _WAY_OUT):
             if pending[0].inhdetachpending:
                 _detach(operations, parent.sql, partition.sql, " FINALIZE")
@@ -246,6 +246,14 @@ class DetachPartitionOp(_Partition):
         for row in fetch(operations, _CHECKS, partition=partition.quoted):
             if row.conname not in before:
                 _drop_check(operations, partition, row.conname)
+
+    def _own_checks(
+        self, operations: Operations, parent: Relation, partition: Relation, *, pending: bool
+    ) -> set[str]:
+        """Checks that the partition had before; an interrupted DETACH has left the one of the bound already."""
+        rows = fetch(operations, _CHECKS, partition=partition.quoted)
+        left = _bound_as_condition(operations, parent, self.bound) if pending else None
+        return {row.conname for row in rows if row.condition != left}
 
     def reverse(self) -> AttachPartitionOp:
         """Attach it."""

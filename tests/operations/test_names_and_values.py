@@ -17,7 +17,7 @@ from alembic_pgpatterns.operations.settings import AlterDatabaseSetOp
 from alembic_pgpatterns.operations.statement import Name, Statement, Value
 from alembic_pgpatterns.operations.storage import SetStorageParametersOp
 
-SPICE = st.sampled_from(["'", '"', "\\", ";", "--", "/*", "$$", "%s", "%(a)s", ":x", "::", "{}", "{a}", "\n", "ß", "😀"])
+SPICE = st.sampled_from(["'", '"', "\\", ";", "--", "/*", "$$", "%s", "%(a)s", ":x", "::", "{}", "{a}", "\n", "😀"])
 TEXTS = st.lists(SPICE | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)).map(
     "".join
 )
@@ -58,7 +58,7 @@ def test_derived_names_fit_and_differ(parts):
     "make",
     [
         lambda: AlterDatabaseSetOp("x = 1; DROP TABLE t; --", "1"),
-        lambda: AlterDatabaseSetOp("lock_timeout", "a\0b").change().pieces() and Value("a") and _compiled("a\0b"),
+        lambda: _compiled("a\0b"),
         lambda: SetStorageParametersOp("t", {"fillfactor = 1); DROP TABLE t; --": 1}),
         lambda: privilege_names("SELECT ON x TO y; --"),
         lambda: privilege_names(()),
