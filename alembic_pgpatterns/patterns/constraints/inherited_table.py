@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Schema
 
@@ -22,7 +22,6 @@ class InheritedTable(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.REPORT
-    needs = Needs.DATABASE
     references = (
         "https://www.postgresql.org/docs/current/ddl-inherit.html#DDL-INHERIT-CAVEATS",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_table_inheritance",
