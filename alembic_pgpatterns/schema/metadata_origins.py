@@ -87,12 +87,13 @@ class Origins:
         return self._origin(location, item.info, *infos, table.info, table.metadata.info)
 
     def factory_default(self, column: Column[Any]) -> str | None:
-        """SQLModel's ``Field(default_factory=…)``: pydantic fills it in, the column does not know of it."""
+        """``default_factory`` of SQLModel's fields and MappedAsDataclass: the column does not know of it."""
         for class_ in self._classes.get(column.table, ()):
-            fields = getattr(class_, "model_fields", None) or {}
-            factory = getattr(fields.get(column.key), "default_factory", None) if isinstance(fields, dict) else None
-            if callable(factory):
-                return dotted(factory)
+            for name in ("model_fields", "__dataclass_fields__"):
+                fields = getattr(class_, name, None)
+                factory = getattr(fields.get(column.key), "default_factory", None) if isinstance(fields, dict) else None
+                if callable(factory):
+                    return dotted(factory)
         return None
 
     def class_location(self, class_: type, attribute: str) -> Location | None:

@@ -163,6 +163,26 @@ def test_sqlmodel(module):
     assert hero.column("age").nullable and hero.column("age").python_default is None
 
 
+DATACLASS = """
+import uuid
+from sqlalchemy import orm
+
+class Base(orm.MappedAsDataclass, orm.DeclarativeBase):
+    pass
+
+class Hero(Base):
+    __tablename__ = "hero"
+    id: orm.Mapped[uuid.UUID] = orm.mapped_column(primary_key=True, default_factory=uuid.uuid4)
+    name: orm.Mapped[str] = orm.mapped_column(default="x")
+"""
+
+
+def test_mapped_dataclasses(module):
+    models = module(DATACLASS)
+    hero = table(metadata.read(models.Base.metadata), "hero")
+    assert hero.column("id").python_default == "uuid.uuid4"
+
+
 DEFAULTS = """
 import datetime, functools, uuid
 from uuid import uuid4
