@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic_pgpatterns.autogenerate.effective import effective_metadata as effective_metadata
     from alembic_pgpatterns.autogenerate.road import rewriter as rewriter
+    from alembic_pgpatterns.declare import DefaultPrivileges as DefaultPrivileges
+    from alembic_pgpatterns.declare import Extension as Extension
+    from alembic_pgpatterns.declare import Grant as Grant
+    from alembic_pgpatterns.declare import Policy as Policy
+    from alembic_pgpatterns.declare import RowSecurity as RowSecurity
+    from alembic_pgpatterns.declare import StorageParameters as StorageParameters
 
 _HOMES = {
     "effective_metadata": "alembic_pgpatterns.autogenerate.effective",
     "rewriter": "alembic_pgpatterns.autogenerate.road",
+    "DefaultPrivileges": "alembic_pgpatterns.declare",
+    "Extension": "alembic_pgpatterns.declare",
+    "Grant": "alembic_pgpatterns.declare",
+    "Policy": "alembic_pgpatterns.declare",
+    "RowSecurity": "alembic_pgpatterns.declare",
+    "StorageParameters": "alembic_pgpatterns.declare",
 }
 
 
