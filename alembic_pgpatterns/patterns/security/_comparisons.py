@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from postgast.pg_query_pb2 import (
@@ -52,8 +53,13 @@ class Compared:
     role: bool = False
 
 
-def compared(expression: str) -> Iterator[Compared]:
+@lru_cache(maxsize=4096)
+def compared(expression: str) -> frozenset[Compared]:
     """Every such comparison in a policy's expression, wherever AND, OR and NOT put it, and every ``IN (SELECT …)``."""
+    return frozenset(_compared(expression))
+
+
+def _compared(expression: str) -> Iterator[Compared]:
     waiting = [parse(expression)]
     while waiting:
         node = waiting.pop()
@@ -73,22 +79,46 @@ def missing(expression: str, served: Callable[[Compared], bool]) -> tuple[Compar
         expression: the policy's.
         served: whether an index finds the rows of that comparison.
     """
+    return _missing(_condition(expression), served) or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Conditions joined by AND (``all``) or by OR. None stands for one that no index on a column serves."""
+
+    all: bool
+    parts: tuple[Joined | Compared | None, ...]
+
+
+@lru_cache(maxsize=4096)
+def _condition(expression: str) -> Joined | Compared | None:
     node = parse(expression)
-    return (None if node is None else _missing(node, served)) or ()
+    return None if node is None else _joined(node)
 
 
-def _missing(node: Any, served: Callable[[Compared], bool]) -> tuple[Compared, ...] | None:
-    """Empty where it is served; None where no index on a column can help."""
+def _joined(node: Any) -> Joined | Compared | None:
     if kind_of(node) != "bool_expr":
-        found = _comparison(node)
-        return None if found is None else () if served(found) else (found,)
-    within = [_missing(part, served) for part in node.bool_expr.args]
+        return _comparison(node)
+    if node.bool_expr.boolop not in (AND_EXPR, OR_EXPR):
+        return None
+    return Joined(node.bool_expr.boolop == AND_EXPR, tuple(map(_joined, node.bool_expr.args)))
+
+
+def _missing(
+    condition: Joined | Compared | None, served: Callable[[Compared], bool]
+) -> tuple[Compared, ...] | None:
+    """Empty where it is served; None where no index on a column can help."""
+    if condition is None:
+        return None
+    if isinstance(condition, Compared):
+        return () if served(condition) else (condition,)
+    within = [_missing(part, served) for part in condition.parts]
     helped = [item for item in within if item is not None]
-    if node.bool_expr.boolop == AND_EXPR:
+    if condition.all:
         return min(helped, key=len, default=None)
-    if node.bool_expr.boolop == OR_EXPR and len(helped) == len(within):
-        return tuple(dict.fromkeys(one for item in helped for one in item))
-    return None
+    if len(helped) < len(within):
+        return None
+    return tuple(dict.fromkeys(one for item in helped for one in item))
 
 
 def _comparison(node: Any) -> Compared | None:
@@ -126,8 +156,8 @@ def _side(own: Any, other: Any) -> Compared | None:
 def _names_role(message: Any) -> bool:
     if message.DESCRIPTOR.name == "SQLValueFunction":
         return message.op in ROLES
-    return message.DESCRIPTOR.name != "CollateClause" and any(map(_names_role, children(message)))
+    return message.DESCRIPTOR.name != "CollateClause" and any(_names_role(child) for _, child in children(message))
 
 
 def _of_session(message: Any) -> bool:
-    return message.DESCRIPTOR.name in VALUES or any(map(_of_session, children(message)))
+    return message.DESCRIPTOR.name in VALUES or any(_of_session(child) for _, child in children(message))

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import postgast
 from postgast.pg_query_pb2 import AEXPR_OP, AEXPR_OP_ALL, AEXPR_OP_ANY, AND_EXPR, EXPR_SUBLINK, OR_EXPR, Node
 
 from alembic_pgpatterns.schema.expressions import parse
 
-Wanted = Callable[[tuple[str, ...]], bool]
-"""Whether a function of that name, as written and split at its dots, is one that is meant."""
+FunctionName: TypeAlias = tuple[str, ...]
+"""As written, split at its dots."""
+
+Wanted: TypeAlias = Callable[[FunctionName], bool]
+"""Whether a function is one that is meant."""
 
 SCALARS = frozenset(
     {
-        "a_array_expr", "a_expr", "a_indirection", "bool_expr", "boolean_test", "case_expr", "coalesce_expr",
-        "collate_clause", "func_call", "json_func_expr", "min_max_expr", "null_test", "row_expr", "type_cast",
-        "xml_expr",
+        "A_ArrayExpr", "A_Expr", "A_Indirection", "BoolExpr", "BooleanTest", "CaseExpr", "CoalesceExpr",
+        "CollateClause", "FuncCall", "JsonFuncExpr", "MinMaxExpr", "NullTest", "RowExpr", "TypeCast", "XmlExpr",
     }
 )  # fmt: skip
 """Nodes that stand for one value, so that ``(SELECT node)`` may take their place."""
+
+NAMES = frozenset({"fields", "funcname", "name", "type_name"})
+"""Fields that only spell a name."""
 
 PLACES = ("location", "list_start", "list_end", "stmt_len")
 """How fields end that say where in the text a node was read."""
@@ -37,28 +43,48 @@ def kind_of(message: Any) -> str | None:
     return found
 
 
-def children(message: Any) -> Iterator[Any]:
-    """The messages directly inside a message, in the grammar's order."""
+def children(message: Any) -> Iterator[tuple[str, Any]]:
+    """The messages directly inside a message, with the names of their fields, in the grammar's order."""
     for field, value in message.ListFields():
         if field.message_type is not None:
-            yield from (value,) if hasattr(value, "DESCRIPTOR") else value
+            for child in (value,) if hasattr(value, "DESCRIPTOR") else value:
+                yield field.name, child
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """A node of the tree and what is inside of it, walked once.
+
+    ``field``: where it stands in the node above. ``type``: the grammar's name for it. ``node``: the message that holds
+    it, to be written over. ``unbound``: qualifiers of the columns in it that none of its own sub-selects brings along,
+    '' for a column without one: where there are any, its value depends on a row.
+    """
+
+    field: str
+    type: str
+    node: Any
+    message: Any
+    inside: tuple[Branch, ...]
+    unbound: frozenset[str]
+
+
+def grow(message: Any, field: str = "") -> Branch:
+    """The branch that starts at a message."""
+    kind = kind_of(message)
+    content = message if kind is None else getattr(message, kind)
+    name = content.DESCRIPTOR.name
+    inside = tuple(grow(child, under) for under, child in children(content) if under not in NAMES)
+    unbound = frozenset().union(*(branch.unbound for branch in inside))
+    if name == "ColumnRef":
+        unbound = frozenset({_qualifier(content)})
+    elif name == "SelectStmt" and content.from_clause:
+        unbound -= {"", *_aliases(content)}
+    return Branch(field, name, message, content, inside, unbound)
 
 
 def of_row(message: Any) -> bool:
     """Whether its value depends on a row: it names a column that none of its own sub-selects brings along."""
-    return bool(_unbound(message))
-
-
-def _unbound(message: Any) -> set[str]:
-    """Qualifiers of the columns it names and does not bring along; '' for a column without one."""
-    name = message.DESCRIPTOR.name
-    if name == "ColumnRef":
-        return {_qualifier(message)}
-    found = set().union(*map(_unbound, children(message)))
-    if name != "SelectStmt":
-        return found
-    brought = set(_aliases(message))
-    return found - brought - ({""} if brought else set())
+    return bool(grow(message).unbound)
 
 
 def _qualifier(reference: Any) -> str:
@@ -66,7 +92,7 @@ def _qualifier(reference: Any) -> str:
 
 
 def _aliases(select: Any) -> Iterator[str]:
-    """The names a SELECT's own FROM brings, and those of both sides of a UNION."""
+    """The names a SELECT's own FROM brings."""
     waiting = list(select.from_clause)
     while waiting:
         item = waiting.pop()
@@ -78,101 +104,126 @@ def _aliases(select: Any) -> Iterator[str]:
             yield source.alias.aliasname or getattr(source, "relname", "")
 
 
-def calls(message: Any, wanted: Wanted) -> Iterator[tuple[str, ...]]:
-    """Names of the wanted functions it calls outside of uncorrelated sub-selects, which run once a query."""
-    if message.DESCRIPTOR.name == "FuncCall" and wanted(_name(message)):
-        yield _name(message)
-    for child in _evaluated(message):
-        yield from calls(child, wanted)
+def _evaluated(branch: Branch) -> Iterator[Branch]:
+    """What is inside and evaluated as often as the branch itself.
 
-
-def _name(call: Any) -> tuple[str, ...]:
-    return tuple(part.string.sval for part in call.funcname)
-
-
-def _evaluated(message: Any) -> Iterator[Any]:
-    """Children that are evaluated as often as the message itself.
-
-    Not among them: an uncorrelated sub-select, and a function in FROM, whose rows are kept from one run of a
-    sub-select to the next.
+    Not so: an uncorrelated sub-select, which runs once a query, and a function in FROM, whose rows are kept from one
+    run of a sub-select to the next.
     """
-    for child in children(message):
-        once = kind_of(child) == "select_stmt" and message.DESCRIPTOR.name == "SubLink" and not of_row(child)
-        if not once and child.DESCRIPTOR.name != "RangeFunction":
-            yield child
+    for inner in branch.inside:
+        once = branch.type == "SubLink" and inner.type == "SelectStmt" and not inner.unbound
+        if not once and inner.type != "RangeFunction":
+            yield inner
+
+
+def _calls(branch: Branch, wanted: Wanted) -> Iterator[FunctionName]:
+    """The wanted functions it calls outside of uncorrelated sub-selects."""
+    if branch.type == "FuncCall" and wanted(_name(branch)):
+        yield _name(branch)
+    for inner in _evaluated(branch):
+        yield from _calls(inner, wanted)
+
+
+def _name(call: Branch) -> FunctionName:
+    return tuple(part.string.sval for part in call.message.funcname)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A node to be wrapped. ``array``: it stands right of ANY or ALL."""
+    """A branch to be wrapped. ``array``: it stands right of ANY or ALL."""
 
-    node: Any
+    branch: Branch
     array: bool
 
     @property
     def typed(self) -> bool:
         """Whether it can be wrapped: ``ANY ((SELECT …))`` reads rows, so an array needs a cast around it."""
-        return not self.array or kind_of(self.node) == "type_cast"
+        return not self.array or self.branch.type == "TypeCast"
 
     def wrap(self) -> None:
         """Put ``(SELECT node)`` in its place; an array keeps its cast."""
         made = Node()
         target = made.type_cast.arg if self.array else made
-        target.CopyFrom(_in_select(self.node))
+        target.CopyFrom(_in_select(self.branch.node))
         if self.array:
-            made.type_cast.type_name.CopyFrom(self.node.type_cast.type_name)
-        self.node.CopyFrom(made)
+            made.type_cast.type_name.CopyFrom(self.branch.message.type_name)
+        self.branch.node.CopyFrom(made)
 
 
-def parts(message: Any, wanted: Wanted, array: bool = False) -> Iterator[Part]:
-    """The largest nodes that depend on no row and call a wanted function.
+def _parts(branch: Branch, wanted: Wanted, array: bool = False) -> Iterator[Part]:
+    """The largest values that depend on no row and call a wanted function.
 
     Args:
-        message: where to look.
+        branch: where to look.
         wanted: which functions count.
         array: it stands right of ANY or ALL.
     """
-    if _is_value(message, wanted, array) and not of_row(message):
-        if any(calls(message, wanted)):
-            yield Part(message, array)
+    if not branch.unbound and _is_value(branch, wanted, array):
+        if any(_calls(branch, wanted)):
+            yield Part(branch, array)
         return
-    if message.DESCRIPTOR.name == "A_Expr" and message.kind in (AEXPR_OP_ANY, AEXPR_OP_ALL):
-        yield from parts(message.lexpr, wanted)
-        yield from parts(message.rexpr, wanted, array=True)
-        return
-    for child in _evaluated(message):
-        yield from parts(child, wanted)
+    listing = branch.type == "A_Expr" and branch.message.kind in (AEXPR_OP_ANY, AEXPR_OP_ALL)
+    for inner in _evaluated(branch):
+        yield from _parts(inner, wanted, array=listing and inner.field == "rexpr")
 
 
-def _is_value(message: Any, wanted: Wanted, array: bool) -> bool:
+def _is_value(branch: Branch, wanted: Wanted, array: bool) -> bool:
     """Whether it is to be wrapped as a whole; of an array without a type, only what it is made of can be."""
-    kind = kind_of(message)
-    if array and kind == "func_call":
-        return wanted(_name(message.func_call))
-    return kind == "type_cast" if array else kind in SCALARS
+    if array and branch.type == "FuncCall":
+        return wanted(_name(branch))
+    return branch.type == "TypeCast" if array else branch.type in SCALARS
 
 
-def per_row(expression: str, wanted: Wanted) -> list[tuple[str, ...]]:
-    """Names of the wanted functions that the expression calls anew for each row though their value stays the same."""
-    node = parse(expression)
-    if node is None:
-        return []
-    return list(dict.fromkeys(name for part in parts(node, wanted) for name in calls(part.node, wanted)))
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Functions that an expression calls anew for each row though their value stays the same.
+
+    ``wrapped``: the expression with each of them in a sub-select of its own; None where that cannot be written.
+    """
+
+    functions: tuple[FunctionName, ...] = ()
+    wrapped: str | None = None
 
 
-def wrapped(expression: str, wanted: Wanted) -> str | None:
-    """The expression with each of them in a sub-select of its own; None where that cannot be written."""
-    tree = postgast.parse(f"SELECT {expression}")
-    found = list(parts(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val, wanted))
+def repeated(expression: str, wanted: Wanted) -> Repeated:
+    """What of an expression runs once a row and need not; nothing where it cannot be parsed."""
+    try:
+        tree = postgast.parse(f"SELECT {expression}")
+    except postgast.PgQueryError:
+        return Repeated()
+    found = list(_parts(grow(tree.stmts[0].stmt), wanted))
+    names = dict.fromkeys(name for part in found for name in _calls(part.branch, wanted))
+    return Repeated(tuple(names), _wrapped(tree, found) if found else None)
+
+
+def _wrapped(tree: Any, found: list[Part]) -> str | None:
     if not all(part.typed for part in found):
         return None
     for part in found:
         part.wrap()
     text = str(postgast.deparse(tree))
     # What the parser reads must be what was built.
-    if _bare(postgast.parse(text)) != _bare(tree):
-        return None
-    return text.removeprefix("SELECT ")
+    return text.removeprefix("SELECT ") if _same(postgast.parse(text), tree) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two trees are equal but for the places in the text, which differ between any two spellings."""
+    left, right = _content(one), _content(other)
+    if left.keys() != right.keys():
+        return False
+    return all(_same_value(value, right[name]) for name, value in left.items())
+
+
+def _content(message: Any) -> dict[str, Any]:
+    return {field.name: value for field, value in message.ListFields() if not field.name.endswith(PLACES)}
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    if hasattr(one, "DESCRIPTOR"):
+        return _same(one, other)
+    if hasattr(one, "add"):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 def _in_select(node: Any) -> Any:
@@ -185,20 +236,7 @@ def _in_select(node: Any) -> Any:
     return made
 
 
-def _bare(tree: Any) -> Any:
-    """A copy without the places in the text, which differ between any two spellings."""
-    copy = type(tree)()
-    copy.CopyFrom(tree)
-    waiting: list[Any] = [copy]
-    while waiting:
-        message = waiting.pop()
-        for field in message.DESCRIPTOR.fields:
-            if field.name.endswith(PLACES):
-                message.ClearField(field.name)
-        waiting.extend(children(message))
-    return copy
-
-
+@lru_cache(maxsize=4096)
 def always_true(expression: str) -> bool:
     """Whether it is the constant ``true``, through casts, sub-selects of nothing else, and ``OR``."""
     node = parse(expression)
@@ -229,7 +267,7 @@ def _same_constant(expression: Any) -> bool:
     both = kind_of(expression.lexpr) == kind_of(expression.rexpr) == "a_const"
     null = expression.lexpr.a_const.isnull
     equal = expression.kind == AEXPR_OP and expression.name[-1].string.sval == "="
-    return both and equal and not null and _bare(expression.lexpr) == _bare(expression.rexpr)
+    return both and equal and not null and _same(expression.lexpr, expression.rexpr)
 
 
 def _selects_true(link: Any) -> bool:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 
 from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._functions import Functions, spelled
 from alembic_pgpatterns.patterns.security._statements import alter_policy
-from alembic_pgpatterns.patterns.security._tree import per_row, wrapped
+from alembic_pgpatterns.patterns.security._tree import FunctionName, Repeated, repeated
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.schema.model import Policy, Schema
 
@@ -65,32 +66,31 @@ class PolicyEvaluatedPerRow(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Policies of tables and partitioned tables."""
         functions = Functions(schema, self.options.functions)
+        # Many tables share the text of their policy.
+        read = cache(partial(repeated, wanted=functions.same_for_all_rows))
         for table in schema.judged_tables():
             for policy in table.policies:
-                found = _called(policy, functions)
+                clauses = [read(text) if text else Repeated() for text in (policy.using, policy.check)]
+                found = list(dict.fromkeys(name for clause in clauses for name in clause.functions))
                 if found:
                     names = " and ".join(map(spelled, found))
                     yield self.finding(
                         at=policy,
                         message=f"the policy {policy.name} of {table.name} calls {names} once a row",
-                        remedy=_remedy(policy, found, functions),
+                        remedy=_remedy(policy, clauses, functions),
                     )
 
 
-def _called(policy: Policy, functions: Functions) -> list[tuple[str, ...]]:
-    texts = (text for text in (policy.using, policy.check) if text)
-    return list(dict.fromkeys(name for text in texts for name in per_row(text, functions.same_for_all_rows)))
-
-
-def _remedy(policy: Policy, called: list[tuple[str, ...]], functions: Functions) -> Remedy:
-    volatile = [spelled(name) for name in called if functions.volatile(name)]
+def _remedy(policy: Policy, clauses: list[Repeated], functions: Functions) -> Remedy:
+    called: list[FunctionName] = [name for clause in clauses for name in clause.functions]
+    volatile = [spelled(name) for name in dict.fromkeys(called) if functions.volatile(name)]
     if volatile:
         return Advice(
             f"Declare {' and '.join(volatile)} STABLE if the value is the same for all rows of a query, then wrap the "
             f"call in the policy: (SELECT {volatile[0]})."
         )
-    new = [text and wrapped(text, functions.same_for_all_rows) for text in (policy.using, policy.check)]
-    if [text is None for text in new] != [text is None for text in (policy.using, policy.check)]:
+    if any(clause.functions and clause.wrapped is None for clause in clauses):
         call = f"(SELECT {spelled(called[0])})"
         return Advice(f"Wrap each call in a sub-select: {call}; right of ANY with the array's type: {call}::type[].")
-    return alter_policy(policy, *new)
+    using, check = (clause.wrapped for clause in clauses)
+    return alter_policy(policy, using or policy.using, check or policy.check)
