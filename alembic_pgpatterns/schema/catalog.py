@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.schema.catalog_constraints import Constraints, TableConstraints, read_policies
 from alembic_pgpatterns.schema.catalog_indexes import read_indexes
 from alembic_pgpatterns.schema.catalog_others import (
@@ -37,6 +38,7 @@ from alembic_pgpatterns.schema.queries.constraints import RULES
 from alembic_pgpatterns.schema.session import Connection, Session, catalog_session, without_collector
 
 _KINDS: dict[str, TableKind] = {"r": "table", "p": "partitioned", "f": "foreign", "m": "materialized view"}
+_ATTEMPTS = 3
 _STRATEGIES = {"l": "list", "r": "range", "h": "hash"}
 
 
@@ -60,23 +62,42 @@ def read(
 
     Raises:
         psycopg.Error, sqlalchemy.exc.DBAPIError: the server refused; the caller's transaction is then aborted.
+        PgPatternsError: the schema kept changing while it was read.
     """
     with without_collector(), catalog_session(connection) as session:
-        facts = read_facts(session, version_tables)
-        sequences, column_sequences = read_sequences(session, facts, statistics)
-        return Schema(
-            source="database",
-            tables=_Tables(session, facts, column_sequences, statistics).read(),
-            server_version=session.version,
-            default_schema=default_schema or session.current_schema or "public",
-            views=read_views(session, facts),
-            sequences=sequences,
-            functions=read_functions(session),
-            namespaces=read_namespaces(session),
-            extensions=read_extensions(session),
-            grants=tuple(read_grants(session, facts)),
-            default_privileges=read_default_privileges(session),
-        )
+        attempts = _ATTEMPTS
+        while True:
+            try:
+                return _read(session, default_schema, statistics, version_tables)
+            except KeyError as error:
+                # Each query sees what is committed when it starts: an index may be on a column that came after the
+                # columns were read. A snapshot would not help, for pg_get_expr and its like do not look through one.
+                attempts -= 1
+                if not attempts:
+                    raise PgPatternsError(
+                        f"The schema changed while it was read ({error} is missing), {_ATTEMPTS} times over. "
+                        "Run this again when no migration is under way."
+                    ) from error
+
+
+def _read(
+    session: Session, default_schema: str | None, statistics: bool, version_tables: Collection[Name]
+) -> Schema:
+    facts = read_facts(session, version_tables)
+    sequences, column_sequences = read_sequences(session, facts, statistics)
+    return Schema(
+        source="database",
+        tables=_Tables(session, facts, column_sequences, statistics).read(),
+        server_version=session.version,
+        default_schema=default_schema or session.current_schema or "public",
+        views=read_views(session, facts),
+        sequences=sequences,
+        functions=read_functions(session),
+        namespaces=read_namespaces(session),
+        extensions=read_extensions(session),
+        grants=tuple(read_grants(session, facts)),
+        default_privileges=read_default_privileges(session),
+    )
 
 
 @dataclass(frozen=True, slots=True)

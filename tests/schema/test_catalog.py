@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
 
@@ -320,6 +322,40 @@ def test_the_number_of_queries_is_fixed(database):
     empty = queries()
     database.execute("".join(f"CREATE TABLE t{n} (id serial PRIMARY KEY, a int UNIQUE);" for n in range(60)))
     assert queries() == empty
+
+
+@pytest.mark.parametrize(("changes", "outcome"), [(1, "read"), (99, "error")])
+def test_a_schema_that_changes_while_it_is_read(database, changes, outcome):
+    """An index on a column that was added after the columns were read."""
+    database.execute("CREATE TABLE t (a0 int)")
+    done = 0
+    with database.connect() as connection, database.connect() as other:
+
+        def execute(query: str) -> list[tuple[object, ...]]:
+            nonlocal done
+            if "FROM pg_index i" in query and done < changes:
+                done += 1
+                other.execute(f"ALTER TABLE t ADD a{done} int; CREATE INDEX i{done} ON t (a{done})")
+            cursor = connection.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+        if outcome == "read":
+            assert [index.columns for index in table(catalog.read(execute), "t").indexes] == [("a1",)]
+        else:
+            with pytest.raises(PgPatternsError, match="changed while it was read"):
+                catalog.read(execute)
+
+
+def test_type_modifiers_are_decoded(any_database):
+    declared = [
+        "varchar(1)", "varchar(10485760)", "char(3)", "numeric(1)", "numeric(38, 37)", "numeric(1000, 1000)",
+        "numeric(5, -3)", "numeric(3, 5)", "timestamp(0)", "timestamptz(6)", "time(2)", "timetz(3)", "interval(4)",
+        "interval second(1)", "bit(7)", "varbit(9)", "varchar(4)[]", "numeric(6, 2)[][]",
+    ]
+    any_database.execute("CREATE TABLE t ({})".format(", ".join(f"c{n} {name}" for n, name in enumerate(declared))))
+    for column in table(read(any_database), "t").columns:
+        numbers = tuple(map(int, re.findall(r"-?[0-9]+", column.type.display)))
+        assert column.type.modifier == numbers, column.type.display
 
 
 def test_an_empty_database(any_database):
