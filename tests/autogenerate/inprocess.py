@@ -1,0 +1,193 @@
+"""Autogenerate with the plugin in this process, without env.py and files of revisions: for many models in little time."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import render_python_code
+from alembic.autogenerate.api import RevisionContext
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import postgresql
+
+from tests.autogenerate.conftest import snapshot
+
+_OWN = """c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
+    AND c.relnamespace::regnamespace::text NOT LIKE 'pg_t%' AND c.relname <> 'alembic_version'"""
+_MORE = {
+    "relations": f"""
+        SELECT c.oid::regclass::text, c.relkind::text, c.relpersistence::text, c.reloptions::text,
+               obj_description(c.oid, 'pg_class'), pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid)
+        FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND {_OWN}""",
+    "sequences": f"""
+        SELECT c.oid::regclass::text, s.seqtypid::regtype::text, s.seqstart, s.seqincrement
+        FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE {_OWN}""",
+    "domains": """
+        SELECT t.oid::regtype::text, t.typbasetype::regtype::text FROM pg_type t
+        WHERE t.typtype = 'd' AND t.typnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')""",
+    "inherits": "SELECT inhrelid::regclass::text, inhparent::regclass::text FROM pg_inherits",
+}
+
+
+_DEFAULTS = {
+    "upgrade_token": "upgrades",
+    "downgrade_token": "downgrades",
+    "alembic_module_prefix": "op.",
+    "sqlalchemy_module_prefix": "sa.",
+    "user_module_prefix": None,
+    "render_item": None,
+    "process_revision_directives": None,
+    "compare_type": True,
+}
+"""What ``context.configure()`` would fill in."""
+
+
+@dataclass
+class Written:
+    """One revision file, as code."""
+
+    upgrade: str
+    downgrade: str
+
+
+@dataclass
+class InProcess:
+    """A history of rendered revisions on one connection; each ends in a ``commit``."""
+
+    connection: sa.Connection
+    look: Any
+    root: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    history: list[Written] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.root / "versions").mkdir(parents=True, exist_ok=True)
+        self.config = Config(str(self.root / "alembic.ini"), toml_file=str(self.root / "pyproject.toml"))
+        self.config.set_main_option("script_location", str(self.root))
+        self.config.print_stdout = self._print  # type: ignore[method-assign]
+        self.script = ScriptDirectory(str(self.root))
+
+    def _print(self, text: str, *args: object) -> None:
+        self.output.append(text % args if args else text)
+
+    def context(self, metadata: Any) -> MigrationContext:
+        self.connection.rollback()
+        environment = EnvironmentContext(self.config, self.script)
+        plugins = ["alembic.autogenerate.*", "alembic_pgpatterns"]
+        options = {**_DEFAULTS, "target_metadata": metadata, "autogenerate_plugins": plugins, **self.options}
+        return MigrationContext.configure(self.connection, environment_context=environment, opts=options)
+
+    def produced(self, metadata: Any) -> tuple[MigrationContext, list[Any]]:
+        """The scripts that ``alembic revision --autogenerate`` would write."""
+        names = ("message", "head", "splice", "branch_label", "version_path", "rev_id", "depends_on")
+        given = {**dict.fromkeys(names), "sql": False, "message": "change"}
+        made = RevisionContext(self.config, self.script, given)
+        context = self.context(metadata)
+        made.run_autogenerate((), context)
+        return context, made.generated_revisions
+
+    def diffs(self, metadata: Any) -> list[Any]:
+        """What ``alembic check`` would complain about."""
+        _, scripts = self.produced(metadata)
+        self.connection.rollback()
+        return [diff for script in scripts for ops in script.upgrade_ops_list for diff in ops.as_diffs()]
+
+    def revise(self, metadata: Any) -> list[Written]:
+        """Autogenerate; what was written joins the history."""
+        context, scripts = self.produced(metadata)
+        written = []
+        for script in scripts:
+            imports: set[str] = set(script.imports)
+            up, down = (self._rendered(ops, context, imports) for ops in (script.upgrade_ops, script.downgrade_ops))
+            head = "\n".join(sorted(imports))
+            written.append(Written(f"{head}\ndef run():\n    {up}", f"{head}\ndef run():\n    {down}"))
+        self.connection.rollback()
+        self.history += written
+        return written
+
+    def _rendered(self, ops: Any, context: MigrationContext, imports: set[str]) -> str:
+        options = context.opts
+        return render_python_code(
+            ops,
+            render_as_batch=options.get("render_as_batch", False),
+            render_item=options.get("render_item"),
+            imports=imports,
+            migration_context=context,
+        )
+
+    def run(self, code: str, metadata: Any = None) -> None:
+        context = self.context(metadata)
+        scope: dict[str, Any] = {"op": Operations(context), "sa": sa, "postgresql": postgresql, "Text": sa.Text}
+        for name in set(re.findall(r"\b((?:tests|models_\w+|sqlmodel)(?:\.\w+)*)\.\w+", code)):
+            importlib.import_module(name)
+            scope[name.split(".")[0]] = importlib.import_module(name.split(".")[0])
+        try:
+            exec(compile(code, "<revision>", "exec"), scope)
+            with context.begin_transaction():
+                scope["run"]()
+        except Exception as error:
+            raise AssertionError(f"{error}\n{code}") from error
+
+    def upgrade(self, written: Sequence[Written]) -> None:
+        for file in written:
+            self.run(file.upgrade)
+
+    def downgrade(self, written: Sequence[Written]) -> None:
+        for file in reversed(written):
+            self.run(file.downgrade)
+
+    def snapshot(self) -> dict[str, list[Any]]:
+        found = snapshot(self.look)
+        for name, query in _MORE.items():
+            found[name] = sorted(self.look.execute(query).fetchall(), key=repr)
+        return found
+
+    def emptied(self) -> None:
+        """Back to an empty database, and no history."""
+        self.connection.rollback()
+        schemas = self.look.execute(
+            "SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        ).fetchall()
+        for (name,) in schemas:
+            self.look.execute(f"DROP SCHEMA {name} CASCADE")
+        self.look.execute("CREATE SCHEMA public")
+        self.history.clear()
+        for path in self.root.glob("pgpatterns-baseline.txt"):
+            path.unlink()
+
+
+def there_and_back(project: InProcess, metadata: Any, restores: bool = True) -> list[Written]:
+    """Autogenerate, upgrade, nothing more to do; downgrade restores, upgrade again gives the same."""
+    before = project.snapshot()
+    written = project.revise(metadata)
+    project.upgrade(written)
+    there = project.snapshot()
+    shown = "\n".join(file.upgrade for file in written)
+    assert project.diffs(metadata) == [], shown
+    project.downgrade(written)
+    back = project.snapshot()
+    if restores:
+        assert differences(back, before) == [], "\n".join(file.downgrade for file in written)
+    project.upgrade(written)
+    assert differences(project.snapshot(), there) == [], shown
+    assert project.diffs(metadata) == [], shown
+    return written
+
+
+def differences(one: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> list[str]:
+    """What stands in one snapshot and not in the other."""
+    found = []
+    for name, rows in one.items():
+        found += [f"{name} + {row}" for row in rows if row not in other[name]]
+        found += [f"{name} - {row}" for row in other[name] if row not in rows]
+    return found
