@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -42,7 +43,7 @@ class TableSource:
 class FileSource:
     """What one file declares. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names.
 
-    ``calls``: every constraint and index as (line, what is called, the columns that it names).
+    ``calls``: lines of all constraints and indexes, by what is called and the columns that it names.
 
     ``metadata``: the line of its first ``MetaData(…)`` call, if any.
     """
@@ -51,7 +52,7 @@ class FileSource:
     classes: dict[str, ClassSource] = field(default_factory=dict)
     tables: dict[str, TableSource] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
-    calls: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    calls: dict[tuple[str, tuple[str, ...]], list[int]] = field(default_factory=dict)
     metadata: int | None = None
 
     def at(self, line: int) -> Location:
@@ -60,10 +61,8 @@ class FileSource:
 
     def call_within(self, place: ClassSource | TableSource, called: str, columns: tuple[str, ...]) -> Location | None:
         """The call for these columns inside a class or a Table."""
-        for line, name, named in self.calls:
-            if place.line <= line <= place.end and name == called and named == columns:
-                return self.at(line)
-        return None
+        lines = self.calls.get((called, columns), ())
+        return next((self.at(line) for line in lines if place.line <= line <= place.end), None)
 
 
 class Sources:
@@ -90,16 +89,21 @@ class Sources:
             if file is None:
                 return None
             path = Path(file)
-            tree = ast.parse(path.read_bytes())
+            return _file_source(path, self._shown(path), path.stat().st_mtime_ns)
         except (OSError, TypeError, SyntaxError, ValueError):
             return None
-        found = FileSource(self._shown(path))
-        _Reader(found).visit(tree)
-        return found
 
     def _shown(self, path: Path) -> str:
         resolved = path.resolve()
         return str(resolved.relative_to(self._root) if resolved.is_relative_to(self._root) else resolved)
+
+
+@lru_cache(maxsize=1024)
+def _file_source(path: Path, shown: str, changed: int) -> FileSource:
+    """Kept as long as the file does not change: autogenerate reads the models several times over."""
+    found = FileSource(shown)
+    _Reader(found).visit(ast.parse(path.read_bytes()))
+    return found
 
 
 class _Reader(ast.NodeVisitor):
@@ -129,7 +133,7 @@ class _Reader(ast.NodeVisitor):
             label = keyword or (label if name == "Index" else None)
             if label is not None:
                 self._source.items.setdefault(label, node.lineno)
-            self._source.calls.append((node.lineno, name, _named_columns(name, node)))
+            self._source.calls.setdefault((name, _named_columns(name, node)), []).append(node.lineno)
         elif name == "MetaData" and self._source.metadata is None:
             self._source.metadata = node.lineno
         elif name == "Table" and label is not None:

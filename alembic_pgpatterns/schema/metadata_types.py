@@ -53,7 +53,6 @@ class ModelTypes:
     def __init__(self, dialect: Dialect, default_schema: str) -> None:
         self._dialect = dialect
         self._default_schema = default_schema
-        self._parsed: dict[str, TypeText | None] = {}
 
     def data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
         """The type a column of it gets; kind "unknown" where it cannot be compiled or named."""
@@ -97,14 +96,14 @@ class ModelTypes:
         )
 
     def _enum(self, found: sa.Enum) -> DataType:
-        text = self._parse(self._dialect.type_compiler_instance.process(found))
+        text = parse_type(self._dialect.type_compiler_instance.process(found))
         if text is None:
             return NO_TYPE
         name = self._name(text.names)
         return DataType(name.name, name.schema, "enum", labels=tuple(map(str, found.enums)), display=str(name))
 
     def _from_text(self, text: str, kind: TypeKind) -> DataType:
-        parsed = self._parse(text)
+        parsed = parse_type(text)
         if parsed is None:
             return NO_TYPE
         name = self._name(parsed.names)
@@ -119,11 +118,6 @@ class ModelTypes:
             display=_display(name, modifier, text) + ("[]" if parsed.array else ""),
             collation=_collation(name, parsed),
         )
-
-    def _parse(self, text: str) -> TypeText | None:
-        if text not in self._parsed:
-            self._parsed[text] = parse_type(text)
-        return self._parsed[text]
 
     def _name(self, names: tuple[str, ...]) -> Name:
         if len(names) > 1:

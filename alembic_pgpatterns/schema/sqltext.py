@@ -46,6 +46,7 @@ class IndexText:
     predicate: str | None
 
 
+@lru_cache(maxsize=4096)
 def parse_type(text: str) -> TypeText | None:
     """The type; None where it is no SQL type."""
     try:
@@ -63,6 +64,7 @@ def parse_type(text: str) -> TypeText | None:
     return TypeText(_strings(found.names), _modifiers(found.typmods), bool(found.array_bounds), collation)
 
 
+@lru_cache(maxsize=16384)
 def parse_index(statement: str) -> IndexText | None:
     """A CREATE INDEX statement; None where PostgreSQL could not parse it."""
     try:
@@ -77,6 +79,7 @@ def parse_index(statement: str) -> IndexText | None:
     )
 
 
+@lru_cache(maxsize=1024)
 def parse_exclusion(statement: str) -> IndexText | None:
     """``ALTER TABLE … ADD CONSTRAINT … EXCLUDE …``; None where PostgreSQL could not parse it."""
     try:
