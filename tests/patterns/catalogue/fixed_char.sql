@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.price.currency -- the plain case
 -- defect: public.price.one -- char alone is char(1)
 -- defect: public.price.many -- an array

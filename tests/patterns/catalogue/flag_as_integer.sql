@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.account.active -- 0 or 1 by a CHECK
 -- defect: public.account.enabled -- by BETWEEN
 -- defect: public.account.is_admin -- by its name

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.account.active -- Y or N by a CHECK
 -- defect: public.account.enabled -- by a CHECK with OR
 -- defect: public.account.visible -- a default of 'true'

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.item.price -- double precision
 -- defect: public.item.unit_cost -- real
 -- defect: public.item."totalAmount" -- camelCase

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.event.payload -- the plain case
 -- defect: public.event.many -- an array
 -- defect: public.event.deep -- a domain over a domain

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.invoice.amount -- the plain case
 -- defect: public.invoice.parts -- an array
 -- defect: public.invoice.due -- a domain over a domain

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.visit.second -- timestamptz(0)
 -- defect: public.visit.milli -- timestamptz(3)
 -- defect: public.visit.local -- timestamp(0)

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.widened_id_seq -- the column was widened, its sequence was not
 -- defect: public.narrow_column -- a bigint sequence for an integer column that is no key
 -- defect: public.down -- a descending one of integer for a bigint column

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.account.id -- bigserial
 -- defect: public.small.id -- smallserial
 -- defect: public.beside.number -- a serial that is no key

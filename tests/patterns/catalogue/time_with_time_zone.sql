@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.shift.starts -- the plain case
 -- defect: public.shift.rounded -- with a precision
 -- defect: public.shift.breaks -- an array

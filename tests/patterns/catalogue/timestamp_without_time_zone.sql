@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.visit.came_at -- the plain case
 -- defect: public.visit.rounded -- with a precision
 -- defect: public.visit.moments -- an array

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.upload.file_uuid -- varchar(36) by its name
 -- defect: public.upload.guid -- char(32) by its name
 -- defect: public.upload.token -- varchar(36) by its default

@@ -1,3 +1,4 @@
+-- version: 15
 -- defect: public.account.email -- the plain case
 -- defect: public.account.nicknames -- an array of varchar(n)
 -- defect: public.account.code -- a domain over a domain over varchar(n)
