@@ -16,6 +16,7 @@ from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check import check
 from alembic_pgpatterns.pattern import Severity
 from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
 from alembic_pgpatterns.result import Report
@@ -34,12 +35,12 @@ def run(config: Any, options: argparse.Namespace) -> int:
     try:
         settings = Settings.read(project.ini, project.pyproject, flags(options))
         outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+        with _pipe_may_close():
+            if _informed(settings, options, config.stdout):
+                return 0
     except SettingsError as error:
         sys.stderr.write(f"alembic pgcheck: {error}\n")
         return WRONG_USE
-    if getattr(options, "show_settings", False):
-        write_settings(settings, config.stdout)
-        return 0
     with progress_on(sys.stderr) as progress:
         report = check(project, settings, progress)
     if getattr(options, "write_baseline", False):
@@ -49,6 +50,19 @@ def run(config: Any, options: argparse.Namespace) -> int:
             output.write(report, config.stdout, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on)
     return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def _informed(settings: Settings, options: argparse.Namespace, stream: TextIO) -> bool:
+    """Whether a flag asked for information only, which has been written."""
+    if getattr(options, "show_settings", False):
+        write_settings(settings, stream)
+    elif getattr(options, "list", False):
+        write_list(settings, stream)
+    elif getattr(options, "explain", None):
+        explain(options.explain, stream)
+    else:
+        return False
+    return True
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:

@@ -54,7 +54,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--format",
         metavar="F[=FILE]",
         action="append",
-        help="text (default) or json; to a file with =FILE; may be given several times",
+        help="text (default), json, sarif, github, gitlab, junit, markdown; =FILE writes a file; may be repeated",
     )
     report.add_argument("--all", action="store_true", help="show every finding in full, not only the twenty worst")
     report.add_argument(
@@ -72,4 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
     server.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
 
-    parser.add_argument("--show-settings", action="store_true", help="print what is in force and where it came from")
+    about = parser.add_argument_group("information")
+    about.add_argument("--list", action="store_true", help="all patterns, with severity and action as they are set")
+    about.add_argument("--explain", metavar="PATTERN", help="the page of a pattern")
+    about.add_argument("--show-settings", action="store_true", help="print what is in force and where it came from")

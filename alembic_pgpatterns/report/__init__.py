@@ -12,7 +12,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.result import Report
 from alembic_pgpatterns.settings import SettingsError
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,16 @@ def page(cls: type[Pattern]) -> str:
     return "\n".join(line.rstrip() for line in _page(cls)).rstrip() + "\n"
 
 
+def title(cls: type[Pattern]) -> str:
+    """The first line of a pattern's docstring: what it is."""
+    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
+
+
 def _page(cls: type[Pattern]) -> Iterator[str]:
-    title, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")
+    rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
     yield f"# {cls.name}"
     yield WRITTEN
-    yield f"**{title}**\n"
+    yield f"**{title(cls)}**\n"
     yield f"{cls.folder} · {cls.severity} · action: {cls.action} · {_needs(cls)}\n"
     yield rest.strip()
     yield ""
@@ -104,9 +109,9 @@ def _documented(owner: ast.stmt) -> dict[str, str]:
     assert isinstance(owner, ast.ClassDef)
     found: dict[str, str] = {}
     for before, after in zip(owner.body, owner.body[1:], strict=False):
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
-            if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
-                found[before.target.id] = " ".join(after.value.value.split())
+        text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(text, str):
+            found[before.target.id] = " ".join(text.split())
     return found
 
 
@@ -116,16 +121,15 @@ def index() -> str:
     for folder in FOLDERS:
         rows = [cls for cls in registry().values() if cls.folder == folder]
         if rows:
-            lines += [f"## {folder}", "| pattern | what | severity | action | needs | remedy |", "|---|---|---|---|---|---|"]
+            lines += [f"## {folder}", "| pattern | what | severity | action | needs | remedy |", "|---" * 6 + "|"]
             lines += [_row(cls) for cls in rows]
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(cls: type[Pattern]) -> str:
-    title = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
     remedy = "yes" if "remedies.model" in inspect.getsource(sys.modules[cls.__module__]) else "described"
-    return f"| [{cls.name}]({cls.name}.md) | {title} | {cls.severity} | {cls.action} | {_needs(cls)} | {remedy} |"
+    return f"| [{cls.name}]({cls.name}.md) | {title(cls)} | {cls.severity} | {cls.action} | {_needs(cls)} | {remedy} |"
 
 
 def settings_page() -> str:
@@ -133,8 +137,9 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         WRITTEN,
-        "In `[tool.alembic_pgpatterns]` of pyproject.toml, or in `[pgpatterns]` of alembic.ini (lists separated by commas",
-        "or lines, `env` as lines of `NAME = value`). Where both say something, alembic.ini wins; a flag wins over both.",
+        "In `[tool.alembic_pgpatterns]` of pyproject.toml, or in `[pgpatterns]` of alembic.ini (lists separated by",
+        "commas or lines, `env` as lines of `NAME = value`). Where both say something, alembic.ini wins; a flag wins",
+        "over both.",
         "`alembic pgcheck --show-settings` prints what is in force and where it came from.",
         "",
         "| setting | default | |",
@@ -155,7 +160,7 @@ def _setting_row(field: Any) -> str:
     value = field.default if field.default is not MISSING else field.default_factory()
     empty = value is None or value in ((), {})
     shown = "" if empty else ", ".join(value) if isinstance(value, tuple) else str(value)
-    return f"| `{field.name}` | {f'`{shown}`' if shown else '–'} | {field.metadata['help']} |"
+    return f"| `{field.name}` | {f'`{shown}`' if shown else '-'} | {field.metadata['help']} |"
 
 
 def write_all(folder: Path) -> None:

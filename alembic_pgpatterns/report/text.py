@@ -10,9 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alembic_pgpatterns.pattern import Finding, Severity
-from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.remedies.model_line import model_line
-from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.report.words import count_line, fix_lines, looked_at
 from alembic_pgpatterns.result import Report, Skipped
 
 SHOWN = 20
@@ -43,13 +41,11 @@ def _lines(report: Report, full: bool) -> Iterable[Text]:
         yield Text(f"… and {len(report.findings) - len(shown)} more: --all shows every one.", "dim")
     yield from _afterwards(report)
     yield Text()
-    yield _count(report)
+    yield Text(count_line(report), "bold" if report.findings else "bold green")
 
 
 def _summary(report: Report) -> Iterable[Text]:
-    facts = report.facts
-    looked = ", ".join(f"{facts[key]} {key}" for key in ("revisions", "tables") if key in facts)
-    yield Text(f"pgcheck: {looked} on {facts.get('server', 'no server')}")
+    yield Text(f"pgcheck: {looked_at(report)}")
     if report.findings:
         width = max(len(name) for name in report.by_pattern())
         worst = {finding.pattern: finding.severity for finding in reversed(report.findings)}
@@ -76,17 +72,8 @@ def _finding(finding: Finding) -> Iterable[Text]:
     places += [f"revision {finding.revision}"] if finding.revision else []
     if places:
         yield Text(f"      at   {', '.join(places)}", "dim")
-    for line in _fix(finding):
+    for line in fix_lines(finding):
         yield Text(f"      fix  {line}", "green")
-
-
-def _fix(finding: Finding) -> tuple[str, ...]:
-    remedy = finding.remedy
-    if remedy is None:
-        return ()
-    if isinstance(remedy, Advice):
-        return (remedy.text,)
-    return model_line(remedy) or tuple(f"{statement};" for statement in sql(remedy))
 
 
 def _afterwards(report: Report) -> Iterable[Text]:
@@ -106,14 +93,3 @@ def _afterwards(report: Report) -> Iterable[Text]:
 
 def _reason(item: Skipped) -> str:
     return item.reason
-
-
-def _count(report: Report) -> Text:
-    counts = report.counts()
-    total = len(report.findings)
-    parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts.items() if count]
-    tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
-    tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
-    if not total:
-        return Text(f"no findings{tail}", "bold green")
-    return Text(f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){tail}", "bold")

@@ -1,0 +1,45 @@
+"""``--explain`` and ``--list``: the patterns' own pages, in the terminal."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TextIO
+
+from alembic_pgpatterns.pattern import Action
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.report.pages import FOLDERS, WRITTEN, page, title
+from alembic_pgpatterns.settings import Settings, SettingsError
+
+
+def explain(name: str, stream: TextIO) -> None:
+    """Write the page of a pattern; rendered on a terminal, as Markdown in a pipe.
+
+    Raises:
+        SettingsError: there is no such pattern; the message shows the nearest.
+    """
+    cls = registry().get(name)
+    if cls is None:
+        close = difflib.get_close_matches(name, registry(), n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else " --list shows all."
+        raise SettingsError(f"--explain: no pattern {name!r}.{hint}")
+    text = page(cls).replace(WRITTEN, "")
+    if not stream.isatty():
+        stream.write(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console(file=stream).print(Markdown(text))
+
+
+def write_list(settings: Settings, stream: TextIO) -> None:
+    """Write all patterns by folder: name, severity and action as they are set, and what each is."""
+    chosen = {pattern.name for pattern in settings.chosen()}
+    for folder in FOLDERS:
+        classes = [cls for cls in registry().values() if cls.folder == folder]
+        if classes:
+            stream.write(f"{folder}\n")
+        for cls in classes:
+            pattern = settings.instance(cls)
+            action = pattern.action if cls.name in chosen or pattern.action is Action.OFF else "not selected"
+            stream.write(f"  {cls.name:34} {pattern.severity!s:8} {action!s:12} {title(cls)}\n")

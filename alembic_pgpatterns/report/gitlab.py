@@ -1,0 +1,31 @@
+"""The report as GitLab's Code Quality JSON (docs.gitlab.com, "Code Quality report format")."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, TextIO
+
+from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.report.places import file_and_line
+from alembic_pgpatterns.report.words import fix_lines
+from alembic_pgpatterns.result import Report
+
+SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.INFO: "info"}
+
+
+def write(report: Report, stream: TextIO, full: bool = True) -> None:
+    """Write the array; it always holds every finding."""
+    json.dump([_issue(finding) for finding in report.findings], stream, indent=2, ensure_ascii=False)
+    stream.write("\n")
+
+
+def _issue(finding: Finding) -> dict[str, Any]:
+    path, line = file_and_line(finding)
+    return {
+        "description": " ".join([finding.message, *(f"Fix: {fix}" for fix in fix_lines(finding))]),
+        "check_name": finding.pattern,
+        "fingerprint": hashlib.sha256(finding.fingerprint.encode()).hexdigest(),
+        "severity": SEVERITIES[finding.severity],
+        "location": {"path": path, "lines": {"begin": line}},
+    }

@@ -1,0 +1,75 @@
+"""The report as SARIF 2.1.0, for GitHub code scanning and others.
+
+A finding without a place in a file is placed on alembic.ini's folder, line 1: GitHub takes no result without one.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from importlib.metadata import version
+from typing import Any, TextIO
+
+from alembic_pgpatterns.pattern import Finding, Pattern, Severity
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.report.pages import page, title
+from alembic_pgpatterns.report.places import path_and_line
+from alembic_pgpatterns.report.words import fix_lines
+from alembic_pgpatterns.result import Report
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+FINGERPRINT = "pgpatterns/v1"
+
+
+def write(report: Report, stream: TextIO, full: bool = True) -> None:
+    """Write the log; it always holds every finding, and those the baseline accepts as suppressed."""
+    json.dump(document(report), stream, indent=2, ensure_ascii=False)
+    stream.write("\n")
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The log as plain data."""
+    names = sorted({finding.pattern for finding in (*report.findings, *report.accepted)})
+    driver = {
+        "name": "alembic-pgpatterns",
+        "version": version("alembic-pgpatterns"),
+        "rules": [_rule(registry()[name]) for name in names],
+    }
+    results = [_result(finding, names) for finding in report.findings]
+    results += [
+        {**_result(finding, names), "suppressions": [{"kind": "external", "justification": "accepted by the baseline"}]}
+        for finding in report.accepted
+    ]
+    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(cls: type[Pattern]) -> dict[str, Any]:
+    text = page(cls)
+    rule: dict[str, Any] = {
+        "id": cls.name,
+        "shortDescription": {"text": title(cls)},
+        "help": {"text": text, "markdown": text},
+        "defaultConfiguration": {"level": LEVELS[cls.severity]},
+        "properties": {"tags": ["postgresql", cls.folder]},
+    }
+    return rule | ({"helpUri": cls.references[0]} if cls.references else {})
+
+
+def _result(finding: Finding, names: list[str]) -> dict[str, Any]:
+    path, line = path_and_line(finding)
+    message = "\n".join([finding.message, *(textwrap.indent(fix, "  ") for fix in fix_lines(finding))])
+    return {
+        "ruleId": finding.pattern,
+        "ruleIndex": names.index(finding.pattern),
+        "level": LEVELS[finding.severity],
+        "message": {"text": message},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": line}},
+                "logicalLocations": [{"fullyQualifiedName": finding.object}],
+            }
+        ],
+        "partialFingerprints": {FINGERPRINT: finding.fingerprint},
+    }
