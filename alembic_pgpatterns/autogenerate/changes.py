@@ -104,10 +104,19 @@ def undoes(down: ops.MigrateOperation, up: ops.MigrateOperation, named: bool = F
     if isinstance(up, ops.AddConstraintOp):
         kinds: tuple[type[ops.MigrateOperation], ...] = (ops.DropConstraintOp,)
     else:
-        kinds = next((_UNDO[base] for base in type(up).__mro__ if base in _UNDO), (type(up),))
+        known = [_UNDO[base] for base in type(up).__mro__ if base in _UNDO]
+        kinds = known[0] if known else _reversed_kind(up)
     if not isinstance(down, kinds) or table_of(down) != table_of(up):
         return False
     return not named or name_of(down) == name_of(up)
+
+
+def _reversed_kind(up: ops.MigrateOperation) -> tuple[type[ops.MigrateOperation], ...]:
+    """Of an op of somebody else's: what it says itself that undoes it."""
+    try:
+        return (type(up.reverse()),)
+    except (NotImplementedError, ValueError, AttributeError):
+        return ()
 
 
 def table_of(op: ops.MigrateOperation) -> tuple[str | None, str | None]:

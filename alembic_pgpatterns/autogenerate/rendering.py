@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import render_op, renderers
 from alembic.operations import ops
+from sqlalchemy.schema import conv
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -34,13 +35,14 @@ class Note:
     more: tuple[str, ...] = ()
     """Further lines of the comment, kept as they are."""
     aside: bool = False
-    """It explains a later step of a change that has its line on the console already."""
+    """Its change has a line on the console already."""
 
     @property
     def line(self) -> str:
         """The console's line."""
         where = f" ({self.location})" if self.location else ""
-        return f"pgpatterns: {self.pattern}: {self.subject}: {self.why}{where}"
+        what = self.why if self.subject in self.why else f"{self.subject}: {self.why}"
+        return f"pgpatterns: {self.pattern}: {what}{where}"
 
     def comment(self) -> tuple[str, ...]:
         """The lines of the comment, each beginning with ``#``."""
@@ -51,6 +53,7 @@ class Note:
             initial_indent="# ",
             subsequent_indent="#   ",
             break_long_words=False,
+            break_on_hyphens=False,
         )
         return (*wrapped, *(f"#   {line}".rstrip() for line in self.more))
 
@@ -164,10 +167,17 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
     call = ast.parse(plain, mode="eval").body
     column = call.args[1] if isinstance(call, ast.Call) and len(call.args) > 1 else None
     if not isinstance(column, ast.Call) or not column.args:
-        raise ValueError(f"render_item gave a column that is no call: {plain}")
+        # render_item made something else of the column, which takes no further argument.
+        return [plain, *_separate(context, op)]
     flagged = _inserted(plain, call.end_lineno, call.end_col_offset, ", inline_references=True", before=1)
     last = column.args[-1]
     return [_inserted(flagged, last.end_lineno, last.end_col_offset, f", {foreign_key(context, op.reference)}")]
+
+
+def _separate(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
+    create = ops.CreateForeignKeyOp.from_constraint(op.reference)
+    create.constraint_name = conv(op.named)
+    return render_op(context, create)
 
 
 def _inserted(text: str, line: int | None, column: int | None, new: str, before: int = 0) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 HOOK = "process_revision_directives"
+SHOWN = 20
+"""Changes of one revision that get a line of their own on the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,19 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
     script.upgrade_ops_list[-1] = chain.RoadUpgradeOps(files[0].upgrade, upgrade.upgrade_token, found)
     script.downgrade_ops_list[-1] = ops.DowngradeOps(files[0].downgrade, downgrade.downgrade_token)
     directives[directives.index(script) + 1 : directives.index(script) + 1] = _follow_ups(context, script, files, found)
-    for line in dict.fromkeys(note.line for file in files for note in notes_of(file.upgrade)):
+    lines = tuple(dict.fromkeys(note.line for file in files for note in notes_of(file.upgrade)))
+    for line in lines[:SHOWN]:
         say(context, line)
+    if len(lines) > SHOWN:
+        say(context, f"pgpatterns: {len(lines) - SHOWN} more changes are explained in the revision.")
 
 
 def _follow_ups(
     context: MigrationContext, script: ops.MigrationScript, files: Sequence[File], found: Sequence[ops.MigrateOperation]
 ) -> list[ops.MigrationScript]:
-    known = frozenset(known.revision for known in context.script.walk_revisions()) if context.script else frozenset()
+    if len(files) == 1:
+        return []
+    known = frozenset(one.revision for one in context.script.walk_revisions()) if context.script else frozenset()
     scripts = [script]
     for number, file in enumerate(files[1:], 2):
         upgrade = chain.RoadUpgradeOps(file.upgrade, script.upgrade_ops_list[-1].upgrade_token, found)

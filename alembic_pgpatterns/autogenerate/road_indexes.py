@@ -12,7 +12,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.changes import altered
 from alembic_pgpatterns.autogenerate.facts import Facts
-from alembic_pgpatterns.autogenerate.rendering import Note, SqlOp
+from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.steps import Piece, Step
 from alembic_pgpatterns.schema.names import quote, stored
 
@@ -74,7 +74,8 @@ def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...
     leftover = ops.DropIndexOp(
         op.index_name, op.table_name, schema=op.schema, if_exists=True, postgresql_concurrently=True
     )
-    return (leftover, altered(op, kw=options, if_not_exists=True))
+    why = CommentOp(("# First what a build that failed would have left behind; there is nothing as a rule.",))
+    return (why, leftover, altered(op, kw=options, if_not_exists=True))
 
 
 def drop_concurrently(op: ops.DropIndexOp) -> ops.DropIndexOp:

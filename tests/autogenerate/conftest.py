@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -110,6 +111,13 @@ class AlembicProject:
             sys.modules.pop("models", None)
             self.output = stream.getvalue()
         return self.output
+
+    def outside(self, *arguments: str) -> str:
+        """The same in a process of its own."""
+        command = [sys.executable, "-m", "alembic", "-c", str(self.ini), *arguments]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def revise(self, message: str = "change", *more: str) -> list[str]:
         """Autogenerate a revision; the texts of its files, in order of their chain."""

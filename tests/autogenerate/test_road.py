@@ -315,11 +315,12 @@ def test_names_that_need_quotes_and_are_too_long(project) -> None:
 def test_type_changes_say_what_they_cost(project) -> None:
     before = f"""
     t = Table("t", metadata, {ID}, Column("small", Integer), Column("short", String(10)),
-        Column("price", Numeric(8, 2)), Column("at", DateTime), CheckConstraint("short <> ''", name="said"))
+        Column("price", Numeric(8, 2)), Column("at", DateTime),
+        Index("ix_small", "small"), CheckConstraint("short <> ''", name="said"))
     """
     after = f"""
     t = Table("t", metadata, {ID}, Column("small", BigInteger), Column("short", String(20)),
-        Column("price", Numeric(10, 2)), Column("at", DateTime(timezone=True)),
+        Column("price", Numeric(10, 2)), Column("at", DateTime(timezone=True)), Index("ix_small", "small"),
         CheckConstraint("short <> ''", name="said"))
     """
     started(project, before, "INSERT INTO t VALUES (1, 2, 'x', 1.5, now())").models(after)
