@@ -1,6 +1,6 @@
 """A backfill of a million rows beside a writer: how long the writer is blocked, next to the single UPDATE.
 
-    python benchmarks/backfill.py [--rows 1000000] [--batch-size 5000] [--rate ROWS_PER_SECOND]
+    python benchmarks/backfill.py [--rows 1000000] [--batch-size 1000] [--rate ROWS_PER_SECOND]
 
 On a throw-away PostgreSQL. The writer updates one row after another, by key, as an application would; what counts
 is the longest of its statements while the column is filled. Read the ratios: the numbers are this machine's.
@@ -82,7 +82,7 @@ def measure(name: str, server: ThrowawayServer, rows: int, fill: Callable[[Opera
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--batch-size", type=int, default=5000)
+    parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--rate", type=float)
     options = parser.parse_args()
     values, where = {"total": sa.text("price * 3")}, "total IS NULL"

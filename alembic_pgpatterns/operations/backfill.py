@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.batches import Position, Walk, key_of
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
 from alembic_pgpatterns.operations.relations import Relation, table
 from alembic_pgpatterns.operations.session import (
@@ -38,6 +37,8 @@ from alembic_pgpatterns.operations.session import (
 if TYPE_CHECKING:
     from alembic.operations import Operations
     from alembic.runtime.plugins import Plugin
+
+    from alembic_pgpatterns.operations.batches import Position, Walk
 
 _RETRIED = ("55P03", "40P01", "40001")
 """lock_not_available, deadlock_detected, serialization_failure."""
@@ -85,7 +86,7 @@ class BackfillOp(Directive):
         table_name: str,
         values: Mapping[str, Any],
         where: str | ColumnElement[bool] | TextClause,
-        batch_size: int = 5000,
+        batch_size: int = 1000,
         *,
         pause: float = 0.0,
         rate: float | None = None,
@@ -108,6 +109,8 @@ class BackfillOp(Directive):
     def run(self, operations: Operations) -> int:
         """Walk along the key until no row is left."""
         online_only(operations, self.name, "looks at the table's key and commits each batch")
+        from alembic_pgpatterns.operations.batches import Walk, key_of
+
         with outside_transaction(operations, self.name):
             at = table(operations, self.table_name, self.schema)
             walk = Walk(operations, at, key_of(operations, at, self.key), self.batch_size)

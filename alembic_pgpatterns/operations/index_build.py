@@ -117,6 +117,7 @@ def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: Rela
         drop_leftover(operations, name, at)
     elif state is not None and _is_there(operations, plan, name, at, state, skip=skip):
         return
+    _warn_of_old_transactions(operations, name)
     with _building(name, at), without_timeouts(operations):
         run(operations, plan.on(name, at, operations, postgresql_concurrently=True))
 
@@ -141,6 +142,23 @@ def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at:
             "ALTER INDEX {parent} ATTACH PARTITION {child}",
             parent=parent.sql,
             child=Name(partition.schema, child),
+        )
+
+
+_OLD_TRANSACTIONS = """
+    SELECT pid, usename, application_name, round(extract(epoch FROM clock_timestamp() - xact_start)) AS seconds
+    FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'
+    ORDER BY xact_start LIMIT 3
+"""
+
+
+def _warn_of_old_transactions(operations: Operations, name: str) -> None:
+    """Say whom the build will wait for: without a timeout that may be for ever, even for a session of our own."""
+    for row in fetch(operations, _OLD_TRANSACTIONS):
+        log.warning(
+            "index %s waits for pid %s (role %s, application %s), idle in a transaction for %s s",
+            *(name, row.pid, row.usename, row.application_name or "?", row.seconds),
         )
 
 

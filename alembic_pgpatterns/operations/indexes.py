@@ -9,7 +9,6 @@ from alembic.operations.ops import CreateIndexOp, DropIndexOp
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.index_build import WAY_OUT, IndexPlan, build, drop_leftover
 from alembic_pgpatterns.operations.relations import Relation, relation, table
 from alembic_pgpatterns.operations.session import (
     emit,
@@ -113,6 +112,8 @@ class CreateIndexConcurrentlyOp(Directive):
 
     def run(self, operations: Operations) -> None:
         """Build it."""
+        from alembic_pgpatterns.operations.index_build import IndexPlan, build
+
         plan = IndexPlan(self.index_name, self.columns, self.unique, self.kw)
         with outside_transaction(operations, self.name):
             if offline(operations):
@@ -252,6 +253,8 @@ class ReindexConcurrentlyOp(Directive):
 
     def run(self, operations: Operations) -> None:
         """REINDEX ... CONCURRENTLY."""
+        from alembic_pgpatterns.operations.index_build import WAY_OUT
+
         name = self.index_name or self.table_name or ""
         with outside_transaction(operations, self.name):
             if not offline(operations):
@@ -265,6 +268,8 @@ class ReindexConcurrentlyOp(Directive):
                 )
 
     def _drop_leftovers(self, operations: Operations, name: str) -> None:
+        from alembic_pgpatterns.operations.index_build import drop_leftover
+
         target = relation(operations, name, self.schema)
         if target is None:
             raise errors.PgPatternsError(f"op.reindex_concurrently: there is no {name} in this database")

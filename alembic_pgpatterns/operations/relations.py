@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -135,5 +134,8 @@ def derived_name(*parts: str) -> str:
     name = "_".join(parts)
     if len(name.encode()) <= LONGEST_NAME:
         return name
+    # loads OpenSSL, which costs more than all the rest of the registration
+    import hashlib
+
     tail = hashlib.sha256(name.encode()).hexdigest()[:8]
     return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + tail

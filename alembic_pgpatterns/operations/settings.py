@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 SettingValue: TypeAlias = str | int | float | bool | list[str] | tuple[str, ...] | None
 
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
+_SETTING = r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*"
+"""Compiled when it is needed: this module is imported with Alembic, also in production."""
 
 
 class _Setting(Directive):
     """A setting and its value; None as value means RESET."""
 
     def __init__(self, setting: str, value: SettingValue, *, previous: SettingValue = None) -> None:
-        if not _SETTING.fullmatch(setting):
+        if not re.fullmatch(_SETTING, setting):
             raise errors.PgPatternsError(f"{setting!r} is not the name of a setting (statement_timeout, app.tenant)")
         self.setting = setting
         self.value = value

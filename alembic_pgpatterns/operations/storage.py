@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 ParameterValue: TypeAlias = str | int | float | bool | None
 
-_PARAMETER = re.compile(r"(toast\.)?[a-z_][a-z0-9_]*", re.IGNORECASE)
+_PARAMETER = r"(toast\.)?[A-Za-z_][A-Za-z0-9_]*"
+"""Compiled when it is needed: this module is imported with Alembic, also in production."""
 
 
 class SetStorageParametersOp(Directive):
@@ -55,7 +56,7 @@ class SetStorageParametersOp(Directive):
         schema: str | None = None,
     ) -> None:
         for name in parameters:
-            if not _PARAMETER.fullmatch(name):
+            if not re.fullmatch(_PARAMETER, name):
                 raise errors.PgPatternsError(f"{name!r} is not the name of a storage parameter")
         self.table = table
         self.parameters = {name.lower(): value for name, value in parameters.items()}

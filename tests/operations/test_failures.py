@@ -43,7 +43,7 @@ def test_an_index_of_the_same_name_is_only_taken_for_ours_when_it_is_ours(lab):
         lab.upgrade(lambda op: op.create_index_concurrently("ix", "nowhere", ["b"]))
 
 
-def test_a_build_waits_for_old_transactions_whatever_the_timeouts_and_puts_them_back(lab):
+def test_a_build_waits_for_old_transactions_whatever_the_timeouts_and_puts_them_back(lab, caplog):
     lab.database.execute("CREATE TABLE t (a int)")
     lab.database.execute(f"ALTER DATABASE {lab.database.name} SET lock_timeout = '70ms'")
     lab.database.execute(f"ALTER DATABASE {lab.database.name} SET statement_timeout = '60s'")
@@ -59,6 +59,7 @@ def test_a_build_waits_for_old_transactions_whatever_the_timeouts_and_puts_them_
 
         assert lab.upgrade(migration) == ["70ms", "1min"]
         release.join()
+        assert f"index ix waits for pid {other.info.backend_pid} " in caplog.text
     assert lab.query("SELECT indisvalid FROM pg_index WHERE indexrelid >= 16384") == [(True,)]
 
 
@@ -274,3 +275,27 @@ def _error_of(function) -> BaseException | None:
     except BaseException as error:
         return error
     return None
+
+
+def test_alter_system_without_the_right_to_says_so(lab):
+    role = f"mortal_{lab.database.name}"
+    lab.database.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        lab.database.server.welcome(role)
+        engine = sa.create_engine(lab.database.url.set(username=role), poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            with (
+                Operations.context(context) as op,
+                context.begin_transaction(),
+                pytest.raises(PgPatternsError, match=r"permission denied .* needs a superuser, or GRANT ALTER SYSTEM"),
+            ):
+                op.alter_system("work_mem", "5MB")
+    finally:
+        lab.database.execute(f"DROP ROLE {role}")
+
+
+def test_alter_system_says_when_a_restart_is_needed(lab, caplog):
+    lab.upgrade(lambda op: op.alter_system("max_connections", 99))
+    assert "max_connections takes effect when PostgreSQL is restarted" in caplog.text
+    lab.upgrade(lambda op: op.alter_system("max_connections", None))
