@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import types as sa
-from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, HSTORE
+from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine.interfaces import Dialect
 
 from alembic_pgpatterns.schema.names import Name, quote
@@ -31,6 +31,11 @@ _BUILTIN: dict[str, TypeKind] = {
     **{f"{name}range": "range" for name in _RANGES},
     **{f"{name}multirange": "multirange" for name in _RANGES},
 }
+
+_OF_EXTENSIONS = frozenset(
+    {"citext", "geography", "geometry", "halfvec", "hstore", "ltree", "raster", "sparsevec", "vector"}
+)
+"""Base types of citext, hstore, ltree, pgvector and PostGIS; taken to be in the default schema."""
 
 _SPELLINGS = {
     "bool": "boolean", "bpchar": "character", "char": '"char"', "float4": "real", "float8": "double precision",
@@ -74,10 +79,9 @@ class ModelTypes:
         if isinstance(found, sa.Enum) and found.native_enum:
             return self._enum(found)
         text = self._dialect.type_compiler_instance.process(found)
-        known: TypeKind = "base" if isinstance(found, (CITEXT, HSTORE)) else "unknown"
         if isinstance(found, sa.Enum):
-            return replace(self._from_text(text, known), decorated=True, labels=tuple(map(str, found.enums)))
-        return self._from_text(text, known)
+            return replace(self._from_text(text), decorated=True, labels=tuple(map(str, found.enums)))
+        return self._from_text(text)
 
     def _array(self, found: sa.ARRAY[Any]) -> DataType:
         element = self.data_type(found.item_type)
@@ -102,17 +106,16 @@ class ModelTypes:
         name = self._name(text.names)
         return DataType(name.name, name.schema, "enum", labels=tuple(map(str, found.enums)), display=str(name))
 
-    def _from_text(self, text: str, kind: TypeKind) -> DataType:
+    def _from_text(self, text: str) -> DataType:
         parsed = parse_type(text)
         if parsed is None:
             return NO_TYPE
         name = self._name(parsed.names)
-        builtin = name.schema == "pg_catalog"
         modifier = _modifier(name, parsed.modifiers)
         return DataType(
             name=name.name,
             schema=name.schema,
-            kind=_BUILTIN.get(name.name, "unknown") if builtin else kind,
+            kind=_kind(name),
             modifier=modifier,
             array=parsed.array,
             display=_display(name, modifier, text) + ("[]" if parsed.array else ""),
@@ -123,6 +126,12 @@ class ModelTypes:
         if len(names) > 1:
             return Name(names[-2], names[-1])
         return Name("pg_catalog" if names[0] in _BUILTIN else self._default_schema, names[0])
+
+
+def _kind(name: Name) -> TypeKind:
+    if name.schema == "pg_catalog":
+        return _BUILTIN.get(name.name, "unknown")
+    return "base" if name.name in _OF_EXTENSIONS else "unknown"
 
 
 def _modifier(name: Name, modifiers: tuple[int, ...]) -> tuple[int, ...]:

@@ -239,11 +239,14 @@ def test_python_defaults(module):
     assert found.column("sql").default is None
 
 
-class Vector(sa.types.UserDefinedType):
+class Custom(sa.types.UserDefinedType):
     cache_ok = True
 
+    def __init__(self, spelling="fancy(3)"):
+        self.spelling = spelling
+
     def get_col_spec(self, **kw):
-        return "vector(3)"
+        return self.spelling
 
 
 class Broken(sa.types.UserDefinedType):
@@ -256,12 +259,13 @@ class Broken(sa.types.UserDefinedType):
 def test_types_that_cannot_be_known_are_unknown():
     models = sa.MetaData()
     sa.Table(
-        "t", models, sa.Column("v", Vector), sa.Column("b", Broken), sa.Column("n"), sa.Column("c", pg.CITEXT),
-        sa.Column("vs", pg.ARRAY(Vector)), sa.Index("ix", "v", "b"),
+        "t", models, sa.Column("v", Custom), sa.Column("b", Broken), sa.Column("n"), sa.Column("c", pg.CITEXT),
+        sa.Column("vs", pg.ARRAY(Custom)), sa.Column("p", Custom("VECTOR(3)")), sa.Index("ix", "v", "b"),
     )
     found = table(metadata.read(models), "t")
     assert [(column.type.name, column.type.kind) for column in found.columns] == [
-        ("vector", "unknown"), ("", "unknown"), ("", "unknown"), ("citext", "base"), ("vector", "unknown"),
+        ("fancy", "unknown"), ("", "unknown"), ("", "unknown"), ("citext", "base"), ("fancy", "unknown"),
+        ("vector", "base"),
     ]
     assert found.column("v").type.modifier == (3,) and found.column("vs").type.array
     assert [key.opfamily for key in found.indexes[0].keys] == [UNKNOWN, UNKNOWN]
