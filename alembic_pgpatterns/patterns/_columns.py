@@ -12,6 +12,7 @@ from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.values import columns as columns_in
 
 Place = tuple[Name, str]
+STRINGS = frozenset({"varchar", "bpchar", "text"})
 
 
 def judged_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
@@ -118,6 +119,7 @@ class Obstacles:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._views = {read: view.name for view in reversed(schema.views) for read in view.reads}
+        self._parents = {parent for table in schema.tables for parent in table.inherits}
 
     def of(self, column: Column) -> str | None:
         """A clause that names the obstacle, or None."""
@@ -131,11 +133,14 @@ class Obstacles:
             return f"the view {view} reads it"
         if column.name in table.partition_keys:
             return f"{column.table} is partitioned by it"
-        return _read_within(table, column) or self._inherited(table, column)
+        return _read_within(table, column) or self._inherited(table, column) or _bound_by_opclass(table, column)
 
     def _inherited(self, table: Table, column: Column) -> str | None:
-        found = table.inherits and column.name in _inherited(self._schema, table)
-        return f"{table.name} inherits it" if found else None
+        if table.inherits and column.name in _inherited(self._schema, table):
+            return f"{table.name} inherits it"
+        # PostgreSQL 18 cannot build the children's NOT NULL again ("cannot create not-null constraint").
+        key = table.primary_key.columns if table.primary_key is not None else ()
+        return "tables inherit it" if table.name in self._parents and column.name in key else None
 
 
 def _read_within(table: Table, column: Column) -> str | None:
@@ -146,6 +151,19 @@ def _read_within(table: Table, column: Column) -> str | None:
     for policy in table.policies:
         if any(column.name in columns_in(text) for text in (policy.using, policy.check) if text):
             return f"the policy {quote(policy.name)} reads it"
+    return None
+
+
+def _bound_by_opclass(table: Table, column: Column) -> str | None:
+    """Operator classes named in an index are kept; those of strings take text too, others only their own type."""
+    return None if column.type.name in STRINGS else special_opclass(table, column)
+
+
+def special_opclass(table: Table, column: Column) -> str | None:
+    """A clause that names an index with another operator class than the type's default, or None."""
+    for index in table.indexes:
+        if any(key.column == column.name and key.opclass_default is False for key in index.keys):
+            return f"the index {quote(index.name.name)} has an operator class of the old type"
     return None
 
 

@@ -284,3 +284,38 @@ def test_what_the_trigger_mechanism_makes_is_no_identifier_of_yours(database) ->
         """)
         assert rows(connection, "SELECT count(*) FROM pg_trigger WHERE tgisinternal") == [(4,)]
         assert find(connection, "quoted-identifier") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("timestamp-without-time-zone", "CREATE INDEX ON t USING brin (at timestamp_minmax_multi_ops)"),
+        ("timestamp-without-time-zone", "CREATE INDEX ON t (id) WHERE at > '2020-01-01'"),
+        ("timestamp-without-time-zone", "ALTER TABLE t ADD EXCLUDE USING gist (tsrange(at, at) WITH &&)"),
+        ("integer-primary-key", "CREATE INDEX ON t USING brin (id int4_minmax_multi_ops)"),
+        ("integer-primary-key", "CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)"),
+        ("integer-primary-key", "ALTER TABLE t ADD twice int GENERATED ALWAYS AS (id * 2) STORED"),
+        ("money-type", "ALTER TABLE t ADD CHECK (paid >= 0::money)"),
+        ("money-type", "CREATE INDEX ON t (id) WHERE paid > '5'"),
+        ("uuid-as-text", "CREATE INDEX ON t (file_uuid varchar_pattern_ops)"),
+        ("uuid-as-text", "ALTER TABLE t ALTER file_uuid SET DEFAULT gen_random_uuid()"),
+        ("varchar-length", "CREATE MATERIALIZED VIEW seen AS SELECT file_uuid FROM t"),
+        ("varchar-length", "CREATE POLICY own ON t USING (file_uuid = current_user)"),
+    ],
+)
+def test_what_alter_table_would_refuse_is_described(any_database, name: str, script: str) -> None:
+    with any_database.connect() as connection:
+        connection.execute("""
+            CREATE TABLE t (id serial PRIMARY KEY, at timestamp, paid money, file_uuid varchar(36))
+        """)
+        assert not isinstance(find(connection, name)[0].remedy, Advice)
+        connection.execute(script)
+        assert all(isinstance(finding.remedy, Advice) for finding in find(connection, name))
+
+
+def test_the_new_primary_key_takes_a_free_name(database) -> None:
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (a int NOT NULL UNIQUE); CREATE TABLE t_pkey (a int PRIMARY KEY)")
+        (remedy,) = cure(connection, "missing-primary-key")
+        back(connection, remedy)
+        assert [finding.remedy for finding in find(connection, "missing-primary-key")] == [remedy]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.schema.model import Key, Schema, Table
+from alembic_pgpatterns.schema.model import Key, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -40,22 +41,35 @@ class MissingPrimaryKey(SchemaPattern):
         """Tables and partitioned tables without a primary key."""
         for table in schema.judged_tables():
             if table.primary_key is None:
-                yield self.finding(at=table, message=f"{table.name} has no primary key", remedy=_remedy(table))
+                yield self.finding(at=table, message=f"{table.name} has no primary key", remedy=_remedy(schema, table))
 
 
-def _remedy(table: Table) -> Remedy:
+def _remedy(schema: Schema, table: Table) -> Remedy:
     key = next((key for key in table.unique_constraints if _could_be_primary(table, key)), None)
     if key is None:
         return Advice(
             "Declare the columns that name a row as PRIMARY KEY, after removing duplicates; where there are none, "
             "add one: id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY."
         )
-    columns, name = ", ".join(map(quote, key.columns)), quote(fit(f"{table.name.name}_pkey"))
+    columns, name = ", ".join(map(quote, key.columns)), quote(_free_name(schema, table.name))
     return Statements(
         up=(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} PRIMARY KEY ({columns})",),
         down=(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}",),
         model=f"PrimaryKeyConstraint({', '.join(map(repr, key.columns))})",
     )
+
+
+def _free_name(schema: Schema, table: Name) -> str:
+    """The name PostgreSQL would give, or one that nothing in the schema has: keys share their namespace with tables."""
+    taken = schema.fact(_relations)
+    names = (fit(f"{table.name}_pkey{number or ''}") for number in count())
+    return next(name for name in names if Name(table.schema, name) not in taken)
+
+
+def _relations(schema: Schema) -> frozenset[Name]:
+    tables = {table.name for table in schema.tables}
+    tables |= {index.name for table in schema.tables for index in table.indexes}
+    return frozenset(tables | {view.name for view in schema.views} | {sequence.name for sequence in schema.sequences})
 
 
 def _could_be_primary(table: Table, key: Key) -> bool:

@@ -3,14 +3,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, apart, judged_keys, together
+from alembic_pgpatterns.patterns._columns import (
+    STRINGS,
+    Group,
+    Linked,
+    Obstacles,
+    apart,
+    judged_keys,
+    together,
+)
 from alembic_pgpatterns.patterns.types._text import as_text, spelled
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 
-STRINGS = frozenset({"varchar", "bpchar", "text"})
 FAMILIES = {
     **dict.fromkeys(LARGEST, "integer_ops"),
     **dict.fromkeys(("varchar", "text", "name"), "text_ops"),

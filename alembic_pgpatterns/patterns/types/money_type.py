@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
 from alembic_pgpatterns.patterns.types._text import spelled
-from alembic_pgpatterns.remedies.model import TypeChange
-from alembic_pgpatterns.schema.model import Column, Schema
+from alembic_pgpatterns.remedies.model import Advice, TypeChange
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.values import columns as columns_in
 
 
 class MoneyType(SchemaPattern):
@@ -39,13 +40,26 @@ class MoneyType(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of money, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for _, column in judged_columns(schema):
+        for table, column in judged_columns(schema):
             if column.type.name == "money" and column.type.schema == "pg_catalog":
                 yield self.finding(
                     at=column,
                     message=f"the digits and the currency of {column.identifier} depend on the session's locale",
-                    remedy=together(linked.group(column), obstacles, _numeric, lambda _: True),
+                    remedy=_compared(table, column)
+                    or together(linked.group(column), obstacles, _numeric, lambda _: True),
                 )
+
+
+def _compared(table: Table, column: Column) -> Advice | None:
+    """A CHECK or an index that compares with an amount of money does not fit numeric (numeric >= money)."""
+    texts = [check.expression for check in table.checks if check.not_null_column is None]
+    within = [text for index in table.indexes for text in (index.predicate, *(key.expression for key in index.keys))]
+    if not any(text is UNKNOWN or (text and column.name in columns_in(text)) for text in (*texts, *within)):
+        return None
+    return Advice(
+        "Drop the CHECKs and indexes that compare it with money, change it to numeric "
+        f"(USING {quote(column.name)}::numeric), and add them again."
+    )
 
 
 def _numeric(column: Column) -> TypeChange | str | None:

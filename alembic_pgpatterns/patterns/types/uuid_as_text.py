@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, special_opclass
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema, Table
@@ -64,7 +64,7 @@ class UuidAsText(SchemaPattern):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
-                    remedy=_remedy(column, tied, obstacles.of(column)),
+                    remedy=_remedy(column, tied, obstacles.of(column) or special_opclass(table, column)),
                 )
 
     def _told(self, column: Column) -> bool:
