@@ -25,11 +25,15 @@ class Adoption:
     """The baseline file to be written, empty, with the project's first revision."""
 
 
-def adoption(settings: Settings, has_revisions: bool) -> Adoption:
+def adoption(settings: Settings, has_revisions: bool | None) -> Adoption:
     """What the files of a project say.
 
     The file marks adoption, even when empty. A project with revisions and without the file is left alone: the debt of
     years in one revision is what nobody asked for.
+
+    Args:
+        settings: the project's.
+        has_revisions: None where nobody writes revisions: autogenerate's functions called from a program.
 
     Raises:
         PgPatternsError: the baseline cannot be read.
@@ -41,7 +45,7 @@ def adoption(settings: Settings, has_revisions: bool) -> Adoption:
     if baseline is not None:
         return Adoption(True, lambda finding: baseline.accepts(finding.fingerprint))
     if not has_revisions:
-        return Adoption(True, _nothing, begins=path)
+        return Adoption(True, _nothing, begins=path if has_revisions is False else None)
     hint = (
         "pgpatterns: nothing is enforced yet. To begin: `alembic pgcheck --write-baseline` accepts what is there "
         'and enforces on all that is new; or adopt = "all" in the settings pays everything now.'

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, Column, Index
 from alembic_pgpatterns.autogenerate.destination import DEFAULT_SCHEMA, Destination
 from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
 from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.remedies.model import ChangeType
 from alembic_pgpatterns.schema.model import Column as ModelColumn
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -50,8 +51,17 @@ def note_of(finding: Finding, item: object) -> Note:
     if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
         changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
         subject = f"{changed}.{quote(item.name)}"
-        return Note(finding.pattern, subject, f"{subject} changes together with {finding.object}", location)
-    return Note(finding.pattern, finding.object, finding.message, location)
+        why = f"{subject} changes together with {finding.object}"
+        return Note(finding.pattern, subject, why, location, aside=True)
+    return Note(finding.pattern, finding.object, f"{finding.message}{_instead(finding, item)}", location)
+
+
+def _instead(finding: Finding, item: object) -> str:
+    """What a column's type is by now, since a create_table does not show which of its columns was changed, and how."""
+    if not isinstance(finding.remedy, ChangeType) or not isinstance(item, Column):
+        return ""
+    own = (change.new for change in finding.remedy.changes if change.column == item.name)
+    return "".join(f"; here it is {new}" for new in [*own][:1])
 
 
 def _is(item: Column[Any], at: ModelColumn) -> bool:

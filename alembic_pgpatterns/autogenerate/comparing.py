@@ -37,7 +37,7 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         return
     options = context.migration_context.opts
     settings = settings_of(context.migration_context)
-    adopted = adoption(settings, _has_revisions(context))
+    adopted = adoption(settings, _revisions(context))
     accepts = adopted.accepts if adopted.enforced else _everything
     reached = destination(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
     options[KEY] = (reached, adopted, settings)
@@ -73,9 +73,9 @@ def _everything(finding: Finding) -> bool:
     return True
 
 
-def _has_revisions(context: AutogenContext) -> bool:
+def _revisions(context: AutogenContext) -> bool | None:
     script = context.migration_context.script
-    return script is not None and bool(script.get_heads())
+    return bool(script.get_heads()) if script is not None else None
 
 
 def _converges(context: AutogenContext, finding: Finding) -> bool:

@@ -63,7 +63,9 @@ class Suggestions:
             return list(operations)
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
         found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
-        return self._beside(operations, {f.fingerprint: f for f in found if not self._accepts(f)})
+        # What is enforced, but only a person can do, is said in the same way.
+        open_ = [*(f for f in found if not self._accepts(f)), *self._reached.described]
+        return self._beside(operations, {f.fingerprint: f for f in open_})
 
     def _beside(
         self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]
@@ -106,8 +108,8 @@ class Suggestions:
     def console(self) -> Iterator[str]:
         """At most five lines, then a count."""
         for finding in self._made[:SHOWN]:
-            where = f" ({finding.location})" if finding.location else ""
-            yield f"pgpatterns suggests {finding.pattern}: {finding.object}: {finding.message}{where}"
+            location = str(finding.location) if finding.location else None
+            yield Note(f"suggests {finding.pattern}", finding.object, finding.message, location).line
         if len(self._made) > SHOWN:
             yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions stand in the revision."
 

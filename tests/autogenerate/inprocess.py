@@ -1,4 +1,4 @@
-"""Autogenerate with the plugin in this process, without env.py and files of revisions: for many models in little time."""
+"""Autogenerate with the plugin in this process, without env.py and without files: many models in little time."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ HARD = {
         """,
     "arrays": """
         Table("t", metadata, Column("id", Integer, primary_key=True), Column("tags", ARRAY(String(20))),
-              Column("grid", ARRAY(Integer, dimensions=2)), Column("generic", __import__("sqlalchemy").ARRAY(String(7))))
+              Column("grid", ARRAY(Integer, dimensions=2)),
+              Column("generic", __import__("sqlalchemy").ARRAY(String(7))))
         """,
     "exclude": """
         Table("t", metadata, Column("room", Integer, primary_key=True), Column("during", TSTZRANGE),
@@ -166,11 +167,13 @@ HARD = {
         """,
     "sequences": """
         Sequence("standalone", metadata=metadata)
-        Table("t", metadata, Column("id", Integer, Sequence("counted", start=5), primary_key=True), Column("n", Integer))
+        Table("t", metadata, Column("id", Integer, Sequence("counted", start=5), primary_key=True),
+              Column("n", Integer))
         """,
     "info": """
         metadata.info["other_plugin"] = {"views": ["v"]}
-        Table("t", metadata, Column("id", Integer, primary_key=True, info={"x": 1}), Column("s", String(3)), info={"y": 2})
+        Table("t", metadata, Column("id", Integer, primary_key=True, info={"x": 1}), Column("s", String(3)),
+              info={"y": 2})
         """,
     "constraints": """
         p = Table("p", metadata, Column("a", Integer, primary_key=True), Column("b", String(10), primary_key=True),
@@ -199,7 +202,8 @@ HARD = {
         Table("b", metadata, Column("id", Integer, primary_key=True))
         Table("ab", metadata, Column("a_id", ForeignKey("a.id"), primary_key=True),
               Column("b_id", ForeignKey("b.id"), primary_key=True))
-        Table("abs", metadata, Column("id", Integer, primary_key=True), Column("a_id", Integer), Column("b_id", Integer),
+        Table("abs", metadata, Column("id", Integer, primary_key=True), Column("a_id", Integer),
+              Column("b_id", Integer),
               ForeignKeyConstraint(["a_id", "b_id"], ["ab.a_id", "ab.b_id"]), ForeignKeyConstraint(["a_id"], ["a.id"]))
         """,
     "mixins": """
