@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from alembic.operations.ops import DropConstraintOp
 
@@ -18,6 +18,7 @@ from alembic_pgpatterns.operations.statement import Name, Sql, always_quoted
 if TYPE_CHECKING:
     from alembic.operations import Operations
     from alembic.runtime.plugins import Plugin
+    from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
 _COLUMNS = """
     SELECT a.attname FROM pg_catalog.pg_index x
@@ -53,6 +54,25 @@ class _KeyUsingIndex(Directive):
         self.deferrable = deferrable
         self.initially_deferred = initially_deferred
         self.schema = schema
+
+    @classmethod
+    def from_constraint(cls, constraint: UniqueConstraint | PrimaryKeyConstraint) -> Self:
+        """The operation that adds a constraint of the models; it must have a name.
+
+        Raises:
+            PgPatternsError: it has none.
+        """
+        at = constraint.table
+        if constraint.name is None:
+            raise errors.PgPatternsError(f"a {cls.kind} constraint of {at.fullname} has no name; give it one")
+        return cls(
+            str(constraint.name),
+            at.name,
+            [column.name for column in constraint.columns],
+            deferrable=bool(constraint.deferrable),
+            initially_deferred=(constraint.initially or "").upper() == "DEFERRED",
+            schema=at.schema,
+        )
 
     def run(self, operations: Operations) -> None:
         """Build the index where columns are given; then make the constraint of it."""

@@ -33,6 +33,11 @@ def emit(operations: Operations, template: str, **parts: Part) -> None:
 def run(operations: Operations, statement: Any) -> None:
     """The same for a statement that is there already."""
     if isinstance(operations.impl, BatchOperationsImpl):
+        if operations.impl.recreate == "always":
+            raise errors.PgPatternsError(
+                'batch_alter_table(recreate="always") makes a new table, which has no row security, policies or '
+                "storage parameters yet: use the directive on op, after the block"
+            )
         operations.impl.batch.append(("execute", (statement,), {}))
     else:
         operations.migration_context.impl.execute(statement)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import io
+import sys
 import threading
 import time
 
@@ -94,6 +96,20 @@ def test_a_condition_that_is_never_done_is_an_error(lab):
     lab.database.execute("CREATE TABLE t (id int PRIMARY KEY, b int); INSERT INTO t SELECT generate_series(1, 30)")
     with pytest.raises(PgPatternsError, match="still satisfy"):
         lab.upgrade(lambda op: op.backfill("t", {"b": 1}, "id > 0", 10))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(lab, monkeypatch):
+    lab.database.execute("CREATE TABLE t (id int PRIMARY KEY, b int); INSERT INTO t SELECT generate_series(1, 30)")
+    for stream, shown in ((io.StringIO(), False), (Terminal(), True)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        lab.database.execute("UPDATE t SET b = NULL; ANALYZE t")
+        assert lab.upgrade(lambda op: op.backfill("t", {"b": 1}, "b IS NULL", 10)) == 30
+        assert ("backfill of public.t" in stream.getvalue()) is shown
 
 
 def test_a_rate_is_kept(lab):

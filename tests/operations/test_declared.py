@@ -154,6 +154,23 @@ def test_autogenerate_locks_nothing_and_leaves_nothing(lab):
     assert lab.dump() == before
 
 
+def test_a_read_only_session_compares_as_text_and_says_so(lab, caplog):
+    lab.converge(models(RowSecurity(), Policy("p", using="id > 0"), Policy("q", using="id > 0")))
+    lab.database.execute(f"ALTER DATABASE {lab.database.name} SET default_transaction_read_only = on")
+    wanted = models(RowSecurity(), Policy("p", using="(id > 0)"), Policy("q", using="id > 1"))
+    left = lab.autogenerate(wanted).upgrade_ops.ops
+    assert [operation.policy for operation in left] == ["q"]
+    assert "policies of document are compared as text" in caplog.text
+
+
+def test_models_in_several_metadata(lab):
+    first, second = models(RowSecurity()), sa.MetaData()
+    sa.Table("other", second, sa.Column("id", sa.Integer), RowSecurity(), Policy("p", using="id > 0"))
+    declare(second, Extension("btree_gin"))
+    code = lab.converge([first, second])
+    assert code.count("op.enable_row_security(") == 2 and "btree_gin" in code
+
+
 def test_storage_parameters(any_lab):
     first = models(StorageParameters({"toast.autovacuum_enabled": False}, fillfactor=70))
     assert "op.set_storage_parameters(" in any_lab.converge(first)

@@ -278,6 +278,53 @@ def test_up_down_up(any_lab, case, rendered, as_migration):
     assert not case.restores or any_lab.dump() == before
 
 
+def test_directives_made_from_models_render_and_run(lab, rendered, as_migration):
+    metadata = sa.MetaData()
+    sa.Table("parent", metadata, sa.Column("id", sa.BigInteger, primary_key=True), schema=S)
+    child = sa.Table(
+        "child",
+        metadata,
+        sa.Column("id", sa.BigInteger),
+        sa.Column("a", sa.Text),
+        sa.Column("parent_id", sa.BigInteger),
+        sa.Index("ix", "a", sa.text("lower(a) DESC"), postgresql_where=sa.text("a <> 'x'")),
+        sa.CheckConstraint("a <> '12:30'", name="ck_text"),
+        sa.UniqueConstraint("a", "id", name="uq", deferrable=True, initially="DEFERRED"),
+        schema=S,
+    )
+    expression = sa.CheckConstraint(child.c.id > 5, name="ck_expression")
+    child.append_constraint(expression)
+    key = sa.ForeignKeyConstraint(["parent_id"], [f"{S}.parent.id"], name="fk", ondelete="SET NULL")
+    child.append_constraint(key)
+    later = sa.Column("later_id", sa.ForeignKey(f"{S}.parent.id", name="fk2", onupdate="CASCADE"))
+    child.append_column(later)
+    pk = sa.PrimaryKeyConstraint("id", name="pk")
+    child.append_constraint(pk)
+    [index], [unique] = child.indexes, [c for c in child.constraints if isinstance(c, sa.UniqueConstraint)]
+    checks = [c for c in child.constraints if isinstance(c, sa.CheckConstraint)]
+    operations = [
+        AddColumnWithReferenceOp.from_column(later),
+        CreateIndexConcurrentlyOp.from_index(index),
+        CreateForeignKeyNotValidOp.from_constraint(key),
+        *map(CreateCheckNotValidOp.from_constraint, checks),
+        CreateUniqueUsingIndexOp.from_constraint(unique),
+        CreatePrimaryKeyUsingIndexOp.from_constraint(pk),
+    ]
+    lab.database.execute(
+        'CREATE SCHEMA "My ""Sch"; CREATE TABLE "My ""Sch".parent (id bigint PRIMARY KEY);'
+        'CREATE TABLE "My ""Sch".child (id bigint, a text, parent_id bigint)'
+    )
+    before = lab.dump()
+    lab.upgrade(as_migration(rendered(*operations)))
+    names = lab.query("SELECT conname FROM pg_constraint WHERE conrelid::regclass::text LIKE '%child'")
+    made = {name for (name,) in names}
+    assert made >= {"fk", "fk2", "ck_text", "ck_expression", "uq", "pk"}
+    lab.upgrade(as_migration(rendered(*[each.reverse() for each in reversed(operations)])))
+    lab.database.execute('ALTER TABLE "My ""Sch".child ALTER id DROP NOT NULL')
+    assert lab.dump() == before
+    assert str(DropIndexConcurrentlyOp.from_index(index).to_diff_tuple())
+
+
 def test_every_directive_is_a_method_that_says_what_it_locks():
     names = {operation.name for each in CASES for operation in each.operations} | {"lock_attempts", "reset_settings"}
     assert names >= {cls.name for cls in _subclasses(Directive) if hasattr(Operations, getattr(cls, "name", " "))} - {

@@ -281,7 +281,6 @@ def test_alter_system_without_the_right_to_says_so(lab):
     role = f"mortal_{lab.database.name}"
     lab.database.execute(f"CREATE ROLE {role} LOGIN")
     try:
-        lab.database.server.welcome(role)
         engine = sa.create_engine(lab.database.url.set(username=role), poolclass=sa.NullPool)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection)

@@ -91,6 +91,17 @@ def test_batch_operations_take_their_table_and_their_turn(lab):
     assert lab.query("SELECT policyname FROM pg_policies") == [("p",)]
 
 
+def test_batch_operations_do_not_recreate(lab):
+    lab.database.execute("CREATE TABLE t (id int)")
+
+    def migration(op):
+        with op.batch_alter_table("t", recreate="always") as batch:
+            batch.enable_row_security()
+
+    with pytest.raises(PgPatternsError, match="after the block"):
+        lab.upgrade(migration)
+
+
 def test_other_databases_get_a_clear_error():
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
