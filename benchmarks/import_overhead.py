@@ -1,0 +1,33 @@
+"""What the plugin adds to ``import alembic``: medians of fresh processes with and without it, in turn.
+
+    python benchmarks/import_overhead.py [RUNS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+TIMED = "import time; t = time.perf_counter(); import alembic; print(time.perf_counter() - t)"
+WITHOUT = (
+    "import importlib.metadata as m; stock = m.entry_points\n"
+    "m.entry_points = lambda **given: () if given.get('group') == 'alembic.plugins' else stock(**given)\n"
+)
+
+
+def seconds(code: str) -> float:
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+def main(runs: int) -> None:
+    seconds(TIMED)
+    pairs = [(seconds(TIMED), seconds(WITHOUT + TIMED)) for _ in range(runs)]
+    with_, without = (statistics.median(column) for column in zip(*pairs, strict=True))
+    added = statistics.median(one - other for one, other in pairs)
+    print(f"import alembic: {with_ * 1000:.1f} ms with the plugin, {without * 1000:.1f} ms without")
+    print(f"ratio {with_ / without:.3f}; added, median of pairs: {added * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
