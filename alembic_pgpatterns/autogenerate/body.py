@@ -54,13 +54,14 @@ def _transaction(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -
         again = piece.again if committed_early and piece.again is not None else piece.operations
         inner.extend((*_comments(piece), *again))
     timeout = facts.settings.lock_timeout
-    if not any(piece.strong for piece in pieces) or "lock_timeout" in facts.session or not timeout:
+    if not any(piece.strong for piece in pieces) or facts.limited or not timeout:
         return inner
     note = Note("missing-lock-timeout", f"{timeout} for the locks on existing tables", _WHY_TIMEOUT)
     limit: list[ops.MigrateOperation] = [CommentOp.of(note), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
     # An autocommit block commits, which ends SET LOCAL; otherwise it would reach into the next revision, which
     # shares the transaction unless env.py sets transaction_per_migration.
-    end = [] if committed_early else [SqlOp("SET LOCAL lock_timeout = DEFAULT")]
+    before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"
+    end = [] if committed_early else [SqlOp(f"SET LOCAL lock_timeout = {before}")]
     return [*limit, *inner, *end]
 
 

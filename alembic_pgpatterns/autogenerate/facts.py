@@ -45,6 +45,8 @@ class Facts:
     """False where env.py opens the transaction itself: an autocommit block fails there."""
     session: Mapping[str, str] = field(default_factory=dict)
     """lock_timeout and statement_timeout as env.py set them for its session; absent where it did not."""
+    limited: bool = False
+    """env.py, or the URL, sees to a lock_timeout, in every database that it is run for."""
     utc: bool = True
     enum_plugin: bool = False
     """alembic-postgresql-enum is at work: enum types are its business."""
@@ -91,6 +93,7 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         enums=reader.names(_ENUMS),
         autocommit=not getattr(context, "_in_external_transaction", False),
         session=reader.session_timeouts(),
+        limited=bool(connection.scalar(text(_LIMITED))),
         utc=str(connection.scalar(text("SELECT current_setting('TimeZone')"))).upper() in _UTC,
         enum_plugin=_enum_plugin(),
         volatile=reader.volatile,
@@ -116,6 +119,9 @@ _ENUMS = """
 _TIMEOUTS = """
     SELECT name, current_setting(name) FROM pg_settings
     WHERE name IN ('lock_timeout', 'statement_timeout') AND source = 'session' AND setting <> reset_val
+"""
+_LIMITED = """
+    SELECT count(*) FROM pg_settings WHERE name = 'lock_timeout' AND source IN ('session', 'client') AND setting <> '0'
 """
 _VOLATILE = """
     SELECT count(*) FILTER (WHERE provolatile = 'v') > 0 OR count(*) = 0

@@ -30,13 +30,25 @@ def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
     """CHECKs declared on a Column: Alembic renders those of the Table only."""
     result: list[Change] = []
     for change in changes:
-        if isinstance(change.up, ops.CreateTableOp):
-            result.append(replace(change, up=_with_checks(change.up)))
+        op = change.up
+        if isinstance(op, ops.CreateTableOp):
+            result.append(replace(change, up=_with_checks(op)))
+        elif isinstance(op, ops.AddColumnOp) and not facts.is_new(op.schema, op.table_name):
+            result.append(replace(change, up=altered(op, column=_plain_type(op.column))))
+            result.extend(_checks_of(op))
         else:
             result.append(change)
-            if isinstance(change.up, ops.AddColumnOp):
-                result.extend(_checks_of(change.up))
     return result
+
+
+def _plain_type(column: Column[Any]) -> Column[Any]:
+    """The column without its type's own CHECK, which add_column would have PostgreSQL verify under its lock."""
+    if not getattr(column.type, "create_constraint", False):
+        return column
+    new: Column[Any] = column._copy()
+    new.type = column.type.copy()
+    new.type.create_constraint = False  # type: ignore[attr-defined]
+    return new
 
 
 def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
@@ -49,9 +61,9 @@ def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
 
 
 def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
-    for check in _checks(op.column):
+    for check in (*_checks(op.column), *_type_checks(op.column)):
         create = ops.CreateCheckConstraintOp(
-            check.name or None,
+            check.name if isinstance(check.name, str) else None,
             op.table_name,
             text(_expression(check.sqltext)),
             schema=op.schema,
@@ -63,6 +75,20 @@ def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
 
 def _checks(column: Column[Any]) -> list[CheckConstraint]:
     return [c for c in column.constraints if isinstance(c, CheckConstraint) and not getattr(c, "_type_bound", False)]
+
+
+def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
+    """The CHECK that a Boolean or an Enum that is no native one brings along on its table."""
+    if column.table is None or not getattr(column.type, "create_constraint", False):
+        return []
+    found = (c for c in column.table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False))
+    return [c for c in found if column.name in c.columns and _applies(c)]
+
+
+def _applies(check: CheckConstraint) -> bool:
+    """Whether PostgreSQL gets the CHECK: it has booleans and enums of its own."""
+    rule = getattr(check, "_create_rule", None)
+    return rule is None or bool(rule(_dialect.statement_compiler(_dialect, None)))
 
 
 def _expression(expression: Any) -> str:

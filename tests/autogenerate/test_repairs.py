@@ -209,3 +209,20 @@ def test_an_enum_type_that_was_there_stays(make_project) -> None:
     before = f't = Table("t", metadata, {ID}, Column("mood", {MOOD}))'
     after = before + f'\nu = Table("u", metadata, {ID}, Column("mood", {MOOD}))'
     both_ways(make_project(), before, after)
+
+
+def test_the_check_of_a_type_is_not_verified_under_the_column_s_lock(make_project) -> None:
+    """Stock writes it into add_column, which has PostgreSQL read the table under ACCESS EXCLUSIVE."""
+    after = f"""
+    box = Table("box", metadata, {ID},
+                Column("kind", Enum("a", "b", name="box_kind", native_enum=False, create_constraint=True)),
+                Column("flag", Boolean(create_constraint=True)))
+    """
+    project = make_project()
+    found = both_ways(project, f'box = Table("box", metadata, {ID})', after)
+    assert "box_kind" in names(found)
+    text = "".join(path.read_text() for path in project.versions())
+    assert "op.create_check_constraint" in text and "postgresql_not_valid=True" in text
+    stock = make_project(way=STOCK)
+    both_ways(stock, f'box = Table("box", metadata, {ID})', after)
+    assert stock.snapshot()["constraints"] == found["constraints"]

@@ -214,6 +214,14 @@ def test_timeouts_that_env_sets_are_kept(project) -> None:
     project.alembic("upgrade", "head")
 
 
+def test_a_timeout_in_the_url_is_not_made_longer(project) -> None:
+    limited = f"{project.url}&options=-clock_timeout%3D2s"
+    project.replace(project.ini, project.url.replace("%", "%%"), limited.replace("%", "%%"))
+    started(project).models(BASE + 'Index("ix_book_title", book.c.title); book.append_column(Column("more", Text))')
+    first, second = project.revise("later")
+    assert "SET LOCAL" not in first + second and "RESET lock_timeout" in second
+
+
 def test_a_build_is_not_killed_by_the_role_s_timeouts(project) -> None:
     started(project).models(BASE + 'Index("ix_book_title", book.c.title)')
     (text,) = project.revise("later")
