@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
-    MetaData,
-    Table,
     TextClause,
     exists,
     func,
@@ -23,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, table
+from alembic_pgpatterns.operations.relations import Relation, reflected, table
 from alembic_pgpatterns.operations.session import (
     connection,
     fetch_value,
@@ -132,8 +130,7 @@ class _Job:
         self._plan = plan
         self._walk = walk
         self._advance = advance
-        bind = connection(operations)
-        self._table = Table(at.name, MetaData(), schema=at.schema, autoload_with=bind, resolve_fks=False)
+        self._table = reflected(operations, at, plan.values)
         # a literal column, not a text(): colons in a string are no parameters
         self._left = literal_column(f"({plan.where})") if isinstance(plan.where, str) else plan.where
         self._proven = False

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Row
+from sqlalchemy import MetaData, Row, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.session import emit, fetch, fetch_value
+from alembic_pgpatterns.operations.session import connection, emit, fetch, fetch_value
 from alembic_pgpatterns.operations.statement import Name, always_quoted
 
 if TYPE_CHECKING:
@@ -106,6 +106,20 @@ def constraint(
     target = always_quoted(*referent) if referent else ""
     rows = fetch(operations, _CONSTRAINT, table=on.quoted, name=name, referent=target)
     return rows[0] if rows else None
+
+
+def reflected(operations: Operations, at: Relation, columns: Iterable[str]) -> Table:
+    """The table with its columns' types, for statements with bound values.
+
+    Raises:
+        PgPatternsError: it lacks one of *columns*.
+    """
+    bind = connection(operations)
+    found = Table(at.name, MetaData(), schema=at.schema, autoload_with=bind, resolve_fks=False)
+    missing = [name for name in columns if name not in found.c]
+    if missing:
+        raise errors.PgPatternsError(f"{at} has no column {', '.join(missing)}; it has {', '.join(found.c.keys())}")
+    return found
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData, Table, TableClause, column, literal
+from sqlalchemy import TableClause, column, literal
 from sqlalchemy import table as lightweight_table
 from sqlalchemy.dialects.postgresql import insert
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, table
+from alembic_pgpatterns.operations.relations import Relation, reflected, table
 from alembic_pgpatterns.operations.session import connection, fetch, offline, write
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ class UpsertOp(Directive):
         else:
             at = table(operations, self.table_name, self.schema)
             self._need_unique_index(operations, at)
-            target = Table(
-                at.name, MetaData(), schema=at.schema, autoload_with=connection(operations), resolve_fks=False
-            )
+            target = reflected(operations, at, self.rows[0])
         for batch in self._batches():
             statement = self._statement(target, batch)
             if offline(operations):

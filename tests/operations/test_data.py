@@ -136,7 +136,7 @@ def test_upsert(lab, driver):
 
 
 def test_upsert_says_what_is_wrong(any_lab):
-    any_lab.database.execute("CREATE TABLE t (a int UNIQUE, b int); CREATE UNIQUE INDEX ON t (b) WHERE a > 0")
+    any_lab.database.execute("CREATE TABLE t (a int UNIQUE NOT NULL, b int); CREATE UNIQUE INDEX ON t (b) WHERE a > 0")
     with pytest.raises(PgPatternsError, match=r"no unique index of public\.t is on just b \(there are: a\)"):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1, "b": 1}], ["b"]))
     with pytest.raises(PgPatternsError, match="two rows have the same a"):
@@ -145,6 +145,10 @@ def test_upsert_says_what_is_wrong(any_lab):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1}, {"b": 1}], ["a"]))
     with pytest.raises(PgPatternsError, match="the rows have no c"):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1}], ["a"], update=["c"]))
+    with pytest.raises(PgPatternsError, match="has no column c; it has a, b"):
+        any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1, "c": 1}], ["a"]))
+    with pytest.raises(PgPatternsError, match="has no column c"):
+        any_lab.upgrade(lambda op: op.backfill("t", {"c": 1}, "c IS NULL", key=["a"]))
     with pytest.raises(PgPatternsError, match="--sql"):
         any_lab.sql(lambda op: op.upsert("t", [{"a": [1]}], ["a"]))
 
