@@ -3,7 +3,7 @@
 One process applies the revisions to a table of a million rows, by ``alembic upgrade head``; two more read and write it
 all the time. Printed: the longest time that one read, and one write, had to wait.
 
-    python benchmarks/road_under_load.py [rows]
+    python benchmarks/road_under_load.py [rows] [part of a change's name]
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ CHANGES = {
     "NOT NULL": "book.c.pages.nullable = False",
     "a unique constraint": 'book.append_constraint(UniqueConstraint("isbn", name="uq_book_isbn"))',
     "a volatile default": 'book.append_column(Column("token", Uuid, server_default=text("gen_random_uuid()")))',
+    "a wider type": "book.c.pages.type = BigInteger()",
 }
 ROWS = """
     INSERT INTO author SELECT generate_series(1, 1000);
@@ -126,10 +127,13 @@ def measured(server: ThrowawayServer, change: str, rows: int, road: bool) -> tup
 def main() -> None:
     """Print a table."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     print(f"{rows:,} rows; the longest wait of one statement in milliseconds, beside `alembic upgrade head`\n")
     print(f"{'change':30} {'':6} {'read':>8} {'write':>8} {'upgrade':>9} {'files':>6}")
     with throwaway_server() as server:
         for what, change in CHANGES.items():
+            if wanted not in what:
+                continue
             for road in (False, True):
                 longest, took, files = measured(server, change, rows, road)
                 label = "road" if road else "stock"

@@ -105,6 +105,28 @@ def test_a_users_rewriter_sees_the_ops_and_its_edits_stay(make_project) -> None:
     project.alembic("downgrade", "base")
 
 
+def test_a_hook_that_makes_several_revisions_of_it(project) -> None:
+    """Alembic's own recipe for several scripts: each stays one file, and the one behind it keeps its parent."""
+    project.env(
+        "def run_migrations_offline",
+        "from alembic.operations import ops\n"
+        "def two(context, revision, directives):\n"
+        "    first = directives[0]\n"
+        "    if not first.upgrade_ops.is_empty():\n"
+        "        directives.append(ops.MigrationScript('second', ops.UpgradeOps([ops.ExecuteSQLOp('SELECT 1')]),\n"
+        "            ops.DowngradeOps([]), message='second', head=first.rev_id))\n\n\ndef run_migrations_offline",
+    )
+    project.models(BASE)
+    project.revise("start")
+    project.alembic("upgrade", "head")
+    project.models(AFTER)
+    project.configure("process_revision_directives=two")
+    files = ids(project.revise("later"))
+    assert len(files) == TWO_PARTS and files[1] == ("second", f"'{files[0][0]}'")
+    assert "several revisions" in project.output
+    runs(project)
+
+
 def test_the_plugin_and_the_rewriter_together_act_once(make_project) -> None:
     project = make_project()
     project.configure(REWRITER)

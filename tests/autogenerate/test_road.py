@@ -8,7 +8,9 @@ from itertools import count
 import psycopg
 import pytest
 import sqlalchemy
+from alembic.runtime.migration import MigrationContext
 
+from alembic_pgpatterns.autogenerate.facts import RoadSettings, read_facts
 from tests.autogenerate.conftest import PLUGIN, REWRITER
 
 
@@ -373,3 +375,59 @@ def run_script(database, script: str) -> None:
     with database.connect() as connection:
         for statement in postgast.split(script):
             connection.execute(str(statement))
+
+
+def test_columns_that_are_computed_for_every_row_are_explained(project) -> None:
+    started(project).models(
+        BASE.replace(
+            'Column("pages", Integer))',
+            'Column("pages", Integer), Column("twice", Integer, Computed("pages * 2", persisted=True)), '
+            'Column("number", BigInteger, Identity()), '
+            'Column("mail", postgresql.DOMAIN("mail", Text, check="VALUE LIKE \'%@%\'", create_type=False)))',
+        )
+    )
+    project.database.execute("CREATE DOMAIN mail AS text CONSTRAINT mail_check CHECK (VALUE LIKE '%@%')")
+    before = project.snapshot()
+    (text,) = project.revise("later")
+    assert upgrade_of(text).count("# pgpatterns: table-rewrite: ") == 3
+    assert "On a large table write it in stages instead" in text
+    project.alembic("upgrade", "head")
+    assert project.clean()
+    project.alembic("downgrade", "-1")
+    assert project.snapshot() == before
+
+
+def test_what_is_evaluated_once_a_row(database) -> None:
+    database.execute("""
+        CREATE SCHEMA other;
+        CREATE FUNCTION other.shaky() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1';
+        CREATE FUNCTION steady() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+    """)
+    with database.engine().connect() as connection:
+        volatile = read_facts(MigrationContext.configure(connection), RoadSettings()).volatile
+        found = {
+            expression: volatile(expression)
+            for expression in (
+                "now()", "CURRENT_TIMESTAMP", "'x'::text", "upper('x') || 'y'", "steady()", "1 + 2", "ARRAY[1]",
+                "random()", "1 + coalesce(random(), 2)", "gen_random_uuid()::text", "nextval('s')", "clock_timestamp()",
+                "other.shaky()", "shaky()", "(not an expression",
+            )
+        }  # fmt: skip
+    assert [expression for expression, often in found.items() if often] == [
+        "random()", "1 + coalesce(random(), 2)", "gen_random_uuid()::text", "nextval('s')", "clock_timestamp()",
+        "other.shaky()", "shaky()", "(not an expression",
+    ]  # fmt: skip
+
+
+def test_a_new_table_s_concurrent_index_is_plain(project) -> None:
+    """The models' own CONCURRENTLY is right for later and refused in the transaction of CREATE TABLE."""
+    index = 'Index("ix_title", book.c.title, postgresql_concurrently=True)'
+    project.models(BASE + index)
+    (text,) = project.revise("start")
+    assert "autocommit_block" not in text and "concurrently" not in text
+    project.alembic("upgrade", "head")
+    project.models(BASE)
+    project.revise("without")
+    project.alembic("upgrade", "head")
+    assert project.clean()
+    project.alembic("downgrade", "base")
