@@ -21,6 +21,27 @@ SESSION = frozenset(
 """PostgreSQL's STABLE functions about the session (docs, "System Information Functions", "Configuration Settings
 Functions"). Clocks are not among them: they cost nothing, and planned as they stand they give better estimates."""
 
+AGGREGATES = frozenset(
+    {
+        "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "count", "every",
+        "json_agg", "json_agg_strict", "json_object_agg", "json_object_agg_strict", "json_object_agg_unique",
+        "json_object_agg_unique_strict", "jsonb_agg", "jsonb_agg_strict", "jsonb_object_agg",
+        "jsonb_object_agg_strict", "jsonb_object_agg_unique", "jsonb_object_agg_unique_strict", "max", "min",
+        "range_agg", "range_intersect_agg", "stddev", "stddev_pop", "stddev_samp", "string_agg", "sum", "var_pop",
+        "var_samp", "variance", "xmlagg",
+    }
+)  # fmt: skip
+"""Those that can be called without a column (docs, "Aggregate Functions")."""
+
+VOLATILE = frozenset(
+    {
+        "array_sample", "array_shuffle", "clock_timestamp", "current_query", "currval", "gen_random_uuid", "lastval",
+        "nextval", "query_to_xml", "random", "random_normal", "set_config", "setval", "timeofday", "txid_status",
+        "uuidv4", "uuidv7",
+    }
+)  # fmt: skip
+"""PostgreSQL's, but for those about the server, which begin with pg_ or lo_ (pg_proc.provolatile)."""
+
 BUILT_IN = "pg_catalog"
 
 
@@ -42,8 +63,22 @@ class Functions:
         """
         found = self._overloads(name)
         if found:
-            return all(function.volatility != "immutable" for function in found)
+            return all(function.kind == "f" and function.volatility != "immutable" for function in found)
         return ".".join(name) in self._listed or (name[-1] in SESSION and name[:-1] in ((), (BUILT_IN,)))
+
+    def movable(self, name: tuple[str, ...]) -> bool:
+        """Whether a call of it without a column gives the same from within a sub-select.
+
+        Not so: aggregates, functions that PostgreSQL declares volatile, and those nothing is known of. A volatile one
+        of the project's own is left to the project: see `volatile`.
+        """
+        found = self._overloads(name)
+        if found:
+            return all(function.kind == "f" for function in found)
+        if self.same_for_all_rows(name):
+            return True
+        own = name[-1] in AGGREGATES | VOLATILE or name[-1].startswith(("pg_", "lo_"))
+        return name[:-1] in ((), (BUILT_IN,)) and not own
 
     def volatile(self, name: tuple[str, ...]) -> bool:
         """Whether PostgreSQL was told that it may give another value at each call."""

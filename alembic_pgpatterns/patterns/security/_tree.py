@@ -19,8 +19,8 @@ from alembic_pgpatterns.schema.expressions import parse
 FunctionName: TypeAlias = tuple[str, ...]
 """As written, split at its dots."""
 
-Wanted: TypeAlias = Callable[[FunctionName], bool]
-"""Whether a function is one that is meant."""
+Test: TypeAlias = Callable[[FunctionName], bool]
+"""Whether a function is one of those that are meant."""
 
 SCALARS = frozenset(
     {
@@ -29,6 +29,12 @@ SCALARS = frozenset(
     }
 )  # fmt: skip
 """Nodes that stand for one value, so that ``(SELECT node)`` may take their place."""
+
+HERE = "\0"
+"""Stands for an aggregate, or a function with another value at each call; no name can hold it."""
+
+PLACED = frozenset({"CurrentOfExpr", "GroupingFunc", "JsonArrayAgg", "JsonObjectAgg", "ParamRef", "SetToDefault"})
+"""Nodes that mean something only where they stand."""
 
 NAMES = frozenset({"fields", "funcname", "name", "type_name"})
 """Fields that only spell a name."""
@@ -57,7 +63,7 @@ class Branch:
 
     ``field``: where it stands in the node above. ``type``: the grammar's name for it. ``node``: the message that holds
     it, to be written over. ``unbound``: qualifiers of the columns in it that none of its own sub-selects brings along,
-    '' for a column without one: where there are any, its value depends on a row.
+    '' for a column without one, HERE for what must stay in its SELECT: where there are any, it depends on a row.
     """
 
     field: str
@@ -68,17 +74,30 @@ class Branch:
     unbound: frozenset[str]
 
 
-def grow(message: Any, field: str = "") -> Branch:
-    """The branch that starts at a message."""
+def anything(name: FunctionName) -> bool:
+    """Every function."""
+    return True
+
+
+def grow(message: Any, movable: Test = anything, field: str = "") -> Branch:
+    """The branch that starts at a message.
+
+    Args:
+        message: a message of the tree.
+        movable: whether a call of that function without a column gives the same in a sub-select of its own.
+        field: where it stands.
+    """
     kind = kind_of(message)
     content = message if kind is None else getattr(message, kind)
     name = content.DESCRIPTOR.name
-    inside = tuple(grow(child, under) for under, child in children(content) if under not in NAMES)
+    inside = tuple(grow(child, movable, under) for under, child in children(content) if under not in NAMES)
     unbound = frozenset().union(*(branch.unbound for branch in inside))
     if name == "ColumnRef":
         unbound = frozenset({_qualifier(content)})
-    elif name == "SelectStmt" and content.from_clause:
-        unbound -= {"", *_aliases(content)}
+    elif name in PLACED or (name == "FuncCall" and not (movable(_function(content)) and _plain(content))):
+        unbound |= {HERE}
+    elif name == "SelectStmt":
+        unbound -= {HERE, *(_brought(content) if content.from_clause else ())}
     return Branch(field, name, message, content, inside, unbound)
 
 
@@ -89,6 +108,21 @@ def of_row(message: Any) -> bool:
 
 def _qualifier(reference: Any) -> str:
     return reference.fields[-2].string.sval if len(reference.fields) > 1 else ""
+
+
+def _plain(call: Any) -> bool:
+    """No aggregate or window function by the way it is called."""
+    aggregate = call.agg_star or call.agg_distinct or call.agg_within_group or call.agg_order
+    return not (aggregate or call.HasField("agg_filter") or call.HasField("over"))
+
+
+def _function(call: Any) -> FunctionName:
+    return tuple(part.string.sval for part in call.funcname)
+
+
+def _brought(select: Any) -> set[str]:
+    """Qualifiers of the columns that a SELECT's own FROM brings."""
+    return {"", *_aliases(select)}
 
 
 def _aliases(select: Any) -> Iterator[str]:
@@ -116,16 +150,12 @@ def _evaluated(branch: Branch) -> Iterator[Branch]:
             yield inner
 
 
-def _calls(branch: Branch, wanted: Wanted) -> Iterator[FunctionName]:
+def _calls(branch: Branch, wanted: Test) -> Iterator[FunctionName]:
     """The wanted functions it calls outside of uncorrelated sub-selects."""
-    if branch.type == "FuncCall" and wanted(_name(branch)):
-        yield _name(branch)
+    if branch.type == "FuncCall" and wanted(_function(branch.message)):
+        yield _function(branch.message)
     for inner in _evaluated(branch):
         yield from _calls(inner, wanted)
-
-
-def _name(call: Branch) -> FunctionName:
-    return tuple(part.string.sval for part in call.message.funcname)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +180,7 @@ class Part:
         self.branch.node.CopyFrom(made)
 
 
-def _parts(branch: Branch, wanted: Wanted, array: bool = False) -> Iterator[Part]:
+def _parts(branch: Branch, wanted: Test, array: bool = False) -> Iterator[Part]:
     """The largest values that depend on no row and call a wanted function.
 
     Args:
@@ -167,10 +197,10 @@ def _parts(branch: Branch, wanted: Wanted, array: bool = False) -> Iterator[Part
         yield from _parts(inner, wanted, array=listing and inner.field == "rexpr")
 
 
-def _is_value(branch: Branch, wanted: Wanted, array: bool) -> bool:
+def _is_value(branch: Branch, wanted: Test, array: bool) -> bool:
     """Whether it is to be wrapped as a whole; of an array without a type, only what it is made of can be."""
     if array and branch.type == "FuncCall":
-        return wanted(_name(branch))
+        return wanted(_function(branch.message))
     return branch.type == "TypeCast" if array else branch.type in SCALARS
 
 
@@ -185,13 +215,19 @@ class Repeated:
     wrapped: str | None = None
 
 
-def repeated(expression: str, wanted: Wanted) -> Repeated:
-    """What of an expression runs once a row and need not; nothing where it cannot be parsed."""
+def repeated(expression: str, wanted: Test, movable: Test) -> Repeated:
+    """What of an expression runs once a row and need not; nothing where it cannot be parsed.
+
+    Args:
+        expression: as the catalog prints it.
+        wanted: whether calls of that function count.
+        movable: whether it may be called from a sub-select together with them.
+    """
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
         return Repeated()
-    found = list(_parts(grow(tree.stmts[0].stmt), wanted))
+    found = list(_parts(grow(tree.stmts[0].stmt, movable), wanted))
     names = dict.fromkeys(name for part in found for name in _calls(part.branch, wanted))
     return Repeated(tuple(names), _wrapped(tree, found) if found else None)
 

@@ -67,7 +67,7 @@ class PolicyEvaluatedPerRow(SchemaPattern):
         """Policies of tables and partitioned tables."""
         functions = Functions(schema, self.options.functions)
         # Many tables share the text of their policy.
-        read = cache(partial(repeated, wanted=functions.same_for_all_rows))
+        read = cache(partial(repeated, wanted=functions.same_for_all_rows, movable=functions.movable))
         for table in schema.judged_tables():
             for policy in table.policies:
                 clauses = [read(text) if text else Repeated() for text in (policy.using, policy.check)]
