@@ -1,7 +1,6 @@
 """The shop's databases: one of each PostgreSQL that the repository tests on, migrated once and copied per test."""
 
 import asyncio
-import importlib.util
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,23 +18,6 @@ sys.path.insert(0, str(PROJECT))
 from shop.database import DatabaseSettings, session_factory  # noqa: E402
 
 from .support import Sessions, opened  # noqa: E402
-
-
-def _repository_fixtures() -> Any:
-    """tests/conftest.py of the repository; pytest itself offers it to the tests below its own folder only."""
-    spec = importlib.util.spec_from_file_location("repository_conftest", PROJECT.parent / "tests" / "conftest.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
-
-
-_fixtures = _repository_fixtures()
-server = _fixtures.server
-old_server = _fixtures.old_server
-any_server = _fixtures.any_server
-any_database = _fixtures.any_database
 
 
 @pytest.fixture
