@@ -163,7 +163,7 @@ code = E'it''s \\\\ %s :name ' || current_setting('app.tenant')
 IN_PLACE = {
     "count(*)": "(SELECT count(*) >= (SELECT tenant()::float8) FROM member m WHERE m.tenant_id = doc.tenant_id)",
     "count(1)": "(SELECT count(1) >= (SELECT tenant()::float8) FROM member m WHERE m.tenant_id = doc.tenant_id)",
-    "window": "1 IN (SELECT rank() OVER () * (SELECT tenant()::float8) FROM member m WHERE m.tenant_id = doc.tenant_id)",
+    "window": "1 IN (SELECT rank() OVER () * (SELECT tenant()::float8) FROM member m WHERE doc.id > 0)",
     "random": "random() * 0 + (SELECT tenant()::float8) = tenant_id",
     "extension": "ext.show_limit() * 0 + (SELECT tenant()::float8) = tenant_id",
 }
