@@ -88,6 +88,14 @@ class Settings:
     directives: bool = setting(False, "Write this package's op directives in place of Alembic's own operations.")
     lock_timeout: str = setting("5s", "lock_timeout in revisions that take a strong lock on an existing table.")
     history: int = setting(30, "Without a baseline, a history of at most so many revisions is judged whole.")
+    since: str | None = setting(
+        None, "Judge the revisions after this one in place of those after the baseline; `base`: all of them."
+    )
+    diff_base: str | None = setting(
+        None, "Judge the revisions that the working tree adds to this branch or commit of git."
+    )
+    downgrade: bool = setting(True, "Run each revision's downgrade too, and compare the schemas.")
+    stats: Path | None = setting(None, "A file of rows per table in production: `table rows` a line, or JSON.")
     cache: bool = setting(True, "Keep copies of the cluster, so that revisions that did not change do not run again.")
     patterns: Mapping[str, PatternSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

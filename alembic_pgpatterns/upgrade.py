@@ -150,14 +150,14 @@ def _configured(context: MigrationContext) -> Configured:
     metadatas = tuple(metadata) if isinstance(metadata, (list, tuple)) else (metadata,) if metadata is not None else ()
     return Configured(
         options=opts,
-        database=_database(context),
+        database=database_of(context),
         metadatas=metadatas,
         version_table=context.version_table,
         version_schema=context.version_table_schema,
     )
 
 
-def _database(context: MigrationContext) -> str:
+def database_of(context: MigrationContext) -> str:
     """The scratch database behind the context, as its driver knows it; asking the server would begin a transaction."""
     if context.as_sql or context.connection is None:
         return ""

@@ -15,13 +15,13 @@ LAYERS = (
     ("report", "autogenerate"),
     ("check", "plan"),
     ("judge", "head", "models"),
-    ("arrival",),
+    ("arrival", "tracing", "scope"),
     ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project"),
     ("patterns",),
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),
     ("pattern", "remedies", "declare"),
     ("schema", "revisions"),
-    ("errors",),
+    ("errors", "binds"),
 )
 """From the top down; a module may import from its own layer and those below. A package's parts that stand in a layer
 of their own are named; the rest of the package is in the layer that names the package."""

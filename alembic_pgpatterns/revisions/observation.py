@@ -1,0 +1,99 @@
+"""What is put into a database so that it tells what statements do, and what is asked beside them.
+
+Nothing of it runs on the traced connection as a statement of its own: that would change what runs there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from alembic_pgpatterns.schema.names import Name
+
+Connection = Any
+
+# A ddl_command_start is the only event that CREATE INDEX CONCURRENTLY fires (PostgreSQL docs, "Event Trigger Firing
+# Matrix"; measured on 15 and 18), and there it tells the timeouts in force. The mark is that of `serverlog.MARK`.
+INSTALL = """
+CREATE SCHEMA pgpatterns_trace;
+GRANT USAGE ON SCHEMA pgpatterns_trace TO PUBLIC;
+CREATE FUNCTION pgpatterns_trace.began() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+BEGIN
+    RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'began', 'tag', tg_tag, 'settings', json_build_object(
+        'lock_timeout', (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::int,
+        'statement_timeout', (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int));
+END $f$;
+CREATE FUNCTION pgpatterns_trace.ended() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+BEGIN
+    RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'ended', 'tag', tg_tag, 'locks',
+        (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
+         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
+           AND mode <> 'SIReadLock'));
+END $f$;
+CREATE FUNCTION pgpatterns_trace.rewriting() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+BEGIN
+    RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'rewrite', 'tag', tg_tag, 'objects',
+        json_build_array(pg_event_trigger_table_rewrite_oid()::bigint));
+END $f$;
+CREATE EVENT TRIGGER pgpatterns_trace_began ON ddl_command_start EXECUTE FUNCTION pgpatterns_trace.began();
+CREATE EVENT TRIGGER pgpatterns_trace_ended ON ddl_command_end EXECUTE FUNCTION pgpatterns_trace.ended();
+CREATE EVENT TRIGGER pgpatterns_trace_rewriting ON table_rewrite EXECUTE FUNCTION pgpatterns_trace.rewriting();
+"""
+HELD = """
+    SELECT relation::bigint, mode FROM pg_catalog.pg_locks
+    WHERE pid = %s AND locktype = 'relation' AND granted AND relation >= 16384 AND mode <> 'SIReadLock'
+"""
+RELATIONS = """
+    SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text,
+           CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid::bigint END,
+           x.indrelid::bigint, c.relfilenode::bigint
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+    WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'v', 'i', 'I') AND c.relpersistence <> 't'
+      AND n.nspname NOT LIKE 'pg\\_toast%'
+"""
+FOREIGN_KEYS = """
+    SELECT k.conname, k.conrelid::bigint FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.oid >= 16384
+"""
+
+
+def install(connection: Connection) -> None:
+    """Make the event triggers in a database; takes a superuser."""
+    connection.execute(INSTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation by its oid: kind as in pg_class; ``root`` of a partition; ``table`` of an index."""
+
+    name: Name
+    kind: str
+    root: int | None
+    table: int | None
+    file: int
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The relations of a database at one moment."""
+
+    by_oid: dict[int, Relation]
+
+    @classmethod
+    def read(cls, connection: Connection) -> Relations:
+        """All relations but toast, temporary and system ones, in one query."""
+        rows = connection.execute(RELATIONS).fetchall()
+        return cls({row[0]: Relation(Name(row[1], row[2]), *row[3:]) for row in rows})
+
+    def root(self, relation: Relation) -> Name:
+        """The name of the partitioned table it belongs to, else its own."""
+        parent = self.by_oid.get(relation.root) if relation.root is not None else None
+        return parent.name if parent is not None else relation.name
+
+
+def held(connection: Connection, pid: int) -> dict[int, set[str]]:
+    """The relation locks of a backend, by the relation's oid."""
+    found: dict[int, set[str]] = {}
+    for relation, mode in connection.execute(HELD, (pid,)).fetchall():
+        found.setdefault(relation, set()).add(mode)
+    return found

@@ -1,0 +1,189 @@
+"""Which line of a revision sent which statement: listeners that are there while a revision runs."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+_PID = "pgpatterns.pid"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call in a revision's file, from its first to its last line."""
+
+    path: str
+    line: int
+    last_line: int
+
+
+@dataclass(slots=True)
+class Call:
+    """A statement on its way: where the log was before and after it, and the locks held afterwards."""
+
+    site: Site | None
+    op: str | None
+    pid: int
+    start: int
+    end: int = 0
+    began: float = 0.0
+    milliseconds: float = 0.0
+    locks: dict[int, set[str]] = field(default_factory=dict)
+
+
+class _SitedBatch(list[Any]):
+    """The queued operations of a ``batch_alter_table``: they run when its block ends, but are written elsewhere."""
+
+    def __init__(self, recorder: Recorder, items: list[Any]) -> None:
+        super().__init__(items)
+        self._recorder = recorder
+        self.sites: list[tuple[Site | None, str]] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, item in enumerate(super().__iter__()):
+            self._recorder.batched = self.sites[number] if number < len(self.sites) else None
+            yield item
+        self._recorder.batched = None
+
+
+class Recorder:
+    """Notes the calls of a run."""
+
+    def __init__(self, files: frozenset[str], log: Path, locks: Callable[[int], dict[int, set[str]]]) -> None:
+        """``files``: absolute paths of the revisions. ``locks``: asks for those of a backend, on another connection."""
+        self._files = files
+        self._log = log
+        self._locks = locks
+        self._ops: list[tuple[str, Site | None]] = []
+        self.batched: tuple[Site | None, str] | None = None
+        self.active = False
+        self.calls: list[Call] = []
+        self.pids: set[int] = set()
+
+    def position(self) -> int:
+        """The end of the server's log, in bytes."""
+        return self._log.stat().st_size
+
+    @contextmanager
+    def recording(self) -> Iterator[list[int]]:
+        """While the revision's function runs; the list gets where the log begins and, at the end, ends."""
+        window = [self.position()]
+        self.active = True
+        try:
+            yield window
+        finally:
+            self.active = False
+            window.append(self.position())
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While the environment runs: the connection may be opened long before the revision."""
+        listeners = (
+            ("before_cursor_execute", self._before),
+            ("after_cursor_execute", self._after),
+        )
+        with contextlib.ExitStack() as stack:
+            for name, listener in listeners:
+                event.listen(Engine, name, listener)
+                stack.callback(event.remove, Engine, name, listener)
+            stack.enter_context(self._named_operations())
+            yield
+
+    def site(self) -> Site | None:
+        """The innermost call in a revision's file."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            # A file is compiled under the path it was loaded by, which need not be absolute.
+            path = frame.f_code.co_filename
+            if path in self._files or str(Path(path).absolute()) in self._files:
+                first, last = _lines(frame)
+                return Site(path, first, last)
+            frame = frame.f_back
+        return None
+
+    def _before(
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        pid = backend_pid(connection)
+        self.pids.add(pid)
+        if self.active:
+            op, site = self._ops[-1] if self._ops else (None, None)
+            if self.batched is not None:
+                site, op = self.batched
+            self.calls.append(Call(site or self.site(), op, pid, self.position(), began=time.perf_counter()))
+
+    def _after(
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        if self.active and self.calls:
+            call = self.calls[-1]
+            call.milliseconds = (time.perf_counter() - call.began) * 1000
+            call.end = self.position()
+            call.locks = self._locks(call.pid)
+
+    @contextmanager
+    def _named_operations(self) -> Iterator[None]:
+        from alembic.operations.base import AbstractOperations
+
+        stock = AbstractOperations.invoke
+        recorder = self
+
+        def invoke(operations: Any, operation: Any) -> Any:
+            return recorder._invoked(stock, operations, operation)
+
+        AbstractOperations.invoke = invoke  # type: ignore[method-assign, assignment]
+        try:
+            yield
+        finally:
+            AbstractOperations.invoke = stock  # type: ignore[method-assign]
+
+    def _invoked(self, stock: Callable[[Any, Any], Any], operations: Any, operation: Any) -> Any:
+        from alembic.operations.batch import BatchOperationsImpl
+
+        if not self.active:
+            return stock(operations, operation)
+        name, site = operation_name(operation), self.site()
+        batch = getattr(operations.impl, "batch", None) if isinstance(operations.impl, BatchOperationsImpl) else None
+        if batch is not None and not isinstance(batch, _SitedBatch):
+            batch = operations.impl.batch = _SitedBatch(self, batch)
+        self._ops.append((name, site))
+        try:
+            return stock(operations, operation)
+        finally:
+            self._ops.pop()
+            if isinstance(batch, _SitedBatch):
+                batch.sites += itertools.repeat((site, name), len(batch) - len(batch.sites))
+
+
+def operation_name(operation: Any) -> str:
+    """``CreateIndexOp`` as ``create_index``."""
+    name = type(operation).__name__.removesuffix("Op")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def backend_pid(connection: Any) -> int:
+    """The server's process behind a connection of SQLAlchemy, as its driver knows it."""
+    info = connection.info
+    if _PID not in info:
+        driven = connection.connection.driver_connection
+        found = getattr(driven, "info", None)
+        info[_PID] = found.backend_pid if found is not None else driven.get_server_pid()
+    return int(info[_PID])
+
+
+def _lines(frame: FrameType) -> tuple[int, int]:
+    positions = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    first = (positions[0] if positions else None) or frame.f_lineno
+    return first, max((positions[1] if positions else None) or first, first)

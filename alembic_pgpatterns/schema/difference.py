@@ -1,0 +1,233 @@
+"""What differs between two schemas that were read from databases, object by object, in words.
+
+Left out is what a way there and back may change without harm: the order of columns, whether a constraint is validated,
+owners, and the names of constraints that nobody named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from alembic_pgpatterns.schema.model import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    Name,
+    Policy,
+    Schema,
+    Table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One object that is not the same on both sides.
+
+    ``kind``: "missing" on the second side, "extra" there, or "changed" in its ``aspect`` from ``first`` to ``second``.
+    """
+
+    kind: Literal["missing", "extra", "changed"]
+    what: str
+    object: str
+    table: Name
+    aspect: str = ""
+    first: str = ""
+    second: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "changed":
+            return f"{self.what} {self.object}: {self.aspect} is {self.second or 'none'}, was {self.first or 'none'}"
+        return f"{self.what} {self.object} is {'missing' if self.kind == 'missing' else 'left behind'}"
+
+
+Facts = dict[str, str]
+
+
+def differences(first: Schema, second: Schema) -> tuple[Difference, ...]:
+    """What is missing, extra or changed in the second schema, seen from the first."""
+    return tuple(_differences(first, second))
+
+
+def _differences(first: Schema, second: Schema) -> Iterator[Difference]:
+    ours, theirs = ({table.name: table for table in schema.tables} for schema in (first, second))
+    yield from _members("table", ours, theirs, lambda name: name, lambda table: {})
+    for name, table in ours.items():
+        if name in theirs:
+            yield from table_differences(table, theirs[name])
+    for what, attribute, facts in _OTHERS:
+        one, other = ({item.name: item for item in getattr(schema, attribute)} for schema in (first, second))
+        yield from _members(what, one, other, lambda name: name, facts)
+    yield from _enums(first, second)
+
+
+def table_differences(first: Table, second: Table) -> Iterator[Difference]:
+    """What differs between two states of a table."""
+    yield from _compared("table", str(first.name), first.name, _table(first), _table(second))
+    for what, members, facts in _PARTS:
+        one, other = (_by_key(members(table)) for table in (first, second))
+        yield from _members(what, one, other, lambda key: first.name, facts)
+
+
+def _by_key(items: Iterable[Any]) -> dict[Hashable, Any]:
+    return {getattr(item, "name", None) or item.identifier: item for item in items}
+
+
+def _members(
+    what: str,
+    first: Mapping[Any, Any],
+    second: Mapping[Any, Any],
+    table: Callable[[Any], Name],
+    facts: Callable[[Any], Facts],
+) -> Iterator[Difference]:
+    for key, item in first.items():
+        if key not in second:
+            yield Difference("missing", what, _label(item), table(key))
+        else:
+            yield from _compared(what, _label(item), table(key), facts(item), facts(second[key]))
+    for key, item in second.items():
+        if key not in first:
+            yield Difference("extra", what, _label(item), table(key))
+
+
+def _label(item: Any) -> str:
+    named = isinstance(item, (Key, ForeignKey)) and item.name
+    return f"{item.table}.{item.name}" if named else str(item.identifier)
+
+
+def _compared(what: str, label: str, table: Name, first: Facts, second: Facts) -> Iterator[Difference]:
+    for aspect, value in first.items():
+        if second.get(aspect, "") != value:
+            yield Difference("changed", what, label, table, aspect, value, second.get(aspect, ""))
+
+
+def _table(table: Table) -> Facts:
+    return {
+        "kind": table.kind,
+        "persistence": table.persistence,
+        "row security": _yes(table.row_security),
+        "forced row security": _yes(table.force_row_security),
+        "partition": str(table.partition_of or ""),
+        "comment": table.comment or "",
+        "storage parameters": ", ".join(sorted(table.options)) if isinstance(table.options, tuple) else "",
+    }
+
+
+def _column(column: Column) -> Facts:
+    return {
+        "type": column.type.display,
+        "collation": str(column.type.collation or ""),
+        "nullability": "NULL" if column.nullable else "NOT NULL",
+        "default": str(column.default or ""),
+        "identity": "" if column.identity is None else "always" if column.identity.always else "by default",
+        "generation": "" if column.generated is None else str(column.generated.expression),
+        "comment": column.comment or "",
+    }
+
+
+def _index(index: Index) -> Facts:
+    keys = ", ".join(_key_text(key) for key in index.keys)
+    return {
+        "definition": f"{index.method} ({keys})",
+        "INCLUDE": ", ".join(index.include),
+        "predicate": str(index.predicate or ""),
+        "uniqueness": "unique" if index.unique else "not unique",
+        "NULLS NOT DISTINCT": _yes(index.nulls_not_distinct),
+        "storage parameters": ", ".join(index.options) if isinstance(index.options, tuple) else "",
+    }
+
+
+def _key_text(key: Any) -> str:
+    parts = [str(key), str(key.opclass) if key.opclass_default is not True else "", _collation(key)]
+    parts += ["DESC" if key.descending else "", "NULLS FIRST" if key.nulls_first != key.descending else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _collation(key: Any) -> str:
+    collation = key.collation
+    plain = not isinstance(collation, Name) or collation.name == "default"
+    return "" if plain else f"COLLATE {collation}"
+
+
+def _key(key: Key) -> Facts:
+    return {
+        "columns": ", ".join(key.columns),
+        "deferrability": _deferral(key),
+        "NULLS NOT DISTINCT": _yes(key.nulls_not_distinct),
+    }
+
+
+def _foreign_key(key: ForeignKey) -> Facts:
+    return {
+        "columns": ", ".join(key.columns),
+        "reference": f"{key.referred_table}({', '.join(key.referred_columns)})",
+        "ON DELETE": key.on_delete,
+        "ON UPDATE": key.on_update,
+        "deferrability": _deferral(key),
+    }
+
+
+def _deferral(key: Key | ForeignKey) -> str:
+    if not key.deferrable:
+        return ""
+    return "initially deferred" if key.initially_deferred else "deferrable"
+
+
+def _check(check: Check) -> Facts:
+    return {"expression": str(check.expression)}
+
+
+def _policy(policy: Policy) -> Facts:
+    return {
+        "command": policy.command,
+        "kind": "permissive" if policy.permissive else "restrictive",
+        "roles": ", ".join(policy.roles),
+        "USING": policy.using or "",
+        "WITH CHECK": policy.check or "",
+    }
+
+
+def _nothing(item: Any) -> Facts:
+    return {}
+
+
+def _yes(value: object) -> str:
+    return "yes" if value is True else ""
+
+
+def _keys(table: Table) -> tuple[Key, ...]:
+    return (*((table.primary_key,) if table.primary_key else ()), *table.unique_constraints)
+
+
+def _checks(table: Table) -> tuple[Check, ...]:
+    # PostgreSQL 18 names what is the column's nullability; the column tells it.
+    return tuple(check for check in table.checks if check.not_null_column is None and not check.inherited)
+
+
+_PARTS: tuple[tuple[str, Callable[[Table], Iterable[Any]], Callable[[Any], Facts]], ...] = (
+    ("column", lambda table: table.columns, _column),
+    ("key", _keys, _key),
+    ("foreign key", lambda table: (key for key in table.foreign_keys if not key.inherited), _foreign_key),
+    ("check", _checks, _check),
+    ("exclusion", lambda table: table.exclusions, _nothing),
+    ("index", lambda table: (index for index in table.indexes if index.constraint is None), _index),
+    ("policy", lambda table: table.policies, _policy),
+)
+_OTHERS: tuple[tuple[str, str, Callable[[Any], Facts]], ...] = (
+    ("view", "views", lambda view: {"definition": view.definition}),
+    ("sequence", "sequences", lambda sequence: {"type": sequence.type, "increment": str(sequence.increment)}),
+)
+
+
+def _enums(first: Schema, second: Schema) -> Iterator[Difference]:
+    """The values of enums, by the columns that use them."""
+    labels = {column.identifier: column.type.labels for table in second.tables for column in table.columns}
+    for table in first.tables:
+        for column in table.columns:
+            other = labels.get(column.identifier, column.type.labels)
+            if column.type.kind == "enum" and set(other) != set(column.type.labels):
+                one, two = ", ".join(column.type.labels), ", ".join(other)
+                yield Difference("changed", "column", column.identifier, table.name, "enum values", one, two)

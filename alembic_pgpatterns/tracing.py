@@ -1,0 +1,350 @@
+"""Revisions run one by one on a throw-away server of their own, under observation.
+
+A server apart from the one that is read at head: what a downgrade loses does not change what the patterns see there.
+Each revision runs in an environment run of its own, as a deployment would run it, so its schema is committed and can
+be read from outside; its downgrade runs in a copy of the database, which is then thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+
+from alembic_pgpatterns.arrival import SCRATCH, Progress, prepare
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.project import Project, innermost, relative
+from alembic_pgpatterns.result import Skipped
+from alembic_pgpatterns.revisions import serverlog
+from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
+from alembic_pgpatterns.revisions.observation import Relations, held, install
+from alembic_pgpatterns.revisions.recorder import Recorder
+from alembic_pgpatterns.revisions.trace import Run, statements
+from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.difference import differences
+from alembic_pgpatterns.schema.model import Location, Name, Schema
+from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.command import variables
+from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.redirect import redirect
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.upgrade import Observer, environment_variables, run_revisions
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import Script
+
+_ROLES = re.compile(r"\b(?:CREATE|DROP)\s+(?:ROLE|USER|GROUP)\b(?!\s+MAPPING)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What the revisions in scope did, in each database, and what could not be looked at."""
+
+    runs: tuple[RevisionRun, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def trace(project: Project, settings: Settings, scope: Sequence[Script], progress: Progress) -> Traced:
+    """Run the revisions in scope under observation, and those between them plainly.
+
+    Raises:
+        PgPatternsError: no server could be started.
+    """
+    binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
+    with throwaway_server(binaries, roles=settings.roles, settings=serverlog.SETTINGS) as server:
+        return Tracer(project, settings, server, progress).trace(scope)
+
+
+@dataclass
+class Watched:
+    """An observer of one environment run: its databases, and what env.py had done before it called us."""
+
+    env_py: Path
+    databases: list[str] = field(default_factory=list)
+    environments: list[Environment] = field(default_factory=list)
+    version_tables: list[Name] = field(default_factory=list)
+
+    def configured(self, context: MigrationContext) -> None:
+        """Another database."""
+        self.environments.append(
+            Environment(
+                location=self._place(),
+                transaction_per_migration=bool(context._transaction_per_migration),
+                opened_transaction=bool(context._in_external_transaction),
+            )
+        )
+        self.version_tables.append(Name(context.version_table_schema or "", context.version_table))
+
+    def applied(self, context: MigrationContext, revision: str, is_upgrade: bool) -> None:
+        """The recorder knows."""
+
+    def _place(self) -> Location:
+        frame = sys._getframe(1)
+        while frame is not None:
+            if Path(frame.f_code.co_filename).name == self.env_py.name:
+                return Location(relative(frame.f_code.co_filename), frame.f_lineno)
+            frame = frame.f_back  # type: ignore[assignment]
+        return Location(relative(str(self.env_py)), 1)
+
+
+@dataclass
+class Step:
+    """What a recorded environment run gave: where each database's revision stands in the server's log."""
+
+    start: int
+    recorder: Recorder
+    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Tracer:
+    """One trace of a project's history."""
+
+    def __init__(self, project: Project, settings: Settings, server: ThrowawayServer, progress: Progress) -> None:
+        assert server.log is not None
+        self._project = project
+        self._settings = settings
+        self._server = server
+        self._progress = progress
+        self._log = server.log
+        self._monitor = server.connect()
+        self._origins: dict[Origin, str] = {}
+        self._environment_database: str | None = None
+        self._version_tables: tuple[Name, ...] = ()
+        self._states: dict[str, tuple[Schema, Relations]] = {}
+
+    def trace(self, scope: Sequence[Script]) -> Traced:
+        """All of it, in the history's order."""
+        wanted = {script.revision for script in scope}
+        runs: list[RevisionRun] = []
+        with self._monitor:
+            watched = self._begin()
+            done, waiting = 0, list[Any]()
+            for script in self._project.revisions:
+                if script.revision not in wanted:
+                    waiting.append(script)
+                    continue
+                failed = self._plainly(waiting) or self._one(script, runs)
+                if failed is not None:
+                    return Traced(tuple(runs), tuple(watched.environments), (failed,))
+                waiting, done = [], done + 1
+                self._progress.step(done, len(wanted), script.revision)
+        return Traced(tuple(runs), tuple(watched.environments))
+
+    def _begin(self) -> Watched:
+        """Nothing runs yet: env.py opens its connections, so that the databases are there."""
+        if self._settings.env:
+            self._environment_database = self._server.create_scratch(SCRATCH)
+            self._prepare(self._environment_database)
+        watched = Watched(self._project.env_py)
+        self._run(lambda script_heads, context: [], {}, (watched,))
+        self._version_tables = tuple(dict.fromkeys(watched.version_tables))
+        return watched
+
+    def _prepare(self, database: str) -> None:
+        prepare(self._settings, self._server, database)
+        with self._server.connect(database) as connection:
+            install(connection)
+
+    def _plainly(self, scripts: Sequence[Script]) -> Skipped | None:
+        if not scripts:
+            return None
+        self._progress.say("running the revisions before those in scope")
+        self._states.clear()
+        try:
+            self._run(lambda heads, context: [self._step(script, up=True) for script in scripts], {})
+        except PgPatternsError as error:
+            return Skipped("revisions", f"not traced: {_first_line(error)}")
+        return None
+
+    def _one(self, script: Script, runs: list[RevisionRun]) -> Skipped | None:
+        for name in dict.fromkeys(self._databases()):
+            self._states.setdefault(name, self._state(name))
+        try:
+            step = self._traced(script)
+        except PgPatternsError as error:
+            return Skipped("revisions", f"{script.revision} fails when it runs by itself: {_first_line(error)}")
+        for name in step.windows:
+            run = self._facts(script, step, name)
+            runs.append(
+                replace(run, downgrade=self._downgrade(script, run, name)) if self._settings.downgrade else run
+            )
+        return None
+
+    def _databases(self) -> list[str]:
+        own = [self._environment_database] if self._environment_database is not None else []
+        return [*self._origins.values(), *own]
+
+    def _state(self, database: str) -> tuple[Schema, Relations]:
+        with self._server.connect(database) as connection:
+            schema = catalog.read(connection, version_tables=self._version_tables)
+            return _without_ours(schema), Relations.read(connection)
+
+    def _step(self, script: Script, up: bool, around: Callable[..., Any] | None = None) -> Any:
+        from alembic.runtime.migration import MigrationStep
+
+        make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
+        step = make(self._project.script.revision_map, script)
+        if around is not None:
+            step.migration_fn = around(step.migration_fn)
+        return step
+
+    def _traced(self, script: Script) -> Step:
+        recorder = Recorder(
+            self._project.revision_files, self._log, lambda pid: held(self._monitor, pid)
+        )
+        step = Step(recorder.position(), recorder)
+
+        def upgrade(heads: Any, context: MigrationContext) -> list[Any]:
+            from alembic_pgpatterns.upgrade import database_of
+
+            def around(function: Callable[..., Any]) -> Callable[..., Any]:
+                def recorded(**keywords: Any) -> None:
+                    with recorder.recording() as window:
+                        function(**keywords)
+                    step.windows[database_of(context)] = (window[0], window[1])
+
+                return recorded
+
+            return [self._step(script, up=True, around=around)]
+
+        with recorder.listening():
+            self._run(upgrade, {})
+        return step
+
+    def _facts(self, script: Script, step: Step, database: str) -> RevisionRun:
+        before, relations = self._states[database]
+        path = relative(str(Path(script.path).absolute()))
+        line = _line_of(script, "upgrade")
+        found = statements(
+            Run(
+                recorder=step.recorder,
+                log=self._log,
+                start=step.start,
+                window=step.windows[database],
+                before=relations,
+                fallback=Location(path, line),
+                default_schema=before.default_schema,
+                ignored=frozenset(
+                    Name(name.schema or before.default_schema, name.name) for name in self._version_tables
+                ),
+            )
+        )
+        self._states[database] = self._state(database)
+        return RevisionRun(
+            revision=script.revision,
+            down_revisions=tuple(script._all_down_revisions),
+            path=path,
+            statements=tuple(
+                replace(s, location=Location(relative(str(Path(s.location.path).absolute())), s.location.line))
+                for s in found
+            ),
+            before=before,
+            after=self._states[database][0],
+            downgrade_line=_line_of(script, "downgrade"),
+        )
+
+    def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
+        if any(_ROLES.search(statement.sql) for statement in run.statements):
+            return Downgrade(skipped="it makes or drops roles, which belong to the whole server")
+        copy = self._copy(database)
+        moved = {origin: copy if name == database else name for origin, name in self._origins.items()}
+        try:
+            return self._there_and_back(script, run, copy, moved)
+        finally:
+            self._server.drop_database(copy)
+
+    def _there_and_back(self, script: Script, run: RevisionRun, copy: str, moved: Mapping[Origin, str]) -> Downgrade:
+        try:
+            self._run(lambda heads, context: [self._step(script, up=False)], moved, database=copy)
+        except PgPatternsError as error:
+            return self._failed(error, script)
+        undone, _ = self._state(copy)
+        different = tuple(map(str, differences(run.before, undone)))
+        try:
+            self._run(lambda heads, context: [self._step(script, up=True)], moved, database=copy)
+        except PgPatternsError as error:
+            return Downgrade(differences=different, again=str(error))
+        return Downgrade(differences=different)
+
+    def _failed(self, error: PgPatternsError, script: Script) -> Downgrade:
+        cause = error.__cause__ or error
+        place = innermost(cause, frozenset({str(Path(script.path).absolute())}))
+        if place is not None and not isinstance(cause, sqlalchemy.exc.SQLAlchemyError):
+            lines = Path(script.path).read_text("utf-8", "replace").splitlines()
+            if lines[place.line - 1].lstrip().startswith("raise"):
+                return Downgrade(declared=True)
+        return Downgrade(failure=str(error), location=place)
+
+    def _copy(self, database: str) -> str:
+        """A copy of a database, once everybody has left it: PostgreSQL copies none that is in use."""
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        deadline = time.monotonic() + 5
+        while self._monitor.execute(query, (database,)).fetchall() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return self._server.create_database(f"{SCRATCH}_copy", template=database)
+
+    def _run(
+        self,
+        destination: Callable[..., Any],
+        moved: Mapping[Origin, str],
+        observers: Sequence[Observer] = (),
+        database: str | None = None,
+    ) -> None:
+        """One run of env.py; ``moved``: databases that take the place of others in it."""
+        # A redirect of its own for each run: connections that a pool kept from the one before are replaced.
+        with self._variables(database), redirect(self._server, prepare=self._prepare) as routes:
+            routes.databases.update(moved or self._origins)
+            run_revisions(
+                self._project, destination, observers, fallback=lambda: self._alone(database), destination_rev="heads"
+            )
+            if not moved:
+                self._origins.update(routes.databases)
+
+    @contextmanager
+    def _variables(self, database: str | None) -> Iterator[None]:
+        values: Mapping[str, str] = {}
+        if self._environment_database is not None:
+            values = variables(self._settings.env, self._server, database or self._environment_database)
+        with environment_variables(values):
+            yield
+
+    @contextmanager
+    def _alone(self, database: str | None) -> Iterator[Any]:
+        """A connection for the run without env.py."""
+        if self._environment_database is None:
+            self._environment_database = self._server.create_scratch(SCRATCH)
+            self._prepare(self._environment_database)
+        url = self._server.url(database or self._environment_database)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _without_ours(schema: Schema) -> Schema:
+    return replace(
+        schema,
+        namespaces=tuple(item for item in schema.namespaces if item.name != "pgpatterns_trace"),
+        functions=tuple(item for item in schema.functions if item.name.schema != "pgpatterns_trace"),
+    )
+
+
+def _line_of(script: Script, function: str) -> int:
+    found = getattr(script.module, function, None)
+    with contextlib.suppress(AttributeError):
+        return int(found.__code__.co_firstlineno)  # type: ignore[union-attr]
+    return 1
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0]
