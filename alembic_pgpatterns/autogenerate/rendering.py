@@ -6,7 +6,6 @@ What they render is Alembic's own operations and comments, so the files run with
 from __future__ import annotations
 
 import ast
-import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from alembic.autogenerate.render import render_op, renderers
 from alembic.operations import ops
 from sqlalchemy.schema import conv
+
+from alembic_pgpatterns.binds import escape_binds
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -119,14 +120,6 @@ class InlineReferenceOp(ops.AddColumnOp):
         self.reference = reference
         self.named = named
         """What PostgreSQL will call the key."""
-
-
-_BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
-
-
-def escape_binds(statement: str) -> str:
-    """SQL in which SQLAlchemy's ``text()`` finds no parameter."""
-    return _BIND.sub(r"\\:", statement)
 
 
 def prefix(context: AutogenContext) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import MetaData, Table, text
 
+from alembic_pgpatterns.binds import escape_binds
 from alembic_pgpatterns.remedies.apply import sqlalchemy_index
 from alembic_pgpatterns.remedies.model import (
     ChangeType,
@@ -70,8 +71,13 @@ def _(remedy: ReplaceUnique, default_schema: str) -> Operations:
 
 @operations.register
 def _(remedy: ChangeType, default_schema: str) -> Operations:
-    changes = tuple(_alter_type(change, default_schema) for change in remedy.changes)
-    return changes if all(op is not None for op in changes) else _executed(remedy)
+    altered = [_alter_type(change, default_schema) for change in remedy.changes]
+    known = [op for op in altered if op is not None]
+    if len(known) < len(altered):
+        return _executed(remedy)
+    # Behind the columns' own statements: the sequences that feed them, and what keeps a limit.
+    rest = sql(remedy)[len(known) :]
+    return (*known, *(ops.ExecuteSQLOp(escape_binds(statement)) for statement in rest))
 
 
 @operations.register
@@ -94,7 +100,7 @@ def _(remedy: SetDefault, default_schema: str) -> Operations:
             remedy.column,
             schema=schema,
             modify_server_default=text(remedy.new),
-            existing_server_default=old,  # type: ignore[arg-type]
+            existing_server_default=old,
         ),
     )
 
@@ -107,7 +113,7 @@ def _(remedy: Remedy, default_schema: str) -> Operations:
 
 
 def _executed(remedy: Remedy) -> Operations:
-    return tuple(ops.ExecuteSQLOp(statement) for statement in sql(remedy))
+    return tuple(ops.ExecuteSQLOp(escape_binds(statement)) for statement in sql(remedy))
 
 
 def _schema(table: Name, default_schema: str) -> str | None:
