@@ -44,7 +44,8 @@ def _split_undo(
     loosen: list[ops.MigrateOperation] = []
     for op in down:
         if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is True:
-            rest.append(altered(op, modify_nullable=None))
+            # By then NOT NULL is gone.
+            rest.append(altered(op, modify_nullable=None, existing_nullable=True))
             loosen.append(altered(op, modify_type=None, modify_server_default=False, modify_comment=False))
         else:
             rest.append(op)
