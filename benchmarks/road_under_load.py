@@ -89,7 +89,9 @@ def alembic(root: Path, *arguments: str) -> float:
     """Run the program; how long it took."""
     begun = time.perf_counter()
     command = [sys.executable, "-m", "alembic", *arguments]
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"alembic {' '.join(arguments)}:\n{done.stderr}")
     return time.perf_counter() - begun
 
 

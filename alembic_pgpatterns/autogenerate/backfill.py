@@ -11,17 +11,19 @@ BATCH_PAGES = 100
 """Pages of 8 kB that one UPDATE covers: up to ten thousand rows are locked at a time, for some tenths of a second."""
 
 # Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE is for rows that moved meanwhile.
+# The variables' names are no column's, which PL/pgSQL would find ambiguous.
 _BLOCK = Template("""DO $$$$
 DECLARE
-  page bigint := 0;
-  pages bigint := pg_relation_size($regclass) / current_setting('block_size')::bigint;
+  pgpatterns_page bigint := 0;
+  pgpatterns_end bigint := pg_relation_size($regclass) / current_setting('block_size')::bigint;
 BEGIN
-  WHILE page <= pages LOOP
+  WHILE pgpatterns_page <= pgpatterns_end LOOP
     UPDATE $table SET $column = $value
-    WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + $batch)::tid
+    WHERE ctid >= format('(%s,0)', pgpatterns_page)::tid
+      AND ctid < format('(%s,0)', pgpatterns_page + $batch)::tid
       AND $where;
     COMMIT;
-    page := page + $batch;
+    pgpatterns_page := pgpatterns_page + $batch;
   END LOOP;
   UPDATE $table SET $column = $value WHERE $where;
 END $$$$""")

@@ -171,6 +171,9 @@ _ENTANGLED = """
     WHERE relkind <> 'r' OR relispartition OR relhassubclass OR attinhcount > 0
     UNION ALL
     SELECT 'rights on the column' FROM the WHERE attacl IS NOT NULL
+    UNION ALL
+    SELECT 'trigger ' || t.tgname || ', which every row of a backfill would fire' FROM the
+    JOIN pg_trigger t ON t.tgrelid = the.attrelid AND NOT t.tgisinternal
     ORDER BY 1
 """
 

@@ -135,7 +135,7 @@ def _filled(op: ops.AddColumnOp, value: str) -> str:
 
 
 def _backfill(op: ops.AddColumnOp) -> Piece:
-    why = "each batch commits, so no row stays locked for long; new rows have the default already"
+    why = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
     note = Note("unbatched-data-change", f"{op.table_name}.{op.column.name}", why, aside=True)
     return Piece((SqlOp(_filled(op, "DEFAULT")),), autocommit=True, notes=(note,))
 

@@ -50,17 +50,17 @@ def test_it_is_known_what_is_written_anew(any_database, zone: str) -> None:
 
 
 BEFORE = f"""
-t = Table("t", metadata, {ID}, Column("size", Integer, nullable=False, server_default="7", comment="how large"),
+t = Table("t", metadata, {ID}, Column("pages", Integer, nullable=False, server_default="7", comment="how large"),
     Column("word", String(50)), Column("Odd One", Numeric(8, 2)), Column("kept", Integer, index=True))
 """
 AFTER = f"""
-t = Table("t", metadata, {ID}, Column("size", BigInteger, nullable=False, server_default="7", comment="how large"),
+t = Table("t", metadata, {ID}, Column("pages", BigInteger, nullable=False, server_default="7", comment="how large"),
     Column("word", String(20), nullable=False), Column("Odd One", Numeric(8, 3)),
     Column("kept", BigInteger, index=True))
 """
 
 
-SUMS = 'SELECT sum(size), max(word), sum("Odd One") FROM t'
+SUMS = 'SELECT sum(pages), max(word), sum("Odd One") FROM t'
 
 
 @pytest.mark.parametrize("split", ["auto", "never"])
@@ -109,14 +109,33 @@ def test_rows_written_between_the_files_are_in_both_columns(make_project) -> Non
     project.models(BEFORE)
     project.revise("start")
     project.alembic("upgrade", "head")
-    project.database.execute("INSERT INTO t (id, size) VALUES (1, 1)")
+    project.database.execute("INSERT INTO t (id, pages) VALUES (1, 1)")
     project.models(AFTER.replace("String(20), nullable=False", "String(20)"))
     project.revise("types")
     project.alembic("upgrade", "+1")
-    project.database.execute("INSERT INTO t (id, size) VALUES (2, 2); UPDATE t SET size = 10 WHERE id = 1")
+    project.database.execute("INSERT INTO t (id, pages) VALUES (2, 2); UPDATE t SET pages = 10 WHERE id = 1")
     with project.database.connect() as connection:
-        assert connection.execute("SELECT id, size_new FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
+        assert connection.execute("SELECT id, pages_new FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
     project.alembic("upgrade", "head")
     with project.database.connect() as connection:
-        assert connection.execute("SELECT id, size FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
+        assert connection.execute("SELECT id, pages FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
     assert project.clean()
+
+
+def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -> None:
+    project = make_project()
+    project.models(BEFORE)
+    project.revise("start")
+    project.alembic("upgrade", "head")
+    project.database.execute("""
+        CREATE VIEW odd AS SELECT "Odd One" AS one FROM t;
+        CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    """)
+    project.models(AFTER)
+    assert "because of rule _RETURN on view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
+    for path in project.versions():
+        if "seen" in path.name:
+            path.unlink()
+    project.database.execute("CREATE TRIGGER noted BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION noted()")
+    text = "".join(project.revise("fired"))
+    assert "by way of a second column" not in text and "trigger noted, which every row" in text
