@@ -103,5 +103,5 @@ def _summary(privileges: set[str], everything: frozenset[str]) -> tuple[str, ...
 
 def expanded(privileges: Iterable[str], everything: frozenset[str]) -> set[str]:
     """*privileges* with ALL spelled out."""
-    names = set(privileges)
+    names = {"TEMPORARY" if name == "TEMP" else name for name in privileges}
     return set(everything) if "ALL" in names else names

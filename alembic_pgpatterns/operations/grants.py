@@ -192,12 +192,13 @@ _CATALOGS = {
 }
 
 _ACCESS = """
-    SELECT {columns}, pg_catalog.pg_get_userbyid(o.{owner}) = :role AS owned
+    SELECT n.nspname AS schema, o.{name} AS object, pg_catalog.pg_get_userbyid(o.{owner}) AS owner, {columns}
     FROM pg_catalog.{table} o
+    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = {namespace}
     CROSS JOIN LATERAL aclexplode(coalesce(o.{acl}, acldefault(CAST(:letter AS "char"), o.{owner}))) AS a
-    WHERE o.{name} = :object AND {place}
+    WHERE (coalesce(n.nspname, ''), o.{name}) IN (
+        SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))
 """
-_PLACE = "o.{namespace} = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
 
 
 class _Target(NamedTuple):
@@ -217,10 +218,12 @@ def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
     for target, grant in _targets(context):
         targets.setdefault(target, []).append(grant)
     everything = {kind: _everything(context, kind) for kind in {target.kind for target in targets}}
+    access = {kind: _access(context, kind, list(targets)) for kind in everything}
     for target, grants in targets.items():
-        there = _privileges(context, target)
-        if there is None:
+        owner, held = access[target.kind].get(_place(context, target), (None, {}))
+        if owner == target.role:
             continue
+        there = held.get("public" if target.role.lower() == "public" else target.role, {})
         wanted: dict[str, bool] = {}
         for grant in grants:
             for privilege in acl.expanded(grant.privileges, everything[target.kind]):
@@ -249,22 +252,38 @@ def _targets(context: AutogenContext) -> Iterator[tuple[_Target, Grant]]:
             yield _Target(grant.kind, grant.schema, grant.on, role), grant
 
 
-def _privileges(context: AutogenContext, target: _Target) -> dict[str, bool] | None:
-    """What the role holds; None for the owner, who holds everything anyway."""
+_Held = dict[str, dict[str, bool]]
+
+
+def _access(
+    context: AutogenContext, kind: str, targets: Sequence[_Target]
+) -> dict[tuple[str, str], tuple[str, _Held]]:
+    """By schema and name, the owner of each object of this kind, and what the roles hold."""
     from alembic_pgpatterns.operations import comparing
 
+    catalog = _CATALOGS[kind]
+    facts = catalog._asdict() | {"namespace": f"o.{catalog.namespace}" if catalog.namespace else "NULL"}
+    places = sorted({_place(context, target) for target in targets if target.kind == kind})
+    rows = comparing.fetch(
+        context,
+        _ACCESS.format(columns=acl.ACL, **facts),
+        letter=catalog.letter,
+        schemas=[schema for schema, _ in places],
+        names=[name for _, name in places],
+    )
+    found: dict[tuple[str, str], tuple[str, _Held]] = {}
+    for row in rows:
+        _, held = found.setdefault((row.schema or "", row.object), (row.owner, {}))
+        held.setdefault(row.role, {})[row.privilege] = row.grantable
+    return found
+
+
+def _place(context: AutogenContext, target: _Target) -> tuple[str, str]:
+    """Schema and name; the schema is empty for what is in none."""
     assert context.dialect is not None
-    catalog = _CATALOGS[target.kind]
-    place = _PLACE if catalog.namespace else "true"
-    query = _ACCESS.replace("{place}", place).format(columns=acl.ACL, **catalog._asdict())
-    parameters = {"role": target.role, "letter": catalog.letter, "object": target.object}
-    if catalog.namespace:
-        parameters["schema"] = target.schema or context.dialect.default_schema_name or "public"
-    rows = comparing.fetch(context, query, **parameters)
-    if any(row.owned for row in rows):
-        return None
-    role = "public" if target.role.lower() == "public" else target.role
-    return acl.held(rows).get(role, {})
+    if _CATALOGS[target.kind].namespace is None:
+        return "", target.object
+    return target.schema or context.dialect.default_schema_name or "public", target.object
 
 
 def _everything(context: AutogenContext, kind: str) -> frozenset[str]:

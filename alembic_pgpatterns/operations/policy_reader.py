@@ -78,7 +78,9 @@ def same_policies(
 ) -> set[str]:
     """The names of those declared policies that the database has just so."""
     there = [existing[policy.name].policy for policy in declared]
-    normal = _normal_forms(context, table, [*declared, *there]) if declared else []
+    spelled_alike = all(_texts(policy) == _texts(found) for policy, found in zip(declared, there, strict=True))
+    asked = [] if spelled_alike else _normal_forms(context, table, [*declared, *there])
+    normal = asked or [None] * (2 * len(declared))
     pairs = zip(declared, there, normal, normal[len(declared) :], strict=False)
     return {
         policy.name
@@ -98,10 +100,11 @@ Expressions = tuple[str | None, str | None]
 def _agree(declared: Policy, there: Policy, form: Expressions | None, form_there: Expressions | None) -> bool:
     if form is not None and form_there is not None:
         return form == form_there
-    return (_as_text(declared.using), _as_text(declared.with_check)) == (
-        _as_text(there.using),
-        _as_text(there.with_check),
-    )
+    return _texts(declared) == _texts(there)
+
+
+def _texts(policy: Policy) -> Expressions:
+    return _as_text(policy.using), _as_text(policy.with_check)
 
 
 def _as_text(expression: str | None) -> str | None:

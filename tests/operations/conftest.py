@@ -38,18 +38,19 @@ class Lab:
 
     def upgrade(self, migration: Migration, driver: str = "psycopg", **opts: Any) -> Any:
         """Run it in one transaction, as ``alembic upgrade`` does; returns what it returns."""
-        url = self.database.url.set(drivername=f"postgresql+{driver}")
-        if driver in ("asyncpg", "psycopg_async"):
-            return asyncio.run(self._upgrade_async(url, migration, opts))
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            return run(connection, migration, opts)
+        return self.connected(lambda connection: run(connection, migration, opts), driver)
 
-    async def _upgrade_async(self, url: sa.URL, migration: Migration, opts: dict[str, Any]) -> Any:
-        url = url.set(drivername=url.drivername.removesuffix("_async"))
-        engine = create_async_engine(url, poolclass=sa.NullPool)
-        async with engine.connect() as connection:
-            return await connection.run_sync(run, migration, opts)
+    def connected(self, function: Callable[[sa.Connection], Any], driver: str) -> Any:
+        """Call it with a connection of that driver."""
+        url = self.database.url.set(drivername=f"postgresql+{driver.removesuffix('_async')}")
+        if driver in ("asyncpg", "psycopg_async"):
+            return asyncio.run(self._connected_async(url, function))
+        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+            return function(connection)
+
+    async def _connected_async(self, url: sa.URL, function: Callable[[sa.Connection], Any]) -> Any:
+        async with create_async_engine(url, poolclass=sa.NullPool).connect() as connection:
+            return await connection.run_sync(function)
 
     def sql(self, migration: Migration, driver: str = "psycopg") -> str:
         """What ``--sql`` writes."""

@@ -105,15 +105,18 @@ def test_a_reindex_that_was_interrupted_leaves_nothing(lab):
         lab.upgrade(lambda op: op.reindex_concurrently())
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_transaction_of_env_py_is_named_with_the_way_out(lab, driver):
     lab.database.execute("CREATE TABLE t (a int)")
-    engine = sa.create_engine(lab.database.url.set(drivername=f"postgresql+{driver}"), poolclass=sa.NullPool)
-    with engine.begin() as connection:
+
+    def env_py(connection: sa.Connection) -> None:
+        connection.execute(sa.text("SELECT 1"))
         context = MigrationContext.configure(connection)
         refused = pytest.raises(PgPatternsError, match=r"env\.py began one .* engine\.connect")
         with Operations.context(context) as op, context.begin_transaction(), refused:
             op.create_index_concurrently("ix", "t", ["a"])
+
+    lab.connected(env_py, driver)
 
 
 def test_inside_an_autocommit_block_of_the_callers(lab):
