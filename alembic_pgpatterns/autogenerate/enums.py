@@ -89,9 +89,23 @@ def native_enum(kind: TypeEngine[Any]) -> postgresql.ENUM | None:
     return native if isinstance(native, postgresql.ENUM) and native.create_type and native.name else None
 
 
+class ENUM(postgresql.ENUM):
+    """An enum whose repr says that it is there already, which SQLAlchemy's own does from 2.1 only.
+
+    Alembic renders types by their repr and their module.
+    """
+
+    __module__ = "sqlalchemy.dialects.postgresql"
+
+    def __repr__(self) -> str:
+        """The constructor's call."""
+        shown = super().__repr__()
+        return shown if "create_type=" in shown else f"{shown[:-1]}, create_type=False)"
+
+
 def _without_creation(column: Any, native: postgresql.ENUM) -> Column[Any]:
     """A copy of a column whose type exists; the column itself is the application's."""
-    existing = postgresql.ENUM(*native.enums, name=str(native.name), schema=native.schema, create_type=False)
+    existing = ENUM(*native.enums, name=str(native.name), schema=native.schema, create_type=False)
     new: Column[Any] = column._copy()
     if isinstance(column.type, ARRAY):
         array = copy.copy(column.type)
