@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy
 from psycopg import Error as PsycopgError
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.introduced import Introductions
 from alembic_pgpatterns.schema.names import Name
@@ -43,13 +44,17 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Database:
-    """A scratch database at head. ``label``: the name of the real one it stands for."""
+    """A scratch database at head. ``label``: the name of the real one it stands for.
+
+    ``meant``: libpq's parameters of the real one, with the password; None where nothing was seen to connect to it.
+    """
 
     name: str
     label: str
     version_tables: tuple[Name, ...]
     metadatas: tuple[MetaData, ...]
     introductions: Introductions | None = None
+    meant: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def arrive(project: Project, settings: Settings, server: Server, progress: Progr
         return _by_command(project, settings, server, progress)
     progress.say("reading the revisions")
     total = len(project.revisions)
-    with _variables(settings, server), _redirected(settings, server) as routes, explained_server(server):
+    with on_server(settings, server) as routes:
         if settings.create_all or not total:
             return _by_models(project, server)
         return _by_env_py(project, settings, server, routes, Watch(progress, total))
@@ -115,6 +120,7 @@ def _by_env_py(project: Project, settings: Settings, server: Server, routes: Rou
             version_tables=(Name(entry.version_schema or "", entry.version_table),),
             metadatas=entry.metadatas,
             introductions=introductions,
+            meant=routes.meant.get(entry.database),
         )
         for entry, introductions in zip(run.configured, watch.introductions, strict=True)
         if entry.database and at_head(project, server, entry)
@@ -122,7 +128,7 @@ def _by_env_py(project: Project, settings: Settings, server: Server, routes: Rou
     if not databases:
         raise PgPatternsError(_lost(run, routes))
     skipped = (*_without_models(run), *_outside(project))
-    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped)
+    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped, tuple(_opt_in(project, run)))
 
 
 def _by_models(project: Project, server: Server) -> Arrived:
@@ -178,6 +184,13 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
             connection.execute(text.encode())
     except PsycopgError as error:
         raise PgPatternsError(f"prepare: {path}: {error}") from error
+
+
+@contextmanager
+def on_server(settings: Settings, server: Server) -> Iterator[Routes]:
+    """Whatever the project connects to in here is the server, by its URLs as by the variables of the settings."""
+    with _variables(settings, server), _redirected(settings, server) as routes, explained_server(server):
+        yield routes
 
 
 @contextmanager
@@ -251,6 +264,28 @@ def version_tables(server: Server, database: str) -> tuple[Name, ...]:
 
 def _label(routes: Routes, database: str) -> str:
     return next((origin.database for origin, name in routes.databases.items() if name == database), database)
+
+
+PLUGIN = "alembic_pgpatterns"
+OPT_IN = (
+    'autogenerate_plugins=["alembic.autogenerate.*", '
+    '*(["alembic_pgpatterns"] if find_spec("alembic_pgpatterns") else [])],'
+)
+"""The line for env.py; it tolerates our absence, where Alembic would fail for a plugin that is not installed."""
+
+
+def _opt_in(project: Project, run: Run) -> Iterator[str]:
+    """How to name the plugin in env.py, where its autogenerate has models and does not know of us."""
+    unaware = [e for e in run.configured if e.metadatas and not _names_plugin(e.options.get("autogenerate_plugins"))]
+    if unaware and run.own_environment is None:
+        yield (
+            f"{relative(str(project.env_py.absolute()))} does not name the plugin, so autogenerate does not follow the "
+            f"patterns. Add to context.configure(), with `from importlib.util import find_spec` above:\n    {OPT_IN}"
+        )
+
+
+def _names_plugin(plugins: Sequence[str] | None) -> bool:
+    return any(fnmatch.fnmatchcase(PLUGIN, name) for name in plugins or ())
 
 
 def _outside(project: Project) -> Iterator[Skipped]:

@@ -8,7 +8,7 @@ from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.head import Head, bring_to_head
 from alembic_pgpatterns.judge import judge, suppressed
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.pattern import Finding, ServerPattern
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.model import NO_ORIGIN
@@ -26,14 +26,14 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
         progress.say("checking")
         judged = [judge(schema, settings) for schema in head.schemas]
         findings = [
-            _placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
+            placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
         ]
     kept = [finding for finding in findings if not suppressed(finding)]
-    skipped = (*head.skipped, *dict.fromkeys(item for one in judged for item in one.skipped))
-    return _report(kept, len(findings) - len(kept), skipped, baseline, head, settings)
+    skipped = (*head.skipped, *dict.fromkeys(item for one in judged for item in one.skipped), *_not_live(settings))
+    return report(kept, len(findings) - len(kept), skipped, baseline, head, settings)
 
 
-def _placed(finding: Finding, head: Head, number: int) -> Finding:
+def placed(finding: Finding, head: Head, number: int) -> Finding:
     """The finding with what else is known: the model's line, the revision, the database where there are several."""
     schema, database = head.schemas[number], head.labels[number]
     table = schema.table(finding.table) if finding.table is not None else None
@@ -46,7 +46,13 @@ def _placed(finding: Finding, head: Head, number: int) -> Finding:
     return placed
 
 
-def _report(
+def _not_live(settings: Settings) -> Iterator[Skipped]:
+    """A fresh server says nothing about one in use."""
+    if settings.chosen((ServerPattern,)):
+        yield Skipped("patterns of the server in use", "alembic pgcheck --live looks at it")
+
+
+def report(
     findings: Sequence[Finding],
     suppressed_count: int,
     skipped: Sequence[Skipped],
@@ -54,6 +60,7 @@ def _report(
     head: Head,
     settings: Settings,
 ) -> Report:
+    """The report of findings: sorted, without those that the baseline accepts, which are counted."""
     known = baseline or Baseline()
     new = sorted((f for f in findings if not known.accepts(f.fingerprint)), key=_order)
     return Report(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from alembic_pgpatterns.arrival import Arrived, Progress, arrive
-from alembic_pgpatterns.models import Models, read_models
+from alembic_pgpatterns.arrival import Arrived, Database, Progress, arrive
+from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Skipped
@@ -26,11 +26,13 @@ from alembic_pgpatterns.settings import Settings
 class Head:
     """What there is to judge while the server still runs.
 
-    ``schemas``, ``labels`` and ``introduced`` run side by side: one entry a database; the label is empty where there
-    is only one database.
+    ``schemas``, ``models``, ``databases``, ``labels`` and ``introduced`` run side by side: one entry a database; the
+    label is empty where there is only one database.
     """
 
     schemas: tuple[Schema, ...]
+    models: tuple[Schema | None, ...]
+    databases: tuple[Database, ...]
     labels: tuple[str, ...]
     introduced: tuple[Introduced | None, ...]
     heads: tuple[str, ...]
@@ -75,6 +77,7 @@ def open_server(settings: Settings) -> Iterator[Server]:
 def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
     schemas: list[Schema] = []
     introduced: list[Introduced | None] = []
+    known_models: list[Schema | None] = []
     skipped = list(arrived.skipped)
     for database in arrived.databases:
         with server.connect(database.name) as connection:
@@ -83,10 +86,13 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
             introduced.append(known.resolve(connection) if known is not None else None)
         models = read_models(database.metadatas, schema.default_schema, settings)
         skipped += models.skipped
-        schemas.append(_enriched(schema, models))
+        known_models.append(models.schema)
+        schemas.append(enriched(schema, models.schema))
     several = len(arrived.databases) > 1
     return Head(
         schemas=tuple(schemas),
+        models=tuple(known_models),
+        databases=arrived.databases,
         labels=tuple(database.label if several else "" for database in arrived.databases),
         introduced=tuple(introduced),
         heads=arrived.heads,
@@ -96,8 +102,9 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
     )
 
 
-def _enriched(schema: Schema, models: Models) -> Schema:
-    return overlay(schema, models.schema) if models.schema is not None else schema
+def enriched(schema: Schema, models: Schema | None) -> Schema:
+    """A database's schema with what only the models know laid over it."""
+    return overlay(schema, models) if models is not None else schema
 
 
 def _facts(arrived: Arrived, schemas: list[Schema], server: Server) -> dict[str, object]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.pattern import Finding, Needs, SchemaPattern
+from alembic_pgpatterns.pattern import Finding, Needs, Pattern, SchemaPattern, ServerPattern
 from alembic_pgpatterns.result import Skipped
+from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.settings import Settings
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,33 @@ def judge(schema: Schema, settings: Settings) -> Judged:
     return Judged(tuple(unique(findings)), tuple(skipped))
 
 
+def judge_server(server: LiveServer, settings: Settings) -> Judged:
+    """All selected server patterns on a live server."""
+    settings = dataclasses.replace(settings, target_version=settings.target_version or server.version // 10000)
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for pattern in settings.chosen((ServerPattern,)):
+        assert isinstance(pattern, ServerPattern)
+        reason = pattern.cannot_tell(server)
+        if reason is not None:
+            skipped.append(Skipped(pattern.name, reason))
+            continue
+        findings.extend(_explained(pattern, pattern.detect, server))
+    return Judged(tuple(unique(findings)), tuple(skipped))
+
+
 def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:
     """The findings of one pattern.
 
     Raises:
         PgPatternsError: the pattern failed; to leave it out in silence would be to say "ok" without having looked.
     """
+    return _explained(pattern, pattern.detect, schema)
+
+
+def _explained(pattern: Pattern, detect: Callable[[Seen], Iterator[Finding]], seen: Seen) -> list[Finding]:
     try:
-        return list(pattern.detect(schema))
+        return list(detect(seen))
     except Exception as error:
         raise PgPatternsError(
             f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from alembic_pgpatterns.remedies.model import Remedy
+from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
 
@@ -197,4 +198,22 @@ class SchemaPattern(Pattern, abstract=True):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """The findings in a schema, in the schema's order."""
+        raise NotImplementedError
+
+
+class ServerPattern(Pattern, abstract=True):
+    """A pattern about a server in use, which only ``pgcheck --live`` looks at.
+
+    Class attributes beside those of Pattern:
+        needs: the parts of LiveServer without which it cannot tell (``statements``, ``schema``).
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def cannot_tell(self, server: LiveServer) -> str | None:
+        """Why it cannot tell on this server, or None."""
+        return next((server.unread[part] for part in self.needs if part in server.unread), None)
+
+    def detect(self, server: LiveServer) -> Iterator[Finding]:
+        """The findings on a server."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check import check
 from alembic_pgpatterns.pattern import Severity
@@ -42,7 +43,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         sys.stderr.write(f"alembic pgcheck: {error}\n")
         return WRONG_USE
     with progress_on(sys.stderr) as progress:
-        report = check(project, settings, progress)
+        report = _checked(project, settings, progress, getattr(options, "live", None))
     if getattr(options, "write_baseline", False):
         return _accept(report, settings, config.stdout)
     with _pipe_may_close():
@@ -50,6 +51,15 @@ def run(config: Any, options: argparse.Namespace) -> int:
             output.write(report, config.stdout, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on)
     return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
+    """Of a database in use where ``live`` is one's URL, or empty for env.py's own; else of a throw-away one."""
+    if live is None:
+        return check(project, settings, progress)
+    from alembic_pgpatterns.check_live import check_live
+
+    return check_live(project, settings, progress, live or None)
 
 
 def _informed(settings: Settings, options: argparse.Namespace, stream: TextIO) -> bool:

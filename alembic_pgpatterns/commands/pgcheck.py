@@ -10,12 +10,14 @@ DESCRIPTION = """\
 Bring the revisions to head on a throw-away PostgreSQL, and check schema, revisions and models.
 
 No database is needed and none is touched: the server is started for the run and every
-connection that env.py opens is redirected to it.
+connection that env.py opens is redirected to it. Only --live looks at a real one, and
+reads its catalogs, nothing else.
 
   alembic pgcheck                           the report, in the terminal
   alembic pgcheck --write-baseline          accept what is there; from now on report only what is new
   alembic pgcheck --select indexes          only a folder of patterns, a name or a glob
   alembic pgcheck --format json             for programs; stdout carries nothing else
+  alembic pgcheck --live                    the configured database too, read-only: drift, settings, statistics
 
 Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
@@ -48,6 +50,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--select", metavar="NAMES", action="append", help=f"only these: {names}")
     what.add_argument("--ignore", metavar="NAMES", action="append", help=f"not these: {names}")
     what.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major in production")
+
+    what.add_argument(
+        "--live",
+        metavar="URL",
+        nargs="?",
+        const="",
+        help="the database in use, read-only: the one that env.py connects to, or the one of this URL",
+    )
 
     report = parser.add_argument_group("the report")
     report.add_argument(

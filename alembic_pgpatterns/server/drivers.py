@@ -51,6 +51,7 @@ _ASYNCPG_ROUTE = (
     "krbsrvname",
     "gsslib",
 )
+_ASYNCPG_NAMES = {"host": "host", "port": "port", "user": "user", "password": "password", "database": "dbname"}
 _straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
 
 
@@ -112,11 +113,14 @@ def _asyncpg_meant(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
         meant["user"] = urllib.parse.unquote(parsed.username or "") or query.get("user")
         path = urllib.parse.unquote(parsed.path.removeprefix("/"))
         meant["dbname"] = path or query.get("dbname") or query.get("database")
+        meant["password"] = urllib.parse.unquote(parsed.password or "") or query.get("password")
         meant["service"] = query.get("service")
-    for name, parameter in (("host", "host"), ("port", "port"), ("user", "user"), ("database", "dbname")):
+    for name, parameter in _ASYNCPG_NAMES.items():
         value = keywords.get(name)
         if value:
             meant[parameter] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    if isinstance(keywords.get("ssl"), str):
+        meant["sslmode"] = keywords["ssl"]
     return meant, settings
 
 

@@ -27,7 +27,8 @@ class Routes:
     """Where connections went while they were redirected.
 
     ``databases``: the scratch database of each origin, in the order of first use. ``connections``: how many were
-    opened to each scratch database. ``elsewhere``: what was let through because no server is behind it (SQLite
+    opened to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
+    password. ``elsewhere``: what was let through because no server is behind it (SQLite
     in memory), for the error when no revision arrived.
     """
 
@@ -35,6 +36,7 @@ class Routes:
     prepare: Callable[[str], None] | None = None
     databases: dict[Origin, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
+    meant: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     elsewhere: list[str] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -49,6 +51,7 @@ class Routes:
             database = meant["dbname"]
         else:
             database = self.database_for(origin_of(meant), meant.get("user"))
+            self.meant.setdefault(database, dict(meant))
         parameters = self.server.parameters(database)
         environment.clear()
         environment.offer(parameters)

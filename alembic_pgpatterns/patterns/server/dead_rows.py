@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.live import LiveServer
+from alembic_pgpatterns.schema.model import Table
+
+_LONG = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of dead-rows."""
+
+    rows: int = 1000
+    """Dead rows that are nothing to speak of."""
+    share: int = 30
+    """Per cent of a table's rows that may be dead; autovacuum comes at 20 unless told otherwise."""
+
+
+class DeadRows(ServerPattern):
+    """A table of which a large part is dead rows that vacuum has not taken away.
+
+    Every scan reads them, every index has entries for them, and the table keeps growing. Autovacuum comes when a fifth
+    of a table is dead (`autovacuum_vacuum_scale_factor`): well beyond that it is switched off, cannot keep up, or is
+    held back by an old transaction or a replication slot that nobody reads. The finding names those that can be seen.
+    """
+
+    severity = Severity.WARNING
+    Options = Options
+    needs = ("schema", "statistics")
+    not_when = "Right after a bulk delete or update it is normal, until autovacuum has been there."
+    references = (
+        "https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",
+        "https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW",
+    )
+
+    def detect(self, server: LiveServer) -> Iterator[Finding]:
+        """Tables and partitions, each by itself, since each is vacuumed by itself."""
+        for table in server.schema.tables if server.schema is not None else ():
+            share = self._share(table)
+            if share is not None and table.statistics is not None:
+                yield self.finding(
+                    at=table,
+                    message=f"{table.statistics.dead_rows} rows of {table.name.name} are dead ({share:.0%})",
+                    remedy=Advice(f"VACUUM (ANALYZE) {table.name};{_held(server)}{_switched_off(table)}"),
+                )
+
+    def _share(self, table: Table) -> float | None:
+        """The dead part where it is too large, else None."""
+        facts = table.statistics
+        if facts is None or facts.dead_rows <= self.options.rows:
+            return None
+        share = facts.dead_rows / (facts.dead_rows + max(facts.rows, 0.0))
+        return share if share * 100 > self.options.share else None
+
+
+def _held(server: LiveServer) -> str:
+    slots = f" Slots that nobody reads hold rows back: {', '.join(server.slots)}." if server.slots else ""
+    oldest = server.sessions.oldest_transaction
+    if oldest is not None and oldest > _LONG:
+        slots += f" A transaction has been open for {oldest / 3600:.0f} h and holds rows back."
+    return slots or " then a lower autovacuum_vacuum_scale_factor for it, where this comes back."
+
+
+def _switched_off(table: Table) -> str:
+    options = table.options if isinstance(table.options, tuple) else ()
+    return " Its autovacuum_enabled is off." if "autovacuum_enabled=false" in options else ""

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns.server._roles import role_set, without
+from alembic_pgpatterns.schema.live import LiveServer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of no-statement-timeout."""
+
+    timeout: str = "30s"
+    """What the remedy proposes."""
+
+
+class NoStatementTimeout(ServerPattern):
+    """A role whose statements may run for ever.
+
+    One statement without an index, or behind a lock, then keeps its connection until somebody notices. When the
+    pool is empty the application stands still, although the server does not. A limit turns that into one error.
+
+    Looked at are the roles that work in this database: those that own its tables, that are connected to it now, and
+    the one that looks. Superusers do not count unless the configured connection is theirs. What
+    `ALTER ROLE … SET`, `ALTER DATABASE … SET` and the server's configuration give counts, in PostgreSQL's order; what
+    the application sets after it connected cannot be seen.
+    """
+
+    severity = Severity.WARNING
+    Options = Options
+    not_when = "Leave it out for roles of batch jobs and backups, or where the application sets its own for each query."
+    references = (
+        "https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-STATEMENT-TIMEOUT",
+        "https://www.postgresql.org/docs/current/sql-alterrole.html",
+    )
+
+    def detect(self, server: LiveServer) -> Iterator[Finding]:
+        """Roles that begin their sessions without a statement_timeout."""
+        for role in without(server, "statement_timeout"):
+            yield self.finding(
+                at=role.place,
+                message=f"statements of {role.name} may run for ever: nothing sets a statement_timeout",
+                remedy=role_set(server, role, "statement_timeout", self.options.timeout),
+            )

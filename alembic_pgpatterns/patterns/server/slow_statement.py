@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.live import LiveObject, LiveServer, Statement
+from alembic_pgpatterns.schema.model import Name, Schema
+
+_SHOWN = 120
+_KINDS = ("select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of slow-statement."""
+
+    mean: int = 100
+    """Milliseconds that a statement may take on average."""
+    calls: int = 10
+    """Calls from which on an average says something."""
+
+
+class SlowStatement(ServerPattern):
+    """A statement that takes long on average.
+
+    Taken from pg_stat_statements: reads and writes of this database with at least `calls` calls whose mean execution
+    time is above `mean` milliseconds. The finding belongs to the first table of the schema that the statement names,
+    and so to the model behind it. Numbers are since the last reset of the statistics.
+
+    Statements that name no table of this schema do not count (a backup's, a catalog's), nor do utility statements.
+    Without the rights of pg_monitor only the statements of the role that looks are seen, and the report says so.
+    """
+
+    severity = Severity.WARNING
+    Options = Options
+    needs = ("statements", "schema")
+    not_when = "Accept reports and exports that may take their time: by the baseline, or by a higher `mean`."
+    references = (
+        "https://www.postgresql.org/docs/current/pgstatstatements.html",
+        "https://www.postgresql.org/docs/current/using-explain.html",
+    )
+
+    def detect(self, server: LiveServer) -> Iterator[Finding]:
+        """Statements by the time they took in all."""
+        schema, options = server.schema, self.options
+        for statement in server.statements or ():
+            if schema is None or statement.calls < options.calls or statement.mean <= options.mean:
+                continue
+            table = first_table(statement.query, schema)
+            if table is not None:
+                text = " ".join(statement.query.split())
+                yield self.finding(
+                    at=LiveObject(f"statement {_digest(text)}", table),
+                    message=f"{statement.mean:.0f} ms on average in {statement.calls} calls "
+                    f"({_share(statement, server)} of all recorded time): {_cut(text)}",
+                    remedy=Advice("EXPLAIN (ANALYZE, BUFFERS) of a slow call tells where the time goes."),
+                )
+
+
+def first_table(query: str, schema: Schema) -> Name | None:
+    """The first table of the schema that a read or write names; None where it is another kind of statement."""
+    import postgast
+
+    try:
+        tree = postgast.parse(query)
+    except postgast.PgQueryError:
+        return None
+    if not tree.stmts or tree.stmts[0].stmt.WhichOneof("node") not in _KINDS:
+        return None
+    found = (_name(node, schema) for node in postgast.find_nodes(tree, postgast.pg_query_pb2.RangeVar))
+    return next((name for name in found if name is not None), None)
+
+
+def _name(node: Any, schema: Schema) -> Name | None:
+    if node.schemaname:
+        name = Name(node.schemaname, node.relname)
+        return name if schema.table(name) is not None else None
+    if schema.table(Name(schema.default_schema, node.relname)) is not None:
+        return Name(schema.default_schema, node.relname)
+    same = [table.name for table in schema.tables if table.name.name == node.relname]
+    return same[0] if len(same) == 1 else None
+
+
+def _digest(text: str) -> str:
+    """Of the text: pg_stat_statements' own number changes when tables are made anew."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _share(statement: Statement, server: LiveServer) -> str:
+    total = sum(other.total for other in server.statements or ()) or 1.0
+    return f"{statement.total / total:.0%}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

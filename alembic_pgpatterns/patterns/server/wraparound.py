@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.live import Age, LiveObject, LiveServer
+from alembic_pgpatterns.schema.names import quote
+
+_DANGER = 1_500_000_000
+_LIMIT = 2_147_483_648
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of wraparound."""
+
+    age: int = 500_000_000
+    """Transactions, or multixacts, since the oldest row was frozen; above 1,500,000,000 it is an error."""
+
+
+class Wraparound(ServerPattern):
+    """A database whose oldest rows have not been frozen for so long that transaction numbers will run out.
+
+    Transaction numbers go round after two thousand million. Vacuum marks old rows as frozen before that; where it
+    does not get to (an old transaction, a slot that nobody reads, a prepared transaction, vacuum switched off) the
+    server at last refuses every write, until somebody has vacuumed.
+
+    Autovacuum begins to freeze at `autovacuum_freeze_max_age`, 200 million by default: an age somewhat above that is
+    normal, one far above it is not.
+    """
+
+    severity = Severity.WARNING
+    Options = Options
+    not_when = "Never, but raise `age` where autovacuum_freeze_max_age is set higher on purpose."
+    references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND",)
+
+    def detect(self, server: LiveServer) -> Iterator[Finding]:
+        """Every database of the server, since all of them stop together."""
+        usual = server.setting("autovacuum_freeze_max_age").number
+        least = max(self.options.age, usual + usual // 2)
+        for age in server.ages:
+            oldest = max(age.transactions, age.multixacts)
+            if oldest > least:
+                kind = "transactions" if age.transactions >= age.multixacts else "multixacts"
+                yield self.finding(
+                    at=LiveObject(f"database {quote(age.name)}"),
+                    message=f"the oldest row of {age.name} is {oldest} {kind} old; writes stop before {_LIMIT}",
+                    remedy=Advice(_advice(age, server)),
+                    severity=Severity.ERROR if oldest > _DANGER else None,
+                )
+
+
+def _advice(age: Age, server: LiveServer) -> str:
+    slots = f" Slots that nobody reads hold it back: {', '.join(server.slots)}." if server.slots else ""
+    if age.name != server.database or not server.table_ages:
+        return f"VACUUM (FREEZE) the oldest tables of {age.name}; end old transactions and prepared ones first.{slots}"
+    tables = ", ".join(str(table.name) for table in server.table_ages[:3])
+    return f"VACUUM (FREEZE) {tables}; end old transactions and prepared ones first.{slots}"
