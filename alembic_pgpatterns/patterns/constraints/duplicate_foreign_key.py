@@ -12,7 +12,7 @@ Pairs = frozenset[tuple[str, str]]
 
 
 class DuplicateForeignKey(SchemaPattern):
-    """Two foreign keys of a table over the same columns to the same columns of the same table.
+    """A foreign key that points the same columns at the same columns as another one of its table.
 
     Every insert and update looks the parent up twice, every DELETE on the parent looks for children twice. Where the
     two say different things ON DELETE, both act, in the order of their names.
@@ -20,8 +20,8 @@ class DuplicateForeignKey(SchemaPattern):
     The pairs of columns count, in whatever order they are written. Kept is the one that is enforced,
     validated and first by name; the other one's remedy is to drop it, as long as both say the same.
 
-    Not meant: two keys of one column that point at different tables or at different columns, and the copies that
-    partitions have from their parent.
+    What does not count: two keys of one column that point at different tables or at different columns, and the
+    copies that partitions have from their parent.
     """
 
     severity = Severity.WARNING

@@ -19,8 +19,8 @@ class HalfNullForeignKey(SchemaPattern):
     Instead: every column NOT NULL; or MATCH FULL, where all of them are null or none; or a CHECK that says which
     combinations are meant, such as `num_nulls(a, b) IN (0, 2)`.
 
-    Not meant: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a domain that is
-    NOT NULL, NOT ENFORCED keys.
+    What does not count: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a
+    domain that is NOT NULL, NOT ENFORCED keys.
     """
 
     severity = Severity.INFO

@@ -17,7 +17,7 @@ class InheritedTable(SchemaPattern):
     Instead: partitions where a table was to be split, a foreign key (joined-table inheritance in SQLAlchemy) where
     one kind of thing is a special case of another.
 
-    Not meant: partitions.
+    What does not count: partitions.
     """
 
     severity = Severity.INFO

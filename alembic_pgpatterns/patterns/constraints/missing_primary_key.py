@@ -19,8 +19,8 @@ class MissingPrimaryKey(SchemaPattern):
 
     A unique constraint over columns that are all NOT NULL could be the primary key; the remedy then is to make it one.
 
-    Not meant: partitions (their root is judged), foreign tables, views. A primary key of a parent does not
-    hold for tables that inherit from it, so these are judged by themselves.
+    What does not count: partitions (their root is judged), foreign tables, views. A primary key of a parent does
+    not hold for tables that inherit from it, so these are judged by themselves.
     """
 
     severity = Severity.ERROR

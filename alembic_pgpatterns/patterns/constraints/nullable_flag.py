@@ -15,8 +15,8 @@ class NullableFlag(SchemaPattern):
     It has three values where two are meant: `WHERE active` and `WHERE NOT active` together miss the rows with
     null, `active <> true` too, and a row written without the column falls into neither.
 
-    Not meant: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK that says IS NOT
-    NULL, columns inherited from a parent.
+    What does not count: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK
+    that says IS NOT NULL, columns inherited from a parent.
     """
 
     severity = Severity.INFO

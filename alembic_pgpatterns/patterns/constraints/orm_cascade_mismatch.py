@@ -20,7 +20,7 @@ class OrmCascadeMismatch(SchemaPattern):
 
     Read from the mapped classes of the registries that the settings name; skipped where there are none.
 
-    Not meant: the many-to-one side, view-only relationships, link tables (secondary).
+    What does not count: the many-to-one side, view-only relationships, link tables (secondary).
     """
 
     severity = Severity.INFO

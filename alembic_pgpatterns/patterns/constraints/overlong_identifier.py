@@ -18,7 +18,7 @@ class OverlongIdentifier(SchemaPattern):
     Bytes count, not characters: 40 letters with accents are more than 63 bytes, which SQLAlchemy, which counts
     characters, lets pass.
 
-    Not meant: names that a naming convention or SQLAlchemy shortens itself, with a hash at the end.
+    What does not count: names that a naming convention or SQLAlchemy shortens itself, with a hash at the end.
     """
 
     severity = Severity.ERROR

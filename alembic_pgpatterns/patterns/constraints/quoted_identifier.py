@@ -23,8 +23,8 @@ class QuotedIdentifier(SchemaPattern):
     The measure is PostgreSQL's own `quote_ident(x) <> x`. Schemas, tables, columns, views, sequences, functions,
     constraints and indexes count.
 
-    Not meant: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported); indexes
-    behind constraints, sequences behind columns; triggers.
+    What does not count: names made from a quoted table or column name, such as `"Account_pkey"` (the table is
+    reported); indexes behind constraints, sequences behind columns; triggers.
     """
 
     severity = Severity.INFO

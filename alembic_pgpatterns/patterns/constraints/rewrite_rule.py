@@ -17,7 +17,7 @@ class RewriteRule(SchemaPattern):
 
     Instead: a trigger.
 
-    Not meant: views, which are rules inside.
+    What does not count: views, which are rules inside.
     """
 
     severity = Severity.INFO

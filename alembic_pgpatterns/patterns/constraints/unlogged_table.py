@@ -13,7 +13,7 @@ class UnloggedTable(SchemaPattern):
     Its changes are not written ahead: after a crash of the server it is empty, on a replica it cannot be
     read, and a point-in-time recovery brings it back without rows.
 
-    Not meant: temporary tables, partitions.
+    What does not count: temporary tables, partitions.
     """
 
     severity = Severity.INFO

@@ -26,7 +26,7 @@ class UnnamedConstraint(SchemaPattern):
     One finding a MetaData. A convention names what is created from then on; for constraints that exist it
     gives the names PostgreSQL made up, if it is written as in the remedy.
 
-    Not meant: a MetaData whose constraints are all named, by hand or by a convention.
+    What does not count: a MetaData whose constraints are all named, by hand or by a convention.
     """
 
     severity = Severity.WARNING

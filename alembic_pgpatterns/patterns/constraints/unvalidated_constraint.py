@@ -18,8 +18,8 @@ class UnvalidatedConstraint(SchemaPattern):
     CHECK constraints, foreign keys and, from PostgreSQL 18 on, NOT NULL constraints count. VALIDATE CONSTRAINT reads
     the table under a lock that lets reads and writes pass.
 
-    Not meant: constraints that are NOT ENFORCED (PostgreSQL 18), which are never validated, and the copies on
-    partitions of what their parent declares.
+    What does not count: constraints that are NOT ENFORCED (PostgreSQL 18), which are never validated, and the
+    copies on partitions of what their parent declares.
     """
 
     severity = Severity.WARNING

@@ -21,7 +21,7 @@ class IndexOnSparseForeignKeyOptions:
 
 
 class IndexOnSparseForeignKey(SchemaPattern):
-    """The index of a nullable foreign key, which also holds all rows where it is null.
+    """An index of a nullable foreign key that also holds all rows where it is null.
 
     A foreign key's look-up never asks for nulls, and neither does a join. Where most rows have none, an index
     `WHERE key IS NOT NULL` is a fraction of the size, and serves both as before: PostgreSQL knows that

@@ -22,7 +22,7 @@ class PolicyWithoutRowSecurity(SchemaPattern):
     not_when = "Hold it back while not all of the application sets what the policies read: it would see no rows."
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
-        "https://www.postgresql.org/docs/current/sql-createpolicy.html#SQL-CREATEPOLICY-NOTES",
+        "https://www.postgresql.org/docs/current/sql-createpolicy.html",
     )
     bad = """
         CREATE TABLE invoice (id bigint PRIMARY KEY, tenant_id bigint NOT NULL);

@@ -14,7 +14,7 @@ CHOSEN = frozenset({"table", "sequence", "schema"})
 
 
 class PublicGrant(SchemaPattern):
-    """Privileges on tables for PUBLIC, which is everybody who can connect, now and later.
+    """A privilege on tables that is granted to PUBLIC: everybody who can connect, now and later.
 
     Reported are tables, partitioned tables, views and materialised views with a privilege for PUBLIC, on the whole or
     on columns; and default privileges that will grant PUBLIC something on every table, sequence or schema to be

@@ -35,7 +35,7 @@ class ViewPastRowSecurity(SchemaPattern):
         "security_invoker its readers need privileges on its tables."
     )
     references = (
-        "https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-SECURITY",
+        "https://www.postgresql.org/docs/current/sql-createview.html",
         "https://www.postgresql.org/docs/current/rules-privileges.html",
     )
     bad = """

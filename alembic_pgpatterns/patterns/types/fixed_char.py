@@ -26,8 +26,8 @@ class FixedChar(SchemaPattern):
 
     Fixed lengths are better said by a CHECK, such as `CHECK (currency ~ '^[A-Z]{3}$')`.
 
-    Not meant: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which does
-    not pad. Types that a TypeDecorator or a non-native Enum chooses are left alone in models.
+    What does not count: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which
+    does not pad. Types that a TypeDecorator or a non-native Enum chooses are left alone in models.
     """
 
     severity = Severity.WARNING

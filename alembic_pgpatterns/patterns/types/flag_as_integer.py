@@ -29,7 +29,7 @@ class Options:
 
 
 class FlagAsInteger(SchemaPattern):
-    """A yes or no in an integer column.
+    """A yes or no that is kept in an integer column.
 
     `WHERE active` is an error on it, `active = 2` is none; mappers hand out numbers, and a sum over it
     works by accident. `boolean` takes one byte where `integer` takes four.
@@ -37,8 +37,8 @@ class FlagAsInteger(SchemaPattern):
     Told by a CHECK that lets through 0 and 1 and nothing else, or by a name that begins with one of `prefixes`, as
     long as its default, if any, is 0 or 1. A default of 0 alone tells nothing: counters have it too.
 
-    Not meant: columns whose CHECK lets other numbers through, members of primary and foreign keys, columns that count
-    up, names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
+    What does not count: columns whose CHECK lets other numbers through, members of primary and foreign keys,
+    columns that count up, names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
     """
 
     severity = Severity.WARNING

@@ -26,7 +26,7 @@ class Options:
 
 
 class FlagAsText(SchemaPattern):
-    """A yes or no in a text column.
+    """A yes or no that is kept in a text column.
 
     Each reader must know whether it is 'Y', 'yes', 'true' or '1'. Conditions become `active = 'Y'` where `active` would
     do, mappers hand out strings that are true even when they say 'N', and only a CHECK keeps 'y' and '' out.
@@ -35,8 +35,8 @@ class FlagAsText(SchemaPattern):
     'on'/'off'), by a default of 'true' or 'false', by a default of 'Y', 'N', 'T' or 'F' on a single character, or by
     a name that begins with one of `prefixes`.
 
-    Not meant: columns whose CHECK lets other values through or whose default is another word, members of primary and
-    foreign keys, arrays, and in models types that a TypeDecorator or an Enum chooses.
+    What does not count: columns whose CHECK lets other values through or whose default is another word, members of
+    primary and foreign keys, arrays, and in models types that a TypeDecorator or an Enum chooses.
     """
 
     severity = Severity.WARNING

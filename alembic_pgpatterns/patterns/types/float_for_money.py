@@ -41,7 +41,7 @@ class Options:
 
 
 class FloatForMoney(SchemaPattern):
-    """An amount of money in `real` or `double precision`.
+    """An amount of money that is kept in `real` or `double precision`.
 
     Binary fractions cannot hold 0.1: sums drift from what the invoices say, `=` fails on values that print alike, and
     above 2^53 (real: 2^24) not even whole numbers are exact. `numeric` is exact; integers of cents are too.

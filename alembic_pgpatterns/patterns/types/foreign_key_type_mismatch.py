@@ -41,8 +41,8 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     All columns that foreign keys tie together get the widest of their types, together.
 
-    Not meant: a domain over the same type, another collation or another nullability, and another length where a
-    TypeDecorator or a non-native Enum chose it.
+    What does not count: a domain over the same type, another collation or another nullability, and another length
+    where a TypeDecorator or a non-native Enum chose it.
     """
 
     severity = Severity.WARNING

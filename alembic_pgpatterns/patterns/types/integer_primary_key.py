@@ -22,8 +22,8 @@ class IntegerPrimaryKey(SchemaPattern):
     is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches,
     build its indexes concurrently, then swap the columns in one short transaction.
 
-    Not meant: keys that nothing counts up, such as codes and years, and a link table's keys, which
-    change with the tables they point at.
+    What does not count: keys that nothing counts up, such as codes and years, and a link table's keys, which change
+    with the tables they point at.
     """
 
     severity = Severity.WARNING

@@ -26,7 +26,7 @@ class RandomUuidPrimaryKey(SchemaPattern):
     Seen in the server's default and, in models, in a Python-side default of `uuid.uuid4`. Existing values stay as
     they are; old and new ones live in one column.
 
-    Not meant: UUIDs of version 1, 6 or 7, UUIDs made elsewhere, and random UUIDs that are no primary key.
+    What does not count: UUIDs of version 1, 6 or 7, UUIDs made elsewhere, and random UUIDs that are no primary key.
     """
 
     severity = Severity.INFO

@@ -30,8 +30,9 @@ class SequenceTooNarrow(SchemaPattern):
     What counts is the lesser of the sequence's maximum and the column type's, for a descending sequence the greater
     of the minima. With data at hand (`--live`), the percentage that is used up decides alone above `warn_above`.
 
-    Not meant: sequences that CYCLE, those with a limit that no type imposes (MAXVALUE 9999) as long as their use is not
-    known to come near, and integer primary keys with a bigint sequence, which are integer-primary-key's.
+    What does not count: sequences that CYCLE, those with a limit that no type imposes (MAXVALUE 9999) as long as
+    their use is not known to come near, and integer primary keys with a bigint sequence, which are
+    integer-primary-key's.
     """
 
     severity = Severity.WARNING

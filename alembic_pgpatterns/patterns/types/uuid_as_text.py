@@ -28,15 +28,15 @@ class Options:
 
 
 class UuidAsText(SchemaPattern):
-    """A UUID in a text column.
+    """A UUID that is kept in a text column.
 
     It takes 37 bytes where `uuid` takes 16, in the table and in every index and foreign key; comparing it goes through
     the collation; and nothing stops an upper-case spelling, a missing hyphen or something that is no UUID at all.
 
-    Meant are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign key,
+    Found are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign key,
     that are named as a UUID (`names`, as whole words) or have a default that makes one, on the server or in Python.
 
-    Not meant: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
+    What does not count: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
     TypeDecorator chooses.
 
     The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` for

@@ -32,9 +32,9 @@ class VarcharLength(SchemaPattern):
     so, has a name, and can be replaced with NOT VALID and VALIDATE (`keep_limit`). Foreign keys to
     such a column change together with it or not at all.
 
-    Not meant: `varchar` without a length, columns whose type a TypeDecorator chooses (unless
-    `type_decorators` says so), and `Enum(native_enum=False)`. A column under a view, a domain, or in a
-    partition key is reported, and left to a person.
+    What does not count: `varchar` without a length, columns whose type a TypeDecorator chooses (unless
+    `type_decorators` says so), and `Enum(native_enum=False)`. A column under a view, a domain, or in a partition
+    key is reported, and left to a person.
     """
 
     severity = Severity.WARNING
