@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import TableClause, column, literal
+from sqlalchemy import TableClause, column, literal, literal_column
 from sqlalchemy import table as lightweight_table
 from sqlalchemy.dialects.postgresql import insert
 
@@ -13,6 +13,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
 from alembic_pgpatterns.operations.relations import Relation, reflected, table
 from alembic_pgpatterns.operations.session import connection, fetch, offline, write
+from alembic_pgpatterns.operations.statement import literal as sql_literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -108,11 +109,10 @@ class UpsertOp(Directive):
             self._need_unique_index(operations, at)
             target = reflected(operations, at, self.rows[0])
         for batch in self._batches():
-            statement = self._statement(target, batch)
             if offline(operations):
-                write(operations, statement)
+                write(operations, self._statement(target, [_written(row) for row in batch]))
             else:
-                connection(operations).execute(statement)
+                connection(operations).execute(self._statement(target, batch))
 
     def _batches(self) -> Iterator[list[dict[str, Any]]]:
         size = max(1, min(self.batch_size, _PARAMETERS // len(self.rows[0])))
@@ -152,6 +152,13 @@ class UpsertOp(Directive):
     def reverse(self) -> NothingToUndo:
         """Nothing."""
         return NothingToUndo(f"upsert into {self.table_name}: what was there before is not known")
+
+
+def _written(row: Mapping[str, Any]) -> dict[str, Any]:
+    # strings by our own hand: SQLAlchemy 2.0 doubles backslashes where it has no connection to ask
+    return {
+        name: literal_column(sql_literal(value)) if isinstance(value, str) else value for name, value in row.items()
+    }
 
 
 def setup(plugin: Plugin) -> None:
