@@ -105,3 +105,20 @@ def test_the_stock_program(lab, tmp_path: Path, driver: str):
     alembic("downgrade", "base")
     assert lab.query("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'") == []
     assert "orders" not in lab.dump() and "orders" not in empty
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "alembic.op",
+        "alembic_pgpatterns.errors",
+        "alembic_pgpatterns.declare",
+        "alembic_pgpatterns.operations.policies",
+        "alembic_pgpatterns.operations.policy_reader",
+    ],
+)
+def test_whatever_is_imported_first(first: str):
+    """Importing Alembic runs our setup, which imports the modules that may be in the middle of importing Alembic."""
+    code = f"import {first}; from alembic import op, config; assert 'Lock:' in op.create_policy.__doc__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
