@@ -19,6 +19,7 @@ from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.report import pages
 from alembic_pgpatterns.schema import catalog, metadata
 from alembic_pgpatterns.schema.model import UNKNOWN, Schema
 
@@ -68,6 +69,7 @@ def test_bad_fires_and_its_remedy_silences_it(
         connection.execute(pattern.bad)
         before = detect(pattern, catalog.read(connection), database.version // 10000)
         assert before, "bad does not fire"
+        assert pages.remedy(pattern) == "yes" or not any(map(curable, before)), "its page says that it has no remedy"
         for remedy in distinct(before):
             for statement in sql(remedy):
                 connection.execute(statement)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -16,11 +17,14 @@ from typing import Any
 
 from alembic_pgpatterns.pattern import Pattern, SchemaPattern
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.setting_values import settings_of
 from alembic_pgpatterns.settings import Settings
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
+STATEMENTS = {kind.__name__ for kind in (*Remedy.__subclasses__(), TypeChange)} - {Advice.__name__}
+"""Remedies that come as statements, not only in words."""
 
 
 def files() -> dict[str, str]:
@@ -65,19 +69,23 @@ def _needs(cls: type[Pattern]) -> str:
 
 def _examples(cls: type[Pattern]) -> Iterator[str]:
     for heading, attributes in (("Instead of", ("bad", "bad_models")), ("Use", ("good", "good_models"))):
-        for attribute in attributes:
-            code = inspect.cleandoc(getattr(cls, attribute, "") or "")
-            if code:
-                language = "sql" if attribute in ("bad", "good") and issubclass(cls, SchemaPattern) else "python"
-                yield f"## {heading}\n```{language}\n{_dedented(code)}\n```\n"
+        given = [(name, getattr(cls, name, "")) for name in attributes if getattr(cls, name, "")]
+        if given:
+            yield f"## {heading}"
+        for name, code in given:
+            yield from _block(code, in_sql=name in ("bad", "good") and issubclass(cls, SchemaPattern))
 
 
-def _dedented(code: str) -> str:
-    """Examples put together of others' texts keep the indent of the class body in some lines."""
-    lines = code.splitlines()
-    indents = {len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()}
-    body = 8 if indents and max(indents) >= 8 and "def " not in code else 0
-    return "\n".join(line.removeprefix(" " * body) for line in lines)
+def _block(code: str, in_sql: bool) -> Iterator[str]:
+    yield "```sql" if in_sql else "```python"
+    yield _statements(code) if in_sql else textwrap.dedent(code).strip()
+    yield "```\n"
+
+
+def _statements(code: str) -> str:
+    """The SQL, each statement from the left margin: examples are put together from texts of unlike indents."""
+    statements = re.split(r"(?<=;)\n", code.strip("\n"))
+    return "\n".join(filter(None, (textwrap.dedent(statement).strip() for statement in statements)))
 
 
 def _options(cls: type[Pattern]) -> Iterator[str]:
@@ -93,7 +101,7 @@ def _options(cls: type[Pattern]) -> Iterator[str]:
 def _default(field: Any) -> str:
     value = field.default if field.default is not MISSING else field.default_factory()
     if isinstance(value, (tuple, frozenset)):
-        return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value))
+        return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -128,8 +136,18 @@ def index() -> str:
 
 
 def _row(cls: type[Pattern]) -> str:
-    remedy = "yes" if "remedies.model" in inspect.getsource(sys.modules[cls.__module__]) else "described"
-    return f"| [{cls.name}]({cls.name}.md) | {title(cls)} | {cls.severity} | {cls.action} | {_needs(cls)} | {remedy} |"
+    link = f"[{cls.name}]({cls.name}.md)"
+    return f"| {link} | {title(cls)} | {cls.severity} | {cls.action} | {_needs(cls)} | {remedy(cls)} |"
+
+
+def remedy(cls: type[Pattern]) -> str:
+    """Whether the pattern's file, or a function it takes from another, makes a remedy that is more than advice."""
+    module = sys.modules[cls.__module__]
+    helpers = (item for item in vars(module).values() if inspect.isfunction(item))
+    borrowed = [item for item in helpers if item.__module__.startswith("alembic_pgpatterns.patterns.")]
+    sources = "\n".join([inspect.getsource(module), *map(inspect.getsource, borrowed)])
+    named = {node.id for node in ast.walk(ast.parse(sources)) if isinstance(node, ast.Name)}
+    return "yes" if STATEMENTS & named else "described"
 
 
 def settings_page() -> str:
