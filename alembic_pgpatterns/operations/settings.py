@@ -198,20 +198,32 @@ class AlterSystemOp(_Setting):
         return AlterSystemOp(self.setting, self.previous, previous=self.value, reload=self.reload)
 
 
+_SESSIONS = 100
+"""PostgreSQL's default of max_connections."""
+
+
+def _operation(
+    setting: str, value: SettingValue, previous: SettingValue = None
+) -> AlterDatabaseSetOp | AlterSystemOp:
+    """For the database, but for what only the server as a whole has."""
+    kind = AlterSystemOp if setting == "max_connections" else AlterDatabaseSetOp
+    return kind(setting, value, previous=previous)
+
+
 class ApplyRecommendedSettingsOp(Directive):
     """Give the current database the timeouts and the working memory that suit a web application.
 
     Args:
         memory_mb: the server's memory, in megabytes; None leaves ``work_mem`` alone.
-        connections: sessions at a time, for which the memory is shared out; ``max_connections`` itself is the
-            server's: ``op.alter_system("max_connections", n)``.
+        max_connections: sessions at a time. It is the server's own: written as by ``op.alter_system``, with all
+            that says, and in force after a restart. None leaves it alone.
         statement_timeout: the longest a statement may run.
         idle_in_transaction_session_timeout: the longest a transaction may wait for its client.
         lock_timeout: the longest a statement may wait for a lock.
         previous: what was there, by name, for the way down; settings it does not name are reset.
 
-    ``work_mem`` is a quarter of the memory over the sessions, each of which may use it several times over,
-    and at least 4 MB, PostgreSQL's own default.
+    ``work_mem`` is a quarter of the memory over the sessions (*max_connections*, or 100), each of which may use it
+    several times over, and at least 4 MB, PostgreSQL's own default.
 
     Lock: none on tables. Errors, needs: as ``op.alter_database_set``.
     Reversible: yes, to *previous*. Offline: the same statements.
@@ -225,33 +237,35 @@ class ApplyRecommendedSettingsOp(Directive):
         self,
         *,
         memory_mb: int | None = None,
-        connections: int = 100,
+        max_connections: int | None = None,
         statement_timeout: str = "30s",
         idle_in_transaction_session_timeout: str = "60s",
         lock_timeout: str = "10s",
         previous: dict[str, SettingValue] | None = None,
     ) -> None:
-        if connections < 1 or (memory_mb is not None and memory_mb < 1):
-            raise errors.PgPatternsError("memory_mb and connections are counted from 1")
+        if any(number is not None and number < 1 for number in (memory_mb, max_connections)):
+            raise errors.PgPatternsError("memory_mb and max_connections are counted from 1")
         self.memory_mb = memory_mb
-        self.connections = connections
+        self.max_connections = max_connections
         self.statement_timeout = statement_timeout
         self.idle_in_transaction_session_timeout = idle_in_transaction_session_timeout
         self.lock_timeout = lock_timeout
         self.previous = previous
 
-    def settings(self) -> Iterator[AlterDatabaseSetOp]:
-        """One ``op.alter_database_set`` a setting."""
-        before = self.previous or {}
+    def settings(self) -> Iterator[AlterDatabaseSetOp | AlterSystemOp]:
+        """One operation a setting."""
         values: dict[str, SettingValue] = {
             "statement_timeout": self.statement_timeout,
             "idle_in_transaction_session_timeout": self.idle_in_transaction_session_timeout,
             "lock_timeout": self.lock_timeout,
         }
         if self.memory_mb is not None:
-            values["work_mem"] = f"{max(4, self.memory_mb // 4 // self.connections)}MB"
+            share = self.memory_mb // 4 // (self.max_connections or _SESSIONS)
+            values["work_mem"] = f"{max(4, share)}MB"
+        if self.max_connections is not None:
+            values["max_connections"] = self.max_connections
         for setting, value in values.items():
-            yield AlterDatabaseSetOp(setting, value, previous=before.get(setting))
+            yield _operation(setting, value, (self.previous or {}).get(setting))
 
     def run(self, operations: Operations) -> None:
         """ALTER DATABASE, several times."""
@@ -284,7 +298,7 @@ class ResetSettingsOp(Directive):
     def run(self, operations: Operations) -> None:
         """ALTER DATABASE, several times."""
         for setting, value in self.settings.items():
-            operations.invoke(AlterDatabaseSetOp(setting, value))
+            operations.invoke(_operation(setting, value))
 
     def reverse(self) -> ApplyRecommendedSettingsOp:
         """The recommended ones again.

@@ -11,6 +11,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.operations.settings import ApplyRecommendedSettingsOp
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
 
@@ -300,4 +301,10 @@ def test_alter_system_without_the_right_to_says_so(lab):
 def test_alter_system_says_when_a_restart_is_needed(lab, caplog):
     lab.upgrade(lambda op: op.alter_system("max_connections", 99))
     assert "max_connections takes effect when PostgreSQL is restarted" in caplog.text
-    lab.upgrade(lambda op: op.alter_system("max_connections", None))
+    recommended = ApplyRecommendedSettingsOp(memory_mb=8000, max_connections=50, previous={"max_connections": None})
+    lab.upgrade(lambda op: op.invoke(recommended))
+    written = "SELECT setting FROM pg_file_settings WHERE name = 'max_connections' AND sourcefile ~ 'auto.conf'"
+    assert lab.query(written) == [("50",)]
+    assert lab.upgrade(lambda op: op.get_bind().execute(sa.text("SHOW work_mem")).scalar()) == "40MB"
+    lab.upgrade(lambda op: op.invoke(recommended.reverse()))
+    assert lab.query(written) == []
