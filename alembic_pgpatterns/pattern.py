@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from alembic_pgpatterns.remedies.model import Remedy
+from alembic_pgpatterns.remedies.model import Advice, Remedy
+from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
@@ -216,4 +217,63 @@ class ServerPattern(Pattern, abstract=True):
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """The findings on a server."""
+        raise NotImplementedError
+
+
+class RevisionPattern(Pattern, abstract=True):
+    """A pattern about what one revision does, from the facts of a run.
+
+    Class attributes beside those of Pattern:
+        existing: SQL that runs before the revision: the tables there are.
+        bad, good: Python source of a revision's functions: bad fires, good is silent.
+        oldest: the first PostgreSQL major on which the examples behave so.
+    """
+
+    existing: ClassVar[str] = ""
+    bad: ClassVar[str] = ""
+    good: ClassVar[str] = ""
+    oldest: ClassVar[int] = 0
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """The findings in a run, in the order of its statements."""
+        raise NotImplementedError
+
+    def at(
+        self,
+        run: RevisionRun,
+        statement: Statement,
+        message: str,
+        table: Name | None = None,
+        advice: str = "",
+        *,
+        object: str = "",
+        severity: Severity | None = None,
+    ) -> Finding:
+        """A finding at a statement; its fingerprint is the pattern, the object and the revision.
+
+        Args:
+            run: of the revision.
+            statement: where it happens.
+            message: a fact: the lock, what it blocks, the table.
+            table: the table it is about.
+            advice: what to write instead.
+            object: what it is about, if not the table.
+            severity: where this one is better or worse than usual.
+        """
+        spot = Spot(object or str(table or run.revision), table, statement.location, statement.last_line)
+        remedy = Advice(advice) if advice else None
+        return self.finding(spot, message, remedy, severity=severity, detail=run.revision, revision=run.revision)
+
+
+class HistoryPattern(Pattern, abstract=True):
+    """A pattern about the revisions as a whole, env.py or the head beside the models.
+
+    ``bad`` and ``good`` are for the documentation; their tests stand in tests/revisions.
+    """
+
+    bad: ClassVar[str] = ""
+    good: ClassVar[str] = ""
+
+    def detect(self, history: History) -> Iterator[Finding]:
+        """The findings in a history."""
         raise NotImplementedError

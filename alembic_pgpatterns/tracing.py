@@ -37,7 +37,7 @@ from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.redirect import redirect
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Observer, environment_variables, run_revisions
+from alembic_pgpatterns.upgrade import Observer, database_of, environment_variables, run_revisions
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -105,6 +105,7 @@ class Step:
     start: int
     recorder: Recorder
     windows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    failure: PgPatternsError | None = None
 
 
 class Tracer:
@@ -141,6 +142,11 @@ class Tracer:
                 self._progress.step(done, len(wanted), script.revision)
         return Traced(tuple(runs), tuple(watched.environments))
 
+    def clear(self) -> None:
+        """Drop the databases of the trace; the server goes on."""
+        for name in self._databases():
+            self._server.drop_database(name)
+
     def _begin(self) -> Watched:
         """Nothing runs yet: env.py opens its connections, so that the databases are there."""
         if self._settings.env:
@@ -170,15 +176,15 @@ class Tracer:
     def _one(self, script: Script, runs: list[RevisionRun]) -> Skipped | None:
         for name in dict.fromkeys(self._databases()):
             self._states.setdefault(name, self._state(name))
-        try:
-            step = self._traced(script)
-        except PgPatternsError as error:
-            return Skipped("revisions", f"{script.revision} fails when it runs by itself: {_first_line(error)}")
+        step = self._traced(script)
         for name in step.windows:
             run = self._facts(script, step, name)
-            runs.append(
-                replace(run, downgrade=self._downgrade(script, run, name)) if self._settings.downgrade else run
-            )
+            if self._settings.downgrade and step.failure is None:
+                run = replace(run, downgrade=self._downgrade(script, run, name))
+            runs.append(run)
+        if step.failure is not None:
+            reason = f"{script.revision} fails when it runs by itself: {_first_line(step.failure)}"
+            return Skipped("revisions", reason)
         return None
 
     def _databases(self) -> list[str]:
@@ -206,20 +212,25 @@ class Tracer:
         step = Step(recorder.position(), recorder)
 
         def upgrade(heads: Any, context: MigrationContext) -> list[Any]:
-            from alembic_pgpatterns.upgrade import database_of
+            database = database_of(context)
 
             def around(function: Callable[..., Any]) -> Callable[..., Any]:
                 def recorded(**keywords: Any) -> None:
-                    with recorder.recording() as window:
-                        function(**keywords)
-                    step.windows[database_of(context)] = (window[0], window[1])
+                    try:
+                        with recorder.recording() as window:
+                            function(**keywords)
+                    finally:
+                        step.windows[database] = (window[0], window[1])
 
                 return recorded
 
             return [self._step(script, up=True, around=around)]
 
         with recorder.listening():
-            self._run(upgrade, {})
+            try:
+                self._run(upgrade, {})
+            except PgPatternsError as error:
+                step.failure = error
         return step
 
     def _facts(self, script: Script, step: Step, database: str) -> RevisionRun:
@@ -252,6 +263,7 @@ class Tracer:
             before=before,
             after=self._states[database][0],
             downgrade_line=_line_of(script, "downgrade"),
+            failure=str(step.failure) if step.failure is not None else None,
         )
 
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:

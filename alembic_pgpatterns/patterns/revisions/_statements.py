@@ -1,0 +1,74 @@
+"""What several patterns of revisions ask of a statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from alembic_pgpatterns.revisions.commands import Change, Command
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
+from alembic_pgpatterns.schema.model import Name
+
+LOCKS = "https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"
+ALTER_TABLE = "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES"
+CREATE_INDEX = "https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY"
+
+
+def named(run: RevisionRun, command: Command) -> Name:
+    """The relation that a statement names first."""
+    relation = command.relations[0]
+    return run.resolve(relation.schema, relation.name)
+
+
+def busy(run: RevisionRun, name: Name) -> bool:
+    """Whether the table was there before, and may hold more than a handful of rows."""
+    return run.existed(name) and not run.is_small(name)
+
+
+def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Change]]:
+    """The parts of one kind of every ALTER TABLE on a table that was there before."""
+    for statement in run.statements:
+        command = statement.command
+        if command is None or command.kind != "alter table" or statement.error is not None:
+            continue
+        table = named(run, command)
+        if run.existed(table):
+            yield from ((statement, table, change) for change in command.changes if change.kind == kind)
+
+
+def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
+    """The work of one kind on tables that may hold many rows."""
+    return [work for work in statement.works(kind) if not run.is_small(work.root)]
+
+
+def constraint(statement: Statement, *kinds: str) -> Change | None:
+    """The constraint of one of these kinds that an ALTER TABLE adds, and checks at once."""
+    found = (change for change in statement.changes if change.kind == "add constraint" and change.constraint in kinds)
+    return next((change for change in found if change.validated and not change.index), None)
+
+
+def line(statement: Statement) -> str:
+    """Where the statement is written, for messages about two of them."""
+    return f"line {statement.location.line}"
+
+
+def block(*statements: str) -> str:
+    """Statements in an autocommit block, as a revision would have them."""
+    calls = "".join(f"\n    op.execute({python(text)})" for text in statements)
+    return f"with op.get_context().autocommit_block():{calls}"
+
+
+def python(text: str) -> str:
+    """The SQL as a Python string, on one line."""
+    flat = " ".join(text.split())
+    return f'"{flat}"' if '"' not in flat and "\\" not in flat else repr(flat)
+
+
+def table_sql(table: Name) -> str:
+    """The name as a revision would write it: the default schema goes without saying."""
+    return str(table).removeprefix("public.")
+
+
+def with_words(text: str, pattern: str, words: str) -> str:
+    """The statement with words put behind its beginning: ``CREATE INDEX`` … CONCURRENTLY."""
+    return re.sub(pattern, lambda found: f"{found[0]} {words}", text, count=1, flags=re.IGNORECASE)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, LOCKS, block, with_words, worked
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+
+
+class BlockingIndexBuild(RevisionPattern):
+    """An index built on an existing table without CONCURRENTLY.
+
+    CREATE INDEX takes SHARE on the table and keeps it for the whole build: every INSERT, UPDATE and DELETE waits,
+    minutes on a large table. On a partitioned table that is so for every partition. REINDEX does the same, and stops
+    readers who use the index as well.
+
+    CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, which stops nobody. It runs outside of a transaction, so it
+    belongs into an autocommit block and best into a revision of its own. When it fails it leaves an INVALID index,
+    which IF NOT EXISTS would then skip: drop that one first, or use ``op.create_index_concurrently``, which does.
+
+    Indexes on tables that the same revision creates do not count; nor do those that a rewrite of the table or a new
+    constraint build, which have patterns of their own.
+    """
+
+    references = (CREATE_INDEX, LOCKS)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
+    bad = """
+        def upgrade():
+            op.create_index("ix_book_title", "book", ["title"])
+    """
+    good = """
+        def upgrade():
+            with op.get_context().autocommit_block():
+                op.create_index("ix_book_title", "book", ["title"], postgresql_concurrently=True, if_not_exists=True)
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Builds by CREATE INDEX, REINDEX, or out of sight in a function."""
+        for statement in run.statements:
+            if _builds(statement):
+                seen = set()
+                for work in worked(statement, "build", run):
+                    if work.root not in seen:
+                        seen.add(work.root)
+                        name = work.name if work.root == work.table else statement.command and statement.command.name
+                        yield self.at(
+                            run,
+                            statement,
+                            f"building {name or work.name} takes {statement.mode(work.root) or 'SHARE'} on {work.root} "
+                            "until it is done: writes wait for the whole build",
+                            work.root,
+                            _instead(statement),
+                            object=f"{work.root}.{name or work.name}",
+                        )
+
+
+def _builds(statement: Statement) -> bool:
+    command = statement.command
+    if command is None:
+        return True
+    return command.kind in ("create index", "reindex table", "reindex", "do", "") and not command.concurrently
+
+
+def _instead(statement: Statement) -> str:
+    command = statement.command
+    if command is None or command.kind not in ("create index", "reindex table", "reindex"):
+        return "Build it outside of the function, with CREATE INDEX CONCURRENTLY in an autocommit block."
+    if command.kind != "create index":
+        return block(with_words(command.text, r"REINDEX(\s*\([^)]*\))?\s+(INDEX|TABLE|SCHEMA)", "CONCURRENTLY"))
+    words = "CONCURRENTLY" if command.if_not_exists else "CONCURRENTLY IF NOT EXISTS"
+    return block(with_words(command.text, r"CREATE\s+(UNIQUE\s+)?INDEX", words)) + "\n# or op.create_index_concurrently"

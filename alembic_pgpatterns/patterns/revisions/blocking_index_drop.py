@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
+from alembic_pgpatterns.revisions.model import RevisionRun
+
+
+class BlockingIndexDrop(RevisionPattern):
+    """An index of an existing table dropped without CONCURRENTLY.
+
+    DROP INDEX takes ACCESS EXCLUSIVE on the table. It is over at once, but first it waits for every statement that is
+    running on the table, and while it waits all others queue behind it, readers too.
+
+    DROP INDEX CONCURRENTLY waits as well, and stops nobody meanwhile. It runs outside of a transaction. Indexes of
+    partitioned tables cannot be dropped so, and do not count.
+    """
+
+    references = ("https://www.postgresql.org/docs/current/sql-dropindex.html", LOCKS)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text); CREATE INDEX ix_book_title ON book (title);"
+    bad = """
+        def upgrade():
+            op.drop_index("ix_book_title", "book")
+    """
+    good = """
+        def upgrade():
+            with op.get_context().autocommit_block():
+                op.drop_index("ix_book_title", "book", postgresql_concurrently=True, if_exists=True)
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """DROP INDEX of an index that was there before."""
+        for statement in run.statements:
+            command = statement.command
+            if command is None or command.kind != "drop index" or command.concurrently or statement.error is not None:
+                continue
+            for relation in command.relations:
+                index = next(
+                    (i for table in run.before.tables for i in table.indexes
+                     if i.name.name == relation.name and relation.schema in ("", i.name.schema)),
+                    None,
+                )  # fmt: skip
+                if index is None or _partitioned(run, index.table):
+                    continue
+                text = with_words(command.text, r"DROP\s+INDEX", "CONCURRENTLY")
+                yield self.at(
+                    run,
+                    statement,
+                    f"DROP INDEX takes ACCESS EXCLUSIVE on {index.table}: reads and writes wait for it, and it waits "
+                    "for every statement that is running there",
+                    index.table,
+                    block(text) + "\n# or op.drop_index_concurrently",
+                    object=str(index.name),
+                )
+
+
+def _partitioned(run: RevisionRun, name: object) -> bool:
+    table = next((table for table in run.before.tables if table.name == name), None)
+    return table is not None and (table.kind == "partitioned" or table.partition_of is not None)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, python, table_sql, worked
+from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.schema.names import Name, quote
+
+
+class BlockingNotNull(RevisionPattern):
+    """SET NOT NULL that reads the whole table under the lock.
+
+    SET NOT NULL takes ACCESS EXCLUSIVE and keeps it while it looks for nulls: nobody reads or writes.
+
+    Where a **valid** CHECK (column IS NOT NULL) says so already, PostgreSQL believes it and does not read the table
+    (since 12). Add that CHECK with NOT VALID, VALIDATE it in another transaction, SET NOT NULL, and drop it.
+    """
+
+    references = (ALTER_TABLE,)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
+    bad = """
+        def upgrade():
+            op.alter_column("book", "title", nullable=False)
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.execute("ALTER TABLE book ADD CONSTRAINT title_there CHECK (title IS NOT NULL) NOT VALID")
+            with op.get_context().autocommit_block():
+                op.execute("ALTER TABLE book VALIDATE CONSTRAINT title_there")
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.alter_column("book", "title", nullable=False)
+            op.drop_constraint("title_there", "book")
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Scans by a statement that sets NOT NULL."""
+        for statement in run.statements:
+            change = _not_null(statement)
+            if change is None or statement.works("rewrite"):
+                continue
+            for work in worked(statement, "scan", run)[:1]:
+                column = change.columns[0] if change.columns else change.name
+                yield self.at(
+                    run,
+                    statement,
+                    f"SET NOT NULL on {work.root}.{column} reads every row under ACCESS EXCLUSIVE: "
+                    "reads and writes wait",
+                    work.root,
+                    _instead(work.root, column),
+                    object=f"{work.root}.{column}",
+                )
+
+
+def _not_null(statement: Statement) -> Change | None:
+    for change in statement.changes:
+        if change.kind == "set not null":
+            return change
+        if change.kind == "add constraint" and change.constraint == "not null" and change.validated:
+            return change
+    return None
+
+
+def _instead(table: Name, column: str) -> str:
+    name, alter = quote(f"{table.name}_{column}_is_not_null"), f"ALTER TABLE {table_sql(table)}"
+    add = f"{alter} ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
+    return "\n".join(
+        (
+            f"op.execute({python(add)})",
+            block(f"{alter} VALIDATE CONSTRAINT {name}"),
+            f"op.execute({python(f'{alter} ALTER COLUMN {quote(column)} SET NOT NULL')})",
+            f"op.execute({python(f'{alter} DROP CONSTRAINT {name}')})",
+            "# or op.set_not_null",
+        )
+    )

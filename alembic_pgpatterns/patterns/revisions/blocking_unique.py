@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, constraint, python, table_sql, worked
+from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.schema.names import Name, quote
+
+
+class BlockingUnique(RevisionPattern):
+    """A unique constraint, primary key or exclusion that builds its index under the lock.
+
+    ADD UNIQUE and ADD PRIMARY KEY take ACCESS EXCLUSIVE and keep it while they build the index: nobody reads or
+    writes.
+
+    Build a unique index CONCURRENTLY first, then make a constraint of it with USING INDEX, which is over at once. For
+    a primary key the columns must be NOT NULL before, or PostgreSQL reads the table. An exclusion cannot be had so: a
+    table that is to have one is best made anew.
+    """
+
+    references = (ALTER_TABLE,)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, isbn text);"
+    bad = """
+        def upgrade():
+            op.create_unique_constraint("book_isbn_key", "book", ["isbn"])
+    """
+    good = """
+        def upgrade():
+            with op.get_context().autocommit_block():
+                op.execute("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS book_isbn_key ON book (isbn)")
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.execute("ALTER TABLE book ADD CONSTRAINT book_isbn_key UNIQUE USING INDEX book_isbn_key")
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Index builds by ADD CONSTRAINT, or by a new column that is UNIQUE."""
+        for statement in run.statements:
+            change = constraint(statement, "unique", "primary key", "exclusion") or _column(statement)
+            if change is None or statement.works("rewrite"):
+                continue
+            for work in worked(statement, "build", run)[:1]:
+                kind = change.constraint.upper()
+                yield self.at(
+                    run,
+                    statement,
+                    f"{kind} {change.name} builds its index under ACCESS EXCLUSIVE on {work.root}: "
+                    "reads and writes wait for the whole build",
+                    work.root,
+                    _instead(change, work.root),
+                    object=f"{work.root}.{change.name or work.name}",
+                )
+
+
+def _column(statement: Statement) -> Change | None:
+    return next((c for c in statement.changes if c.kind == "add column" and c.constraint == "unique"), None)
+
+
+def _instead(change: Change, table: Name) -> str:
+    if change.constraint == "exclusion":
+        return "Make a new table with the exclusion, fill it, and let it take the old one's place."
+    if change.kind == "add column":
+        return "Add the column alone; then a unique index CONCURRENTLY, and the constraint with USING INDEX."
+    columns = ", ".join(map(quote, change.columns))
+    name = quote(change.name or "_".join((table.name, *change.columns, "key")))
+    build = f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table_sql(table)} ({columns})"
+    use = f"ALTER TABLE {table_sql(table)} ADD CONSTRAINT {name} {change.constraint.upper()} USING INDEX {name}"
+    return f"{block(build)}\nop.execute({python(use)})\n# or op.create_{_directive(change)}_using_index"
+
+
+def _directive(change: Change) -> str:
+    return "unique" if change.constraint == "unique" else "primary_key"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import altered
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.names import quote
+
+
+class DropUnderRunningCode(RevisionPattern):
+    """A table, view or column dropped while code that knows it may run.
+
+    SQLAlchemy names every column in its SELECTs and INSERTs. Until the last process with the old model is gone, each of
+    its statements on the table fails.
+
+    Deploy the code that no longer knows the column first (``deferred()`` is not enough: INSERT names it, too), and drop
+    it in the deployment after that. What the revision makes again under the same name does not count.
+    """
+
+    references = ("https://www.postgresql.org/docs/current/sql-altertable.html",)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text, pages integer);"
+    bad = """
+        def upgrade():
+            op.drop_column("book", "pages")
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.alter_column("book", "pages", nullable=True)
+    """
+    not_when = "No code that is running knows it any more: say so in the file, `# pgpatterns: ignore[...] reason`."
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Drops of what was there before, and is gone afterwards."""
+        for statement, table, change in altered(run, "drop column"):
+            before, after = run.before.table(table), run.after.table(table)
+            gone = after is not None and after.column(change.name) is None
+            if before is not None and before.column(change.name) is not None and gone:
+                what = f"{table}.{quote(change.name)}"
+                yield self.at(run, statement, _message(what), table, _ADVICE, object=what)
+        for statement in run.statements:
+            command = statement.command
+            kinds = ("drop table", "drop view", "drop materialized view")
+            if command is None or command.kind not in kinds or statement.error is not None:
+                continue
+            for relation in command.relations:
+                name = run.resolve(relation.schema, relation.name)
+                if _there(run.before, name) and not _there(run.after, name):
+                    yield self.at(run, statement, _message(str(name)), name, _ADVICE)
+
+
+def _message(what: str) -> str:
+    return f"{what} is dropped: code that is still running and names it fails"
+
+
+_ADVICE = "First deploy code that does not name it; drop it in the deployment after that."
+
+
+def _there(schema: object, name: Name) -> bool:
+    return any(item.name == name for item in (*getattr(schema, "tables", ()), *getattr(schema, "views", ())))

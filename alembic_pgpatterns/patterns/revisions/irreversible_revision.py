@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.revisions.model import Downgrade, RevisionRun, Spot
+from alembic_pgpatterns.schema.model import Location
+
+SHOWN = 3
+
+
+class IrreversibleRevision(RevisionPattern):
+    """A downgrade that is missing, fails, or does not lead back to the schema it started from.
+
+    It was run: the schema before the upgrade is compared with the one after the downgrade, and the upgrade is run once
+    more. When a deployment has to be taken back in a hurry is a bad time to learn that the way back was never walked.
+
+    A revision that cannot be undone says so: ``raise NotImplementedError("the old column is gone")`` in its downgrade,
+    and is then respected. The order of columns, whether a constraint is validated, and owners do not count; nor does
+    data.
+    """
+
+    references = ("https://alembic.sqlalchemy.org/en/latest/tutorial.html#downgrading",)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY);"
+    bad = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.add_column("book", sa.Column("title", sa.Text()))
+
+        def downgrade():
+            pass
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.add_column("book", sa.Column("title", sa.Text()))
+
+        def downgrade():
+            op.drop_column("book", "title")
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """One finding a revision."""
+        downgrade = run.downgrade
+        if downgrade is None or downgrade.declared:
+            return
+        message = _message(downgrade)
+        if message is not None:
+            place = downgrade.location or Location(run.path, run.downgrade_line)
+            spot = Spot(run.revision, None, place, place.line)
+            yield self.finding(spot, message, revision=run.revision)
+
+
+def _message(downgrade: Downgrade) -> str | None:
+    if downgrade.failure is not None:
+        return f"the downgrade fails: {' '.join(downgrade.failure.split())}"
+    if downgrade.differences:
+        shown, more = downgrade.differences[:SHOWN], len(downgrade.differences) - SHOWN
+        rest = f"; and {more} more" if more > 0 else ""
+        return f"after upgrade and downgrade the schema is not what it was: {'; '.join(shown)}{rest}"
+    if downgrade.again is not None:
+        return f"after its downgrade the upgrade fails: {' '.join(downgrade.again.split())}"
+    return None

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.revisions.model import History, Spot
+from alembic_pgpatterns.schema.model import Location
+
+
+class MultipleHeads(HistoryPattern):
+    """More than one head: ``alembic upgrade head`` fails.
+
+    It comes about when two branches of a team each add a revision to the same parent and both are merged. In which
+    order the two run is then left to chance.
+
+    Heads of branches that have labels are meant, and do not count.
+    """
+
+    severity = Severity.ERROR
+    references = ("https://alembic.sqlalchemy.org/en/latest/branches.html",)
+    bad = """
+        # b1.py                     # b2.py
+        revision = "b1"             revision = "b2"
+        down_revision = "a0"        down_revision = "a0"
+    """
+    good = """
+        # b1.py                     # b2.py
+        revision = "b1"             revision = "b2"
+        down_revision = "a0"        down_revision = "b1"
+    """
+
+    def detect(self, history: History) -> Iterator[Finding]:
+        """One finding for all of them."""
+        if len(history.heads) > 1 and not history.labelled:
+            names = ", ".join(revision for revision, _ in history.heads)
+            spot = Spot("heads", None, Location(history.heads[-1][1], 1), 1)
+            remedy = Advice("alembic merge heads, or give the later one the other as its down_revision.")
+            yield self.finding(spot, f"there are {len(history.heads)} heads: {names}", remedy)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import named
+from alembic_pgpatterns.revisions.commands import Command
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.names import quote
+
+
+class RenameUnderRunningCode(RevisionPattern):
+    """A table, view or column that gets another name while code that knows the old one runs.
+
+    Until the last process with the old code is gone, each of its statements on the table fails; and the new code fails
+    until the revision has run. There is no order of the two that works.
+
+    Add the new column beside the old one, write both, copy, change the readers over, and drop the old one in a later
+    revision; for a table, leave a view under the old name. A table that keeps a view of its old name does not count,
+    and neither do indexes, constraints and sequences, which code does not name.
+    """
+
+    references = (
+        "https://www.postgresql.org/docs/current/sql-altertable.html",
+        "https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-UPDATABLE-VIEWS",
+    )
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, name text);"
+    bad = """
+        def upgrade():
+            op.alter_column("book", "name", new_column_name="title")
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.add_column("book", sa.Column("title", sa.Text()))
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Renames of what was there before, and is not there under its old name afterwards."""
+        for statement in run.statements:
+            command = statement.command
+            if command is None or not command.kind.startswith(("rename ", "set schema")) or statement.error is not None:
+                continue
+            name = named(run, command)
+            if command.kind == "rename column":
+                if not _has_column(run, name, command) or _keeps_column(run, name, command.name):
+                    continue
+                what = f"{name}.{quote(command.name)}"
+            elif not _known(run.before, name) or _known(run.after, name):
+                continue
+            else:
+                what = str(name)
+            new = quote(command.new_name)
+            becomes = f"moves to the schema {new}" if command.kind == "set schema" else f"is called {new} from now on"
+            message = f"{what} {becomes}: code that is still running and names it fails"
+            yield self.at(run, statement, message, name, _instead(command, name), object=what)
+
+
+def _has_column(run: RevisionRun, name: Name, command: Command) -> bool:
+    table = run.before.table(name)
+    return table is not None and table.column(command.name) is not None
+
+
+def _keeps_column(run: RevisionRun, name: Name, column: str) -> bool:
+    table = run.after.table(name)
+    return table is not None and table.column(column) is not None
+
+
+def _known(schema: object, name: Name) -> bool:
+    tables, views = getattr(schema, "tables", ()), getattr(schema, "views", ())
+    return any(item.name == name for item in (*tables, *views))
+
+
+def _instead(command: Command, name: Name) -> str:
+    if command.kind == "rename column":
+        return (
+            f"Add {quote(command.new_name)} beside it, write both, copy the rows in batches (op.backfill), and drop "
+            f"{quote(command.name)} in a later revision."
+        )
+    return f"A view {name} over its new name, made in the same revision, until no old code runs."

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, line
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
+from alembic_pgpatterns.schema.model import Name
+
+Held = dict[Name, tuple[str, Statement]]
+
+
+class StrongLockThenMore(RevisionPattern):
+    """A transaction that keeps a strong lock on one table while it does other work.
+
+    Locks are held until the end of the transaction. A second table that is locked, or rows that are read or changed
+    meanwhile, prolong the outage of the first; and two strong locks taken one after the other are how deadlocks with
+    the application's own transactions come about.
+
+    One table a revision, and what takes time apart from what takes a lock. Reported once a transaction: as a warning
+    where rows are read or written under the lock, as information where tables are only locked one after another.
+    """
+
+    references = (LOCKS,)
+    existing = """
+        CREATE TABLE author (id bigint PRIMARY KEY);
+        CREATE TABLE book (id bigint PRIMARY KEY, title text);
+    """
+    bad = """
+        def upgrade():
+            op.add_column("author", sa.Column("name", sa.Text()))
+            op.add_column("book", sa.Column("subtitle", sa.Text()))
+            op.execute("UPDATE book SET subtitle = title WHERE id < 1000")
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.add_column("author", sa.Column("name", sa.Text()))
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """The first thing that is done in vain under a lock, of each transaction."""
+        for statements in transactions(run):
+            found = self._in_transaction(run, statements)
+            if found is not None:
+                yield found
+
+    def _in_transaction(self, run: RevisionRun, statements: tuple[Statement, ...]) -> Finding | None:
+        held: Held = {}
+        others: list[Finding] = []
+        for statement in statements:
+            exclusive = [name for name, (mode, _) in held.items() if mode == "ACCESS EXCLUSIVE"]
+            work = _work(run, statement)
+            if exclusive and work:
+                return self._finding(run, statement, held, exclusive[0], work, Severity.WARNING)
+            new = _strong(statement, held)
+            if held and new:
+                others.append(self._finding(run, statement, held, next(iter(held)), _locks(new), Severity.INFO))
+            for name, mode in new.items():
+                held[name] = (mode, statement)
+        return others[0] if others else None
+
+    def _finding(
+        self, run: RevisionRun, statement: Statement, held: Held, table: Name, more: str, severity: Severity
+    ) -> Finding:
+        mode, since = held[table]
+        return self.at(
+            run,
+            statement,
+            f"{mode} on {table}, taken in {line(since)}, is held while {line(statement)} {more}",
+            table,
+            "Put it into a revision of its own; where revisions share a transaction, behind an autocommit block.",
+            severity=severity,
+        )
+
+
+def _strong(statement: Statement, held: Held) -> dict[Name, str]:
+    found = {lock.root: lock.mode for lock in statement.locks if is_strong(lock.mode) and lock.root not in held}
+    return {name: statement.mode(name) or mode for name, mode in found.items()}
+
+
+def _locks(new: dict[Name, str]) -> str:
+    return "takes " + " and ".join(f"{mode} on {name}" for name, mode in new.items())
+
+
+def _work(run: RevisionRun, statement: Statement) -> str:
+    """What takes time with the number of rows, and has no finding of its own for the lock that it takes itself."""
+    command = statement.command
+    kind = command.kind if command is not None else ""
+    if kind in ("update", "delete") and command is not None and command.relations:
+        name = run.resolve(command.relations[0].schema, command.relations[0].name)
+        if run.existed(name) and not run.is_small(name):
+            return f"changes rows of {name}"
+    return ""

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, worked
+from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.schema.model import Name
+
+STAGED = (
+    "Add a new column, fill both from the application, copy the old rows in batches (op.backfill), change over, and "
+    "drop the old column in a later revision."
+)
+
+
+class TableRewrite(RevisionPattern):
+    """An existing table that is written anew, row by row, under the lock.
+
+    It takes ACCESS EXCLUSIVE for as long as it takes to write the table and all its indexes: nobody reads or writes,
+    and the disk must hold both. What does it: most changes of a column's type; a new column with a volatile default
+    (``gen_random_uuid()``, ``clock_timestamp()``), of a domain with a constraint, serial, identity or GENERATED …
+    STORED; SET LOGGED and UNLOGGED; SET TABLESPACE; VACUUM FULL; CLUSTER; REFRESH MATERIALIZED VIEW without
+    CONCURRENTLY, for its readers.
+
+    What does not: varchar to a longer varchar or to text, numeric to a larger precision of the same scale, timestamp to
+    timestamptz in a session whose TimeZone is UTC, a constant default, ``now()`` as a default. PostgreSQL itself said
+    so when the revision ran; nothing is guessed.
+    """
+
+    severity = Severity.ERROR
+    references = (ALTER_TABLE,)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, pages integer, title varchar(50));"
+    bad = """
+        def upgrade():
+            op.alter_column("book", "pages", type_=sa.BigInteger())
+    """
+    good = """
+        def upgrade():
+            op.execute("SET LOCAL lock_timeout = '5s'")
+            op.alter_column("book", "title", type_=sa.Text())
+            op.add_column("book", sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.func.now()))
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Rewrites of tables that were there before."""
+        for statement in run.statements:
+            for work in worked(statement, "rewrite", run):
+                change = _reason(statement)
+                why = _words(change, run, work.table) if change is not None else _verb(statement)
+                mode = statement.mode(work.root) or "ACCESS EXCLUSIVE"
+                yield self.at(
+                    run,
+                    statement,
+                    f"{work.root} is written anew ({why}) under {mode}: reads and writes wait until every row and "
+                    "every index is written",
+                    work.root,
+                    _instead(statement, change),
+                    object=f"{work.root}.{change.name}" if change is not None and change.name else str(work.root),
+                )
+
+
+def _reason(statement: Statement) -> Change | None:
+    kinds = ("alter type", "set logged", "set unlogged", "set tablespace", "set access method", "set expression")
+    for change in statement.changes:
+        if change.kind in kinds or (change.kind == "add column" and (change.default or change.generated)):
+            return change
+    return next((change for change in statement.changes if change.kind == "add column"), None)
+
+
+def _words(change: Change, run: RevisionRun, table: Name) -> str:
+    if change.kind == "alter type":
+        known = run.before.table(table)
+        column = known.column(change.name) if known is not None else None
+        return f"the type of {change.name} from {column.type.display if column else '?'} to {change.type}"
+    if change.kind == "add column":
+        default = f"default {change.default}" if change.default else change.type
+        return f"new column {change.name}: {change.generated or default}"
+    return change.kind.upper()
+
+
+def _verb(statement: Statement) -> str:
+    kind = statement.command.kind if statement.command is not None else ""
+    return {"refresh": "REFRESH MATERIALIZED VIEW"}.get(kind, kind.upper()) or "by a function"
+
+
+def _instead(statement: Statement, change: Change | None) -> str:
+    command = statement.command
+    if command is not None and command.kind == "refresh":
+        text = command.text.replace("MATERIALIZED VIEW", "MATERIALIZED VIEW CONCURRENTLY", 1)
+        return f"{block(text)}\n# needs a unique index on the view"
+    if command is not None and command.kind in ("vacuum full", "cluster"):
+        return "Not in a revision; pg_repack does the same without the lock."
+    if change is None or change.kind not in ("alter type", "add column"):
+        return "Do this at a time when nobody needs the table."
+    if change.kind == "alter type":
+        return STAGED
+    if change.generated == "stored":
+        return "Add a plain column, keep it up to date by a trigger, and fill the old rows in batches (op.backfill)."
+    return (
+        f"Add {change.name} nullable and without a default, ALTER COLUMN {change.name} SET DEFAULT for new rows, fill "
+        "the old ones in batches (op.backfill), then NOT NULL (op.set_not_null)."
+    )

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, named
+from alembic_pgpatterns.revisions.model import RevisionRun
+
+
+class TimeoutKillsConcurrentBuild(RevisionPattern):
+    """A concurrent build under a lock_timeout or statement_timeout.
+
+    CREATE INDEX CONCURRENTLY waits for every transaction that is older than itself, even of unrelated work, and counts
+    that as waiting for a lock. A timeout that is right for brief locks ends the build and leaves an INVALID index,
+    which slows down writes and which IF NOT EXISTS then takes for done.
+
+    Set both to 0 for the build, and back afterwards.
+    """
+
+    references = (CREATE_INDEX,)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
+    bad = """
+        def upgrade():
+            with op.get_context().autocommit_block():
+                op.execute("SET lock_timeout = '5s'")
+                op.execute("CREATE INDEX CONCURRENTLY ix_book_title ON book (title)")
+    """
+    good = """
+        def upgrade():
+            with op.get_context().autocommit_block():
+                op.execute("SET lock_timeout = 0")
+                op.execute("SET statement_timeout = 0")
+                op.execute("CREATE INDEX CONCURRENTLY ix_book_title ON book (title)")
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """Concurrent statements while a timeout is in force."""
+        for statement in run.statements:
+            command = statement.command
+            if command is None or not command.concurrently or command.kind not in ("create index", "reindex table"):
+                continue
+            found = (("lock_timeout", statement.lock_timeout), ("statement_timeout", statement.statement_timeout))
+            set_to = [f"{name} of {value} ms" for name, value in found if value]
+            table = named(run, command)
+            if set_to and run.existed(table):
+                yield self.at(
+                    run,
+                    statement,
+                    f"the concurrent build of {command.name or table} runs under a {' and a '.join(set_to)}, which "
+                    "ends it as soon as it waits longer for an older transaction, and leaves an INVALID index",
+                    table,
+                    "SET lock_timeout = 0 and SET statement_timeout = 0 before it, and back afterwards; "
+                    "op.create_index_concurrently does so.",
+                    object=f"{table}.{command.name}",
+                )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.revisions.model import History, Spot, is_strong
+
+
+class TransactionSpansRevisions(HistoryPattern):
+    """All revisions of a run share one transaction.
+
+    That is Alembic's default. The locks of the first revision are then held until the last is done, ``SET LOCAL`` of
+    one leaks into the next, and a failure of the last undoes all.
+
+    With ``transaction_per_migration=True`` each revision commits by itself. It counts where at least two of the
+    revisions looked at lock tables that were there before.
+    """
+
+    severity = Severity.INFO
+    references = ("https://alembic.sqlalchemy.org/en/latest/api/runtime.html",)
+    bad = """
+        context.configure(connection=connection, target_metadata=target_metadata)
+    """
+    good = """
+        context.configure(
+            connection=connection, target_metadata=target_metadata, transaction_per_migration=True
+        )
+    """
+
+    def detect(self, history: History) -> Iterator[Finding]:
+        """One finding for the call in env.py."""
+        locking = {
+            run.revision
+            for run in history.runs
+            for statement in run.statements
+            if any(is_strong(lock.mode) for lock in statement.locks)
+        }
+        environment = next((e for e in history.environments if not e.transaction_per_migration), None)
+        if environment is not None and len(locking) > 1:
+            spot = Spot("env.py", None, environment.location, environment.location.line)
+            yield self.finding(
+                spot,
+                f"{len(locking)} of the revisions looked at lock existing tables, and share one transaction when they "
+                "run together: each lock is held until the last is done",
+                Advice("context.configure(…, transaction_per_migration=True)"),
+            )

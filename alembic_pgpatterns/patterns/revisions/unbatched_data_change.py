@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import busy, named, table_sql
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+
+
+class UnbatchedDataChange(RevisionPattern):
+    """All rows of an existing table changed by one statement.
+
+    Every row is locked until the end of the transaction, so whoever wants to write one of them waits; each row is
+    written twice on the disk; and a failure near the end undoes all of it.
+
+    In batches, each committed by itself, nobody waits longer than for one batch. It counts where the statement has no
+    WHERE, or one that only asks for nulls; with a key or another condition it may be a few rows.
+    """
+
+    references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",)
+    existing = "CREATE TABLE book (id bigint PRIMARY KEY, kind text);"
+    bad = """
+        def upgrade():
+            op.execute("UPDATE book SET kind = 'novel' WHERE kind IS NULL")
+    """
+    good = """
+        def upgrade():
+            op.execute("UPDATE book SET kind = 'novel' WHERE id = 7")
+    """
+
+    def detect(self, run: RevisionRun) -> Iterator[Finding]:
+        """UPDATE and DELETE of everything; the same statement in a loop counts once."""
+        seen = set()
+        for statement in run.statements:
+            command = statement.command
+            if command is None or command.kind not in ("update", "delete") or not command.everywhere:
+                continue
+            table = named(run, command)
+            if busy(run, table) and (table, command.kind, statement.location.line) not in seen:
+                seen.add((table, command.kind, statement.location.line))
+                yield self.at(
+                    run,
+                    statement,
+                    f"one {command.kind.upper()} changes all rows of {table}: each stays locked against other writers "
+                    "until the transaction ends",
+                    table,
+                    _instead(statement, table_sql(table)),
+                    object=f"{table} {command.kind}",
+                )
+
+
+def _instead(statement: Statement, table: str) -> str:
+    if statement.command is not None and statement.command.kind == "delete":
+        return "Delete in batches of some thousand rows by key, each in a transaction of its own, or TRUNCATE."
+    return f'op.backfill("{table}", {{…}}, where=…)  # in batches, each in a transaction of its own'
