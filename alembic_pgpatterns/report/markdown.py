@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TextIO
 
 from alembic_pgpatterns.pattern import Finding, Severity
-from alembic_pgpatterns.report.words import count_line, fix_lines, looked_at
+from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, looked_at
 from alembic_pgpatterns.result import Report
 
 SHOWN = 50
@@ -17,7 +17,7 @@ MARKS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"
 def write(report: Report, stream: TextIO, full: bool = False) -> None:
     """Write the comment: the count, then a table an object's table, then what was skipped."""
     stream.write(f"### pgcheck: {_text(count_line(report))}\n\n{_text(looked_at(report))}\n")
-    shown = report.findings if full else report.findings[:SHOWN]
+    shown = report.findings if full else foremost(report.findings, SHOWN)
     for table, findings in groupby(sorted(shown, key=_group), key=_group):
         stream.write(f"\n#### {_code(table)}\n\n| | finding | where | fix |\n|---|---|---|---|\n")
         for finding in findings:

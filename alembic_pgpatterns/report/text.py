@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from typing import TextIO
@@ -10,11 +12,14 @@ from rich.console import Console
 from rich.text import Text
 
 from alembic_pgpatterns.pattern import Finding, Severity
-from alembic_pgpatterns.report.words import count_line, fix_lines, looked_at
+from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, looked_at
 from alembic_pgpatterns.result import Report, Skipped
+from alembic_pgpatterns.schema.names import quote
 
 SHOWN = 20
 """Findings shown in full unless all are asked for."""
+FIXES = 4
+"""Lines of a remedy unless all are asked for: a key takes every foreign key that points at it along."""
 PIPE_WIDTH = 10_000
 """A line in a file is never folded: what follows the report may search in it."""
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -30,15 +35,16 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
 
 def _lines(report: Report, full: bool) -> Iterable[Text]:
     yield from _summary(report)
-    shown = report.findings if full else report.findings[:SHOWN]
+    shown = list(report.findings) if full else foremost(report.findings, SHOWN)
     for table, findings in groupby(_by_table(shown), key=_group):
         yield Text()
         yield Text(table, "bold")
         for finding in findings:
-            yield from _finding(finding)
+            yield from _finding(finding, full)
     if len(shown) < len(report.findings):
         yield Text()
-        yield Text(f"… and {len(report.findings) - len(shown)} more: --all shows every one.", "dim")
+        more = f"… and {len(report.findings) - len(shown)} more: --all shows every one, --explain PATTERN says why."
+        yield Text(more, "dim")
     yield from _afterwards(report)
     yield Text()
     yield Text(count_line(report), "bold" if report.findings else "bold green")
@@ -46,11 +52,11 @@ def _lines(report: Report, full: bool) -> Iterable[Text]:
 
 def _summary(report: Report) -> Iterable[Text]:
     yield Text(f"pgcheck: {looked_at(report)}")
-    if report.findings:
-        width = max(len(name) for name in report.by_pattern())
-        worst = {finding.pattern: finding.severity for finding in reversed(report.findings)}
-        for pattern, count in report.by_pattern().items():
-            yield Text.assemble("  ", (f"{pattern:{width}}", STYLES[worst[pattern]]), f"  {count:>5}")
+    counted = Counter((-finding.severity, finding.pattern) for finding in report.findings)
+    width = max((len(pattern) for _, pattern in counted), default=0)
+    for (rank, pattern), count in sorted(counted.items(), key=lambda item: (item[0][0], -item[1], item[0][1])):
+        severity = Severity(-rank)
+        yield Text.assemble("  ", (f"{severity!s:7}", STYLES[severity]), f"  {pattern:{width}}  {count:>5}")
 
 
 def _by_table(findings: Iterable[Finding]) -> list[Finding]:
@@ -62,18 +68,29 @@ def _by_table(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _group(finding: Finding) -> str:
-    return str(finding.table) if finding.table is not None else "(the database)"
+    return str(finding.table) if finding.table is not None else "(no table)"
 
 
-def _finding(finding: Finding) -> Iterable[Text]:
+def _finding(finding: Finding, full: bool) -> Iterable[Text]:
     style = STYLES[finding.severity]
-    yield Text.assemble("  ", (str(finding.severity), style), " ", (finding.pattern, "bold"), f": {finding.message}")
+    yield Text.assemble("  ", (str(finding.severity), style), " ", (finding.pattern, "bold"), f": {_message(finding)}")
     places = [str(finding.location)] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
     if places:
         yield Text(f"      at   {', '.join(places)}", "dim")
-    for line in fix_lines(finding):
+    fixes = fix_lines(finding)
+    shown = fixes if full or len(fixes) <= FIXES else fixes[: FIXES - 1]
+    for line in shown:
         yield Text(f"      fix  {line}", "green")
+    if len(shown) < len(fixes):
+        yield Text(f"           … and {len(fixes) - len(shown)} that change with it", "green")
+
+
+def _message(finding: Finding) -> str:
+    """The message under its table's heading, which has said the schema."""
+    if finding.table is None:
+        return finding.message
+    return re.sub(rf'(?<![\w."]){re.escape(quote(finding.table.schema))}\.(?=[\w"])', "", finding.message)
 
 
 def _afterwards(report: Report) -> Iterable[Text]:

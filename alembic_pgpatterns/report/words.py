@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.result import Report
+
+
+def foremost(findings: Sequence[Finding], number: int) -> list[Finding]:
+    """The worst findings in their order; within a severity each pattern's first come before any pattern's second.
+
+    Two hundred of one kind then do not hide the one of another.
+    """
+    seen: Counter[tuple[int, str]] = Counter()
+    ranked: list[tuple[int, int, int]] = []
+    for position, finding in enumerate(findings):
+        kind = (finding.severity, finding.pattern)
+        ranked.append((-finding.severity, seen[kind], position))
+        seen[kind] += 1
+    return [findings[position] for position in sorted(position for _, _, position in sorted(ranked)[:number])]
 
 
 def fix_lines(finding: Finding) -> tuple[str, ...]:

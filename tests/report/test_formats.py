@@ -16,7 +16,7 @@ from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.pattern import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, TypeChange
 from alembic_pgpatterns.report import json as json_report
 from alembic_pgpatterns.report import sarif
 from alembic_pgpatterns.result import Report, Skipped
@@ -139,6 +139,30 @@ def test_text_shows_twenty_and_counts(report: Report) -> None:
     assert written(many, "text").rstrip().endswith(
         "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models"
     )
+
+
+def test_many_of_one_kind_do_not_hide_the_one_of_another(report: Report) -> None:
+    many = [finding(f"a{number}", None) for number in range(40)]
+    rare = MissingPrimaryKey(severity=Severity.WARNING).finding(Table(Name("public", "z")), "public.z has no primary key")
+    error = report.findings[0]
+    text = written(replace(report, findings=(error, *many, rare)), "text", full=False)
+    assert [text.count(f"  {line}") for line in ("error missing", "warning missing", "warning unindexed")] == [1, 1, 18]
+    assert text.index("error missing") < text.index("public.a0") < text.index("public.z")
+
+
+def test_text_under_a_heading_does_not_repeat_the_schema(report: Report) -> None:
+    table = Table(Name("app", "order"))
+    told = "app.order_line and myapp.order point at app.\"order\".id"
+    text = written(replace(report, findings=(MissingPrimaryKey().finding(table, told),)), "text")
+    assert 'app."order"\n  error missing-primary-key: order_line and myapp.order point at "order".id\n' in text
+
+
+def test_text_cuts_a_long_remedy_short(report: Report) -> None:
+    changes = tuple(TypeChange(Name("public", f"t{number}"), "id", "integer", "bigint") for number in range(9))
+    long = replace(report, findings=(report.findings[0].but(remedy=ChangeType(changes)),))
+    assert written(long, "text", full=False).count("      fix  ") == 3
+    assert "… and 6 that change with it" in written(long, "text", full=False)
+    assert written(long, "text").count("      fix  ") == 9
 
 
 def test_text_in_a_pipe_is_not_folded(report: Report) -> None:

@@ -39,7 +39,7 @@ class NullableFlag(SchemaPattern):
             if _may_be_null(column) and not _required_by_check(table, column.name):
                 yield self.finding(
                     at=column,
-                    message=f"{column.identifier} has a third value, null",
+                    message=f"{column.identifier} is a boolean with a third value, null",
                     remedy=SetNotNull(table.name, column.name),
                 )
 

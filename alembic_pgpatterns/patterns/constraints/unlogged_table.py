@@ -33,7 +33,7 @@ class UnloggedTable(SchemaPattern):
             if table.persistence == "unlogged":
                 yield self.finding(
                     at=table,
-                    message=f"{table.name} is empty after a crash",
+                    message=f"{table.name} is unlogged: empty after a crash of the server",
                     remedy=Statements(
                         up=(f"ALTER TABLE {table.name} SET LOGGED",), down=(f"ALTER TABLE {table.name} SET UNLOGGED",)
                     ),

@@ -47,7 +47,6 @@ class JsonNotJsonb(SchemaPattern):
 def _advice(column: Column) -> Advice:
     name, new = quote(column.name), "jsonb[]" if column.type.array else "jsonb"
     return Advice(
-        f"Use jsonb (sqlalchemy.dialects.postgresql.JSONB). Existing rows, where neither the order of keys nor "
-        f"duplicate keys matter: ALTER TABLE {column.table} ALTER COLUMN {name} TYPE {new} USING {name}::{new}; it "
-        f"rewrites the table."
+        f"JSONB, where neither the order of keys nor duplicate keys matter. Existing rows: ALTER TABLE {column.table} "
+        f"ALTER COLUMN {name} TYPE {new} USING {name}::{new} rewrites the table."
     )

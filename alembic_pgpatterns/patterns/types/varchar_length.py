@@ -59,7 +59,7 @@ class VarcharLength(SchemaPattern):
             if self._meant(column.type):
                 yield self.finding(
                     at=column,
-                    message=f"the type of {column.identifier} limits it to {column.type.length} characters",
+                    message=f"{column.identifier} is limited to {column.type.length} characters by its type",
                     remedy=as_text(
                         linked.group(column), obstacles, self.options.keep_limit, self.options.type_decorators
                     ),
