@@ -22,7 +22,7 @@ from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Configured, Run, environment_variables, run_revisions
+from alembic_pgpatterns.upgrade import Configured, Run, environment_variables, explained, run_revisions
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -134,17 +134,27 @@ def _by_env_py(project: Project, settings: Settings, server: Server, routes: Rou
 def _by_models(project: Project, server: Server) -> Arrived:
     """No revision runs: the schema is what the models say, in an otherwise empty database."""
     run = run_revisions(project, lambda revision, context: [], as_sql=True)
+    if not run.metadatas:
+        lacking = "--create-all needs models" if project.revisions else f"no revision is in {project.script.dir}"
+        raise PgPatternsError(f"There is nothing to check: {lacking}, and env.py names no target_metadata.")
     name = server.create_scratch(SCRATCH)
-    engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        for metadata in run.metadatas:
-            for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
-                connection.execute(sqlalchemy.schema.CreateSchema(schema, if_not_exists=True))
-            metadata.create_all(connection)
+    try:
+        _create_all(run.metadatas, server.url(name))
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise explained(error, project) from error
     reason = "none ran: the schema was built from the models"
     return Arrived(
         (Database(name, "", (), run.metadatas),), 0, project.heads, skipped=(Skipped("revisions", reason),)
     )
+
+
+def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        for metadata in metadatas:
+            for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
+                connection.execute(sqlalchemy.schema.CreateSchema(schema, if_not_exists=True))
+            metadata.create_all(connection)
 
 
 def _by_command(project: Project, settings: Settings, server: Server, progress: Progress) -> Arrived:
@@ -289,6 +299,8 @@ def _names_plugin(plugins: Sequence[str] | None) -> bool:
 
 
 def _outside(project: Project) -> Iterator[Skipped]:
+    for folder in project.missing_folders():
+        yield Skipped(folder, "version_locations names it, and there is no such folder")
     strangers = project.files_outside_history()
     if strangers:
         yield Skipped(

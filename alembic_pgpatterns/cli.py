@@ -24,6 +24,17 @@ def add_commands_when_loaded() -> None:
         sys.meta_path.insert(0, WaitingFinder())
 
 
+def add_write_hook() -> None:
+    """Register the post-write hook ``pgpatterns``; what it does is loaded when it is called."""
+    from alembic.script.write_hooks import register
+
+    @register("pgpatterns")
+    def pgpatterns(path: str, options: Any) -> None:
+        from alembic_pgpatterns.commands.write_hook import run
+
+        run(path, options)
+
+
 class WaitingFinder:
     """Waits on ``sys.meta_path`` for ``alembic.config``, once."""
 

@@ -16,7 +16,7 @@ LAYERS = (
     ("check", "plan", "rehearsal"),
     ("judge", "head", "models", "live"),
     ("arrival", "tracing", "scope"),
-    ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project"),
+    ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project", "containment"),
     ("patterns",),
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),
     ("pattern", "remedies", "declare"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Constraint, Index, MetaData, Table
 from sqlalchemy import Sequence as SqlSequence
+from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.errors import PgPatternsError
@@ -66,7 +67,7 @@ def _name_indexes(table: Table) -> None:
     for index in table.indexes:
         if index.name is None:
             columns = (getattr(key, "name", None) or "expr" for key in index.expressions)
-            index.name = fit("_".join(("ix", table.name, *columns)))
+            index.name = quoted_name(fit("_".join(("ix", table.name, *columns))), None)
 
 
 def _keep_schema(old: Any, new: Any) -> None:

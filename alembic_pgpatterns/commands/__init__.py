@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.commands import pgcheck
+from alembic_pgpatterns.commands import pgcheck, pgrevision
 
-COMMANDS = (pgcheck,)
+COMMANDS = (pgcheck, pgrevision)
 
 
 def register(command_line: Any) -> None:
