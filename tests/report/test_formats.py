@@ -143,7 +143,8 @@ def test_text_shows_twenty_and_counts(report: Report) -> None:
 
 def test_many_of_one_kind_do_not_hide_the_one_of_another(report: Report) -> None:
     many = [finding(f"a{number}", None) for number in range(40)]
-    rare = MissingPrimaryKey(severity=Severity.WARNING).finding(Table(Name("public", "z")), "public.z has no primary key")
+    table = Table(Name("public", "z"))
+    rare = MissingPrimaryKey(severity=Severity.WARNING).finding(table, "public.z has no primary key")
     error = report.findings[0]
     text = written(replace(report, findings=(error, *many, rare)), "text", full=False)
     assert [text.count(f"  {line}") for line in ("error missing", "warning missing", "warning unindexed")] == [1, 1, 18]
