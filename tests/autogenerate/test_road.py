@@ -151,7 +151,7 @@ def test_a_failure_at_every_statement(project) -> None:
         failing(project, broken, "downgrade", start)
         project.alembic("downgrade", start)
         assert project.snapshot() == before
-    assert seen > 30
+    assert seen > 20
 
 
 def failing(project, number: int, *arguments: str) -> int:
@@ -159,7 +159,7 @@ def failing(project, number: int, *arguments: str) -> int:
     seen = [0]
 
     def maybe(conn, cursor, statement, parameters, context, executemany):
-        if re.match(r"\s*(ALTER|CREATE|DROP|DO|SET|RESET)\b", statement):
+        if re.match(r"\s*(ALTER|CREATE|DROP|DO)\b", statement):
             seen[0] += 1
             if seen[0] == number:
                 raise ConnectionError("broken on purpose")
