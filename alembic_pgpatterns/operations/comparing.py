@@ -80,6 +80,51 @@ def all_operations(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]
             yield operation
 
 
+_LATER = (
+    ops.AddConstraintOp,
+    ops.CreateIndexOp,
+    ops.CreateTableCommentOp,
+    ops.DropColumnOp,
+    ops.DropConstraintOp,
+    ops.DropIndexOp,
+    ops.DropTableCommentOp,
+    ops.DropTableOp,
+)
+"""What a policy or grant that is new cannot depend on."""
+
+
+def add(upgrade_ops: ops.UpgradeOps, operation: ops.MigrateOperation) -> None:
+    """Put *operation* after the tables and columns it may need, and before indexes and constraints.
+
+    Those may become files of their own, when they are made safe: a table must not stand without its policies
+    between two files.
+    """
+    _split_containers(upgrade_ops)
+    position = len(upgrade_ops.ops)
+    while position and all(isinstance(each, _LATER) for each in _leaves(upgrade_ops.ops[position - 1])):
+        position -= 1
+    upgrade_ops.ops.insert(position, operation)
+
+
+def _split_containers(upgrade_ops: ops.UpgradeOps) -> None:
+    """Have what may come later in containers of its own, where it follows what may not."""
+    split: list[ops.MigrateOperation] = []
+    for operation in upgrade_ops.ops:
+        if type(operation) is not ops.ModifyTableOps:
+            split.append(operation)
+            continue
+        head = len(operation.ops)
+        while head and isinstance(operation.ops[head - 1], _LATER):
+            head -= 1
+        parts = [part for part in (operation.ops[:head], operation.ops[head:]) if part]
+        split.extend(ops.ModifyTableOps(operation.table_name, part, schema=operation.schema) for part in parts)
+    upgrade_ops.ops[:] = split
+
+
+def _leaves(operation: ops.MigrateOperation) -> list[ops.MigrateOperation]:
+    return list(all_operations(operation)) if isinstance(operation, ops.OpContainer) else [operation]
+
+
 def hide_declarations(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Take our entry out of the ``info`` which Alembic would write into ``op.create_table``."""
     from alembic_pgpatterns.declare import KEY

@@ -150,8 +150,9 @@ def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.Upgrade
         for change in acl.changes(target.role, wanted, _held(context, target), everything):
             kind = GrantDefaultPrivilegesOp if change.grant else RevokeDefaultPrivilegesOp
             comparing.log.info("Detected default privileges of %s on %s", target.role, target.on)
-            upgrade_ops.ops.append(
-                kind(change.privileges, target.on, (target.role,), schema=target.schema, creator=target.creator)
+            comparing.add(
+                upgrade_ops,
+                kind(change.privileges, target.on, (target.role,), schema=target.schema, creator=target.creator),
             )
     return PriorityDispatchResult.CONTINUE
 

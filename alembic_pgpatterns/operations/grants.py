@@ -231,7 +231,7 @@ def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
         for change in acl.changes(target.role, wanted, there, everything[target.kind]):
             operation = _operation(target, change)
             comparing.log.info("Detected %s of %s on %s", operation.name, ", ".join(change.privileges), target.object)
-            upgrade_ops.ops.append(operation)
+            comparing.add(upgrade_ops, operation)
     return PriorityDispatchResult.CONTINUE
 
 

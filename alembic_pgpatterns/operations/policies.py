@@ -297,12 +297,15 @@ def _alteration(old: CreatePolicyOp, new: CreatePolicyOp) -> AlterPolicyOp:
 def _place(
     upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: MigrateOperation | None
 ) -> None:
-    from alembic_pgpatterns.operations.comparing import log
+    from alembic_pgpatterns.operations.comparing import add, log
 
-    for operation, position in ((first, 0), (last, len(upgrade_ops.ops) + 1)):
+    for operation in (first, last):
         if isinstance(operation, CreatePolicyOp | AlterPolicyOp | DropPolicyOp):
             log.info("Detected %s %r on %r", operation.name.replace("_", " "), operation.policy, operation.table)
-            upgrade_ops.ops.insert(position, operation)
+    if first is not None:
+        upgrade_ops.ops.insert(0, first)
+    if last is not None:
+        add(upgrade_ops, last)
 
 
 def _changed_columns(

@@ -141,11 +141,11 @@ def _switch(
     upgrade_ops: ops.UpgradeOps, table: Table, wanted: bool, found: bool, on: type[_RowSecurity]
 ) -> None:
     if wanted != found:
-        from alembic_pgpatterns.operations.comparing import log
+        from alembic_pgpatterns.operations.comparing import add, log
 
         operation = (on if wanted else on.opposite)(table.name, schema=table.schema)
         log.info("Detected %s of %s", operation.name.replace("_", " "), table.fullname)
-        upgrade_ops.ops.append(operation)
+        add(upgrade_ops, operation)
 
 
 def setup(plugin: Plugin) -> None:

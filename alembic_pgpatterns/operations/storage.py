@@ -113,8 +113,9 @@ def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Pri
             if change:
                 comparing.log.info("Detected storage parameters of %s: %s", table.fullname, ", ".join(change))
                 before = {name: there[name] for name in change if name in there}
-                upgrade_ops.ops.append(
-                    SetStorageParametersOp(table.name, change, previous=before or None, schema=table.schema)
+                comparing.add(
+                    upgrade_ops,
+                    SetStorageParametersOp(table.name, change, previous=before or None, schema=table.schema),
                 )
     return PriorityDispatchResult.CONTINUE
 

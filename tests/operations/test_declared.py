@@ -109,6 +109,17 @@ def test_a_policy_does_not_stand_in_the_way_of_its_columns(lab):
     assert code.index("op.drop_policy(") < code.index("op.alter_column(") < code.index("op.create_policy(")
 
 
+def test_what_may_become_a_file_of_its_own_comes_after_the_policies(lab):
+    """A concurrent build goes into the next file, and no table may stand without its policies in between."""
+    lab.converge(models(RowSecurity(), Policy("p", using="tenant_id > 3")))
+    other = models(RowSecurity(), Policy("p", using="tenant_id > 3"), sa.Column("more", sa.Text, index=True))
+    other.tables["document"].c.tenant_id.type = sa.Integer()
+    sa.Table("zoo", other, sa.Column("id", sa.Integer, primary_key=True), RowSecurity(), Policy("z", using="id > 3"))
+    code = lab.converge(other)
+    order = ["op.drop_policy(", "op.alter_column(", "op.create_policy('p'", "op.create_policy('z'", "op.create_index("]
+    assert sorted(order, key=code.index) == order
+
+
 def test_a_policy_may_use_a_column_of_the_same_revision(lab):
     lab.converge(models(RowSecurity(), Policy("p", using="id > 0")))
     new = models(sa.Column("region", sa.Text), RowSecurity(), Policy("p", using="region = 'x'"))
