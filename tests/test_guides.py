@@ -8,11 +8,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
+from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +42,7 @@ def parametrized(*languages: str) -> pytest.MarkDecorator:
 
 @parametrized("python")
 def test_python_compiles(code: str) -> None:
-    compile(code, "<guide>", "exec")
+    compile(textwrap.dedent(code), "<guide>", "exec")
 
 
 @parametrized("toml")
@@ -48,6 +53,39 @@ def test_settings_are_settings(code: str, tmp_path: Path) -> None:
     assert Settings.read(None, tmp_path / "pyproject.toml").sources
 
 
+def marked(kind: str) -> list[tuple[str, str]]:
+    """Blocks under a comment such as ``<!-- from PATH -->``, with what the comment names."""
+    form = re.compile(rf"^<!-- {kind} (.+?) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [(match[1], match[2]) for path in GUIDES for match in form.finditer(path.read_text())]
+
+
+@pytest.mark.parametrize(("path", "code"), marked("from"))
+def test_quoted_code_is_the_files_own(path: str, code: str) -> None:
+    assert code in (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize(("place", "source"), marked("pattern"))
+def test_a_guides_pattern_is_one(place: str, source: str, new_database: Callable[[], Any]) -> None:
+    folder, name = place.split(".")
+    namespace: dict[str, Any] = {"__name__": f"patterns.{place}"}
+    exec(compile(source, place, "exec"), namespace)
+    cls = next(item for item in namespace.values() if getattr(item, "folder", None) == folder)
+    assert cls.name == name.replace("_", "-")
+    assert set(found(cls, new_database, cls.bad)) and not found(cls, new_database, cls.good)
+    assert not found(cls, new_database, cls.bad, *map(";".join, map(sql, found(cls, new_database, cls.bad).values())))
+    (sheet,) = [text for of, text in marked("sheet") if of == place]
+    defects = re.findall(r"^-- defect: (.+?) -- ", sheet, re.MULTILINE)
+    assert len(defects) >= 4 and set(found(cls, new_database, sheet)) == {f"{cls.name} {defect}" for defect in defects}
+
+
+def found(cls: Any, new_database: Callable[[], Any], *scripts: str) -> dict[str, Any]:
+    """Remedies by the fingerprints of what the pattern finds after the scripts."""
+    with new_database().connect() as connection:
+        for script in scripts:
+            connection.execute(script)
+        return {finding.fingerprint: finding.remedy for finding in cls().detect(catalog.read(connection))}
+
+
 def commands() -> list[str]:
     """The `$ alembic …` lines of the guides that need no more than a project, each once."""
     lines = (line for _, code in blocks("console") for line in code.splitlines())
@@ -55,11 +93,10 @@ def commands() -> list[str]:
     return sorted({command for command in found if "--live" not in command})
 
 
-@pytest.mark.parametrize("command", commands())
-def test_commands_run_in_the_sample_project(command: str, tmp_path: Path) -> None:
-    project = tmp_path / "sample"
+def run_in_sample_project(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    project = folder / "sample"
     shutil.copytree(ROOT / "sample_project", project, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    run = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", *shlex.split(command)],
         cwd=project,
         env={**os.environ, "DATABASE_URL": "postgresql+psycopg://nobody@db.example.invalid/shop"},
@@ -68,7 +105,23 @@ def test_commands_run_in_the_sample_project(command: str, tmp_path: Path) -> Non
         timeout=300,
         check=False,
     )
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_run_in_the_sample_project(command: str, tmp_path: Path) -> None:
+    run = run_in_sample_project(command, tmp_path)
     assert run.returncode in (0, 1), run.stderr
+
+
+def test_quoted_output_is_what_comes_out(tmp_path: Path) -> None:
+    """Lines under `<!-- output COMMAND -->`, where `…` stands for what was left out."""
+    quoted = marked("output")
+    assert quoted
+    for number, (command, text) in enumerate(quoted):
+        lines = run_in_sample_project(command, tmp_path / str(number)).stdout.splitlines()
+        for line in filter(None, text.splitlines()):
+            wanted = re.compile(".*".join(map(re.escape, line.split("…"))))
+            assert any(map(wanted.fullmatch, lines)), line
 
 
 def test_links_lead_somewhere() -> None:
