@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.check_revisions import Effective, look
 from alembic_pgpatterns.head import Head, bring_to_head
 from alembic_pgpatterns.judge import judge, suppressed
 from alembic_pgpatterns.pattern import Finding, ServerPattern
@@ -15,8 +17,16 @@ from alembic_pgpatterns.schema.model import NO_ORIGIN
 from alembic_pgpatterns.settings import Settings
 
 
-def check(project: Project, settings: Settings, progress: Progress) -> Report:
-    """Run the project's revisions on a server of ours, and judge schema and models.
+def check(
+    project: Project, settings: Settings, progress: Progress, effective: Effective | None = None
+) -> Report:
+    """Run the project's revisions on a server of ours, and judge schema, models and revisions.
+
+    Args:
+        project: the project.
+        settings: what to check and how.
+        progress: who is told what goes on.
+        effective: makes of the models what autogenerate aims at; None: they are compared as they are.
 
     Raises:
         PgPatternsError: the check could not be done; the message says what to do.
@@ -28,9 +38,17 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
         findings = [
             placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
         ]
+        looked = look(project, settings, baseline, head, progress, effective)
     kept = [finding for finding in findings if not suppressed(finding)]
-    skipped = (*head.skipped, *dict.fromkeys(item for one in judged for item in one.skipped), *_not_live(settings))
-    return report(kept, len(findings) - len(kept), skipped, baseline, head, settings)
+    skipped = (
+        *head.skipped,
+        *dict.fromkeys(item for one in judged for item in one.skipped),
+        *looked.skipped,
+        *_not_live(settings),
+    )
+    hidden = len(findings) - len(kept) + looked.suppressed
+    result = report([*kept, *looked.findings], hidden, skipped, baseline, head, settings)
+    return replace(result, hints=(*result.hints, *looked.hints), runs=looked.runs)
 
 
 def placed(finding: Finding, head: Head, number: int) -> Finding:

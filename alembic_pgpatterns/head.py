@@ -37,6 +37,7 @@ class Head:
     introduced: tuple[Introduced | None, ...]
     heads: tuple[str, ...]
     facts: Mapping[str, object]
+    server: Server
     skipped: tuple[Skipped, ...] = ()
     hints: tuple[str, ...] = ()
 
@@ -85,7 +86,8 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
             known = database.introductions
             introduced.append(known.resolve(connection) if known is not None else None)
         models = read_models(database.metadatas, schema.default_schema, settings)
-        skipped += models.skipped
+        if all(item.what != "models" for item in arrived.skipped):  # else the reason is known, and it is another one
+            skipped += models.skipped
         known_models.append(models.schema)
         schemas.append(enriched(schema, models.schema))
     several = len(arrived.databases) > 1
@@ -97,6 +99,7 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
         introduced=tuple(introduced),
         heads=arrived.heads,
         facts=_facts(arrived, schemas, server),
+        server=server,
         skipped=tuple(dict.fromkeys(skipped)),
         hints=arrived.hints,
     )

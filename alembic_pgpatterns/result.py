@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.revisions.model import RevisionRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Report:
         hints: what the user might do next, a line each.
         facts: what was looked at, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions the schema is at.
+        runs: what the revisions in scope did, in order.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -40,6 +42,7 @@ class Report:
     hints: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
+    runs: tuple[RevisionRun, ...] = ()
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of this severity or worse."""

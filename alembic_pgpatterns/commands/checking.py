@@ -56,7 +56,9 @@ def run(config: Any, options: argparse.Namespace) -> int:
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
     """Of a database in use where ``live`` is one's URL, or empty for env.py's own; else of a throw-away one."""
     if live is None:
-        return check(project, settings, progress)
+        from alembic_pgpatterns.autogenerate.effective import effective_metadata
+
+        return check(project, settings, progress, effective_metadata)
     from alembic_pgpatterns.check_live import check_live
 
     return check_live(project, settings, progress, live or None)
@@ -89,6 +91,10 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "upgrade_command": given.get("upgrade_command"),
         "prepare": _path(given.get("prepare")),
         "create_all": given.get("create_all"),
+        "since": given.get("since"),
+        "diff_base": given.get("diff_base"),
+        "downgrade": given.get("downgrade"),
+        "stats": _path(given.get("stats")),
     }
 
 

@@ -23,6 +23,7 @@ Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
 
 NOT_DONE = 255
+INTERRUPTED = 130
 
 
 def pgcheck(config: Any) -> None:
@@ -39,6 +40,9 @@ def pgcheck(config: Any) -> None:
         # Alembic would print it to stdout, which is the report's.
         sys.stderr.write(f"FAILED: {error}\n")
         status = NOT_DONE
+    except KeyboardInterrupt:
+        sys.stderr.write("alembic pgcheck: interrupted\n")
+        status = INTERRUPTED
     if status:
         sys.exit(status)
 
@@ -58,6 +62,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         const="",
         help="the database in use, read-only: the one that env.py connects to, or the one of this URL",
     )
+
+    revisions = parser.add_argument_group("which revisions to trace")
+    revisions.add_argument("--since", metavar="REV", help="those after this one, or base (default: the baseline's)")
+    revisions.add_argument("--diff-base", metavar="REF", help="those that are not in this branch or commit of git")
+    revisions.add_argument(
+        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run their downgrades"
+    )
+    revisions.add_argument("--stats", metavar="FILE", help="rows per table in production: `table rows` a line, or JSON")
 
     report = parser.add_argument_group("the report")
     report.add_argument(

@@ -81,7 +81,7 @@ def _finding(finding: Finding, full: bool) -> Iterable[Text]:
     fixes = fix_lines(finding)
     shown = fixes if full or len(fixes) <= FIXES else fixes[: FIXES - 1]
     for line in shown:
-        yield Text(f"      fix  {line}", "green")
+        yield Text("      fix  " + line.replace("\n", "\n           "), "green")
     if len(shown) < len(fixes):
         yield Text(f"           … and {len(fixes) - len(shown)} that change with it", "green")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, LOCKS, block, with_words, worked
-from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work, blocks
 
 
 class BlockingIndexBuild(RevisionPattern):
@@ -38,20 +38,16 @@ class BlockingIndexBuild(RevisionPattern):
         """Builds by CREATE INDEX, REINDEX, or out of sight in a function."""
         for statement in run.statements:
             if _builds(statement):
-                seen = set()
-                for work in worked(statement, "build", run):
-                    if work.root not in seen:
-                        seen.add(work.root)
-                        name = work.name if work.root == work.table else statement.command and statement.command.name
-                        yield self.at(
-                            run,
-                            statement,
-                            f"building {name or work.name} takes {statement.mode(work.root) or 'SHARE'} on {work.root} "
-                            "until it is done: writes wait for the whole build",
-                            work.root,
-                            _instead(statement),
-                            object=f"{work.root}.{name or work.name}",
-                        )
+                # Of a partitioned table one is built on each partition: they are one finding, on the parent.
+                works = {work.root: work for work in reversed(worked(statement, "build", run))}
+                yield from (self._finding(run, statement, work) for work in works.values())
+
+    def _finding(self, run: RevisionRun, statement: Statement, work: Work) -> Finding:
+        command = statement.command
+        name = command.name if command is not None and work.root != work.table else work.name
+        mode = statement.mode(work.root) or "SHARE"
+        message = f"building {name} keeps {mode} on {work.root} until it is done: {blocks(mode)} wait so long"
+        return self.at(run, statement, message, work.root, _instead(statement), object=f"{work.root}.{name}")
 
 
 def _builds(statement: Statement) -> bool:

@@ -1,0 +1,194 @@
+"""The revisions of a project under the lens: traced where they are in scope, and judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.arrival import Progress
+from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.drift import drifts_of
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.head import Head
+from alembic_pgpatterns.judge import unique
+from alembic_pgpatterns.pattern import Finding, HistoryPattern, Pattern, RevisionPattern
+from alembic_pgpatterns.project import Project, relative
+from alembic_pgpatterns.result import Skipped
+from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
+from alembic_pgpatterns.schema.model import Location, Name
+from alembic_pgpatterns.scope import Scope, scope_of
+from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.suppressions import sift
+from alembic_pgpatterns.tracing import Traced, trace
+
+Effective = Callable[[Sequence[Any], Settings], Any]
+"""Models, to models with all that autogenerate would enforce on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found, and what there is to say of it."""
+
+    findings: tuple[Finding, ...] = ()
+    suppressed: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    hints: tuple[str, ...] = ()
+    runs: tuple[RevisionRun, ...] = ()
+
+
+def look(
+    project: Project,
+    settings: Settings,
+    baseline: Baseline | None,
+    head: Head,
+    progress: Progress,
+    effective: Effective | None = None,
+) -> Looked:
+    """Trace the revisions in scope and run their patterns; then those of the history as a whole.
+
+    Raises:
+        PgPatternsError: no such revision or git reference, or a server that cannot be started.
+    """
+    patterns = settings.chosen((RevisionPattern, HistoryPattern))
+    if not patterns:
+        return Looked()
+    traced, skipped = _trace(project, settings, baseline, patterns, progress)
+    runs = _with_rows(traced.runs, settings)
+    findings = [finding for run in runs for finding in _of_run(patterns, run)]
+    sifted = sift(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
+    history = replace(_history(project, runs), environments=traced.environments)
+    adopted = baseline is not None or settings.adopt == "all"
+    drifts, untold = _drifts(head, settings, patterns, effective if adopted else None)
+    whole = _of_history(patterns, replace(history, drifts=drifts))
+    return Looked(
+        findings=tuple(unique((*sifted.findings, *whole))),
+        suppressed=sifted.suppressed,
+        skipped=tuple(dict.fromkeys((*skipped, *traced.skipped, *untold))),
+        hints=sifted.complaints,
+        runs=runs,
+    )
+
+
+def _trace(
+    project: Project,
+    settings: Settings,
+    baseline: Baseline | None,
+    patterns: Sequence[Pattern],
+    progress: Progress,
+) -> tuple[Traced, tuple[Skipped, ...]]:
+    reason = _untraceable(settings, patterns)
+    scope = Scope(()) if reason is not None else scope_of(project, settings, baseline)
+    reason = reason or scope.reason
+    if not scope.revisions:
+        return Traced(), (Skipped("what revisions do", reason),) if reason else ()
+    progress.say(f"tracing {len(scope.revisions)} revision{'s' if len(scope.revisions) > 1 else ''}")
+    return trace(project, settings, scope.revisions, progress), ()
+
+
+def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
+    if not any(isinstance(pattern, RevisionPattern) for pattern in patterns):
+        return "no pattern of revisions is selected"
+    if settings.upgrade_command is not None:
+        return "an upgrade command ran them, where nothing can be watched"
+    if settings.create_all:
+        return "the schema was built from the models"
+    if settings.server is not None:
+        return "they are watched through the log of a server of ours, and --server names another"
+    return None
+
+
+def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
+    for pattern in patterns:
+        if isinstance(pattern, RevisionPattern):
+            yield from _detect(pattern, run)
+
+
+def _of_history(patterns: Iterable[Pattern], history: History) -> list[Finding]:
+    return [
+        finding
+        for pattern in patterns
+        if isinstance(pattern, HistoryPattern)
+        for finding in _detect(pattern, history)
+    ]
+
+
+def _detect(pattern: Any, facts: Any) -> list[Finding]:
+    try:
+        return list(pattern.detect(facts))
+    except Exception as error:
+        raise PgPatternsError(
+            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
+            f"please report it. Until then leave it out: --ignore {pattern.name}."
+        ) from error
+
+
+def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
+    scripts = {script.revision: script for script in project.revisions}
+    heads = [scripts[head] for head in project.heads if head in scripts]
+    return History(
+        heads=tuple((script.revision, relative(str(Path(script.path).absolute()))) for script in heads),
+        labelled=bool(heads) and all(script.branch_labels for script in heads),
+        runs=runs,
+        uses_autocommit=tuple(_autocommit_blocks(run.path for run in runs)),
+    )
+
+
+def _autocommit_blocks(paths: Iterable[str]) -> Iterator[Location]:
+    for path in dict.fromkeys(paths):
+        for number, line in enumerate(Path(path).read_text("utf-8", "replace").splitlines(), 1):
+            if "autocommit_block(" in line and not line.lstrip().startswith("#"):
+                yield Location(path, number)
+                break
+
+
+def _drifts(
+    head: Head, settings: Settings, patterns: Iterable[Pattern], effective: Effective | None
+) -> tuple[tuple[Drift, ...] | None, tuple[Skipped, ...]]:
+    if not any(pattern.name == "model-drift" for pattern in patterns) or settings.create_all:
+        return None, ()
+    found: list[Drift] = []
+    untold: list[Skipped] = []
+    for schema, database in zip(head.schemas, head.databases, strict=True):
+        if database.metadatas:
+            metadatas = [effective(database.metadatas, settings)] if effective else database.metadatas
+            told = drifts_of(head.server, schema, metadatas, settings)
+            if isinstance(told, Skipped):
+                untold.append(told)
+            else:
+                found += told
+    return tuple(found), tuple(untold)
+
+
+def _with_rows(runs: Sequence[RevisionRun], settings: Settings) -> tuple[RevisionRun, ...]:
+    if settings.stats is None:
+        return tuple(runs)
+    counts = read_rows(settings.path(settings.stats))
+    return tuple(
+        replace(run, rows=tuple((run.resolve(name.schema, name.name), rows) for name, rows in counts)) for run in runs
+    )
+
+
+def read_rows(path: Path) -> tuple[tuple[Name, int], ...]:
+    """Rows per table, of a file with ``table rows`` a line, or a JSON object; a schema may stand before the table.
+
+    Raises:
+        PgPatternsError: it cannot be read, or a line is not so.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        lines = [line.replace(",", " ").replace("|", " ").split() for line in text.splitlines() if line.strip()]
+        pairs = json.loads(text).items() if text.lstrip().startswith("{") else lines
+        return tuple((_name(str(name)), int(rows)) for name, rows in pairs)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise PgPatternsError(
+            f"{path}: rows of tables cannot be read: {error}. A line is `table rows`; pg_class has them in reltuples."
+        ) from error
+
+
+def _name(text: str) -> Name:
+    schema, _, name = text.rpartition(".")
+    return Name(schema.strip('"'), name.strip('"'))
+
