@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import traceback
 import warnings
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, without_secrets
 from alembic_pgpatterns.schema.parts import Location
 
 if TYPE_CHECKING:
@@ -46,15 +47,17 @@ class Project:
             return ScriptDirectory.from_config(self.config)
         except CommandError as error:
             raise PgPatternsError(f"{error}\n{self._where_configured()}") from error
+        except Exception as error:  # of whatever reads the configuration's values
+            raise PgPatternsError(f"{described(error, None)}\n{self._where_configured()}") from error
 
     def _where_configured(self) -> str:
         ini, toml = self.ini, self.pyproject
-        if (ini is None or not ini.exists()) and (toml is None or not toml.exists()):
+        if (ini is None or not ini.is_file()) and (toml is None or not toml.exists()):
             return (
                 f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that holds it, "
                 "or name it: alembic -c path/to/alembic.ini pgcheck."
             )
-        return f"See script_location in {ini if ini is not None and ini.exists() else toml}."
+        return f"See script_location in {ini if ini is not None and ini.is_file() else toml}."
 
     @property
     def ini(self) -> Path | None:
@@ -113,6 +116,12 @@ class Project:
         """The absolute paths of all revision files."""
         return frozenset(str(Path(script.path).absolute()) for script in self.revisions)
 
+    def missing_folders(self) -> tuple[str, ...]:
+        """The version locations that do not exist, where at least one does."""
+        folders = [Path(folder) for folder in self.script._version_locations]
+        missing = tuple(relative(str(folder)) for folder in folders if not folder.is_dir())
+        return missing if len(missing) < len(folders) else ()
+
     def files_outside_history(self) -> tuple[str, ...]:
         """Files below the version locations that look like revisions and are none of the history's, sorted."""
         folders = {Path(folder).absolute() for folder in self.script._version_locations}
@@ -129,6 +138,8 @@ class Project:
             with warnings.catch_warnings():
                 # Alembic warns of what it then fails over; the failure says it better.
                 warnings.filterwarnings("ignore", message="Revision .* is not present")
+                # It goes on with one of the two files, and never runs the other.
+                warnings.filterwarnings("error", message="Revision .* is present more than once")
                 yield
         except PgPatternsError:
             raise
@@ -139,16 +150,32 @@ class Project:
                 f"The history in {self.script.dir} is broken: no revision has the identifier {error}, yet another "
                 f"names it as down_revision or depends_on.{self._who_names(str(error.args[0]))}"
             ) from error
-        except Exception as error:
+        except UserWarning as error:
+            raise PgPatternsError(self._twice(str(error))) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PgPatternsError(f"A revision file does not load: {describe(error, self.script.dir)}") from error
 
     def _who_names(self, identifier: str) -> str:
-        for folder in map(Path, self.script._version_locations):
-            for path in sorted(folder.rglob("*.py")):
-                for number, line in enumerate(_text(path).splitlines(), 1):
-                    if identifier in line and line.startswith(("down_revision", "depends_on")):
-                        return f" See {path}:{number}."
-        return ""
+        places = self._places(re.compile(rf"(down_revision|depends_on)\b.*{re.escape(identifier)}"))
+        return f" See {places[0]}." if places else ""
+
+    def _twice(self, warning: str) -> str:
+        """What to do about two files with one identifier, of which Alembic runs one."""
+        identifier = warning.removeprefix("Revision ").removesuffix(" is present more than once")
+        files = " and ".join(map(str, self._places(re.compile(rf"revision\b.*['\"]{re.escape(identifier)}['\"]"))))
+        return f"{warning}: {files or self.script.dir}. Alembic runs one only; give the other an identifier of its own."
+
+    def _places(self, line_of: re.Pattern[str]) -> list[Location]:
+        """The lines of revision files that begin with a pattern, in the order of the files' names."""
+        return [
+            Location(relative(str(path.absolute())), number)
+            for folder in map(Path, self.script._version_locations)
+            for path in sorted(folder.rglob("*.py"))
+            for number, line in enumerate(_text(path).splitlines(), 1)
+            if line_of.match(line)
+        ]
 
 
 def _several(value: str | Iterable[str] | None) -> list[str]:
@@ -158,12 +185,31 @@ def _several(value: str | Iterable[str] | None) -> list[str]:
 
 
 def describe(error: BaseException, within: str) -> str:
-    """What happened and where: the innermost line in files below a folder, then the error itself."""
-    place = innermost(error, within)
-    where = f"{place}: " if place else ""
+    """What happened and where: the innermost line in files below a folder, then the error itself; no password in it."""
+    return described(error, innermost(error, within) or module_of(error))
+
+
+def described(error: BaseException, place: Location | None) -> str:
+    """What happened at a place, for people; no password in it."""
     if isinstance(error, SyntaxError) and error.filename:
-        where = f"{error.filename}:{error.lineno}: "
-    return f"{where}{type(error).__name__}: {error}"
+        place = Location(relative(error.filename), error.lineno or 0)
+    where = f"{place}: " if place else ""
+    if isinstance(error, SystemExit):
+        return f"{where}the program was left with exit code {error.code}."
+    if isinstance(error, configparser.InterpolationError):
+        # Its own text has the value, which may be a URL with a password.
+        return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
+    return without_secrets(f"{where}{type(error).__name__}: {error}")
+
+
+def module_of(error: BaseException) -> Location | None:
+    """The file of the module that lacks what was asked of it, or that was being loaded when the error came."""
+    if isinstance(error, AttributeError) and (path := getattr(error.obj, "__file__", None)):
+        return Location(relative(path), 1)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "load_module_py" and "path" in frame.f_locals:
+            return Location(relative(str(Path(frame.f_locals["path"]).absolute())), 1)
+    return None
 
 
 def innermost(error: BaseException, within: str | frozenset[str]) -> Location | None:

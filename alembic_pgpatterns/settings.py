@@ -9,7 +9,7 @@ import difflib
 import fnmatch
 import tomllib
 from collections.abc import Iterable, Mapping
-from configparser import ConfigParser
+from configparser import ConfigParser, MissingSectionHeaderError
 from configparser import Error as IniError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,7 +201,10 @@ def _toml_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from error
-    table = data.get("tool", {}).get("alembic_pgpatterns")
+    tool = data.get("tool", {})
+    if not isinstance(tool, dict):
+        raise SettingsError(f"{path}: `tool` must be a table, such as [{TABLE}].")
+    table = tool.get("alembic_pgpatterns")
     if table is None:
         return []
     if not isinstance(table, dict):
@@ -217,7 +220,7 @@ def _ini_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
     try:
         parser.read(path, encoding="utf-8")
     except (IniError, OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
+        raise SettingsError(_unreadable(path, error)) from error
     tables: list[tuple[str, Mapping[str, Any]]] = []
     if parser.has_section(SECTION):
         tables.append((f"{path.name} [{SECTION}]", _own_items(parser, SECTION)))
@@ -226,6 +229,21 @@ def _ini_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
             pattern = name.split(":", 1)[1].strip()
             tables.append((f"{path.name} [{name}]", {"patterns": {pattern: _own_items(parser, name)}}))
     return tables
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    """Where an ini file is wrong, without the line itself, which may be a URL with a password."""
+    wrong = next(iter(getattr(error, "errors", ())), None)
+    number = wrong[0] if wrong is not None else getattr(error, "lineno", None)
+    if isinstance(error, MissingSectionHeaderError):
+        said = "a [section] is expected before this line"
+    elif wrong is not None:
+        said = "this line is neither a [section] nor name = value"
+    elif isinstance(error, IniError):
+        said = error.message.partition("]: ")[2] or error.message
+    else:
+        said = str(error)
+    return f"{path}{f':{number}' if number else ''}: cannot be read: {said}"
 
 
 def _own_items(parser: ConfigParser, section: str) -> dict[str, str]:

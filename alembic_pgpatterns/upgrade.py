@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
+import io
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import exc
+from sqlalchemy import exc, make_url
 
+from alembic_pgpatterns.containment import contained
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.project import Project, describe, innermost
+from alembic_pgpatterns.project import Project, describe, described, innermost, module_of
+from alembic_pgpatterns.server.signals import Terminated
 
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
@@ -83,16 +86,36 @@ def run_revisions(
     run = Run()
     environment = _recording_environment(project, run, observers, destination, as_sql, options)
     try:
-        with environment, _quiet():
+        with environment, contained():
             project.script.run_env()
-    except (PgPatternsError, KeyboardInterrupt):
+    except (PgPatternsError, KeyboardInterrupt, Terminated):
         raise
-    except (Exception, SystemExit) as error:
-        if run.configured or fallback is None or isinstance(error, exc.SQLAlchemyError):
+    except BaseException as error:
+        if run.configured or fallback is None or isinstance(error, exc.SQLAlchemyError) or _is_broken(project, error):
             raise explained(error, project) from error
         run.own_environment = describe(error, project.script.dir)
+        _refuse_other_dialect(project, run.own_environment)
         _without_env_py(project, environment, fallback, error)
     return run
+
+
+def _is_broken(project: Project, error: BaseException) -> bool:
+    """Whether env.py is no program at all, which no other environment would mend."""
+    unreadable = isinstance(error, SyntaxError) and error.filename == str(project.env_py)
+    return unreadable or not project.env_py.exists()
+
+
+def _refuse_other_dialect(project: Project, cause: str) -> None:
+    """Revisions for another database mean nothing on ours, and env.py may have failed for that database's driver."""
+    try:
+        url = make_url(project.config.get_main_option("sqlalchemy.url") or "postgresql://")
+    except (configparser.Error, exc.ArgumentError, ValueError):
+        return
+    if url.get_backend_name() != "postgresql":
+        raise PgPatternsError(
+            f"{cause}\nsqlalchemy.url is {url.render_as_string(hide_password=True)}, which is not PostgreSQL. Way out: "
+            "give the project a PostgreSQL URL for the check (any: it is redirected)."
+        )
 
 
 def _without_env_py(
@@ -102,13 +125,13 @@ def _without_env_py(
     cause: BaseException,
 ) -> None:
     try:
-        with environment, _quiet(), connect() as connection:
+        with environment, contained(), connect() as connection:
             environment.configure(connection=connection, target_metadata=None)
             with environment.begin_transaction():
                 environment.run_migrations()
-    except PgPatternsError:
+    except (PgPatternsError, KeyboardInterrupt, Terminated):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise PgPatternsError(
             f"{explained(error, project)}\nThe revisions ran without env.py, since that failed before: "
             f"{describe(cause, project.script.dir)}"
@@ -131,6 +154,8 @@ def _recording_environment(
     def configure(*args: Any, **kwargs: Any) -> None:
         # env.py has set up logging by now; "Running upgrade ..." would break the progress line.
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        if as_sql:
+            kwargs.setdefault("output_buffer", io.StringIO())
         stock(*args, **kwargs)
         context = environment.get_context()
         entry = _configured(context)
@@ -178,22 +203,6 @@ def _notify(entry: Configured, observers: Sequence[Observer]) -> Callable[..., N
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """What env.py and revisions print is not the report; logging set up on the original stream is not, either."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        with contextlib.suppress(ValueError, OSError):
-            sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-@contextmanager
 def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
     """Environment variables for the time of a run."""
     before = {name: os.environ.get(name) for name in values}
@@ -212,11 +221,9 @@ def explained(error: BaseException, project: Project) -> PgPatternsError:
     """The error of a run for people: the revision's or env.py's line, the statement, the server's message."""
     if isinstance(error, PgPatternsError):
         return error
-    place = innermost(error, project.revision_files) or innermost(error, project.script.dir)
-    where = f"{place}: " if place else ""
+    place = innermost(error, project.revision_files) or module_of(error) or innermost(error, project.script.dir)
     if isinstance(error, exc.DBAPIError):
+        where = f"{place}: " if place else ""
         statement = " ".join((error.statement or "").split())
         return PgPatternsError(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
-    if isinstance(error, SystemExit):
-        return PgPatternsError(f"{where}env.py left the program with exit code {error.code}.")
-    return PgPatternsError(f"{where}{type(error).__name__}: {error}")
+    return PgPatternsError(described(error, place))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 
+class Terminated(SystemExit):
+    """SIGTERM came: unlike a sys.exit() of the project's own code, it is meant for all of us."""
+
+
 @contextlib.contextmanager
 def sigterm_as_exit() -> Iterator[None]:
-    """Make SIGTERM raise SystemExit(143) inside: CI ends jobs by it, and Python would end without tidying up.
+    """Make SIGTERM raise Terminated(143) inside: CI ends jobs by it, and Python would end without tidying up.
 
     Does nothing outside the main thread, or where the program has a handler of its own.
     """
 
     def leave(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
+        raise Terminated(128 + number)
 
     in_main = threading.current_thread() is threading.main_thread()
     mine = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

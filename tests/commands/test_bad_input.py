@@ -1,0 +1,160 @@
+"""What goes wrong in a project's own files: a clear error with its place and the way out, no secret, never "ok"."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from alembic.config import CommandLine, Config
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.project import Project as Loaded
+from alembic_pgpatterns.settings import Settings, SettingsError
+from tests.projects import Project, make
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with one revision, in the current folder."""
+    made = make(tmp_path)
+    made.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """What `alembic pgcheck` prints on stderr when it ends with an exit code, in this very process."""
+    with pytest.raises(SystemExit) as ended:
+        CommandLine(prog="alembic").main(["pgcheck", *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (code, ""), err
+    assert "Traceback" not in err
+    assert "hunter2" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("raise BaseException('hm')", "migrations/versions/a1.py:12: BaseException: hm"),
+        ("raise SystemExit(0)", "migrations/versions/a1.py:12: the program was left with exit code 0"),
+        ("import os; os.chdir('/'); os._exit(0)", "migrations/versions/a1.py:12: os._exit(0) would end the check"),
+        ("raise ValueError('postgresql://u:hunter2@p/ss@db.example.invalid/x')", "ValueError: postgresql://u:***@db."),
+        ("op.execute(\"ALTER ROLE nobody PASSWORD 'hunter2'; SELECT wrong\")", "ALTER ROLE nobody PASSWORD '***'"),
+        ("raise KeyboardInterrupt", "interrupted"),
+    ],
+)
+def test_a_revision_that_ends_in_its_own_way(
+    statement: str, expected: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.revision("a1", statement)
+    assert expected in said(capsys, 130 if "Keyboard" in statement else 255)
+    assert Path.cwd() == project.folder
+
+
+def test_env_py_that_is_no_program(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("migrations/env.py", "import os\ndef broken(:\n")
+    assert "migrations/env.py:2: SyntaxError" in said(capsys, 255)
+    (project.folder / "migrations/env.py").unlink()
+    assert "migrations/env.py" in said(capsys, 255)
+
+
+def test_another_dialect_whose_driver_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, "mssql+pymssql://u:hunter2@db.example.invalid/x").sql("a1", "SELECT 1")
+    monkeypatch.chdir(tmp_path)
+    error = said(capsys, 255)
+    assert "mssql+pymssql://u:***@db.example.invalid/x, which is not PostgreSQL" in error
+
+
+def test_models_unknown_is_said_once_and_without_the_url(project: Project) -> None:
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text().replace("nobody:secret", "nobody:%40secret"))
+    run = project.alembic("pgcheck", "--format", "json")
+    models = [item["reason"] for item in json.loads(run.stdout)["skipped"] if item["what"] == "models"]
+    assert len(models) == 1
+    assert "sqlalchemy.url in [alembic] has a % that is not written as %%" in models[0]
+    assert "secret" not in run.stdout + run.stderr
+
+
+def test_nothing_to_check(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (project.versions / "a1.py").unlink()
+    assert "There is nothing to check: no revision is in" in said(capsys, 255)
+
+
+def test_files_of_a_report_are_seen_from_where_the_user_is(project: Project) -> None:
+    project.env(head="import os; os.chdir('/')")
+    assert project.alembic("pgcheck", "--exit-zero", "--format", "json=report.json").returncode == 0
+    assert json.loads((project.folder / "report.json").read_text())["version"] == 1
+
+
+def broken(project: Project, code: str) -> str:
+    """What is said of a history with one more file."""
+    project.write("migrations/versions/b2.py", code)
+    with pytest.raises(PgPatternsError) as error:
+        _ = Loaded(Config("alembic.ini", stdout=StringIO())).revisions
+    return str(error.value)
+
+
+def test_files_that_are_no_revisions_are_named(project: Project) -> None:
+    place = "A revision file does not load: migrations/versions/b2.py"
+    assert broken(project, "x = 1\n").startswith(f"{place}:1: AttributeError")
+    assert broken(project, "import sys\nsys.exit(0)\n").startswith(f"{place}:2: the program was left")
+    assert broken(project, "x = 1\n\0\n").startswith(f"{place}:1: SyntaxError")
+    assert broken(project, "x = 1\nif x\n").startswith(f"{place}:2: SyntaxError")
+
+
+def test_one_identifier_in_two_files(project: Project) -> None:
+    error = broken(project, (project.versions / "a1.py").read_text())
+    assert "a1 is present more than once: migrations/versions/a1.py:5 and migrations/versions/b2.py:5" in error
+
+
+def test_a_revision_without_upgrade(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("migrations/versions/b2.py", "revision = 'b2'\ndown_revision = 'a1'\n")
+    assert "migrations/versions/b2.py:1: AttributeError" in said(capsys, 255)
+
+
+def test_version_location_that_is_not_there(project: Project) -> None:
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text() + "version_locations = %(here)s/migrations/versions %(here)s/gone\n")
+    config = Config("alembic.ini")
+    config.set_main_option("version_path_separator", "space")
+    assert Loaded(config).missing_folders() == ("gone",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sqlalchemy.url = postgresql://u:hunter2@db/x\n", "alembic.ini:1: cannot be read: a [section] is expected"),
+        ("[alembic]\nurl\n x: hunter2\n", "alembic.ini:2: cannot be read: this line is neither"),
+        ("[alembic]\na = 1\na = hunter2\n", "alembic.ini:3: cannot be read: option 'a'"),
+    ],
+)
+def test_ini_that_cannot_be_read(text: str, expected: str, project: Project) -> None:
+    project.write("alembic.ini", text)
+    with pytest.raises(SettingsError) as error:
+        Settings.read(Path("alembic.ini"))
+    assert str(error.value).startswith(expected)
+    assert "hunter2" not in str(error.value)
+
+
+def test_pyproject_without_tables(project: Project) -> None:
+    project.write("pyproject.toml", "tool = 3\n")
+    with pytest.raises(SettingsError, match="`tool` must be a table"):
+        Settings.read(pyproject=Path("pyproject.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+asyncpg://u:a:b/c@d@h:5/x", "postgresql+asyncpg://u:***@h:5/x"),
+        ("host=h password='a b' user=u", "host=h password=*** user=u"),
+        ("no password supplied", "no password supplied"),
+        ("http://host:80/path", "http://host:80/path"),
+    ],
+)
+def test_no_password_gets_into_an_error(text: str, shown: str) -> None:
+    assert str(PgPatternsError(text)) == shown
