@@ -108,19 +108,17 @@ class Lab:
             return produce_migrations(context, metadata)
 
     def converge(self, metadata: sa.MetaData, **opts: Any) -> str:
-        """Autogenerate, run the code it renders, and demand that nothing is left; returns the code."""
+        """Autogenerate, run its code: nothing may be left, and down must restore; then up again. Returns the code."""
         script = self.autogenerate(metadata, **opts)
         code = render_python_code(script.upgrade_ops)
         down = render_python_code(script.downgrade_ops)
         before = self.dump()
         self.upgrade(from_source(code))
-        after = self.dump()
         left = self.autogenerate(metadata, **opts).upgrade_ops
         assert left.is_empty(), render_python_code(left)
         self.upgrade(from_source(down))
         assert self.dump() == before
         self.upgrade(from_source(code))
-        assert self.dump() == after
         return code
 
 
