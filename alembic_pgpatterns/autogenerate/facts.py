@@ -56,6 +56,9 @@ class Facts:
     """Whether a schema has a constraint or relation of a name."""
     dependents: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What PostgreSQL builds or verifies again with a column's type."""
+    refusing: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
+    """What makes PostgreSQL refuse another type for a column: views, generated columns, policies, triggers, functions
+    (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
     entangled: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ("what is not known",)
     """What holds on to a column, so that another column cannot simply take its place."""
 
@@ -99,6 +102,7 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         volatile=reader.volatile,
         taken=reader.taken,
         dependents=reader.dependents,
+        refusing=reader.refusing,
         entangled=reader.entangled,
         **more,
     )
@@ -147,6 +151,19 @@ _DEPENDENTS = """
     UNION
     SELECT 'check ' || quote_ident(k.conname) FROM the JOIN pg_constraint k ON k.conrelid = the.attrelid
     WHERE k.contype = 'c' AND the.attnum = ANY (k.conkey)
+    ORDER BY 1
+"""
+_REFUSING = """
+    WITH the AS (
+        SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column)
+    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', '')
+    FROM the JOIN pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
+    LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+    WHERE f.adnum <> the.attnum OR d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass,
+        'pg_trigger'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
     ORDER BY 1
 """
 _ENTANGLED = """
@@ -201,6 +218,9 @@ class _Reader:
 
     def dependents(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_DEPENDENTS, table, column)
+
+    def refusing(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_REFUSING, table, column)
 
     def entangled(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_ENTANGLED, table, column)

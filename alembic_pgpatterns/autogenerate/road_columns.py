@@ -203,19 +203,32 @@ def _not_null(
 
 def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
+    refused = _refused(op, facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc):
         rebuilt = facts.dependents(facts.key(op.schema, op.table_name), op.column_name)
         if not rebuilt:
-            return (plain(op, strong=True),)
+            return (plain(op, strong=True, notes=refused),)
         why = f"no row is written anew, but these are built or verified again under the lock: {', '.join(rebuilt)}"
-        return (plain(op, strong=True, notes=(Note("rebuilt-dependents", subject, why),)),)
+        return (plain(op, strong=True, notes=(Note("rebuilt-dependents", subject, why), *refused)),)
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     cost = f"from {spelled[0]} to {spelled[1]} every row is written anew while nobody can read or write"
     if can_swap(op, facts):
         why = f"by way of a second column, since {cost}"
         return plan_swap(op, Note("table-rewrite", subject, why, more=small_table(op)), facts)
     why = f"{cost}. On a large table take this out and write it in stages, each its own revision:"
-    return (plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_swap(op, facts)),)),)
+    return (plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_swap(op, facts)), *refused)),)
+
+
+def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
+    """What nobody can tell from models: the database has something on the column that no type change gets past."""
+    users = facts.refusing(facts.key(op.schema, op.table_name), op.column_name)
+    if not users:
+        return ()
+    why = (
+        f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}. Drop it before, and create "
+        "it again after; or leave the column as it is, by `info` in the model or a line in the baseline"
+    )
+    return (Note("refused-type-change", f"{op.table_name}.{op.column_name}", why),)
 
 
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:

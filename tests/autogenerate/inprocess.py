@@ -72,6 +72,7 @@ class InProcess:
 
     def __post_init__(self) -> None:
         (self.root / "versions").mkdir(parents=True, exist_ok=True)
+        (self.root / "alembic.ini").write_text("[alembic]\n")
         self.config = Config(str(self.root / "alembic.ini"), toml_file=str(self.root / "pyproject.toml"))
         self.config.set_main_option("script_location", str(self.root))
         self.config.print_stdout = self._print  # type: ignore[method-assign]
