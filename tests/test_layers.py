@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "alembic_pgpatterns"
 
 LAYERS = (
-    ("plugin", "cli"),
+    ("plugin", "cli", "pytest_plugin"),
     ("commands",),
     ("report", "autogenerate"),
     ("check", "check_revisions", "plan", "rehearsal"),

@@ -1,0 +1,116 @@
+"""The plugin for pytest: a fixture ``pgcheck`` for a project's own suite. It does nothing unless a test asks for it.
+
+    def test_schema(pgcheck):
+        assert not pgcheck.findings
+
+Imports nothing of ours or Alembic's: every run of pytest loads it wherever this package is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+INI = "pgpatterns_alembic_ini"
+ARGUMENTS = "pgpatterns_arguments"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A finding. ``location`` is ``file:line`` or None, ``severity`` info, warning or error."""
+
+    pattern: str
+    severity: str
+    object: str
+    message: str
+    fingerprint: str
+    location: str | None = None
+    revision: str | None = None
+
+    def __repr__(self) -> str:
+        where = f" ({self.location})" if self.location else ""
+        return f"<{self.severity} {self.pattern}: {self.message}{where}>"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What ``alembic pgcheck`` says of the project.
+
+    ``findings``: those that the baseline does not accept. ``accepted``: the fingerprints of the others. ``skipped``:
+    what was not looked at, with the reason. ``text``: the report for people.
+    """
+
+    findings: tuple[Problem, ...]
+    accepted: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
+
+    def at_least(self, severity: str) -> tuple[Problem, ...]:
+        """The findings of this severity (info, warning, error) or worse."""
+        order = ("info", "warning", "error")
+        return tuple(one for one in self.findings if order.index(one.severity) >= order.index(severity))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Two settings for pytest's own configuration file."""
+    parser.addini(INI, "alembic.ini of the project for the fixture pgcheck, from rootdir", default="alembic.ini")
+    parser.addini(ARGUMENTS, "more arguments for `alembic pgcheck`, for the fixture pgcheck", type="args", default=[])
+
+
+@pytest.fixture(scope="session")
+def pgcheck(pytestconfig: pytest.Config) -> Checked:
+    """The project checked on a throw-away PostgreSQL, once a session.
+
+    It runs in a process of its own: what env.py does to logging, to engines and to connections is no concern of the
+    tests that come after it.
+    """
+    ini = pytestconfig.rootpath / str(pytestconfig.getini(INI))
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "alembic", "-c", str(ini), "pgcheck", "--format", f"json={report}"]
+        run = subprocess.run(
+            [*command, "--format", "text", "--all", "--exit-zero", *pytestconfig.getini(ARGUMENTS)],
+            cwd=ini.parent if ini.parent.is_dir() else None,
+            env={**os.environ, "NO_COLOR": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if run.returncode or not report.exists():
+            pytest.fail(f"alembic pgcheck could not be done:\n{run.stderr}", pytrace=False)
+        return _checked(json.loads(report.read_text(encoding="utf-8")), run.stdout)
+
+
+def _checked(document: dict[str, Any], text: str) -> Checked:
+    return Checked(
+        tuple(_problem(**finding) for finding in document["findings"]),
+        tuple(document["accepted"]),
+        {item["what"]: item["reason"] for item in document["skipped"]},
+        text,
+    )
+
+
+def _problem(location: dict[str, Any] | None, **given: Any) -> Problem:
+    names = ("pattern", "severity", "object", "message", "fingerprint", "revision")
+    place = f"{location['path']}:{location['line']}" if location else None
+    return Problem(location=place, **{name: given[name] for name in names})
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test that fails with ``pgcheck`` at hand shows the report."""
+    outcome: Any = yield
+    found = getattr(item, "funcargs", {}).get("pgcheck")
+    result = outcome.get_result()
+    if isinstance(found, Checked) and call.when == "call" and result.failed:
+        result.sections.append(("alembic pgcheck", found.text))
