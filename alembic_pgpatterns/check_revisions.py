@@ -15,6 +15,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import Head
 from alembic_pgpatterns.judge import unique
 from alembic_pgpatterns.pattern import Finding, HistoryPattern, Pattern, RevisionPattern
+from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
@@ -98,6 +99,12 @@ def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
     if settings.server is not None:
         return "they are watched through the log of a server of ours, and --server names another"
     return None
+
+
+def about_a_revision(finding: Finding) -> bool:
+    """Whether the finding is about what one revision does, and not about the schema or the history."""
+    pattern = registry().get(finding.pattern)
+    return pattern is not None and issubclass(pattern, RevisionPattern)
 
 
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:

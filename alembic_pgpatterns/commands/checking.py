@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +12,8 @@ from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check import check
+from alembic_pgpatterns.check_revisions import about_a_revision
+from alembic_pgpatterns.commands.output import standard_output
 from alembic_pgpatterns.pattern import Severity
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.report.explain import explain, write_list
@@ -36,9 +35,10 @@ def run(config: Any, options: argparse.Namespace) -> int:
     try:
         settings = Settings.read(project.ini, project.pyproject, flags(options))
         outputs = reports.outputs(getattr(options, "format", None) or ["text"])
-        with _pipe_may_close():
-            if _informed(settings, options, config.stdout):
-                return 0
+        if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
+            with standard_output(config.stdout) as stream:
+                _inform(settings, options, stream)
+            return 0
     except SettingsError as error:
         sys.stderr.write(f"alembic pgcheck: {error}\n")
         return WRONG_USE
@@ -46,9 +46,10 @@ def run(config: Any, options: argparse.Namespace) -> int:
         report = _checked(project, settings, progress, getattr(options, "live", None))
     if getattr(options, "write_baseline", False):
         return _accept(report, settings, config.stdout)
-    with _pipe_may_close():
+    for_programs = any(output.file is None and output.format != "text" for output in outputs)
+    with standard_output(config.stdout, for_programs) as stream:
         for output in outputs:
-            output.write(report, config.stdout, full=getattr(options, "all", False))
+            output.write(report, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on)
     return 1 if failing and not getattr(options, "exit_zero", False) else 0
 
@@ -64,17 +65,13 @@ def _checked(project: Project, settings: Settings, progress: Progress, live: str
     return check_live(project, settings, progress, live or None)
 
 
-def _informed(settings: Settings, options: argparse.Namespace, stream: TextIO) -> bool:
-    """Whether a flag asked for information only, which has been written."""
+def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> None:
     if getattr(options, "show_settings", False):
         write_settings(settings, stream)
     elif getattr(options, "list", False):
         write_list(settings, stream)
-    elif getattr(options, "explain", None):
-        explain(options.explain, stream)
     else:
-        return False
-    return True
+        explain(options.explain, stream)
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
@@ -111,22 +108,11 @@ def _path(value: str | None) -> Path | None:
 def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     path = settings.path(settings.baseline)
     before = Baseline.read(path) or Baseline()
-    accepted = [finding.fingerprint for finding in (*report.findings, *report.accepted)]
+    # What revisions do is accepted by the heads that the file names: those up to there are not looked at again.
+    lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
+    accepted = [finding.fingerprint for finding in lasting]
     before.covering(accepted, report.heads).write(path)
     gone = len(report.stale)
     removed = f"; {gone} that no longer match taken out" if gone else ""
     stream.write(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.\n")
     return 0
-
-
-@contextmanager
-def _pipe_may_close() -> Iterator[None]:
-    """`alembic pgcheck | head` is no mistake: what is left of the report goes nowhere."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-

@@ -19,6 +19,10 @@ Note = Noted | tuple[str, str, str]
 
 _BEGIN = re.compile(r"^\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
 _END = re.compile(r"^\s*(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b)", re.IGNORECASE)
+_SAVEPOINT = re.compile(r"^\s*SAVEPOINT\s+(\S+?)\s*;?\s*$", re.IGNORECASE)
+_BACK = re.compile(
+    r"^\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+?)\s*;?\s*$", re.IGNORECASE
+)
 _TIMEOUT = re.compile(r"\b(lock_timeout|statement_timeout)\b\s*(?:=|\bTO\b)\s*'?(\d+)", re.IGNORECASE)
 _MODES = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -52,6 +56,7 @@ class _Session:
     block: bool = False
     transaction: int = 0
     held: Locked = field(default_factory=dict)
+    saved: dict[str, Locked] = field(default_factory=dict)
     timeouts: dict[str, int | None] = field(default_factory=dict)
 
 
@@ -93,9 +98,9 @@ class _Assembly:
                 self._begin(session, block=True)
             elif _END.match(item.sql):
                 self._begin(session, block=False)
-            elif item.start >= first:
+            elif not _savepoint(session, item.sql) and item.start >= first:
                 yield from self._of(item, session)
-            else:
+            elif item.start < first:
                 _settings(session, item.noted, item.sql)
 
     def _begin(self, session: _Session, block: bool) -> None:
@@ -227,6 +232,16 @@ class _Piece:
             if isinstance(note, Noted):
                 _add(found, {oid: set(modes) for oid, modes in note.locks.items()})
         return found
+
+
+def _savepoint(session: _Session, sql: str) -> bool:
+    """Locks that were taken since a savepoint go when it is rolled back to."""
+    made, back = _SAVEPOINT.match(sql), _BACK.match(sql)
+    if made is not None:
+        session.saved[made[1]] = {oid: set(modes) for oid, modes in session.held.items()}
+    elif back is not None:
+        session.held = {oid: set(modes) for oid, modes in session.saved.get(back[1], {}).items()}
+    return made is not None or back is not None
 
 
 def _add(target: Locked, more: Locked) -> None:
