@@ -87,7 +87,6 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
             introduced.append(known.resolve(connection) if known is not None else None)
         models = read_models(database.metadatas, schema.default_schema, settings)
         if all(item.what != "models" for item in arrived.skipped):  # else the reason is known, and it is another one
-            if all(item.what != "models" for item in arrived.skipped):  # else the reason is known, and it is another one
             skipped += models.skipped
         known_models.append(models.schema)
         schemas.append(enriched(schema, models.schema))
