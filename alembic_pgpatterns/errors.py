@@ -8,7 +8,7 @@ from alembic.util import CommandError
 
 _SECRETS = (
     # To the last @ of the word: a password may hold one that should have been written %40.
-    (re.compile(r"(://[^\s:/@]*:)\S+@"), r"\1***@"),
+    (re.compile(r"(://[^\s:/@]*:)(?!password@)\S+@"), r"\1***@"),
     (re.compile(r"(\bpassword\s*=\s*)('[^']*'|[^\s&;,)]+)", re.IGNORECASE), r"\1***"),
     (re.compile(r"(\bPASSWORD\s+)'(?:[^']|'')*'", re.IGNORECASE), r"\1'***'"),
 )

@@ -52,9 +52,11 @@ def outputs(requested: list[str]) -> list[Output]:
 
 
 def _output(requested: str) -> Output:
-    name, _, file = requested.partition("=")
+    name, equals, file = requested.partition("=")
     if name not in FORMATS:
         close = difflib.get_close_matches(name, FORMATS, 1)
         hint = f" Did you mean {close[0]!r}?" if close else f" Valid: {', '.join(FORMATS)}."
         raise SettingsError(f"--format: unknown format {name!r}.{hint}")
+    if equals and not file:
+        raise SettingsError(f"--format: {requested} names no file after the =.")
     return Output(name, Path(file) if file else None)

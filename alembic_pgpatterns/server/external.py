@@ -171,7 +171,7 @@ def external_server(url: str | sqlalchemy.URL, *, roles: Sequence[str] = ()) -> 
     """
     try:
         place = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:  # ValueError: of a port that is no number
         raise PgPatternsError(
             "the server that was named is not a URL; one looks like postgresql://user:password@host:5432/postgres"
         ) from error

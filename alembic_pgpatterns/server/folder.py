@@ -84,8 +84,12 @@ def sweep() -> None:
     A run that lives holds its lock, so no process id is trusted: they are used again.
     """
     for root in run_roots():
+        folders: list[Path] = []
         with contextlib.suppress(OSError):
-            for folder in list(root.glob(f"{PREFIX}????????")):
+            folders += root.glob(f"{PREFIX}????????")
+        for folder in folders:
+            # Another user's, or one that goes away just now: the others are still to be swept.
+            with contextlib.suppress(OSError):
                 _sweep_one(folder)
 
 

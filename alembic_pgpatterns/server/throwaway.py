@@ -282,8 +282,8 @@ class ThrowawayServer:
         deadline = time.monotonic() + _START_SECONDS
         status = self.data / "postmaster.pid"
         while time.monotonic() < deadline:
-            if self.failure() is not None:
-                raise PgPatternsError(self.failure())
+            if (gone := self.failure()) is not None:
+                raise PgPatternsError(gone)
             with contextlib.suppress(OSError, IndexError):
                 if status.read_text().splitlines()[7].strip() == "ready":
                     return

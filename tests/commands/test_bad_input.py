@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -141,6 +144,48 @@ def test_ini_that_cannot_be_read(text: str, expected: str, project: Project) -> 
     assert "hunter2" not in str(error.value)
 
 
+def outcome(project: Project, shell: str, **environment: str) -> str:
+    """What bash prints for a command in which `pgcheck` is the program."""
+    command = shell.replace("pgcheck", f"{sys.executable} -m alembic pgcheck")
+    run = subprocess.run(
+        ["bash", "-c", command],
+        cwd=project.folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in run.stdout + run.stderr
+    return run.stderr + run.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [
+        ("pgcheck --list | true; echo ${PIPESTATUS[0]}", "0\n"),  # and no check is begun after all
+        ("pgcheck --list >&-; echo $?", "0\n"),
+        (
+            "pgcheck --list >/dev/full; echo $?",
+            "FAILED: standard output: the report cannot be written: No space left on device\n255\n",
+        ),
+    ],
+)
+def test_standard_output_that_takes_nothing(shell: str, expected: str, project: Project) -> None:
+    assert outcome(project, shell) == expected
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_letters_that_the_terminal_lacks(project: Project) -> None:
+    project.sql("a1", 'CREATE TABLE "Größe" (x text)')
+    text = outcome(project, "pgcheck --select missing-primary-key", **ASCII)
+    assert '"Gr\\xf6\\xdfe" has no primary key' in text
+    data = json.loads(outcome(project, "pgcheck --select missing-primary-key --format json", **ASCII))
+    assert data["findings"][0]["object"] == 'public."Größe"'
+
+
 def test_pyproject_without_tables(project: Project) -> None:
     project.write("pyproject.toml", "tool = 3\n")
     with pytest.raises(SettingsError, match="`tool` must be a table"):
@@ -152,6 +197,7 @@ def test_pyproject_without_tables(project: Project) -> None:
     [
         ("postgresql+asyncpg://u:a:b/c@d@h:5/x", "postgresql+asyncpg://u:***@h:5/x"),
         ("host=h password='a b' user=u", "host=h password=*** user=u"),
+        ("such as postgresql://user:password@host/x", "such as postgresql://user:password@host/x"),
         ("no password supplied", "no password supplied"),
         ("http://host:80/path", "http://host:80/path"),
     ],

@@ -1,0 +1,50 @@
+"""The standard output as it is: closed, a pipe that ends early, a full disk, an encoding that lacks letters."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+
+@contextmanager
+def standard_output(stream: TextIO | None, for_programs: bool = False) -> Iterator[TextIO]:
+    """A stream that takes every letter: in UTF-8 for programs, else with escapes where its encoding lacks some.
+
+    A closed one swallows everything; so does a pipe from the moment its reader has gone, as in `… | head`.
+
+    Raises:
+        PgPatternsError: nothing more can be written, for a full disk say.
+    """
+    if stream is None:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            yield nowhere
+        return
+    _take_every_letter(stream, for_programs)
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        _drop_the_rest(stream)
+    except OSError as error:
+        _drop_the_rest(stream)
+        raise PgPatternsError(f"standard output: the report cannot be written: {error.strerror or error}") from error
+
+
+def _take_every_letter(stream: TextIO, for_programs: bool) -> None:
+    if (stream.encoding or "").lower().replace("-", "") != "utf8" and hasattr(stream, "reconfigure"):
+        if for_programs:
+            stream.reconfigure(encoding="utf-8")
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_the_rest(stream: TextIO) -> None:
+    """What is still buffered would fail again when Python ends, and change the exit code."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
