@@ -112,7 +112,8 @@ def detect(
         patterns: what to look for.
         settings: which tables are left out.
     """
-    schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=settings.target_version)
+    version = settings.target_version
+    schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=version, located=False)
     schema = without_excluded(overlay(schema, known), settings)
     found: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
     return [finding for finding in unique(found) if not suppressed(finding)]

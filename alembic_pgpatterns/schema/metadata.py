@@ -37,6 +37,7 @@ from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.schema.names import Name, truncate
 from alembic_pgpatterns.schema.others import ModelMetaData
 from alembic_pgpatterns.schema.parts import Column
+from alembic_pgpatterns.schema.session import without_collector
 from alembic_pgpatterns.schema.types import DataType
 
 
@@ -48,6 +49,7 @@ def read(
     registries: Several[registry] = (),
     root: Path | None = None,
     dialect: Dialect | None = None,
+    located: bool = True,
 ) -> Schema:
     """Everything the models say that a pattern may ask for.
 
@@ -59,18 +61,32 @@ def read(
         root: paths of locations are relative to it where they are below it; the current folder, if not given.
         dialect: the application's: a few types (CHAR under a TypeDecorator) are other ones with another driver.
             SQLAlchemy's default for PostgreSQL, if not given.
+        located: find out where things are declared, which takes a look at every module there is.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: mappers of ``registries`` cannot be configured.
     """
     metadatas = [metadata] if isinstance(metadata, MetaData) else list(metadata)
+    with without_collector():
+        return _read(metadatas, default_schema, target_version, registries, root, dialect, located)
+
+
+def _read(
+    metadatas: list[MetaData],
+    default_schema: str,
+    target_version: int | None,
+    registries: Several[registry],
+    root: Path | None,
+    dialect: Dialect | None,
+    located: bool,
+) -> Schema:
     own = model_dialect(target_version, dialect)
     context = Context(
         dialect=own,
         compiler=own.ddl_compiler(own, None),  # type: ignore[arg-type]
         types=ModelTypes(own, default_schema),
         default_schema=default_schema,
-        origins=Origins(metadatas, registries, root),
+        origins=Origins(metadatas, registries, root, located),
     )
     models = {context.table_name(table): table for table in reversed(list(_tables(metadatas)))}
     tables = _Tables(context, models)

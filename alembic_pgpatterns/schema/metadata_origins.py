@@ -36,16 +36,19 @@ class Origins:
         metadatas: whose tables will be asked for.
         registries: more registries to look for mapped classes in.
         root: paths below it are given relative to it.
+        located: look for modules that hold them; not for a copy, which nobody has declared.
     """
 
-    def __init__(self, metadatas: Sequence[MetaData], registries: Iterable[registry], root: Path | None) -> None:
+    def __init__(
+        self, metadatas: Sequence[MetaData], registries: Iterable[registry], root: Path | None, located: bool = True
+    ) -> None:
         self._sources = Sources(root)
         self._classes: dict[Table, list[type]] = defaultdict(list)
         for mapper in _mappers(metadatas, {*registries, *all_registries()}):
             if isinstance(mapper.local_table, Table):
                 self._classes[mapper.local_table].append(mapper.class_)
         self._table_files: dict[Table, list[FileSource]] = {}
-        self._modules = _modules_with(metadatas, self._classes)
+        self._modules = _modules_with(metadatas, self._classes) if located else {}
 
     def of_table(self, table: Table) -> Origin:
         """The line of the class, or of the Table call."""
