@@ -8,39 +8,51 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-TARGET = "alembic.config"
-
 
 def add_commands_when_loaded() -> None:
     """Add the commands to every CommandLine made from now on, whenever ``alembic.config`` gets imported."""
-    loaded = sys.modules.get(TARGET)
-    if loaded is not None and hasattr(loaded, "CommandLine"):
-        add_commands(loaded)
-    elif not any(isinstance(finder, WaitingFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, WaitingFinder())
+    _when_loaded("alembic.config", "CommandLine", add_commands)
 
 
-def add_write_hook() -> None:
+def add_write_hook_when_loaded() -> None:
+    """Register the post-write hook ``pgpatterns``, whenever ``alembic.script.write_hooks`` gets imported."""
+    _when_loaded("alembic.script.write_hooks", "register", add_write_hook)
+
+
+def add_write_hook(module: ModuleType) -> None:
     """Register the post-write hook ``pgpatterns``; what it does is loaded when it is called."""
-    from alembic.script.write_hooks import register
 
-    @register("pgpatterns")
+    @module.register("pgpatterns")  # type: ignore[untyped-decorator]
     def pgpatterns(path: str, options: Any) -> None:
         from alembic_pgpatterns.commands.write_hook import run
 
         run(path, options)
 
 
+def _when_loaded(target: str, last: str, act: Callable[[ModuleType], None]) -> None:
+    """Act on a module as soon as it is there, whole: with the name ``last`` in it."""
+    loaded = sys.modules.get(target)
+    if loaded is not None and hasattr(loaded, last):
+        act(loaded)
+    elif not any(isinstance(finder, WaitingFinder) and finder.target == target for finder in sys.meta_path):
+        sys.meta_path.insert(0, WaitingFinder(target, act))
+
+
 class WaitingFinder:
-    """Waits on ``sys.meta_path`` for ``alembic.config``, once."""
+    """Waits on ``sys.meta_path`` for a module, once."""
+
+    def __init__(self, target: str, act: Callable[[ModuleType], None]) -> None:
+        self.target = target
+        self._act = act
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The stock spec, whose loader adds the commands after the module ran."""
-        if fullname != TARGET:
+        """The stock spec, whose loader acts on the module after that ran."""
+        if fullname != self.target:
             return None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path, target)
@@ -50,7 +62,7 @@ class WaitingFinder:
 
         def exec_module(module: ModuleType) -> None:
             run_module(module)
-            add_commands(module)
+            self._act(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -10,12 +10,9 @@ if TYPE_CHECKING:
 
 
 def setup(plugin: Plugin) -> None:
-    """Register comparators and renderers. Called while Alembic is being imported, so the rooms load later."""
+    """Register the comparators. Called while Alembic is being imported, so the rooms load later, renderers as well."""
     from alembic.util import DispatchPriority
 
-    from alembic_pgpatterns.autogenerate import rendering
-
-    rendering.setup()
     plugin.add_autogenerate_comparator(
         _destination, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.FIRST
     )

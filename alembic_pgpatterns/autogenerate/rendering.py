@@ -9,7 +9,7 @@ import ast
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alembic.autogenerate.render import render_op, renderers
 from alembic.operations import ops
@@ -203,13 +203,11 @@ def notes_of(operations: Sequence[ops.MigrateOperation]) -> list[Note]:
     return found
 
 
-def setup(_: Any = None) -> None:
-    """Register the renderers; called while Alembic is being imported, and once only."""
-    for kind, renderer in (
-        (CommentOp, _comment),
-        (AdoptionOp, _adoption),
-        (AutocommitOp, _autocommit),
-        (SqlOp, _sql),
-        (InlineReferenceOp, _inline_reference),
-    ):
-        renderers.dispatch_for(kind, replace=True)(renderer)
+for _kind, _renderer in (
+    (CommentOp, _comment),
+    (AdoptionOp, _adoption),
+    (AutocommitOp, _autocommit),
+    (SqlOp, _sql),
+    (InlineReferenceOp, _inline_reference),
+):
+    renderers.dispatch_for(_kind, replace=True)(_renderer)

@@ -34,7 +34,6 @@ from alembic_pgpatterns.operations.session import (
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
     from alembic_pgpatterns.operations.batches import Position, Walk
 
@@ -245,6 +244,4 @@ def _logger(what: str, total: int | None) -> Callable[[int], None]:
     return advance
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive."""
-    register(BackfillOp)
+register(BackfillOp)

@@ -17,7 +17,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value,
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 
 _ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION")
@@ -306,6 +305,4 @@ class ConvertIdentityToSerialOp(_Counted):
         )
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; columns are compared by Alembic."""
-    register(AddColumnWithReferenceOp, ConvertSerialToIdentityOp, ConvertIdentityToSerialOp)
+register(AddColumnWithReferenceOp, ConvertSerialToIdentityOp, ConvertIdentityToSerialOp)

@@ -26,7 +26,6 @@ from alembic_pgpatterns.operations.statement import Name
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy import CheckConstraint, ForeignKeyConstraint
 
 _NOT_VALID = "postgresql_not_valid"
@@ -326,6 +325,4 @@ def drop_if_there(operations: Operations, name: str, table_name: str, schema: st
         )
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; constraints are compared by Alembic."""
-    register(CreateForeignKeyNotValidOp, CreateCheckNotValidOp, ValidateConstraintOp)
+register(CreateForeignKeyNotValidOp, CreateCheckNotValidOp, ValidateConstraintOp)

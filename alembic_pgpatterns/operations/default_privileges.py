@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations import acl
@@ -16,7 +16,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_s
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations, ops
-    from alembic.runtime.plugins import Plugin
 
 LETTERS = {"tables": "r", "sequences": "S", "functions": "f", "types": "T", "schemas": "n"}
 
@@ -187,13 +186,4 @@ def _builtin(letter: str) -> str:
     return letter.lower() if letter == "S" else letter
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives and the comparator."""
-    register(GrantDefaultPrivilegesOp, RevokeDefaultPrivilegesOp)
-    plugin.add_autogenerate_comparator(
-        compare_default_privileges,
-        "autogenerate",
-        "pgpatterns_default_privileges",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
+register(GrantDefaultPrivilegesOp, RevokeDefaultPrivilegesOp)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from alembic.autogenerate.render import renderers
 from alembic.operations import BatchOperations, MigrateOperation, Operations
 
 from alembic_pgpatterns import errors
@@ -125,9 +126,6 @@ def _render(context: AutogenContext, directive: Directive) -> str | list[str]:
     return directive.render(context)
 
 
-def setup() -> None:
-    """One implementation and one renderer serve all directives: Alembic looks along the class's bases."""
-    from alembic.autogenerate.render import renderers
-
-    Operations.implementation_for(Directive, replace=True)(_run)
-    renderers.dispatch_for(Directive, replace=True)(_render)
+# One implementation and one renderer serve all directives: Alembic looks along the class's bases.
+Operations.implementation_for(Directive, replace=True)(_run)
+renderers.dispatch_for(Directive, replace=True)(_render)

@@ -11,7 +11,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 
 class AddEnumValueOp(Directive):
@@ -78,6 +77,4 @@ class AddEnumValueOp(Directive):
         return NothingToUndo(f"PostgreSQL takes no value out of an enum; {self.value!r} stays")
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive."""
-    register(AddEnumValueOp)
+register(AddEnumValueOp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
@@ -14,7 +14,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations, ops
-    from alembic.runtime.plugins import Plugin
 
     from alembic_pgpatterns.declare import Extension
 
@@ -194,13 +193,4 @@ def _missing(
     return operations
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives and the comparator."""
-    register(CreateExtensionOp, DropExtensionOp, SetExtensionSchemaOp)
-    plugin.add_autogenerate_comparator(
-        compare_extensions,
-        "autogenerate",
-        "pgpatterns_extensions",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
+register(CreateExtensionOp, DropExtensionOp, SetExtensionSchemaOp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations import acl
@@ -16,7 +16,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, role_sql
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import MigrateOperation, Operations, ops
-    from alembic.runtime.plugins import Plugin
 
     from alembic_pgpatterns.declare import Grant
 
@@ -305,13 +304,4 @@ def _operation(target: _Target, change: acl.Change) -> GrantOp | RevokeOp:
     )
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives and the comparator."""
-    register(GrantOp, RevokeOp, RevokePublicSchemaOp)
-    plugin.add_autogenerate_comparator(
-        compare_grants,
-        "autogenerate",
-        "pgpatterns_grants",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
+register(GrantOp, RevokeOp, RevokePublicSchemaOp)

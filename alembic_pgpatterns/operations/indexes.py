@@ -24,7 +24,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, always_quoted
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy import Index
 
 _STOCK_ONLY = ("postgresql_concurrently",)
@@ -293,6 +292,4 @@ class ReindexConcurrentlyOp(Directive):
         return NothingToUndo("reindex_concurrently: the index is the same as before")
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; indexes are compared by Alembic."""
-    register(CreateIndexConcurrentlyOp, DropIndexConcurrentlyOp, ReindexConcurrentlyOp)
+register(CreateIndexConcurrentlyOp, DropIndexConcurrentlyOp, ReindexConcurrentlyOp)

@@ -17,7 +17,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, always_quoted
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
 _COLUMNS = """
@@ -193,6 +192,4 @@ class CreatePrimaryKeyUsingIndexOp(_KeyUsingIndex):
         return [row.attname for row in fetch(operations, _COLUMNS, index=index)]
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; constraints are compared by Alembic."""
-    register(CreateUniqueUsingIndexOp, CreatePrimaryKeyUsingIndexOp)
+register(CreateUniqueUsingIndexOp, CreatePrimaryKeyUsingIndexOp)

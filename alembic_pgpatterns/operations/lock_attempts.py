@@ -26,7 +26,6 @@ from alembic_pgpatterns.operations.statement import Value
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy.engine import NestedTransaction
 
 _RETRIED = ("55P03", "40P01")
@@ -222,6 +221,4 @@ def _refused(error: BaseException) -> BaseException | None:
     return None
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive."""
-    register(LockAttemptsOp)
+register(LockAttemptsOp)

@@ -15,7 +15,6 @@ from alembic_pgpatterns.operations.statement import Name, Statement, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 _NOT_NULL = """
     SELECT attnotnull FROM pg_catalog.pg_attribute
@@ -82,6 +81,4 @@ class SetNotNullOp(Directive):
         return AlterColumnOp(self.table_name, self.column_name, schema=self.schema, modify_nullable=True)
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive; NOT NULL is compared by Alembic."""
-    register(SetNotNullOp)
+register(SetNotNullOp)

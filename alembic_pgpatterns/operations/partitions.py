@@ -23,7 +23,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 _WAY_OUT = "See to the cause, then run the revision again"
 
@@ -272,6 +271,4 @@ def _detach(operations: Operations, parent: Name, partition: Name, how: str) -> 
     )
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; partitions are not declared on models, so there is no comparator."""
-    register(AttachPartitionOp, DetachPartitionOp)
+register(AttachPartitionOp, DetachPartitionOp)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alembic.operations import ops
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
@@ -17,7 +17,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_s
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import MigrateOperation, Operations
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy import Table
 
     from alembic_pgpatterns.declare import Policy
@@ -330,16 +329,5 @@ def _changed_columns(
     return changed
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives and the comparator."""
-    register(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)
-    register_in_batch(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)
-    plugin.add_autogenerate_comparator(
-        compare_policies,
-        "autogenerate",
-        "pgpatterns_policies",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
-
-
+register(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)
+register_in_batch(CreatePolicyOp, AlterPolicyOp, DropPolicyOp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
 from alembic_pgpatterns.operations.session import emit
@@ -13,7 +13,6 @@ from alembic_pgpatterns.operations.statement import Name, Sql
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations, ops
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy import Table
 
 
@@ -148,15 +147,6 @@ def _switch(
         add(upgrade_ops, operation)
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives and the comparator."""
-    directives = (EnableRowSecurityOp, DisableRowSecurityOp, ForceRowSecurityOp, NoForceRowSecurityOp)
-    register(*directives)
-    register_in_batch(*directives)
-    plugin.add_autogenerate_comparator(
-        compare_row_security,
-        "autogenerate",
-        "pgpatterns_row_security",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
+directives = (EnableRowSecurityOp, DisableRowSecurityOp, ForceRowSecurityOp, NoForceRowSecurityOp)
+register(*directives)
+register_in_batch(*directives)

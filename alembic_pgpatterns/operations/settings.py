@@ -21,7 +21,6 @@ from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement, 
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 SettingValue: TypeAlias = str | int | float | bool | list[str] | tuple[str, ...] | None
 
@@ -311,6 +310,4 @@ class ResetSettingsOp(Directive):
         return self._reverse
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directives; settings are not declared on models, so there is no comparator."""
-    register(AlterDatabaseSetOp, AlterRoleSetOp, AlterSystemOp, ApplyRecommendedSettingsOp, ResetSettingsOp)
+register(AlterDatabaseSetOp, AlterRoleSetOp, AlterSystemOp, ApplyRecommendedSettingsOp, ResetSettingsOp)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, TypeAlias
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
@@ -17,7 +17,6 @@ from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement, 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import Operations, ops
-    from alembic.runtime.plugins import Plugin
 
 ParameterValue: TypeAlias = str | int | float | bool | None
 
@@ -151,14 +150,5 @@ def _plain(value: ParameterValue) -> object:
         return text
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive and the comparator."""
-    register(SetStorageParametersOp)
-    register_in_batch(SetStorageParametersOp)
-    plugin.add_autogenerate_comparator(
-        compare_storage,
-        "autogenerate",
-        "pgpatterns_storage",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,
-    )
+register(SetStorageParametersOp)
+register_in_batch(SetStorageParametersOp)

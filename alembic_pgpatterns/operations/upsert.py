@@ -17,7 +17,6 @@ from alembic_pgpatterns.operations.statement import literal as sql_literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.plugins import Plugin
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -161,6 +160,4 @@ def _written(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the directive."""
-    register(UpsertOp)
+register(UpsertOp)
