@@ -90,12 +90,13 @@ def commands() -> list[str]:
     """The `$ alembic …` lines of the guides that need no more than a project, each once."""
     lines = (line for _, code in blocks("console") for line in code.splitlines())
     found = (line.removeprefix("$ ").split("  #")[0].strip() for line in lines if line.startswith("$ alembic "))
-    return sorted({command for command in found if "--live" not in command})
+    return sorted({command for command in found if "--live" not in command and "pgrevision" not in command})
 
 
 def run_in_sample_project(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     project = folder / "sample"
-    shutil.copytree(ROOT / "sample_project", project, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    if not project.exists():
+        shutil.copytree(ROOT / "sample_project", project, ignore=shutil.ignore_patterns("tests", "__pycache__"))
     return subprocess.run(
         [sys.executable, "-m", *shlex.split(command)],
         cwd=project,
@@ -114,14 +115,27 @@ def test_commands_run_in_the_sample_project(command: str, tmp_path: Path) -> Non
 
 
 def test_quoted_output_is_what_comes_out(tmp_path: Path) -> None:
-    """Lines under `<!-- output COMMAND -->`, where `…` stands for what was left out."""
     quoted = marked("output")
-    assert quoted
-    for number, (command, text) in enumerate(quoted):
-        lines = run_in_sample_project(command, tmp_path / str(number)).stdout.splitlines()
-        for line in filter(None, text.splitlines()):
-            wanted = re.compile(".*".join(map(re.escape, line.split("…"))))
-            assert any(map(wanted.fullmatch, lines)), line
+    outputs = {command: run_in_sample_project(command, tmp_path).stdout for command, _ in quoted}
+    assert [line for command, text in quoted for line in missing(text, outputs[command])] == []
+
+
+def test_the_quick_starts_revision_is_what_is_written(tmp_path: Path) -> None:
+    (addition,), (revision,) = marked("appended"), marked("revision")
+    assert run_in_sample_project("alembic pgcheck --write-baseline", tmp_path).returncode == 0
+    with (tmp_path / "sample" / addition[0]).open("a") as models:
+        models.write(f"\n\n{addition[1]}")
+    run = run_in_sample_project(f'alembic pgrevision -m "{revision[0]}"', tmp_path)
+    assert run.returncode == 0, run.stderr
+    (written,) = (tmp_path / "sample/migrations/versions").glob(f"*_{revision[0]}.py")
+    assert missing(revision[1], written.read_text()) == []
+
+
+def missing(quoted: str, whole: str) -> list[str]:
+    """Quoted lines that are not among the whole's; `…` stands for what was left out."""
+    lines = whole.splitlines()
+    forms = {line: re.compile(".*".join(map(re.escape, line.split("…")))) for line in quoted.splitlines()}
+    return [line for line, form in forms.items() if not any(map(form.fullmatch, lines))]
 
 
 def test_links_lead_somewhere() -> None:
