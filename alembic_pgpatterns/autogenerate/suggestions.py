@@ -21,7 +21,7 @@ from alembic_pgpatterns.autogenerate.destination import (
 from alembic_pgpatterns.autogenerate.rendering import WIDTH, CommentOp, Note
 from alembic_pgpatterns.pattern import Action, Finding
 from alembic_pgpatterns.patterns import registry
-from alembic_pgpatterns.remedies.model import Advice, ChangeType, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.remedies.model import Advice, ReplaceUnique
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key
@@ -80,10 +80,10 @@ class Suggestions:
             for finding in concerned:
                 del open_[finding.fingerprint]
             self._made += concerned
-            # Above, what is said instead of the op; below, what can only run after it.
-            found += [self._comment(f) for f in concerned if _instead(f, op)]
+            # Above, what is said of the op; below, what can run once it is done.
+            found += [self._comment(f) for f in concerned if _in_words(f)]
             found.append(op)
-            found += [self._comment(f) for f in concerned if not _instead(f, op)]
+            found += [self._comment(f) for f in concerned if not _in_words(f)]
         return found
 
     def _comment(self, finding: Finding) -> CommentOp:
@@ -104,6 +104,8 @@ class Suggestions:
         for op in rendered:
             for text in render_op(self._context, op):
                 yield from text.splitlines()
+        if isinstance(remedy, ReplaceUnique) and remedy.constraint is None:
+            yield f"# and drop the unique constraint on {', '.join(remedy.columns)}, to which the models give no name"
 
     def console(self) -> Iterator[str]:
         """At most five lines, then a count."""
@@ -118,10 +120,9 @@ def _model(finding: Finding) -> tuple[str, ...]:
     return model_line(finding.remedy) if finding.remedy is not None else ()
 
 
-def _instead(finding: Finding, op: ops.MigrateOperation) -> bool:
-    """Whether the suggestion is to write another thing in the op's own place."""
-    replaces = isinstance(finding.remedy, (ReplaceIndex, ReplaceUnique, ChangeType, Advice)) or finding.remedy is None
-    return replaces and not isinstance(op, ops.DropIndexOp)
+def _in_words(finding: Finding) -> bool:
+    """Whether there is no op to be uncommented."""
+    return finding.remedy is None or isinstance(finding.remedy, Advice)
 
 
 def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:

@@ -1,0 +1,79 @@
+"""Suggestions: comments that are no change, at most five lines on the console, and ops that run when uncommented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.autogenerate.inprocess import InProcess
+from tests.autogenerate.test_histories import HEAD, WIDE
+
+START = "    # pgpatterns: "
+OPEN = "    #   op."
+
+
+@pytest.fixture
+def project(any_database: Any, tmp_path: Path) -> Iterator[InProcess]:
+    with any_database.engine().connect() as connection, any_database.connect() as look:
+        yield InProcess(connection, look, tmp_path)
+
+
+def uncommented(code: str) -> Iterator[tuple[str, str]]:
+    """The revision with the op of each suggestion uncommented in turn, and the suggestion's first line."""
+    lines = code.split("\n")
+    for start, line in enumerate(lines):
+        if not line.startswith(f"{START}suggests"):
+            continue
+        end = next(i for i in range(start + 1, len(lines)) if not lines[i].startswith("    #   "))
+        first = next((i for i in range(start, end) if lines[i].startswith(OPEN)), None)
+        if first is not None:
+            ops = [one.replace("    #   ", "    ", 1) for one in lines[first:end]]
+            yield "\n".join([*lines[:first], *ops, *lines[end:]]), line
+
+
+def test_new_tables(project: InProcess, load_models: Any) -> None:
+    metadata = load_models(HEAD + WIDE).metadata
+    (written,) = project.revise(metadata)
+    variants = list(uncommented(written.upgrade))
+    assert {line.split()[3].rstrip(":") for _, line in variants} >= {
+        "timestamp-without-time-zone", "nullable-flag", "btree-on-container", "unique-across-soft-deleted",
+    }
+    for code, line in variants:
+        project.emptied()
+        try:
+            project.run(code)
+        except AssertionError as error:
+            raise AssertionError(f"{line}\n{error}") from error
+    said = [line for line in project.output if "suggest" in line]
+    assert len(said) == 6
+    assert said[-1].endswith("more suggestions stand in the revision.")
+
+
+def test_existing_tables(project: InProcess, load_models: Any) -> None:
+    before = 'Table("t", metadata, Column("id", BigInteger, primary_key=True), Column("at", DateTime))\n'
+    first = load_models(HEAD + before).metadata
+    project.upgrade(project.revise(first))
+    project.output.clear()
+    more = before.replace("primary_key=True),", 'primary_key=True), Column("seen", DateTime), Column("doc", JSON),')
+    second = load_models(HEAD + more).metadata
+    written = project.revise(second)
+    text = "\n".join(file.upgrade for file in written)
+    assert "suggests timestamp-without-time-zone: public.t.seen" in text
+    assert "t.at does not say" not in text
+    assert "model: t.seen: DateTime(timezone=True)" in text
+    assert any("public.t.seen" in line and ".py:" in line for line in project.output)
+    for code, _ in uncommented(written[0].upgrade):
+        project.look.execute("ALTER TABLE t DROP COLUMN IF EXISTS seen, DROP COLUMN IF EXISTS doc")
+        project.run(code)
+
+
+def test_suggestions_alone_are_no_change(project: InProcess, load_models: Any) -> None:
+    metadata = load_models(HEAD + WIDE).metadata
+    project.upgrade(project.revise(metadata))
+    assert project.diffs(metadata) == []
+    (written,) = project.revise(metadata)
+    assert "suggests" not in written.upgrade
+    assert "pass" in written.upgrade
