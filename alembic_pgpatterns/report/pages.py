@@ -23,6 +23,12 @@ from alembic_pgpatterns.settings import Settings
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
+LEGEND = """\
+Action is what autogenerate does: *enforce* (the revision follows it), *suggest* (a comment in the revision), *report*
+(`alembic pgcheck` alone), *off* (nothing, until the settings say otherwise). A remedy is *described* where it is text
+for a person, such as the replacement of lines in a revision. Severity, action and options are
+[settings](../settings.md); `alembic pgcheck --explain NAME` shows a page in the terminal.
+"""
 STATEMENTS = {kind.__name__ for kind in (*Remedy.__subclasses__(), TypeChange)} - {Advice.__name__}
 """Remedies that come as statements, not only in words."""
 
@@ -35,7 +41,7 @@ def files() -> dict[str, str]:
 
 def page(cls: type[Pattern]) -> str:
     """One pattern's page, as Markdown."""
-    return "\n".join(line.rstrip() for line in _page(cls)).rstrip() + "\n"
+    return "\n".join(line.rstrip() for line in "\n".join(_page(cls)).splitlines()).rstrip() + "\n"
 
 
 def title(cls: type[Pattern]) -> str:
@@ -92,7 +98,7 @@ def _options(cls: type[Pattern]) -> Iterator[str]:
     documented = _field_docs(cls.Options)
     if not documented:
         return
-    yield "## Options\n| option | default | |\n|---|---|---|"
+    yield "## Options\n\n| option | default | |\n|---|---|---|"
     for field in fields(cls.Options):
         yield f"| `{field.name}` | `{_default(field)}` | {documented.get(field.name, '')} |"
     yield ""
@@ -125,7 +131,7 @@ def _documented(owner: ast.stmt) -> dict[str, str]:
 
 def index() -> str:
     """The table of all patterns."""
-    lines = ["# Patterns", WRITTEN]
+    lines = ["# Patterns", WRITTEN, LEGEND]
     for folder in FOLDERS:
         rows = [cls for cls in registry().values() if cls.folder == folder]
         if rows:
