@@ -102,9 +102,11 @@ def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
 
 
 def about_a_revision(finding: Finding) -> bool:
-    """Whether the finding is about what one revision does, and not about the schema or the history."""
+    """Whether the finding is about what the revisions looked at do, and not about the schema or the whole history."""
     pattern = registry().get(finding.pattern)
-    return pattern is not None and issubclass(pattern, RevisionPattern)
+    if pattern is None or not issubclass(pattern, HistoryPattern):
+        return pattern is not None and issubclass(pattern, RevisionPattern)
+    return pattern.of_scope
 
 
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:

@@ -273,6 +273,8 @@ class HistoryPattern(Pattern, abstract=True):
 
     bad: ClassVar[str] = ""
     good: ClassVar[str] = ""
+    of_scope: ClassVar[bool] = False
+    """Whether a finding is about the revisions looked at, and goes when others are: no baseline can keep it."""
 
     def detect(self, history: History) -> Iterator[Finding]:
         """The findings in a history."""

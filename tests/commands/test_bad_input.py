@@ -204,3 +204,13 @@ def test_pyproject_without_tables(project: Project) -> None:
 )
 def test_no_password_gets_into_an_error(text: str, shown: str) -> None:
     assert str(PgPatternsError(text)) == shown
+
+
+def test_what_was_accepted_is_still_there_at_once(project: Project) -> None:
+    project.sql("b2", "ALTER TABLE t ADD COLUMN x text", down="a1")
+    project.sql("c3", "ALTER TABLE t ADD COLUMN y text", down="b2")
+    found = json.loads(outcome(project, "pgcheck --all --format json"))["findings"]
+    assert "transaction-spans-revisions" in {finding["pattern"] for finding in found}
+    outcome(project, "pgcheck --write-baseline")
+    after = json.loads(outcome(project, "pgcheck --format json"))
+    assert (after["findings"], after["stale"]) == ([], [])

@@ -18,6 +18,7 @@ class OpenedTransactionWithAutocommit(HistoryPattern):
     """
 
     severity = Severity.WARNING
+    of_scope = True
     references = ("https://github.com/sqlalchemy/alembic/issues/1460",)
     bad = """
         with engine.begin() as connection:

@@ -18,6 +18,7 @@ class TransactionSpansRevisions(HistoryPattern):
     """
 
     severity = Severity.INFO
+    of_scope = True
     references = ("https://alembic.sqlalchemy.org/en/latest/api/runtime.html",)
     bad = """
         context.configure(connection=connection, target_metadata=target_metadata)
