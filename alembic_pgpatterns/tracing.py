@@ -123,29 +123,42 @@ class Tracer:
         self._environment_database: str | None = None
         self._version_tables: tuple[Name, ...] = ()
         self._states: dict[str, tuple[Schema, Relations]] = {}
+        self._waiting: list[Script] = []
 
     def trace(self, scope: Sequence[Script]) -> Traced:
         """All of it, in the history's order."""
         wanted = {script.revision for script in scope}
+        last = max(n for n, script in enumerate(self._project.revisions) if script.revision in wanted)
         runs: list[RevisionRun] = []
+        skipped: list[Skipped] = []
         with self._monitor:
             watched = self._begin()
-            done, waiting = 0, list[Any]()
-            for script in self._project.revisions:
+            for number, script in enumerate(self._project.revisions[: last + 1]):
                 if script.revision not in wanted:
-                    waiting.append(script)
+                    self._waiting.append(script)
                     continue
-                failed = self._plainly(waiting) or self._one(script, runs)
+                failed = self._plainly() or self._one(script, runs)
+                self._progress.step(len(runs), len(wanted), script.revision)
                 if failed is not None:
-                    return Traced(tuple(runs), tuple(watched.environments), (failed,))
-                waiting, done = [], done + 1
-                self._progress.step(done, len(wanted), script.revision)
-        return Traced(tuple(runs), tuple(watched.environments))
+                    skipped.append(failed)
+                    if not self._together(self._project.revisions[: number + 1]):
+                        break
+        return Traced(tuple(runs), tuple(watched.environments), tuple(skipped))
+
+    def _together(self, scripts: Sequence[Script]) -> bool:
+        """Start anew, with everything so far in one run: a revision that fails alone may pass in company."""
+        self.clear()
+        self._begin()
+        self._waiting = list(scripts)
+        return self._plainly() is None
 
     def clear(self) -> None:
         """Drop the databases of the trace; the server goes on."""
-        for name in self._databases():
+        for name in dict.fromkeys(self._databases()):
             self._server.drop_database(name)
+        self._origins.clear()
+        self._states.clear()
+        self._environment_database = None
 
     def _begin(self) -> Watched:
         """Nothing runs yet: env.py opens its connections, so that the databases are there."""
@@ -162,10 +175,12 @@ class Tracer:
         with self._server.connect(database) as connection:
             install(connection)
 
-    def _plainly(self, scripts: Sequence[Script]) -> Skipped | None:
+    def _plainly(self) -> Skipped | None:
+        """Run the revisions before the next one in scope, which nobody looks at."""
+        scripts, self._waiting = self._waiting, []
         if not scripts:
             return None
-        self._progress.say("running the revisions before those in scope")
+        self._progress.say("running the revisions before")
         self._states.clear()
         try:
             self._run(lambda heads, context: [self._step(script, up=True) for script in scripts], {})
@@ -183,8 +198,8 @@ class Tracer:
                 run = replace(run, downgrade=self._downgrade(script, run, name))
             runs.append(run)
         if step.failure is not None:
-            reason = f"{script.revision} fails when it runs by itself: {_first_line(step.failure)}"
-            return Skipped("revisions", reason)
+            reason = f"it fails when it runs by itself, after those before it: {_first_line(step.failure)}"
+            return Skipped(f"revision {script.revision}", reason)
         return None
 
     def _databases(self) -> list[str]:

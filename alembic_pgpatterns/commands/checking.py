@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from alembic_pgpatterns import plan
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
@@ -44,6 +45,9 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return WRONG_USE
     with progress_on(sys.stderr) as progress:
         report = _checked(project, settings, progress, getattr(options, "live", None))
+    if getattr(options, "plan", None):
+        plan.write(plan.plans(report.runs, report.findings), config.stdout, options.plan)
+        return 0
     if getattr(options, "write_baseline", False):
         return _accept(report, settings, config.stdout)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)

@@ -71,6 +71,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     revisions.add_argument("--stats", metavar="FILE", help="rows per table in production: `table rows` a line, or JSON")
 
+    revisions.add_argument(
+        "--plan",
+        nargs="?",
+        const="text",
+        choices=("text", "markdown"),
+        help="in place of the report: what each revision locks, scans and rewrites (always exits with 0)",
+    )
+
     report = parser.add_argument_group("the report")
     report.add_argument(
         "--format",
