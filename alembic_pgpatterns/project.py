@@ -186,7 +186,7 @@ def _several(value: str | Iterable[str] | None) -> list[str]:
 
 def describe(error: BaseException, within: str) -> str:
     """What happened and where: the innermost line in files below a folder, then the error itself; no password in it."""
-    return described(error, innermost(error, within) or module_of(error))
+    return described(error, innermost(error, within) or lacking(error, within) or _being_loaded(error))
 
 
 def described(error: BaseException, place: Location | None) -> str:
@@ -202,10 +202,14 @@ def described(error: BaseException, place: Location | None) -> str:
     return without_secrets(f"{where}{type(error).__name__}: {error}")
 
 
-def module_of(error: BaseException) -> Location | None:
-    """The file of the module that lacks what was asked of it, or that was being loaded when the error came."""
-    if isinstance(error, AttributeError) and (path := getattr(error.obj, "__file__", None)):
-        return Location(relative(path), 1)
+def lacking(error: BaseException, within: str | frozenset[str]) -> Location | None:
+    """The file, below a folder or one of a set, of the module that lacks what was asked of it."""
+    path = getattr(error.obj, "__file__", None) if isinstance(error, AttributeError) else None
+    return Location(relative(path), 1) if path and _is_within(path, within) else None
+
+
+def _being_loaded(error: BaseException) -> Location | None:
+    """The file that was being loaded when the error came."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == "load_module_py" and "path" in frame.f_locals:
             return Location(relative(str(Path(frame.f_locals["path"]).absolute())), 1)
@@ -214,13 +218,15 @@ def module_of(error: BaseException) -> Location | None:
 
 def innermost(error: BaseException, within: str | frozenset[str]) -> Location | None:
     """The innermost line of an error's traceback whose file is below a folder, or one of a set of files."""
-    root = str(Path(within).absolute()) if isinstance(within, str) else None
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = str(Path(frame.filename).absolute())
-        inside = path.startswith(f"{root}/") if root is not None else path in within
-        if inside:
+        if _is_within(path, within):
             return Location(relative(path), frame.lineno or 0)
     return None
+
+
+def _is_within(path: str, within: str | frozenset[str]) -> bool:
+    return path.startswith(f"{Path(within).absolute()}/") if isinstance(within, str) else path in within
 
 
 def relative(path: str) -> str:

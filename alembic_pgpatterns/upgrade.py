@@ -16,13 +16,14 @@ from sqlalchemy import exc, make_url
 
 from alembic_pgpatterns.containment import contained
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.project import Project, describe, described, innermost, module_of
+from alembic_pgpatterns.project import Project, describe, described, innermost, lacking
 from alembic_pgpatterns.server.signals import Terminated
 
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import MetaData
+    from sqlalchemy.engine import Dialect
 
 
 class Observer(Protocol):
@@ -44,6 +45,8 @@ class Configured:
     metadatas: tuple[MetaData, ...]
     version_table: str
     version_schema: str | None
+    dialect: Dialect
+    """The application's, with its driver."""
     applied: list[str] = field(default_factory=list)
 
 
@@ -179,6 +182,7 @@ def _configured(context: MigrationContext) -> Configured:
         metadatas=metadatas,
         version_table=context.version_table,
         version_schema=context.version_table_schema,
+        dialect=context.dialect,
     )
 
 
@@ -221,7 +225,8 @@ def explained(error: BaseException, project: Project) -> PgPatternsError:
     """The error of a run for people: the revision's or env.py's line, the statement, the server's message."""
     if isinstance(error, PgPatternsError):
         return error
-    place = innermost(error, project.revision_files) or module_of(error) or innermost(error, project.script.dir)
+    files = project.revision_files
+    place = innermost(error, files) or lacking(error, files) or innermost(error, project.script.dir)
     if isinstance(error, exc.DBAPIError):
         where = f"{place}: " if place else ""
         statement = " ".join((error.statement or "").split())

@@ -115,6 +115,11 @@ def test_one_identifier_in_two_files(project: Project) -> None:
     assert "a1 is present more than once: migrations/versions/a1.py:5 and migrations/versions/b2.py:5" in error
 
 
+def test_a_failure_after_env_py_has_begun_is_at_its_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.env(options="transaction_per_migration=1, version_table_schema='nowhere'")
+    assert 'migrations/env.py:20: schema "nowhere" does not exist' in said(capsys, 255)
+
+
 def test_a_revision_without_upgrade(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.write("migrations/versions/b2.py", "revision = 'b2'\ndown_revision = 'a1'\n")
     assert "migrations/versions/b2.py:1: AttributeError" in said(capsys, 255)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, backref, relationship
 
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns.constraints.unnamed_constraint import CONVENTION as CONVENTION_ADVICE
 from alembic_pgpatterns.schema import metadata
 
 CONVENTION = {
@@ -62,6 +65,13 @@ def library(declared: MetaData, named: bool = False) -> MetaData:
 )
 def test_a_metadata_that_leaves_names_to_postgresql_is_found_once(convention: dict[str, str] | None) -> None:
     assert fingerprints("unnamed-constraint", library(MetaData(naming_convention=convention))) == {"MetaData"}
+
+
+def test_the_advised_convention_gives_the_names_postgresql_gave_and_renames_nothing() -> None:
+    advised = eval(re.search(r"MetaData\(naming_convention=(\{.*?\})\)", CONVENTION_ADVICE).group(1))  # type: ignore[union-attr]
+    book = library(MetaData(naming_convention=advised)).tables["book"]
+    names = {str(constraint.name) for constraint in book.constraints}
+    assert names == {"book_pkey", "book_author_id_fkey", "book_title_key", "positive"}
 
 
 def test_each_of_several_metadata_is_judged_by_itself() -> None:

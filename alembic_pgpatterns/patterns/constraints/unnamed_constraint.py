@@ -11,9 +11,15 @@ KINDS = frozenset({"pk", "fk", "uq", "ck"})
 
 CONVENTION = (
     'Give it MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", '
-    '"uq": "%(table_name)s_%(column_0_N_name)s_key", "ck": "%(table_name)s_%(constraint_name)s_check", '
-    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"})'
+    '"uq": "%(table_name)s_%(column_0_N_name)s_key", '
+    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}): the names PostgreSQL has given, '
+    "so that nothing needs renaming."
 )
+BY_HAND = (
+    "Name CHECK constraints one by one: a convention with %(constraint_name)s would rename those that have a name, "
+    "and the models with one that has none would no longer import."
+)
+"""SQLAlchemy puts a given name into the token, and raises InvalidRequestError for a constraint without one."""
 
 
 class UnnamedConstraint(SchemaPattern):
@@ -55,7 +61,6 @@ metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
         "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
         "pk": "%(table_name)s_pkey",
     }
@@ -76,7 +81,7 @@ Table(
             if metadata.unnamed_constraints and missing:
                 yield self.finding(
                     at=metadata,
-                    message=f"{metadata.label} has {metadata.unnamed_constraints} constraints without a name and no "
+                    message=f"{metadata.label} has constraints without a name ({metadata.unnamed_constraints}) and no "
                     f"naming convention for {', '.join(missing)}",
-                    remedy=Advice(f"{CONVENTION}: the names PostgreSQL has given, so that nothing needs renaming."),
+                    remedy=Advice(BY_HAND if missing == ["ck"] else f"{CONVENTION} {BY_HAND}"),
                 )
