@@ -27,6 +27,7 @@ from alembic_pgpatterns.upgrade import Configured, Run, environment_variables, e
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import MetaData
+    from sqlalchemy.engine import Dialect
 
 SCRATCH = "pgpatterns"
 """The name of a scratch database that stands for no particular one of the project."""
@@ -55,6 +56,7 @@ class Database:
     metadatas: tuple[MetaData, ...]
     introductions: Introductions | None = None
     meant: Mapping[str, str] | None = field(default=None, repr=False)
+    dialect: Dialect | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def _by_env_py(project: Project, settings: Settings, server: Server, routes: Rou
             metadatas=entry.metadatas,
             introductions=introductions,
             meant=routes.meant.get(entry.database),
+            dialect=entry.dialect,
         )
         for entry, introductions in zip(run.configured, watch.introductions, strict=True)
         if entry.database and at_head(project, server, entry)

@@ -85,7 +85,7 @@ def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
             schema = catalog.read(connection, version_tables=database.version_tables)
             known = database.introductions
             introduced.append(known.resolve(connection) if known is not None else None)
-        models = read_models(database.metadatas, schema.default_schema, settings)
+        models = read_models(database.metadatas, schema.default_schema, settings, database.dialect)
         if all(item.what != "models" for item in arrived.skipped):  # else the reason is known, and it is another one
             skipped += models.skipped
         known_models.append(models.schema)

@@ -15,6 +15,7 @@ from alembic_pgpatterns.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
+    from sqlalchemy.engine import Dialect
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,17 @@ class Models:
     skipped: tuple[Skipped, ...] = ()
 
 
-def read_models(metadatas: Sequence[MetaData], default_schema: str, settings: Settings) -> Models:
-    """The models' schema; None, with the reason, where there is none or it cannot be read."""
+def read_models(
+    metadatas: Sequence[MetaData], default_schema: str, settings: Settings, dialect: Dialect | None = None
+) -> Models:
+    """The models' schema; None, with the reason, where there is none or it cannot be read.
+
+    Args:
+        metadatas: what env.py gives as ``target_metadata``.
+        default_schema: of tables without a schema.
+        settings: the project's.
+        dialect: the application's, where it is known; a few types are other ones with another driver.
+    """
     if not metadatas:
         return Models(None, (Skipped("models", "env.py names no target_metadata"),))
     try:
@@ -35,6 +45,7 @@ def read_models(metadatas: Sequence[MetaData], default_schema: str, settings: Se
             default_schema=default_schema,
             target_version=settings.target_version,
             registries=load_registries(settings),
+            dialect=dialect,
         )
     except PgPatternsError:
         raise

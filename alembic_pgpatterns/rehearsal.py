@@ -119,7 +119,7 @@ def _new(before: Sequence[Schema], after: Sequence[Schema], run: Run, settings: 
     """Findings at head that were not there before, that the models do not suppress and nobody accepted."""
     baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
     for old, new, entry in zip(before, after, run.configured, strict=True):
-        models = read_models(entry.metadatas, new.default_schema, settings).schema
+        models = read_models(entry.metadatas, new.default_schema, settings, entry.dialect).schema
         whole = overlay(new, models) if models is not None else new
         known = {finding.fingerprint for finding in judge(old, settings).findings}
         for finding in judge(whole, settings).findings:
