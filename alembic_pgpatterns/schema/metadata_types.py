@@ -47,6 +47,9 @@ _ZONES = {
 }
 
 
+_AUTO_STRING = ("sqlmodel.sql.sqltypes", "AutoString")
+
+
 class ModelTypes:
     """Turns SQLAlchemy types into DataTypes.
 
@@ -71,7 +74,8 @@ class ModelTypes:
         # Not dialect_impl(): that is for values, and knows Text from String no more.
         found = type_._variant_mapping.get(self._dialect.name, type_)
         if isinstance(found, sa.TypeDecorator):
-            return replace(self.data_type(found.type_engine(self._dialect)), decorated=True)
+            impl = self.data_type(found.type_engine(self._dialect))
+            return replace(impl, decorated=True) if _chooses_values(found) else impl
         if isinstance(found, sa.ARRAY):
             return self._array(found)
         if isinstance(found, DOMAIN):
@@ -126,6 +130,11 @@ class ModelTypes:
         if len(names) > 1:
             return Name(names[-2], names[-1])
         return Name("pg_catalog" if names[0] in _BUILTIN else self._default_schema, names[0])
+
+
+def _chooses_values(found: sa.TypeDecorator[Any]) -> bool:
+    """Not SQLModel's AutoString, which every ``str`` field is: it is a String, with a length on MySQL alone."""
+    return not any((base.__module__, base.__name__) == _AUTO_STRING for base in type(found).__mro__)
 
 
 def _kind(name: Name) -> TypeKind:

@@ -159,7 +159,7 @@ def test_sqlmodel(module):
     hero = table(metadata.read(models.Base.metadata), "hero")
     assert hero.column("id").python_default == "uuid.uuid4"
     assert hero.column("id").origin.location.line == models.marks["id"]
-    assert hero.column("name").type.length == 5 and hero.column("name").type.decorated
+    assert hero.column("name").type.length == 5 and not hero.column("name").type.decorated
     assert hero.column("age").nullable and hero.column("age").python_default is None
 
 
