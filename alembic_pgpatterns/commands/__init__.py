@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.commands import pgcheck, pgrevision
+from alembic_pgpatterns.commands import pgcheck, pgfix, pgrevision
 
-COMMANDS = (pgcheck, pgrevision)
+COMMANDS = (pgcheck, pgfix, pgrevision)
 
 
 def register(command_line: Any) -> None:
