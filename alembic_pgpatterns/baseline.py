@@ -65,10 +65,10 @@ class Baseline:
         """Entries that no finding matches any more: they were paid, or renamed."""
         return tuple(sorted(set(self.entries) - set(map(escaped, fingerprints))))
 
-    def covering(self, fingerprints: Iterable[str], heads: Iterable[str]) -> Baseline:
-        """A baseline of exactly these findings; reasons that were given before are kept."""
-        entries = {escaped(item): self.entries.get(escaped(item)) for item in fingerprints}
-        return Baseline(entries, tuple(sorted(heads)))
+    def covering(self, fingerprints: Iterable[str], heads: Iterable[str], kept: Iterable[str] = ()) -> Baseline:
+        """A baseline of exactly these findings, and of entries to be kept; reasons that were given before are too."""
+        entries = [*map(escaped, fingerprints), *kept]
+        return Baseline({item: self.entries.get(item) for item in entries}, tuple(sorted(heads)))
 
     def write(self, path: Path) -> None:
         """Write the file, sorted, in one step: it is the old one or the new one, never half of one.

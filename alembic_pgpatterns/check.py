@@ -10,7 +10,8 @@ from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check_revisions import Effective, look
 from alembic_pgpatterns.head import Head, bring_to_head
 from alembic_pgpatterns.judge import judge, suppressed
-from alembic_pgpatterns.pattern import Finding, ServerPattern
+from alembic_pgpatterns.pattern import Finding, Pattern, SchemaPattern, ServerPattern
+from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.model import NO_ORIGIN
@@ -77,15 +78,25 @@ def report(
     baseline: Baseline | None,
     head: Head,
     settings: Settings,
+    kinds: tuple[type[Pattern], ...] = (SchemaPattern,),
 ) -> Report:
-    """The report of findings: sorted, without those that the baseline accepts, which are counted."""
+    """The report of findings: sorted, without those that the baseline accepts, which are counted.
+
+    ``kinds``: of patterns that have looked, and of whose accepted findings those can be told that are no longer there.
+    """
     known = baseline or Baseline()
+    looked = {pattern.name for pattern in settings.chosen(kinds)} - {item.what for item in skipped}
+
+    def looked_for(entry: str) -> bool:
+        name = entry.partition(" ")[0]
+        return name in looked or name not in registry()
+
     new = sorted((f for f in findings if not known.accepts(f.fingerprint)), key=_order)
     return Report(
         findings=tuple(new),
         accepted=tuple(f for f in findings if known.accepts(f.fingerprint)),
         suppressed=suppressed_count,
-        stale=known.stale(finding.fingerprint for finding in findings),
+        stale=tuple(entry for entry in known.stale(f.fingerprint for f in findings) if looked_for(entry)),
         skipped=tuple(skipped),
         hints=tuple(_hints(new, baseline, head, settings)),
         facts=head.facts,

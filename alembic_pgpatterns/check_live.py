@@ -13,7 +13,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import Head, bring_to_head, enriched
 from alembic_pgpatterns.judge import Judged, judge, judge_server, suppressed, without_excluded
 from alembic_pgpatterns.live import Live
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.pattern import Finding, SchemaPattern, ServerPattern
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.live import LiveServer
@@ -47,7 +47,8 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     kept = [finding for finding in findings if not suppressed(finding)]
     head = replace(head, facts=_facts(facts, head))
     every = (*head.skipped, *dict.fromkeys(skipped))
-    return report(kept, len(findings) - len(kept), every, baseline, head, settings)
+    kinds = (SchemaPattern, ServerPattern)
+    return report(kept, len(findings) - len(kept), every, baseline, head, settings, kinds)
 
 
 def _address(head: Head, number: int, settings: Settings, url: str | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from alembic_pgpatterns import plan
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.arrival import Progress
-from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.check import check
 from alembic_pgpatterns.check_revisions import about_a_revision
 from alembic_pgpatterns.commands.output import standard_output
@@ -115,7 +115,9 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     # What revisions do is accepted by the heads that the file names: those up to there are not looked at again.
     lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
     accepted = [finding.fingerprint for finding in lasting]
-    before.covering(accepted, report.heads).write(path)
+    # With --select, or without the models, not all patterns have looked: what they did not look at stays.
+    unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
+    before.covering(accepted, report.heads, unseen).write(path)
     gone = len(report.stale)
     removed = f"; {gone} that no longer match taken out" if gone else ""
     stream.write(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.\n")

@@ -43,7 +43,8 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def books(project: Project) -> Project:
     project.write("shop_models.py", MODELS)
-    project.env(models="import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata")
+    models = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
+    project.env(models=models)
     project.sql("a1", BOOKS)
     project.sql("b2", "CREATE TABLE note (line text)", down="a1")
     return project
@@ -98,7 +99,18 @@ def test_baseline_accepts_and_names_what_is_gone(books: Project) -> None:
     assert "unindexed-foreign-key public.gone(x)" in run.stdout
     assert f"{len(lines)} accepted by the baseline" in run.stdout
     books.sql("c3", "CREATE TABLE later (line text)", down="b2")
-    assert set(findings(books)) == {"missing-primary-key public.later"}
+    assert set(findings(books)) == {"missing-primary-key public.later", "irreversible-revision c3"}
+
+
+def test_a_look_at_some_patterns_leaves_the_others_entries_alone(books: Project) -> None:
+    books.alembic("pgcheck", "--write-baseline")
+    path = books.folder / "pgpatterns-baseline.txt"
+    before = path.read_text()
+    assert "no longer there" not in books.alembic("pgcheck", "--select", "varchar-length").stdout
+    path.write_text(before + "varchar-length public.gone.x\nno-such-pattern public.y\n")
+    run = books.alembic("pgcheck", "--select", "varchar-length", "--write-baseline")
+    assert "2 that no longer match taken out" in run.stdout
+    assert path.read_text() == before
 
 
 def test_reasons_survive_a_new_baseline(books: Project) -> None:
