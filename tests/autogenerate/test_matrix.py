@@ -194,7 +194,7 @@ HARD = {
     "strings": """
         Table("p", metadata, Column("code", CHAR(3), primary_key=True), Column("name", String(20, collation="C")))
         Table("t", metadata, Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
-              Column("code", ForeignKey("p.code"), nullable=False), Column("u", Unicode(7), server_default="x'y"),
+              Column("code", ForeignKey("p.code"), nullable=False), Column("u", Unicode(7), server_default="x"),
               Column("v", VARCHAR(5), unique=True))
         """,
     "link": """
@@ -251,3 +251,39 @@ def test_hard_models(project: InProcess, load_models: Load, name: str) -> None:
         project.look.execute(f'CREATE SCHEMA "{schema}"')
     project.options = {"include_schemas": bool(schemas_of(metadata))}
     there_and_back(project, metadata)
+
+
+OPTIONS: dict[str, dict[str, object]] = {
+    "batch": {"render_as_batch": True},
+    "types not compared": {"compare_type": False},
+    "types compared by a callable": {"compare_type": lambda *given: None},
+    "defaults compared": {"compare_server_default": True},
+    "all schemas": {"include_schemas": True},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", ["strings", "indexes", "constraints", "inheritance"])
+def test_options_of_configure(project: InProcess, load_models: Load, name: str, option: str) -> None:
+    metadata = load(load_models, HARD[name])
+    project.options = OPTIONS[option]
+    there_and_back(project, metadata)
+
+
+def test_objects_that_are_left_out_stay_so(project: InProcess, load_models: Load) -> None:
+    metadata = load(load_models, HARD["link"])
+    assert isinstance(metadata, sa.MetaData)
+    own = {id(table) for table in metadata.tables.values()}
+    seen: set[tuple[str, str]] = set()
+
+    def include(item: object, name: str, kind: str, reflected: bool, compared: object) -> bool:
+        seen.add((kind, name))
+        table = item if kind == "table" else item.table  # type: ignore[attr-defined]
+        return (reflected or id(table) in own) and name != "abs"
+
+    project.options = {"include_object": include}
+    written = there_and_back(project, metadata)
+    assert "create_table('ab'" in written[0].upgrade
+    assert "ix_ab_b_id_a_id" in written[0].upgrade
+    assert "'abs'" not in written[0].upgrade
+    assert ("index", "ix_ab_b_id_a_id") in seen
