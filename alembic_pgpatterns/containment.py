@@ -28,6 +28,7 @@ def contained() -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """What env.py and revisions print is not the report; logging set up on the original stream is not, either."""
+    _open_stdout()
     sys.stdout.flush()
     kept = os.dup(1)
     try:
@@ -39,6 +40,19 @@ def _quiet() -> Iterator[None]:
             sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _open_stdout() -> None:
+    """Where the program was started with its output closed (>&-), the next file opened would be number 1."""
+    try:
+        os.fstat(1)
+    except OSError:
+        number = os.open(os.devnull, os.O_WRONLY)
+        if number != 1:
+            os.dup2(number, 1)
+            os.close(number)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
 
 
 @contextmanager
