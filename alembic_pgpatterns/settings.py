@@ -23,6 +23,10 @@ from alembic_pgpatterns.setting_values import Setting, convert, options_of, sett
 
 TABLE = "tool.alembic_pgpatterns"
 SECTION = "pgpatterns"
+OLDEST = 13
+"""The oldest PostgreSQL whose behaviour the patterns know."""
+FEW = 30
+"""How many valid names an error lists."""
 
 
 class SettingsError(PgPatternsError):
@@ -121,6 +125,9 @@ class Settings:
         given: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
         settings = replace(settings, **given, sources={**settings.sources, **dict.fromkeys(given, "command line")})
         settings.chosen(())
+        if settings.target_version is not None and not OLDEST <= settings.target_version < 100:
+            source = settings.sources["target_version"]
+            raise SettingsError(f"{source}: target_version: a major version such as {OLDEST} or 17 is expected.")
         return settings
 
     def merged(self, table: Mapping[str, Any], source: str) -> Settings:
@@ -185,8 +192,11 @@ def _all_names() -> tuple[str, ...]:
 
 
 def _nearest(name: str, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, tuple(valid), n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(map(repr, close))}?" if close else f" Valid: {', '.join(valid)}."
+    names = tuple(valid)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f" Did you mean {' or '.join(map(repr, close))}?"
+    return f" Valid: {', '.join(names)}." if len(names) <= FEW else " `alembic pgcheck --list` shows all."
 
 
 def _root(ini: Path | None, pyproject: Path | None) -> Path:

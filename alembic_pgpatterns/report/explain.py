@@ -32,6 +32,12 @@ def explain(name: str, stream: TextIO) -> None:
     Console(file=stream).print(Markdown(text))
 
 
+LEGEND = """
+enforce: autogenerate does it. suggest: autogenerate writes it as a comment. report: only a check names it.
+--explain PATTERN shows a pattern's page; docs/settings.md says how to change severity and action.
+"""
+
+
 def write_list(settings: Settings, stream: TextIO) -> None:
     """Write all patterns by folder: name, severity and action as they are set, and what each is."""
     chosen = {pattern.name for pattern in settings.chosen()}
@@ -43,3 +49,4 @@ def write_list(settings: Settings, stream: TextIO) -> None:
             pattern = settings.instance(cls)
             action = pattern.action if cls.name in chosen or pattern.action is Action.OFF else "not selected"
             stream.write(f"  {cls.name:34} {pattern.severity!s:8} {action!s:12} {title(cls)}\n")
+    stream.write(LEGEND)

@@ -192,6 +192,12 @@ def test_letters_that_the_terminal_lacks(project: Project) -> None:
     assert data["findings"][0]["object"] == 'public."Größe"'
 
 
+@pytest.mark.parametrize("version", [9, 12, 170004])
+def test_a_version_that_is_no_major(version: int) -> None:
+    with pytest.raises(SettingsError, match="command line: target_version: a major version such as"):
+        Settings.read(flags={"target_version": version})
+
+
 def test_pyproject_without_tables(project: Project) -> None:
     project.write("pyproject.toml", "tool = 3\n")
     with pytest.raises(SettingsError, match="`tool` must be a table"):

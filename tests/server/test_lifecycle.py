@@ -23,7 +23,8 @@ from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_serve
 
 ROOM = Path(__file__).parents[2]
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it as ignored
 from alembic_pgpatterns.server.throwaway import throwaway_server
 with throwaway_server() as server:
     print(server.folder, server.pid, flush=True)
