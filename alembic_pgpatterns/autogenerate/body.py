@@ -11,6 +11,8 @@ from alembic_pgpatterns.autogenerate.facts import Facts
 from alembic_pgpatterns.autogenerate.rendering import AutocommitOp, CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.steps import Piece, Step
 
+_WHY_TIMEOUT = "rather give up and run again than wait: everybody else queues behind a lock that waits"
+_WHY_ATTEMPTS = "several short attempts, since everybody else queues behind a lock that waits"
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
@@ -20,14 +22,61 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
     last_autocommit = max((i for i, piece in enumerate(pieces) if piece.autocommit), default=-1)
     result: list[ops.MigrateOperation] = []
     position = 0
-    for autocommit, group in groupby(pieces, key=lambda piece: piece.autocommit):
+    for (autocommit, alone), group in groupby(pieces, key=lambda piece: (piece.autocommit, _leaves(piece))):
         members = list(group)
         position += len(members)
-        if autocommit:
+        if alone:
+            result.extend(_alone(members, facts))
+        elif autocommit:
             result.extend(_block(members, facts))
+        elif facts.settings.directives:
+            result.extend(_in_attempts(members, facts, committed_early=position <= last_autocommit))
         else:
             result.extend(_transaction(members, facts, committed_early=position <= last_autocommit))
     return result
+
+
+def _leaves(piece: Piece) -> bool:
+    """Whether its directives leave the transaction by themselves."""
+    return piece.autocommit and piece.directive
+
+
+def _alone(pieces: Sequence[Piece], facts: Facts) -> list[ops.MigrateOperation]:
+    """Directives that see to their own transactions; the timeout for their strong locks is the session's."""
+    inner = _written(pieces, committed_early=False)
+    timeout = facts.settings.lock_timeout
+    if not any(piece.strong for piece in pieces) or facts.limited or not timeout:
+        return inner
+    limit = SqlOp(f"SET lock_timeout = {_literal(timeout)}")
+    return [CommentOp.of(_patience(timeout)), limit, *inner, SqlOp(_restored("lock_timeout", facts))]
+
+
+def _in_attempts(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
+    """What takes strong locks as ``op.lock_attempts``, each run of it by itself."""
+    from alembic_pgpatterns.operations.lock_attempts import LockAttemptsOp
+
+    timeout = facts.settings.lock_timeout
+    result: list[ops.MigrateOperation] = []
+    for strong, group in groupby(pieces, key=lambda piece: piece.strong):
+        inner = _written(list(group), committed_early)
+        if strong and timeout and not facts.limited:
+            note = _patience(timeout, _WHY_ATTEMPTS)
+            result.extend((CommentOp.of(note), LockAttemptsOp(timeout, _ops=inner)))
+        else:
+            result.extend(inner)
+    return result
+
+
+def _written(pieces: Sequence[Piece], committed_early: bool) -> list[ops.MigrateOperation]:
+    inner: list[ops.MigrateOperation] = []
+    for piece in pieces:
+        again = piece.again if committed_early and piece.again is not None else piece.operations
+        inner.extend((*_comments(piece), *again))
+    return inner
+
+
+def _patience(timeout: str, why: str = _WHY_TIMEOUT) -> Note:
+    return Note("missing-lock-timeout", f"{timeout} for the locks on existing tables", why)
 
 
 def _block(pieces: Sequence[Piece], facts: Facts) -> list[ops.MigrateOperation]:
@@ -49,15 +98,11 @@ def _restored(name: str, facts: Facts) -> str:
 
 
 def _transaction(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
-    inner: list[ops.MigrateOperation] = []
-    for piece in pieces:
-        again = piece.again if committed_early and piece.again is not None else piece.operations
-        inner.extend((*_comments(piece), *again))
+    inner = _written(pieces, committed_early)
     timeout = facts.settings.lock_timeout
     if not any(piece.strong for piece in pieces) or facts.limited or not timeout:
         return inner
-    note = Note("missing-lock-timeout", f"{timeout} for the locks on existing tables", _WHY_TIMEOUT)
-    limit: list[ops.MigrateOperation] = [CommentOp.of(note), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
+    limit = [CommentOp.of(_patience(timeout)), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
     # An autocommit block commits, which ends SET LOCAL; otherwise it would reach into the next revision, which
     # shares the transaction unless env.py sets transaction_per_migration.
     before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"
@@ -65,7 +110,6 @@ def _transaction(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -
     return [*limit, *inner, *end]
 
 
-_WHY_TIMEOUT = "rather give up and run again than wait: everybody else queues behind a lock that waits"
 
 
 def _comments(piece: Piece) -> Iterable[CommentOp]:

@@ -58,7 +58,9 @@ def _cut(members: Sequence[Member]) -> list[list[Member]]:
 
 
 def _transactional(step: Step) -> bool:
-    return step.level % 2 == 0 and any(not isinstance(op, CommentOp) for op in step.up.operations)
+    if step.level % 2 or step.up.directive:
+        return False
+    return any(not isinstance(op, CommentOp) for op in step.up.operations)
 
 
 def _apart(file: Sequence[Member]) -> list[list[Member]]:

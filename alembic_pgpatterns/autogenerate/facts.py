@@ -25,6 +25,8 @@ class RoadSettings:
     lock_timeout: str = "5s"
     target_version: int | None = None
     """The oldest PostgreSQL major that runs the revisions; None: the server's at hand."""
+    directives: bool = False
+    """Write op directives of ours where Alembic's own operations take several."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Facts:
     refusing: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What makes PostgreSQL refuse another type for a column: views, generated columns, policies, triggers, functions
     (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
+    keyed: Callable[[TableKey], bool] = lambda table: True
+    """Whether a table has a primary key, along which a backfill can walk."""
     entangled: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ("what is not known",)
     """What holds on to a column, so that another column cannot simply take its place."""
 
@@ -103,6 +107,7 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         taken=reader.taken,
         dependents=reader.dependents,
         refusing=reader.refusing,
+        keyed=reader.keyed,
         entangled=reader.entangled,
         **more,
     )
@@ -166,6 +171,11 @@ _REFUSING = """
         'pg_trigger'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
     ORDER BY 1
 """
+_KEYED = """
+    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                   JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = :schema AND c.relname = :table AND i.indisprimary)
+"""
 _ENTANGLED = """
     WITH the AS (
         SELECT a.attrelid, a.attnum, a.attacl, a.attinhcount, c.relispartition, c.relkind, c.relhassubclass
@@ -221,6 +231,9 @@ class _Reader:
 
     def refusing(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_REFUSING, table, column)
+
+    def keyed(self, table: TableKey) -> bool:
+        return bool(self.connection.scalar(text(_KEYED), {"schema": table[0], "table": table[1]}))
 
     def entangled(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_ENTANGLED, table, column)

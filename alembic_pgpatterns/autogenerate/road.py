@@ -147,7 +147,7 @@ def road_settings(context: MigrationContext) -> RoadSettings:
         return RoadSettings()
     ini, toml = (Path(name) if name else None for name in (config.config_file_name, config.toml_file_name))
     settings = Settings.read(ini if ini and ini.exists() else None, toml if toml and toml.exists() else None)
-    return RoadSettings(settings.split, settings.lock_timeout, settings.target_version)  # type: ignore[arg-type]
+    return RoadSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
 
 
 def say(context: MigrationContext, line: str) -> None:

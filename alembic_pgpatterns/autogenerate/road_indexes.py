@@ -61,7 +61,7 @@ def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts
     if not facts.autocommit:
         return (plain(op, strong=True, again=again, notes=(own_transaction("blocking-unique", subject),)),)
     why = f"its index is built first, since ADD CONSTRAINT would build it while nobody reads or writes {op.table_name}"
-    index = Piece(build_concurrently(_index_of(op)), autocommit=True, notes=(Note("blocking-unique", subject, why),))
+    index = Piece(build_concurrently(index_of(op)), autocommit=True, notes=(Note("blocking-unique", subject, why),))
     taken = Note("blocking-unique", subject, "takes the finished index, and no row is read", aside=True)
     attach = Piece((SqlOp(_using_index(op)),), strong=True, notes=(taken,))
     return (Step(1, index), Step(2, attach, main=True))
@@ -137,7 +137,8 @@ def _subject(op: ops.CreateIndexOp | ops.DropIndexOp) -> str:
 _OF_INDEX = ("postgresql_include", "postgresql_nulls_not_distinct", "postgresql_ops")
 
 
-def _index_of(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> ops.CreateIndexOp:
+def index_of(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> ops.CreateIndexOp:
+    """The unique index that a constraint is made of."""
     options = {name: value for name, value in op.kw.items() if name in _OF_INDEX and value}
     return ops.CreateIndexOp(
         stored(op.constraint_name), op.table_name, list(op.columns), schema=op.schema, unique=True, **options

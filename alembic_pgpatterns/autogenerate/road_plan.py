@@ -35,11 +35,20 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
     """The steps of one op. What the road does not know stays as it is, at its place."""
     for kind, planner in _PLANNERS:
         if isinstance(op, kind):
-            return planner(op, facts)
+            return _worded(op, planner(op, facts), facts)
     if isinstance(op, CommentOp):
         return (Step(0, Piece((op,)), main=True),)
     existing = isinstance(op, ops.DropColumnOp) and not facts.is_new(op.schema, op.table_name)
     return (road_indexes.plain(op, strong=existing),)
+
+
+def _worded(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:
+    if not facts.settings.directives:
+        return steps
+    # The directives' modules are loaded only where they are used.
+    from alembic_pgpatterns.autogenerate.road_directives import directed
+
+    return directed(op, steps, facts)
 
 
 def plan_all(changes: list[Change], facts: Facts) -> list[Planned]:

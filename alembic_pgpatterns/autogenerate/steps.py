@@ -30,6 +30,8 @@ class Piece:
     """Takes a lock on an existing table that stops its readers or writers."""
     notes: tuple[Note, ...] = ()
     above: tuple[CommentOp, ...] = ()
+    directive: bool = False
+    """Directives of ours: they may run twice, and with ``autocommit`` they leave the transaction by themselves."""
 
 
 @dataclass(frozen=True, slots=True)

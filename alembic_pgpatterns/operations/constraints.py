@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations.ops import CreateCheckConstraintOp, CreateForeignKeyOp, DropConstraintOp
 from sqlalchemy import literal_column
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import ClauseElement, conv
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
@@ -138,7 +138,10 @@ class CreateForeignKeyNotValidOp(Directive):
             self._refuse_partitioned(operations, at)
             if self.if_not_exists and self._is_there(operations, at):
                 return
-        operations.invoke(self.stock(postgresql_not_valid=True))
+        stock = self.stock(postgresql_not_valid=True)
+        # the name as it is, whatever the models' naming convention would make of it
+        stock.constraint_name = conv(self.constraint_name)
+        operations.invoke(stock)
 
     def _is_there(self, operations: Operations, at: Relation) -> bool:
         """Whether an earlier try of the revision added it already."""
@@ -237,7 +240,7 @@ class CreateCheckNotValidOp(Directive):
 
     def _stock(self, table_name: str, schema: str | None) -> CreateCheckConstraintOp:
         return CreateCheckConstraintOp(
-            self.constraint_name,
+            conv(self.constraint_name),
             table_name,
             # a literal column, not the text() that Alembic makes of a string: there colons are parameters
             literal_column(self.condition) if isinstance(self.condition, str) else self.condition,  # type: ignore[arg-type]

@@ -101,7 +101,8 @@ class LockAttemptsOp(Directive, OpContainer):
         from alembic.autogenerate.render import render_op
 
         call = super().render(context)
-        inner = [line for operation in self.ops for line in render_op(context, operation)]
+        # Alembic indents the first line of an operation only
+        inner = [line.replace("\n", "\n        ") for op in self.ops for line in render_op(context, op)]
         return [f"for attempt in {call}:", "with attempt:", *(inner or ["pass"]), "", ""]
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
