@@ -16,3 +16,5 @@ class Edit:
     """An index that ``index=True`` makes, on ``column``."""
     replaces: tuple[str, ...] = ()
     """Names of types that may stand there now."""
+    removes: str | None = None
+    """The name of an index to take out; ``column``: the one whose ``index=True`` may have made it."""

@@ -9,6 +9,8 @@ import libcst as cst
 from alembic_pgpatterns.autogenerate.model_edit import Edit
 
 COLUMNS = ("mapped_column", "Column")
+PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
+WIDTH = 96
 
 
 class Editor(cst.CSTTransformer):
@@ -31,7 +33,8 @@ class Editor(cst.CSTTransformer):
         if not wanted or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
         body = [self._column_line(line, wanted) for line in updated_node.body.body]
-        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces]
+        body = [kept for line in body for kept in self._without(line, wanted)]
+        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
         if rest:
             body = self._with_table_args(body, rest)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
@@ -43,8 +46,35 @@ class Editor(cst.CSTTransformer):
         name = _text(updated_node.args[0].value)
         wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
         arguments = [self._column_argument(argument, wanted) for argument in updated_node.args]
-        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces]
+        arguments = [one for one in arguments if not self._is_removed(one.value, wanted)]
+        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
         return updated_node.with_changes(args=self._with_indexes(arguments, rest))
+
+    def _without(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> list[cst.BaseStatement]:
+        """``__table_args__`` without the indexes that go; no line where nothing is left in it."""
+        statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
+        value = getattr(statement, "value", None)
+        if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple):
+            return [line]
+        kept = [element for element in value.elements if not self._is_removed(element.value, wanted)]
+        if len(kept) == len(value.elements):
+            return [line]
+        if len(kept) == 1:
+            # Without its comma it would be no tuple any more.
+            kept = [kept[0].with_changes(comma=value.elements[0].comma)]
+        if not kept:
+            return []
+        return [line.with_deep_changes(value, elements=kept)]
+
+    def _is_removed(self, value: cst.BaseExpression, wanted: Sequence[Edit]) -> bool:
+        if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args:
+            return False
+        name = _text(value.args[0].value)
+        found = next((edit for edit in wanted if edit.removes == name and edit not in self.made), None)
+        if found is None or name is None:
+            return False
+        self.made.append(found)
+        return True
 
     def _column_argument(self, argument: cst.Arg, wanted: Sequence[Edit]) -> cst.Arg:
         if not isinstance(argument.value, cst.Call) or _called(argument.value) not in COLUMNS:
@@ -67,11 +97,16 @@ class Editor(cst.CSTTransformer):
         name = (_text(call.args[0].value) if call.args else None) or attribute
         for edit in wanted:
             if edit.column == name and name is not None:
-                changed = _indexed(call) if edit.simple else self._retyped(call, edit)
+                changed = self._changed(call, edit)
                 if changed is not None:
                     call = changed
                     self.made.append(edit)
         return call
+
+    def _changed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        if edit.removes:
+            return _not_indexed(call)
+        return _indexed(call) if edit.simple else self._retyped(call, edit)
 
     def _retyped(self, call: cst.Call, edit: Edit) -> cst.Call | None:
         for position, argument in enumerate(call.args):
@@ -83,7 +118,22 @@ class Editor(cst.CSTTransformer):
                 if isinstance(value, cst.Call) and edit.expression == "Text":
                     new = _with_collation(new, value)
                 return call.with_changes(args=_replaced(call.args, position, argument.with_changes(value=new)))
-        return None
+        return self._typed(call, edit) if "DateTime" in edit.replaces else None
+
+    def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        """A type for ``mapped_column()`` that took it from ``Mapped[datetime]`` alone."""
+        given = [one for one in call.args if one.keyword is None and not one.star]
+        others = [one for one in given if not isinstance(one.value, cst.SimpleString) and not _is_part(one.value)]
+        if _called(call) != "mapped_column" or others:
+            return None
+        position = 1 if given and isinstance(given[0].value, cst.SimpleString) else 0
+        new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
+        comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=_after(call))
+        if position < len(call.args):
+            added = cst.Arg(new, comma=comma)
+            return call.with_changes(args=[*call.args[:position], added, *call.args[position:]])
+        before = [one.with_changes(comma=comma) for one in call.args]
+        return call.with_changes(args=[*before, cst.Arg(new)])
 
     def _in_the_manner_of(self, kind: cst.BaseExpression, expression: str, named: str) -> cst.BaseExpression:
         """``sa.Text`` where ``sa.String`` stood, else ``Text`` with its import."""
@@ -122,10 +172,9 @@ class Editor(cst.CSTTransformer):
                 changed = self._extended(line, rest)
                 return [*body[:position], changed, *body[position + 1 :]]
         position = next(i for i, line in enumerate(body) if _assigned(line) == "__tablename__") + 1
-        indexes = [cst.Element(self._made_index(edit)) for edit in rest]
-        if len(indexes) == 1:
-            indexes = [indexes[0].with_changes(comma=cst.Comma())]
-        return [*body[:position], _assignment("__table_args__", cst.Tuple(indexes)), *body[position:]]
+        for edit in rest:
+            self._made_index(edit)
+        return [*body[:position], _table_args([edit.expression for edit in rest]), *body[position:]]
 
     def _extended(self, line: cst.BaseStatement, rest: Sequence[Edit]) -> cst.BaseStatement:
         assert isinstance(line, cst.SimpleStatementLine)
@@ -147,16 +196,29 @@ class Editor(cst.CSTTransformer):
         between = _comma_between([*elements, *options], value)
         new = [cst.Element(self._made_index(edit)) for edit in rest]
         last = (options or elements)[-1].comma if (options or elements) else cst.Comma()
-        joined = [*elements, *new, *options]
-        laid_out = [element.with_changes(comma=between) for element in joined[:-1]]
-        return value.with_changes(elements=[*laid_out, joined[-1].with_changes(comma=last)])
+        if len(elements) == 1 and not options and isinstance(between.whitespace_after, cst.SimpleWhitespace):
+            last = cst.MaybeSentinel.DEFAULT
+        ending = (options or elements)[-1:]
+        laid_out = [
+            one.with_changes(comma=between) if one in (*new, *ending) else one for one in [*elements, *new, *options]
+        ]
+        return value.with_changes(elements=[*laid_out[:-1], laid_out[-1].with_changes(comma=last)])
+
+
+def without_comment(comma: cst.Comma) -> cst.Comma:
+    """A comma as another, whose line may end in a comment of its own."""
+    space = comma.whitespace_after
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return comma
+    plain = cst.TrailingWhitespace(newline=space.first_line.newline)
+    return comma.with_changes(whitespace_after=space.with_changes(first_line=plain, empty_lines=()))
 
 
 def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst.Comma:
     """How the elements are separated: a line each, or a space."""
     commas = [element.comma for element in elements if isinstance(element.comma, cst.Comma)]
     if len(elements) > 1 and commas:
-        return commas[0]
+        return without_comment(commas[0])
     if value.lpar and isinstance(value.lpar[0].whitespace_after, cst.ParenthesizedWhitespace):
         return cst.Comma(whitespace_after=value.lpar[0].whitespace_after)
     return cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
@@ -195,8 +257,27 @@ def _replaced(arguments: Sequence[cst.Arg], position: int, new: cst.Arg) -> list
     return [*arguments[:position], new, *arguments[position + 1 :]]
 
 
-def _assignment(name: str, value: cst.BaseExpression) -> cst.SimpleStatementLine:
-    return cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(cst.Name(name))], value)])
+def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
+    """On one line where one fits, else a line each; the class's own indent is added when it is written."""
+    short = f"__table_args__ = ({expressions[0]},)"
+    if len(expressions) == 1 and len(short) <= WIDTH:
+        return cst.parse_statement(short)
+    return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+
+
+def _is_part(value: cst.BaseExpression) -> bool:
+    """Whether an argument of a column is something else than its type."""
+    return isinstance(value, cst.Call) and _called(value) in PARTS
+
+
+def _not_indexed(call: cst.Call) -> cst.Call | None:
+    """The column without ``index=True``."""
+    kept = [one for one in call.args if one.keyword is None or one.keyword.value != "index"]
+    if len(kept) == len(call.args):
+        return None
+    if kept:
+        kept[-1] = kept[-1].with_changes(comma=call.args[-1].comma)
+    return call.with_changes(args=kept)
 
 
 def _table_name(node: cst.ClassDef) -> str | None:

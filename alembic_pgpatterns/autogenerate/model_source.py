@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from alembic_pgpatterns.autogenerate.model_edit import Edit
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, Remedy, TypeChange
+from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, DropIndex, Remedy, ReplaceIndex, TypeChange
 from alembic_pgpatterns.remedies.model_line import index_expression
 from alembic_pgpatterns.remedies.naming import index_name
+from alembic_pgpatterns.schema.names import Name
 
 TEXTS = ("String", "VARCHAR", "Unicode", "CHAR", "AutoString")
 TIMES = ("DateTime", "TIMESTAMP")
@@ -27,11 +28,20 @@ def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
     """The edits of a remedy; None where there is none that is certain."""
     if isinstance(remedy, CreateIndex):
         return (_index(remedy),)
+    if isinstance(remedy, DropIndex):
+        return (_removed(remedy.index, remedy.recreate),)
+    if isinstance(remedy, ReplaceIndex):
+        return (_removed(remedy.index, remedy.recreate), _index(remedy.new))
     if isinstance(remedy, ChangeType):
         found = [_type(change) for change in remedy.changes]
         certain = [edit for edit in found if edit is not None]
         return tuple(certain) if len(certain) == len(found) else None
     return None
+
+
+def _removed(index: Name, was: CreateIndex) -> Edit:
+    single = len(was.keys) == 1 and index.name == f"ix_{was.table.name}_{was.keys[0].column}"
+    return Edit(was.table.name, "", was.keys[0].column if single else None, removes=index.name)
 
 
 def _index(remedy: CreateIndex) -> Edit:
@@ -60,23 +70,15 @@ def edited(text: str, wanted: Sequence[Edit]) -> Source:
     """
     try:
         import libcst
-        from libcst.codemod import CodemodContext
-        from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
     except ImportError as error:
         raise PgPatternsError("--models needs LibCST: pip install 'alembic-pgpatterns[fix]'.") from error
     from alembic_pgpatterns.autogenerate.model_editor import Editor
+    from alembic_pgpatterns.autogenerate.model_imports import with_imports
 
     try:
         module = libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
         raise PgPatternsError(f"a model's file cannot be read: {error}") from error
-    context = CodemodContext()
     editor = Editor(wanted)
-    changed = module.visit(editor)
-    for name in sorted(editor.needed):
-        AddImportsVisitor.add_needed_import(context, "sqlalchemy", name)
-    for name in sorted(editor.replaced):
-        RemoveImportsVisitor.remove_unused_import(context, "sqlalchemy", name)
-    changed = AddImportsVisitor(context).transform_module(changed)
-    changed = RemoveImportsVisitor(context).transform_module(changed)
+    changed = with_imports(module.visit(editor), editor.needed, editor.replaced)
     return Source(changed.code, [edit for edit in wanted if edit not in editor.made])
