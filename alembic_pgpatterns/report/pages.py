@@ -183,7 +183,7 @@ def settings_page() -> str:
 def _setting_row(field: Any) -> str:
     value = field.default if field.default is not MISSING else field.default_factory()
     empty = value is None or value in ((), {})
-    shown = "" if empty else ", ".join(value) if isinstance(value, tuple) else str(value)
+    shown = "" if empty else _default(field)
     return f"| `{field.name}` | {f'`{shown}`' if shown else '-'} | {field.metadata['help']} |"
 
 

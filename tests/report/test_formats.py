@@ -19,6 +19,7 @@ from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedF
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, TypeChange
 from alembic_pgpatterns.report import json as json_report
 from alembic_pgpatterns.report import sarif
+from alembic_pgpatterns.report import text as text_report
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.model import ForeignKey, Location, Name, Origin, Table
 
@@ -164,6 +165,22 @@ def test_text_cuts_a_long_remedy_short(report: Report) -> None:
     assert written(long, "text", full=False).count("      fix  ") == 3
     assert "… and 6 that change with it" in written(long, "text", full=False)
     assert written(long, "text").count("      fix  ") == 9
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_text_on_a_terminal(report: Report, no_color: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TERM": "xterm", "COLUMNS": "30", "NO_COLOR": no_color}.items():
+        monkeypatch.setenv(name, value)
+    terminal = Terminal()
+    text_report.write(report, terminal)
+    assert (re.search(r"\x1b\[[\d;]*3[0-7]", terminal.getvalue()) is None) == bool(no_color)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
+    assert plain == written(report, "text"), "a narrow terminal folds lines itself; nothing is cut"
 
 
 def test_text_in_a_pipe_is_not_folded(report: Report) -> None:
