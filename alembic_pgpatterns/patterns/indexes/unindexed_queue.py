@@ -99,7 +99,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
             where = f"{quote(status.name)} = {text_literal(value)}"
             yield self.finding(
                 at=status,
-                message=f"no index of {table.name} holds the rows {where} in the order of {quote(moment.name)}",
+                message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",
                 remedy=named(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
             )
 
