@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alembic_pgpatterns.arrival import Progress
-from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.check_revisions import Effective, look
 from alembic_pgpatterns.head import Head, bring_to_head
-from alembic_pgpatterns.judge import judge, suppressed
-from alembic_pgpatterns.pattern import Finding, Pattern, SchemaPattern, ServerPattern
+from alembic_pgpatterns.judge import judge, run_pattern, suppressed, unique, without_excluded
+from alembic_pgpatterns.pattern import Action, Finding, Needs, Pattern, SchemaPattern, ServerPattern
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
@@ -40,6 +40,7 @@ def check(
             placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
         ]
         looked = look(project, settings, baseline, head, progress, effective)
+        of_models = tuple(_of_models(head, settings))
     kept = [finding for finding in findings if not suppressed(finding)]
     skipped = (
         *head.skipped,
@@ -49,7 +50,21 @@ def check(
     )
     hidden = len(findings) - len(kept) + looked.suppressed
     result = report([*kept, *looked.findings], hidden, skipped, baseline, head, settings)
-    return replace(result, hints=(*result.hints, *looked.hints), runs=looked.runs)
+    stale = tuple(entry for entry in result.stale if entry not in set(map(escaped, of_models)))
+    hints = (*result.hints, *looked.hints)
+    return replace(result, hints=hints, runs=looked.runs, stale=stale, of_models=of_models)
+
+
+def _of_models(head: Head, settings: Settings) -> Iterator[str]:
+    """Fingerprints of what is enforced on the models, which may say more than the database has."""
+    enforced = [pattern for pattern in settings.chosen((SchemaPattern,)) if pattern.action is Action.ENFORCE]
+    for models, label in zip(head.models, head.labels, strict=True):
+        for pattern in enforced if models is not None else ():
+            assert isinstance(pattern, SchemaPattern) and models is not None
+            if pattern.needs is not Needs.DATABASE:
+                found = unique(run_pattern(pattern, without_excluded(models, settings)))
+                names = [finding.fingerprint for finding in found if not suppressed(finding)]
+                yield from (f"{name} @{label}" if label else name for name in names)
 
 
 def placed(finding: Finding, head: Head, number: int) -> Finding:

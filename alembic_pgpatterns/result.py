@@ -32,6 +32,8 @@ class Report:
         facts: what was looked at, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions the schema is at.
         runs: what the revisions in scope did, in order.
+        of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has; for the
+            baseline, since models say things that no revision made.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -43,6 +45,7 @@ class Report:
     facts: Mapping[str, object] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
+    of_models: tuple[str, ...] = ()
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of this severity or worse."""

@@ -83,7 +83,7 @@ def adopt(root: Path, python: str) -> int:
     nothing = revised(python, root, "nothing")
     print("autogenerate after the baseline:", "empty" if is_empty(nothing) else nothing)
     text = env.read_text()
-    env.write_text(text.replace("target_metadata = ", f"{TABLE}\ntarget_metadata = ", 1))
+    env.write_text(text.replace("\ntarget_metadata = ", f"{TABLE}\ntarget_metadata = ", 1))
     written = revised(python, root, "review")
     print(written)
     missing = [part for part in EXPECTED if part not in written]

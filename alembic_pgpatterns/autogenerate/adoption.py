@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.autogenerate.destination import Accepts
 from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Adoption:
     """The baseline file to be written, empty, with the project's first revision."""
 
 
-def adoption(settings: Settings, has_revisions: bool | None) -> Adoption:
+def adoption(settings: Settings, has_revisions: bool | None, database: str | None = None) -> Adoption:
     """What the files of a project say.
 
     The file marks adoption, even when empty. A project with revisions and without the file is left alone: the debt of
@@ -34,6 +35,7 @@ def adoption(settings: Settings, has_revisions: bool | None) -> Adoption:
     Args:
         settings: the project's.
         has_revisions: None where nobody writes revisions: autogenerate's functions called from a program.
+        database: the one compared with, whose name is part of the entries where the project has several.
 
     Raises:
         PgPatternsError: the baseline cannot be read.
@@ -43,7 +45,7 @@ def adoption(settings: Settings, has_revisions: bool | None) -> Adoption:
     if settings.adopt == "all":
         return Adoption(True, _nothing)
     if baseline is not None:
-        return Adoption(True, lambda finding: baseline.accepts(finding.fingerprint))
+        return Adoption(True, lambda finding: _accepts(baseline, finding, database))
     if not has_revisions:
         return Adoption(True, _nothing, begins=path if has_revisions is False else None)
     hint = (
@@ -51,6 +53,10 @@ def adoption(settings: Settings, has_revisions: bool | None) -> Adoption:
         'and enforces on all that is new; or adopt = "all" in the settings pays everything now.'
     )
     return Adoption(False, _nothing, hint=hint)
+
+
+def _accepts(baseline: Baseline, finding: Finding, database: str | None) -> bool:
+    return baseline.accepts(finding.fingerprint) or baseline.accepts(f"{finding.fingerprint} @{database}")
 
 
 def _nothing(finding: object) -> bool:

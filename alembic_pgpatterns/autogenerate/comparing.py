@@ -37,7 +37,8 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         return
     options = context.migration_context.opts
     settings = settings_of(context.migration_context)
-    adopted = adoption(settings, _revisions(context))
+    database = context.connection.engine.url.database if context.connection is not None else None
+    adopted = adoption(settings, _revisions(context), database)
     accepts = adopted.accepts if adopted.enforced else _everything
     reached = destination(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
     options[KEY] = (reached, adopted, settings)
