@@ -186,10 +186,12 @@ def together(
     for column in group.columns:
         wanted = change(column)
         if isinstance(wanted, TypeChange):
-            wanted = obstacles.of(column) or wanted
+            obstacle = obstacles.of(column)
+            if obstacle is not None:
+                return Advice(f"Change {column.identifier} to {wanted.new} by hand: {obstacle}.")
             rewritten = rewritten or rewrites(column)
         if isinstance(wanted, str):
-            return Advice(f"{column.identifier} has to change, and that takes a person: {wanted}.")
+            return Advice(f"{column.identifier} has to be changed by hand: {wanted}.")
         if wanted is not None:
             changes.append(wanted)
     if not group.complete:
