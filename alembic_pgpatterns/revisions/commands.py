@@ -349,7 +349,7 @@ def _type(node: Any) -> str:
     cast.arg.a_const.isnull = True
     statement.limit_option = pg.LIMIT_OPTION_DEFAULT
     statement.op = pg.SETOP_NONE
-    return str(postgast.deparse(tree)).removeprefix("SELECT NULL::")
+    return str(postgast.deparse(tree)).removeprefix("SELECT NULL::").removeprefix("pg_catalog.")
 
 
 def _text(node: Any) -> str:
