@@ -60,14 +60,15 @@ def look(
     runs = _with_rows(traced.runs, settings)
     findings = [finding for run in runs for finding in _of_run(patterns, run)]
     sifted = sift(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
-    history = replace(_history(project, runs), environments=traced.environments)
+    known, unread = _known_history(project, runs, settings)
+    history = replace(known, environments=traced.environments)
     adopted = baseline is not None or settings.adopt == "all"
     drifts, untold = _drifts(head, settings, patterns, effective if adopted else None)
     whole = _of_history(patterns, replace(history, drifts=drifts))
     return Looked(
         findings=tuple(unique((*sifted.findings, *whole))),
         suppressed=sifted.suppressed,
-        skipped=tuple(dict.fromkeys((*skipped, *traced.skipped, *untold))),
+        skipped=tuple(dict.fromkeys((*skipped, *unread, *traced.skipped, *untold))),
         hints=sifted.complaints,
         runs=runs,
     )
@@ -132,6 +133,18 @@ def _detect(pattern: Any, facts: Any) -> list[Finding]:
             f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
             f"please report it. Until then leave it out: --ignore {pattern.name}."
         ) from error
+
+
+def _known_history(
+    project: Project, runs: tuple[RevisionRun, ...], settings: Settings
+) -> tuple[History, tuple[Skipped, ...]]:
+    """The history; none, with the reason, where a command ran it that may have what its files import all to itself."""
+    try:
+        return _history(project, runs), ()
+    except PgPatternsError as error:
+        if settings.upgrade_command is None:
+            raise
+        return History(runs=runs), (Skipped("the history of revisions", f"an upgrade command ran it; {error}"),)
 
 
 def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
