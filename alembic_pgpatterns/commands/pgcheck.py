@@ -63,21 +63,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="the database in use, read-only: the one that env.py connects to, or the one of this URL",
     )
 
-    revisions = parser.add_argument_group("which revisions to trace")
-    revisions.add_argument("--since", metavar="REV", help="those after this one, or base (default: the baseline's)")
-    revisions.add_argument("--diff-base", metavar="REF", help="those that are not in this branch or commit of git")
-    revisions.add_argument(
-        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run their downgrades"
-    )
-    revisions.add_argument("--stats", metavar="FILE", help="rows per table in production: `table rows` a line, or JSON")
-
-    revisions.add_argument(
-        "--plan",
-        nargs="?",
-        const="text",
-        choices=("text", "markdown"),
-        help="in place of the report: what each revision locks, scans and rewrites (always exits with 0)",
-    )
+    _revision_flags(parser)
 
     report = parser.add_argument_group("the report")
     report.add_argument(
@@ -106,3 +92,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     about.add_argument("--list", action="store_true", help="all patterns, with severity and action as they are set")
     about.add_argument("--explain", metavar="PATTERN", help="the page of a pattern")
     about.add_argument("--show-settings", action="store_true", help="print what is in force and where it came from")
+
+
+def _revision_flags(parser: argparse.ArgumentParser) -> None:
+    revisions = parser.add_argument_group("which revisions to trace")
+    revisions.add_argument("--since", metavar="REV", help="those after this one, or base (default: the baseline's)")
+    revisions.add_argument("--diff-base", metavar="REF", help="those that are not in this branch or commit of git")
+    revisions.add_argument(
+        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run their downgrades"
+    )
+    revisions.add_argument("--stats", metavar="FILE", help="rows per table in production: `table rows` a line, or JSON")
+
+    revisions.add_argument(
+        "--plan",
+        nargs="?",
+        const="text",
+        choices=("text", "markdown"),
+        help="in place of the report: what each revision locks, scans and rewrites (always exits with 0)",
+    )
