@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -118,8 +119,30 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
     return None
 
 
+class FixSqlOp(ops.ExecuteSQLOp):
+    """A statement of a fix. It has a name, by which the statement that undoes it is found in the downgrade."""
+
+    def __init__(self, statement: str, name: str) -> None:
+        super().__init__(statement)
+        self.constraint_name = name
+
+    def reverse(self) -> FixSqlOp:
+        """Of this kind too; the downgrade's own statement is among the ops that go back."""
+        return FixSqlOp("", self.constraint_name)
+
+
 def both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
     """The ops that carry the remedy out, and those that bring the old state back."""
+    up, down = _both_ways(remedy, schema)
+    name = hashlib.sha256(repr(remedy).encode()).hexdigest()
+    return tuple(_named(op, name) for op in up), tuple(_named(op, name) for op in down)
+
+
+def _named(op: ops.MigrateOperation, name: str) -> ops.MigrateOperation:
+    return FixSqlOp(str(op.sqltext), name) if type(op) is ops.ExecuteSQLOp else op
+
+
+def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
     default = schema.default_schema
     up = tuple(_completed(op, schema) for op in operations(remedy, default))
     if isinstance(remedy, RebuildIndex | ValidateConstraint):

@@ -59,11 +59,13 @@ class Editor(cst.CSTTransformer):
         kept = [element for element in value.elements if not self._is_removed(element.value, wanted)]
         if len(kept) == len(value.elements):
             return [line]
-        if len(kept) == 1:
-            # Without its comma it would be no tuple any more.
-            kept = [kept[0].with_changes(comma=value.elements[0].comma)]
         if not kept:
             return []
+        if len(kept) > 1 or value.elements[-1].comma != cst.MaybeSentinel.DEFAULT:
+            # The last one's comma ends the line of the bracket; a single one without a comma would be no tuple.
+            kept[-1] = kept[-1].with_changes(comma=value.elements[-1].comma)
+        else:
+            kept[-1] = kept[-1].with_changes(comma=cst.Comma())
         return [line.with_deep_changes(value, elements=kept)]
 
     def _is_removed(self, value: cst.BaseExpression, wanted: Sequence[Edit]) -> bool:

@@ -53,7 +53,7 @@ def _index(remedy: CreateIndex) -> Edit:
 
 
 def _type(change: TypeChange) -> Edit | None:
-    if change.using is not None or change.check is not None:
+    if change.check is not None:
         return None
     if change.new == "text":
         return Edit(change.table.name, "Text", change.column, replaces=TEXTS)

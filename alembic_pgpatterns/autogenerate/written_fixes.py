@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,9 +74,11 @@ def write(
     if not result.fixes:
         return result
     try:
-        for script in revisions.generate_scripts():
-            if script is not None:
-                result.files.append(Written(script.revision, Path(script.path)))
+        # "Generating ..." is not what the command has to say.
+        with contextlib.redirect_stdout(sys.stderr):
+            for script in revisions.generate_scripts():
+                if script is not None:
+                    result.files.append(Written(script.revision, Path(script.path)))
     except Exception as error:
         for one in result.files:
             one.path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from alembic_pgpatterns.autogenerate.model_edit import Edit
 from alembic_pgpatterns.autogenerate.model_source import edited, edits
 from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.remedies.model import Statements
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.settings import Settings
 
@@ -82,6 +83,9 @@ def _edit(path: Path, own: Sequence[tuple[Fix, Edit]], result: Edited) -> None:
 
 
 def _by_hand(fix: Fix) -> list[str]:
+    """What models must say; not what they can say by our declarations, without which autogenerate leaves it alone."""
+    if isinstance(fix.remedy, Statements):
+        return []
     place = next((finding.location for finding in fix.findings if finding.location is not None), None)
     where = f"{place}: " if place is not None else ""
     return [f"{where}{line}" for line in model_line(fix.remedy)]

@@ -82,7 +82,6 @@ def test_indexes_that_do_not_fit_a_line_and_bring_text_along() -> None:
         "    __table_args__ = (",
         '        Index("ix_book_author_id_partial", "author_id", postgresql_where=text("title IS NOT NULL")),',
         '        Index("ix_book_id_author_id", "id", "author_id"),',
-        "    )",
     ]
 
 
@@ -164,7 +163,7 @@ def test_an_index_in_place_of_another() -> None:
 def test_an_index_that_goes() -> None:
     drop = DropIndex(Name("public", "b"), BOOK, CreateIndex.on(BOOK, "x", "y"))
     text = 'class B:\n    __tablename__ = "book"\n    __table_args__ = (Index("a", "x"), Index("b", "x", "y"))\n'
-    assert changed(text, drop) == '    __table_args__ = (Index("a", "x"), )'
+    assert changed(text, drop) == '    __table_args__ = (Index("a", "x"),)'
     alone = text.replace('Index("a", "x"), ', "").replace('"y"))', '"y"),)')
     assert "__table_args__" not in edited(alone, edits(drop) or ()).text
 
