@@ -281,6 +281,22 @@ def test_upgrade_command(project: Project) -> None:
     assert "exit 3" in failure(project, "--upgrade-command", "exit 3")
 
 
+def test_a_history_that_only_the_upgrade_command_can_load(project: Project) -> None:
+    project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
+    path = project.sql("a1", "CREATE TABLE a (x text)")
+    path.write_text(f"import only_there\n{path.read_text()}")
+    project.write("lib/only_there.py", "")
+    settings = 'env = { SHOP_URL = "{url}", PYTHONPATH = "lib" }'
+    project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\n{settings}\n")
+    run = project.alembic(
+        "pgcheck", "--format", "json", "--exit-zero", "--upgrade-command", "python -m alembic upgrade head"
+    )
+    report = json.loads(run.stdout)
+    assert {finding["object"] for finding in report["findings"]} >= {"public.a"}
+    (reason,) = [each["reason"] for each in report["skipped"] if each["what"] == "the history of revisions"]
+    assert "only_there" in reason
+
+
 def test_json_and_text_at_once(books: Project) -> None:
     run = books.alembic("pgcheck", "--format", "json=out.json", "--format", "text")
     assert json.loads((books.folder / "out.json").read_text())["findings"]
