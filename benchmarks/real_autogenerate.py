@@ -102,7 +102,7 @@ def revised(python: str, root: Path, message: str) -> str:
 
 def is_empty(text: str) -> bool:
     """Whether a revision does nothing."""
-    return "op." not in text
+    return "please adjust! ###\n    pass\n" in text.partition("def downgrade")[0]
 
 
 def run(python: str, root: Path, *arguments: str) -> str:
