@@ -138,13 +138,13 @@ def _detect(pattern: Any, facts: Any) -> list[Finding]:
 def _known_history(
     project: Project, runs: tuple[RevisionRun, ...], settings: Settings
 ) -> tuple[History, tuple[Skipped, ...]]:
-    """The history; none, with the reason, where a command ran it that may have what its files import all to itself."""
-    try:
-        return _history(project, runs), ()
-    except PgPatternsError as error:
-        if settings.upgrade_command is None:
-            raise
-        return History(runs=runs), (Skipped("the history of revisions", f"an upgrade command ran it; {error}"),)
+    """The history; none, with the reason, where a command ran it: its files may import what only that program has.
+
+    And where they do load from here, that is the whole application, for the second time.
+    """
+    if settings.upgrade_command is not None:
+        return History(runs=runs), (Skipped("the history of revisions", "an upgrade command ran it"),)
+    return _history(project, runs), ()
 
 
 def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:

@@ -14,6 +14,7 @@ _EXTENSION = (
 _PRELOADED = re.compile(r'(\w+) must be loaded via "?shared_preload_libraries')
 _STOOD_IN = re.compile(r"the stand-in for (\S+) has no (.+)")
 _ROLE = re.compile(r'role "([^"]+)" does not exist')
+_RELATION = re.compile(r'(?<!of )relation "([^"]+)" does not exist')
 _ICU = re.compile(r"ICU is not supported in this build")
 
 
@@ -22,6 +23,7 @@ def explain(error: BaseException, server: Server) -> str | None:
     explanations: tuple[Callable[[BaseException, Server], str | None], ...] = (
         explain_missing_extension,
         explain_missing_role,
+        explain_missing_relation,
         explain_missing_icu,
         explain_full_disk,
     )
@@ -60,6 +62,18 @@ def explain_missing_role(error: BaseException, server: Server) -> str | None:
     return (
         f"the role {found[1]!r} does not exist on {server.source}: no revision creates it. "
         f'Way out: the setting roles = ["{found[1]}"] creates it before the first revision.'
+    )
+
+
+def explain_missing_relation(error: BaseException, server: Server) -> str | None:
+    """Which table the statement behind ``error`` takes for granted; else None."""
+    found = _RELATION.search(_text(error))
+    if not found:
+        return None
+    return (
+        f"No revision before this one made {found[1]!r}. Where something else makes it before the first revision: "
+        "put that SQL into a file and name it by the setting `prepare`. Where the application builds its schema from "
+        "the models and only stamps the revisions: --create-all."
     )
 
 
