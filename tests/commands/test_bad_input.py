@@ -226,11 +226,3 @@ def test_what_was_accepted_is_still_there_at_once(project: Project) -> None:
     outcome(project, "pgcheck --write-baseline")
     after = json.loads(outcome(project, "pgcheck --format json"))
     assert (after["findings"], after["stale"]) == ([], [])
-
-
-def test_a_history_that_does_not_begin_with_an_empty_database(project: Project) -> None:
-    project.sql("a1", "ALTER TABLE users ADD COLUMN state text")
-    message = failure(project)
-    assert "a1.py" in message and "No revision before this one made 'users'" in message and "`prepare`" in message
-    project.sql("a1", "CREATE TABLE users (x text); ALTER TABLE users DROP COLUMN y")
-    assert "No revision before" not in failure(project)

@@ -296,6 +296,15 @@ def test_a_history_that_only_the_upgrade_command_can_load(project: Project) -> N
     assert "the history of revisions" in {each["what"] for each in report["skipped"]}
 
 
+def test_a_history_that_does_not_begin_with_an_empty_database(project: Project) -> None:
+    project.env()
+    project.sql("a1", "ALTER TABLE users ADD COLUMN state text")
+    message = failure(project)
+    assert "a1.py" in message and "No revision before this one made 'users'" in message and "`prepare`" in message
+    project.sql("a1", "CREATE TABLE users (x text); ALTER TABLE users DROP COLUMN y")
+    assert "No revision before" not in failure(project)
+
+
 def test_json_and_text_at_once(books: Project) -> None:
     run = books.alembic("pgcheck", "--format", "json=out.json", "--format", "text")
     assert json.loads((books.folder / "out.json").read_text())["findings"]
