@@ -34,7 +34,9 @@ if context.is_offline_mode():
 else:
     run_online()
 '''
-ENGINE = 'engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.", poolclass=pool.NullPool)'
+ENGINE = (
+    'engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.", poolclass=pool.NullPool)'
+)
 NO_MODELS = "target_metadata = None\n"
 INI = """
 [alembic]
@@ -100,7 +102,9 @@ class Project:
         filled = ENV.format(models=textwrap.dedent(models), head=textwrap.dedent(head), engine=engine, options=options)
         self.write("migrations/env.py", filled)
 
-    def revision(self, identifier: str, upgrade: str = "pass", down: str | None = None, downgrade: str = "pass") -> Path:
+    def revision(
+        self, identifier: str, upgrade: str = "pass", down: str | None = None, downgrade: str = "pass"
+    ) -> Path:
         body = {
             "upgrade": textwrap.indent(textwrap.dedent(upgrade).strip(), "    "),
             "downgrade": textwrap.indent(textwrap.dedent(downgrade).strip(), "    "),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -44,4 +43,4 @@ def test_a_line_that_is_none(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PgPatternsError, match="cannot be written"):
         Baseline().write(tmp_path / "no/such/folder.txt")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -61,7 +61,8 @@ def imports(module: str) -> set[str]:
                 name = f"{base}.{alias.name}".lstrip(".")
                 found.add(name if path_of(name).exists() else base)
         elif isinstance(node, ast.Import):
-            found |= {a.name.removeprefix("alembic_pgpatterns.") for a in node.names if a.name.startswith("alembic_pgp")}
+            ours = (alias.name for alias in node.names if alias.name.startswith("alembic_pgpatterns."))
+            found |= {name.removeprefix("alembic_pgpatterns.") for name in ours}
     return found - {""}
 
 

@@ -75,7 +75,8 @@ def test_what_cannot_be_meant(tmp_path: Path, toml: str, said: str) -> None:
 
 
 def test_exclusion_by_glob(tmp_path: Path) -> None:
-    settings = read(tmp_path, '[tool.alembic_pgpatterns]\nexclude_tables = ["tmp_*", "audit.log"]\nexclude_schemas = ["x*"]')
+    toml = '[tool.alembic_pgpatterns]\nexclude_tables = ["tmp_*", "audit.log"]\nexclude_schemas = ["x*"]'
+    settings = read(tmp_path, toml)
     assert settings.excludes("public", "tmp_1")
     assert settings.excludes("audit", "log")
     assert not settings.excludes("public", "log")

@@ -36,6 +36,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     try:
         settings = Settings.read(project.ini, project.pyproject, flags(options))
         outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+        _demand_baseline(options)
         if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
             with standard_output(config.stdout) as stream:
                 _inform(settings, options, stream)
@@ -56,6 +57,13 @@ def run(config: Any, options: argparse.Namespace) -> int:
             output.write(report, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on)
     return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def _demand_baseline(options: argparse.Namespace) -> None:
+    """A baseline that was named and is not there would accept nothing, and nobody would know why."""
+    named = getattr(options, "baseline", None)
+    if named and not getattr(options, "write_baseline", False) and not Path(named).exists():
+        raise SettingsError(f"--baseline: there is no {named}; --write-baseline makes it.")
 
 
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:

@@ -51,5 +51,9 @@ def count_line(report: Report) -> str:
 def looked_at(report: Report) -> str:
     """What was looked at: revisions, tables, the server."""
     facts = report.facts
-    looked = ", ".join(f"{facts[key]} {key}" for key in ("revisions", "tables") if key in facts)
+    looked = ", ".join(_counted(facts[key], key) for key in ("revisions", "tables") if key in facts)
     return f"{looked} on {facts.get('server', 'no server')}"
+
+
+def _counted(number: object, plural: str) -> str:
+    return f"{number} {plural.removesuffix('s') if number == 1 else plural}"
