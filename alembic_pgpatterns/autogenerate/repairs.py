@@ -14,8 +14,10 @@ from alembic_pgpatterns.autogenerate.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.default_names import Names, default_name
 from alembic_pgpatterns.autogenerate.facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.steps import referenced_tables
+from alembic_pgpatterns.binds import escape_binds
 
-_dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+# One that doubles no percent signs: who renders the expression, or runs it, does where that is needed.
+_dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
@@ -65,7 +67,7 @@ def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
         create = ops.CreateCheckConstraintOp(
             check.name if isinstance(check.name, str) else None,
             op.table_name,
-            text(_expression(check.sqltext)),
+            text(escape_binds(_expression(check.sqltext))),
             schema=op.schema,
         )
         create.of_column = op.column.name  # type: ignore[attr-defined]

@@ -119,8 +119,9 @@ def _check(op: ops.CreateCheckConstraintOp, steps: Steps, _: Facts) -> Steps:
 
 def _check_not_valid(op: ops.CreateCheckConstraintOp) -> CreateCheckNotValidOp:
     condition: Any = op.condition
-    if isinstance(condition, TextClause) and ":" not in condition.text:
-        condition = condition.text
+    if isinstance(condition, TextClause) and not condition._bindparams:
+        # In a string a colon is a colon.
+        condition = condition.text.replace("\\:", ":")
     return CreateCheckNotValidOp(stored(op.constraint_name), op.table_name, condition, schema=op.schema)
 
 
@@ -142,14 +143,14 @@ def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
         return steps
     if op.modify_type is not None:
         return _swap(op, steps, facts)
-    return (_not_null(op.table_name, op.column_name, op.schema, steps),)
+    return (_not_null(op.table_name, op.column_name, op.schema, steps, steps[0].level + 1),)
 
 
-def _not_null(table: str, column: str, schema: str | None, steps: Steps) -> Step:
+def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: int) -> Step:
     """The CHECK, its VALIDATE and SET NOT NULL as one; what remains of `apart` is how a column is made nullable."""
     first, last = steps[0], steps[-1]
     up = _alone(SetNotNullOp(table, column, schema=schema), notes=first.up.notes, strong=True)
-    return Step(first.level + 1, up, apart=last.apart[1:], main=last.main)
+    return Step(level, up, apart=last.apart[1:], main=last.main)
 
 
 def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
@@ -179,7 +180,8 @@ def _add_column(op: ops.AddColumnOp, steps: Steps, facts: Facts) -> Steps:
     fill, *strict = rest
     filled = [replace(fill, up=_filled(op, fill.up))] if facts.keyed(facts.key(op.schema, op.table_name)) else [fill]
     if strict:
-        filled.append(_not_null(op.table_name, op.column.name, op.schema, tuple(strict)))
+        # In the file of the backfill, be it a comment only.
+        filled.append(_not_null(op.table_name, op.column.name, op.schema, tuple(strict), fill.level))
     return (add, *filled)
 
 

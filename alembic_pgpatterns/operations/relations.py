@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import MetaData, Row, Table
+from sqlalchemy import Column, MetaData, Row, Table, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns import errors
@@ -114,8 +114,9 @@ def reflected(operations: Operations, at: Relation, columns: Iterable[str]) -> T
     Raises:
         PgPatternsError: it lacks one of *columns*.
     """
-    bind = connection(operations)
-    found = Table(at.name, MetaData(), schema=at.schema, autoload_with=bind, resolve_fks=False)
+    # columns alone: of indexes and constraints nothing is needed
+    there = inspect(connection(operations)).get_columns(at.name, at.schema)
+    found = Table(at.name, MetaData(), *(Column(each["name"], each["type"]) for each in there), schema=at.schema)
     missing = [name for name in columns if name not in found.c]
     if missing:
         raise errors.PgPatternsError(f"{at} has no column {', '.join(missing)}; it has {', '.join(found.c.keys())}")

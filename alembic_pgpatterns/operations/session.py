@@ -116,7 +116,7 @@ def explained(what: str, way_out: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise errors.PgPatternsError(f"{what}: {server_message(error)}. {way_out}") from error
+        raise errors.PgPatternsError(f"{what}: {server_message(error).rstrip('.')}. {way_out}") from error
 
 
 _OUTSIDE = "pgpatterns_outside_transaction"

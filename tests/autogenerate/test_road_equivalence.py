@@ -114,23 +114,23 @@ def run(context: MigrationContext, body: list[ops.MigrateOperation]) -> None:
         scope["run"]()
 
 
-def changed(connection: sa.Connection, metadata: sa.MetaData):
+def changed(connection: sa.Connection, metadata: sa.MetaData, directives: bool = False):
     """The script of stock autogenerate, and the facts of the database it was found in."""
     context = context_of(connection, metadata)
     script = produce_migrations(context, metadata)
     up = [change.up for change in flatten(script.upgrade_ops.ops)]
     created = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.CreateTableOp))
     dropped = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.DropTableOp))
-    facts = read_facts(context, RoadSettings(), created=created, dropped=dropped)
+    facts = read_facts(context, RoadSettings(directives=directives), created=created, dropped=dropped)
     connection.rollback()
     return script.upgrade_ops.ops, script.downgrade_ops.ops, facts
 
 
-@given(before=tables(), after=tables(), split=st.sampled_from(["auto", "never", "always"]))
+@given(before=tables(), after=tables(), split=st.sampled_from(["auto", "never", "always"]), directives=st.booleans())
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split: str) -> None:
+def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split: str, directives: bool) -> None:
     old, new = metadata_of(before), metadata_of(after)
     with database.engine().connect() as connection, database.connect() as look:
         connection.execution_options(isolation_level="READ COMMITTED")
@@ -148,7 +148,7 @@ def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split
         emptied(connection)
         old.create_all(connection)
         connection.commit()
-        up, down, facts = changed(connection, new)
+        up, down, facts = changed(connection, new, directives)
         files = rewrite(up, down, facts, split)
         for file in files:
             for body in (file.upgrade, file.downgrade, file.upgrade):
