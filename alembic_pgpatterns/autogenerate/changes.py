@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from alembic.operations import ops
 
+from alembic_pgpatterns.autogenerate.attached import ABOVE, BELOW, comments
 from alembic_pgpatterns.autogenerate.rendering import CommentOp
 
 Op = TypeVar("Op", bound=ops.MigrateOperation)
@@ -39,8 +40,8 @@ def flatten(operations: Iterable[ops.MigrateOperation]) -> list[Change]:
         if isinstance(op, CommentOp):
             above.append(op)
             continue
-        changes.append(Change(op, above=tuple(above)))
-        above = []
+        changes.append(Change(op, above=(*above, *comments(op, ABOVE))))
+        above = [*comments(op, BELOW)]
     if above:
         changes.append(Change(CommentOp(), above=tuple(above)))
     return changes

@@ -9,6 +9,7 @@ from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.adoption import Adoption, adoption, settings_of
 from alembic_pgpatterns.autogenerate.annotations import annotated
+from alembic_pgpatterns.autogenerate.attached import attached
 from alembic_pgpatterns.autogenerate.copying import Copy
 from alembic_pgpatterns.autogenerate.destination import DEFAULT_SCHEMA, Destination, destination
 from alembic_pgpatterns.autogenerate.rendering import AdoptionOp
@@ -60,6 +61,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         say(context.migration_context, line)
     if adopted.begins is not None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
+    upgrade_ops.ops = attached(upgrade_ops.ops)
 
 
 def _writer(adopted: Adoption) -> Callable[[], None]:

@@ -155,6 +155,31 @@ def test_covering_index_declared_and_removed(shop: AlembicProject) -> None:
     assert "ix_book_author_id" in indexes(shop)
 
 
+def test_a_hook_that_drops_what_is_empty(shop: AlembicProject) -> None:
+    shop.env("target_metadata = models.metadata", f"target_metadata = models.metadata\n{DROPS_EMPTY}")
+    shop.configure("process_revision_directives=drops_empty")
+    (text,) = shop.revise()
+    assert "# pgpatterns: unindexed-foreign-key" in text
+    assert "# pgpatterns: suggests timestamp-without-time-zone" in text
+    assert (shop.root / BASELINE).exists()
+    assert converged(shop)
+
+
+DROPS_EMPTY = """
+from alembic.operations import ops as _ops
+
+def _filled(container):
+    found = [op for op in container.ops if not isinstance(op, _ops.OpContainer) or _filled(op)]
+    container.ops[:] = found
+    return found
+
+def drops_empty(context, revision, directives):
+    for one in directives:
+        _filled(one.upgrade_ops)
+        one.upgrade_ops.reverse_into(one.downgrade_ops)
+"""
+
+
 @pytest.mark.parametrize(
     "option",
     [
