@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import sqlalchemy
 
 from alembic_pgpatterns.arrival import SCRATCH, Progress, prepare
@@ -143,6 +144,8 @@ class Tracer:
                     skipped.append(failed)
                     if not self._together(self._project.revisions[: number + 1]):
                         break
+        unwalked = ((run.revision, run.downgrade.skipped) for run in runs if run.downgrade is not None)
+        skipped += [Skipped(f"the downgrade of {name}", reason) for name, reason in unwalked if reason is not None]
         return Traced(tuple(runs), tuple(watched.environments), tuple(skipped))
 
     def _together(self, scripts: Sequence[Script]) -> bool:
@@ -284,7 +287,10 @@ class Tracer:
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
         if any(_ROLES.search(statement.sql) for statement in run.statements):
             return Downgrade(skipped="it makes or drops roles, which belong to the whole server")
-        copy = self._copy(database)
+        try:
+            copy = self._copy(database)
+        except psycopg.Error as error:
+            return Downgrade(skipped=f"the database could not be copied: {_first_line(error)}")
         moved = {origin: copy if name == database else name for origin, name in self._origins.items()}
         try:
             return self._there_and_back(script, run, copy, moved)

@@ -230,5 +230,21 @@ def explained(error: BaseException, project: Project) -> PgPatternsError:
     if isinstance(error, exc.DBAPIError):
         where = f"{place}: " if place else ""
         statement = " ".join((error.statement or "").split())
-        return PgPatternsError(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
+        said = f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else "")
+        return PgPatternsError(said + _way_out(error.orig, statement))
     return PgPatternsError(described(error, place))
+
+
+BLOCK = "Run it in an autocommit block: with op.get_context().autocommit_block(): …"
+WAYS_OUT = {
+    "25001": f"concurrent-in-transaction: {BLOCK}",
+    "55P04": f"enum-value-used-at-once: a new value can be used once it is committed. {BLOCK}",
+}
+"""By SQLSTATE: what a pattern of revisions advises, where the revision cannot even run."""
+
+
+def _way_out(error: BaseException | None, statement: str) -> str:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if state == "0A000" and "CONCURRENTLY" in statement.upper():
+        return "\nconcurrent-on-partitioned-parent: see alembic pgcheck --explain concurrent-on-partitioned-parent"
+    return f"\n{WAYS_OUT[state]}" if state in WAYS_OUT else ""

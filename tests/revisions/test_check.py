@@ -254,3 +254,17 @@ def test_a_revision_that_needs_company_does_not_end_the_trace(history) -> None:
     report = checked(history, since="r2")
     assert found(report) == ["r5"]
     assert [item.what for item in report.skipped if item.what.startswith("revision ")] == ["revision r4"]
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "said"),
+    [
+        ('op.execute("CREATE INDEX CONCURRENTLY i ON book (id)")', "concurrent-in-transaction"),
+        ('op.execute("CREATE TYPE m AS ENUM (\'a\')")\nop.execute("COMMIT")\nop.execute("BEGIN")\n'
+         'op.execute("ALTER TYPE m ADD VALUE \'b\'")\nop.execute("SELECT \'b\'::m")', "enum-value-used-at-once"),
+    ],
+)  # fmt: skip
+def test_what_fails_names_its_pattern(history, upgrade: str, said: str) -> None:
+    history.revision("r3", upgrade, "r2")
+    with pytest.raises(PgPatternsError, match=said):
+        checked(history)

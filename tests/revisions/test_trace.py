@@ -188,3 +188,13 @@ def test_what_a_temporary_table_does_is_nobody_s_business(make, traced_server) -
     upgrade = 'op.execute("CREATE TEMP TABLE book (id int)")\nop.execute("CREATE INDEX ON book (id)")'
     (run,) = trace(make(EXISTING, upgrade), traced_server, ["r1"]).runs
     assert all(statement.locks == () and statement.work == () for statement in run.statements)
+
+
+def test_a_downgrade_that_was_not_walked_is_said(make, traced_server) -> None:
+    """Roles belong to the whole server, so a copy of the database does not keep them apart."""
+    upgrade = 'op.execute("CREATE ROLE pgpatterns_reader")'
+    project = make(EXISTING, upgrade, downgrade='op.execute("DROP ROLE pgpatterns_reader")')
+    traced = trace(project, traced_server, ["r1"])
+    with traced_server.connect() as connection:
+        connection.execute("DROP ROLE pgpatterns_reader")
+    assert [item.what for item in traced.skipped] == ["the downgrade of r1"]
