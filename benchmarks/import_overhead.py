@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 
-TIMED = "import time; t = time.process_time(); import alembic; print(time.process_time() - t)"
+TIMED = "import time, importlib.metadata; t = time.process_time(); import alembic; print(time.process_time() - t)"
 # Alembic looks for plugins in any case.
 WITHOUT = (
     "import importlib.metadata as m; stock = m.entry_points\n"
