@@ -8,7 +8,8 @@ import libcst as cst
 
 from alembic_pgpatterns.autogenerate.model_edit import Edit
 
-COLUMNS = ("mapped_column", "Column")
+COLUMNS = ("mappedcolumn", "column")
+"""Without case and underscores: projects call theirs ``_Column``."""
 PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
 WIDTH = 96
 
@@ -79,7 +80,7 @@ class Editor(cst.CSTTransformer):
         return True
 
     def _column_argument(self, argument: cst.Arg, wanted: Sequence[Edit]) -> cst.Arg:
-        if not isinstance(argument.value, cst.Call) or _called(argument.value) not in COLUMNS:
+        if not isinstance(argument.value, cst.Call) or not _is_column(argument.value):
             return argument
         return argument.with_changes(value=self._column(argument.value, None, wanted))
 
@@ -90,7 +91,7 @@ class Editor(cst.CSTTransformer):
         value = getattr(statement, "value", None)
         if not isinstance(statement, cst.Assign | cst.AnnAssign) or not isinstance(value, cst.Call):
             return line
-        if _called(value) not in COLUMNS:
+        if not _is_column(value):
             return line
         changed = self._column(value, _target(statement), wanted)
         return line.with_changes(body=[statement.with_changes(value=changed)])
@@ -265,6 +266,10 @@ def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
     if len(expressions) == 1 and len(short) <= WIDTH:
         return cst.parse_statement(short)
     return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+
+
+def _is_column(call: cst.Call) -> bool:
+    return (_called(call) or "").replace("_", "").lower() in COLUMNS
 
 
 def _is_part(value: cst.BaseExpression) -> bool:

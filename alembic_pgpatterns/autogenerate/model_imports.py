@@ -13,7 +13,9 @@ from alembic_pgpatterns.autogenerate.model_editor import without_comment
 
 def with_imports(module: cst.Module, needed: Collection[str], replaced: Collection[str]) -> cst.Module:
     """The module with what it needs imported, and what it needs no more taken out."""
-    adder = _Adder(needed)
+    found = _Finder()
+    module.visit(found)
+    adder = _Adder(set(needed) - found.names)
     module = module.visit(adder)
     context = CodemodContext()
     for name in sorted(adder.missing):
@@ -22,6 +24,20 @@ def with_imports(module: cst.Module, needed: Collection[str], replaced: Collecti
         RemoveImportsVisitor.remove_unused_import(context, "sqlalchemy", name)
     module = AddImportsVisitor(context).transform_module(module)
     return RemoveImportsVisitor(context).transform_module(module)
+
+
+class _Finder(cst.CSTVisitor):
+    """The names that any statement of the file imports from sqlalchemy: some projects give each a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        """One statement."""
+        ours = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
+        if ours and not isinstance(node.names, cst.ImportStar):
+            self.names.update(_name(one) for one in node.names)
 
 
 class _Adder(cst.CSTTransformer):

@@ -41,14 +41,18 @@ class Files:
 
 
 def write(
-    config: Any, fixes: Sequence[Fix], message: str, head: str, unsafe: Callable[[Fix, Facts], str | None]
+    config: Any,
+    fixes: Sequence[Fix],
+    message: str | Callable[[Sequence[Fix]], str],
+    head: str,
+    unsafe: Callable[[Fix, Facts], str | None],
 ) -> Files:
     """Write the revisions for some fixes.
 
     Args:
         config: Alembic's.
         fixes: what they do.
-        message: of the revisions.
+        message: of the revisions; or what makes it of the fixes that are in them.
         head: the revision they come after.
         unsafe: says why a fix has no safe way on this database.
 
@@ -60,9 +64,12 @@ def write(
     project, result = Project(config), Files()
 
     def directives(context: MigrationContext, revision: Any, scripts: list[ops.MigrationScript]) -> None:
-        _fill(context, scripts, fixes, result, unsafe)
+        ops_of_fixes = _safe(context, fixes, result, unsafe)
+        scripts[-1].message = message if isinstance(message, str) else message(result.fixes)
+        scripts[-1].upgrade_ops_list[-1].ops, scripts[-1].downgrade_ops_list[-1].ops = ops_of_fixes
+        rewriter.process_revision_directives(context, None, scripts)
 
-    given: dict[str, Any] = {"message": message, "head": head, "rev_id": None, "splice": False, "sql": False}
+    given: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
     given |= {"branch_label": None, "version_path": None, "depends_on": None, "autogenerate": False}
     revisions = RevisionContext(config, project.script, given, process_revision_directives=directives)
 
@@ -88,14 +95,10 @@ def write(
     return result
 
 
-def _fill(
-    context: MigrationContext,
-    scripts: list[ops.MigrationScript],
-    fixes: Sequence[Fix],
-    result: Files,
-    unsafe: Callable[[Fix, Facts], str | None],
-) -> None:
-    """Put the ops of what is safe into the script, and have the road go over it."""
+def _safe(
+    context: MigrationContext, fixes: Sequence[Fix], result: Files, unsafe: Callable[[Fix, Facts], str | None]
+) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
+    """The ops of what is safe, there and back; the result says which fixes these are."""
     facts = read_facts(context, road_settings(context))
     up: list[ops.MigrateOperation] = []
     down: list[ops.MigrateOperation] = []
@@ -107,9 +110,7 @@ def _fill(
         result.fixes.append(fix)
         up += [*_comments(fix), *fix.up]
         down[:0] = fix.down
-    scripts[-1].upgrade_ops_list[-1].ops = up
-    scripts[-1].downgrade_ops_list[-1].ops = down
-    rewriter.process_revision_directives(context, None, scripts)
+    return up, down
 
 
 def _comments(fix: Fix) -> list[CommentOp]:

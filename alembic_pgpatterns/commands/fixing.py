@@ -22,7 +22,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import enriched, open_server
 from alembic_pgpatterns.judge import judge, suppressed
 from alembic_pgpatterns.models import read_models
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.pattern import Finding, Severity
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.rehearsal import rehearse
 from alembic_pgpatterns.remedies.sql import sql
@@ -40,11 +40,12 @@ ROUNDS = 5
 
 @dataclass
 class Outcome:
-    """What was done, and what is left."""
+    """What was done, and what is left. ``first``: the fingerprints that were there before anything was done."""
 
     written: list[Written] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: dict[str, Left] = field(default_factory=dict)
+    first: set[str] = field(default_factory=set)
 
     @property
     def fixed(self) -> tuple[Finding, ...]:
@@ -135,12 +136,12 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
             schema = _schema(entry, server, settings)
             found = _found(schema, settings, chosen)
             _must_be_gone(outcome, found)
+            _leave_suggestions(found, outcome)
             fixes = _possible(found, schema, entry, server, outcome)
             if not fixes:
                 return
             progress.say("writing the revisions")
-            message = options.message or _message(fixes)
-            written = write(config, fixes, message, options.head, unsafe)
+            written = write(config, fixes, options.message or _message, options.head, unsafe)
             outcome.written += written.files
             for left in written.left:
                 outcome.left[left.finding.fingerprint] = left
@@ -185,6 +186,15 @@ def _must_be_gone(outcome: Outcome, found: Sequence[Finding]) -> None:
         raise PgPatternsError(
             "The revisions ran, and yet these are still found, so they were taken away again:\n  " + "\n  ".join(still)
         )
+
+
+def _leave_suggestions(found: Sequence[Finding], outcome: Outcome) -> None:
+    """What only the fixes brought: an index that was built just now is not replaced because it could be smaller."""
+    if not outcome.fixes:
+        outcome.first = {finding.fingerprint for finding in found}
+    for finding in found:
+        if finding.fingerprint not in outcome.first and finding.severity is Severity.INFO:
+            outcome.left.setdefault(finding.fingerprint, Left(finding, "a suggestion that came with the fixes"))
 
 
 def _possible(

@@ -174,3 +174,9 @@ def test_what_has_no_place_is_told() -> None:
     assert source.text == MAPPED
     assert source.missed == list(wanted)
     assert edits(SetNotNull(BOOK, "a")) is None
+
+
+def test_a_name_that_another_statement_imports() -> None:
+    head = "from sqlalchemy import Column\nfrom sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n"
+    new = changed(head + "    a = _Column(Integer)\n", CreateIndex.on(BOOK, "a", "b"))
+    assert new == '    __table_args__ = (Index("ix_book_a_b", "a", "b"),)'

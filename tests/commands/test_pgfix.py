@@ -1,0 +1,154 @@
+"""``alembic pgfix`` as a user runs it: what it writes is right, or it writes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import Project, make
+
+MODELS = '''
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+    title: Mapped[str | None] = mapped_column(String(80))
+'''
+BOOKS = """
+CREATE TABLE author (id bigserial PRIMARY KEY);
+CREATE TABLE book (id bigserial PRIMARY KEY,
+  author_id bigint CONSTRAINT book_author_id_fkey REFERENCES author, title varchar(80));
+CREATE TABLE note (line text);
+"""
+IMPORT = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Project:
+    project = make(tmp_path)
+    project.write("shop_models.py", MODELS)
+    project.env(models=IMPORT)
+    project.sql("a1", BOOKS)
+    return project
+
+
+def found(project: Project, *arguments: str) -> dict[str, Any]:
+    run = project.alembic("pgcheck", "--format", "json", "--exit-zero", *arguments)
+    assert run.returncode == 0, run.stderr
+    return {finding["fingerprint"]: finding for finding in json.loads(run.stdout)["findings"]}
+
+
+def files(project: Project) -> set[str]:
+    return {path.name for path in project.versions.glob("*.py")}
+
+
+def test_everything_that_can_be_fixed_is(books: Project) -> None:
+    run = books.alembic("pgfix", "--all", "--models")
+    assert run.returncode == 0, run.stderr
+    assert "Models and database agree" in run.stdout
+    assert "missing-primary-key public.note: a person has to decide" in run.stdout
+    models = (books.folder / "shop_models.py").read_text()
+    assert 'mapped_column(ForeignKey("author.id"), index=True)' in models
+    assert "title: Mapped[str | None] = mapped_column(Text)" in models
+    assert "index-on-sparse-foreign-key public.ix_book_author_id: a suggestion that came with the fixes" in run.stdout
+    chosen = ("--select", "indexes,types,model-drift", "--ignore", "index-on-sparse-foreign-key")
+    assert set(found(books, *chosen)) == set()
+
+
+def test_it_is_the_next_revision_and_concurrent(books: Project) -> None:
+    assert books.alembic("pgfix", "--select", "unindexed-foreign-key", "-m", "keys").returncode == 0
+    (name,) = files(books) - {"a1.py"}
+    text = (books.versions / name).read_text()
+    assert name.endswith("_keys.py")
+    assert "down_revision = 'a1'" in text
+    assert "postgresql_concurrently=True" in text
+    assert "autocommit_block" in text
+
+
+def test_models_that_do_not_say_so_are_told(books: Project) -> None:
+    run = books.alembic("pgfix", "book", "--ignore", "varchar-length")
+    assert run.returncode == 0, run.stderr
+    assert 'shop_models.py:18: Index("ix_book_author_id", "author_id")' in run.stdout
+    assert (books.folder / "shop_models.py").read_text() == MODELS
+
+
+def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
+    assert books.alembic("pgcheck", "--write-baseline").returncode == 0
+    path = books.folder / "pgpatterns-baseline.txt"
+    assert "varchar-length public.book.title" in path.read_text()
+    run = books.alembic("pgfix", "--select", "varchar-length")
+    assert run.returncode == 0, run.stderr
+    assert "varchar-length" not in path.read_text()
+    assert "missing-primary-key public.note" in path.read_text()
+    assert not [name for name in found(books) if name.startswith("varchar-length")]
+
+
+def test_a_dry_run_leaves_nothing(books: Project) -> None:
+    before = {path: path.read_bytes() for path in books.folder.rglob("*") if path.suffix in (".py", ".txt")}
+    run = books.alembic("pgfix", "--all", "--models", "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("--- /dev/null\n+++ b/migrations/versions/")
+    assert "+++ b/shop_models.py" in run.stdout
+    assert "dry run: nothing is left on disk" in run.stdout
+    assert {path: path.read_bytes() for path in books.folder.rglob("*") if path.suffix in (".py", ".txt")} == before
+
+
+def test_nothing_to_do(books: Project) -> None:
+    run = books.alembic("pgfix", "author")
+    assert run.returncode == 0, run.stderr
+    assert "0 findings fixed" in run.stdout
+    assert files(books) == {"a1.py"}
+
+
+def test_what_postgresql_refuses_is_left_with_the_reason(books: Project) -> None:
+    books.sql("b2", "CREATE VIEW titles AS SELECT title FROM book", down="a1")
+    run = books.alembic("pgfix", "--select", "varchar-length,unindexed-foreign-key")
+    assert run.returncode == 0, run.stderr
+    assert "1 findings fixed" in run.stdout
+    assert "titles" in run.stdout
+    assert len(files(books)) == 3
+
+
+@pytest.mark.parametrize("arguments", [(), ("--select", "no-such-pattern")])
+def test_wrong_use(books: Project, arguments: tuple[str, ...]) -> None:
+    run = books.alembic("pgfix", *arguments)
+    assert run.returncode == 2
+    assert "alembic pgfix:" in run.stderr
+
+
+def test_a_failure_leaves_nothing_behind(books: Project) -> None:
+    """A template whose downgrade fails: the chain is run before it may stay."""
+    mako = (books.folder / "migrations/script.py.mako").read_text()
+    broken = mako.replace("def downgrade():\n", "def downgrade():\n    raise ValueError\n")
+    books.write("migrations/script.py.mako", broken)
+    run = books.alembic("pgfix", "--all", "--models")
+    assert run.returncode == 255
+    assert "downgrade failed" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert files(books) == {"a1.py"}
+    assert (books.folder / "shop_models.py").read_text() == MODELS
+
+
+def test_several_heads_want_one_named(books: Project) -> None:
+    books.sql("b2", "CREATE TABLE b (id bigint PRIMARY KEY)", down="a1")
+    books.sql("c3", "CREATE TABLE c (id bigint PRIMARY KEY)", down="a1")
+    run = books.alembic("pgfix", "--select", "unindexed-foreign-key")
+    assert run.returncode == 255
+    assert "Multiple heads" in run.stderr
+    assert books.alembic("pgfix", "--select", "unindexed-foreign-key", "--head", "c3").returncode == 0
