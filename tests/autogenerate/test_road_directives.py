@@ -65,6 +65,7 @@ def with_more(more: str) -> str:
     return f'o = Table("o", metadata, {ID})\n' + TABLE.format(id=ID, more=f", {more}")
 
 
+# What is written up and down; None: as the upgrade of the opposite, and what tidies up where it is gone half-way.
 KINDS = {
     "index": (
         with_more('Index("ix_a", "a", unique=True, postgresql_where=text("a > 0"), postgresql_include=["b"])'),
@@ -155,7 +156,8 @@ def test_the_same_schema_by_other_words(ways: list[InProcess]) -> None:
                 way.look.execute("DELETE FROM t")
         files = there_and_back(ways[0], metadata_of(after))
         assert [word for file in files for word in words(file.upgrade)] == up, kind
-        assert [word for file in files for word in words(file.downgrade)] == down, kind
+        if down is not None:
+            assert [word for file in files for word in words(file.downgrade)] == down, kind
         ways[1].upgrade(ways[1].revise(metadata_of(after)))
         assert ways[0].snapshot() == ways[1].snapshot(), kind
         # Back by the models, so that the opposite changes are written too. Reflection, which the downgrade is then
