@@ -186,7 +186,7 @@ class Editor(cst.CSTTransformer):
         value = statement.value
         if isinstance(value, cst.Tuple):
             new: cst.BaseExpression = self._longer(value, rest)
-        elif isinstance(value, cst.Dict):
+        elif value is not None and _is_dictionary(value):
             new = cst.Tuple([*(cst.Element(self._made_index(edit)) for edit in rest), cst.Element(value)])
         else:
             return line
@@ -195,7 +195,7 @@ class Editor(cst.CSTTransformer):
     def _longer(self, value: cst.Tuple, rest: Sequence[Edit]) -> cst.Tuple:
         """New elements behind the others, before the dictionary that may end it, laid out as they are."""
         elements = list(value.elements)
-        options = [elements.pop()] if elements and isinstance(elements[-1].value, cst.Dict) else []
+        options = [elements.pop()] if elements and _is_dictionary(elements[-1].value) else []
         between = _comma_between([*elements, *options], value)
         new = [cst.Element(self._made_index(edit)) for edit in rest]
         last = (options or elements)[-1].comma if (options or elements) else cst.Comma()
@@ -270,6 +270,10 @@ def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
 
 def _is_column(call: cst.Call) -> bool:
     return (_called(call) or "").replace("_", "").lower() in COLUMNS
+
+
+def _is_dictionary(value: cst.BaseExpression) -> bool:
+    return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and _called(value) == "dict")
 
 
 def _is_part(value: cst.BaseExpression) -> bool:

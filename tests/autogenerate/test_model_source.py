@@ -119,6 +119,7 @@ def test_qualified_names_stay_qualified() -> None:
         ('(Index("a", "id"),)', '(Index("a", "id"), Index("ix_book_id_title", "id", "title"))'),
         ('(a, {"schema": "x"})', '(a, Index("ix_book_id_title", "id", "title"), {"schema": "x"})'),
         ('{"comment": "x"}', '(Index("ix_book_id_title", "id", "title"), {"comment": "x"})'),
+        ("(a, dict(x=1))", '(a, Index("ix_book_id_title", "id", "title"), dict(x=1))'),
         ("()", '(Index("ix_book_id_title", "id", "title"),)'),
     ],
 )
