@@ -78,8 +78,13 @@ def write(
         return []
 
     run_revisions(project, steps, template_args={"config": config}, revision_context=revisions)
-    if not result.fixes:
-        return result
+    if result.fixes:
+        _generate(revisions, project, result)
+    return result
+
+
+def _generate(revisions: Any, project: Project, result: Files) -> None:
+    """Have Alembic write the files; none of them stays where one fails."""
     try:
         # "Generating ..." is not what the command has to say.
         with contextlib.redirect_stdout(sys.stderr):
@@ -92,7 +97,6 @@ def write(
         raise explained(error, project) from error
     if not result.files:
         raise PgPatternsError("A process_revision_directives of env.py took every revision away.")
-    return result
 
 
 def _safe(
