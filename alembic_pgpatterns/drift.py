@@ -119,6 +119,19 @@ def _drift(item: Difference, place: Location | None) -> Drift:
     else:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
         message = f"{item.what} {item.object} is in the {where[0]}, and not in the {where[1]}"
-    return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place)
+    return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
+
+
+WIDER = {"smallint": ("integer", "bigint"), "integer": ("bigint",), "json": ("jsonb",)}
+
+
+def head_takes_more(item: Difference) -> bool:
+    """Whether the head accepts all that the models write: a default nobody relies on, or a wider type."""
+    if item.kind != "changed" or item.what != "column":
+        return False
+    if item.aspect == "default":
+        return not item.first
+    limited = item.first.startswith("character varying(") and item.second in ("character varying", "text")
+    return item.aspect == "type" and (limited or item.second in WIDER.get(item.first, ()))
 
 

@@ -184,12 +184,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What differs between the models and the head of one database; ``table`` is what it belongs to."""
+    """What differs between the models and the head of one database; ``table`` is what it belongs to.
+
+    ``harmless``: the head accepts all that the models write.
+    """
 
     table: Name
     object: str
     message: str
     location: Location | None = None
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, HistoryPattern
+from alembic_pgpatterns.pattern import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import History, Spot
 from alembic_pgpatterns.schema.model import Location
@@ -16,7 +16,8 @@ class ModelDrift(HistoryPattern):
     operator classes, CHECK expressions, identity, generated columns or policies.
 
     Both were made on a server and read back from its catalog, so that PostgreSQL's own spelling is compared. The models
-    count with all that autogenerate would enforce on them. Tables that the models do not name do not count, nor do
+    count with all that autogenerate would enforce on them. Where the head accepts whatever the models write (a default
+    that only the head has, a wider type), the finding is an info. Tables that the models do not name do not count, nor do
     rules and policies on tables whose models declare none.
     """
 
@@ -39,5 +40,7 @@ class ModelDrift(HistoryPattern):
         for drift in history.drifts or ():
             place = drift.location or Location("models", 0)
             spot = Spot(drift.object, drift.table, place, place.line)
-            found = self.finding(spot, drift.message, Advice("alembic revision --autogenerate, or correct the models."))
+            advice = Advice("alembic revision --autogenerate, or correct the models.")
+            severity = Severity.INFO if drift.harmless else None
+            found = self.finding(spot, drift.message, advice, severity=severity)
             yield found if drift.location is not None else found.but(location=None)
