@@ -17,8 +17,8 @@ class ModelDrift(HistoryPattern):
 
     Both were made on a server and read back from its catalog, so that PostgreSQL's own spelling is compared. The models
     count with all that autogenerate would enforce on them. Where the head accepts whatever the models write (a default
-    that only the head has, a wider type), the finding is an info. Tables that the models do not name do not count, nor do
-    rules and policies on tables whose models declare none.
+    that only the head has, a wider type), the finding is an info. Tables that the models do not name do not count, nor
+    do rules and policies on tables whose models declare none.
     """
 
     references = ("https://alembic.sqlalchemy.org/en/latest/autogenerate.html#what-does-autogenerate-detect-and-what-does-it-not-detect",)
