@@ -78,7 +78,8 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
 
 
 def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
-    shop.write("shop_models.py", MODELS + 'Table("bad", metadata, Column("x", String, server_default="1", index=True))\n')
+    bad = 'Table("bad", metadata, Column("x", String, server_default="1", index=True))\n'
+    shop.write("shop_models.py", MODELS + bad)
     shop.env(models=LOAD, options=f"{PLUGIN}, render_item={BREAK}")
     run = shop.alembic("pgrevision", "-m", "bad")
     assert run.returncode == 255
@@ -114,7 +115,8 @@ def test_branches_and_merges(shop: Project) -> None:
     run = shop.alembic("pgrevision", "-m", "c", "--rev-id", "c3", "--head", "a1", "--splice")
     assert run.returncode == 0, run.stderr
     assert "c3_c.py: up, down and up again" in run.stdout
-    assert "more than one head" in shop.alembic("pgrevision", "-m", "d").stderr.lower().replace("multiple", "more than one")
+    refused = shop.alembic("pgrevision", "-m", "d").stderr.lower()
+    assert "more than one head" in refused.replace("multiple", "more than one")
     with_hooks(shop, "pgpatterns")
     merged = shop.alembic("merge", "heads", "-m", "merge")
     assert merged.returncode == 0, merged.stderr
@@ -152,7 +154,8 @@ def test_hook_by_pyproject(shop: Project) -> None:
 def test_hook_judges(shop: Project) -> None:
     with_hooks(shop, "pgpatterns")
     mako = shop.folder / "migrations/script.py.mako"
-    text = mako.read_text().replace('${upgrades if upgrades else "pass"}', 'op.execute("CREATE TABLE t (x varchar(9))")')
+    create = 'op.execute("CREATE TABLE t (x varchar(9))")'
+    text = mako.read_text().replace('${upgrades if upgrades else "pass"}', create)
     mako.write_text(text.replace('${downgrades if downgrades else "pass"}', "pass"))
     run = shop.alembic("revision", "-m", "x")
     assert run.returncode == 255
