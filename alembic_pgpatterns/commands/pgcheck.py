@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from alembic_pgpatterns.commands.ending import end
 
 DESCRIPTION = """\
 Bring the revisions to head on a throw-away PostgreSQL, and check schema, revisions and models.
@@ -22,29 +23,12 @@ reads its catalogs, nothing else.
 Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
 
-NOT_DONE = 255
-INTERRUPTED = 130
-
 
 def pgcheck(config: Any) -> None:
     """Check schema, revisions and models on a throw-away PostgreSQL."""
     from alembic_pgpatterns.commands.checking import run
-    from alembic_pgpatterns.errors import PgPatternsError
 
-    options = config.cmd_opts or argparse.Namespace()
-    try:
-        status = run(config, options)
-    except PgPatternsError as error:
-        if getattr(options, "raiseerr", False):
-            raise
-        # Alembic would print it to stdout, which is the report's.
-        sys.stderr.write(f"FAILED: {error}\n")
-        status = NOT_DONE
-    except KeyboardInterrupt:
-        sys.stderr.write("alembic pgcheck: interrupted\n")
-        status = INTERRUPTED
-    if status:
-        sys.exit(status)
+    end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from alembic_pgpatterns.commands.ending import end
 
 DESCRIPTION = """\
 Write the revisions that cure findings of pgcheck, and prove them on a throw-away PostgreSQL.
@@ -21,24 +22,12 @@ Findings that the baseline accepts can be chosen too: their lines are taken out 
 
 Exit codes: 0 done, or nothing to do; 2 wrong use; 255 not done, and nothing is left on disk ("FAILED: ...")."""
 
-NOT_DONE = 255
-
 
 def pgfix(config: Any) -> None:
     """Write the revisions that cure findings of pgcheck."""
     from alembic_pgpatterns.commands.fixing import run
-    from alembic_pgpatterns.errors import PgPatternsError
 
-    options = config.cmd_opts or argparse.Namespace()
-    try:
-        status = run(config, options)
-    except PgPatternsError as error:
-        if getattr(options, "raiseerr", False):
-            raise
-        sys.stderr.write(f"FAILED: {error}\n")
-        status = NOT_DONE
-    if status:
-        sys.exit(status)
+    end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

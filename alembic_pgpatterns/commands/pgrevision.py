@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from alembic_pgpatterns.commands.ending import end
 
 DESCRIPTION = """\
 Write a new revision by autogenerate, with no database at hand.
@@ -15,8 +16,6 @@ own env.py, and then runs there: up, down and up again. No real database is need
 Takes the flags of `alembic revision`; --autogenerate is implied.
 
 Exit codes: 0 written, and it runs; 255 not written, or it does not run ("FAILED: ...")."""
-
-NOT_DONE = 255
 
 
 def pgrevision(
@@ -31,18 +30,10 @@ def pgrevision(
 ) -> None:
     """Autogenerate a revision on a throw-away PostgreSQL, and run it there."""
     from alembic_pgpatterns.commands.revising import write
-    from alembic_pgpatterns.errors import PgPatternsError
 
     given: dict[str, Any] = {"message": message, "head": head or "head", "splice": splice, "rev_id": rev_id}
     given |= {"branch_label": branch_label, "version_path": version_path, "depends_on": depends_on}
-    options = config.cmd_opts or argparse.Namespace()
-    try:
-        write(config, options, given)
-    except PgPatternsError as error:
-        if getattr(options, "raiseerr", False):
-            raise
-        sys.stderr.write(f"FAILED: {error}\n")
-        sys.exit(NOT_DONE)
+    end(config, lambda config, options: write(config, options, given))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
