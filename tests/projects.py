@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -118,15 +119,15 @@ class Project:
 
     def alembic(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the stock program; nothing of it is asserted here."""
-        import os
-
+        programs = f"{Path(sys.executable).parent}{os.pathsep}"
         return subprocess.run(
             [sys.executable, "-m", "alembic", *arguments],
             cwd=self.folder,
-            env={**os.environ, "NO_COLOR": "1", **environment},
+            # Programs that a test names (python, ruff) are those beside the running one, activated or not.
+            env={**os.environ, "NO_COLOR": "1", "PATH": programs + os.environ["PATH"], **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

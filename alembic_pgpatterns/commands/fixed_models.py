@@ -17,8 +17,10 @@ from alembic_pgpatterns.autogenerate.model_edit import Edit
 from alembic_pgpatterns.autogenerate.model_source import edited, edits
 from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.remedies.model import Statements
+from alembic_pgpatterns.remedies.model import CreateIndex, Statements
 from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.naming import index_name
+from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.settings import Settings
 
 
@@ -109,12 +111,23 @@ def _drift(config: Any, fixes: Sequence[Fix], settings: Settings) -> list[str]:
             said = run.stderr.strip()
             raise PgPatternsError(f"After the change the check fails, so nothing is left on disk:\n{said}")
         document = json.loads(report.read_text(encoding="utf-8"))
-    tables = {str(finding.table) for fix in fixes for finding in fix.findings}
-    return [one["message"] for one in document["findings"] if _on(one["object"], tables)]
+    named = {str(finding.table) for fix in fixes for finding in fix.findings}
+    named |= {name for fix in fixes for name in _indexes(fix)}
+    return [one["message"] for one in document["findings"] if _on(one["object"], named)]
+
+
+def _indexes(fix: Fix) -> Iterator[str]:
+    """The indexes a fix makes or drops; an index goes by a name of its own, without its table's."""
+    remedy = fix.remedy
+    made = remedy if isinstance(remedy, CreateIndex) else getattr(remedy, "new", None)
+    if isinstance(made, CreateIndex):
+        yield str(Name(made.table.schema, index_name(made)))
+    if isinstance(dropped := getattr(remedy, "index", None), Name):
+        yield str(dropped)
 
 
 def _on(identifier: str, tables: Iterable[str]) -> bool:
-    return any(identifier == table or identifier.startswith((f"{table}.", f"{table}(")) for table in tables)
+    return any(identifier == table or identifier.startswith((f"{table}.", f"{table}(", f"{table} ")) for table in tables)
 
 
 def _baseline(settings: Settings, fixes: Sequence[Fix], folder: Path) -> list[str]:

@@ -25,6 +25,7 @@ ROOM = Path(__file__).parents[2]
 CHILD = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it as ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and those of nohup this one
 from alembic_pgpatterns.server.throwaway import throwaway_server
 with throwaway_server() as server:
     print(server.folder, server.pid, flush=True)
