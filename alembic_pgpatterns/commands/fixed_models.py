@@ -127,7 +127,7 @@ def _indexes(fix: Fix) -> Iterator[str]:
 
 
 def _on(identifier: str, tables: Iterable[str]) -> bool:
-    return any(identifier == table or identifier.startswith((f"{table}.", f"{table}(", f"{table} ")) for table in tables)
+    return any(identifier == name or identifier.startswith(tuple(name + mark for mark in ".( ")) for name in tables)
 
 
 def _baseline(settings: Settings, fixes: Sequence[Fix], folder: Path) -> list[str]:
