@@ -149,10 +149,6 @@ class Table:
         """The column of that name."""
         return next((column for column in self.columns if column.name == name), None)
 
-    def constraint_index(self, name: str) -> Index | None:
-        """The index that backs the constraint of that name."""
-        return next((index for index in self.indexes if index.constraint == name), None)
-
 
 Source = Literal["database", "models"]
 Fact = TypeVar("Fact")
