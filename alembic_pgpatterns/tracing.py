@@ -7,7 +7,6 @@ be read from outside; its downgrade runs in a copy of the database, which is the
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 import time
@@ -26,19 +25,17 @@ from alembic_pgpatterns.project import Project, innermost, relative
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
-from alembic_pgpatterns.revisions.observation import Relations, held, install
-from alembic_pgpatterns.revisions.recorder import Recorder
-from alembic_pgpatterns.revisions.trace import Run, statements
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.schema.difference import differences
-from alembic_pgpatterns.schema.model import Location, Name, Schema
+from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.redirect import redirect
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Observer, database_of, environment_variables, run_revisions
+from alembic_pgpatterns.upgrade import Observer, environment_variables, run_revisions
+from alembic_pgpatterns.watching import State, Watcher, migration_step
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -99,16 +96,6 @@ class Watched:
         return Location(relative(str(self.env_py)), 1)
 
 
-@dataclass
-class Step:
-    """What a recorded environment run gave: where each database's revision stands in the server's log."""
-
-    start: int
-    recorder: Recorder
-    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
-    failure: PgPatternsError | None = None
-
-
 class Tracer:
     """One trace of a project's history."""
 
@@ -118,12 +105,12 @@ class Tracer:
         self._settings = settings
         self._server = server
         self._progress = progress
-        self._log = server.log
         self._monitor = server.connect()
+        self._watcher = Watcher(project, server, server.log, self._monitor)
         self._origins: dict[Origin, str] = {}
         self._environment_database: str | None = None
         self._version_tables: tuple[Name, ...] = ()
-        self._states: dict[str, tuple[Schema, Relations]] = {}
+        self._states: dict[str, State] = {}
         self._waiting: list[Script] = []
 
     def trace(self, scope: Sequence[Script]) -> Traced:
@@ -194,9 +181,10 @@ class Tracer:
     def _one(self, script: Script, runs: list[RevisionRun]) -> Skipped | None:
         for name in dict.fromkeys(self._databases()):
             self._states.setdefault(name, self._state(name))
-        step = self._traced(script)
+        step = self._watcher.watched(script, lambda steps: self._run(steps, {}))
         for name in step.windows:
-            run = self._facts(script, step, name)
+            before, self._states[name] = self._states[name], self._state(name)
+            run = self._watcher.facts(script, step, name, before, self._states[name])
             if self._settings.downgrade and step.failure is None:
                 run = replace(run, downgrade=self._downgrade(script, run, name))
             runs.append(run)
@@ -209,80 +197,11 @@ class Tracer:
         own = [self._environment_database] if self._environment_database is not None else []
         return [*self._origins.values(), *own]
 
-    def _state(self, database: str) -> tuple[Schema, Relations]:
-        with self._server.connect(database) as connection:
-            schema = catalog.read(connection, version_tables=self._version_tables)
-            return _without_ours(schema), Relations.read(connection)
+    def _step(self, script: Script, up: bool) -> Any:
+        return migration_step(self._project, script, up)
 
-    def _step(self, script: Script, up: bool, around: Callable[..., Any] | None = None) -> Any:
-        from alembic.runtime.migration import MigrationStep
-
-        make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
-        step = make(self._project.script.revision_map, script)
-        if around is not None:
-            step.migration_fn = around(step.migration_fn)
-        return step
-
-    def _traced(self, script: Script) -> Step:
-        recorder = Recorder(
-            self._project.revision_files, self._log, lambda pid: held(self._monitor, pid)
-        )
-        step = Step(recorder.position(), recorder)
-
-        def upgrade(heads: Any, context: MigrationContext) -> list[Any]:
-            database = database_of(context)
-
-            def around(function: Callable[..., Any]) -> Callable[..., Any]:
-                def recorded(**keywords: Any) -> None:
-                    try:
-                        with recorder.recording() as window:
-                            function(**keywords)
-                    finally:
-                        step.windows[database] = (window[0], window[1])
-
-                return recorded
-
-            return [self._step(script, up=True, around=around)]
-
-        with recorder.listening():
-            try:
-                self._run(upgrade, {})
-            except PgPatternsError as error:
-                step.failure = error
-        return step
-
-    def _facts(self, script: Script, step: Step, database: str) -> RevisionRun:
-        before, relations = self._states[database]
-        path = relative(str(Path(script.path).absolute()))
-        line = _line_of(script, "upgrade")
-        found = statements(
-            Run(
-                recorder=step.recorder,
-                log=self._log,
-                start=step.start,
-                window=step.windows[database],
-                before=relations,
-                fallback=Location(path, line),
-                default_schema=before.default_schema,
-                ignored=frozenset(
-                    Name(name.schema or before.default_schema, name.name) for name in self._version_tables
-                ),
-            )
-        )
-        self._states[database] = self._state(database)
-        return RevisionRun(
-            revision=script.revision,
-            down_revisions=tuple(script._all_down_revisions),
-            path=path,
-            statements=tuple(
-                replace(s, location=Location(relative(str(Path(s.location.path).absolute())), s.location.line))
-                for s in found
-            ),
-            before=before,
-            after=self._states[database][0],
-            downgrade_line=_line_of(script, "downgrade"),
-            failure=str(step.failure) if step.failure is not None else None,
-        )
+    def _state(self, database: str) -> State:
+        return self._watcher.state(database, self._version_tables)
 
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
         if any(_ROLES.search(statement.sql) for statement in run.statements):
@@ -302,8 +221,7 @@ class Tracer:
             self._run(lambda heads, context: [self._step(script, up=False)], moved, database=copy)
         except PgPatternsError as error:
             return self._failed(error, script)
-        undone, _ = self._state(copy)
-        different = tuple(map(str, differences(run.before, undone)))
+        different = tuple(map(str, differences(run.before, self._state(copy).schema)))
         try:
             self._run(lambda heads, context: [self._step(script, up=True)], moved, database=copy)
         except PgPatternsError as error:
@@ -362,21 +280,6 @@ class Tracer:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             yield connection
-
-
-def _without_ours(schema: Schema) -> Schema:
-    return replace(
-        schema,
-        namespaces=tuple(item for item in schema.namespaces if item.name != "pgpatterns_trace"),
-        functions=tuple(item for item in schema.functions if item.name.schema != "pgpatterns_trace"),
-    )
-
-
-def _line_of(script: Script, function: str) -> int:
-    found = getattr(script.module, function, None)
-    with contextlib.suppress(AttributeError):
-        return int(found.__code__.co_firstlineno)  # type: ignore[union-attr]
-    return 1
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ LAYERS = (
     ("report", "autogenerate"),
     ("check", "check_revisions", "plan", "rehearsal"),
     ("judge", "head", "models", "live", "drift", "suppressions"),
-    ("arrival", "tracing", "scope"),
+    ("arrival", "tracing", "watching", "scope"),
     ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project", "containment"),
     ("patterns",),
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),

@@ -12,6 +12,9 @@ from alembic_pgpatterns.schema.names import Name
 
 Connection = Any
 
+SCHEMA = "pgpatterns_trace"
+"""Where our functions are, in the databases that are watched."""
+
 # A ddl_command_start is the only event that CREATE INDEX CONCURRENTLY fires (PostgreSQL docs, "Event Trigger Firing
 # Matrix"; measured on 15 and 18), and there it tells the timeouts in force. The mark is that of `serverlog.MARK`.
 INSTALL = """
@@ -60,6 +63,11 @@ FOREIGN_KEYS = """
 def install(connection: Connection) -> None:
     """Make the event triggers in a database; takes a superuser."""
     connection.execute(INSTALL)
+
+
+def remove(connection: Connection) -> None:
+    """Take the event triggers out of a database again, so that nothing of ours is in it."""
+    connection.execute("DROP SCHEMA pgpatterns_trace CASCADE")
 
 
 @dataclass(frozen=True, slots=True)
