@@ -22,7 +22,7 @@ from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.scope import Scope, scope_of
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.suppressions import sift
+from alembic_pgpatterns.suppressions import Sifted, sift
 from alembic_pgpatterns.tracing import Traced, trace
 
 Effective = Callable[[Sequence[Any], Settings], Any]
@@ -57,9 +57,8 @@ def look(
     if not patterns:
         return Looked()
     traced, skipped = _trace(project, settings, baseline, patterns, progress)
-    runs = _with_rows(traced.runs, settings)
-    findings = [finding for run in runs for finding in _of_run(patterns, run)]
-    sifted = sift(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
+    runs = with_rows(traced.runs, settings)
+    sifted = judge_runs(patterns, runs)
     known, unread = _known_history(project, runs, settings)
     history = replace(known, environments=traced.environments)
     adopted = baseline is not None or settings.adopt == "all"
@@ -108,6 +107,12 @@ def about_a_revision(finding: Finding) -> bool:
     if pattern is None or not issubclass(pattern, HistoryPattern):
         return pattern is not None and issubclass(pattern, RevisionPattern)
     return pattern.of_scope
+
+
+def judge_runs(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Sifted:
+    """What the patterns say of each revision, without what its file suppresses."""
+    findings = [finding for run in runs for finding in _of_run(patterns, run)]
+    return sift(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
 
 
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
@@ -184,7 +189,8 @@ def _drifts(
     return tuple(found), tuple(untold)
 
 
-def _with_rows(runs: Sequence[RevisionRun], settings: Settings) -> tuple[RevisionRun, ...]:
+def with_rows(runs: Sequence[RevisionRun], settings: Settings) -> tuple[RevisionRun, ...]:
+    """The runs with the rows per table that the settings' file gives, where they name one."""
     if settings.stats is None:
         return tuple(runs)
     counts = read_rows(settings.path(settings.stats))

@@ -11,6 +11,7 @@ from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Skipped
+from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.introduced import Introduced
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Schema
@@ -62,8 +63,11 @@ def bring_to_head(project: Project, settings: Settings, progress: Progress) -> I
 
 
 @contextmanager
-def open_server(settings: Settings) -> Iterator[Server]:
-    """The server of the settings: the one the user named, else a throw-away one."""
+def open_server(settings: Settings, watched: bool = False) -> Iterator[Server]:
+    """The server of the settings: the one the user named, else a throw-away one.
+
+    ``watched``: a throw-away one writes into its log what revisions do.
+    """
     if settings.server is not None:
         with external_server(settings.server, roles=settings.roles) as external:
             yield external
@@ -71,7 +75,8 @@ def open_server(settings: Settings) -> Iterator[Server]:
     binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
     # A command is any program: many can only do TCP.
     listen = settings.upgrade_command is not None
-    with throwaway_server(binaries, roles=settings.roles, listen=listen) as server:
+    log = serverlog.SETTINGS if watched else None
+    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen) as server:
         yield server
 
 

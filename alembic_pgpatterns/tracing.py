@@ -35,7 +35,7 @@ from alembic_pgpatterns.server.redirect import redirect
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrade import Observer, environment_variables, run_revisions
-from alembic_pgpatterns.watching import State, Watcher, migration_step
+from alembic_pgpatterns.watching import State, Watcher, migration_step, read_state
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -106,7 +106,7 @@ class Tracer:
         self._server = server
         self._progress = progress
         self._monitor = server.connect()
-        self._watcher = Watcher(project, server, server.log, self._monitor)
+        self._watcher = Watcher(project, server.log, self._monitor)
         self._origins: dict[Origin, str] = {}
         self._environment_database: str | None = None
         self._version_tables: tuple[Name, ...] = ()
@@ -201,7 +201,7 @@ class Tracer:
         return migration_step(self._project, script, up)
 
     def _state(self, database: str) -> State:
-        return self._watcher.state(database, self._version_tables)
+        return read_state(self._server, database, self._version_tables)
 
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
         if any(_ROLES.search(statement.sql) for statement in run.statements):

@@ -39,6 +39,13 @@ class State:
     version_tables: tuple[Name, ...]
 
 
+def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) -> State:
+    """What is in a database now, but for what watches it."""
+    with server.connect(database) as connection:
+        schema = catalog.read(connection, version_tables=version_tables)
+        return State(_without_ours(schema), Relations.read(connection), version_tables)
+
+
 @dataclass
 class Step:
     """What a recorded environment run gave: where each database's revision stands in the server's log."""
@@ -51,18 +58,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Watches one server. ``monitor``: a connection to it that nothing else uses."""
+    """Watches one server. ``log``: the server's. ``monitor``: a connection to it that nothing else uses."""
 
     project: Project
-    server: Server
     log: Path
     monitor: Any
-
-    def state(self, database: str, version_tables: tuple[Name, ...]) -> State:
-        """What is in a database now."""
-        with self.server.connect(database) as connection:
-            schema = catalog.read(connection, version_tables=version_tables)
-            return State(_without_ours(schema), Relations.read(connection), version_tables)
 
     def watched(self, script: Script, run: Callable[[Steps], object]) -> Step:
         """Upgrade by one revision; where it fails, the step says why."""
@@ -119,6 +119,7 @@ class Watcher:
             after=after.schema,
             downgrade_line=line_of(script, "downgrade"),
             failure=str(step.failure) if step.failure is not None else None,
+            database=database,
         )
 
 

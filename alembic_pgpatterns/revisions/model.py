@@ -136,7 +136,8 @@ class RevisionRun:
     """One revision, run in one database.
 
     ``before`` and ``after`` are the schemas around its upgrade. ``rows``: of tables in production, where the user gave
-    them; a table that is not named there is unknown. ``downgrade`` is None where it was not run.
+    them; a table that is not named there is unknown. ``downgrade`` is None where it was not run. ``database``: the
+    scratch one it ran in, named as the real one where that name was free.
     """
 
     revision: str
@@ -149,6 +150,7 @@ class RevisionRun:
     downgrade_line: int = 1
     failure: str | None = None
     rows: tuple[tuple[Name, int], ...] = ()
+    database: str = ""
 
     def existed(self, name: Name) -> bool:
         """Whether the table was there before the revision."""
