@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.check_revisions import judge_runs, with_rows
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.head import enriched
 from alembic_pgpatterns.judge import judge, suppressed
 from alembic_pgpatterns.models import read_models
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.plan import Plan, plans, text
 from alembic_pgpatterns.project import Project
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.revisions.observation import install, remove
 from alembic_pgpatterns.schema.difference import differences
-from alembic_pgpatterns.schema.model import Name, Schema
-from alembic_pgpatterns.schema.overlay import overlay
+from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrade import Run, run_revisions
+from alembic_pgpatterns.watching import State, Steps, Watcher, migration_step, read_state
 
 if TYPE_CHECKING:
     from alembic.script import Script
@@ -27,14 +32,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What came out of it: findings that the revisions brought, and what their downgrade did not restore."""
+    """What came out of it.
+
+    ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
+    file does to the tables that were there before it, in each database; ``unseen``: why that is not known.
+    """
 
     new: tuple[Finding, ...]
     lost: tuple[str, ...]
+    plans: tuple[Plan, ...] = ()
+    unseen: str | None = None
+
+
+UNWATCHED = "what it locks is read from the log of a server of ours, and --server names another"
 
 
 def rehearse(
-    project: Project, identifiers: Sequence[str], settings: Settings, server: Server, progress: Progress
+    project: Project,
+    identifiers: Sequence[str],
+    settings: Settings,
+    server: Server,
+    progress: Progress,
+    watched: bool = False,
 ) -> Rehearsed:
     """Run revisions up, down and up again, by the project's env.py; to be called inside `arrival.on_server`.
 
@@ -44,6 +63,7 @@ def rehearse(
         settings: the project's.
         server: where all of it happens.
         progress: who is told.
+        watched: tell what they lock, too; a server of ours must have been opened so.
 
     Raises:
         PgPatternsError: one of them fails: which way, file and line, statement, what the server said.
@@ -51,19 +71,55 @@ def rehearse(
     with project.explained_history():
         scripts = [project.script.get_revision(identifier) for identifier in identifiers]
     progress.say("running the revisions before")
-    before = _run(project, _until(project, scripts[0]), "the revisions before it")
-    start = _schemas(before, server)
+    environment = _run(project, _until(project, scripts[0]), "the revisions before it")
+    start = _states(environment, server)
     progress.say("running the new revision")
-    run = _run(project, _up(project, scripts), "upgrade")
-    there = _schemas(run, server)
+    if watched and server.log is not None:
+        runs, there = _watched(project, scripts, server, server.log, start)
+    else:
+        _run(project, _up(project, scripts), "upgrade")
+        runs, there = (), _states(environment, server)
     _run(project, _down(project, scripts), "downgrade")
-    back = _schemas(before, server)
+    back = _states(environment, server)
     _run(project, _up(project, scripts), "the second upgrade")
-    lost = [str(item) for old, new in zip(start, back, strict=True) for item in differences(old, new)]
-    return Rehearsed(tuple(_new(start, there, run, settings)), tuple(dict.fromkeys(lost)))
+    lost = [str(item) for name, old in start.items() for item in differences(old.schema, back[name].schema)]
+    baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
+    runs = with_rows(runs, settings)
+    found = judge_runs(settings.chosen((RevisionPattern,)), runs).findings
+    of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
+    return Rehearsed(
+        new=(*of_runs, *_new(start, there, environment, settings, baseline)),
+        lost=tuple(dict.fromkeys(lost)),
+        plans=plans(runs, of_runs),
+        unseen=UNWATCHED if watched and server.log is None else None,
+    )
 
 
-Steps = Callable[..., list[Any]]
+States = dict[str, State]
+
+
+def _watched(
+    project: Project, scripts: Sequence[Script], server: Server, log: Path, states: States
+) -> tuple[tuple[RevisionRun, ...], States]:
+    """Run each by itself, so that what one of them leaves behind is there for the next to lock."""
+    runs: list[RevisionRun] = []
+    for database in states:
+        with server.connect(database) as connection:
+            install(connection)
+    with server.connect() as monitor:
+        watcher = Watcher(project, log, monitor)
+        for script in scripts:
+            step = watcher.watched(script, lambda steps: _run(project, steps, "upgrade"))
+            if step.failure is not None:
+                raise step.failure
+            after = {name: read_state(server, name, state.version_tables) for name, state in states.items()}
+            seen = [name for name in states if name in step.windows]
+            runs += [watcher.facts(script, step, name, states[name], after[name]) for name in seen]
+            states = after
+    for database in states:
+        with server.connect(database) as connection:
+            remove(connection)
+    return tuple(runs), states
 
 
 def _run(project: Project, steps: Steps, what: str) -> Run:
@@ -93,43 +149,40 @@ def _until(project: Project, script: Script) -> Steps:
 
 
 def _up(project: Project, scripts: Sequence[Script]) -> Steps:
-    from alembic.runtime.migration import MigrationStep
-
-    found = project.script.revision_map
-    return lambda revision, context: [MigrationStep.upgrade_from_script(found, script) for script in scripts]
+    return lambda revision, context: [migration_step(project, script, up=True) for script in scripts]
 
 
 def _down(project: Project, scripts: Sequence[Script]) -> Steps:
-    from alembic.runtime.migration import MigrationStep
-
-    found = project.script.revision_map
-    return lambda revision, context: [MigrationStep.downgrade_from_script(found, one) for one in reversed(scripts)]
+    return lambda revision, context: [migration_step(project, script, up=False) for script in reversed(scripts)]
 
 
-def _schemas(run: Run, server: Server) -> list[Schema]:
-    found = []
+def _states(run: Run, server: Server) -> States:
+    """Each database that env.py connected to, as it is now; several environments may share one."""
+    tables: dict[str, dict[Name, None]] = {}
     for entry in run.configured:
-        with server.connect(entry.database) as connection:
-            table = Name(entry.version_schema or "", entry.version_table)
-            found.append(catalog.read(connection, version_tables=(table,)))
-    return found
+        if entry.database:
+            tables.setdefault(entry.database, {})[Name(entry.version_schema or "", entry.version_table)] = None
+    return {name: read_state(server, name, tuple(names)) for name, names in tables.items()}
 
 
-def _new(before: Sequence[Schema], after: Sequence[Schema], run: Run, settings: Settings) -> Iterator[Finding]:
+def _new(before: States, after: States, run: Run, settings: Settings, baseline: Baseline) -> Iterator[Finding]:
     """Findings at head that were not there before, that the models do not suppress and nobody accepted."""
-    baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
-    for old, new, entry in zip(before, after, run.configured, strict=True):
+    for entry in run.configured:
+        if not entry.database:
+            continue
+        old, new = before[entry.database].schema, after[entry.database].schema
         models = read_models(entry.metadatas, new.default_schema, settings, entry.dialect).schema
-        whole = overlay(new, models) if models is not None else new
-        known = {finding.fingerprint for finding in judge(old, settings).findings}
-        for finding in judge(whole, settings).findings:
+        # What is wrong with the models as a whole came with the first revision, and not again with each.
+        was = enriched(old, models if old.tables else None)
+        known = {finding.fingerprint for finding in judge(was, settings).findings}
+        for finding in judge(enriched(new, models), settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
             if finding.fingerprint not in known and not accepted:
                 yield finding
 
 
 def in_words(rehearsed: Rehearsed, names: Sequence[str], server: Server) -> Iterator[str]:
-    """The outcome in lines for people.
+    """The outcome in lines for people; what is locked in the words of ``alembic pgcheck --plan``.
 
     Args:
         rehearsed: the outcome.
@@ -138,6 +191,12 @@ def in_words(rehearsed: Rehearsed, names: Sequence[str], server: Server) -> Iter
     """
     version = f"{server.version // 10000}.{server.version % 10000}"
     yield f"pgpatterns: {', '.join(names)}: up, down and up again on PostgreSQL {version}."
+    for plan in rehearsed.plans:
+        if len(rehearsed.plans) > 1:
+            yield f"  {plan.heading}"
+        yield from (f"    {line}" for line in text(plan))
+    if rehearsed.unseen is not None:
+        yield f"pgpatterns: {rehearsed.unseen}."
     for finding in rehearsed.new:
         where = f" ({finding.location})" if finding.location else ""
         yield f"pgpatterns: {finding.severity}: {finding.pattern}: {finding.message}{where}"

@@ -48,11 +48,14 @@ def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) 
 
 @dataclass
 class Step:
-    """What a recorded environment run gave: where each database's revision stands in the server's log."""
+    """What a recorded environment run gave: where each database's revision stands in the server's log.
+
+    More than once for a database in which env.py runs it for several schemas.
+    """
 
     start: int
     recorder: Recorder
-    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    windows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     failure: PgPatternsError | None = None
 
 
@@ -78,7 +81,7 @@ class Watcher:
                         with recorder.recording() as window:
                             function(**keywords)
                     finally:
-                        step.windows[database] = (window[0], window[1])
+                        step.windows.setdefault(database, []).append((window[0], window[1]))
 
                 return recorded
 
@@ -94,32 +97,34 @@ class Watcher:
     def facts(self, script: Script, step: Step, database: str, before: State, after: State) -> RevisionRun:
         """What the revision did to one of the databases."""
         path = relative(str(Path(script.path).absolute()))
-        default_schema = before.schema.default_schema
-        found = statements(
-            Run(
-                recorder=step.recorder,
-                log=self.log,
-                start=step.start,
-                window=step.windows[database],
-                before=before.relations,
-                fallback=Location(path, line_of(script, "upgrade")),
-                default_schema=default_schema,
-                ignored=frozenset(Name(name.schema or default_schema, name.name) for name in before.version_tables),
-            )
-        )
+        fallback = Location(path, line_of(script, "upgrade"))
         return RevisionRun(
             revision=script.revision,
             down_revisions=tuple(script._all_down_revisions),
             path=path,
             statements=tuple(
                 replace(s, location=Location(relative(str(Path(s.location.path).absolute())), s.location.line))
-                for s in found
+                for window in step.windows[database]
+                for s in statements(self._run(step, window, before, fallback))
             ),
             before=before.schema,
             after=after.schema,
             downgrade_line=line_of(script, "downgrade"),
             failure=str(step.failure) if step.failure is not None else None,
             database=database,
+        )
+
+    def _run(self, step: Step, window: tuple[int, int], before: State, fallback: Location) -> Run:
+        default_schema = before.schema.default_schema
+        return Run(
+            recorder=step.recorder,
+            log=self.log,
+            start=step.start,
+            window=window,
+            before=before.relations,
+            fallback=fallback,
+            default_schema=default_schema,
+            ignored=frozenset(Name(name.schema or default_schema, name.name) for name in before.version_tables),
         )
 
 

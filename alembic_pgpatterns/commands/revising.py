@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,21 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
     project = Project(config)
     settings = Settings.read(project.ini, project.pyproject, _flags(options))
     _refuse(settings)
-    with progress_on(sys.stderr) as progress, open_server(settings) as server, on_server(settings, server):
+    with _watched_server(settings) as (server, progress):
         _to_heads(project, progress)
         progress.say("comparing the models")
         files = _written(config, project, given)
         _try_out(config, files, settings, server, progress)
+
+
+@contextmanager
+def _watched_server(settings: Settings) -> Iterator[tuple[Server, Progress]]:
+    with (
+        progress_on(sys.stderr) as progress,
+        open_server(settings, watched=True) as server,
+        on_server(settings, server),
+    ):
+        yield server, progress
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
@@ -99,7 +110,7 @@ def _try_out(config: Any, scripts: Sequence[Any], settings: Settings, server: Se
     names = [relative(str(Path(script.path).absolute())) for script in scripts]
     identifiers = [script.revision for script in scripts]
     try:
-        outcome = rehearse(Project(config), identifiers, settings, server, progress)
+        outcome = rehearse(Project(config), identifiers, settings, server, progress, watched=True)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}\n{_kept(names)}") from error
     for line in in_words(outcome, names, server):
@@ -130,5 +141,5 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         raise PgPatternsError(f"{path} is not in the history that {project.script.dir} holds.")
     known = {script.revision: script for script in project.revisions}
     scripts = [known[identifier] for identifier in identifiers if identifier in known] or [own]
-    with progress_on(sys.stderr) as progress, open_server(settings) as server, on_server(settings, server):
+    with _watched_server(settings) as (server, progress):
         _try_out(config, scripts, settings, server, progress)
