@@ -191,10 +191,10 @@ def in_words(rehearsed: Rehearsed, names: Sequence[str], server: Server) -> Iter
     """
     version = f"{server.version // 10000}.{server.version % 10000}"
     yield f"pgpatterns: {', '.join(names)}: up, down and up again on PostgreSQL {version}."
+    several = len(rehearsed.plans) > 1
     for plan in rehearsed.plans:
-        if len(rehearsed.plans) > 1:
-            yield f"  {plan.heading}"
-        yield from (f"    {line}" for line in text(plan))
+        yield from (f"  {plan.heading}",) if several else ()
+        yield from (f"{'    ' if several else '  '}{line}" for line in text(plan))
     if rehearsed.unseen is not None:
         yield f"pgpatterns: {rehearsed.unseen}."
     for finding in rehearsed.new:

@@ -81,7 +81,7 @@ def test_a_comment_in_the_file_is_heeded(make, traced_server) -> None:
     outcome, said = rehearsed(make(BOOK, suppressed, downgrade=NAME_BACK), traced_server, "r1")
     assert {finding.pattern for finding in outcome.new} >= {"blocking-index-build"}
     assert "rename-under-running-code" not in {finding.pattern for finding in outcome.new}
-    assert "    old code must be gone: no" in said
+    assert "  old code must be gone: no" in said
 
 
 def test_each_file_of_a_chain_is_told(make, traced_server) -> None:
