@@ -77,9 +77,10 @@ class Statement:
     ``command`` is None where PostgreSQL's parser did not understand it. ``location``: of the innermost call in the
     revision's file, which ends at ``last_line``. ``op``: Alembic's operation (``create_index``), None for SQL by a
     connection. ``transaction``: counts the run's transactions; ``transactional``: an open transaction block keeps its
-    locks until it ends. ``locks``: newly taken by this statement; ``held``: from before, in the same transaction.
-    ``commands``: event tags of what it ran, for functions and DO blocks more than one. Timeouts in milliseconds, 0:
-    none, None: not known. ``error``: SQLSTATE of a statement that failed.
+    locks until it ends. ``tables``: the relations of the command by their names before the revision, None for what
+    the revision made. ``locks``: newly taken by this statement; ``held``: from before, in the same transaction.
+    ``tags``: of what it ran, for functions and DO blocks more than one. Timeouts in milliseconds, 0: none, None: not
+    known. ``error``: SQLSTATE of a statement that failed.
     """
 
     sql: str
@@ -89,6 +90,7 @@ class Statement:
     op: str | None = None
     transaction: int = 0
     transactional: bool = True
+    tables: tuple[Name | None, ...] = ()
     locks: tuple[Lock, ...] = ()
     held: tuple[Lock, ...] = ()
     work: tuple[Work, ...] = ()

@@ -29,9 +29,10 @@ END $f$;
 CREATE FUNCTION pgpatterns_trace.ended() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
 BEGIN
     RAISE LOG 'pgpatterns-trace%', json_build_object('event', 'ended', 'tag', tg_tag, 'locks',
-        (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
-         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
-           AND mode <> 'SIReadLock'));
+        (SELECT json_agg(json_build_array(l.relation::bigint, l.mode, n.nspname, c.relname)) FROM pg_locks l
+         LEFT JOIN pg_class c ON c.oid = l.relation LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384
+           AND l.mode <> 'SIReadLock'));
 END $f$;
 CREATE FUNCTION pgpatterns_trace.rewriting() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
 BEGIN

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.schema.names import Name
+
 MARK = "pgpatterns-trace"
 SETTINGS: Mapping[str, str] = {
     "log_min_messages": "debug1",
@@ -46,11 +48,12 @@ class Message:
 
 @dataclass(slots=True)
 class Noted:
-    """What the event triggers wrote, as they wrote it."""
+    """What the event triggers wrote, as they wrote it; ``names`` of what is locked, None for what was dropped."""
 
     event: str
     tag: str
     locks: dict[int, list[str]]
+    names: dict[int, Name | None]
     objects: list[int]
     settings: dict[str, int]
 
@@ -119,6 +122,8 @@ def _take(statement: Told, message: Message) -> None:
 
 def _noted(data: dict[str, Any]) -> Noted:
     locks: dict[int, list[str]] = {}
-    for relation, mode in data.get("locks") or ():
+    names: dict[int, Name | None] = {}
+    for relation, mode, schema, name in data.get("locks") or ():
         locks.setdefault(relation, []).append(mode)
-    return Noted(data["event"], data["tag"], locks, data.get("objects") or [], data.get("settings") or {})
+        names[relation] = Name(schema, name) if name is not None else None
+    return Noted(data["event"], data["tag"], locks, names, data.get("objects") or [], data.get("settings") or {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic_pgpatterns.revisions.commands import Command, parse
+from alembic_pgpatterns.revisions.commands import Relation as Named
 from alembic_pgpatterns.revisions.model import Lock, Statement, Work
 from alembic_pgpatterns.revisions.observation import Relation, Relations
 from alembic_pgpatterns.revisions.recorder import Call, Recorder
@@ -15,15 +16,20 @@ from alembic_pgpatterns.revisions.serverlog import Noted, Told, told
 from alembic_pgpatterns.schema.model import Location, Name
 
 Locked = dict[int, set[str]]
+Names = dict[int, Name]
 Note = Noted | tuple[str, str, str]
 
 _BEGIN = re.compile(r"^\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
 _END = re.compile(r"^\s*(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b)", re.IGNORECASE)
+_UNDO = re.compile(r"^\s*(?:ABORT|ROLLBACK)\b", re.IGNORECASE)
 _SAVEPOINT = re.compile(r"^\s*SAVEPOINT\s+(\S+?)\s*;?\s*$", re.IGNORECASE)
 _BACK = re.compile(
     r"^\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+?)\s*;?\s*$", re.IGNORECASE
 )
-_TIMEOUT = re.compile(r"\b(lock_timeout|statement_timeout)\b\s*(?:=|\bTO\b)\s*'?(\d+)", re.IGNORECASE)
+_TIMEOUT = re.compile(
+    r"\b(lock_timeout|statement_timeout)\b\s*(?:=|\bTO\b)\s*'?\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\b", re.IGNORECASE
+)
+_MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _MODES = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # Locks of statements that commit by themselves and fire no event at their end (PostgreSQL docs, "Explicit Locking").
@@ -56,7 +62,7 @@ class _Session:
     block: bool = False
     transaction: int = 0
     held: Locked = field(default_factory=dict)
-    saved: dict[str, Locked] = field(default_factory=dict)
+    saved: dict[str, tuple[Locked, Names]] = field(default_factory=dict)
     timeouts: dict[str, int | None] = field(default_factory=dict)
 
 
@@ -88,6 +94,8 @@ class _Assembly:
         self._run = run
         self._sessions: dict[int, _Session] = {}
         self._count = 0
+        # Renamed tables keep their oid, and new ones may take their names.
+        self._names = {oid: relation.name for oid, relation in run.before.by_oid.items()}
 
     def statements(self) -> Iterator[Statement]:
         recorder = self._run.recorder
@@ -96,9 +104,10 @@ class _Assembly:
             session = self._sessions.setdefault(item.pid, _Session())
             if _BEGIN.match(item.sql):
                 self._begin(session, block=True)
+                self._save(session, "")
             elif _END.match(item.sql):
-                self._begin(session, block=False)
-            elif not _savepoint(session, item.sql) and item.start >= first:
+                self._end(session, item.sql)
+            elif not self._savepoint(session, item.sql) and item.start >= first:
                 yield from self._of(item, session)
             elif item.start < first:
                 _settings(session, item.noted, item.sql)
@@ -106,6 +115,27 @@ class _Assembly:
     def _begin(self, session: _Session, block: bool) -> None:
         self._count += 1
         session.block, session.transaction, session.held = block, self._count, {}
+
+    def _end(self, session: _Session, sql: str) -> None:
+        if _UNDO.match(sql):
+            self._restore(session, "")
+        self._begin(session, block=False)
+
+    def _savepoint(self, session: _Session, sql: str) -> bool:
+        """Locks that were taken since a savepoint go when it is rolled back to, and names come back."""
+        made, back = _SAVEPOINT.match(sql), _BACK.match(sql)
+        if made is not None:
+            self._save(session, made[1])
+        elif back is not None:
+            self._restore(session, back[1])
+        return made is not None or back is not None
+
+    def _save(self, session: _Session, savepoint: str) -> None:
+        session.saved[savepoint] = {oid: set(modes) for oid, modes in session.held.items()}, dict(self._names)
+
+    def _restore(self, session: _Session, savepoint: str) -> None:
+        held, names = session.saved.get(savepoint, ({}, self._names))
+        session.held, self._names = {oid: set(modes) for oid, modes in held.items()}, dict(names)
 
     def _of(self, item: Told, session: _Session) -> Iterator[Statement]:
         if not session.block:
@@ -124,6 +154,8 @@ class _Assembly:
         new = {oid: modes - before.get(oid, set()) for oid, modes in taken.items()}
         _add(session.held, taken)
         site = call.site if call is not None else None
+        relations = command.relations if command is not None else ()
+        meant = [self._run.before.by_oid.get(self._oid(relation) or 0) for relation in relations]
         return Statement(
             sql=command.text if command is not None else item.sql,
             command=command,
@@ -132,6 +164,7 @@ class _Assembly:
             op=call.op if call is not None else None,
             transaction=session.transaction,
             transactional=session.block,
+            tables=tuple(relation.name if relation is not None else None for relation in meant),
             locks=(*self._locks(new), *self._known(command, taken)),
             held=tuple(self._locks(before)),
             work=tuple(dict.fromkeys(self._work(piece, session.held))),
@@ -162,15 +195,30 @@ class _Assembly:
 
     def _named(self, command: Command) -> Iterator[Relation]:
         """The tables that a statement names, or those of the indexes it names."""
-        by_name = {relation.name: relation for relation in self._run.before.by_oid.values()}
         for named in command.relations:
-            found = by_name.get(Name(named.schema or self._run.default_schema, named.name))
-            if found is None and not named.schema:
-                found = next((item for name, item in by_name.items() if name.name == named.name), None)
+            found = self._run.before.by_oid.get(self._oid(named) or 0)
             if found is not None and found.kind in ("i", "I"):
                 found = self._run.before.by_oid.get(found.table or 0)
             if found is not None:
                 yield found
+
+    def _oid(self, named: Named) -> int | None:
+        """What a name means now: without a schema a temporary table, else the default schema's, else any."""
+        found = {
+            name.schema: oid
+            for oid, name in self._names.items()
+            if name.name == named.name and named.schema in ("", name.schema)
+        }
+        temporary = (oid for schema, oid in found.items() if schema.startswith("pg_temp"))
+        return next(temporary, found.get(self._run.default_schema, next(iter(found.values()), None)))
+
+    def _renamed(self, note: Note) -> None:
+        """What is called otherwise, made or gone, after a statement of DDL."""
+        for oid, name in note.names.items() if isinstance(note, Noted) else ():
+            if name is not None:
+                self._names[oid] = name
+            else:
+                self._names.pop(oid, None)
 
     def _work(self, piece: _Piece, locked: Locked) -> Iterator[Work]:
         command = piece.command
@@ -184,6 +232,7 @@ class _Assembly:
             if isinstance(note, tuple) and note[0] != "rewrite":
                 for relation in self._working(note, piece, locked):
                     yield self._done(note[0], relation, note[2] or None)
+            self._renamed(note)
 
     def _rewritten(self, piece: _Piece) -> Iterator[Work]:
         for note in piece.notes:
@@ -202,10 +251,10 @@ class _Assembly:
         kind, table, _ = note
         if kind == "foreign key":
             return self._referencing(piece)
-        tables = [item for oid, item in self._run.before.by_oid.items() if oid in locked and item.name.name == table]
-        if not locked and piece.command is not None:
-            tables = [item for item in self._named(piece.command) if item.name.name == table]
-        return [item for item in tables if item.kind in ("r", "p", "m")][:1]
+        meant = [self._oid(relation) for relation in piece.relations() if relation.name == table]
+        oids = meant or [oid for oid, name in self._names.items() if name.name == table]
+        tables = [self._run.before.by_oid.get(oid or 0) for oid in oids if oid in locked or not locked]
+        return [item for item in tables if item is not None and item.kind in ("r", "p", "m")][:1]
 
     def _referencing(self, piece: _Piece) -> Iterable[Relation]:
         if piece.command is not None and piece.command.kind == "alter table":
@@ -224,6 +273,10 @@ class _Piece:
     notes: Sequence[Note]
     monitored: Locked
 
+    def relations(self) -> Sequence[Named]:
+        """What the statement names."""
+        return self.command.relations if self.command is not None else ()
+
     def locked(self) -> Locked:
         """All locks seen after it, by event or by monitor."""
         found: Locked = {}
@@ -232,16 +285,6 @@ class _Piece:
             if isinstance(note, Noted):
                 _add(found, {oid: set(modes) for oid, modes in note.locks.items()})
         return found
-
-
-def _savepoint(session: _Session, sql: str) -> bool:
-    """Locks that were taken since a savepoint go when it is rolled back to."""
-    made, back = _SAVEPOINT.match(sql), _BACK.match(sql)
-    if made is not None:
-        session.saved[made[1]] = {oid: set(modes) for oid, modes in session.held.items()}
-    elif back is not None:
-        session.held = {oid: set(modes) for oid, modes in session.saved.get(back[1], {}).items()}
-    return made is not None or back is not None
 
 
 def _add(target: Locked, more: Locked) -> None:
@@ -274,8 +317,8 @@ def _pieces(commands: Sequence[Command], item: Told) -> list[tuple[Command | Non
 
 
 def _settings(session: _Session, notes: Iterable[Note], sql: str) -> None:
-    for name, value in _TIMEOUT.findall(sql):
-        session.timeouts[name.lower()] = int(value)
+    for name, value, unit in _TIMEOUT.findall(sql):
+        session.timeouts[name.lower()] = round(float(value) * _MILLISECONDS[unit.lower() or "ms"])
     for note in notes:
         if isinstance(note, Noted):
             session.timeouts.update(note.settings)

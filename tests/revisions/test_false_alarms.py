@@ -210,3 +210,42 @@ def test_small_tables_are_fast(make, traced_server) -> None:
     large = tuple(replace(run, rows=((Name("public", "book"), 40_000_000),)) for run in traced.runs)
     assert names(replace(traced, runs=small)) == []
     assert names(replace(traced, runs=large)) == ["blocking-index-build"]
+
+
+def test_a_new_table_under_the_name_of_a_renamed_one(judged) -> None:
+    upgrade = TIMEOUT + 'op.rename_table("book", "book_old")\n' + """op.execute(
+        "CREATE TABLE book (id bigint PRIMARY KEY, n int); CREATE INDEX ix_n ON book (n);"
+        "ALTER TABLE book ALTER n SET NOT NULL; ALTER TABLE book ALTER n TYPE bigint;"
+        "ALTER TABLE book ADD k text NOT NULL; UPDATE book SET n = 1"
+    )
+    """
+    assert judged(upgrade) == []
+
+
+def test_a_temporary_table_under_the_name_of_another(judged) -> None:
+    assert judged(TIMEOUT + 'op.execute("ALTER TABLE book ADD n int")\n' + """op.execute(
+        "CREATE TEMP TABLE book (id int, n int); CREATE INDEX ON book (n); ALTER TABLE book ALTER n SET NOT NULL;"
+        "ALTER TABLE book ALTER n TYPE bigint; UPDATE book SET n = 1; DROP TABLE book"
+    )
+    """) == []
+
+
+def test_a_renamed_table_is_the_one_it_was(judged) -> None:
+    found = judged(
+        TIMEOUT
+        + 'op.rename_table("book", "volume")\n'
+        + 'op.create_index("ix_volume_title", "volume", ["title"])\n'
+        + 'op.alter_column("volume", "title", nullable=False)\n'
+        + 'op.create_foreign_key("volume_author", "volume", "author", ["author_id"], ["id"])\n'
+        + 'op.alter_column("volume", "price", new_column_name="cost")\n'
+        + 'op.execute("UPDATE volume SET author_id = 1")\n'
+    )
+    assert found == [
+        "blocking-index-build",
+        "blocking-not-null",
+        "rename-under-running-code",
+        "rename-under-running-code",
+        "strong-lock-then-more",
+        "unbatched-data-change",
+        "validating-foreign-key",
+    ]

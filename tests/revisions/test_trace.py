@@ -198,3 +198,23 @@ def test_a_downgrade_that_was_not_walked_is_said(make, traced_server) -> None:
     with traced_server.connect() as connection:
         connection.execute("DROP ROLE pgpatterns_reader")
     assert [item.what for item in traced.skipped] == ["the downgrade of r1"]
+
+
+@pytest.mark.parametrize(("text", "milliseconds"), [("'5s'", 5000), ("250", 250), ("'2 min'", 120_000), ("0", 0)])
+def test_timeouts_have_units(make, traced_server, text: str, milliseconds: int) -> None:
+    upgrade = f'op.execute("SET LOCAL lock_timeout = {text}")\nop.execute("LOCK TABLE book")'
+    (run,) = trace(make(EXISTING, upgrade), traced_server, ["r1"]).runs
+    assert of(run, "LOCK TABLE").lock_timeout == milliseconds
+
+
+def test_names_that_are_rolled_back_are_what_they_were(make, traced_server) -> None:
+    upgrade = """
+        op.execute("SAVEPOINT before")
+        op.rename_table("book", "volume")
+        op.execute("CREATE TABLE book (id int)")
+        op.execute("ROLLBACK TO SAVEPOINT before")
+        op.execute("CREATE INDEX ix_book_title ON book (title)")
+    """
+    (run,) = trace(make(EXISTING, textwrap.dedent(upgrade)), traced_server, ["r1"]).runs
+    assert [(work.kind, work.table.name) for work in of(run, "CREATE INDEX").work] == [("build", "book")]
+    assert [name and name.name for name in of(run, "CREATE INDEX").tables] == ["book"]

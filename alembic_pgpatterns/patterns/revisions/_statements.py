@@ -5,24 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from alembic_pgpatterns.revisions.commands import Change, Command
+from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.names import Name, quote
 
 LOCKS = "https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"
 ALTER_TABLE = "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES"
 CREATE_INDEX = "https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY"
 
 
-def named(run: RevisionRun, command: Command) -> Name:
-    """The relation that a statement names first."""
+def named(statement: Statement) -> Name | None:
+    """The relation that a statement names first, by its name before the revision; None: made by the revision."""
+    return statement.tables[0] if statement.tables else None
+
+
+def as_written(statement: Statement, table: Name) -> str:
+    """The table for SQL beside the statement: as it names it, since an earlier one may have renamed it."""
+    command = statement.command
+    if command is None or named(statement) != table:
+        return table_sql(table)
     relation = command.relations[0]
-    return run.resolve(relation.schema, relation.name)
+    return ".".join(quote(part) for part in (relation.schema, relation.name) if part)
 
 
-def busy(run: RevisionRun, name: Name) -> bool:
+def busy(run: RevisionRun, name: Name | None) -> bool:
     """Whether the table was there before, and may hold more than a handful of rows."""
-    return run.existed(name) and not run.is_small(name)
+    return name is not None and run.existed(name) and not run.is_small(name)
 
 
 def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Change]]:
@@ -31,8 +39,8 @@ def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Chan
         command = statement.command
         if command is None or command.kind != "alter table" or statement.error is not None:
             continue
-        table = named(run, command)
-        if run.existed(table):
+        table = named(statement)
+        if table is not None and run.existed(table):
             yield from ((statement, table, change) for change in command.changes if change.kind == kind)
 
 

@@ -43,11 +43,12 @@ class ConcurrentOnPartitionedParent(RevisionPattern):
         for statement in run.statements:
             command = statement.command
             if statement.error == NOT_SUPPORTED and command is not None and command.concurrently:
-                table = named(run, command)
+                table = named(statement)
+                name = table or command.relations[0].name
                 yield self.at(
                     run,
                     statement,
-                    f"PostgreSQL refuses CONCURRENTLY on {table}, which is partitioned, and so the revision fails",
+                    f"PostgreSQL refuses CONCURRENTLY on {name}, which is partitioned, and so the revision fails",
                     table,
                     "CREATE INDEX … ON ONLY the parent; CREATE INDEX CONCURRENTLY on each partition; ALTER INDEX … "
                     "ATTACH PARTITION for each.",

@@ -45,8 +45,7 @@ class DropUnderRunningCode(RevisionPattern):
             kinds = ("drop table", "drop view", "drop materialized view")
             if command is None or command.kind not in kinds or statement.error is not None:
                 continue
-            for relation in command.relations:
-                name = run.resolve(relation.schema, relation.name)
+            for name in filter(None, statement.tables):
                 if _there(run.before, name) and not _there(run.after, name):
                     yield self.at(run, statement, _message(str(name)), name, _ADVICE)
 

@@ -37,10 +37,10 @@ class RebuiltDependents(RevisionPattern):
             change = next((change for change in statement.changes if change.kind == "alter type"), None)
             if change is None or statement.command is None or statement.works("rewrite"):
                 continue
-            table = named(run, statement.command)
+            table = named(statement)
             names = [work.name for work in statement.work if work.kind == "build" and work.name]
             scanned = bool(statement.works("scan"))
-            if busy(run, table) and (names or scanned):
+            if table is not None and busy(run, table) and (names or scanned):
                 what = [f"builds {', '.join(names)} anew"] if names else []
                 what += ["verifies its constraints row by row"] if scanned else []
                 yield self.at(

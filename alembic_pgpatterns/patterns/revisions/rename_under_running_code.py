@@ -42,7 +42,9 @@ class RenameUnderRunningCode(RevisionPattern):
             command = statement.command
             if command is None or not command.kind.startswith(("rename ", "set schema")) or statement.error is not None:
                 continue
-            name = named(run, command)
+            name = named(statement)
+            if name is None:
+                continue
             if command.kind == "rename column":
                 if not _has_column(run, name, command) or _keeps_column(run, name, command.name):
                     continue

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, named, table_sql
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, as_written
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.schema.names import quote
@@ -42,8 +42,8 @@ class RequiredColumnWithoutDefault(RevisionPattern):
                     statement,
                     f"{table}.{column} is NOT NULL without a default: this fails as soon as {table} holds a row",
                     table,
-                    f"ALTER TABLE {table_sql(table)} ADD COLUMN {column} {change.type} NOT NULL DEFAULT …, or add it "
-                    "nullable, fill it in batches (op.backfill), then NOT NULL (op.set_not_null)",
+                    f"ALTER TABLE {as_written(statement, table)} ADD COLUMN {column} {change.type} NOT NULL DEFAULT …, "
+                    "or add it nullable, fill it in batches (op.backfill), then NOT NULL (op.set_not_null)",
                     object=f"{table}.{column}",
                 )
 
@@ -56,6 +56,6 @@ def _emptied(run: RevisionRun, table: Name, until: Statement) -> bool:
         if command is None or not command.relations:
             continue
         emptying = command.kind == "truncate" or (command.kind == "delete" and command.everywhere)
-        if emptying and named(run, command) == table:
+        if emptying and table in statement.tables:
             return True
     return False

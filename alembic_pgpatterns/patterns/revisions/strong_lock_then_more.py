@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import LOCKS, line
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
 from alembic_pgpatterns.schema.model import Name
 
@@ -87,8 +87,7 @@ def _work(run: RevisionRun, statement: Statement) -> str:
     """What takes time with the number of rows, and has no finding of its own for the lock that it takes itself."""
     command = statement.command
     kind = command.kind if command is not None else ""
-    if kind in ("update", "delete") and command is not None and command.relations:
-        name = run.resolve(command.relations[0].schema, command.relations[0].name)
-        if run.existed(name) and not run.is_small(name):
-            return f"changes rows of {name}"
+    name = named(statement)
+    if kind in ("update", "delete") and name is not None and busy(run, name):
+        return f"changes rows of {name}"
     return ""

@@ -41,8 +41,8 @@ class TimeoutKillsConcurrentBuild(RevisionPattern):
                 continue
             found = (("lock_timeout", statement.lock_timeout), ("statement_timeout", statement.statement_timeout))
             set_to = [f"{name} of {value} ms" for name, value in found if value]
-            table = named(run, command)
-            if set_to and run.existed(table):
+            table = named(statement)
+            if set_to and table is not None and run.existed(table):
                 yield self.at(
                     run,
                     statement,

@@ -35,8 +35,8 @@ class UnbatchedDataChange(RevisionPattern):
             command = statement.command
             if command is None or command.kind not in ("update", "delete") or not command.everywhere:
                 continue
-            table = named(run, command)
-            if busy(run, table) and (table, command.kind, statement.location.line) not in seen:
+            table = named(statement)
+            if table is not None and busy(run, table) and (table, command.kind, statement.location.line) not in seen:
                 seen.add((table, command.kind, statement.location.line))
                 yield self.at(
                     run,
