@@ -54,7 +54,7 @@ class Plan:
     @property
     def heading(self) -> str:
         """The file, and the database where there are several."""
-        return f"{self.path} in {self.database}" if self.database else self.path
+        return f"{self.path} in database {self.database}" if self.database else self.path
 
     def rows(self) -> list[tuple[str, ...]]:
         """The table in words, headings first, without columns that say nothing; empty where no table is locked."""

@@ -87,8 +87,9 @@ def rehearse(
     runs = with_rows(runs, settings)
     found = judge_runs(settings.chosen((RevisionPattern,)), runs).findings
     of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
+    new = [*of_runs, *_new(start, there, environment, settings, baseline)]
     return Rehearsed(
-        new=(*of_runs, *_new(start, there, environment, settings, baseline)),
+        new=tuple(sorted(new, key=lambda finding: -finding.severity)),
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
         unseen=UNWATCHED if watched and server.log is None else None,
@@ -197,8 +198,11 @@ def in_words(rehearsed: Rehearsed, names: Sequence[str], server: Server) -> Iter
         yield from (f"{'    ' if several else '  '}{line}" for line in text(plan))
     if rehearsed.unseen is not None:
         yield f"pgpatterns: {rehearsed.unseen}."
-    for finding in rehearsed.new:
-        where = f" ({finding.location})" if finding.location else ""
-        yield f"pgpatterns: {finding.severity}: {finding.pattern}: {finding.message}{where}"
+    yield from dict.fromkeys(map(_in_words, rehearsed.new))
     for line in rehearsed.lost:
         yield f"pgpatterns: its downgrade does not restore all: {line}"
+
+
+def _in_words(finding: Finding) -> str:
+    where = f" ({finding.location})" if finding.location else ""
+    return f"pgpatterns: {finding.severity}: {finding.pattern}: {finding.message}{where}"

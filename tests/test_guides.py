@@ -146,6 +146,8 @@ def test_the_quick_starts_revision_is_what_is_written(adopted: Path, tmp_path: P
         models.write(f"\n\n{addition[1]}")
     run = run_in_sample_project(f'alembic pgrevision -m "{revision[0]}"', tmp_path)
     assert run.returncode == 0, run.stderr
+    ((_, printed),) = marked("printed")
+    assert missing(printed, run.stdout) == []
     (written,) = (tmp_path / "sample/migrations/versions").glob(f"*_{revision[0]}.py")
     assert missing(revision[1], written.read_text()) == []
 

@@ -11,7 +11,8 @@ DESCRIPTION = """\
 Write a new revision by autogenerate, with no database at hand.
 
 A throw-away PostgreSQL is brought to head, the revision is generated against it by the project's
-own env.py, and then runs there: up, down and up again. No real database is needed, and none is touched.
+own env.py, and then runs there: up, down and up again. What it locks, and what that blocks, is shown.
+No real database is needed, and none is touched.
 
 Takes the flags of `alembic revision`; --autogenerate is implied.
 

@@ -126,7 +126,7 @@ def test_of_several_databases_each_is_told(make, traced_server) -> None:
     one, two = outcome.plans
     assert one.lines == ()
     assert [line.mode for line in two.lines] == ["SHARE"]
-    assert "  migrations/versions/r1.py in two" in said
+    assert "  migrations/versions/r1.py in database two" in said
     assert outcome.lost == ()
 
 
