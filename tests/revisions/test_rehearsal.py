@@ -53,10 +53,12 @@ def cells(line: str) -> list[str]:
     return re.split(r" {2,}", line.strip())
 
 
-def test_locks_are_told_as_by_pgcheck_plan(make, traced_server) -> None:
+@pytest.mark.parametrize("version", ["traced_server", "old_traced_server"])
+def test_locks_are_told_as_by_pgcheck_plan(make, version, request) -> None:
+    server = request.getfixturevalue(version)
     project = make(BOOK, RENAME, downgrade=NAME_BACK)
-    outcome, said = rehearsed(project, traced_server, "r1", look=LOOK)
-    runs = trace(project, traced_server, ["r1"]).runs
+    outcome, said = rehearsed(project, server, "r1", look=LOOK)
+    runs = trace(project, server, ["r1"]).runs
     found = findings(registry()["rename-under-running-code"], runs)
     assert [list(plan.text(one)) for one in outcome.plans] == [list(plan.text(one)) for one in plan.plans(runs, found)]
     heading, table, old_code, *more = said[1:]
