@@ -8,6 +8,7 @@ from typing import TextIO
 
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
+from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
 BREAKS_OLD_CODE = ("rename-under-running-code", "drop-under-running-code", "required-column-without-default")
@@ -78,11 +79,15 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
             run.revision,
             run.path,
             tuple(_lines(run)),
-            tuple(f.object for f in findings if f.revision == run.revision and f.pattern in BREAKS_OLD_CODE),
+            tuple(dict.fromkeys((*_broken(run, findings), *(old.identifier for old, _ in retyped(run))))),
             run.database if several else "",
         )
         for run in runs
     )
+
+
+def _broken(run: RevisionRun, findings: Sequence[Finding]) -> Iterator[str]:
+    yield from (f.object for f in findings if f.revision == run.revision and f.pattern in BREAKS_OLD_CODE)
 
 
 def _lines(run: RevisionRun) -> Iterator[Line]:

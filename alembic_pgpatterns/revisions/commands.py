@@ -54,7 +54,9 @@ class Command:
     """One statement.
 
     ``kind``: "create index", "drop index", "alter table", "rename table", "update" and so on, "" for what does not
-    matter here. ``relations``: what it names; for an index that is created, its table.
+    matter here. ``relations``: what it names; for an index that is created, its table. ``where``: of an UPDATE or
+    DELETE, ``everywhere`` where that asks for nulls at most; ``assigned``: column and expression, none where another
+    table takes part.
     """
 
     kind: str
@@ -67,6 +69,8 @@ class Command:
     unique: bool = False
     changes: tuple[Change, ...] = ()
     everywhere: bool = False
+    where: str = ""
+    assigned: tuple[tuple[str, str], ...] = ()
     options: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -158,11 +162,24 @@ def _set_schema(node: Any, text: str) -> Command:
 
 
 def _update(node: Any, text: str) -> Command:
-    return Command("update", text, (_relation(node.relation),), everywhere=_everywhere(node))
+    assigned = tuple((item.res_target.name, _text(item.res_target.val)) for item in node.target_list)
+    alone = not node.from_clause and not any(item.res_target.indirection for item in node.target_list)
+    return Command(
+        "update",
+        text,
+        (_relation(node.relation),),
+        everywhere=_everywhere(node),
+        where=_where(node),
+        assigned=assigned if alone else (),
+    )
 
 
 def _delete(node: Any, text: str) -> Command:
-    return Command("delete", text, (_relation(node.relation),), everywhere=_everywhere(node))
+    return Command("delete", text, (_relation(node.relation),), everywhere=_everywhere(node), where=_where(node))
+
+
+def _where(node: Any) -> str:
+    return _text(node.where_clause) if node.HasField("where_clause") else ""
 
 
 def _everywhere(node: Any) -> bool:

@@ -249,3 +249,20 @@ def test_a_renamed_table_is_the_one_it_was(judged) -> None:
         "unbatched-data-change",
         "validating-foreign-key",
     ]
+
+
+def test_a_truncated_table_is_empty(judged) -> None:
+    work = 'op.execute("CREATE INDEX ON book (title); ALTER TABLE book ALTER title SET NOT NULL, ALTER id TYPE text")'
+    assert judged(f'{TIMEOUT}op.execute("TRUNCATE book")\n{work}') == []
+    assert judged(f'{TIMEOUT}op.execute("TRUNCATE author")\n{work}') != []
+
+
+def test_a_required_column_that_something_fills(judged) -> None:
+    for column in ("k text NOT NULL DEFAULT ''", "k bigint NOT NULL GENERATED ALWAYS AS (1) STORED", "k bigserial"):
+        found = judged(f'{TIMEOUT}op.execute("TRUNCATE book; ALTER TABLE book ADD COLUMN {column}")')
+        assert found == [], column
+    assert judged(
+        TIMEOUT
+        + 'op.execute("ALTER TABLE book RENAME title TO name; ALTER TABLE book ALTER name SET NOT NULL; '
+        + 'CREATE VIEW titles AS SELECT 1")'
+    ) == ["blocking-not-null", "rename-under-running-code"]

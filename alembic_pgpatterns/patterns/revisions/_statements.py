@@ -45,8 +45,10 @@ def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Chan
 
 
 def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
-    """The work of one kind on tables that may hold many rows."""
-    return [work for work in statement.works(kind) if not run.is_small(work.root)]
+    """The work of one kind on tables that may hold many rows: not those that the revision truncated before."""
+    done = run.statements[: run.statements.index(statement)] if statement.work else ()
+    empty = {name for s in done if s.command is not None and s.command.kind == "truncate" for name in s.tables}
+    return [work for work in statement.works(kind) if work.root not in empty and not run.is_small(work.root)]
 
 
 def constraint(statement: Statement, *kinds: str) -> Change | None:

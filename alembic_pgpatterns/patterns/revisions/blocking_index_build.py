@@ -46,7 +46,11 @@ class BlockingIndexBuild(RevisionPattern):
         command = statement.command
         name = command.name if command is not None and work.root != work.table else work.name
         mode = statement.mode(work.root) or "SHARE"
-        message = f"building {name} keeps {mode} on {work.root} until it is done: {blocks(mode)} wait so long"
+        # REINDEX takes the stronger lock itself; a CREATE INDEX finds it there.
+        held = any(lock.root == work.root and lock.mode == mode for lock in statement.held)
+        while_held = f"{name} is built while this transaction holds {mode} on {work.root}"
+        message = while_held if held else f"building {name} keeps {mode} on {work.root} until it is done"
+        message += f": {blocks(mode)} wait so long"
         return self.at(run, statement, message, work.root, _instead(statement), object=f"{work.root}.{name}")
 
 

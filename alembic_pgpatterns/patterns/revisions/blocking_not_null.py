@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, python, table_sql, worked
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
@@ -49,7 +49,7 @@ class BlockingNotNull(RevisionPattern):
                     f"SET NOT NULL on {work.root}.{column} reads every row under ACCESS EXCLUSIVE: "
                     "reads and writes wait",
                     work.root,
-                    _instead(work.root, column),
+                    _instead(statement, work.root, column),
                     object=f"{work.root}.{column}",
                 )
 
@@ -63,8 +63,8 @@ def _not_null(statement: Statement) -> Change | None:
     return None
 
 
-def _instead(table: Name, column: str) -> str:
-    name, alter = quote(f"{table.name}_{column}_is_not_null"), f"ALTER TABLE {table_sql(table)}"
+def _instead(statement: Statement, table: Name, column: str) -> str:
+    name, alter = quote(f"{table.name}_{column}_is_not_null"), f"ALTER TABLE {as_written(statement, table)}"
     add = f"{alter} ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
     return "\n".join(
         (

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, constraint, python, table_sql, worked
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, constraint, python, worked
 from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
@@ -48,7 +48,7 @@ class BlockingUnique(RevisionPattern):
                     f"{kind} {change.name} builds its index under ACCESS EXCLUSIVE on {work.root}: "
                     "reads and writes wait for the whole build",
                     work.root,
-                    _instead(change, work.root),
+                    _instead(statement, change, work.root),
                     object=f"{work.root}.{change.name or work.name}",
                 )
 
@@ -57,15 +57,16 @@ def _column(statement: Statement) -> Change | None:
     return next((c for c in statement.changes if c.kind == "add column" and c.constraint == "unique"), None)
 
 
-def _instead(change: Change, table: Name) -> str:
+def _instead(statement: Statement, change: Change, table: Name) -> str:
     if change.constraint == "exclusion":
         return "Make a new table with the exclusion, fill it, and let it take the old one's place."
     if change.kind == "add column":
         return "Add the column alone; then a unique index CONCURRENTLY, and the constraint with USING INDEX."
     columns = ", ".join(map(quote, change.columns))
     name = quote(change.name or "_".join((table.name, *change.columns, "key")))
-    build = f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table_sql(table)} ({columns})"
-    use = f"ALTER TABLE {table_sql(table)} ADD CONSTRAINT {name} {change.constraint.upper()} USING INDEX {name}"
+    written = as_written(statement, table)
+    build = f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {written} ({columns})"
+    use = f"ALTER TABLE {written} ADD CONSTRAINT {name} {change.constraint.upper()} USING INDEX {name}"
     return f"{block(build)}\nop.execute({python(use)})\n# or op.create_{_directive(change)}_using_index"
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import altered
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.revisions.retyped import retyped
+from alembic_pgpatterns.schema.model import Column, Name
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -16,7 +17,8 @@ class DropUnderRunningCode(RevisionPattern):
     its statements on the table fails.
 
     Deploy the code that no longer knows the column first (``deferred()`` is not enough: INSERT names it, too), and drop
-    it in the deployment after that. What the revision makes again under the same name does not count.
+    it in the deployment after that. What the revision makes again under the same name does not count, unless a column
+    has a type of another kind then.
     """
 
     references = ("https://www.postgresql.org/docs/current/sql-altertable.html",)
@@ -34,12 +36,15 @@ class DropUnderRunningCode(RevisionPattern):
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """Drops of what was there before, and is gone afterwards."""
+        others = {old.identifier: _made_again(old, new) for old, new in retyped(run)}
         for statement, table, change in altered(run, "drop column"):
             before, after = run.before.table(table), run.after.table(table)
             gone = after is not None and after.column(change.name) is None
+            what = f"{table}.{quote(change.name)}"
             if before is not None and before.column(change.name) is not None and gone:
-                what = f"{table}.{quote(change.name)}"
                 yield self.at(run, statement, _message(what), table, _ADVICE, object=what)
+            elif what in others:
+                yield self.at(run, statement, others[what], table, _RENAMED, object=what)
         for statement in run.statements:
             command = statement.command
             kinds = ("drop table", "drop view", "drop materialized view")
@@ -54,6 +59,14 @@ def _message(what: str) -> str:
     return f"{what} is dropped: code that is still running and names it fails"
 
 
+def _made_again(old: Column, new: Column) -> str:
+    return (
+        f"{old.identifier} is dropped and made again as {new.type.display}, was {old.type.display}: code that is still "
+        "running and uses it as before fails"
+    )
+
+
+_RENAMED = "Give the new column another name, write both, and drop the old one when no code names it any more."
 _ADVICE = "First deploy code that does not name it; drop it in the deployment after that."
 
 

@@ -3,10 +3,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import Downgrade, RevisionRun, Spot
 from alembic_pgpatterns.schema.model import Location
 
 SHOWN = 3
+_REMEDY = Advice(
+    "Undo in downgrade() what upgrade() did, or say there that it cannot be: raise NotImplementedError(\"why\")."
+)
 
 
 class IrreversibleRevision(RevisionPattern):
@@ -48,7 +52,7 @@ class IrreversibleRevision(RevisionPattern):
         if message is not None:
             place = downgrade.location or Location(run.path, run.downgrade_line)
             spot = Spot(run.revision, None, place, place.line)
-            yield self.finding(spot, message, revision=run.revision)
+            yield self.finding(spot, message, _REMEDY, revision=run.revision)
 
 
 def _message(downgrade: Downgrade) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, as_written
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.model import Column, Name, Table
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -16,7 +16,9 @@ class RequiredColumnWithoutDefault(RevisionPattern):
     contains null values.
 
     A constant default costs nothing since PostgreSQL 11, whatever the number of rows. Or add the column nullable, fill
-    it in batches, then set NOT NULL. Tables that the revision empties first do not count.
+    it in batches, then set NOT NULL. Where the revision empties the table first, or fills the column and sets NOT NULL
+    itself, it is a warning: the revision succeeds, and then the INSERTs of code that is still running, which does not
+    name the column, fail. So set NOT NULL in a later deployment, or keep a default until then.
     """
 
     severity = Severity.ERROR
@@ -33,19 +35,66 @@ class RequiredColumnWithoutDefault(RevisionPattern):
     """
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
-        """ADD COLUMN … NOT NULL with nothing that fills it."""
+        """ADD COLUMN … NOT NULL with nothing that fills it, and new columns that are so in the end."""
+        failing = set()
         for statement, table, change in altered(run, "add column"):
             if change.required and not _emptied(run, table, statement) and (table, 0) not in run.rows:
                 column = quote(change.name)
+                failing.add((table, change.name))
                 yield self.at(
                     run,
                     statement,
                     f"{table}.{column} is NOT NULL without a default: this fails as soon as {table} holds a row",
                     table,
                     f"ALTER TABLE {as_written(statement, table)} ADD COLUMN {column} {change.type} NOT NULL DEFAULT …, "
-                    "or add it nullable, fill it in batches (op.backfill), then NOT NULL (op.set_not_null)",
+                    "or add it nullable, fill it in batches (op.backfill), then NOT NULL (op.set_not_null) in the "
+                    "deployment after that",
                     object=f"{table}.{column}",
                 )
+        yield from self._afterwards(run, failing)
+
+    def _afterwards(self, run: RevisionRun, failing: set[tuple[Name, str]]) -> Iterator[Finding]:
+        if any(tag in ("CREATE TRIGGER", "CREATE FUNCTION") for s in run.statements for tag in s.tags):
+            return  # which may fill it
+        for before in run.before.tables:
+            after = run.after.table(before.name) if before.partition_of is None else None
+            names = [c.name for c in after.columns if _left_to_code(c)] if after is not None else []
+            origins = {name: _origin(run, before, name) for name in names if (before.name, name) not in failing}
+            statements = [(quote(name), statement) for name, statement in origins.items() if statement is not None]
+            if statements:
+                yield self._without_default(run, before.name, statements)
+
+    def _without_default(self, run: RevisionRun, table: Name, columns: list[tuple[str, Statement]]) -> Finding:
+        names = ", ".join(name for name, _ in columns)
+        return self.at(
+            run,
+            columns[0][1],
+            f"{names} of {table} {'are' if len(columns) > 1 else 'is'} new, and NOT NULL without a default in the end: "
+            "INSERTs of code that is still running, and does not name it, fail",
+            table,
+            "Keep a server_default until no such code runs, or set NOT NULL in the deployment after that.",
+            severity=Severity.WARNING,
+        )
+
+
+def _left_to_code(column: Column) -> bool:
+    filled = column.default or column.identity or column.generated or column.type.domains
+    return not column.nullable and not filled
+
+
+def _origin(run: RevisionRun, table: Table, column: str) -> Statement | None:
+    """What made a new column required; None where it is an old one, perhaps of another name."""
+    names = {column}
+    for statement in reversed(run.statements):
+        command = statement.command
+        if command is not None and command.kind == "rename column" and table.name in statement.tables:
+            names |= {command.name} if command.new_name in names else set()
+    if any(table.column(name) is not None for name in names):
+        return None
+    kinds = ("set not null", "add constraint", "add column")
+    changed = [(s, c) for kind in kinds for s, at, c in altered(run, kind) if at == table.name]
+    required = ((s, c) for s, c in changed if c.kind != "add constraint" or c.constraint == "not null")
+    return next((s for s, c in required if names & {c.name, *c.columns}), None)
 
 
 def _emptied(run: RevisionRun, table: Name, until: Statement) -> bool:

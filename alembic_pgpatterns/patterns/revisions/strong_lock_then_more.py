@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named, worked
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
 from alembic_pgpatterns.schema.model import Name
 
@@ -18,7 +18,8 @@ class StrongLockThenMore(RevisionPattern):
     the application's own transactions come about.
 
     One table a revision, and what takes time apart from what takes a lock. Reported once a transaction: as a warning
-    where rows are read or written under the lock, as information where tables are only locked one after another.
+    where rows are changed under the lock, or another table is written anew, read through or indexed; as information
+    where tables are only locked one after another.
     """
 
     references = (LOCKS,)
@@ -49,15 +50,14 @@ class StrongLockThenMore(RevisionPattern):
         held: Held = {}
         others: list[Finding] = []
         for statement in statements:
-            exclusive = [name for name, (mode, _) in held.items() if mode == "ACCESS EXCLUSIVE"]
-            work = _work(run, statement)
-            if exclusive and work:
-                return self._finding(run, statement, held, exclusive[0], work, Severity.WARNING)
+            for name in [name for name, (mode, _) in held.items() if mode == "ACCESS EXCLUSIVE"]:
+                work = _changes(run, statement) or _works(run, statement, name)
+                if work:
+                    return self._finding(run, statement, held, name, work, Severity.WARNING)
             new = _strong(statement, held)
             if held and new:
                 others.append(self._finding(run, statement, held, next(iter(held)), _locks(new), Severity.INFO))
-            for name, mode in new.items():
-                held[name] = (mode, statement)
+            held |= {name: (mode, statement) for name, mode in (new | _stronger(statement, held)).items()}
         return others[0] if others else None
 
     def _finding(
@@ -79,12 +79,29 @@ def _strong(statement: Statement, held: Held) -> dict[Name, str]:
     return {name: statement.mode(name) or mode for name, mode in found.items()}
 
 
+def _stronger(statement: Statement, held: Held) -> dict[Name, str]:
+    """Tables that were locked before, and are more so now."""
+    modes = {name: statement.mode(name) or mode for name, (mode, _) in held.items()}
+    return {name: mode for name, mode in modes.items() if mode != held[name][0]}
+
+
 def _locks(new: dict[Name, str]) -> str:
     return "takes " + " and ".join(f"{mode} on {name}" for name, mode in new.items())
 
 
-def _work(run: RevisionRun, statement: Statement) -> str:
-    """What takes time with the number of rows, and has no finding of its own for the lock that it takes itself."""
+_VERBS = {"rewrite": "writes {} anew", "build": "builds an index on {}", "scan": "reads all of {}"}
+
+
+def _works(run: RevisionRun, statement: Statement, held: Name) -> str:
+    """Work on another table: what it does to its own has a finding of its own."""
+    for kind, words in (*_VERBS.items(), ("foreign key", _VERBS["scan"])):
+        for work in worked(statement, kind, run):
+            if work.root != held:
+                return words.format(work.root)
+    return ""
+
+
+def _changes(run: RevisionRun, statement: Statement) -> str:
     command = statement.command
     kind = command.kind if command is not None else ""
     name = named(statement)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, worked
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.types import DataType
 
+_IN_UTC = re.compile(r"AT TIME ZONE '(etc/)?(utc|gmt)'|timezone\('(etc/)?(utc|gmt)',", re.IGNORECASE)
 STAGED = (
     "Add a new column, fill both from the application, copy the old rows in batches (op.backfill), change over, and "
     "drop the old column in a later revision."
@@ -55,7 +59,7 @@ class TableRewrite(RevisionPattern):
                     f"{work.root} is written anew ({why}) under {mode}: reads and writes wait until every row and "
                     "every index is written",
                     work.root,
-                    _instead(statement, change),
+                    _instead(run, statement, change, work.root),
                     object=f"{work.root}.{change.name}" if change is not None and change.name else str(work.root),
                 )
 
@@ -70,13 +74,27 @@ def _reason(statement: Statement) -> Change | None:
 
 def _words(change: Change, run: RevisionRun, table: Name) -> str:
     if change.kind == "alter type":
-        known = run.before.table(table)
-        column = known.column(change.name) if known is not None else None
-        return f"the type of {change.name} from {column.type.display if column else '?'} to {change.type}"
+        old, new = _type(run.before, table, change), _type(run.after, table, change)
+        longer = ", which fails where a value is longer" if _shorter(old, new) and not change.using else ""
+        words = f"from {old.display if old else '?'} to {new.display if new else change.type}"
+        return f"the type of {change.name} {words}{longer}"
     if change.kind == "add column":
         default = f"default {change.default}" if change.default else change.type
         return f"new column {change.name}: {change.generated or default}"
     return change.kind.upper()
+
+
+def _type(schema: Schema, table: Name, change: Change) -> DataType | None:
+    known = schema.table(table)
+    column = known.column(change.name) if known is not None else None
+    return column.type if column is not None else None
+
+
+def _shorter(old: DataType | None, new: DataType | None) -> bool:
+    text = ("varchar", "text")
+    if old is None or new is None or old.name not in text or new.name != "varchar" or new.length is None:
+        return False
+    return not new.array and (old.length is None or old.length > new.length)
 
 
 def _verb(statement: Statement) -> str:
@@ -84,7 +102,7 @@ def _verb(statement: Statement) -> str:
     return {"refresh": "REFRESH MATERIALIZED VIEW"}.get(kind, kind.upper()) or "by a function"
 
 
-def _instead(statement: Statement, change: Change | None) -> str:
+def _instead(run: RevisionRun, statement: Statement, change: Change | None, table: Name) -> str:
     command = statement.command
     if command is not None and command.kind == "refresh":
         text = command.text.replace("MATERIALIZED VIEW", "MATERIALIZED VIEW CONCURRENTLY", 1)
@@ -94,10 +112,35 @@ def _instead(statement: Statement, change: Change | None) -> str:
     if change is None or change.kind not in ("alter type", "add column"):
         return "Do this at a time when nobody needs the table."
     if change.kind == "alter type":
-        return STAGED
+        return _retyped(run, statement, change, table)
     if change.generated == "stored":
         return "Add a plain column, keep it up to date by a trigger, and fill the old rows in batches (op.backfill)."
     return (
         f"Add {change.name} nullable and without a default, ALTER COLUMN {change.name} SET DEFAULT for new rows, fill "
         "the old ones in batches (op.backfill), then NOT NULL (op.set_not_null)."
     )
+
+
+def _becomes_aware(old: DataType | None, new: DataType | None) -> bool:
+    if old is None or new is None or new.array:
+        return False
+    return (old.name, new.name) == ("timestamp", "timestamptz") and old.precision in (None, new.precision)
+
+
+def _retyped(run: RevisionRun, statement: Statement, change: Change, table: Name) -> str:
+    old, new = _type(run.before, table, change), _type(run.after, table, change)
+    written, column = as_written(statement, table), quote(change.name)
+    if _becomes_aware(old, new) and (not change.using or _IN_UTC.search(change.using)):
+        alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"
+        return (
+            f"op.execute(\"SET LOCAL timezone = 'UTC'\")\nop.execute({python(alter)})\nop.execute(\"RESET timezone\")"
+            "  # values that are UTC stay as they are, and so does the table; only indexes on the column are built anew"
+        )
+    if new is not None and _shorter(old, new):
+        name = quote(f"{table.name}_{change.name}_length")
+        check = f"ALTER TABLE {written} ADD CONSTRAINT {name} CHECK (char_length({column}) <= {new.length}) NOT VALID"
+        return (
+            f"op.execute({python(check)})\n{block(f'ALTER TABLE {written} VALIDATE CONSTRAINT {name}')}\n"
+            "# in place of the new type: a CHECK limits the length just as well"
+        )
+    return STAGED

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import busy, named, table_sql
+from alembic_pgpatterns.patterns.revisions._statements import busy, named, python
+from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.schema.model import Name
+
+_PARAMETER = re.compile(r"[$]\d|(?<![:\w]):\w")
+"""What has its value elsewhere, or would have for ``sa.text()``."""
 
 
 class UnbatchedDataChange(RevisionPattern):
@@ -41,15 +47,28 @@ class UnbatchedDataChange(RevisionPattern):
                 yield self.at(
                     run,
                     statement,
-                    f"one {command.kind.upper()} changes all rows of {table}: each stays locked against other writers "
-                    "until the transaction ends",
+                    f"one {command.kind.upper()} changes all rows of {table}{_those(command)}: each stays locked "
+                    "against other writers until the transaction ends",
                     table,
-                    _instead(statement, table_sql(table)),
+                    _instead(statement, command, table),
                     object=f"{table} {command.kind}",
                 )
 
 
-def _instead(statement: Statement, table: str) -> str:
-    if statement.command is not None and statement.command.kind == "delete":
-        return "Delete in batches of some thousand rows by key, each in a transaction of its own, or TRUNCATE."
-    return f'op.backfill("{table}", {{…}}, where=…)  # in batches, each in a transaction of its own'
+def _those(command: Command) -> str:
+    return f" where {command.where}" if command.where else ""
+
+
+def _instead(statement: Statement, command: Command, table: Name) -> str:
+    if command.kind == "delete":
+        batches = "Delete in batches of some thousand rows by key, each in a transaction of its own"
+        return f"{batches}." if command.where else f"{batches}, or TRUNCATE."
+    known = command.assigned and not any(map(_PARAMETER.search, (command.where, *dict(command.assigned).values())))
+    values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in command.assigned if known) or "…"
+    where = python(command.where) if command.where and known else "…"
+    relation = command.relations[0]
+    schema = f", schema={python(relation.schema)}" if relation.schema else ""
+    return (
+        f"op.backfill({python(relation.name)}, {{{values}}}, where={where}{schema})"
+        "  # in batches, each in a transaction of its own; where: what no longer holds for a row that is done"
+    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, python, table_sql, worked
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
@@ -65,7 +65,7 @@ def _instead(statement: Statement, change: Change, table: Name) -> str:
         return "Add the column alone, then the CHECK with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     if len(statement.changes) > 1:
         return "Add it alone and with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
-    validate = f"ALTER TABLE {table_sql(table)} VALIDATE CONSTRAINT {quote(change.name)}"
+    validate = f"ALTER TABLE {as_written(statement, table)} VALIDATE CONSTRAINT {quote(change.name)}"
     return (
         f"op.execute({python(statement.sql + ' NOT VALID')})\n{block(validate)}"
         "\n# or op.create_check_not_valid and op.validate_constraint"

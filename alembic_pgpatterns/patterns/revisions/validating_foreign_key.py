@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, block, constraint, python, table_sql, worked
-from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
+from alembic_pgpatterns.patterns.revisions._statements import (
+    ALTER_TABLE,
+    altered,
+    as_written,
+    block,
+    constraint,
+    line,
+    python,
+    worked,
+)
+from alembic_pgpatterns.revisions.model import MODES, RevisionRun, Statement, Work, blocks
 from alembic_pgpatterns.schema.names import quote
+
+_REFERENCES = re.compile(r"FOREIGN\s+KEY\s*\([^)]*\)\s*(REFERENCES\b.*)$", re.IGNORECASE | re.DOTALL)
 
 
 class ValidatingForeignKey(RevisionPattern):
@@ -50,20 +62,49 @@ class ValidatingForeignKey(RevisionPattern):
                     yield self._finding(run, statement, work)
 
     def _finding(self, run: RevisionRun, statement: Statement, work: Work) -> Finding:
-        others = {lock.root for lock in statement.locks if lock.mode == "SHARE ROW EXCLUSIVE"} - {work.root}
-        tables = " and ".join(map(str, (work.root, *sorted(others, key=str))))
+        modes = _modes(statement, work)
+        held = " and ".join(f"{mode} is held on {' and '.join(tables)}" for mode, tables in modes.items())
         message = (
-            f"{work.name or 'the foreign key'} is checked against every row of {work.root} while SHARE ROW EXCLUSIVE "
-            f"is held on {tables}: writes wait"
+            f"{work.name or 'the foreign key'} is checked against every row of {work.root} while {held}: "
+            f"{blocks(max(modes, key=MODES.index))} wait"
         )
-        return self.at(run, statement, message, work.root, _instead(statement, work), object=f"{work.root}.{work.name}")
+        instead = _inline(run, statement, work) or _instead(statement, work)
+        return self.at(run, statement, message, work.root, instead, object=f"{work.root}.{work.name}")
+
+
+def _modes(statement: Statement, work: Work) -> dict[str, list[str]]:
+    """Tables by the lock that keeps writers away: earlier statements may have left a stronger one than ADD takes."""
+    others = {lock.root for lock in statement.locks if lock.mode == "SHARE ROW EXCLUSIVE"} - {work.root}
+    found: dict[str, list[str]] = {}
+    for table in (work.root, *sorted(others, key=str)):
+        found.setdefault(statement.mode(table) or "SHARE ROW EXCLUSIVE", []).append(str(table))
+    return found
+
+
+def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:
+    """The key together with its column, where the revision adds that as well and fills nothing in: all are null."""
+    change, written = constraint(statement, "foreign key"), _REFERENCES.search(statement.sql)
+    if change is None or written is None or len(change.columns) != 1 or len(statement.changes) > 1:
+        return None
+    for added, table, column in altered(run, "add column"):
+        if table == work.root and column.name == change.columns[0] and not (column.required or column.default):
+            between = run.statements[run.statements.index(added) : run.statements.index(statement)]
+            if any(table in s.tables and s.command is not None and s.command.kind == "update" for s in between):
+                return None
+            new = f"ALTER TABLE {as_written(statement, table)} ADD COLUMN {quote(column.name)} {column.type}"
+            name = f" CONSTRAINT {quote(change.name)}" if change.name else ""
+            return (
+                f"op.execute({python(f'{new}{name} {written[1]}')})  # in place of {line(added)} and this: in a new "
+                "column there is nothing to check"
+            )
+    return None
 
 
 def _instead(statement: Statement, work: Work) -> str:
     change = constraint(statement, "foreign key")
     if change is None or statement.command is None or len(statement.changes) > 1:
         return "Add it with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
-    validate = f"ALTER TABLE {table_sql(work.root)} VALIDATE CONSTRAINT {quote(work.name or '')}"
+    validate = f"ALTER TABLE {as_written(statement, work.root)} VALIDATE CONSTRAINT {quote(work.name or '')}"
     return (
         f"op.execute({python(statement.sql + ' NOT VALID')})\n{block(validate)}"
         "\n# or op.create_foreign_key_not_valid and op.validate_constraint"
