@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import sqlalchemy
-from psycopg import Error as PsycopgError
 
+from alembic_pgpatterns.cache.snapshots import NOWHERE, Reached
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.introduced import Introductions
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.server.command import run_command, variables
-from alembic_pgpatterns.server.explain import explain
+from alembic_pgpatterns.scratch import SCRATCH, Progress, on_server, prepare
+from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Configured, Run, environment_variables, explained, run_revisions
+from alembic_pgpatterns.upgrade import Run, explained, run_revisions
+from alembic_pgpatterns.upgrading import Upgraded, at, upgrade, versions
 
 if TYPE_CHECKING:
-    from alembic.runtime.migration import MigrationContext
     from sqlalchemy import MetaData
     from sqlalchemy.engine import Dialect
-
-SCRATCH = "pgpatterns"
-"""The name of a scratch database that stands for no particular one of the project."""
-
-
-class Progress(Protocol):
-    """Who is told what goes on, on a terminal."""
-
-    def say(self, what: str) -> None:
-        """A new phase begins: "starting PostgreSQL 18"."""
-
-    def step(self, done: int, total: int, revision: str) -> None:
-        """A revision ran."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +45,34 @@ class Database:
 
 @dataclass(frozen=True)
 class Arrived:
-    """Where the revisions are now."""
+    """Where the revisions are now. ``upgraded``: by env.py, where it was."""
 
     databases: tuple[Database, ...]
     revisions: int
     heads: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     hints: tuple[str, ...] = ()
+    upgraded: Upgraded | None = None
 
 
-def arrive(project: Project, settings: Settings, server: Server, progress: Progress) -> Arrived:
+def arrive(
+    project: Project,
+    settings: Settings,
+    server: Server,
+    progress: Progress,
+    start: Reached = NOWHERE,
+    *,
+    keep: bool = False,
+) -> Arrived:
     """Bring the project to head.
+
+    Args:
+        project: the project.
+        settings: of it.
+        server: which stands at ``start``.
+        progress: told what goes on.
+        start: what of the history has run there.
+        keep: whether the state is to be gone on from later.
 
     Raises:
         PgPatternsError: a revision failed, or the revisions did not arrive on this server.
@@ -79,59 +80,32 @@ def arrive(project: Project, settings: Settings, server: Server, progress: Progr
     if settings.upgrade_command is not None:
         return _by_command(project, settings, server, progress)
     progress.say("reading the revisions")
-    total = len(project.revisions)
-    with on_server(settings, server) as routes:
-        if settings.create_all or not total:
+    if settings.create_all or not project.revisions:
+        with on_server(settings, server):
             return _by_models(project, server)
-        return _by_env_py(project, settings, server, routes, Watch(progress, total))
+    return _by_env_py(project, server, upgrade(project, settings, server, progress, start, keep=keep))
 
 
-class Watch:
-    """Observes a run: what came with which revision, in each database; and tells how far it is."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-        self.introductions: list[Introductions] = []
-
-    def configured(self, context: MigrationContext) -> None:
-        """Another database."""
-        self.introductions.append(Introductions())
-        self._done = 0
-
-    def applied(self, context: MigrationContext, revision: str, is_upgrade: bool) -> None:
-        """Another revision."""
-        self._done += 1
-        self._progress.step(self._done, self._total, revision)
-        self.introductions[-1].applied(context, revision, is_upgrade)
-
-
-def _by_env_py(project: Project, settings: Settings, server: Server, routes: Routes, watch: Watch) -> Arrived:
-    run = run_revisions(
-        project,
-        lambda revision, context: project.script._upgrade_revs("heads", revision),
-        observers=(watch,),
-        fallback=lambda: _engine_connection(settings, server),
-        destination_rev="heads",
-    )
+def _by_env_py(project: Project, server: Server, done: Upgraded) -> Arrived:
+    run = done.run
     databases = [
         Database(
             name=entry.database,
-            label=_label(routes, entry.database),
+            label=_label(done, entry.database),
             version_tables=(Name(entry.version_schema or "", entry.version_table),),
             metadatas=entry.metadatas,
-            introductions=introductions,
-            meant=routes.meant.get(entry.database),
+            introductions=done.reached.introductions[entry.database],
+            meant=done.routes.meant.get(entry.database),
             dialect=entry.dialect,
         )
-        for entry, introductions in zip(run.configured, watch.introductions, strict=True)
-        if entry.database and at_head(project, server, entry)
+        for entry in run.configured
+        if at(project, server, entry, project.heads)
     ]
     if not databases:
-        raise PgPatternsError(_lost(run, routes))
+        raise PgPatternsError(_lost(done))
     skipped = (*_without_models(run), *_outside(project))
-    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped, tuple(_opt_in(project, run)))
+    hints = tuple(_opt_in(project, run))
+    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped, hints, done)
 
 
 def _by_models(project: Project, server: Server) -> Arrived:
@@ -174,89 +148,9 @@ def _by_command(project: Project, settings: Settings, server: Server, progress: 
             "The command ended well, but left no version table of Alembic in the database it was given: "
             f"{settings.upgrade_command}\nDoes it read the variables in `env`? They are: {given}."
         )
-    heads = tuple(sorted(row for table in tables for row in _versions(server, name, table)))
+    heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
     unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read")
     return Arrived((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
-
-
-def prepare(settings: Settings, server: Server, database: str) -> None:
-    """Run the ``prepare`` file in a scratch database.
-
-    Raises:
-        PgPatternsError: it cannot be read, or a statement fails.
-    """
-    if settings.prepare is None:
-        return
-    path = settings.path(settings.prepare)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PgPatternsError(f"prepare: {path} cannot be read: {error}") from error
-    try:
-        with server.connect(database) as connection:
-            connection.execute(text.encode())
-    except PsycopgError as error:
-        raise PgPatternsError(f"prepare: {path}: {error}") from error
-
-
-@contextmanager
-def on_server(settings: Settings, server: Server) -> Iterator[Routes]:
-    """Whatever the project connects to in here is the server, by its URLs as by the variables of the settings."""
-    with _variables(settings, server), _redirected(settings, server) as routes, explained_server(server):
-        yield routes
-
-
-@contextmanager
-def _redirected(settings: Settings, server: Server) -> Iterator[Routes]:
-    with redirect(server, prepare=lambda database: prepare(settings, server, database)) as routes:
-        yield routes
-
-
-@contextmanager
-def _variables(settings: Settings, server: Server) -> Iterator[None]:
-    values: Mapping[str, str] = {}
-    if settings.env:
-        name = server.create_scratch(SCRATCH)
-        prepare(settings, server, name)
-        values = variables(settings.env, server, name)
-    with environment_variables(values):
-        yield
-
-
-@contextmanager
-def explained_server(server: Server) -> Iterator[None]:
-    """Errors that have to do with the server say so, and name the way out: it is gone, it lacks an extension."""
-    try:
-        yield
-    except Exception as error:
-        said = server.failure() or explain(error, server)
-        if said is None:
-            raise
-        raise PgPatternsError(f"{error}\n{said}") from error
-
-
-@contextmanager
-def _engine_connection(settings: Settings, server: Server) -> Iterator[Any]:
-    name = server.create_scratch(SCRATCH)
-    prepare(settings, server, name)
-    engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
-    with engine.connect() as connection:
-        yield connection
-
-
-def at_head(project: Project, server: Server, entry: Configured) -> bool:
-    """Whether the version table in our server says that every head was reached."""
-    table = Name(entry.version_schema or "", entry.version_table)
-    reached = _versions(server, entry.database, table)
-    return bool(reached) and set(project.heads) <= project.ancestors(reached)
-
-
-def _versions(server: Server, database: str, table: Name) -> tuple[str, ...]:
-    name = sqlalchemy.table(table.name, sqlalchemy.column("version_num"), schema=table.schema or None)
-    engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
-    with contextlib.suppress(sqlalchemy.exc.ProgrammingError), engine.connect() as connection:
-        return tuple(connection.execute(sqlalchemy.select(name.c.version_num)).scalars())
-    return ()
 
 
 VERSION_TABLES = """
@@ -272,11 +166,11 @@ def version_tables(server: Server, database: str) -> tuple[Name, ...]:
     """The tables in which Alembic keeps where it is, found by their shape."""
     with server.connect(database) as connection:
         rows = connection.execute(VERSION_TABLES).fetchall()
-    return tuple(Name(schema, name) for schema, name in rows if _versions(server, database, Name(schema, name)))
+    return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
 
 
-def _label(routes: Routes, database: str) -> str:
-    return next((origin.database for origin, name in routes.databases.items() if name == database), database)
+def _label(done: Upgraded, database: str) -> str:
+    return next((origin.database for origin, name in done.reached.databases.items() if name == database), database)
 
 
 PLUGIN = "alembic_pgpatterns"
@@ -319,11 +213,11 @@ def _without_models(run: Run) -> Iterator[Skipped]:
         yield Skipped("models", reason)
 
 
-def _lost(run: Run, routes: Routes) -> str:
-    went = ", ".join(map(str, routes.origins)) or "nowhere"
-    if routes.elsewhere:
-        went += f"; and to {', '.join(dict.fromkeys(routes.elsewhere))}"
-    if not run.configured:
+def _lost(done: Upgraded) -> str:
+    went = ", ".join(map(str, done.routes.origins)) or "nowhere"
+    if done.routes.elsewhere:
+        went += f"; and to {', '.join(dict.fromkeys(done.routes.elsewhere))}"
+    if not done.run.configured:
         return (
             f"env.py ended without calling context.configure(), so no revision ran. Connections were meant for: {went}."
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline, escaped
-from alembic_pgpatterns.check_revisions import Effective, look
+from alembic_pgpatterns.cache.history import HistoryCache
+from alembic_pgpatterns.check_revisions import Effective, look, to_trace
 from alembic_pgpatterns.head import Head, bring_to_head
 from alembic_pgpatterns.judge import judge, run_pattern, suppressed, unique, without_excluded
 from alembic_pgpatterns.pattern import Action, Finding, Needs, Pattern, SchemaPattern, ServerPattern
@@ -15,6 +15,7 @@ from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.model import NO_ORIGIN
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.settings import Settings
 
 
@@ -33,13 +34,17 @@ def check(
         PgPatternsError: the check could not be done; the message says what to do.
     """
     baseline = Baseline.read(settings.path(settings.baseline))
-    with bring_to_head(project, settings, progress) as head:
+    cache = HistoryCache.open(project, settings)
+    todo = to_trace(project, settings, baseline, cache)
+    milestone = todo.before(project) or (cache.shared() if cache is not None else frozenset())
+    with bring_to_head(project, settings, progress, cache, milestone) as head:
         progress.say("checking")
         judged = [judge(schema, settings) for schema in head.schemas]
         findings = [
             placed(finding, head, number) for number, one in enumerate(judged) for finding in one.findings
         ]
-        looked = look(project, settings, baseline, head, progress, effective)
+        adopted = baseline is not None or settings.adopt == "all"
+        looked = look(project, settings, adopted, todo, head, progress, cache, effective)
         of_models = tuple(_of_models(head, settings))
     kept = [finding for finding in findings if not suppressed(finding)]
     skipped = (

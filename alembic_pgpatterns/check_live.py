@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic_pgpatterns import live
-from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.cache.history import HistoryCache
 from alembic_pgpatterns.check import placed, report
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import Head, bring_to_head, enriched
@@ -17,6 +17,7 @@ from alembic_pgpatterns.pattern import Finding, SchemaPattern, ServerPattern
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.live import LiveServer
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.settings import Settings
 
 
@@ -36,7 +37,7 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     facts: list[Live] = []
-    with bring_to_head(project, settings, progress) as head:
+    with bring_to_head(project, settings, progress, HistoryCache.open(project, settings)) as head:
         for number in range(len(head.databases)):
             meant = _address(head, number, settings, url)
             progress.say(f"reading {live.shown(meant)}")

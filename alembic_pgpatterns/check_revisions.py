@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
+from alembic_pgpatterns.cache.history import HistoryCache
+from alembic_pgpatterns.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.drift import drifts_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import Head
@@ -20,10 +21,14 @@ from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
 from alembic_pgpatterns.schema.model import Location, Name
-from alembic_pgpatterns.scope import Scope, scope_of
+from alembic_pgpatterns.scope import scope_of
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.suppressions import Sifted, sift
 from alembic_pgpatterns.tracing import Traced, trace
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 Effective = Callable[[Sequence[Any], Settings], Any]
 """Models, to models with all that autogenerate would enforce on them."""
@@ -40,28 +45,67 @@ class Looked:
     runs: tuple[RevisionRun, ...] = ()
 
 
+@dataclass(frozen=True)
+class ToTrace:
+    """The revisions to look at: what an earlier run saw of the first ones, and the others.
+
+    ``reason``: why there are none although there could be.
+    """
+
+    scope: tuple[Script, ...] = ()
+    reason: str | None = None
+    known: Traces = NO_TRACES
+
+    @property
+    def others(self) -> tuple[Script, ...]:
+        """Those that nobody has looked at yet."""
+        return self.scope[len(self.known.runs) :]
+
+    def before(self, project: Project) -> frozenset[str]:
+        """The revisions that have run when the first of the others does; none where there is no such one."""
+        names = [script.revision for script in project.revisions] if self.others else []
+        return frozenset(names[: names.index(self.others[0].revision)] if names else ())
+
+
+def to_trace(project: Project, settings: Settings, baseline: Baseline | None, cache: HistoryCache | None) -> ToTrace:
+    """The revisions in scope, and what is known of them.
+
+    Raises:
+        PgPatternsError: no such revision or git reference.
+    """
+    patterns = settings.chosen((RevisionPattern, HistoryPattern))
+    reason = _untraceable(settings, patterns) if patterns else None
+    if reason is not None or not patterns:
+        return ToTrace(reason=reason)
+    scope = scope_of(project, settings, baseline)
+    known = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
+    return ToTrace(scope.revisions, scope.reason, known)
+
+
 def look(
     project: Project,
     settings: Settings,
-    baseline: Baseline | None,
+    adopted: bool,
+    todo: ToTrace,
     head: Head,
     progress: Progress,
+    cache: HistoryCache | None = None,
     effective: Effective | None = None,
 ) -> Looked:
     """Trace the revisions in scope and run their patterns; then those of the history as a whole.
 
     Raises:
-        PgPatternsError: no such revision or git reference, or a server that cannot be started.
+        PgPatternsError: a server that cannot be started.
     """
     patterns = settings.chosen((RevisionPattern, HistoryPattern))
     if not patterns:
         return Looked()
-    traced, skipped = _trace(project, settings, baseline, patterns, progress)
+    traced = _trace(project, settings, todo, cache, progress)
+    skipped = (Skipped("what revisions do", todo.reason),) if todo.reason and not todo.scope else ()
     runs = with_rows(traced.runs, settings)
     sifted = judge_runs(patterns, runs)
     known, unread = _known_history(project, runs, settings)
     history = replace(known, environments=traced.environments)
-    adopted = baseline is not None or settings.adopt == "all"
     drifts, untold = _drifts(head, settings, patterns, effective if adopted else None)
     whole = _of_history(patterns, replace(history, drifts=drifts))
     return Looked(
@@ -74,19 +118,18 @@ def look(
 
 
 def _trace(
-    project: Project,
-    settings: Settings,
-    baseline: Baseline | None,
-    patterns: Sequence[Pattern],
-    progress: Progress,
-) -> tuple[Traced, tuple[Skipped, ...]]:
-    reason = _untraceable(settings, patterns)
-    scope = Scope(()) if reason is not None else scope_of(project, settings, baseline)
-    reason = reason or scope.reason
-    if not scope.revisions:
-        return Traced(), (Skipped("what revisions do", reason),) if reason else ()
-    progress.say(f"tracing {len(scope.revisions)} revision{'s' if len(scope.revisions) > 1 else ''}")
-    return trace(project, settings, scope.revisions, progress), ()
+    project: Project, settings: Settings, todo: ToTrace, cache: HistoryCache | None, progress: Progress
+) -> Traced:
+    known = tuple(run for runs in todo.known.runs.values() for run in runs)
+    if not todo.others:
+        return Traced(known, todo.known.environments)
+    progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
+    snapshot = cache.find(todo.before(project)) if cache is not None else None
+    traced = trace(project, settings, todo.others, progress, snapshot)
+    if cache is not None:
+        runs = {**todo.known.runs, **traced.settled()}
+        cache.keep_runs(todo.scope, settings.downgrade, runs, traced.environments)
+    return replace(traced, runs=(*known, *traced.runs))
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:

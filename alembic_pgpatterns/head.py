@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from alembic_pgpatterns.arrival import Arrived, Database, Progress, arrive
+from alembic_pgpatterns.arrival import Arrived, Database, arrive
+from alembic_pgpatterns.cache.history import HistoryCache
+from alembic_pgpatterns.cache.snapshots import NOWHERE, Snapshot
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.project import Project
@@ -16,11 +20,13 @@ from alembic_pgpatterns.revisions.introduced import Introduced
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.server.throwaway import throwaway_server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.upgrading import Upgraded, upgrade
 
 
 @dataclass(frozen=True)
@@ -49,24 +55,106 @@ class Head:
 
 
 @contextmanager
-def bring_to_head(project: Project, settings: Settings, progress: Progress) -> Iterator[Head]:
+def bring_to_head(
+    project: Project,
+    settings: Settings,
+    progress: Progress,
+    cache: HistoryCache | None = None,
+    milestone: frozenset[str] = frozenset(),
+) -> Iterator[Head]:
     """The project at head on a server of ours, read into schemas; the server is gone afterwards.
+
+    Args:
+        project: the project.
+        settings: of it.
+        progress: told what goes on.
+        cache: what earlier runs left, and where this one leaves its own; None: the history runs from nothing.
+        milestone: revisions after which the state is kept too, since somebody will go on from there.
 
     Raises:
         PgPatternsError: no server, a revision that fails, revisions that did not arrive; each with the way out.
     """
     progress.say("starting PostgreSQL")
-    with open_server(settings) as server:
-        arrived = arrive(project, settings, server, progress)
+    with contextlib.ExitStack() as stack:
+        server, arrived = _arrived(stack, project, settings, progress, cache, milestone)
         progress.say("reading the schema")
         yield _head(arrived, settings, server)
+        if cache is not None:
+            _leave(cache, server, arrived.upgraded)
+
+
+def _arrived(
+    stack: contextlib.ExitStack,
+    project: Project,
+    settings: Settings,
+    progress: Progress,
+    cache: HistoryCache | None,
+    milestone: frozenset[str],
+) -> tuple[Server, Arrived]:
+    """The project at head: from a kept state, and where that leads nowhere, from nothing.
+
+    An error is only told of a run from nothing, which owes nothing to what was kept.
+    """
+    if cache is not None:
+        start = cache.find(script.revision for script in project.revisions)
+        with contextlib.ExitStack() as attempt:
+            try:
+                server = attempt.enter_context(open_server(settings, snapshot=start))
+                arrived = _going_on(project, settings, server, progress, start, cache, milestone)
+            except PgPatternsError:
+                if start is None:
+                    raise
+                arrived = None
+            if arrived is not None:
+                stack.push(attempt.pop_all())
+                return server, arrived
+        progress.say("starting PostgreSQL anew")
+    server = stack.enter_context(open_server(settings))
+    return server, arrive(project, settings, server, progress)
+
+
+def _going_on(
+    project: Project,
+    settings: Settings,
+    server: Server,
+    progress: Progress,
+    start: Snapshot | None,
+    cache: HistoryCache,
+    milestone: frozenset[str],
+) -> Arrived | None:
+    """The project at head, from a kept state, with a stop at the milestone; None: that did not lead there."""
+    reached = start.reached if start is not None else NOWHERE
+    if reached.revisions < milestone:
+        done = upgrade(project, settings, server, progress, reached, project.heads_of(milestone), keep=True)
+        if not done.whole:
+            return None
+        _leave(cache, server, done, resume=True)
+        reached = done.reached
+    try:
+        arrived = arrive(project, settings, server, progress, reached, keep=True)
+    except PgPatternsError:
+        if reached is NOWHERE:
+            raise
+        return None
+    whole = arrived.upgraded is not None and arrived.upgraded.whole
+    return arrived if whole or reached is NOWHERE else None
+
+
+WORTH_KEEPING = 1.0
+"""Seconds that revisions take from which on a copy of their state, some 40 MB and a third of a second, pays."""
+
+
+def _leave(cache: HistoryCache, server: Server, done: Upgraded | None, *, resume: bool = False) -> None:
+    if done is not None and done.whole and done.seconds > WORTH_KEEPING and isinstance(server, ThrowawayServer):
+        cache.saw(done.read)
+        cache.keep(server, done.reached, resume=resume)
 
 
 @contextmanager
-def open_server(settings: Settings, watched: bool = False) -> Iterator[Server]:
+def open_server(settings: Settings, watched: bool = False, snapshot: Snapshot | None = None) -> Iterator[Server]:
     """The server of the settings: the one the user named, else a throw-away one.
 
-    ``watched``: a throw-away one writes into its log what revisions do.
+    ``watched``: a throw-away one writes into its log what revisions do. ``snapshot``: the state it starts with.
     """
     if settings.server is not None:
         with external_server(settings.server, roles=settings.roles) as external:
@@ -76,7 +164,8 @@ def open_server(settings: Settings, watched: bool = False) -> Iterator[Server]:
     # A command is any program: many can only do TCP.
     listen = settings.upgrade_command is not None
     log = serverlog.SETTINGS if watched else None
-    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen) as server:
+    kept = snapshot.folder if snapshot is not None else None
+    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=kept) as server:
         yield server
 
 

@@ -98,6 +98,13 @@ class Project:
                 waiting += [*_several(script.down_revision), *_several(script.dependencies)]
         return found
 
+    def heads_of(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Those of some revisions that no other of them comes from or depends on, sorted."""
+        among = set(revisions)
+        found = [script for name in among if (script := self._revision(name)) is not None]
+        below = {name for script in found for name in (*_several(script.down_revision), *_several(script.dependencies))}
+        return tuple(sorted(among - below))
+
     def _revision(self, identifier: str) -> Script | None:
         from alembic.util import CommandError
 

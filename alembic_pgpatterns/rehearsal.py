@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check_revisions import judge_runs, with_rows
 from alembic_pgpatterns.errors import PgPatternsError
@@ -21,6 +20,7 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrade import Run, run_revisions

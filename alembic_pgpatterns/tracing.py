@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import sqlalchemy
 
-from alembic_pgpatterns.arrival import SCRATCH, Progress, prepare
+from alembic_pgpatterns.cache.snapshots import NOWHERE, Reached, Snapshot
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, innermost, relative
 from alembic_pgpatterns.result import Skipped
@@ -28,6 +28,7 @@ from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionR
 from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
+from alembic_pgpatterns.scratch import SCRATCH, Progress, prepare
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.origin import Origin
@@ -44,24 +45,83 @@ if TYPE_CHECKING:
 _ROLES = re.compile(r"\b(?:CREATE|DROP)\s+(?:ROLE|USER|GROUP)\b(?!\s+MAPPING)", re.IGNORECASE)
 
 
+MAKES_ROLES = "it makes or drops roles, which belong to the whole server"
+
+
 @dataclass(frozen=True)
 class Traced:
-    """What the revisions in scope did, in each database, and what could not be looked at."""
+    """What the revisions in scope did, in each database.
+
+    ``troubles``: why some of them could not be reached. ``unsettled``: revisions that may go another way next time.
+    """
 
     runs: tuple[RevisionRun, ...] = ()
     environments: tuple[Environment, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    troubles: tuple[Skipped, ...] = ()
+    unsettled: frozenset[str] = frozenset()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a revision failed, or was not reached."""
+        return bool(self.troubles) or any(run.failure is not None for run in self.runs)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What could not be looked at, and why."""
+        found = [
+            Skipped(f"revision {run.revision}", f"it fails when it runs by itself, after those before it: {line}")
+            for run in self.runs
+            if run.failure is not None
+            for line in run.failure.splitlines()[:1]
+        ]
+        ways_back = ((run.revision, run.downgrade.skipped) for run in self.runs if run.downgrade is not None)
+        found += [Skipped(f"the downgrade of {name}", reason) for name, reason in ways_back if reason is not None]
+        return (*self.troubles, *found)
+
+    def settled(self) -> dict[str, tuple[RevisionRun, ...]]:
+        """The runs by revision, of those that would go the same way again."""
+        found: dict[str, tuple[RevisionRun, ...]] = {}
+        for run in self.runs:
+            if run.revision not in self.unsettled:
+                found[run.revision] = (*found.get(run.revision, ()), run)
+        return found
 
 
-def trace(project: Project, settings: Settings, scope: Sequence[Script], progress: Progress) -> Traced:
+def trace(
+    project: Project,
+    settings: Settings,
+    scope: Sequence[Script],
+    progress: Progress,
+    snapshot: Snapshot | None = None,
+) -> Traced:
     """Run the revisions in scope under observation, and those between them plainly.
+
+    Args:
+        project: whose revisions they are.
+        settings: of the project.
+        scope: the revisions, in order.
+        progress: told about each.
+        snapshot: a kept state to go on from, where that leads to the end of it.
 
     Raises:
         PgPatternsError: no server could be started.
     """
+    try:
+        traced = _traced(project, settings, scope, progress, snapshot)
+    except PgPatternsError:
+        if snapshot is None:
+            raise
+        return _traced(project, settings, scope, progress, None)
+    return traced if snapshot is None or not traced.failed else _traced(project, settings, scope, progress, None)
+
+
+def _traced(
+    project: Project, settings: Settings, scope: Sequence[Script], progress: Progress, snapshot: Snapshot | None
+) -> Traced:
     binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
-    with throwaway_server(binaries, roles=settings.roles, settings=serverlog.SETTINGS) as server:
-        return Tracer(project, settings, server, progress).trace(scope)
+    start, kept = (snapshot.reached, snapshot.folder) if snapshot is not None else (NOWHERE, None)
+    with throwaway_server(binaries, roles=settings.roles, settings=serverlog.SETTINGS, snapshot=kept) as server:
+        return Tracer(project, settings, server, progress, start).trace(scope)
 
 
 @dataclass
@@ -99,7 +159,15 @@ class Watched:
 class Tracer:
     """One trace of a project's history."""
 
-    def __init__(self, project: Project, settings: Settings, server: ThrowawayServer, progress: Progress) -> None:
+    def __init__(
+        self,
+        project: Project,
+        settings: Settings,
+        server: ThrowawayServer,
+        progress: Progress,
+        start: Reached = NOWHERE,
+    ) -> None:
+        """``server`` stands at ``start``."""
         assert server.log is not None
         self._project = project
         self._settings = settings
@@ -107,33 +175,36 @@ class Tracer:
         self._progress = progress
         self._monitor = server.connect()
         self._watcher = Watcher(project, server.log, self._monitor)
-        self._origins: dict[Origin, str] = {}
-        self._environment_database: str | None = None
+        self._start = start
+        self._origins: dict[Origin, str] = dict(start.databases)
+        self._environment_database = start.environment
         self._version_tables: tuple[Name, ...] = ()
         self._states: dict[str, State] = {}
         self._waiting: list[Script] = []
+        self._unsettled: set[str] = set()
 
     def trace(self, scope: Sequence[Script]) -> Traced:
         """All of it, in the history's order."""
         wanted = {script.revision for script in scope}
         last = max(n for n, script in enumerate(self._project.revisions) if script.revision in wanted)
         runs: list[RevisionRun] = []
-        skipped: list[Skipped] = []
+        troubles: list[Skipped] = []
         with self._monitor:
             watched = self._begin()
             for number, script in enumerate(self._project.revisions[: last + 1]):
+                if script.revision in self._start.revisions:
+                    continue
                 if script.revision not in wanted:
                     self._waiting.append(script)
                     continue
-                failed = self._plainly() or self._one(script, runs)
+                trouble = self._plainly()
+                passed = trouble is None and self._one(script, runs)
                 self._progress.step(len(runs), len(wanted), script.revision)
-                if failed is not None:
-                    skipped.append(failed)
-                    if not self._together(self._project.revisions[: number + 1]):
-                        break
-        unwalked = ((run.revision, run.downgrade.skipped) for run in runs if run.downgrade is not None)
-        skipped += [Skipped(f"the downgrade of {name}", reason) for name, reason in unwalked if reason is not None]
-        return Traced(tuple(runs), tuple(watched.environments), tuple(skipped))
+                if trouble is not None:
+                    troubles.append(trouble)
+                if not passed and not self._together(self._project.revisions[: number + 1]):
+                    break
+        return Traced(tuple(runs), tuple(watched.environments), tuple(troubles), frozenset(self._unsettled))
 
     def _together(self, scripts: Sequence[Script]) -> bool:
         """Start anew, with everything so far in one run: a revision that fails alone may pass in company."""
@@ -152,7 +223,9 @@ class Tracer:
 
     def _begin(self) -> Watched:
         """Nothing runs yet: env.py opens its connections, so that the databases are there."""
-        if self._settings.env:
+        for name in dict.fromkeys(self._databases()):
+            self._install(name)
+        if self._settings.env and self._environment_database is None:
             self._environment_database = self._server.create_scratch(SCRATCH)
             self._prepare(self._environment_database)
         watched = Watched(self._project.env_py)
@@ -162,6 +235,9 @@ class Tracer:
 
     def _prepare(self, database: str) -> None:
         prepare(self._settings, self._server, database)
+        self._install(database)
+
+    def _install(self, database: str) -> None:
         with self._server.connect(database) as connection:
             install(connection)
 
@@ -178,7 +254,7 @@ class Tracer:
             return Skipped("revisions", f"not traced: {_first_line(error)}")
         return None
 
-    def _one(self, script: Script, runs: list[RevisionRun]) -> Skipped | None:
+    def _one(self, script: Script, runs: list[RevisionRun]) -> bool:
         for name in dict.fromkeys(self._databases()):
             self._states.setdefault(name, self._state(name))
         step = self._watcher.watched(script, lambda steps: self._run(steps, {}))
@@ -188,10 +264,10 @@ class Tracer:
             if self._settings.downgrade and step.failure is None:
                 run = replace(run, downgrade=self._downgrade(script, run, name))
             runs.append(run)
-        if step.failure is not None:
-            reason = f"it fails when it runs by itself, after those before it: {_first_line(step.failure)}"
-            return Skipped(f"revision {script.revision}", reason)
-        return None
+        # What PostgreSQL says to a statement that it cannot run is the same each time; all else may be the machine's.
+        if step.failure is not None and not isinstance(step.failure.__cause__, sqlalchemy.exc.ProgrammingError):
+            self._unsettled.add(script.revision)
+        return step.failure is None
 
     def _databases(self) -> list[str]:
         own = [self._environment_database] if self._environment_database is not None else []
@@ -205,10 +281,11 @@ class Tracer:
 
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
         if any(_ROLES.search(statement.sql) for statement in run.statements):
-            return Downgrade(skipped="it makes or drops roles, which belong to the whole server")
+            return Downgrade(skipped=MAKES_ROLES)
         try:
             copy = self._copy(database)
         except psycopg.Error as error:
+            self._unsettled.add(script.revision)
             return Downgrade(skipped=f"the database could not be copied: {_first_line(error)}")
         moved = {origin: copy if name == database else name for origin, name in self._origins.items()}
         try:

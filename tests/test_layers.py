@@ -16,6 +16,8 @@ LAYERS = (
     ("check", "check_revisions", "plan", "rehearsal"),
     ("judge", "head", "models", "live", "drift", "suppressions"),
     ("arrival", "tracing", "watching", "scope"),
+    ("upgrading", "scratch"),
+    ("cache",),
     ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project", "containment"),
     ("patterns",),
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),

@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 from alembic_pgpatterns import plan
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.arrival import Progress
 from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.check import check
 from alembic_pgpatterns.check_revisions import about_a_revision
@@ -21,6 +20,7 @@ from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
 from alembic_pgpatterns.result import Report
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.settings import Settings, SettingsError
 
 WRONG_USE = 2
@@ -103,6 +103,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "since": given.get("since"),
         "diff_base": given.get("diff_base"),
         "downgrade": given.get("downgrade"),
+        "cache": given.get("cache"),
         "stats": _path(given.get("stats")),
     }
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 
-from alembic_pgpatterns.arrival import Progress, on_server
 from alembic_pgpatterns.autogenerate.fixes import Fix, Left, plan, unsafe
 from alembic_pgpatterns.autogenerate.written_fixes import Written, write
 from alembic_pgpatterns.baseline import Baseline, escaped
@@ -29,6 +28,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.scratch import Progress, on_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings, SettingsError
 from alembic_pgpatterns.upgrade import Configured, run_revisions

@@ -71,6 +71,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head by this command instead")
     server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
     server.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
+    server.add_argument(
+        "--no-cache", dest="cache", action="store_false", default=None, help="run all from nothing, keep nothing"
+    )
 
     about = parser.add_argument_group("information")
     about.add_argument("--list", action="store_true", help="all patterns, with severity and action as they are set")

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.arrival import Progress, on_server
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import open_server
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.rehearsal import in_words, rehearse
 from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.scratch import Progress, on_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrade import explained, run_revisions

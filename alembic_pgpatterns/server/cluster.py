@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
@@ -40,7 +41,7 @@ def fill(data: Path, binaries: Binaries, account: Account) -> bool:
     second of initdb in each run and nothing else. Raises PgPatternsError when initdb fails.
     """
     cached = _cached(binaries, account)
-    if cached is not None and _is_whole(cached):
+    if cached is not None and is_whole(cached):
         with contextlib.suppress(OSError):
             os.utime(cached)
             copy(cached / "data", data, account)
@@ -49,7 +50,9 @@ def fill(data: Path, binaries: Binaries, account: Account) -> bool:
     _initdb(data, binaries, account)
     slim(data, binaries, account)
     if cached is not None:
-        _keep(data, cached, account)
+        _prune(cached.parent)
+        with contextlib.suppress(OSError):  # the cache only saves time; where it is full or read-only, so be it
+            keep(data, cached, account)
     return False
 
 
@@ -189,39 +192,44 @@ def server_environment() -> dict[str, str]:
 def _cached(binaries: Binaries, account: Account) -> Path | None:
     """Where the cluster of these binaries is kept; None where no cache folder can be had."""
     try:
-        facts = binaries.postgres.stat()
+        key = identity(binaries, account)
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):
         return None
-    # Not the programs' folder: the same wheel in another environment makes the same cluster. Should two builds
-    # of one version and size ever differ, the server refuses the other's cluster, and it is made anew.
-    key = [_LAYOUT, binaries.version, facts.st_size, os.uname().machine, os.geteuid(), account.uid]
-    key += [*_arguments(binaries), _HBA]
-    digest = hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return folder / f"cluster-{binaries.version}-{digest}"
 
 
-def _keep(data: Path, cached: Path, account: Account) -> None:
-    """Put a copy into the cache, under a temporary name first, so that nobody ever sees half a cluster."""
-    _prune(cached.parent)
-    workshop: Path | None = None
+def identity(binaries: Binaries, account: Account) -> str:
+    """All that decides whether a cluster can be used by these binaries. Raises OSError."""
+    facts = binaries.postgres.stat()
+    # Not the programs' folder: the same wheel in another environment makes the same cluster. Should two builds
+    # of one version and size ever differ, the server refuses the other's cluster, and it is made anew.
+    key = [_LAYOUT, binaries.version, facts.st_size, os.uname().machine, os.geteuid(), account.uid]
+    return "\0".join(map(str, [*key, *_arguments(binaries), _HBA]))
+
+
+def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, str] | None = None) -> None:
+    """Keep a copy of a stopped cluster as ``destination``/data, with files of text beside it.
+
+    Under a temporary name first, so that nobody ever sees half a cluster; what is there already, whole, stays.
+    Raises OSError.
+    """
+    workshop = Path(tempfile.mkdtemp(prefix="new-", dir=destination.parent))
     try:
-        workshop = Path(tempfile.mkdtemp(prefix="new-", dir=cached.parent))
         fresh = workshop / "fresh"
         fresh.mkdir(mode=0o700)
         copy(data, fresh / "data", account)
+        for name, text in (notes or {}).items():
+            (fresh / name).write_text(text, encoding="utf-8")
         (fresh / _MANIFEST).write_text(_census(fresh / "data"))
-        if not _is_whole(cached):
+        if not is_whole(destination):
             with contextlib.suppress(FileNotFoundError):
-                cached.rename(workshop / "damaged")
-            fresh.rename(cached)
-    except OSError:
-        # The cache only saves time; where it is full, read-only or just filled by another run, we go on without.
-        pass
+                destination.rename(workshop / "damaged")
+            fresh.rename(destination)
     finally:
-        if workshop is not None:
-            shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _census(data: Path) -> str:
@@ -230,7 +238,8 @@ def _census(data: Path) -> str:
     return f"{len(sizes)} files, {sum(sizes)} bytes\n"
 
 
-def _is_whole(cached: Path) -> bool:
+def is_whole(cached: Path) -> bool:
+    """Whether a kept cluster has all its files, by their number and bytes."""
     try:
         return (cached / _MANIFEST).read_text() == _census(cached / "data")
     except OSError:

@@ -28,8 +28,8 @@ class Routes:
 
     ``databases``: the scratch database of each origin, in the order of first use. ``connections``: how many were
     opened to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
-    password. ``elsewhere``: what was let through because no server is behind it (SQLite
-    in memory), for the error when no revision arrived.
+    password. ``environment``: the scratch database that variables of the environment name. ``elsewhere``: what was
+    let through because no server is behind it (SQLite in memory), for the error when no revision arrived.
     """
 
     server: Server
@@ -37,6 +37,7 @@ class Routes:
     databases: dict[Origin, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
     meant: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    environment: str | None = None
     elsewhere: list[str] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 

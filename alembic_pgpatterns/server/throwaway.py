@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -185,31 +184,28 @@ class ThrowawayServer:
         self._run(command.format(sql.Identifier(cluster.SUPERUSER), sql.Literal(password)))
         self.password = password
 
-    def save(self, destination: Path) -> None:
-        """Keep a copy of the cluster as the folder ``destination``, for ``throwaway_server(snapshot=...)``.
+    def save(self, destination: Path, notes: Mapping[str, str] | None = None, *, resume: bool = True) -> None:
+        """Keep a copy of the cluster in the folder ``destination``, for ``throwaway_server(snapshot=...)``.
 
-        The server is stopped in order, copied and started again, so every connection ends: close or dispose of
-        yours before. A destination that is there already is left as it is. Raises PgPatternsError when the copy
-        cannot be written; the server runs again in that case too.
+        The server is stopped in order, copied and started again (``resume``), so every connection ends. It then has
+        another port, by which whoever kept a connection notices that it leads nowhere. A whole copy that is there
+        already is left as it is. ``notes``: texts by the name of the file that keeps them beside the copy.
+        Raises PgPatternsError when the copy cannot be written; the server runs again in that case too.
         """
         self.stop(signal.SIGINT)
         cluster.slim(self.data, self.binaries, self.account)
-        scratch: Path | None = None
         try:
             destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix="new-", dir=destination.parent))
-            cluster.copy(self.data, scratch / "data", self.account)
-            if not destination.exists():
-                (scratch / "data").rename(destination)
+            cluster.keep(self.data, destination, self.account, notes)
         except OSError as error:
             raise PgPatternsError(
                 f"the state of the throw-away PostgreSQL could not be kept in {destination}: {error}\n"
                 f"{cluster.way_out(str(error))}"
             ) from error
         finally:
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
-            self.start()
+            if resume:
+                self.port += 0 if self.password is not None else 1
+                self.start()
 
     def start(self) -> None:
         """Start the server on its data folder and wait until it answers.
@@ -366,7 +362,7 @@ def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
         shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
         cluster.own(server.folder / _SHARE, server.account)
         if snapshot is not None:
-            cluster.copy(snapshot, server.data, server.account)
+            cluster.copy(snapshot / "data", server.data, server.account)
     except OSError as error:
         said = str(error)
         what = f" from the kept state {snapshot}" if snapshot else ""

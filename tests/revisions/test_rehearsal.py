@@ -11,7 +11,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns import plan
-from alembic_pgpatterns.arrival import on_server
+from alembic_pgpatterns.scratch import on_server
 from alembic_pgpatterns.commands.revising import write
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import registry

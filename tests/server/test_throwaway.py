@@ -95,7 +95,9 @@ def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawaySe
         name = server.create_database("history")
         with server.connect(name) as connection:
             connection.execute("CREATE TABLE t AS SELECT 7 AS i")
-        server.save(kept)
+        port = server.port
+        server.save(kept, {"notes.txt": "of the time"})
+        assert server.port != port and not server.owns({"host": str(server.folder), "port": str(port)})
         with server.connect(name) as connection:  # the server goes on
             connection.execute("UPDATE t SET i = 8")
         server.save(kept)  # what is there stays
@@ -103,7 +105,8 @@ def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawaySe
         with throwaway_server(any_server.binaries, snapshot=kept) as server, server.connect(name) as connection:
             assert connection.execute("UPDATE t SET i = i + 1 RETURNING i").fetchone() == (expected + 1,)
     assert {entry.name for entry in kept.parent.iterdir()} == {"kept"}
-    (kept / "global" / "pg_control").unlink()
+    assert (kept / "notes.txt").read_text() == "of the time"
+    (kept / "data" / "global" / "pg_control").unlink()
     with pytest.raises(PgPatternsError, match="last lines of its log"), throwaway_server(snapshot=kept):
         pass
     with pytest.raises(PgPatternsError, match="nowhere"), throwaway_server(snapshot=memory / "nowhere"):
@@ -197,7 +200,7 @@ def test_first_runs_at_the_same_time(own_cache: Path) -> None:
     with ThreadPoolExecutor(3) as threads:
         assert len(set(threads.map(version, range(3)))) == 1
     (entry,) = own_cache.iterdir()
-    assert cluster._is_whole(entry)
+    assert cluster.is_whole(entry)
 
 
 def test_without_a_cache_it_only_takes_longer(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,89 @@
+"""What revisions were seen to do, kept for the next run: plain values, and nothing that could run."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import io
+import os
+import pickle
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.cache.dependencies import Dependencies
+from alembic_pgpatterns.revisions.model import Environment, RevisionRun
+from alembic_pgpatterns.schema.model import Schema, Table
+
+_OURS = ("alembic_pgpatterns.schema.", "alembic_pgpatterns.revisions.")
+_KEPT = 8
+_UNUSED_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Traces:
+    """The runs of revisions, by the digest of the history up to each, in order; and what env.py does around them."""
+
+    runs: Mapping[str, tuple[RevisionRun, ...]]
+    environments: tuple[Environment, ...] = ()
+
+
+NO_TRACES = Traces({})
+
+
+def load(path: Path) -> Traces | None:
+    """What was kept in a file, where it still holds; None: nothing is."""
+    try:
+        content = zlib.decompress(path.read_bytes())
+        known, environments, runs = _Values(io.BytesIO(content)).load()
+        os.utime(path)
+    except Exception:  # whatever is wrong with the file, the revisions are traced again
+        return None
+    return Traces(runs, environments) if Dependencies(*known).hold({}) else None
+
+
+def keep(path: Path, traces: Traces, known: Dependencies) -> None:
+    """Keep them in a file, in place of what was there; where that cannot be done, so be it."""
+    tables: dict[Table, Table] = {}
+    runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
+    content = pickle.dumps(((dict(known.files), dict(known.variables)), traces.environments, runs), protocol=5)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(zlib.compress(content, 1))
+        Path(name).replace(path)
+        _prune(path.parent.iterdir())
+
+
+def _prune(files: Iterable[Path]) -> None:
+    ages = sorted((time.time() - path.stat().st_mtime, path) for path in files)
+    for number, (age, path) in enumerate(ages):
+        if number >= _KEPT or age > _UNUSED_DAYS * 86400:
+            path.unlink(missing_ok=True)
+
+
+def _shared(run: RevisionRun, tables: dict[Table, Table]) -> RevisionRun:
+    """The run with each table once: most revisions leave most tables as they were."""
+    return replace(run, before=_sharing(run.before, tables), after=_sharing(run.after, tables))
+
+
+def _sharing(schema: Schema, tables: dict[Table, Table]) -> Schema:
+    found: Sequence[Table] = [tables.setdefault(table, table) for table in schema.tables]
+    return replace(schema, tables=tuple(found))
+
+
+class _Values(pickle.Unpickler):
+    """Makes values of our own models and nothing else (Python docs, pickle, "Restricting Globals")."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class; a file that names anything else is not ours."""
+        found = super().find_class(module, name) if module.startswith(_OURS) and "." not in name else None
+        is_value = isinstance(found, type) and (is_dataclass(found) or issubclass(found, enum.Enum))
+        if is_value and found.__module__ == module:
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no value of a trace")
