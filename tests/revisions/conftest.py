@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.revisions import serverlog
-from alembic_pgpatterns.server.throwaway import ThrowawayServer
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from tests import projects
 
 
 @pytest.fixture(scope="session")
-def traced_server(start_server, server) -> Iterator[ThrowawayServer]:
-    with start_server(server.binaries, settings=serverlog.SETTINGS) as running:
+def traced_server(server) -> Iterator[ThrowawayServer]:
+    with throwaway_server(server.binaries, settings=serverlog.SETTINGS) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def old_traced_server(start_server, old_server) -> Iterator[ThrowawayServer]:
-    with start_server(old_server.binaries, settings=serverlog.SETTINGS) as running:
+def old_traced_server(old_server) -> Iterator[ThrowawayServer]:
+    with throwaway_server(old_server.binaries, settings=serverlog.SETTINGS) as running:
         yield running
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,18 +36,6 @@ def checked(project: projects.Project, **settings: object) -> Report:
 
 def found(report: Report, pattern: str = "blocking-index-build") -> list[str]:
     return [str(f.revision) for f in report.findings if f.pattern == pattern]
-
-
-def memory() -> dict[str, str]:
-    """The same for a program of its own."""
-    return {"TMPDIR": tempfile.gettempdir()}
-
-
-@pytest.fixture(autouse=True)
-def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Disks of test machines may be slow, and each check copies two clusters."""
-    if Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free > 4 << 30:
-        monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
 
 
 @pytest.fixture
@@ -150,11 +136,11 @@ def test_unused_and_unknown_suppressions_are_named(history) -> None:
 
 
 def test_write_baseline_accepts_the_past_by_its_heads_alone(history) -> None:
-    assert history.alembic("pgcheck", "--write-baseline", **memory()).returncode == 0
+    assert history.alembic("pgcheck", "--write-baseline").returncode == 0
     text = (history.folder / "pgpatterns-baseline.txt").read_text()
     assert "# heads: r2" in text
     assert "blocking-index-build" not in text
-    done = history.alembic("pgcheck", "--format", "json", "--no-downgrade", **memory())
+    done = history.alembic("pgcheck", "--format", "json", "--no-downgrade")
     document = json.loads(done.stdout)
     assert document["stale"] == []
     assert {f["pattern"] for f in document["findings"]} == set()
@@ -163,12 +149,12 @@ def test_write_baseline_accepts_the_past_by_its_heads_alone(history) -> None:
 def test_the_plan(history, tmp_path) -> None:
     history.revision("r3", 'op.drop_column("book", "kind")', "r2", "raise NotImplementedError")
     (history.folder / "rows").write_text("book 1234567\n")
-    done = history.alembic("pgcheck", "--plan", "--stats", "rows", "--since", "r1", **memory())
+    done = history.alembic("pgcheck", "--plan", "--stats", "rows", "--since", "r1")
     assert done.returncode == 0, done.stderr
     assert "1,234,567" in done.stdout
     assert "index build under SHARE" in done.stdout
     assert "old code must be gone: yes (public.book.kind)" in done.stdout
-    done = history.alembic("pgcheck", "--plan", "markdown", "--since", "r2", **memory())
+    done = history.alembic("pgcheck", "--plan", "markdown", "--since", "r2")
     assert "| public.book | ACCESS EXCLUSIVE | reads and writes |" in done.stdout
 
 

@@ -19,13 +19,14 @@ from sqlalchemy.pool import NullPool
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.redirect import redirect
-from alembic_pgpatterns.server.throwaway import ThrowawayServer
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from tests.signals import HEEDED
 
 
 @pytest.fixture(scope="module")
-def theirs(start_server: Any) -> Iterator[ThrowawayServer]:
+def theirs() -> Iterator[ThrowawayServer]:
     """Somebody's server, with a password and a database that is none of our business."""
-    with start_server(listen=True, roles=["present"]) as server:
+    with throwaway_server(listen=True, roles=["present"]) as server:
         server.create_database("app")
         yield server
 
@@ -111,27 +112,33 @@ def test_bad_url_is_an_error_of_ours() -> None:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_databases_are_dropped_when_we_are_ended(how: signal.Signals, theirs: ThrowawayServer) -> None:
     before = databases(theirs)
-    code = """
-import os, time
+    code = f"""
+{HEEDED}
+import os, sys
 from alembic_pgpatterns.server.external import external_server
 with external_server(os.environ["THEIRS"]) as server:
     print(server.create_database("x"), flush=True)
-    time.sleep(600)
+    sys.stdin.read()
 """
     url = theirs.url().render_as_string(hide_password=False)
     process = subprocess.Popen(
         [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "THEIRS": url},
         cwd=Path(__file__).parents[2],
     )
-    assert process.stdout is not None
-    name = process.stdout.readline().strip()
-    assert name in databases(theirs)
-    process.send_signal(how)
-    process.communicate()
+    try:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        assert name in databases(theirs)
+        process.send_signal(how)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.communicate()
     deadline = time.monotonic() + 30
     while name in databases(theirs) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -141,9 +148,19 @@ with external_server(os.environ["THEIRS"]) as server:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
 def test_the_password_is_in_no_argument(theirs: ThrowawayServer) -> None:
     with external_server(theirs.url()):
-        children = []
-        for place in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):  # it has just ended
-                children.append(place.read_bytes())
-    assert any(b"sys.stdin" in arguments for arguments in children)
-    assert not any(str(theirs.password).encode() in arguments for arguments in children)
+        deadline = time.monotonic() + 30
+        children = arguments()
+        # A program that has only just begun has none yet.
+        while not any(b"sys.stdin" in each for each in children) and time.monotonic() < deadline:
+            children = arguments()
+    assert any(b"sys.stdin" in each for each in children)
+    assert not any(str(theirs.password).encode() in each for each in children)
+
+
+def arguments() -> list[bytes]:
+    """Those of every process."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(place.read_bytes())
+    return found

@@ -20,12 +20,12 @@ from alembic_pgpatterns.server import folder as folder_module
 from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.folder import sweep
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from tests.signals import HEEDED
 
 ROOM = Path(__file__).parents[2]
-CHILD = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit it as ignored
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and those of nohup this one
+CHILD = f"""
+{HEEDED}
+import sys
 from alembic_pgpatterns.server.throwaway import throwaway_server
 with throwaway_server() as server:
     print(server.folder, server.pid, flush=True)

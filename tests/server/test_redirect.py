@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.redirect import Routes, redirect
-from alembic_pgpatterns.server.throwaway import ThrowawayServer
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 # Nobody listens there, and .invalid never resolves: a connection that was not redirected fails.
 NOWHERE = "user:s3cret@db.invalid:6543/app"
@@ -35,9 +35,9 @@ WHERE = "SELECT current_database(), current_setting('data_directory')"
 
 
 @pytest.fixture(scope="module")
-def target(start_server: Any) -> Iterator[ThrowawayServer]:
+def target() -> Iterator[ThrowawayServer]:
     """A server of this file's own: scratch databases get the names of the real ones."""
-    with start_server() as server:
+    with throwaway_server() as server:
         yield server
 
 
