@@ -54,7 +54,8 @@ class Command:
     """One statement.
 
     ``kind``: "create index", "drop index", "alter table", "rename table", "update" and so on, "" for what does not
-    matter here. ``relations``: what it names; for an index that is created, its table. ``where``: of an UPDATE or
+    matter here. ``relations``: what it names; for an index that is created, its table; for an INSERT the table,
+    and those of its FROM. ``where``: of an UPDATE or
     DELETE, ``everywhere`` where that asks for nulls at most; ``assigned``: column and expression, none where another
     table takes part.
     """
@@ -102,7 +103,7 @@ def _command(node: Any, text: str) -> Command:
     return read(getattr(node, name), text)
 
 
-_OTHERS = {"do_stmt": "do", "insert_stmt": "insert", "select_stmt": "select", "transaction_stmt": "transaction"}
+_OTHERS = {"do_stmt": "do", "select_stmt": "select", "transaction_stmt": "transaction"}
 
 
 def _relation(node: Any) -> Relation:
@@ -159,6 +160,19 @@ def _rename(node: Any, text: str) -> Command:
 def _set_schema(node: Any, text: str) -> Command:
     kind = "set schema" if node.object_type in (pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW) else ""
     return Command(kind, text, (_relation(node.relation),), new_name=node.newschema)
+
+
+def _insert(node: Any, text: str) -> Command:
+    sources = node.select_stmt.select_stmt.from_clause if node.HasField("select_stmt") else ()
+    return Command("insert", text, (_relation(node.relation), *(name for item in sources for name in _tables(item))))
+
+
+def _tables(node: Any) -> list[Relation]:
+    """The tables of an item of FROM."""
+    kind = node.WhichOneof("node")
+    if kind == "join_expr":
+        return [*_tables(node.join_expr.larg), *_tables(node.join_expr.rarg)]
+    return [_relation(node.range_var)] if kind == "range_var" else []
 
 
 def _update(node: Any, text: str) -> Command:
@@ -252,6 +266,7 @@ _READERS: dict[str, Callable[[Any, str], Command]] = {
     "drop_stmt": _drop,
     "rename_stmt": _rename,
     "alter_object_schema_stmt": _set_schema,
+    "insert_stmt": _insert,
     "update_stmt": _update,
     "delete_stmt": _delete,
     "truncate_stmt": _truncate,

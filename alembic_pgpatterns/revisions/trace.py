@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alembic_pgpatterns.revisions.commands import Command, parse
@@ -86,7 +86,27 @@ class Run:
 
 def statements(run: Run) -> tuple[Statement, ...]:
     """The statements of the revision, in order, as the server got them."""
-    return tuple(_Assembly(run).statements())
+    return tuple(_with_copies(list(_Assembly(run).statements()), run))
+
+
+def _with_copies(found: list[Statement], run: Run) -> list[Statement]:
+    """A table whose rows go into another that takes its name is written anew, if not by a statement of that kind.
+
+    Alembic's ``batch_alter_table(recreate="always")`` does so.
+    """
+    existing = {item.name: item for item in run.before.by_oid.values() if item.kind in ("r", "p")}
+    for number, statement in enumerate(found):
+        command = statement.command
+        if command is None or command.kind != "rename table" or statement.tables != (None,):
+            continue
+        made = command.relations[0]
+        replaced = existing.get(Name(made.schema or run.default_schema, command.new_name))
+        for earlier, copy in enumerate(found[:number]):
+            named = copy.command.relations if copy.command is not None and copy.command.kind == "insert" else ()
+            if replaced is not None and named[:1] == (made,) and replaced.name in copy.tables[1:]:
+                work = Work("rewrite", replaced.name, run.before.root(replaced))
+                found[earlier] = replace(copy, work=(*copy.work, work))
+    return found
 
 
 class _Assembly:

@@ -171,3 +171,28 @@ def test_a_type_that_does_not_come_back_is_named_once(make, traced_server) -> No
     (finding,) = findings(IrreversibleRevision, trace(project, traced_server, ["r1"]).runs)
     assert finding.message.endswith("is not what it was: column public.book.pages: type is text, was integer")
     assert finding.remedy is not None
+
+
+RECREATE = """
+with op.batch_alter_table("book", recreate="always") as batch:
+    batch.add_column(sa.Column("n", sa.Integer()))
+"""
+
+
+def test_a_table_that_is_copied_is_written_anew(found) -> None:
+    copied = "public.book is written anew (copied into a table that takes its place)"
+    (finding,) = found(RECREATE, "table-rewrite")
+    assert finding.message.startswith(f"{copied} under ACCESS EXCLUSIVE: reads and writes wait")
+    copy = "CREATE TABLE copy (LIKE book); INSERT INTO copy SELECT {}; DROP TABLE book; ALTER TABLE copy RENAME TO book"
+    (finding,) = found(f'op.execute("{copy.format("* FROM book")}")', "table-rewrite")
+    assert finding.message.startswith(f"{copied} and nobody is kept from writing to it meanwhile")
+    assert found(f'op.execute("{copy.format("1")}")', "table-rewrite") == []
+
+
+def test_an_index_that_was_built_anew_on_the_way_is_the_one_it_was(found) -> None:
+    existing = BOOK + "CREATE INDEX ix_book_pages ON book (pages);"
+    drop = 'op.drop_index("ix_book_pages", "book")'
+    retype = 'op.alter_column("book", "pages", type_=sa.BigInteger())\n'
+    assert len(found(retype + drop, "blocking-index-drop", existing)) == 1
+    new = 'op.execute("CREATE TABLE new (n int); CREATE INDEX ix_new ON new (n); DROP INDEX ix_new")'
+    assert found(new, "blocking-index-drop", existing) == []

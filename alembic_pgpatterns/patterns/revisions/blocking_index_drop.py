@@ -35,9 +35,15 @@ class BlockingIndexDrop(RevisionPattern):
             command = statement.command
             if command is None or command.kind != "drop index" or command.concurrently or statement.error is not None:
                 continue
-            for name in filter(None, statement.tables):
-                index = next((i for table in run.before.tables for i in table.indexes if i.name == name), None)
-                if index is None or _partitioned(run, index.table):
+            for relation in command.relations:
+                index = next(
+                    (i for table in run.before.tables for i in table.indexes
+                     if i.name.name == relation.name and relation.schema in ("", i.name.schema)),
+                    None,
+                )  # fmt: skip
+                # One of that name that the revision made is on a table that is not locked.
+                locked = index is not None and statement.mode(index.table) == "ACCESS EXCLUSIVE"
+                if index is None or not locked or _partitioned(run, index.table):
                     continue
                 text = with_words(command.text, r"DROP\s+INDEX", "CONCURRENTLY")
                 yield self.at(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.commands import Change
-from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.types import DataType
@@ -25,7 +25,8 @@ class TableRewrite(RevisionPattern):
     and the disk must hold both. What does it: most changes of a column's type; a new column with a volatile default
     (``gen_random_uuid()``, ``clock_timestamp()``), of a domain with a constraint, serial, identity or GENERATED …
     STORED; SET LOGGED and UNLOGGED; SET TABLESPACE; VACUUM FULL; CLUSTER; REFRESH MATERIALIZED VIEW without
-    CONCURRENTLY, for its readers.
+    CONCURRENTLY, for its readers; and copying the rows into a table that then takes the name of the old one, as
+    ``batch_alter_table(recreate="always")`` does.
 
     What does not: varchar to a longer varchar or to text, numeric to a larger precision of the same scale, timestamp to
     timestamptz in a session whose TimeZone is UTC, a constant default, ``now()`` as a default. PostgreSQL itself said
@@ -53,11 +54,13 @@ class TableRewrite(RevisionPattern):
                 change = _reason(statement)
                 why = _words(change, run, work.table) if change is not None else _verb(statement)
                 mode = statement.mode(work.root) or "ACCESS EXCLUSIVE"
+                effect = f"under {mode}: reads and writes wait until every row and every index is written"
+                if not is_strong(mode):
+                    effect = "and nobody is kept from writing to it meanwhile: what comes after the copy is lost"
                 yield self.at(
                     run,
                     statement,
-                    f"{work.root} is written anew ({why}) under {mode}: reads and writes wait until every row and "
-                    "every index is written",
+                    f"{work.root} is written anew ({why}) {effect}",
                     work.root,
                     _instead(run, statement, change, work.root),
                     object=f"{work.root}.{change.name}" if change is not None and change.name else str(work.root),
@@ -99,7 +102,8 @@ def _shorter(old: DataType | None, new: DataType | None) -> bool:
 
 def _verb(statement: Statement) -> str:
     kind = statement.command.kind if statement.command is not None else ""
-    return {"refresh": "REFRESH MATERIALIZED VIEW"}.get(kind, kind.upper()) or "by a function"
+    known = {"refresh": "REFRESH MATERIALIZED VIEW", "insert": "copied into a table that takes its place"}
+    return known.get(kind, kind.upper()) or "by a function"
 
 
 def _instead(run: RevisionRun, statement: Statement, change: Change | None, table: Name) -> str:
@@ -107,6 +111,11 @@ def _instead(run: RevisionRun, statement: Statement, change: Change | None, tabl
     if command is not None and command.kind == "refresh":
         text = command.text.replace("MATERIALIZED VIEW", "MATERIALIZED VIEW CONCURRENTLY", 1)
         return f"{block(text)}\n# needs a unique index on the view"
+    if command is not None and command.kind == "insert":
+        return (
+            "ALTER the table in place, which PostgreSQL can: op.* or batch_alter_table(…) without recreate=\"always\", "
+            "copy_from and table_args."
+        )
     if command is not None and command.kind in ("vacuum full", "cluster"):
         return "Not in a revision; pg_repack does the same without the lock."
     if change is None or change.kind not in ("alter type", "add column"):
