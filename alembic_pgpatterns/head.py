@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alembic_pgpatterns.arrival import Arrived, Database, arrive
 from alembic_pgpatterns.cache.history import HistoryCache
-from alembic_pgpatterns.cache.snapshots import NOWHERE, Snapshot
+from alembic_pgpatterns.cache.snapshots import NOWHERE, Snapshot, forget
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding
@@ -20,7 +20,7 @@ from alembic_pgpatterns.revisions.introduced import Introduced
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
-from alembic_pgpatterns.scratch import Progress
+from alembic_pgpatterns.scratch import Progress, on_server
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.protocol import Server
@@ -98,8 +98,8 @@ def _arrived(
     if cache is not None:
         start = cache.find(script.revision for script in project.revisions)
         with contextlib.ExitStack() as attempt:
+            server, start = _opened(attempt, settings, start)
             try:
-                server = attempt.enter_context(open_server(settings, snapshot=start))
                 arrived = _going_on(project, settings, server, progress, start, cache, milestone)
             except PgPatternsError:
                 if start is None:
@@ -111,6 +111,18 @@ def _arrived(
         progress.say("starting PostgreSQL anew")
     server = stack.enter_context(open_server(settings))
     return server, arrive(project, settings, server, progress)
+
+
+def _opened(
+    stack: contextlib.ExitStack, settings: Settings, start: Snapshot | None, watched: bool = False
+) -> tuple[Server, Snapshot | None]:
+    """A server at a kept state; an empty one where that cannot be begun with, and is thrown away then."""
+    if start is not None:
+        try:
+            return stack.enter_context(open_server(settings, watched, start)), start
+        except PgPatternsError:
+            forget(start.folder)
+    return stack.enter_context(open_server(settings, watched)), None
 
 
 def _going_on(
@@ -138,6 +150,41 @@ def _going_on(
         return None
     whole = arrived.upgraded is not None and arrived.upgraded.whole
     return arrived if whole or reached is NOWHERE else None
+
+
+@contextmanager
+def standing(
+    project: Project, settings: Settings, progress: Progress, names: Iterable[str], watched: bool = False
+) -> Iterator[Server]:
+    """A server to which the project's connections lead in here; revisions have run there if they run at all.
+
+    Args:
+        project: the project.
+        settings: of it.
+        progress: told what goes on.
+        names: of the revisions, with all they come from. Where they fail, the server is an empty one: whoever runs
+            them then is told why.
+        watched: as for `open_server`.
+    """
+    progress.say("starting PostgreSQL")
+    wanted = frozenset(names)
+    cache = HistoryCache.open(project, settings) if wanted else None
+    with contextlib.ExitStack() as stack:
+        reached, server = NOWHERE, None
+        if cache is not None:
+            with contextlib.ExitStack() as attempt, contextlib.suppress(PgPatternsError):
+                tried, start = _opened(attempt, settings, cache.find(wanted), watched)
+                known = start.reached if start is not None else NOWHERE
+                progress.say("running the revisions")
+                done = upgrade(project, settings, tried, progress, known, project.heads_of(wanted), keep=True)
+                if done.whole:
+                    _leave(cache, tried, done, resume=True)
+                    reached, server = done.reached, tried
+                    stack.push(attempt.pop_all())
+        if server is None:
+            server = stack.enter_context(open_server(settings, watched))
+        stack.enter_context(on_server(settings, server, reached.databases, reached.environment))
+        yield server
 
 
 WORTH_KEEPING = 1.0

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from sqlalchemy import Table
-
 import alembic_pgpatterns
 from alembic_pgpatterns.cache.contents import digest, digest_of
 from alembic_pgpatterns.project import Project
@@ -25,6 +23,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]")
+_TABLE = re.compile(r"\bTable\(")
 _FOREIGN = ("site-packages", "dist-packages")
 
 
@@ -127,10 +126,9 @@ def _absolute(base: str, package: str) -> str:
 
 def _declares_only(path: str, module: ModuleType) -> bool:
     """Whether a module declares tables, or only gathers other modules."""
-    makes_tables = "Table(" in _text(path)
+    if _TABLE.search(_text(path)):
+        return True
     for value in list(vars(module).values()):
-        if makes_tables and isinstance(value, Table):
-            return True
         if isinstance(value, type) and value.__module__ == module.__name__ and "__table__" in vars(value):
             return True
     return all(isinstance(node, ast.Import | ast.ImportFrom) or _says_nothing(node) for node in _body(path))

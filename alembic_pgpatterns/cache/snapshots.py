@@ -114,8 +114,11 @@ class Snapshots:
 
     def _all(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in self._folder.glob(f"*/{_NOTES}"):
-            with contextlib.suppress(OSError, ValueError):
-                yield path.parent, json.loads(path.read_text("utf-8"))
+            with contextlib.suppress(OSError):
+                try:
+                    yield path.parent, json.loads(path.read_text("utf-8"))
+                except ValueError:
+                    forget(path.parent)
 
     def _fits(self, notes: Mapping[str, Any], within: frozenset[str]) -> bool:
         current = self._contents.revisions
@@ -125,6 +128,11 @@ class Snapshots:
             and all(current.get(name) == content for name, content in notes["revisions"].items())
             and Dependencies(notes["files"], notes["variables"]).hold(self._known)
         )
+
+
+def forget(folder: Path) -> None:
+    """Remove a state that nothing can be begun with."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prune(cache: Path) -> None:

@@ -18,7 +18,7 @@ from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.commands.fixed_models import edit_models
 from alembic_pgpatterns.commands.telling import tell
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.head import enriched, open_server
+from alembic_pgpatterns.head import enriched, standing
 from alembic_pgpatterns.judge import judge, suppressed
 from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding, Severity
@@ -28,7 +28,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Name, Schema
-from alembic_pgpatterns.scratch import Progress, on_server
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings, SettingsError
 from alembic_pgpatterns.upgrade import Configured, run_revisions
@@ -129,9 +129,11 @@ def _refuse(settings: Settings) -> None:
 
 def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress: Progress, outcome: Outcome) -> None:
     chosen = Chosen(tuple(options.tables))
-    with open_server(settings) as server, on_server(settings, server):
+    project = Project(config)
+    names = [script.revision for script in project.revisions]
+    with standing(project, settings, progress, names) as server:
         progress.say("running the revisions")
-        entry = _to_heads(Project(config))
+        entry = _to_heads(project)
         for _ in range(ROUNDS):
             schema = _schema(entry, server, settings)
             found = _found(schema, settings, chosen)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.head import open_server
+from alembic_pgpatterns.head import standing
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.rehearsal import in_words, rehearse
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.scratch import Progress, on_server
+from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrade import explained, run_revisions
@@ -33,21 +32,12 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
     project = Project(config)
     settings = Settings.read(project.ini, project.pyproject, _flags(options))
     _refuse(settings)
-    with _watched_server(settings) as (server, progress):
+    names = [script.revision for script in project.revisions]
+    with progress_on(sys.stderr) as progress, standing(project, settings, progress, names, watched=True) as server:
         _to_heads(project, progress)
         progress.say("comparing the models")
         files = _written(config, project, given)
         _try_out(config, files, settings, server, progress)
-
-
-@contextmanager
-def _watched_server(settings: Settings) -> Iterator[tuple[Server, Progress]]:
-    with (
-        progress_on(sys.stderr) as progress,
-        open_server(settings, watched=True) as server,
-        on_server(settings, server),
-    ):
-        yield server, progress
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
@@ -141,5 +131,6 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         raise PgPatternsError(f"{path} is not in the history that {project.script.dir} holds.")
     known = {script.revision: script for script in project.revisions}
     scripts = [known[identifier] for identifier in identifiers if identifier in known] or [own]
-    with _watched_server(settings) as (server, progress):
+    before = project.ancestors([scripts[0].revision]) - {scripts[0].revision}
+    with progress_on(sys.stderr) as progress, standing(project, settings, progress, before, watched=True) as server:
         _try_out(config, scripts, settings, server, progress)
