@@ -163,15 +163,18 @@ def _set_schema(node: Any, text: str) -> Command:
 
 
 def _insert(node: Any, text: str) -> Command:
-    sources = node.select_stmt.select_stmt.from_clause if node.HasField("select_stmt") else ()
-    return Command("insert", text, (_relation(node.relation), *(name for item in sources for name in _tables(item))))
+    return Command("insert", text, (_relation(node.relation), *_tables(node.select_stmt)))
 
 
 def _tables(node: Any) -> list[Relation]:
-    """The tables of an item of FROM."""
+    """The tables of a query's FROM, or of an item of it."""
     kind = node.WhichOneof("node")
+    if kind == "select_stmt":
+        return [name for item in node.select_stmt.from_clause for name in _tables(item)]
     if kind == "join_expr":
         return [*_tables(node.join_expr.larg), *_tables(node.join_expr.rarg)]
+    if kind == "range_subselect":
+        return _tables(node.range_subselect.subquery)
     return [_relation(node.range_var)] if kind == "range_var" else []
 
 

@@ -186,7 +186,9 @@ def test_a_table_that_is_copied_is_written_anew(found) -> None:
     copy = "CREATE TABLE copy (LIKE book); INSERT INTO copy SELECT {}; DROP TABLE book; ALTER TABLE copy RENAME TO book"
     (finding,) = found(f'op.execute("{copy.format("* FROM book")}")', "table-rewrite")
     assert finding.message.startswith(f"{copied} and nobody is kept from writing to it meanwhile")
+    assert len(found(f'op.execute("{copy.format("* FROM (SELECT * FROM book) b")}")', "table-rewrite")) == 1
     assert found(f'op.execute("{copy.format("1")}")', "table-rewrite") == []
+    assert found(f'op.execute("{copy.replace("SELECT {}", "VALUES (1)")}")', "table-rewrite") == []
 
 
 def test_an_index_that_was_built_anew_on_the_way_is_the_one_it_was(found) -> None:
