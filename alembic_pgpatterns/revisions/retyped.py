@@ -11,10 +11,9 @@ from alembic_pgpatterns.schema.types import DataType
 _FAMILIES = (
     ("int2", "int4", "int8", "numeric", "float4", "float8"),
     ("text", "varchar", "bpchar", "citext", "name"),
-    ("timestamp", "timestamptz", "date"),
     ("json", "jsonb"),
 )
-"""Types whose values code gives and gets in the same way, or nearly so."""
+"""Types whose values code gives and gets in the same way; timestamps with and without a zone cannot be compared."""
 
 
 def retyped(run: RevisionRun) -> Iterator[tuple[Column, Column]]:
