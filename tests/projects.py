@@ -9,6 +9,8 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import warm
+
 ENV = '''
 from alembic import context
 from sqlalchemy import engine_from_config, pool
@@ -120,16 +122,9 @@ class Project:
     def alembic(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the stock program; nothing of it is asserted here."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}"
-        return subprocess.run(
-            [sys.executable, "-m", "alembic", *arguments],
-            cwd=self.folder,
-            # Programs that a test names (python, ruff) are those beside the running one, activated or not.
-            env={**os.environ, "NO_COLOR": "1", "PATH": programs + os.environ["PATH"], **environment},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        # Programs that a test names (python, ruff) are those beside the running one, activated or not.
+        given = {**os.environ, "NO_COLOR": "1", "PATH": programs + os.environ["PATH"], **environment}
+        return warm.run(arguments, self.folder, given, timeout=600)
 
 
 def make(folder: Path, url: str = "postgresql+psycopg://nobody:secret@db.example.invalid/shop") -> Project:

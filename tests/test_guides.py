@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.settings import Settings
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 WRITTEN = set(pages.files())
@@ -99,15 +99,9 @@ def run_in_sample_project(
     project = folder / "sample"
     if not project.exists():
         shutil.copytree(ROOT / "sample_project", project, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    return subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)],
-        cwd=project,
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    program, *arguments = shlex.split(command)
+    assert program == "alembic"
+    return warm.run(arguments, project, {**os.environ, "DATABASE_URL": url}, timeout=300)
 
 
 @pytest.fixture(scope="module")
