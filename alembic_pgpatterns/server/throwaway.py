@@ -42,6 +42,7 @@ _SETTINGS: Mapping[str, str] = {
     # When the system kills one of its processes for want of memory, end: what we would go on with is half a state.
     "restart_after_crash": "off",
     "logging_collector": "off",
+    "log_checkpoints": "off",
     "lc_messages": "C",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -141,6 +142,9 @@ class ThrowawayServer:
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        if self.version >= 150000:
+            # Half the time of WAL_LOG: the checkpoints that it needs instead have nothing to sync, as fsync is off.
+            command += sql.SQL(" STRATEGY FILE_COPY")
         self._run(command)
         return name
 
