@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import subprocess
+import os
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import CommandLine, Config
+
+from tests import warm
 
 PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
 REWRITER = "process_revision_directives=__import__('alembic_pgpatterns').rewriter"
@@ -114,8 +116,7 @@ class AlembicProject:
 
     def outside(self, *arguments: str) -> str:
         """The same in a process of its own."""
-        command = [sys.executable, "-m", "alembic", "-c", str(self.ini), *arguments]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        done = warm.run(["-c", str(self.ini), *arguments], self.root, os.environ, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
 from tests.autogenerate.inprocess import InProcess, differences
+from tests.examples import examples
 
 NAMES = ("one", "two", "Three")
 KEYS = (sa.Integer, sa.BigInteger, sa.SmallInteger)
@@ -116,7 +116,7 @@ def cover(table: sa.Table, parent: str, how: str) -> None:
 
 @given(before=models(), after=models())
 @settings(
-    max_examples=int(os.environ.get("PGPATTERNS_EXAMPLES", "200")),
+    max_examples=examples(40),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -18,6 +18,7 @@ from alembic_pgpatterns.autogenerate.facts import RoadSettings, read_facts
 from alembic_pgpatterns.autogenerate.repairs import repaired
 from alembic_pgpatterns.autogenerate.road import rewrite
 from tests.autogenerate.conftest import snapshot
+from tests.examples import examples
 
 MOOD = ("sad", "ok")
 COLUMNS = {
@@ -128,7 +129,9 @@ def changed(connection: sa.Connection, metadata: sa.MetaData, directives: bool =
 
 @given(before=tables(), after=tables(), split=st.sampled_from(["auto", "never", "always"]), directives=st.booleans())
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split: str, directives: bool) -> None:
     old, new = metadata_of(before), metadata_of(after)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 ENV = """
 import asyncio, os
 from alembic import context
@@ -83,8 +85,7 @@ def test_the_stock_program(lab, tmp_path: Path, driver: str):
     url = lab.database.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False)
 
     def alembic(*arguments: str) -> str:
-        command = [sys.executable, "-m", "alembic", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"URL": url}, capture_output=True, text=True)
+        done = warm.run(arguments, tmp_path, os.environ | {"URL": url}, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
