@@ -224,7 +224,7 @@ def _drifts(
     for schema, database in zip(head.schemas, head.databases, strict=True):
         if database.metadatas:
             metadatas = [effective(database.metadatas, settings)] if effective else database.metadatas
-            told = drifts_of(head.server, schema, metadatas, settings)
+            told = drifts_of(head.server, database.name, schema, metadatas, settings)
             if isinstance(told, Skipped):
                 untold.append(told)
             else:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 
+from alembic_pgpatterns.operations.lacking import lacking
 from alembic_pgpatterns.result import Skipped
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.difference import Difference, table_differences
 from alembic_pgpatterns.schema.model import Location, Schema, Table
-from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 
@@ -26,13 +27,14 @@ _UNNAMED = ("key", "foreign key", "check", "exclusion")
 
 
 def drifts_of(
-    server: Server, head: Schema, metadatas: Sequence[MetaData], settings: Settings
+    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
 ) -> tuple[Drift, ...] | Skipped:
     """What differs between the models and the head; or why that cannot be told.
 
     Args:
         server: where a scratch database is made of the models, and dropped again.
-        head: of the database, with what the models know laid over it.
+        database: the scratch database at head.
+        head: its schema, with what the models know laid over it.
         metadatas: with all that autogenerate would enforce.
         settings: for the tables that are left out.
     """
@@ -41,11 +43,26 @@ def drifts_of(
         _create(server, name, head, metadatas)
         with server.connect(name) as connection:
             models = catalog.read(connection, default_schema=head.default_schema)
+        declared = list(_declared(server, database, head, metadatas, settings))
     except (sqlalchemy.exc.SQLAlchemyError, AttributeError, TypeError) as error:
         return Skipped("model-drift", f"the models cannot be created by themselves: {str(error).splitlines()[0]}")
     finally:
         server.drop_database(name)
-    return tuple(_drifts(models, head, settings))
+    return (*_drifts(models, head, settings), *declared)
+
+
+def _declared(
+    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
+) -> Iterator[Drift]:
+    """What models declare in our words (row security, policies), for which SQLAlchemy has none."""
+    engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        found = list(lacking(connection, metadatas))
+    for schema, name, operation in found:
+        table = head.table(Name(schema or head.default_schema, name))
+        if table is not None and not settings.excludes(table.name.schema, table.name.name):
+            message = f"table {table.name} is not as the models declare it: {operation}"
+            yield Drift(table.name, f"{table.name} {operation}", message, table.origin.location)
 
 
 def _create(server: Server, name: str, head: Schema, metadatas: Sequence[MetaData]) -> None:

@@ -188,7 +188,7 @@ def standing(
 
 
 WORTH_KEEPING = 0.5
-"""Seconds that revisions take from which on a copy of their state pays: it takes a third of a second, and some 40 MB."""
+"""Seconds of revisions from which on a copy of their state pays: it takes a third of a second, and some 40 MB."""
 
 
 def _leave(cache: HistoryCache, server: Server, done: Upgraded | None, *, resume: bool = False) -> None:

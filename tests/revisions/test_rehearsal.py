@@ -11,12 +11,12 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns import plan
-from alembic_pgpatterns.scratch import on_server
 from alembic_pgpatterns.commands.revising import write
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.rehearsal import UNWATCHED, Rehearsed, in_words, rehearse
+from alembic_pgpatterns.scratch import on_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
 from tests import projects
