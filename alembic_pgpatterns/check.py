@@ -34,6 +34,7 @@ def check(
         PgPatternsError: the check could not be done; the message says what to do.
     """
     baseline = Baseline.read(settings.path(settings.baseline))
+    progress.say("reading the revisions")
     cache = HistoryCache.open(project, settings)
     todo = to_trace(project, settings, baseline, cache)
     milestone = todo.before(project) or (cache.shared() if cache is not None else frozenset())

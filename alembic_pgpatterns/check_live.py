@@ -37,6 +37,7 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     facts: list[Live] = []
+    progress.say("reading the revisions")
     with bring_to_head(project, settings, progress, HistoryCache.open(project, settings)) as head:
         for number in range(len(head.databases)):
             meant = _address(head, number, settings, url)

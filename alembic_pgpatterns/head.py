@@ -166,9 +166,9 @@ def standing(
             them then is told why.
         watched: as for `open_server`.
     """
-    progress.say("starting PostgreSQL")
     wanted = frozenset(names)
     cache = HistoryCache.open(project, settings) if wanted else None
+    progress.say("starting PostgreSQL")
     with contextlib.ExitStack() as stack:
         reached, server = NOWHERE, None
         if cache is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from configparser import ConfigParser, MissingSectionHeaderError
@@ -22,6 +23,8 @@ from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.setting_values import Setting, convert, options_of, setting, settings_of
 
 TABLE = "tool.alembic_pgpatterns"
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
+"""As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
 SECTION = "pgpatterns"
 OLDEST = 13
 """The oldest PostgreSQL whose behaviour the patterns know."""
@@ -128,6 +131,9 @@ class Settings:
         if settings.target_version is not None and not OLDEST <= settings.target_version < 100:
             source = settings.sources["target_version"]
             raise SettingsError(f"{source}: target_version: a major version such as {OLDEST} or 17 is expected.")
+        if not _DURATION.fullmatch(settings.lock_timeout.strip()):
+            source = settings.sources["lock_timeout"]
+            raise SettingsError(f"{source}: lock_timeout: {settings.lock_timeout!r} is no time such as 5s or 500ms.")
         return settings
 
     def merged(self, table: Mapping[str, Any], source: str) -> Settings:

@@ -60,6 +60,7 @@ def test_environment_from_ini_keeps_case_and_percent(tmp_path: Path) -> None:
         ('[tool.alembic_pgpatterns]\nselect = ["varchar-lenght"]', "'varchar-length'"),
         ("[tool.alembic_pgpatterns]\ntarget_version = true", "target_version"),
         ('[tool.alembic_pgpatterns]\nadopt = "some"', "new, all"),
+        ('[tool.alembic_pgpatterns]\nlock_timeout = "soon"', "5s or 500ms"),
         ('[tool.alembic_pgpatterns.patterns.varchar-lenght]\naction = "off"', "'varchar-length'"),
         ('[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limits = true', "'keep_limit'"),
         ('[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = "perhaps"', "neither true nor false"),
