@@ -98,7 +98,7 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         version=settings.target_version or server,
         partitioned=reader.names(_PARTITIONED),
         enums=reader.names(_ENUMS),
-        autocommit=not getattr(context, "_in_external_transaction", False),
+        autocommit=commits(context),
         session=reader.session_timeouts(),
         limited=bool(connection.scalar(text(_LIMITED))),
         utc=str(connection.scalar(text("SELECT current_setting('TimeZone')"))).upper() in _UTC,
@@ -111,6 +111,11 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         entangled=reader.entangled,
         **more,
     )
+
+
+def commits(context: MigrationContext) -> bool:
+    """Whether Alembic begins and ends the transactions, so that an autocommit block can be."""
+    return not getattr(context, "_in_external_transaction", False)
 
 
 def _enum_plugin() -> bool:

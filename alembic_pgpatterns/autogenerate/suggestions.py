@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import render_op
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.annotations import Target, targets
+from alembic_pgpatterns.autogenerate.annotations import targets
+from alembic_pgpatterns.autogenerate.changes import altered
 from alembic_pgpatterns.autogenerate.destination import (
     DEFAULT_SCHEMA,
     Accepts,
@@ -18,13 +18,15 @@ from alembic_pgpatterns.autogenerate.destination import (
     detect,
     schema_patterns,
 )
+from alembic_pgpatterns.autogenerate.facts import commits
 from alembic_pgpatterns.autogenerate.rendering import WIDTH, CommentOp, Note
+from alembic_pgpatterns.autogenerate.road_indexes import CONCURRENTLY, drop_concurrently
 from alembic_pgpatterns.pattern import Action, Finding
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.model import Advice, ReplaceUnique
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.operations import operations
-from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key
+from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key, Name
 from alembic_pgpatterns.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,12 +36,7 @@ SHOWN = 5
 """Suggestions that get a line of their own on the console."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A finding, and what of the revision it is about."""
-
-    finding: Finding
-    target: Target
+IN_USE = "# the table is in use: in a revision of its own"
 
 
 class Suggestions:
@@ -54,6 +51,7 @@ class Suggestions:
         self._settings = settings
         self._accepts = accepts
         self._made: list[Finding] = []
+        self._created: set[Name] = set()
 
     def beside(
         self, operations: Sequence[ops.MigrateOperation], touched: Sequence[ops.MigrateOperation]
@@ -61,6 +59,8 @@ class Suggestions:
         """The ops with comments below the ones that create what the suggestions are about."""
         if not touched:
             return list(operations)
+        new = (op for op in touched if isinstance(op, ops.CreateTableOp))
+        self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
         found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
         # What is enforced, but only a person can do, is said in the same way.
@@ -101,11 +101,33 @@ class Suggestions:
         if remedy is None or isinstance(remedy, Advice):
             return
         rendered: Iterable[Any] = operations(remedy, DEFAULT_SCHEMA)
-        for op in rendered:
-            for text in render_op(self._context, op):
-                yield from text.splitlines()
+        made = [(op, self._concurrent(op)) for op in rendered]
+        outside = [op for _, op in made if op is not None]
+        if outside:
+            yield IN_USE
+            yield "with op.get_context().autocommit_block():"
+            yield from (f"    {line}" for op in outside for line in self._lines(op))
+        for op, concurrent in made:
+            if concurrent is None:
+                yield from self._lines(op)
         if isinstance(remedy, ReplaceUnique) and remedy.constraint is None:
             yield f"# and drop the unique constraint on {', '.join(remedy.columns)}, to which the models give no name"
+
+    def _concurrent(self, op: ops.MigrateOperation) -> ops.MigrateOperation | None:
+        """An index's op CONCURRENTLY, where its table is in use and env.py leaves the transactions to Alembic."""
+        if not isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)) or not commits(self._context.migration_context):
+            return None
+        name = Name(op.schema or DEFAULT_SCHEMA, str(op.table_name))
+        table = self._reached.known.table(name)
+        if name in self._created or table is None or table.kind != "table":
+            return None
+        if isinstance(op, ops.DropIndexOp):
+            return drop_concurrently(op)
+        return altered(op, kw={**op.kw, CONCURRENTLY: True}, if_not_exists=True)
+
+    def _lines(self, op: ops.MigrateOperation) -> Iterator[str]:
+        for text in render_op(self._context, op):
+            yield from text.splitlines()
 
     def console(self) -> Iterator[str]:
         """At most five lines, then a count."""

@@ -12,7 +12,7 @@ from tests.autogenerate.inprocess import InProcess
 from tests.autogenerate.test_histories import HEAD, WIDE
 
 START = "    # pgpatterns: "
-OPEN = "    #   op."
+OPEN = ("    #   op.", "    #   with op.")
 
 
 @pytest.fixture
@@ -65,9 +65,24 @@ def test_existing_tables(project: InProcess, load_models: Any) -> None:
     assert "t.at does not say" not in text
     assert "model: t.seen: DateTime(timezone=True)" in text
     assert any("public.t.seen" in line and ".py:" in line for line in project.output)
-    for code, _ in uncommented(written[0].upgrade):
+    variants = list(uncommented(written[0].upgrade))
+    for code, _ in variants:
         project.look.execute("ALTER TABLE t DROP COLUMN IF EXISTS seen, DROP COLUMN IF EXISTS doc")
         project.run(code)
+
+
+def test_an_index_of_a_table_in_use_is_suggested_concurrently(project: InProcess, load_models: Any) -> None:
+    before = 'Table("t", metadata, Column("id", BigInteger, primary_key=True))\n'
+    project.upgrade(project.revise(load_models(HEAD + before).metadata))
+    more = before.replace("primary_key=True)", 'primary_key=True), Column("doc", JSONB)')
+    imported = "from sqlalchemy.dialects.postgresql import JSONB\n"
+    (written,) = project.revise(load_models(imported + HEAD + more).metadata)
+    ((code, line),) = uncommented(written.upgrade)
+    assert "unindexed-document" in line
+    assert "postgresql_concurrently=True" in written.upgrade and "in a revision of its own" in written.upgrade
+    project.run(code)
+    (index,) = project.look.execute("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%USING gin%'").fetchall()
+    assert "doc" in index[0]
 
 
 def test_suggestions_alone_are_no_change(project: InProcess, load_models: Any) -> None:
