@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns._columns import Obstacles
+from alembic_pgpatterns.patterns._columns import Obstacles, judged_columns
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
-from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.values import allowed, constant
 from alembic_pgpatterns.schema.values import columns as columns_in
@@ -44,6 +45,16 @@ def restrictions(table: Table) -> dict[str, Restriction]:
             two = _pair(check, values[1])
             found[values[0]] = Restriction(two, other=two is None)
     return found
+
+
+def restricted_columns(schema: Schema) -> Iterator[tuple[Table, Column, Restriction]]:
+    """The columns that patterns judge, each with what its CHECK constraints allow."""
+    checks: dict[str, Restriction] = {}
+    seen: Table | None = None
+    for table, column in judged_columns(schema):
+        if table is not seen:
+            seen, checks = table, restrictions(table)
+        yield table, column, checks.get(column.name, Restriction())
 
 
 def _pair(check: Check, values: frozenset[str]) -> TwoValued | None:

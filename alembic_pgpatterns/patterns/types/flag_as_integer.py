@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Obstacles
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.types._flags import (
     Restriction,
     default_constant,
     is_key_member,
     is_named_flag,
-    restrictions,
+    restricted_columns,
     to_boolean,
 )
 from alembic_pgpatterns.schema.model import Column, Schema, Table
@@ -59,12 +59,7 @@ class FlagAsInteger(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Integer columns that hold a yes or no."""
         obstacles = schema.fact(Obstacles)
-        checks: dict[str, Restriction] = {}
-        seen: Table | None = None
-        for table, column in judged_columns(schema):
-            if table is not seen:
-                seen, checks = table, restrictions(table)
-            restriction = checks.get(column.name, Restriction())
+        for table, column, restriction in restricted_columns(schema):
             if _shaped(table, column) and self._is_flag(column, restriction):
                 yield self.finding(
                     at=column,
