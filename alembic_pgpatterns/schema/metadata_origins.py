@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from alembic_pgpatterns.schema.python_defaults import dotted
 
 INFO_KEY = "pgpatterns"
 
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
 _LIBRARIES = frozenset({"abc", "builtins", "pydantic", "sqlalchemy", "sqlmodel", "typing"})
 
 
@@ -207,12 +210,20 @@ def _modules_with(metadatas: Sequence[MetaData], mapped: Mapping[Table, Any]) ->
     wanted |= {id(table) for metadata in metadatas for table in metadata.tables.values() if table not in mapped}
     found: dict[int, list[str]] = defaultdict(list)
     for name, module in sorted(sys.modules.items()):
-        for value in list(getattr(module, "__dict__", {}).values()):
+        namespace = getattr(module, "__dict__", {})
+        for value in list(namespace.values()) if _may_declare(name, namespace.get("__file__")) else ():
             if id(value) in wanted:
                 found[id(value)].append(name)
             elif isinstance(value, type) and id(value.__dict__.get("metadata")) in wanted:
                 found[id(value.__dict__["metadata"])].append(name)
     return found
+
+
+def _may_declare(module: str, file: object) -> bool:
+    """Whether it is worth looking through: half of all modules are those of Python and SQLAlchemy themselves."""
+    if not isinstance(file, str) or module.partition(".")[0] in _LIBRARIES:
+        return False
+    return not file.startswith(_STANDARD) or "-packages" in file
 
 
 def _asked(info: Mapping[Any, Any]) -> Mapping[str, object]:
