@@ -94,6 +94,7 @@ def old_binaries() -> Binaries:
 def server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 18."""
     with throwaway_server(find_binaries()) as running:
+        _ready(running)
         yield running
 
 
@@ -101,7 +102,13 @@ def server() -> Iterator[ThrowawayServer]:
 def old_server() -> Iterator[ThrowawayServer]:
     """PostgreSQL 15 or 16."""
     with throwaway_server(old_binaries()) as running:
+        _ready(running)
         yield running
+
+
+def _ready(server: ThrowawayServer) -> None:
+    """A first connection collects what each needs of the catalog in a file, which goes into copies of the database."""
+    server.connect("template1").close()
 
 
 @pytest.fixture(scope="session", params=["server", "old_server"])

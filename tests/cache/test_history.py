@@ -9,7 +9,7 @@ import shutil
 import sys
 import textwrap
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,13 +41,14 @@ SCHEMA = ("missing-primary-key", "varchar-length", "unindexed-foreign-key")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own, in which every state is worth keeping."""
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of its own, in which every state is worth keeping; gone with the test, for a state is many megabytes."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv(OFF)
     monkeypatch.setattr(head, "WORTH_KEEPING", 0.0)
-    return folder / "alembic-pgpatterns"
+    yield folder / "alembic-pgpatterns"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
