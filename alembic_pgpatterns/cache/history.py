@@ -50,7 +50,7 @@ class HistoryCache:
         if not settings.cache or os.environ.get(OFF) or elsewhere or not project.revisions:
             return None
         binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
-        with contextlib.suppress(OSError, RuntimeError):
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
             known = contents(project, settings, binaries)
             return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", known)
         return None
