@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server import memory
 
 _PREFERRED = ("postgres", "nobody")
 _LONGEST_SOCKET = 103
@@ -75,19 +76,23 @@ def server_account() -> Account:
 
 
 def run_roots() -> tuple[Path, ...]:
-    """Every folder in which the folder of a run may be: TMPDIR first, then the system's own."""
-    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))
+    """Every folder in which the folder of a run may be: TMPDIR first, then the system's own, and memory."""
+    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), memory.FOLDER)
     return tuple(dict.fromkeys(place.absolute() for place in places))
 
 
 def run_root(account: Account, name_length: int) -> Path:
-    """The first of `run_roots` that can be written, that ``account`` reaches, and that is short enough.
+    """Memory where there is plenty, else the first of `run_roots` that will do.
+
+    That is one that can be written, that ``account`` reaches, and that is short enough.
 
     ``name_length``: bytes of what comes after it in the path of the server's socket.
     Raises PgPatternsError, naming each place and what is wrong with it.
     """
     refused = []
-    for place in run_roots():
+    in_memory = memory.memory_folder()
+    places = [*([in_memory] if in_memory is not None else []), *run_roots()]
+    for place in places:
         reason = next(_objections(place, account, name_length), None)
         if reason is None:
             return place

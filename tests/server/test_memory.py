@@ -1,0 +1,45 @@
+"""Where the files of a run are: in memory only where there is plenty, and nobody said otherwise."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.server import memory
+from alembic_pgpatterns.server.account import run_root, run_roots, server_account
+from alembic_pgpatterns.server.throwaway import throwaway_server
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in memory that counts as one with plenty."""
+    if not memory.FOLDER.is_dir():
+        pytest.skip("no /dev/shm here")
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(memory, "_PLENTY", 0)
+    return memory.FOLDER
+
+
+def test_a_run_is_in_memory_and_leaves_nothing_there(shared: Path) -> None:
+    with throwaway_server() as server, server.connect() as connection:
+        assert server.folder.parent == shared
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        folder = server.folder
+    assert not folder.exists()
+
+
+def test_tmpdir_is_heeded(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    assert memory.memory_folder() is None
+
+
+def test_little_memory_is_left_alone(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PLENTY", shutil.disk_usage(shared).total + 1)
+    assert memory.memory_folder() is None
+    assert run_root(server_account(), 30) == run_roots()[0]
+
+
+def test_what_was_left_in_memory_is_swept() -> None:
+    assert memory.FOLDER in run_roots()
