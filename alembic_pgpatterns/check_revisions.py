@@ -120,6 +120,8 @@ def look(
 def _trace(
     project: Project, settings: Settings, todo: ToTrace, cache: HistoryCache | None, progress: Progress
 ) -> Traced:
+    if cache is not None and not cache.agrees(todo.known):
+        todo = replace(todo, known=NO_TRACES)
     known = tuple(run for runs in todo.known.runs.values() for run in runs)
     if not todo.others:
         return Traced(known, todo.known.environments)

@@ -26,7 +26,7 @@ from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrading import Upgraded, upgrade
+from alembic_pgpatterns.upgrading import Upgraded, goes_on, upgrade
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def bring_to_head(
         progress.say("reading the schema")
         yield _head(arrived, settings, server)
         if cache is not None:
-            _leave(cache, server, arrived.upgraded)
+            _leave(project, settings, progress, cache, server, arrived.upgraded)
 
 
 def _arrived(
@@ -97,12 +97,15 @@ def _arrived(
     """
     if cache is not None:
         start = cache.find(script.revision for script in project.revisions)
+        if not cache.proven:
+            milestone = frozenset()  # an env.py that cannot run twice would not arrive, be it from nothing
+        alone = start is None and not milestone
         with contextlib.ExitStack() as attempt:
             server, start = _opened(attempt, settings, start)
             try:
                 arrived = _going_on(project, settings, server, progress, start, cache, milestone)
             except PgPatternsError:
-                if start is None:
+                if alone:
                     raise
                 arrived = None
             if arrived is not None:
@@ -110,7 +113,14 @@ def _arrived(
                 return server, arrived
         progress.say("starting PostgreSQL anew")
     server = stack.enter_context(open_server(settings))
-    return server, arrive(project, settings, server, progress)
+    return server, _noted(cache, arrive(project, settings, server, progress, keep=cache is not None))
+
+
+def _noted(cache: HistoryCache | None, arrived: Arrived) -> Arrived:
+    """The same, once the cache knows how env.py has set itself up."""
+    if cache is not None and arrived.upgraded is not None:
+        cache.arrived(arrived.upgraded.reached.sessions)
+    return arrived
 
 
 def _opened(
@@ -138,9 +148,9 @@ def _going_on(
     reached = start.reached if start is not None else NOWHERE
     if reached.revisions < milestone:
         done = upgrade(project, settings, server, progress, reached, project.heads_of(milestone), keep=True)
-        if not done.whole:
+        if not (done.whole and done.apart):
             return None
-        _leave(cache, server, done, resume=True)
+        _leave(project, settings, progress, cache, server, done, resume=True)
         reached = done.reached
     try:
         arrived = arrive(project, settings, server, progress, reached, keep=True)
@@ -149,7 +159,7 @@ def _going_on(
             raise
         return None
     whole = arrived.upgraded is not None and arrived.upgraded.whole
-    return arrived if whole or reached is NOWHERE else None
+    return _noted(cache, arrived) if whole or reached is NOWHERE else None
 
 
 @contextmanager
@@ -178,7 +188,7 @@ def standing(
                 progress.say("running the revisions")
                 done = upgrade(project, settings, tried, progress, known, project.heads_of(wanted), keep=True)
                 if done.whole:
-                    _leave(cache, tried, done, resume=True)
+                    _leave(project, settings, progress, cache, tried, done, resume=True)
                     reached, server = done.reached, tried
                     stack.push(attempt.pop_all())
         if server is None:
@@ -191,9 +201,20 @@ WORTH_KEEPING = 0.5
 """Seconds of revisions from which on a copy of their state pays: it takes a third of a second, and some 40 MB."""
 
 
-def _leave(cache: HistoryCache, server: Server, done: Upgraded | None, *, resume: bool = False) -> None:
-    if done is not None and done.whole and done.seconds > WORTH_KEEPING and isinstance(server, ThrowawayServer):
-        cache.saw(done.read)
+def _leave(
+    project: Project,
+    settings: Settings,
+    progress: Progress,
+    cache: HistoryCache,
+    server: Server,
+    done: Upgraded | None,
+    *,
+    resume: bool = False,
+) -> None:
+    """Keep the state where that pays, and where the next run would come to the same from there as from nothing."""
+    if done is None or done.seconds <= WORTH_KEEPING or not isinstance(server, ThrowawayServer):
+        return
+    if done.whole and done.apart and goes_on(project, settings, server, progress, done.reached):
         cache.keep(server, done.reached, resume=resume)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import time
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError, without_secrets
+from alembic_pgpatterns.reads import recorded
 from alembic_pgpatterns.schema.parts import Location
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ class Project:
     def __init__(self, config: Any) -> None:
         """Take an ``alembic.config.Config``."""
         self.config = config
+        self.began = time.time()
+        self.read: set[str] = set()
+        """Files that were opened while revisions were loaded and while env.py ran, and perhaps `reads.ELSEWHERE`."""
 
     @cached_property
     def script(self) -> ScriptDirectory:
@@ -105,6 +110,11 @@ class Project:
         below = {name for script in found for name in (*_several(script.down_revision), *_several(script.dependencies))}
         return tuple(sorted(among - below))
 
+    def in_order(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Some revisions, in the order in which all run from nothing."""
+        among = frozenset(revisions)
+        return tuple(script.revision for script in self.revisions if script.revision in among)
+
     def _revision(self, identifier: str) -> Script | None:
         from alembic.util import CommandError
 
@@ -142,7 +152,7 @@ class Project:
         from alembic.util import CommandError
 
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), recorded(self.read, code=True):
                 # Alembic warns of what it then fails over; the failure says it better.
                 warnings.filterwarnings("ignore", message="Revision .* is not present")
                 # It goes on with one of the two files, and never runs the other.

@@ -297,13 +297,20 @@ class Tracer:
         try:
             self._run(lambda heads, context: [self._step(script, up=False)], moved, database=copy)
         except PgPatternsError as error:
+            self._doubt(error, script)
             return self._failed(error, script)
         different = tuple(map(str, differences(run.before, self._state(copy).schema)))
         try:
             self._run(lambda heads, context: [self._step(script, up=True)], moved, database=copy)
         except PgPatternsError as error:
+            self._doubt(error, script)
             return Downgrade(differences=different, again=str(error))
         return Downgrade(differences=different)
+
+    def _doubt(self, error: PgPatternsError, script: Script) -> None:
+        """A full disk, or a server that is gone, says nothing of the revision."""
+        if isinstance(error.__cause__, sqlalchemy.exc.OperationalError) or self._server.failure() is not None:
+            self._unsettled.add(script.revision)
 
     def _failed(self, error: PgPatternsError, script: Script) -> Downgrade:
         cause = error.__cause__ or error

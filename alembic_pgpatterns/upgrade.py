@@ -17,6 +17,7 @@ from sqlalchemy import exc, make_url
 from alembic_pgpatterns.containment import contained
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, describe, described, innermost, lacking
+from alembic_pgpatterns.reads import recorded
 from alembic_pgpatterns.server.signals import Terminated
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ def run_revisions(
         PgPatternsError: env.py or a revision failed: which file and line, which statement, what the server said.
     """
     run = Run()
-    environment = _recording_environment(project, run, observers, destination, as_sql, options)
+    steps = _watched(destination, project.read)
+    environment = _recording_environment(project, run, observers, steps, as_sql, options)
     try:
-        with environment, contained():
+        with environment, contained(), recorded(project.read, code=False):
             project.script.run_env()
     except (PgPatternsError, KeyboardInterrupt, Terminated):
         raise
@@ -100,6 +102,18 @@ def run_revisions(
         _refuse_other_dialect(project, run.own_environment)
         _without_env_py(project, environment, fallback, error)
     return run
+
+
+def _watched(destination: Callable[..., Any], read: set[str]) -> Callable[..., Any]:
+    """The destination, with steps that note what their revisions read."""
+
+    def steps(revision: Any, context: Any) -> list[Any]:
+        found = list(destination(revision, context))
+        for step in found:
+            step.migration_fn = recorded(read, code=True)(step.migration_fn)
+        return found
+
+    return steps
 
 
 def _is_broken(project: Project, error: BaseException) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 
-from alembic_pgpatterns.cache.session import session, watched
+from alembic_pgpatterns.cache.contents import digest
+from alembic_pgpatterns.cache.session import leaves_more, session, standing
 from alembic_pgpatterns.cache.snapshots import Reached
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.revisions.introduced import Introductions
 from alembic_pgpatterns.schema.names import Name
@@ -24,36 +30,45 @@ from alembic_pgpatterns.upgrade import Configured, Run, database_of, run_revisio
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
+_ADDS_VALUE = re.compile(r"\bADD\s+VALUE\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Upgraded:
     """Where an upgrade led, and how long its revisions took, in seconds.
 
-    ``read``: files that they opened. ``routes``: where connections went.
+    ``routes``: where connections went.
 
-    ``whole``: env.py ran as it does for the project, and every database arrived: the state may be gone on from.
+    ``whole``: env.py ran as it does for the project, and every database arrived. ``apart``: revisions left nothing in
+    their session, nor beside the databases, so that what follows may as well run apart from them.
     """
 
     run: Run
     reached: Reached
-    read: frozenset[str]
     routes: Routes
     whole: bool
+    apart: bool
     seconds: float = 0.0
 
 
 class Watch:
     """Observes a run: what came with which revision, in each database; and tells how far it is."""
 
-    def __init__(self, progress: Progress, total: int, start: Reached, ask: bool) -> None:
+    def __init__(
+        self, progress: Progress, project: Project, start: Reached, heads: tuple[str, ...], ask: bool
+    ) -> None:
+        """``ask``: also how sessions are set up, and what the last revisions, which are ``heads``, leave in them."""
         self._progress = progress
-        self._total = total
+        self._project = project
         self._start = start
+        self._heads = heads
         self._ask = ask
+        self._standing = ""
         self._done = 0
         self._current = Introductions()
         self.introductions: dict[str, Introductions] = {}
         self.sessions: dict[str, str] = {}
+        self.leaves_more = False
         self.seconds = 0.0
         self._since = time.monotonic()
 
@@ -61,7 +76,9 @@ class Watch:
         """Another database."""
         name = database_of(context)
         if self._ask:
-            self.sessions[name] = session(context)
+            # One database may have several, such as one for each tenant.
+            self.sessions[name] = digest([self.sessions.get(name), own]) if (own := session(context)) else ""
+            self._standing = standing(context)
         known = self._start.introductions.get(name) or Introductions()
         self._current = self.introductions.setdefault(name, deepcopy(known))
         self._done = len(self._start.revisions)
@@ -70,10 +87,18 @@ class Watch:
     def applied(self, context: MigrationContext, revision: str, is_upgrade: bool) -> None:
         """Another revision."""
         self._done += 1
-        self._progress.step(self._done, self._total, revision)
+        self._progress.step(self._done, len(self._project.revisions), revision)
         self._current.applied(context, revision, is_upgrade)
+        if self._ask and revision in self._heads:
+            self.leaves_more |= standing(context) != self._standing or leaves_more(context, self._adds_values)
         now = time.monotonic()
         self.seconds, self._since = self.seconds + now - self._since, now
+
+
+    @cached_property
+    def _adds_values(self) -> bool:
+        files = map(Path, self._project.revision_files)
+        return any(_ADDS_VALUE.search(path.read_text("utf-8", "replace")) for path in files)
 
 
 def upgrade(
@@ -99,28 +124,61 @@ def upgrade(
     Raises:
         PgPatternsError: env.py or a revision failed.
     """
-    watch = Watch(progress, len(project.revisions), start, ask=keep)
-    read: set[str] = set()
-    target: Any = heads if heads is not None else "heads"
+    wanted = heads if heads is not None else project.heads
+    order = project.in_order(project.ancestors(wanted))
+    watch = Watch(progress, project, start, wanted, ask=keep)
     with on_server(settings, server, start.databases, start.environment) as routes:
         run = run_revisions(
             project,
-            lambda revision, context: watched(project.script._upgrade_revs(target, revision), read),
+            lambda revision, context: _steps(project, order if keep else None, revision),
             observers=(watch,),
             fallback=lambda: engine_connection(settings, server),
             destination_rev="heads",
         )
-    wanted = heads if heads is not None else project.heads
     reached = Reached(
-        revisions=frozenset(project.ancestors(wanted)),
+        order=order,
         databases=dict(routes.databases),
         environment=routes.environment,
         introductions=watch.introductions,
-        sessions=watch.sessions,
+        sessions=watch.sessions if run.own_environment is None else {},
     )
     arrived = run.configured and all(at(project, server, entry, wanted) for entry in run.configured)
     whole = keep and arrived and run.own_environment is None and _goes_on(start, reached)
-    return Upgraded(run, reached, frozenset(read), routes, bool(whole), watch.seconds)
+    apart = keep and not watch.leaves_more and _databases(server) <= reached.names
+    return Upgraded(run, reached, routes, bool(whole), apart, watch.seconds)
+
+
+def goes_on(project: Project, settings: Settings, server: Server, progress: Progress, reached: Reached) -> bool:
+    """Whether env.py, run once more where all is done, finds the same databases and sets itself up as before.
+
+    It does not where it makes something that is there by then, where it connects elsewhere each time, where it cannot
+    run twice, and where revisions changed what holds for all sessions (ALTER DATABASE SET).
+    """
+    with contextlib.suppress(PgPatternsError):
+        heads = project.heads_of(reached.revisions)
+        return upgrade(project, settings, server, progress, reached, heads, keep=True).whole
+    return False
+
+
+def _steps(project: Project, order: Sequence[str] | None, revision: Any) -> list[Any]:
+    """What is missing, in the order in which it would run from nothing: Alembic's depends on where it begins.
+
+    ``order``: None for all that there is, by Alembic itself.
+    """
+    if order is None or (not revision and len(order) == len(project.revisions)):
+        return list(project.script._upgrade_revs("heads", revision))
+    from alembic.runtime.migration import MigrationStep
+
+    done = project.ancestors(revision)
+    scripts = (project.script.get_revision(name) for name in order if name not in done)
+    return [MigrationStep.upgrade_from_script(project.script.revision_map, script) for script in scripts]
+
+
+def _databases(server: Server) -> frozenset[str]:
+    """What the server has, but PostgreSQL's own."""
+    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+    with server.connect() as connection:
+        return frozenset(row[0] for row in connection.execute(query))
 
 
 def _goes_on(start: Reached, reached: Reached) -> bool:

@@ -23,7 +23,7 @@ LAYERS = (
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),
     ("pattern", "remedies", "declare"),
     ("schema", "revisions"),
-    ("errors", "binds"),
+    ("errors", "binds", "reads"),
 )
 """From the top down; a module may import from its own layer and those below. A package's parts that stand in a layer
 of their own are named; the rest of the package is in the layer that names the package."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import sys
 import tomllib
@@ -73,7 +74,7 @@ def place(project: Project) -> str:
 def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> Iterator[object]:
     yield _LAYOUT
     yield cluster.identity(binaries, server_account())
-    yield [sys.version, platform.platform(), str(Path.cwd())]
+    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH")]
     yield sorted(_installed(sys.path))
     yield sorted(_own_files())
     yield list(_configuration(project))
@@ -111,5 +112,6 @@ def _installed(folders: Iterable[str]) -> Iterator[str]:
 def _own_files() -> Iterator[str]:
     """This package by its contents: while it is developed its version stays."""
     root = Path(alembic_pgpatterns.__file__).parent
-    for path in root.rglob("*.py"):
-        yield f"{path.relative_to(root)} {digest_of(path)}"
+    for path in root.rglob("*.*"):
+        if path.suffix != ".pyc" and path.is_file():
+            yield f"{path.relative_to(root)} {digest_of(path)}"

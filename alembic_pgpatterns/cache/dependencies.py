@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import sysconfig
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,19 @@ _IMPORT = re.compile(
     r"|import[ \t]+(?P<plain>[^\n#]+))",
     re.MULTILINE,
 )
-_VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]")
+_BY_NAME = re.compile(r"(?:import_module|__import__)\s*\(\s*['\"]([.\w]+)['\"]")
+_VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]\s*[,\])]")
+_ALL_VARIABLES = re.compile(r"environ|getenv|BaseSettings|dotenv|decouple|load_config", re.IGNORECASE)
+_OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
+# In SQL these make names of partitions and the like; now() alone is a default of half of all tables.
+_DATE = re.compile(
+    r"\b(?:datetime|date|time|dt)\.(?:utcnow|now|today|time)\b|\bcurrent_date\b|\bdate_trunc\b", re.IGNORECASE
+)
 _TABLE = re.compile(r"\bTable\(")
+_ACTS = re.compile(r"\blistens?_for\b|\bevent\.listen\b|\bcompiles\b|register_operation|implementation_for")
+_MAKES_ALL = re.compile(r"\bcreate_all\b|\bCreateTable\b")
+_USES_MODELS = re.compile(r"\btarget_metadata\b")
+_TODAY = "the date"
 _FOREIGN = ("site-packages", "dist-packages")
 
 
@@ -31,10 +43,11 @@ _FOREIGN = ("site-packages", "dist-packages")
 class Dependencies:
     """Files with their digests, and environment variables with those of their values.
 
+    A folder's digest is that of the names in it; None: there was no such file. A variable ``*`` stands for all.
     ``lasting``: those of the files that revisions depend on; a run that does not run them again cannot tell.
     """
 
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     lasting: frozenset[str] = frozenset()
 
@@ -50,7 +63,7 @@ class Dependencies:
 def dependencies(project: Project, read: Iterable[str] = ()) -> Dependencies:
     """What the revisions and env.py depend on, after both have run.
 
-    ``read``: files that revisions opened, and what is known to be lasting from an earlier run.
+    ``read``: files that were opened, and what is known to be lasting from an earlier run.
 
     A module that does nothing but declare models counts only where a revision imports it: models change with every
     new revision, and what older ones do does not depend on them.
@@ -58,17 +71,26 @@ def dependencies(project: Project, read: Iterable[str] = ()) -> Dependencies:
     revisions = {Path(script.path) for script in project.revisions}
     by_path = {str(Path(module.__file__ or "").absolute()): module for module in _modules()}
     of_revisions = _closure(revisions, by_path)
-    of_environment = _closure({project.env_py}, by_path) - of_revisions
-    known = {str(path.absolute()) for path in (*revisions, project.env_py)}
+    texts = [_text(path) for path in (*map(str, revisions), *of_revisions)]
+    known = {str(path.absolute()) for path in (*revisions, project.env_py, project.ini) if path is not None}
     lasting = (of_revisions | {path for path in read if _is_own(path)}) - known
-    files = lasting | {path for path in of_environment - known if not _declares_only(path, by_path[path])}
-    names = {name for path in (*map(str, revisions), *of_revisions) for name in _VARIABLE.findall(_text(path))}
-    found = {path: _digest_or_none(path) for path in sorted(files)}
+    every = _MAKES_ALL.search(_text(str(project.env_py))) or any(map(_USES_MODELS.search, texts))
+    files = lasting | {path for path in by_path.keys() - known if every or not _declares_only(path, by_path[path])}
     return Dependencies(
-        files={path: content for path, content in found.items() if content is not None},
-        variables={name: _variable(name) for name in sorted(names)},
-        lasting=frozenset(path for path in lasting if found[path] is not None),
+        files={path: _digest_or_none(path) for path in sorted(files)},
+        variables={name: _variable(name) for name in sorted(set(_variables(texts)))},
+        lasting=frozenset(lasting),
     )
+
+
+def _variables(texts: Iterable[str]) -> Iterator[str]:
+    """What of the environment is read by its name, or `*` where that cannot be told; the date is one of them."""
+    for text in texts:
+        yield from _VARIABLE.findall(text)
+        if _ALL_VARIABLES.search(_VARIABLE.sub("", text)):
+            yield "*"
+        if _DATE.search(text):
+            yield _TODAY
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -111,8 +133,14 @@ def _imported(text: str, package: str) -> Iterator[str]:
             words = re.sub(r"#[^\n]*|[()\\]", " ", match["names"]).split(",")
             names = [base, *(f"{base}.{word.split()[0]}" for word in words if word.split())]
         for name in names:
-            parts = name.split(".")
-            yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+            yield from _with_packages(name)
+    for name in _BY_NAME.findall(text):
+        yield from _with_packages(_absolute(name, package))
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _absolute(base: str, package: str) -> str:
@@ -125,7 +153,9 @@ def _absolute(base: str, package: str) -> str:
 
 
 def _declares_only(path: str, module: ModuleType) -> bool:
-    """Whether a module declares tables, or only gathers other modules."""
+    """Whether a module declares tables, or only gathers other modules, and changes nothing in how SQL is made."""
+    if _ACTS.search(_text(path)):
+        return False
     if _TABLE.search(_text(path)):
         return True
     for value in list(vars(module).values()):
@@ -159,10 +189,17 @@ def _text(path: str) -> str:
 
 def _digest_or_none(path: str) -> str | None:
     try:
-        return digest_of(Path(path))
+        if Path(path).is_dir():
+            return digest(sorted(entry.name for entry in Path(path).iterdir() if entry.name != "__pycache__"))
+        # All else, such as a pipe, may never end.
+        return digest_of(Path(path)) if Path(path).is_file() else None
     except OSError:
         return None
 
 
 def _variable(name: str) -> str:
+    if name == _TODAY:
+        return time.strftime("%Y-%m-%d")
+    if name == "*":
+        return digest({key: value for key, value in os.environ.items() if key not in _OF_SHELLS})
     return digest(os.environ.get(name))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +15,9 @@ from alembic_pgpatterns.cache import traces
 from alembic_pgpatterns.cache.contents import Contents, contents, place
 from alembic_pgpatterns.cache.dependencies import Dependencies, dependencies
 from alembic_pgpatterns.cache.snapshots import PREFIX, Reached, Snapshot, Snapshots
-from alembic_pgpatterns.cache.traces import Traces
+from alembic_pgpatterns.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.reads import ELSEWHERE
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries
@@ -37,7 +41,8 @@ class HistoryCache:
         self._folder = folder
         self._contents = contents
         self._snapshots = Snapshots(folder, contents)
-        self._read: set[str] = set()
+        self._lasting: set[str] = set()
+        self._sessions: dict[str, str] | None = None
 
     @classmethod
     def open(cls, project: Project, settings: Settings) -> HistoryCache | None:
@@ -56,35 +61,52 @@ class HistoryCache:
         return None
 
     def find(self, within: Iterable[str]) -> Snapshot | None:
-        """The kept state to go on from, which has run none but these revisions."""
-        found = self._snapshots.find(frozenset(within))
-        self.saw(found.lasting if found is not None else ())
+        """The kept state to go on from, which has run the first of these revisions, and none but these.
+
+        Once `arrived` was called, one where env.py set itself up as it did then.
+        """
+        found = self._snapshots.find(self._project.in_order(within), self._sessions)
+        self._lasting |= found.lasting if found is not None else set()
         return found
 
     def shared(self) -> frozenset[str]:
         """The revisions up to which the history is as it was, those they come from included."""
-        common = self._snapshots.shared()
-        whole = (name for name in self._contents.revisions if self._project.ancestors([name]) <= common)
-        return frozenset(whole)
+        common = self._snapshots.shared() or frozenset()
+        order = self._project.in_order(self._contents.revisions)
+        return frozenset(itertools.takewhile(common.__contains__, order))
+
+    @property
+    def proven(self) -> bool:
+        """Whether env.py is known to run more than once in one process, as it was when a state was kept."""
+        return self._snapshots.shared() is not None
+
+    def arrived(self, sessions: Mapping[str, str]) -> None:
+        """env.py has run, and set itself up so; empty: nobody knows how."""
+        self._sessions = dict(sessions)
+
+    def agrees(self, known: Traces) -> bool:
+        """Whether these revisions were traced in sessions like the one of now."""
+        return bool(self._sessions) and known.sessions == self._sessions
 
     def keep(self, server: ThrowawayServer, reached: Reached, *, resume: bool) -> None:
         """Keep a server's state; ``resume``: it is still needed."""
-        self._snapshots.keep(server, reached, self._dependencies(), resume=resume)
-
-    def saw(self, read: Iterable[str]) -> None:
-        """Revisions depend on these files."""
-        self._read |= set(read)
+        known = self._dependencies()
+        if known is not None:
+            self._snapshots.keep(server, reached, known, resume=resume)
 
     def runs(self, scope: Sequence[Script], downgrade: bool) -> Traces:
         """The kept traces of the first revisions of a scope: of as many as are known without a gap."""
         kept = traces.load(self._file(scope, downgrade)) if scope else None
+        if kept is None:
+            return NO_TRACES
+        self._lasting |= kept.lasting
         found: dict[str, tuple[RevisionRun, ...]] = {}
-        for script in scope if kept is not None else ():
-            run = kept.runs.get(self._contents.chain(script.revision)) if kept is not None else None
+        for script in scope:
+            run = kept.runs.get(self._contents.chain(script.revision))
             if run is None:
                 break
             found[script.revision] = run
-        return Traces(found, kept.environments if kept is not None else ())
+        return replace(kept, runs=found)
 
     def keep_runs(
         self,
@@ -99,11 +121,17 @@ class HistoryCache:
             if script.revision not in runs:
                 break
             found[self._contents.chain(script.revision)] = runs[script.revision]
-        if found:
-            traces.keep(self._file(scope, downgrade), Traces(found, environments), self._dependencies())
+        known = self._dependencies()
+        if found and known is not None and self._sessions:
+            traces.keep(self._file(scope, downgrade), Traces(found, environments, self._sessions), known)
 
-    def _dependencies(self) -> Dependencies:
-        return dependencies(self._project, self._read)
+    def _dependencies(self) -> Dependencies | None:
+        """All that the runs depended on; None: that cannot be told, or some of it was written meanwhile."""
+        if ELSEWHERE in self._project.read:
+            return None
+        known = dependencies(self._project, self._project.read | self._lasting)
+        files = [*known.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
+        return None if any(_written_since(path, self._project.began) for path in files) else known
 
     def _file(self, scope: Sequence[Script], downgrade: bool) -> Path:
         before = None
@@ -112,3 +140,12 @@ class HistoryCache:
                 break
             before = name
         return self._folder / "traces" / self._contents.chain(before, downgrade)[:16]
+
+
+def _written_since(path: str, moment: float) -> bool:
+    """Whether a file is younger than a moment, so that what ran may be what it was before."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(facts.st_mode) and facts.st_mtime > moment

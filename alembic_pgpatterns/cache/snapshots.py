@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 PREFIX = "history-"
 _STATES = "states"
+_UNDER_WAY = "new-"
 _NOTES = "history.json"
 _KEPT = 12
 """States of all projects that are kept: branches share most, and each takes some 40 MB."""
@@ -32,15 +34,21 @@ _UNUSED_DAYS = 30
 class Reached:
     """How far a server has come with a project's history.
 
-    ``databases``: by origin, the scratch database; ``environment``: the one behind the variables of the settings.
+    ``order``: the revisions that have run, as they ran. ``databases``: by origin, the scratch database;
+    ``environment``: the one behind the variables of the settings.
     ``introductions`` and ``sessions``: by database, what came with which revision, and how env.py set itself up.
     """
 
-    revisions: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
     databases: Mapping[Origin, str] = field(default_factory=dict)
     environment: str | None = None
     introductions: Mapping[str, Introductions] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """The revisions that have run."""
+        return frozenset(self.order)
 
     @property
     def names(self) -> frozenset[str]:
@@ -71,68 +79,124 @@ class Snapshots:
         self._contents = contents
         self._known: dict[str, str | None] = {}
 
-    def find(self, within: frozenset[str]) -> Snapshot | None:
-        """The state with the most revisions of those, all as they are now; None: there is none to go on from."""
-        usable = [(folder, notes) for folder, notes in self._all() if self._fits(notes, within)]
-        for folder, notes in sorted(usable, key=lambda item: -len(item[1]["revisions"])):
+    def find(self, order: Sequence[str], sessions: Mapping[str, str] | None = None) -> Snapshot | None:
+        """The state in which the most of these revisions have run, all as they are now; None: there is none.
+
+        ``order``: in which they run from nothing; a state that was reached in another is another one. ``sessions``:
+        how env.py sets itself up, where that is known.
+        """
+        usable = [(folder, notes) for folder, notes in self._all() if self._fits(notes, order, sessions)]
+        for folder, notes in sorted(usable, key=lambda item: -len(item[1].revisions)):
             if cluster.is_whole(folder):
                 with contextlib.suppress(OSError):
                     os.utime(folder)
-                return Snapshot(folder, _reached(notes), frozenset(notes["lasting"]))
+                return Snapshot(folder, notes.reached, notes.known.lasting)
         return None
 
-    def shared(self) -> frozenset[str]:
-        """What the nearest kept state has in common with the history: where it changed once it will change again."""
+    def shared(self) -> frozenset[str] | None:
+        """What the nearest kept state has in common with the history: where it changed once it will change again.
+
+        None: there is no state made in these surroundings.
+        """
         current = self._contents.revisions.items()
         common = [
-            frozenset(name for name, _ in notes["revisions"].items() & current)
+            frozenset(name for name, _ in notes.revisions.items() & current)
             for _, notes in self._all()
-            if notes["surroundings"] == self._contents.surroundings
+            if notes.surroundings == self._contents.surroundings
         ]
-        return max(common, key=len, default=frozenset())
+        return max(common, key=len, default=None)
 
     def keep(self, server: ThrowawayServer, reached: Reached, known: Dependencies, *, resume: bool) -> None:
         """Keep the server's state; where that cannot be done, the next run takes longer, and that is all."""
-        notes = {
-            "surroundings": self._contents.surroundings,
-            "revisions": {name: self._contents.revisions[name] for name in sorted(reached.revisions)},
-            "files": dict(known.files),
-            "variables": dict(known.variables),
-            "lasting": sorted(known.lasting),
+        revisions = {name: self._contents.revisions[name] for name in reached.order}
+        notes = _Notes(self._contents.surroundings, revisions, known, reached)
+        content = notes.plain()
+        what = {key: value for key, value in content.items() if key not in ("introductions", "lasting")}
+        folder = self._folder / digest(what)[:16]
+        if not cluster.is_whole(folder) and _can_be_moved(server):
+            with contextlib.suppress(PgPatternsError):
+                if not resume:
+                    _tidy(server, reached.names)
+                server.save(folder, {_NOTES: json.dumps(content)}, resume=resume)
+            _prune(self._folder.parent.parent)
+
+    def _all(self) -> Iterator[tuple[Path, _Notes]]:
+        for path in self._folder.glob(f"[!n]*/{_NOTES}"):
+            with contextlib.suppress(OSError):
+                try:
+                    yield path.parent, _Notes.of(json.loads(path.read_text("utf-8")))
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    forget(path.parent)
+
+    def _fits(self, notes: _Notes, order: Sequence[str], sessions: Mapping[str, str] | None) -> bool:
+        current = self._contents.revisions
+        return (
+            notes.surroundings == self._contents.surroundings
+            and tuple(order[: len(notes.revisions)]) == notes.reached.order
+            and all(current.get(name) == content for name, content in notes.revisions.items())
+            and (sessions is None or sessions == notes.reached.sessions)
+            and notes.known.hold(self._known)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """What is noted beside a state: when it may be gone on from, and what is there."""
+
+    surroundings: str
+    revisions: Mapping[str, str]
+    known: Dependencies
+    reached: Reached
+
+    def plain(self) -> dict[str, Any]:
+        reached = self.reached
+        return {
+            "surroundings": self.surroundings,
+            "revisions": list(self.revisions.items()),
+            "files": dict(self.known.files),
+            "variables": dict(self.known.variables),
+            "lasting": sorted(self.known.lasting),
             "databases": [[*_parts(origin), name] for origin, name in reached.databases.items()],
             "environment": reached.environment,
             "introductions": {name: asdict(item) for name, item in reached.introductions.items()},
             "sessions": dict(reached.sessions),
         }
-        what = [notes[key] for key in ("surroundings", "revisions", "files", "variables", "databases", "sessions")]
-        folder = self._folder / digest(what)[:16]
-        if not cluster.is_whole(folder):
-            with contextlib.suppress(PgPatternsError):
-                _tidy(server, reached.names)
-                server.save(folder, {_NOTES: json.dumps(notes)}, resume=resume)
-            _prune(self._folder.parent.parent)
 
-    def _all(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        for path in self._folder.glob(f"*/{_NOTES}"):
-            with contextlib.suppress(OSError):
-                try:
-                    yield path.parent, json.loads(path.read_text("utf-8"))
-                except ValueError:
-                    forget(path.parent)
-
-    def _fits(self, notes: Mapping[str, Any], within: frozenset[str]) -> bool:
-        current = self._contents.revisions
-        return (
-            notes["surroundings"] == self._contents.surroundings
-            and notes["revisions"].keys() <= within
-            and all(current.get(name) == content for name, content in notes["revisions"].items())
-            and Dependencies(notes["files"], notes["variables"]).hold(self._known)
+    @classmethod
+    def of(cls, notes: Mapping[str, Any]) -> _Notes:
+        """Raises ValueError, TypeError, KeyError or AttributeError for what is no such thing."""
+        revisions = dict(notes["revisions"])
+        known = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
+        reached = Reached(
+            order=tuple(revisions),
+            databases={Origin(host, port, database): name for host, port, database, name in notes["databases"]},
+            environment=notes["environment"],
+            introductions={name: _introductions(item) for name, item in notes["introductions"].items()},
+            sessions=dict(notes["sessions"]),
         )
+        return cls(notes["surroundings"], revisions, known, reached)
+
+
+def _can_be_moved(server: ThrowawayServer) -> bool:
+    """Whether all there is lies in the data folder, and a server begins there as this one did.
+
+    A revision may have made a tablespace, which is a folder somewhere else, or said ALTER SYSTEM, which counts from
+    the next start on.
+    """
+    try:
+        elsewhere = any((server.data / "pg_tblspc").iterdir())
+        lines = (server.data / "postgresql.auto.conf").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    return not elsewhere and all(not line.strip() or line.startswith("#") for line in lines)
 
 
 def forget(folder: Path) -> None:
-    """Remove a state that nothing can be begun with."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a state; under another name first, so that nobody copies half of it."""
+    gone = folder if folder.name.startswith(_UNDER_WAY) else folder.with_name(f"{_UNDER_WAY}{uuid.uuid4().hex}")
+    with contextlib.suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _prune(cache: Path) -> None:
@@ -140,11 +204,11 @@ def _prune(cache: Path) -> None:
     with contextlib.suppress(OSError):
         states = cache.glob(f"{PREFIX}*/{_STATES}/*")
         ages = sorted((time.time() - entry.stat().st_mtime, entry) for entry in states)
-        whole = [(age, entry) for age, entry in ages if not entry.name.startswith("new-")]
+        whole = [(age, entry) for age, entry in ages if not entry.name.startswith(_UNDER_WAY)]
         old = [entry for number, (age, entry) in enumerate(whole) if number >= _KEPT or age > _UNUSED_DAYS * 86400]
-        old += [entry for age, entry in ages if entry.name.startswith("new-") and age > 86400]
+        old += [entry for age, entry in ages if entry.name.startswith(_UNDER_WAY) and age > 86400]
         for entry in old:
-            shutil.rmtree(entry, ignore_errors=True)
+            forget(entry)
 
 
 def _tidy(server: ThrowawayServer, names: frozenset[str]) -> None:
@@ -158,16 +222,6 @@ def _tidy(server: ThrowawayServer, names: frozenset[str]) -> None:
 
 def _parts(origin: Origin) -> Sequence[str]:
     return (origin.host, origin.port, origin.database)
-
-
-def _reached(notes: Mapping[str, Any]) -> Reached:
-    return Reached(
-        revisions=frozenset(notes["revisions"]),
-        databases={Origin(host, port, database): name for host, port, database, name in notes["databases"]},
-        environment=notes["environment"],
-        introductions={name: _introductions(item) for name, item in notes["introductions"].items()},
-        sessions=notes["sessions"],
-    )
 
 
 def _introductions(item: Mapping[str, Any]) -> Introductions:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,15 @@ _UNUSED_DAYS = 30
 
 @dataclass(frozen=True)
 class Traces:
-    """The runs of revisions, by the digest of the history up to each, in order; and what env.py does around them."""
+    """The runs of revisions, by the digest of the history up to each, in order; and what env.py does around them.
+
+    ``sessions``: by database, how it set itself up. ``lasting``: files that the revisions depend on.
+    """
 
     runs: Mapping[str, tuple[RevisionRun, ...]]
     environments: tuple[Environment, ...] = ()
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    lasting: frozenset[str] = frozenset()
 
 
 NO_TRACES = Traces({})
@@ -39,18 +44,21 @@ def load(path: Path) -> Traces | None:
     """What was kept in a file, where it still holds; None: nothing is."""
     try:
         content = zlib.decompress(path.read_bytes())
-        known, environments, runs = _Values(io.BytesIO(content)).load()
+        (files, variables, lasting), environments, sessions, runs = _Values(io.BytesIO(content)).load()
+        if not Dependencies(files, variables).hold({}):
+            return None
         os.utime(path)
     except Exception:  # whatever is wrong with the file, the revisions are traced again
         return None
-    return Traces(runs, environments) if Dependencies(*known).hold({}) else None
+    return Traces(runs, environments, sessions, frozenset(lasting))
 
 
 def keep(path: Path, traces: Traces, known: Dependencies) -> None:
     """Keep them in a file, in place of what was there; where that cannot be done, so be it."""
     tables: dict[Table, Table] = {}
     runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
-    content = pickle.dumps(((dict(known.files), dict(known.variables)), traces.environments, runs), protocol=5)
+    dependencies = (dict(known.files), dict(known.variables), sorted(known.lasting))
+    content = pickle.dumps((dependencies, traces.environments, dict(traces.sessions), runs), protocol=5)
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)

@@ -86,6 +86,13 @@ def copy(source: Path, target: Path, account: Account) -> None:
     raise OSError(said)
 
 
+def copy_whole(kept: Path, target: Path, account: Account) -> None:
+    """Copy the data of a kept cluster, all of it: another run may be throwing it away. Raises OSError."""
+    copy(kept / "data", target, account)
+    if not is_whole(kept, target):
+        raise OSError(f"{kept} is not whole: it was damaged, or thrown away meanwhile")
+
+
 def slim(data: Path, binaries: Binaries, account: Account) -> None:
     """Take away of a cluster that was stopped in order what copying it need not carry: about a third.
 
@@ -238,10 +245,10 @@ def _census(data: Path) -> str:
     return f"{len(sizes)} files, {sum(sizes)} bytes\n"
 
 
-def is_whole(cached: Path) -> bool:
-    """Whether a kept cluster has all its files, by their number and bytes."""
+def is_whole(cached: Path, copied: Path | None = None) -> bool:
+    """Whether a kept cluster, or a copy of its data folder, has all its files, by their number and bytes."""
     try:
-        return (cached / _MANIFEST).read_text() == _census(cached / "data")
+        return (cached / _MANIFEST).read_text() == _census(copied or cached / "data")
     except OSError:
         return False
 

@@ -197,8 +197,8 @@ class ThrowawayServer:
         Raises PgPatternsError when the copy cannot be written; the server runs again in that case too.
         """
         self.stop(signal.SIGINT)
-        cluster.slim(self.data, self.binaries, self.account)
         try:
+            cluster.slim(self.data, self.binaries, self.account)
             destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             cluster.keep(self.data, destination, self.account, notes)
         except OSError as error:
@@ -366,7 +366,7 @@ def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
         shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
         cluster.own(server.folder / _SHARE, server.account)
         if snapshot is not None:
-            cluster.copy(snapshot / "data", server.data, server.account)
+            cluster.copy_whole(snapshot, server.data, server.account)
     except OSError as error:
         said = str(error)
         what = f" from the kept state {snapshot}" if snapshot else ""

@@ -1,0 +1,107 @@
+"""Which files are read while the project's code runs, as Python's audit events tell it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ELSEWHERE = "elsewhere"
+"""Stands for all that a program or another machine said: nobody can tell whether it would say the same."""
+
+_PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "http.client.connect"})
+_FOLDERS = frozenset({"os.listdir", "os.scandir"})
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_OF_THE_SYSTEM = ("/proc/", "/sys/")
+_OURS = f"{os.sep}pgpatterns-"
+_LIBRARY = str(Path(os.__file__).parent) + os.sep
+
+
+@dataclass(frozen=True)
+class _Sink:
+    """Where to note what; ``code``: modules, folders and programs too, as a revision may depend on any of them."""
+
+    read: set[str]
+    code: bool
+
+
+class _Hook:
+    """The audit hook (Python docs, "Audit events table"); Python has no way to take one out again."""
+
+    def __init__(self) -> None:
+        self.sinks: list[_Sink] = []
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.sinks:
+            return
+        sink = self.sinks[-1]
+        if event == "open":
+            _opened(sink, *arguments)
+        elif sink.code and event in _FOLDERS and not _by_imports():
+            _listed(sink, arguments[0])
+        elif sink.code and event in _PROGRAMS:
+            sink.read.add(ELSEWHERE)
+
+
+@cache
+def _hook() -> _Hook:
+    return _Hook()
+
+
+@contextlib.contextmanager
+def recorded(read: set[str], *, code: bool) -> Iterator[None]:
+    """Add to ``read`` the absolute paths of all that is opened for reading in here.
+
+    ``code``: modules count too, and folders that are listed, and `ELSEWHERE` where a program is run.
+    """
+    hook = _hook()
+    hook.sinks.append(_Sink(read, code))
+    try:
+        yield
+    finally:
+        hook.sinks.pop()
+
+
+def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
+    if not isinstance(path, (str, bytes, os.PathLike)) or (isinstance(flags, int) and flags & _WRITING):
+        return
+    name = str(Path(os.fsdecode(path)).absolute())
+    if name.endswith((".py", ".pyc")):
+        if not sink.code:  # what env.py imports is known by its modules
+            return
+        name = _source(name)
+    if not name.startswith(_OF_THE_SYSTEM) and _OURS not in name:
+        sink.read.add(name)
+
+
+def _listed(sink: _Sink, path: object) -> None:
+    if path is None or isinstance(path, (str, bytes, os.PathLike)):
+        sink.read.add(str(Path(os.fsdecode(path or ".")).absolute()))
+
+
+def _source(path: str) -> str:
+    """The module's file, of which Python opens what it compiled before."""
+    with contextlib.suppress(ValueError):
+        source = importlib.util.source_from_cache(path)
+        return source if Path(source).exists() else path
+    return path
+
+
+def _by_imports() -> bool:
+    """Whether it is the search for a module, or Alembic's for revisions: who called the standard library."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib"):
+            return True
+        if not name.startswith(("<frozen ", _LIBRARY)):
+            return name.startswith(str(Path(sys.modules["alembic"].__file__ or "").parent) + os.sep)
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

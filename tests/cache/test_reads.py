@@ -1,0 +1,76 @@
+"""What is read while a revision runs: seen however it is done."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.cache import dependencies
+from alembic_pgpatterns.reads import ELSEWHERE, recorded
+
+
+def _module(path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("helper_of_a_test", path)
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A few files."""
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.py").write_text("B = 1")
+    (tmp_path / "sql").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (lambda folder: (folder / "a.txt").read_bytes(), "a.txt"),
+        (lambda folder: os.close(os.open(folder / "a.txt", os.O_RDONLY)), "a.txt"),
+        (lambda folder: list((folder / "sql").glob("*.sql")), "sql"),
+        (lambda folder: list((folder / "sql").iterdir()), "sql"),
+        (lambda folder: _module(folder / "b.py"), "b.py"),
+    ],
+    ids=["pathlib", "os", "glob", "iterdir", "a module by its file"],
+)
+def test_it_is_seen(folder: Path, read, name: str) -> None:
+    for _ in range(2):  # the second time Python has what it compiled
+        seen: set[str] = set()
+        with recorded(seen, code=True):
+            read(folder)
+        assert str(folder / name) in seen
+    read(folder)
+    unseen: set[str] = set()
+    with recorded(unseen, code=True):
+        pass
+    assert not unseen
+
+
+def test_what_is_not_there_is_seen_and_what_is_written_is_not(folder: Path) -> None:
+    seen: set[str] = set()
+    with recorded(seen, code=True):
+        with pytest.raises(FileNotFoundError):
+            (folder / "absent").read_text()
+        (folder / "out.txt").write_text("")
+    assert seen == {str(folder / "absent")}
+
+
+def test_a_program_may_say_anything(folder: Path) -> None:
+    seen: set[str] = set()
+    with recorded(seen, code=False):
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        assert ELSEWHERE not in seen
+        with recorded(seen, code=True):
+            subprocess.run([sys.executable, "-c", ""], check=True)
+    assert ELSEWHERE in seen
+
+
+def test_what_never_ends_is_not_read() -> None:
+    assert dependencies.Dependencies({"/dev/zero": None}).hold({})
