@@ -7,11 +7,13 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alembic.operations import ops
+from sqlalchemy import DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.changes import altered
 from alembic_pgpatterns.autogenerate.facts import Facts
 from alembic_pgpatterns.autogenerate.type_changes import rewrites
 from alembic_pgpatterns.autogenerate.type_swap import can_swap
+from alembic_pgpatterns.binds import escape_binds
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.remedies.model import (
     Advice,
@@ -30,7 +32,7 @@ from alembic_pgpatterns.remedies.model import (
     ValidateConstraint,
 )
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.remedies.operations import operations
+from alembic_pgpatterns.remedies.operations import operations, read_in_utc
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
@@ -93,6 +95,8 @@ def _why_not(remedy: Remedy | None) -> str | None:
         return "a person has to decide"
     if isinstance(remedy, Statements) and not remedy.down:
         return "it could not be taken back by a downgrade"
+    if isinstance(remedy, SetDefault) and remedy.replaces_python_default:
+        return "the models make the value in Python, before the database could: take that default out of them first"
     if isinstance(remedy, ChangeType) and any(_is_conversion(change.using) for change in remedy.changes):
         return "values change with the type, so the application has to change at the same time"
     return None
@@ -112,7 +116,7 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
         if users:
             return f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}"
         old = op.existing_type
-        if (old is None or rewrites(old, op.modify_type, facts.utc)) and not can_swap(op, facts):
+        if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
             held = facts.entangled(facts.key(op.schema, op.table_name), op.column_name)
             why = f", and a second column cannot take its place because of {'; '.join(held[:3])}" if held else ""
             return f"every row would be written anew under a lock that stops readers{why}"
@@ -166,12 +170,20 @@ def _swapped(remedy: ChangeType) -> ChangeType:
 
 
 def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:
-    """With what the road asks of an alter_column: whether the column is nullable."""
+    """With what the road asks of an alter_column, and a second column must take over: null, default and comment."""
     if not isinstance(op, ops.AlterColumnOp) or op.existing_nullable is not None:
         return op
     table = schema.table(Name(op.schema or schema.default_schema, op.table_name))
     column = table.column(op.column_name) if table is not None else None
-    return altered(op, existing_nullable=column.nullable) if column is not None else op
+    if column is None:
+        return op
+    if op.modify_type is None:
+        return altered(op, existing_nullable=column.nullable)
+    plain = isinstance(column.default, str) and column.sequence is None
+    default = DefaultClause(text(escape_binds(str(column.default)))) if plain else op.existing_server_default
+    return altered(
+        op, existing_nullable=column.nullable, existing_server_default=default, existing_comment=column.comment
+    )
 
 
 def _touched(remedy: Remedy) -> Iterator[Hashable]:

@@ -16,6 +16,7 @@ from alembic.operations import ops
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.binds import escape_binds
+from alembic_pgpatterns.remedies.operations import AlterTypeOp
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -167,6 +168,18 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
     return [_inserted(flagged, last.end_lineno, last.end_col_offset, f", {foreign_key(context, op.reference)}")]
 
 
+def _alter_type(context: AutogenContext, op: AlterTypeOp) -> list[str]:
+    plain = renderers.dispatch(ops.AlterColumnOp)(context, op)
+    if op.in_utc:
+        execute = f"{prefix(context)}execute"
+        return [f"{execute}(\"SET LOCAL TimeZone = 'UTC'\")", plain, f"{execute}('SET LOCAL TimeZone = DEFAULT')"]
+    if op.using is None:
+        return [plain]
+    call = ast.parse(plain, mode="eval").body
+    using = f",\n{' ' * 11}postgresql_using={op.using!r}"
+    return [_inserted(plain, call.end_lineno, call.end_col_offset, using, before=1)]
+
+
 def _separate(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
     create = ops.CreateForeignKeyOp.from_constraint(op.reference)
     create.constraint_name = conv(op.named)
@@ -209,5 +222,6 @@ for _kind, _renderer in (
     (AutocommitOp, _autocommit),
     (SqlOp, _sql),
     (InlineReferenceOp, _inline_reference),
+    (AlterTypeOp, _alter_type),
 ):
     renderers.dispatch_for(_kind, replace=True)(_renderer)

@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.steps import Piece, Step
 from alembic_pgpatterns.autogenerate.type_changes import rewrites, type_text
 from alembic_pgpatterns.autogenerate.type_swap import can_swap, plan_swap, small_table
 from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.remedies.operations import read_in_utc
 from alembic_pgpatterns.schema.names import quote, stored
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -204,7 +205,7 @@ def _not_null(
 def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
     refused = _refused(op, facts)
-    if old is not None and new is not None and not rewrites(old, new, facts.utc):
+    if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
         rebuilt = facts.dependents(facts.key(op.schema, op.table_name), op.column_name)
         if not rebuilt:
             return (plain(op, strong=True, notes=refused),)

@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import MetaData, Table, text
+from sqlalchemy import DefaultClause, Index, MetaData, Table, text
 
 from alembic_pgpatterns.binds import escape_binds
 from alembic_pgpatterns.remedies.apply import sqlalchemy_index
@@ -27,9 +27,40 @@ from alembic_pgpatterns.remedies.model import (
 )
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
-from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.names import Name, quote
 
 Operations = tuple[ops.MigrateOperation, ...]
+
+
+class AlterTypeOp(ops.AlterColumnOp):
+    """ALTER COLUMN … TYPE … USING. Alembic executes the USING and does not render it; `autogenerate.rendering` does."""
+
+    @property
+    def using(self) -> str | None:
+        """The expression; none on the way back, which casts by itself."""
+        using: str | None = self.kw.get("postgresql_using")
+        return using
+
+    @property
+    def in_utc(self) -> bool:
+        """Whether it takes the stored times for UTC. A session in UTC does the same, and writes no row anew."""
+        return self.using == _in_utc(str(self.column_name))
+
+    def reverse(self) -> ops.AlterColumnOp:
+        """The old type again; times are read in UTC there too."""
+        back = super().reverse()
+        if not self.in_utc:
+            back.kw.pop("postgresql_using", None)
+        return back
+
+
+def _in_utc(column: str) -> str:
+    return f"{quote(column)} AT TIME ZONE 'UTC'"
+
+
+def read_in_utc(op: ops.AlterColumnOp) -> bool:
+    """Whether the op sets the session's TimeZone to UTC for itself."""
+    return isinstance(op, AlterTypeOp) and op.in_utc
 
 
 @singledispatch
@@ -93,13 +124,13 @@ def _(remedy: SetNotNull, default_schema: str) -> Operations:
 @operations.register
 def _(remedy: SetDefault, default_schema: str) -> Operations:
     schema = _schema(remedy.table, default_schema)
-    old = text(remedy.old) if remedy.old is not None else None
+    old = DefaultClause(text(remedy.old)) if remedy.old is not None else None  # a bare text() renders without its call
     return (
         ops.AlterColumnOp(
             remedy.table.name,
             remedy.column,
             schema=schema,
-            modify_server_default=text(remedy.new),
+            modify_server_default=DefaultClause(text(remedy.new)),
             existing_server_default=old,
         ),
     )
@@ -121,10 +152,14 @@ def _schema(table: Name, default_schema: str) -> str | None:
 
 
 def _create(remedy: CreateIndex, default_schema: str) -> ops.CreateIndexOp:
+    return ops.CreateIndexOp.from_index(_index(remedy, default_schema))
+
+
+def _index(remedy: CreateIndex, default_schema: str) -> Index:
     table = Table(remedy.table.name, MetaData(), schema=_schema(remedy.table, default_schema))
     index = sqlalchemy_index(remedy, _with_columns(table, remedy))
     index._set_parent(table)
-    return ops.CreateIndexOp.from_index(index)
+    return index
 
 
 def _with_columns(table: Table, remedy: CreateIndex) -> Table:
@@ -137,8 +172,9 @@ def _with_columns(table: Table, remedy: CreateIndex) -> Table:
 
 
 def _drop(index: Name, table: Name, recreate: CreateIndex, default_schema: str) -> ops.DropIndexOp:
-    schema = _schema(table, default_schema)
-    return ops.DropIndexOp(index.name, table.name, schema=schema, _reverse=_create(recreate, default_schema))
+    drop = ops.DropIndexOp.from_index(_index(recreate, default_schema))  # the way back is unique, partial … again
+    drop.index_name, drop.table_name, drop.schema = index.name, table.name, _schema(table, default_schema)
+    return drop
 
 
 def _alter_type(change: TypeChange, default_schema: str) -> ops.AlterColumnOp | None:
@@ -146,7 +182,7 @@ def _alter_type(change: TypeChange, default_schema: str) -> ops.AlterColumnOp | 
     if new is None:
         return None
     options: dict[str, Any] = {"postgresql_using": change.using} if change.using else {}
-    return ops.AlterColumnOp(
+    return (AlterTypeOp if change.using else ops.AlterColumnOp)(
         change.table.name,
         change.column,
         schema=_schema(change.table, default_schema),

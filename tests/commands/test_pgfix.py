@@ -125,6 +125,50 @@ def test_what_postgresql_refuses_is_left_with_the_reason(books: Project) -> None
     assert len(files(books)) == 3
 
 
+SEASONED_MODELS = """
+import uuid
+from datetime import datetime
+
+from sqlalchemy import DateTime, Index, String, Uuid, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Member(Base):
+    __tablename__ = "member"
+    __table_args__ = (Index("member_email", text("lower(email)"), unique=True),)
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
+    email: Mapped[str] = mapped_column(String(80))
+    plan: Mapped[str] = mapped_column(String(20), server_default="free", comment="what is paid: for")
+    joined_at: Mapped[datetime] = mapped_column(DateTime, server_default=text("now()"))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+"""
+SEASONED = """
+CREATE TABLE member (id uuid PRIMARY KEY, email varchar(80) NOT NULL, plan varchar(20) DEFAULT 'free' NOT NULL,
+  joined_at timestamp DEFAULT now() NOT NULL, deleted_at timestamptz);
+COMMENT ON COLUMN member.plan IS 'what is paid: for';
+CREATE UNIQUE INDEX member_email ON member (lower(email));
+"""
+
+
+def test_the_way_back_keeps_defaults_comments_and_uniqueness(tmp_path: Path) -> None:
+    """`--all` on what old tables have: each was once lost by the downgrade, and pgfix then refused all of it."""
+    project = make(tmp_path)
+    project.write("shop_models.py", SEASONED_MODELS)
+    project.env(models=IMPORT)
+    project.sql("a1", SEASONED)
+    run = project.alembic("pgfix", "--all")
+    assert run.returncode == 0, run.stderr
+    assert "random-uuid-primary-key public.member.id: the models make the value in Python" in run.stdout
+    written = "".join((project.versions / name).read_text() for name in files(project) - {"a1.py"})
+    assert written.count("execute(\"SET LOCAL TimeZone = 'UTC'\")\n    op.alter_column('member', 'joined_at'") == 2
+    for fingerprint in ("varchar-length public.member.plan", "unique-across-soft-deleted public.member_email"):
+        assert fingerprint not in found(project)
+
+
 @pytest.mark.parametrize("arguments", [(), ("--select", "no-such-pattern")])
 def test_wrong_use(books: Project, arguments: tuple[str, ...]) -> None:
     run = books.alembic("pgfix", *arguments)
