@@ -46,7 +46,11 @@ class _Hook:
             _opened(sink, *arguments)
         elif sink.code and event in _FOLDERS and not _by_imports():
             _listed(sink, arguments[0])
+<<<<<<< HEAD
+        elif sink.code and event in _PROGRAMS and not _by_import_of_others():
+=======
         elif sink.code and event in _PROGRAMS:
+>>>>>>> origin/main
             sink.read.add(ELSEWHERE)
 
 
@@ -105,3 +109,18 @@ def _by_imports() -> bool:
             return name.startswith(str(Path(sys.modules["alembic"].__file__ or "").parent) + os.sep)
         frame = frame.f_back  # type: ignore[assignment]
     return False
+<<<<<<< HEAD
+
+
+def _by_import_of_others() -> bool:
+    """Whether a distribution asks about the machine while it is imported, as many do."""
+    names: list[str] = []
+    frame = sys._getframe(2)
+    while frame is not None:
+        names.append(frame.f_code.co_filename)
+        frame = frame.f_back  # type: ignore[assignment]
+    caller = next((name for name in names if not name.startswith(("<frozen ", _LIBRARY))), "")
+    imported = any(name.startswith("<frozen importlib") for name in names)
+    return imported and not {"site-packages", "dist-packages"}.isdisjoint(Path(caller).parts)
+=======
+>>>>>>> origin/main

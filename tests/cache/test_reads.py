@@ -72,5 +72,19 @@ def test_a_program_may_say_anything(folder: Path) -> None:
     assert ELSEWHERE in seen
 
 
+<<<<<<< HEAD
+@pytest.mark.parametrize(("place", "counts"), [("site-packages", False), ("app", True)])
+def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_path: Path, place, counts) -> None:
+    (tmp_path / place).mkdir()
+    module = tmp_path / place / "b.py"
+    module.write_text("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''], check=True)")
+    seen: set[str] = set()
+    with recorded(seen, code=True):
+        _module(module)
+    assert (ELSEWHERE in seen) is counts
+
+
+=======
+>>>>>>> origin/main
 def test_what_never_ends_is_not_read() -> None:
     assert dependencies.Dependencies({"/dev/zero": None}).hold({})
