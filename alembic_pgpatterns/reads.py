@@ -46,11 +46,7 @@ class _Hook:
             _opened(sink, *arguments)
         elif sink.code and event in _FOLDERS and not _by_imports():
             _listed(sink, arguments[0])
-<<<<<<< HEAD
         elif sink.code and event in _PROGRAMS and not _by_import_of_others():
-=======
-        elif sink.code and event in _PROGRAMS:
->>>>>>> origin/main
             sink.read.add(ELSEWHERE)
 
 
@@ -109,7 +105,6 @@ def _by_imports() -> bool:
             return name.startswith(str(Path(sys.modules["alembic"].__file__ or "").parent) + os.sep)
         frame = frame.f_back  # type: ignore[assignment]
     return False
-<<<<<<< HEAD
 
 
 def _by_import_of_others() -> bool:
@@ -122,5 +117,3 @@ def _by_import_of_others() -> bool:
     caller = next((name for name in names if not name.startswith(("<frozen ", _LIBRARY))), "")
     imported = any(name.startswith("<frozen importlib") for name in names)
     return imported and not {"site-packages", "dist-packages"}.isdisjoint(Path(caller).parts)
-=======
->>>>>>> origin/main

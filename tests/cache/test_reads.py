@@ -72,7 +72,6 @@ def test_a_program_may_say_anything(folder: Path) -> None:
     assert ELSEWHERE in seen
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(("place", "counts"), [("site-packages", False), ("app", True)])
 def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_path: Path, place, counts) -> None:
     (tmp_path / place).mkdir()
@@ -84,7 +83,5 @@ def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_pat
     assert (ELSEWHERE in seen) is counts
 
 
-=======
->>>>>>> origin/main
 def test_what_never_ends_is_not_read() -> None:
     assert dependencies.Dependencies({"/dev/zero": None}).hold({})
