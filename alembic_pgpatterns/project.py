@@ -57,7 +57,8 @@ class Project:
 
     def _where_configured(self) -> str:
         ini, toml = self.ini, self.pyproject
-        if (ini is None or not ini.is_file()) and (toml is None or not toml.exists()):
+        in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in _text(toml)
+        if (ini is None or not ini.is_file()) and not in_toml:
             return (
                 f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that holds it, "
                 "or name it: alembic -c path/to/alembic.ini pgcheck."

@@ -7,6 +7,8 @@ import contextlib
 import io
 import logging
 import os
+import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,7 +100,7 @@ def run_revisions(
     except BaseException as error:
         if run.configured or fallback is None or isinstance(error, exc.SQLAlchemyError) or _is_broken(project, error):
             raise explained(error, project) from error
-        run.own_environment = describe(error, project.script.dir)
+        run.own_environment = describe(error, project.script.dir) + _lacking_variable(error)
         _refuse_other_dialect(project, run.own_environment)
         _without_env_py(project, environment, fallback, error)
     return run
@@ -122,12 +124,28 @@ def _is_broken(project: Project, error: BaseException) -> bool:
     return unreadable or not project.env_py.exists()
 
 
+def _lacking_variable(error: BaseException) -> str:
+    """What to do where env.py, or what it imports, asked `os.environ` for a variable that is not set."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if not isinstance(error, KeyError) or not last or last[0].filename not in ("<frozen os>", os.__file__):
+        return ""
+    name = str(error.args[0])
+    value = "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"
+    return f'. Set it, or let the settings give it: env = {{ {name} = "{value}" }} in [tool.alembic_pgpatterns].'
+
+
+PLACEHOLDER = "driver"
+"""In ``driver://user:pass@localhost/dbname``, which Alembic's template has where env.py finds the URL elsewhere."""
+
+
 def _refuse_other_dialect(project: Project, cause: str) -> None:
     """Revisions for another database mean nothing on ours, and env.py may have failed for that database's driver."""
     try:
         url = make_url(project.config.get_main_option("sqlalchemy.url") or "postgresql://")
     except (configparser.Error, exc.ArgumentError, ValueError):
         return
+    if url.get_backend_name() == PLACEHOLDER:
+        raise PgPatternsError(cause)
     if url.get_backend_name() != "postgresql":
         raise PgPatternsError(
             f"{cause}\nsqlalchemy.url is {url.render_as_string(hide_password=True)}, which is not PostgreSQL. Way out: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -136,6 +137,7 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
         entry = _to_heads(project)
         for _ in range(ROUNDS):
             schema = _schema(entry, server, settings)
+            _must_exist(chosen, schema)
             found = _found(schema, settings, chosen)
             _must_be_gone(outcome, found)
             _leave_suggestions(found, outcome)
@@ -153,6 +155,15 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
             outcome.fixes += done
             _prove(config, written.files, settings, server, progress)
         _must_be_gone(outcome, _found(_schema(entry, server, settings), settings, chosen))
+
+
+def _must_exist(chosen: Chosen, schema: Schema) -> None:
+    names = {form for table in schema.tables for form in (table.name.name, f"{table.name.schema}.{table.name.name}")}
+    for name in chosen.tables:
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), 3)
+            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise PgPatternsError(f"There is no table {name!r} at head.{meant}")
 
 
 def _to_heads(project: Project) -> Configured:

@@ -23,7 +23,7 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
 def _issue(finding: Finding) -> dict[str, Any]:
     path, line = file_and_line(finding)
     return {
-        "description": " ".join([finding.message, *(f"Fix: {fix}" for fix in fix_lines(finding))]),
+        "description": ". ".join([finding.message, *(f"Fix: {fix}" for fix in fix_lines(finding))]),
         "check_name": finding.pattern,
         "fingerprint": hashlib.sha256(finding.fingerprint.encode()).hexdigest(),
         "severity": SEVERITIES[finding.severity],

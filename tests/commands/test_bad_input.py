@@ -73,6 +73,31 @@ def test_another_dialect_whose_driver_is_missing(
     assert "mssql+pymssql://u:***@db.example.invalid/x, which is not PostgreSQL" in error
 
 
+def test_a_variable_that_env_py_misses_is_named_with_the_setting_that_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the URL of Alembic's template, which stands for no database at all."""
+    project = make(tmp_path, "driver://user:pass@localhost/dbname")
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    project.env(head="import os\nos.environ['SHOP_DATABASE_URL']")
+    monkeypatch.chdir(tmp_path)
+    error = said(capsys, 255)
+    assert 'env = { SHOP_DATABASE_URL = "{url}" }' in error
+    assert "not PostgreSQL" not in error
+    project.env(head="import nothing_of_this_name")
+    error = said(capsys, 255)
+    assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in error
+    assert "not PostgreSQL" not in error
+
+
+def test_a_folder_without_alembic_ini_is_told_even_beside_a_pyproject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\n')
+    monkeypatch.chdir(tmp_path)
+    assert "There is no alembic.ini in" in said(capsys, 255)
+
+
 def test_models_unknown_is_said_once_and_without_the_url(project: Project) -> None:
     ini = project.folder / "alembic.ini"
     ini.write_text(ini.read_text().replace("nobody:secret", "nobody:%40secret"))

@@ -176,6 +176,12 @@ def test_wrong_use(books: Project, arguments: tuple[str, ...]) -> None:
     assert "alembic pgfix:" in run.stderr
 
 
+def test_a_table_that_is_not_there_is_told(books: Project) -> None:
+    run = books.alembic("pgfix", "boook")
+    assert run.returncode == 255
+    assert "There is no table 'boook' at head. Did you mean 'book'" in run.stderr
+
+
 def test_a_failure_leaves_nothing_behind(books: Project) -> None:
     """A template whose downgrade fails: the chain is run before it may stay."""
     mako = (books.folder / "migrations/script.py.mako").read_text()

@@ -12,8 +12,8 @@ KINDS = frozenset({"pk", "fk", "uq", "ck"})
 CONVENTION = (
     'Give it MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", '
     '"uq": "%(table_name)s_%(column_0_N_name)s_key", '
-    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}): the names PostgreSQL has given, '
-    "so that nothing needs renaming."
+    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}): the names PostgreSQL gives, '
+    "so that nothing needs renaming. Constraints of what was renamed since kept their names: write name= for those."
 )
 BY_HAND = (
     "Name CHECK constraints one by one: a convention with %(constraint_name)s would rename those that have a name, "
@@ -30,7 +30,8 @@ class UnnamedConstraint(SchemaPattern):
     between databases that grew in different ways.
 
     One finding a MetaData. A convention names what is created from then on; for constraints that exist it
-    gives the names PostgreSQL made up, if it is written as in the remedy.
+    gives the names PostgreSQL made up, if it is written as in the remedy. A table or column that was renamed
+    since has constraints of the old name: without `name=` in the models autogenerate would make the unique ones anew.
 
     What does not count: a MetaData whose constraints are all named, by hand or by a convention.
     """

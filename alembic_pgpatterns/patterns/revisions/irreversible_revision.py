@@ -57,11 +57,17 @@ class IrreversibleRevision(RevisionPattern):
 
 def _message(downgrade: Downgrade) -> str | None:
     if downgrade.failure is not None:
-        return f"the downgrade fails: {' '.join(downgrade.failure.split())}"
+        return f"the downgrade fails: {_one_line(downgrade.failure)}"
     if downgrade.differences:
         shown, more = downgrade.differences[:SHOWN], len(downgrade.differences) - SHOWN
         rest = f"; and {more} more" if more > 0 else ""
         return f"after upgrade and downgrade the schema is not what it was: {'; '.join(shown)}{rest}"
     if downgrade.again is not None:
-        return f"after its downgrade the upgrade fails: {' '.join(downgrade.again.split())}"
+        return f"after its downgrade the upgrade fails: {_one_line(downgrade.again)}"
     return None
+
+
+def _one_line(text: str) -> str:
+    """The server's message and the statement, without the mark below the spot."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "; ".join(line for line in lines if line.strip("^"))
