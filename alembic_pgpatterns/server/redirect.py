@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Dialect, Engine
+from sqlalchemy.engine import URL, AdaptedConnection, Connection, Dialect, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -103,6 +103,7 @@ def _listening(routes: Routes) -> Iterator[None]:
         (Engine, "do_connect", guard.do_connect),
         (Pool, "connect", guard.connected),
         (Pool, "checkout", guard.checkout),
+        (Pool, "checkin", guard.checkin),
         (Engine, "before_cursor_execute", guard.before_cursor_execute),
     )
     with contextlib.ExitStack() as stack:
@@ -149,6 +150,11 @@ class _Guard:
             if not self._is_ours(connection):
                 raise DisconnectionError("opened before connections were redirected")
             record.info[_MARK] = self.routes
+
+    def checkin(self, connection: Any, record: Any) -> None:
+        """A pool gets an asynchronous connection back: its loop ends with env.py, and the next run has another one."""
+        if isinstance(connection, AdaptedConnection):
+            record.invalidate()
 
     def before_cursor_execute(self, connection: Connection, cursor: Any, *unused: Any) -> None:
         """A connection that was checked out before the redirect."""

@@ -303,6 +303,22 @@ def test_pools_filled_before_are_replaced(driver: str, target: ThrowawayServer, 
         target.drop_database(name)
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_an_asynchronous_engine_serves_one_loop_after_the_other(driver: str, target: ThrowawayServer) -> None:
+    """An engine of the application's own, at which env.py begins a loop in each of its runs."""
+    engine = create_async_engine(f"postgresql+{driver}://nobody@nowhere.invalid/app")
+
+    async def ask() -> object:
+        async with engine.connect() as connection:
+            return (await connection.exec_driver_sql("SELECT current_database()")).scalar()
+
+    for _ in range(2):
+        with redirect(target) as routes:
+            for _ in range(2):
+                name = asyncio.run(ask())
+                assert [name] == list(routes.databases.values())
+
+
 def test_a_connection_held_from_before_is_refused(target: ThrowawayServer, new_database: Callable[[], Any]) -> None:
     other = new_database()
     refused = pytest.raises(PgPatternsError, match="nothing was run")
