@@ -12,6 +12,7 @@ from alembic_pgpatterns.autogenerate.destination import DEFAULT_SCHEMA, Destinat
 from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.remedies.model import ChangeType
+from alembic_pgpatterns.remedies.operations import AlterTypeOp, reads_utc
 from alembic_pgpatterns.schema.model import Column as ModelColumn
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -20,8 +21,8 @@ Target = tuple[str, str, str, str]
 
 
 def annotated(operations: Sequence[ops.MigrateOperation], reached: Destination) -> list[ops.MigrateOperation]:
-    """The ops, each with the notes that belong above it."""
-    notes = notes_by_target(reached)
+    """The ops, each with the notes that belong above it; new types of times read the old ones as the remedy says."""
+    notes, clocks = notes_by_target(reached), set(_read_in_utc(reached))
     found: list[ops.MigrateOperation] = []
     for op in operations:
         if isinstance(op, ops.ModifyTableOps):
@@ -30,8 +31,16 @@ def annotated(operations: Sequence[ops.MigrateOperation], reached: Destination) 
             continue
         findings = {note: None for target in targets(op) for note in notes.get(target, ())}
         found += [CommentOp.of(note) for note in findings]
-        found.append(op)
+        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(targets(op))
+        found.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
     return found
+
+
+def _read_in_utc(reached: Destination) -> Iterable[Target]:
+    remedies = (applied.finding.remedy for applied in reached.applied)
+    for change in (one for remedy in remedies if isinstance(remedy, ChangeType) for one in remedy.changes):
+        if reads_utc(change):
+            yield ("column", change.table.schema, change.table.name, change.column)
 
 
 def notes_by_target(reached: Destination) -> dict[Target, list[Note]]:

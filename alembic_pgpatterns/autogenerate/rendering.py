@@ -170,11 +170,11 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
 
 def _alter_type(context: AutogenContext, op: AlterTypeOp) -> list[str]:
     plain = renderers.dispatch(ops.AlterColumnOp)(context, op)
+    if op.using is None or op.modify_type is None:
+        return [plain]
     if op.in_utc:
         execute = f"{prefix(context)}execute"
         return [f"{execute}(\"SET LOCAL TimeZone = 'UTC'\")", plain, f"{execute}('SET LOCAL TimeZone = DEFAULT')"]
-    if op.using is None:
-        return [plain]
     call = ast.parse(plain, mode="eval").body
     using = f",\n{' ' * 11}postgresql_using={op.using!r}"
     return [_inserted(plain, call.end_lineno, call.end_col_offset, using, before=1)]

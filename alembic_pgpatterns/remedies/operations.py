@@ -35,6 +35,14 @@ Operations = tuple[ops.MigrateOperation, ...]
 class AlterTypeOp(ops.AlterColumnOp):
     """ALTER COLUMN … TYPE … USING. Alembic executes the USING and does not render it; `autogenerate.rendering` does."""
 
+    @classmethod
+    def reading_utc(cls, op: ops.AlterColumnOp) -> AlterTypeOp:
+        """The op of a comparator, which knows no USING, for stored times that are taken for UTC."""
+        new = cls(op.table_name, op.column_name)
+        vars(new).update(vars(op))
+        new.kw = {**op.kw, "postgresql_using": _in_utc(str(op.column_name))}
+        return new
+
     @property
     def using(self) -> str | None:
         """The expression; none on the way back, which casts by itself."""
@@ -56,6 +64,11 @@ class AlterTypeOp(ops.AlterColumnOp):
 
 def _in_utc(column: str) -> str:
     return f"{quote(column)} AT TIME ZONE 'UTC'"
+
+
+def reads_utc(change: TypeChange) -> bool:
+    """Whether a change of type takes the stored times for UTC."""
+    return change.using == _in_utc(change.column)
 
 
 def read_in_utc(op: ops.AlterColumnOp) -> bool:

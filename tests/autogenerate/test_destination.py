@@ -94,6 +94,33 @@ def test_adopt_all_pays_everything(shop: AlembicProject) -> None:
     assert column_types(shop)["book.title"] == "text"
 
 
+def test_old_times_are_read_in_utc_whatever_zone_the_database_has(shop: AlembicProject) -> None:
+    old_shop(shop)
+    shop.database.execute("INSERT INTO author (name) VALUES ('a')")
+    shop.database.execute("INSERT INTO book (author_id, printed) VALUES (1, '2020-07-01 12:00')")
+    shop.database.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET TimeZone = %L', current_database(), 'Europe/Berlin'); END $$"
+    )
+    with shop.ini.open("a") as file:
+        file.write("\n[pgpatterns]\nadopt = all\nselect = timestamp-without-time-zone\n")
+        file.write("\n[pgpatterns:timestamp-without-time-zone]\naction = enforce\n")
+    (text,) = shop.revise("moments")
+    assert "every row is written anew" not in text
+    assert converged(shop)
+    assert moment(shop) == "2020-07-01 12:00:00"
+    shop.alembic("downgrade", "-1")
+    assert column_types(shop)["book.printed"] == "timestamp without time zone"
+    with shop.database.connect() as connection:
+        assert connection.execute("SELECT printed::text FROM book").fetchone() == ("2020-07-01 12:00:00",)
+
+
+def moment(project: AlembicProject) -> str:
+    with project.database.connect() as connection:
+        assert connection.execute("SHOW TimeZone").fetchone() == ("Europe/Berlin",)
+        row = connection.execute("SELECT (printed AT TIME ZONE 'UTC')::text FROM book").fetchone()
+    return str(row[0])
+
+
 def test_baseline_accepts_old_and_enforces_new(shop: AlembicProject) -> None:
     old_shop(shop)
     accepted = [
