@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -83,7 +84,10 @@ def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
 
 def _listed(sink: _Sink, path: object) -> None:
     if path is None or isinstance(path, (str, bytes, os.PathLike)):
-        sink.read.add(str(Path(os.fsdecode(path or ".")).absolute()))
+        name = str(Path(os.fsdecode(path or ".")).absolute())
+        # Python and its libraries look there for modules, distributions and a place for files.
+        if name not in {*(str(Path(place).absolute()) for place in sys.path), tempfile.gettempdir()}:
+            sink.read.add(name)
 
 
 def _source(path: str) -> str:

@@ -25,7 +25,7 @@ _IMPORT = re.compile(
 )
 _BY_NAME = re.compile(r"(?:import_module|__import__)\s*\(\s*['\"]([.\w]+)['\"]")
 _VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]\s*[,\])]")
-_ALL_VARIABLES = re.compile(r"environ|getenv|BaseSettings|dotenv|decouple|load_config", re.IGNORECASE)
+_ALL_VARIABLES = re.compile(r"\b(?:environb?|getenvb?|BaseSettings|\w*dotenv\w*|decouple|load_config)\b")
 _OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
 # In SQL these make names of partitions and the like; now() alone is a default of half of all tables.
 _DATE = re.compile(
@@ -85,12 +85,16 @@ def dependencies(project: Project, read: Iterable[str] = ()) -> Dependencies:
 
 def _variables(texts: Iterable[str]) -> Iterator[str]:
     """What of the environment is read by its name, or `*` where that cannot be told; the date is one of them."""
-    for text in texts:
+    for text in map(_without_comments, texts):
         yield from _VARIABLE.findall(text)
         if _ALL_VARIABLES.search(_VARIABLE.sub("", text)):
             yield "*"
         if _DATE.search(text):
             yield _TODAY
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"#[^\n]*", "", text)
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -26,7 +26,10 @@ _LEFT = """
            EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE condeferrable),
            EXISTS (SELECT FROM pg_catalog.pg_enum WHERE xmin = pg_catalog.pg_current_xact_id()::xid)
 """
-_OF_DRIVERS = frozenset({"application_name"})
+# The name of a program changes nothing; what holds for a transaction ends with it.
+_OF_DRIVERS = frozenset(
+    {"application_name", "transaction_isolation", "transaction_read_only", "transaction_deferrable"}
+)
 # Too short a one is an error, which is told of a run from nothing.
 _HARMLESS = frozenset(
     {"lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"}
