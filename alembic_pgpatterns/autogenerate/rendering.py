@@ -9,10 +9,11 @@ import ast
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import render_op, renderers
 from alembic.operations import ops
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.binds import escape_binds
@@ -92,6 +93,15 @@ class AutocommitOp(ops.OpContainer):
     def reverse(self) -> AutocommitOp:
         """The same around the reversed ops."""
         return AutocommitOp([op.reverse() for op in reversed(self.ops)])
+
+
+# One that doubles no percent signs: who renders the expression, or runs it, does where that is needed.
+DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+
+def expression_text(expression: Any) -> str:
+    """An SQL expression as PostgreSQL reads it."""
+    return str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True, "include_table": False}))
 
 
 class SqlOp(ops.ExecuteSQLOp):

@@ -8,16 +8,13 @@ from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
-from sqlalchemy.dialects import postgresql
 
 from alembic_pgpatterns.autogenerate.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.default_names import Names, default_name
 from alembic_pgpatterns.autogenerate.facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rendering import DIALECT, expression_text
 from alembic_pgpatterns.autogenerate.steps import referenced_tables
 from alembic_pgpatterns.binds import escape_binds
-
-# One that doubles no percent signs: who renders the expression, or runs it, does where that is needed.
-_dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
@@ -58,7 +55,7 @@ def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
     found = [check for column in columns for check in _checks(column)]
     if not found:
         return op
-    tables = [CheckConstraint(_expression(check.sqltext), name=check.name) for check in found]
+    tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in found]
     return altered(op, columns=[*op.columns, *tables])
 
 
@@ -67,7 +64,7 @@ def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
         create = ops.CreateCheckConstraintOp(
             check.name if isinstance(check.name, str) else None,
             op.table_name,
-            text(escape_binds(_expression(check.sqltext))),
+            text(escape_binds(expression_text(check.sqltext))),
             schema=op.schema,
         )
         create.of_column = op.column.name  # type: ignore[attr-defined]
@@ -90,11 +87,7 @@ def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
 def _applies(check: CheckConstraint) -> bool:
     """Whether PostgreSQL gets the CHECK: it has booleans and enums of its own."""
     rule = getattr(check, "_create_rule", None)
-    return rule is None or bool(rule(_dialect.statement_compiler(_dialect, None)))
-
-
-def _expression(expression: Any) -> str:
-    return str(expression.compile(dialect=_dialect, compile_kwargs={"literal_binds": True, "include_table": False}))
+    return rule is None or bool(rule(DIALECT.statement_compiler(DIALECT, None)))
 
 
 def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Change]:

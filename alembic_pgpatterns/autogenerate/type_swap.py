@@ -11,12 +11,13 @@ from string import Template
 from alembic.operations import ops
 from sqlalchemy import Column, text
 from sqlalchemy.schema import conv
+from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.backfill import backfill
 from alembic_pgpatterns.autogenerate.changes import altered
 from alembic_pgpatterns.autogenerate.facts import Facts
-from alembic_pgpatterns.autogenerate.rendering import Note, SqlOp
+from alembic_pgpatterns.autogenerate.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.road_constraints import NOT_VALID
 from alembic_pgpatterns.autogenerate.road_indexes import alter_table, qualified
 from alembic_pgpatterns.autogenerate.steps import Piece, Step
@@ -105,15 +106,26 @@ class _Swap:
         column = ops.DropColumnOp(self.table, self.column, schema=self.schema)
         rename = altered(self._alter(self.new), modify_name=self.column)
         inherited = self._alter(self.column)
-        if self.op.existing_server_default not in (None, False):
-            inherited.modify_server_default = self.op.existing_server_default
         if self.op.existing_comment is not None:
             inherited.modify_comment = self.op.existing_comment
         if self.required:
             inherited.modify_nullable = False
-        rest = (inherited,) if inherited.has_changes() else ()
+        rest = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
         return (*self.ended(column=False), column, rename, *rest, *check)
+
+    def _default(self) -> tuple[ops.MigrateOperation, ...]:
+        """The old column's default; an expression as SQL, since Alembic doubles the percent signs of one it renders."""
+        default = self.op.existing_server_default
+        if default is None or default is False:
+            return ()
+        expression = getattr(default, "arg", default)
+        if isinstance(expression, ClauseElement):
+            alter = f"{alter_table(self.schema, self.table)} ALTER COLUMN {quote(self.column)}"
+            return (SqlOp(f"{alter} SET DEFAULT {expression_text(expression)}"),)
+        same = self._alter(self.column)
+        same.modify_server_default = default
+        return (same,)
 
     def ended(self, column: bool) -> tuple[ops.MigrateOperation, ...]:
         """Without the trigger; ``column``: and without the new column."""

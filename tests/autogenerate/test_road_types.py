@@ -51,12 +51,13 @@ def test_it_is_known_what_is_written_anew(any_database, zone: str) -> None:
 
 BEFORE = f"""
 t = Table("t", metadata, {ID}, Column("pages", Integer, nullable=False, server_default="7", comment="how large"),
-    Column("word", String(50)), Column("Odd One", Numeric(8, 2)), Column("kept", Integer, index=True))
+    Column("word", String(50)), Column("Odd One", Numeric(8, 2)), Column("kept", Integer, index=True),
+    Column("motto", String(50), server_default="it's: 5%"))
 """
 AFTER = f"""
 t = Table("t", metadata, {ID}, Column("pages", BigInteger, nullable=False, server_default="7", comment="how large"),
     Column("word", String(20), nullable=False), Column("Odd One", Numeric(8, 3)),
-    Column("kept", BigInteger, index=True))
+    Column("kept", BigInteger, index=True), Column("motto", String(20), server_default="it's: 5%"))
 """
 
 
