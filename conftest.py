@@ -24,8 +24,12 @@ from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 # Machines are shared: what is slow there is no failure.
+# And the same examples in each run, so that one that fails says something of the change; others in a longer look.
 hypothesis.settings.register_profile(
-    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "shared",
+    deadline=None,
+    derandomize="PGPATTERNS_EXAMPLES" not in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("shared")
 

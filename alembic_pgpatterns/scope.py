@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project
-from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from alembic.script import Script
@@ -30,7 +30,8 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
     """The revisions after the baseline's heads, or what ``--since`` and ``--diff-base`` say.
 
     Raises:
-        PgPatternsError: no such revision, or git does not know the reference.
+        SettingsError: no such revision, or git does not know the reference.
+        PgPatternsError: there is no git.
     """
     revisions = project.revisions
     if settings.diff_base is not None:
@@ -60,9 +61,9 @@ def _known(project: Project, wanted: str) -> str:
     try:
         found = project.script.get_revision(wanted)
     except CommandError as error:
-        raise PgPatternsError(f"--since: {error}") from error
+        raise SettingsError(f"--since: {error}") from error
     if found is None:
-        raise PgPatternsError(f"--since: no revision {wanted!r} in {project.script.dir}.")
+        raise SettingsError(f"--since: no revision {wanted!r} in {project.script.dir}.")
     return str(found.revision)
 
 
@@ -82,5 +83,5 @@ def _git(folder: Path, *arguments: str) -> str:
         raise PgPatternsError(f"--diff-base needs git: {error}") from error
     if done.returncode:
         said = done.stderr.strip() or "there is no common ancestor"
-        raise PgPatternsError(f"--diff-base: git {arguments[0]}: {said}")
+        raise SettingsError(f"--diff-base: git {arguments[0]}: {said}")
     return done.stdout

@@ -6,5 +6,5 @@ import os
 
 
 def examples(by_default: int) -> int:
-    """Few by default, others in each run; the variable PGPATTERNS_EXAMPLES is for a longer look."""
+    """Few by default, the same in each run; the variable PGPATTERNS_EXAMPLES is for a longer look at others."""
     return int(os.environ.get("PGPATTERNS_EXAMPLES", by_default))

@@ -41,11 +41,11 @@ def run(config: Any, options: argparse.Namespace) -> int:
             with standard_output(config.stdout) as stream:
                 _inform(settings, options, stream)
             return 0
+        with progress_on(sys.stderr) as progress:
+            report = _checked(project, settings, progress, getattr(options, "live", None))
     except SettingsError as error:
         sys.stderr.write(f"alembic pgcheck: {error}\n")
         return WRONG_USE
-    with progress_on(sys.stderr) as progress:
-        report = _checked(project, settings, progress, getattr(options, "live", None))
     if getattr(options, "plan", None):
         plan.write(plan.plans(report.runs, report.findings), config.stdout, options.plan)
         return 0
