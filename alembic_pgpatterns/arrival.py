@@ -210,7 +210,7 @@ def _outside(project: Project) -> Iterator[Skipped]:
 def _without_models(run: Run) -> Iterator[Skipped]:
     if run.own_environment is not None:
         reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {run.own_environment}"
-        yield Skipped("models", reason)
+        yield Skipped("models", reason, broken=True)
 
 
 def _lost(done: Upgraded) -> str:

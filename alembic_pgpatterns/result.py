@@ -12,10 +12,14 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was not looked at, and why: never counted as "ok"."""
+    """Something that was not looked at, and why.
+
+    ``broken``: because the project does not work here, so that the check does not pass, whatever else it found.
+    """
 
     what: str
     reason: str
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class Report:
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of this severity or worse."""
         return tuple(finding for finding in self.findings if finding.severity >= severity)
+
+    @property
+    def broken(self) -> bool:
+        """Whether something could not be looked at since the project does not work here."""
+        return any(item.broken for item in self.skipped)
 
     def counts(self) -> dict[str, int]:
         """Findings by severity, the worst first; zeros are there."""

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy
 from alembic.autogenerate.render import render_op
 from alembic.operations import ops
 
@@ -64,8 +65,14 @@ class Suggestions:
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
         found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
         # What is enforced, but only a person can do, is said in the same way.
-        open_ = [*(f for f in found if not self._accepts(f)), *self._reached.described]
+        open_ = [*(f for f in found if not self._accepts(f) and not self._is_ours(f)), *self._reached.described]
         return self._beside(operations, {f.fingerprint: f for f in open_})
+
+    def _is_ours(self, finding: Finding) -> bool:
+        """Whether it is about an index that a pattern has just added: one word of us about it is enough."""
+        added = (item for applied in self._reached.applied for item in applied.objects)
+        names = {item.name for item in added if isinstance(item, sqlalchemy.Index)}
+        return isinstance(finding.at, Index) and finding.at.name.name in names
 
     def _beside(
         self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]

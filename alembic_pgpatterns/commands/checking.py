@@ -55,7 +55,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with standard_output(config.stdout, for_programs) as stream:
         for output in outputs:
             output.write(report, stream, full=getattr(options, "all", False))
-    failing = report.at_least(settings.fail_on)
+    failing = report.broken or report.at_least(settings.fail_on)
     return 1 if failing and not getattr(options, "exit_zero", False) else 0
 
 

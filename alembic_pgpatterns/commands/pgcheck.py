@@ -20,8 +20,8 @@ reads its catalogs, nothing else.
   alembic pgcheck --format json             for programs; stdout carries nothing else
   alembic pgcheck --live                    the configured database too, read-only: drift, settings, statistics
 
-Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings;
-2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
+Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings, or an env.py
+that fails here; 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
 
 
 def pgcheck(config: Any) -> None:

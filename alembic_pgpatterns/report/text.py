@@ -97,7 +97,9 @@ def _afterwards(report: Report) -> Iterable[Text]:
     if report.skipped:
         yield Text()
         for reason, items in groupby(sorted(report.skipped, key=_reason), key=_reason):
-            yield Text(f"skipped: {', '.join(item.what for item in items)}: {reason}", "dim")
+            alike = list(items)
+            style = "red" if any(item.broken for item in alike) else "dim"
+            yield Text(f"skipped: {', '.join(item.what for item in alike)}: {reason}", style)
     if report.stale:
         yield Text()
         yield Text("The baseline accepts what is no longer there; --write-baseline takes these out:", "dim")

@@ -92,3 +92,11 @@ def test_suggestions_alone_are_no_change(project: InProcess, load_models: Any) -
     (written,) = project.revise(metadata)
     assert "suggests" not in written.upgrade
     assert "pass" in written.upgrade
+
+
+def test_an_index_that_we_added_is_not_talked_about_again(project: InProcess, load_models: Any) -> None:
+    before = 'Table("a", metadata, Column("id", BigInteger, primary_key=True))\n'
+    key = 'Column("id", BigInteger, primary_key=True), Column("a_id", ForeignKey("a.id"))'
+    (written,) = project.revise(load_models(HEAD + before + f'Table("b", metadata, {key})\n').metadata)
+    assert "op.create_index('ix_b_a_id'" in written.upgrade
+    assert "index-on-sparse-foreign-key" not in written.upgrade

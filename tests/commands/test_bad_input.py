@@ -64,6 +64,17 @@ def test_env_py_that_is_no_program(project: Project, capsys: pytest.CaptureFixtu
     assert "migrations/env.py" in said(capsys, 255)
 
 
+def test_env_py_that_fails_here_does_not_pass(project: Project) -> None:
+    """The revisions run without it, and what they make is judged; yet nobody may take that for "ok"."""
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    project.env(head="import nothing_of_this_name")
+    for flags, code in (((), 1), (("--exit-zero",), 0)):
+        run = project.alembic("pgcheck", *flags)
+        assert run.returncode == code, run.stderr
+        assert "skipped: models: env.py failed" in run.stdout and "nothing_of_this_name" in run.stdout
+        assert "1 revision, 1 table" in run.stdout
+
+
 def test_another_dialect_whose_driver_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
