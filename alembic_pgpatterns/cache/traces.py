@@ -58,12 +58,13 @@ def keep(path: Path, traces: Traces, known: Dependencies) -> None:
     tables: dict[Table, Table] = {}
     runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
     dependencies = (dict(known.files), dict(known.variables), sorted(known.lasting))
-    content = pickle.dumps((dependencies, traces.environments, dict(traces.sessions), runs), protocol=5)
+    buffer = io.BytesIO()
+    _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(zlib.compress(content, 1))
+            file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
         _prune(path.parent.iterdir())
 
@@ -83,6 +84,14 @@ def _shared(run: RevisionRun, tables: dict[Table, Table]) -> RevisionRun:
 def _sharing(schema: Schema, tables: dict[Table, Table]) -> Schema:
     found: Sequence[Table] = [tables.setdefault(table, table) for table in schema.tables]
     return replace(schema, tables=tuple(found))
+
+
+class _Writer(pickle.Pickler):
+    """Writes members of an enum by their value; Python 3.11.0 to 3.11.3 writes a call of getattr."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """How to make the value again."""
+        return (type(value), (value.value,)) if isinstance(value, enum.Enum) else NotImplemented
 
 
 class _Values(pickle.Unpickler):
