@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy
 
 from alembic_pgpatterns.cache.snapshots import NOWHERE, Reached
+from alembic_pgpatterns.env_py import Run, explained, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.result import Skipped
@@ -19,7 +20,6 @@ from alembic_pgpatterns.scratch import SCRATCH, Progress, on_server, prepare
 from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Run, explained, run_revisions
 from alembic_pgpatterns.upgrading import Upgraded, at, upgrade, versions
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check_revisions import judge_runs, with_rows
+from alembic_pgpatterns.env_py import Run, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import enriched
 from alembic_pgpatterns.judge import judge, suppressed
@@ -23,7 +24,6 @@ from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Run, run_revisions
 from alembic_pgpatterns.watching import State, Steps, Watcher, migration_step, read_state
 
 if TYPE_CHECKING:

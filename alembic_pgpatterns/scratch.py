@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import sqlalchemy
 from psycopg import Error as PsycopgError
 
+from alembic_pgpatterns.env_py import environment_variables
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.explain import explain
@@ -16,7 +17,6 @@ from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import environment_variables
 
 SCRATCH = "pgpatterns"
 """The name of a scratch database that stands for no particular one of the project."""

@@ -20,6 +20,7 @@ import psycopg
 import sqlalchemy
 
 from alembic_pgpatterns.cache.snapshots import NOWHERE, Reached, Snapshot
+from alembic_pgpatterns.env_py import Observer, environment_variables, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, innermost, relative
 from alembic_pgpatterns.result import Skipped
@@ -35,7 +36,6 @@ from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.redirect import redirect
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Observer, environment_variables, run_revisions
 from alembic_pgpatterns.watching import State, Watcher, migration_step, read_state
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import sqlalchemy
 from alembic_pgpatterns.cache.contents import digest
 from alembic_pgpatterns.cache.session import leaves_more, session, standing
 from alembic_pgpatterns.cache.snapshots import Reached
+from alembic_pgpatterns.env_py import Configured, Run, database_of, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.revisions.introduced import Introductions
@@ -25,7 +26,6 @@ from alembic_pgpatterns.scratch import Progress, engine_connection, on_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import Routes
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import Configured, Run, database_of, run_revisions
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.env_py import database_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.revisions.model import RevisionRun
@@ -20,7 +21,6 @@ from alembic_pgpatterns.revisions.trace import Run, statements
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.upgrade import database_of
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

@@ -18,7 +18,7 @@ LAYERS = (
     ("arrival", "tracing", "watching", "scope"),
     ("upgrading", "scratch"),
     ("cache",),
-    ("upgrade", "baseline", "settings", "setting_values", "result", "operations", "server", "project", "containment"),
+    ("env_py", "baseline", "settings", "setting_values", "result", "operations", "server", "project", "containment"),
     ("patterns",),
     ("schema.catalog", "schema.metadata", "schema.overlay", "revisions.trace", "revisions.introduced"),
     ("pattern", "remedies", "declare"),

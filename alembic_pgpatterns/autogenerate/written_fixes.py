@@ -15,9 +15,9 @@ from alembic_pgpatterns.autogenerate.facts import Facts, read_facts
 from alembic_pgpatterns.autogenerate.fixes import Fix, Left
 from alembic_pgpatterns.autogenerate.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.road import rewriter, road_settings
+from alembic_pgpatterns.env_py import explained, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project
-from alembic_pgpatterns.upgrade import explained, run_revisions
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

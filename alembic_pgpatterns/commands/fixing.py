@@ -18,6 +18,7 @@ from alembic_pgpatterns.autogenerate.written_fixes import Written, write
 from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.commands.fixed_models import edit_models
 from alembic_pgpatterns.commands.telling import tell
+from alembic_pgpatterns.env_py import Configured, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import enriched, standing
 from alembic_pgpatterns.judge import judge, suppressed
@@ -32,7 +33,6 @@ from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings, SettingsError
-from alembic_pgpatterns.upgrade import Configured, run_revisions
 
 WRONG_USE = 2
 ROUNDS = 5

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.env_py import explained, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import standing
 from alembic_pgpatterns.project import Project, relative
@@ -17,7 +18,6 @@ from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.upgrade import explained, run_revisions
 
 REHEARSING = "pgpatterns_rehearsing"
 """In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
