@@ -25,6 +25,7 @@ from alembic_pgpatterns.server.signals import Terminated
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
+    from alembic.script import Script
     from sqlalchemy import MetaData
     from sqlalchemy.engine import Dialect
 
@@ -104,6 +105,24 @@ def run_revisions(
         _refuse_other_dialect(project, run.own_environment)
         _without_env_py(project, environment, fallback, error)
     return run
+
+
+def run_to_heads(project: Project) -> Run:
+    """Run what is missing of the history, up to all heads. Raises as `run_revisions`."""
+    return run_revisions(
+        project, lambda revision, context: project.script._upgrade_revs("heads", revision), destination_rev="heads"
+    )
+
+
+def migration_step(project: Project, script: Script, up: bool, around: Callable[..., Any] | None = None) -> Any:
+    """Alembic's step of one revision, up or down; ``around`` wraps its function."""
+    from alembic.runtime.migration import MigrationStep
+
+    make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
+    step = make(project.script.revision_map, script)
+    if around is not None:
+        step.migration_fn = around(step.migration_fn)
+    return step
 
 
 def _watched(destination: Callable[..., Any], read: set[str]) -> Callable[..., Any]:

@@ -15,16 +15,13 @@ from alembic_pgpatterns.models import read_models
 from alembic_pgpatterns.pattern import Finding
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.result import Skipped
-from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.introduced import Introduced
 from alembic_pgpatterns.schema import catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
-from alembic_pgpatterns.scratch import Progress, on_server
-from alembic_pgpatterns.server.binaries import find_binaries
-from alembic_pgpatterns.server.external import external_server
+from alembic_pgpatterns.scratch import Progress, on_server, open_server
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
 from alembic_pgpatterns.settings import Settings
 from alembic_pgpatterns.upgrading import Upgraded, goes_on, upgrade
 
@@ -216,25 +213,6 @@ def _leave(
         return
     if done.whole and done.apart and goes_on(project, settings, server, progress, done.reached):
         cache.keep(server, done.reached, resume=resume)
-
-
-@contextmanager
-def open_server(settings: Settings, watched: bool = False, snapshot: Snapshot | None = None) -> Iterator[Server]:
-    """The server of the settings: the one the user named, else a throw-away one.
-
-    ``watched``: a throw-away one writes into its log what revisions do. ``snapshot``: the state it starts with.
-    """
-    if settings.server is not None:
-        with external_server(settings.server, roles=settings.roles) as external:
-            yield external
-        return
-    binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
-    # A command is any program: many can only do TCP.
-    listen = settings.upgrade_command is not None
-    log = serverlog.SETTINGS if watched else None
-    kept = snapshot.folder if snapshot is not None else None
-    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=kept) as server:
-        yield server
 
 
 def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.baseline import Baseline
 from alembic_pgpatterns.check_revisions import judge_runs, with_rows
-from alembic_pgpatterns.env_py import Run, run_revisions
+from alembic_pgpatterns.env_py import Run, migration_step, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import enriched
 from alembic_pgpatterns.judge import judge, suppressed
@@ -24,7 +24,7 @@ from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.scratch import Progress
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.watching import State, Steps, Watcher, migration_step, read_state
+from alembic_pgpatterns.watching import State, Steps, Watcher, read_state
 
 if TYPE_CHECKING:
     from alembic.script import Script
@@ -55,7 +55,7 @@ def rehearse(
     progress: Progress,
     watched: bool = False,
 ) -> Rehearsed:
-    """Run revisions up, down and up again, by the project's env.py; to be called inside `arrival.on_server`.
+    """Run revisions up, down and up again, by the project's env.py; to be called inside `scratch.on_server`.
 
     Args:
         project: read after the revisions were written; the database may be at their parents or before them.

@@ -1,4 +1,4 @@
-"""Scratch databases: whatever the project connects to leads to one, prepared as the settings say."""
+"""A run's server and its scratch databases: whatever the project connects to leads to one, as the settings say."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any, Protocol
 import sqlalchemy
 from psycopg import Error as PsycopgError
 
+from alembic_pgpatterns.cache.snapshots import Snapshot
 from alembic_pgpatterns.env_py import environment_variables
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.revisions import serverlog
+from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.explain import explain
+from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import Routes, redirect
+from alembic_pgpatterns.server.throwaway import throwaway_server
 from alembic_pgpatterns.settings import Settings
 
 SCRATCH = "pgpatterns"
@@ -30,6 +35,25 @@ class Progress(Protocol):
 
     def step(self, done: int, total: int, revision: str) -> None:
         """A revision ran."""
+
+
+@contextmanager
+def open_server(settings: Settings, watched: bool = False, snapshot: Snapshot | None = None) -> Iterator[Server]:
+    """The server of the settings: the one the user named, else a throw-away one.
+
+    ``watched``: a throw-away one writes into its log what revisions do. ``snapshot``: the state it starts with.
+    """
+    if settings.server is not None:
+        with external_server(settings.server, roles=settings.roles) as external:
+            yield external
+        return
+    binaries = find_binaries(settings.postgres_folder)
+    # A command is any program: many can only do TCP.
+    listen = settings.upgrade_command is not None
+    log = serverlog.SETTINGS if watched else None
+    kept = snapshot.folder if snapshot is not None else None
+    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=kept) as server:
+        yield server
 
 
 def prepare(settings: Settings, server: Server, database: str) -> None:

@@ -175,6 +175,11 @@ class Settings:
         """A path of a setting, seen from the folder of the file that holds the settings."""
         return value if value.is_absolute() else self.root / value
 
+    @property
+    def postgres_folder(self) -> Path | None:
+        """The folder of the PostgreSQL programs that the user named."""
+        return self.path(self.postgres) if self.postgres is not None else None
+
     def excludes(self, schema: str, table: str | None = None) -> bool:
         """Whether the table, or the whole schema, is left out."""
         if any(fnmatch.fnmatchcase(schema, glob) for glob in self.exclude_schemas):

@@ -20,23 +20,21 @@ import psycopg
 import sqlalchemy
 
 from alembic_pgpatterns.cache.snapshots import NOWHERE, Reached, Snapshot
-from alembic_pgpatterns.env_py import Observer, environment_variables, run_revisions
+from alembic_pgpatterns.env_py import Observer, environment_variables, migration_step, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, innermost, relative
 from alembic_pgpatterns.result import Skipped
-from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
-from alembic_pgpatterns.scratch import SCRATCH, Progress, prepare
-from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.scratch import SCRATCH, Progress, open_server, prepare
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import redirect
-from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.watching import State, Watcher, migration_step, read_state
+from alembic_pgpatterns.watching import State, Watcher, read_state
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -118,9 +116,8 @@ def trace(
 def _traced(
     project: Project, settings: Settings, scope: Sequence[Script], progress: Progress, snapshot: Snapshot | None
 ) -> Traced:
-    binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
-    start, kept = (snapshot.reached, snapshot.folder) if snapshot is not None else (NOWHERE, None)
-    with throwaway_server(binaries, roles=settings.roles, settings=serverlog.SETTINGS, snapshot=kept) as server:
+    start = snapshot.reached if snapshot is not None else NOWHERE
+    with open_server(settings, watched=True, snapshot=snapshot) as server:
         return Tracer(project, settings, server, progress, start).trace(scope)
 
 
@@ -129,7 +126,6 @@ class Watched:
     """An observer of one environment run: its databases, and what env.py had done before it called us."""
 
     env_py: Path
-    databases: list[str] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
     version_tables: list[Name] = field(default_factory=list)
 
@@ -163,7 +159,7 @@ class Tracer:
         self,
         project: Project,
         settings: Settings,
-        server: ThrowawayServer,
+        server: Server,
         progress: Progress,
         start: Reached = NOWHERE,
     ) -> None:

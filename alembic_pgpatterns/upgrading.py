@@ -16,8 +16,8 @@ import sqlalchemy
 
 from alembic_pgpatterns.cache.contents import digest
 from alembic_pgpatterns.cache.session import leaves_more, session, standing
-from alembic_pgpatterns.cache.snapshots import Reached
-from alembic_pgpatterns.env_py import Configured, Run, database_of, run_revisions
+from alembic_pgpatterns.cache.snapshots import Reached, scratch_databases
+from alembic_pgpatterns.env_py import Configured, Run, database_of, migration_step, run_revisions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project
 from alembic_pgpatterns.revisions.introduced import Introductions
@@ -94,7 +94,6 @@ class Watch:
         now = time.monotonic()
         self.seconds, self._since = self.seconds + now - self._since, now
 
-
     @cached_property
     def _adds_values(self) -> bool:
         files = map(Path, self._project.revision_files)
@@ -144,7 +143,7 @@ def upgrade(
     )
     arrived = run.configured and all(at(project, server, entry, wanted) for entry in run.configured)
     whole = keep and arrived and run.own_environment is None and _goes_on(start, reached)
-    apart = keep and not watch.leaves_more and _databases(server) <= reached.names
+    apart = keep and not watch.leaves_more and scratch_databases(server) <= reached.names
     return Upgraded(run, reached, routes, bool(whole), apart, watch.seconds)
 
 
@@ -167,18 +166,9 @@ def _steps(project: Project, order: Sequence[str] | None, revision: Any) -> list
     """
     if order is None or (not revision and len(order) == len(project.revisions)):
         return list(project.script._upgrade_revs("heads", revision))
-    from alembic.runtime.migration import MigrationStep
-
     done = project.ancestors(revision)
     scripts = (project.script.get_revision(name) for name in order if name not in done)
-    return [MigrationStep.upgrade_from_script(project.script.revision_map, script) for script in scripts]
-
-
-def _databases(server: Server) -> frozenset[str]:
-    """What the server has, but PostgreSQL's own."""
-    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
-    with server.connect() as connection:
-        return frozenset(row[0] for row in connection.execute(query))
+    return [migration_step(project, script, up=True) for script in scripts]
 
 
 def _goes_on(start: Reached, reached: Reached) -> bool:

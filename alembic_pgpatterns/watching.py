@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.env_py import database_of
+from alembic_pgpatterns.env_py import database_of, migration_step
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.project import Project, relative
 from alembic_pgpatterns.revisions.model import RevisionRun
@@ -126,17 +126,6 @@ class Watcher:
             default_schema=default_schema,
             ignored=frozenset(Name(name.schema or default_schema, name.name) for name in before.version_tables),
         )
-
-
-def migration_step(project: Project, script: Script, up: bool, around: Callable[..., Any] | None = None) -> Any:
-    """Alembic's step of one revision, up or down; ``around`` wraps its function."""
-    from alembic.runtime.migration import MigrationStep
-
-    make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
-    step = make(project.script.revision_map, script)
-    if around is not None:
-        step.migration_fn = around(step.migration_fn)
-    return step
 
 
 def _without_ours(schema: Schema) -> Schema:

@@ -54,7 +54,7 @@ class HistoryCache:
         elsewhere = settings.server is not None or settings.upgrade_command is not None or settings.create_all
         if not settings.cache or os.environ.get(OFF) or elsewhere or not project.revisions:
             return None
-        binaries = find_binaries(settings.path(settings.postgres) if settings.postgres else None)
+        binaries = find_binaries(settings.postgres_folder)
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             known = contents(project, settings, binaries)
             return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", known)

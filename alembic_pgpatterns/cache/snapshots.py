@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.introduced import Introductions
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 PREFIX = "history-"
@@ -27,7 +27,6 @@ _UNDER_WAY = "new-"
 _NOTES = "history.json"
 _KEPT = 12
 """States of all projects that are kept: branches share most, and each takes some 40 MB."""
-_UNUSED_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -202,21 +201,23 @@ def forget(folder: Path) -> None:
 def _prune(cache: Path) -> None:
     """Of all projects, remove the states that were used longest ago, and halves that a killed run left behind."""
     with contextlib.suppress(OSError):
-        states = cache.glob(f"{PREFIX}*/{_STATES}/*")
-        ages = sorted((time.time() - entry.stat().st_mtime, entry) for entry in states)
-        whole = [(age, entry) for age, entry in ages if not entry.name.startswith(_UNDER_WAY)]
-        old = [entry for number, (age, entry) in enumerate(whole) if number >= _KEPT or age > _UNUSED_DAYS * 86400]
-        old += [entry for age, entry in ages if entry.name.startswith(_UNDER_WAY) and age > 86400]
-        for entry in old:
-            forget(entry)
+        states = list(cache.glob(f"{PREFIX}*/{_STATES}/*"))
+        halves = [state for state in states if state.name.startswith(_UNDER_WAY)]
+        whole = [state for state in states if state not in halves]
+        for state in (*cluster.unused(whole, kept=_KEPT), *cluster.unused(halves, days=1)):
+            forget(state)
 
 
-def _tidy(server: ThrowawayServer, names: frozenset[str]) -> None:
-    """Drop what was made besides: the next run is to find what the history made, and nothing else."""
-    query = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+def scratch_databases(server: Server) -> frozenset[str]:
+    """What the server has, but PostgreSQL's own."""
+    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
     with server.connect() as connection:
-        others = {row[0] for row in connection.execute(query)} - names
-    for name in others:
+        return frozenset(row[0] for row in connection.execute(query))
+
+
+def _tidy(server: Server, names: frozenset[str]) -> None:
+    """Drop what was made besides: the next run is to find what the history made, and nothing else."""
+    for name in scratch_databases(server) - names:
         server.drop_database(name)
 
 

@@ -8,9 +8,8 @@ import io
 import os
 import pickle
 import tempfile
-import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from typing import Any
 from alembic_pgpatterns.cache.dependencies import Dependencies
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
 from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.server import cluster
 
 _OURS = ("alembic_pgpatterns.schema.", "alembic_pgpatterns.revisions.")
 _KEPT = 8
-_UNUSED_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,8 @@ def keep(path: Path, traces: Traces, known: Dependencies) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
-        _prune(path.parent.iterdir())
-
-
-def _prune(files: Iterable[Path]) -> None:
-    ages = sorted((time.time() - path.stat().st_mtime, path) for path in files)
-    for number, (age, path) in enumerate(ages):
-        if number >= _KEPT or age > _UNUSED_DAYS * 86400:
-            path.unlink(missing_ok=True)
+        for old in cluster.unused(path.parent.iterdir(), kept=_KEPT):
+            old.unlink(missing_ok=True)
 
 
 def _shared(run: RevisionRun, tables: dict[Table, Table]) -> RevisionRun:

@@ -18,7 +18,7 @@ from alembic_pgpatterns.autogenerate.written_fixes import Written, write
 from alembic_pgpatterns.baseline import Baseline, escaped
 from alembic_pgpatterns.commands.fixed_models import edit_models
 from alembic_pgpatterns.commands.telling import tell
-from alembic_pgpatterns.env_py import Configured, run_revisions
+from alembic_pgpatterns.env_py import Configured, run_to_heads
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import enriched, standing
 from alembic_pgpatterns.judge import judge, suppressed
@@ -167,10 +167,7 @@ def _must_exist(chosen: Chosen, schema: Schema) -> None:
 
 
 def _to_heads(project: Project) -> Configured:
-    ran = run_revisions(
-        project, lambda revision, context: project.script._upgrade_revs("heads", revision), destination_rev="heads"
-    )
-    entries = [entry for entry in ran.configured if entry.database]
+    entries = [entry for entry in run_to_heads(project).configured if entry.database]
     if len(entries) != 1:
         raise PgPatternsError(
             f"pgfix writes revisions for one database, and env.py connected to {len(entries)}. "

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.env_py import explained, run_revisions
+from alembic_pgpatterns.env_py import explained, run_to_heads
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.head import standing
 from alembic_pgpatterns.project import Project, relative
@@ -64,9 +64,7 @@ def _refuse(settings: Settings) -> None:
 def _to_heads(project: Project, progress: Progress) -> None:
     if project.revisions:
         progress.say("running the revisions")
-        run_revisions(
-            project, lambda revision, context: project.script._upgrade_revs("heads", revision), destination_rev="heads"
-        )
+        run_to_heads(project)
 
 
 def _written(config: Any, project: Project, given: Mapping[str, Any]) -> list[Any]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import platformdirs
@@ -255,9 +255,16 @@ def is_whole(cached: Path, copied: Path | None = None) -> bool:
 
 def _prune(folder: Path) -> None:
     """Remove clusters that nobody used for a month, and halves that a killed run left behind."""
-    now = time.time()
-    for pattern, days in (("cluster-*", _UNUSED_DAYS), ("new-*", 1)):
-        for entry in folder.glob(pattern):
-            with contextlib.suppress(OSError):
-                if now - entry.stat().st_mtime > days * 86400:
-                    shutil.rmtree(entry, ignore_errors=True)
+    for entry in (*unused(folder.glob("cluster-*")), *unused(folder.glob("new-*"), days=1)):
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def unused(entries: Iterable[Path], *, kept: int | None = None, days: int = _UNUSED_DAYS) -> list[Path]:
+    """What of a cache has to go: what was not used for so many days, and all but the ``kept`` that were used last."""
+    ages: list[tuple[float, Path]] = []
+    for entry in entries:
+        with contextlib.suppress(OSError):  # another run has removed it
+            ages.append((time.time() - entry.stat().st_mtime, entry))
+    ages.sort()
+    last = len(ages) if kept is None else kept
+    return [entry for number, (age, entry) in enumerate(ages) if number >= last or age > days * 86400]

@@ -16,7 +16,7 @@ _PLENTY = 4 << 30
 
 def memory_folder() -> Path | None:
     """`FOLDER` where there is plenty of memory and nobody chose a place by TMPDIR; else None."""
-    if "TMPDIR" in os.environ or not FOLDER.is_dir():
+    if "TMPDIR" in os.environ or not FOLDER.is_dir() or not os.access(FOLDER, os.W_OK | os.X_OK):
         return None
     return FOLDER if min(_free(), default=0) > _PLENTY else None
 
