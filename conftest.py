@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 import tempfile
 import uuid
@@ -21,6 +20,7 @@ from pytest_postgresql import factories
 from pytest_postgresql.executors import NoopExecutor
 
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
+from alembic_pgpatterns.server.memory import memory_folder
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 # Machines are shared: what is slow there is no failure.
@@ -43,11 +43,9 @@ def _use_memory() -> None:
     Disks of test machines may be slow, and ext4 is in this case: it looks at every inode that was freed in the last
     seconds before it gives out one, and each server is a thousand files that come and go.
     """
-    memory = Path("/dev/shm")
-    if "TMPDIR" in os.environ or not memory.is_dir() or not os.access(memory, os.W_OK):
-        return
-    if shutil.disk_usage(memory).free > 4 << 30:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+    folder = memory_folder()
+    if folder is not None:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
 
 _use_memory()

@@ -83,6 +83,26 @@ def downgrade():
     ${downgrades if downgrades else "pass"}
 '''
 
+BOOKS_AND_AUTHORS = '''
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+    title: Mapped[str | None] = mapped_column(String(80))
+'''
 
 @dataclass
 class Project:

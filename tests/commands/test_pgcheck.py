@@ -7,32 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import Project, make
+from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
 BOOKS = """
 CREATE TABLE author (id bigint PRIMARY KEY);
 CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(80));
 """
-MODELS = '''
-from sqlalchemy import BigInteger, ForeignKey, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Author(Base):
-    __tablename__ = "author"
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-
-
-class Book(Base):
-    __tablename__ = "book"
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
-    title: Mapped[str | None] = mapped_column(String(80))
-'''
 
 
 @pytest.fixture
@@ -42,7 +22,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def books(project: Project) -> Project:
-    project.write("shop_models.py", MODELS)
+    project.write("shop_models.py", BOOKS_AND_AUTHORS)
     models = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
     project.env(models=models)
     project.sql("a1", BOOKS)

@@ -8,28 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.projects import Project, make
+from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
-MODELS = '''
-from sqlalchemy import BigInteger, ForeignKey, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Author(Base):
-    __tablename__ = "author"
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-
-
-class Book(Base):
-    __tablename__ = "book"
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
-    title: Mapped[str | None] = mapped_column(String(80))
-'''
 BOOKS = """
 CREATE TABLE author (id bigserial PRIMARY KEY);
 CREATE TABLE book (id bigserial PRIMARY KEY,
@@ -42,7 +22,7 @@ IMPORT = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntar
 @pytest.fixture
 def books(tmp_path: Path) -> Project:
     project = make(tmp_path)
-    project.write("shop_models.py", MODELS)
+    project.write("shop_models.py", BOOKS_AND_AUTHORS)
     project.env(models=IMPORT)
     project.sql("a1", BOOKS)
     return project
@@ -85,7 +65,7 @@ def test_models_that_do_not_say_so_are_told(books: Project) -> None:
     run = books.alembic("pgfix", "book", "--ignore", "varchar-length")
     assert run.returncode == 0, run.stderr
     assert 'shop_models.py:18: Index("ix_book_author_id", "author_id")' in run.stdout
-    assert (books.folder / "shop_models.py").read_text() == MODELS
+    assert (books.folder / "shop_models.py").read_text() == BOOKS_AND_AUTHORS
 
 
 def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
@@ -192,7 +172,7 @@ def test_a_failure_leaves_nothing_behind(books: Project) -> None:
     assert "downgrade failed" in run.stderr
     assert "Traceback" not in run.stderr
     assert files(books) == {"a1.py"}
-    assert (books.folder / "shop_models.py").read_text() == MODELS
+    assert (books.folder / "shop_models.py").read_text() == BOOKS_AND_AUTHORS
 
 
 def test_several_heads_want_one_named(books: Project) -> None:
