@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alembic_pgpatterns.autogenerate.effective import effective_metadata as effective_metadata
-    from alembic_pgpatterns.autogenerate.road import rewriter as rewriter
+    from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewriter as rewriter
+    from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_metadata as effective_metadata
     from alembic_pgpatterns.declare import DefaultPrivileges as DefaultPrivileges
     from alembic_pgpatterns.declare import Extension as Extension
     from alembic_pgpatterns.declare import Grant as Grant
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from alembic_pgpatterns.declare import StorageParameters as StorageParameters
 
 _HOMES = {
-    "effective_metadata": "alembic_pgpatterns.autogenerate.effective",
-    "rewriter": "alembic_pgpatterns.autogenerate.road",
+    "effective_metadata": "alembic_pgpatterns.autogenerate.target.effective_metadata",
+    "rewriter": "alembic_pgpatterns.autogenerate.rewrite.rewriter",
     "DefaultPrivileges": "alembic_pgpatterns.declare",
     "Extension": "alembic_pgpatterns.declare",
     "Grant": "alembic_pgpatterns.declare",

@@ -1,6 +1,6 @@
 """What the plugin adds to ``import alembic``: medians of fresh processes with and without it, in turn. Processor time.
 
-    python benchmarks/import_overhead.py [RUNS]
+python benchmarks/import_overhead.py [RUNS]
 """
 
 from __future__ import annotations

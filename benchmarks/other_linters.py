@@ -19,14 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from alembic_pgpatterns.pattern import RevisionPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import RevisionPattern, registry
 from tests import projects
 
 HEADER = 'from alembic import op\nimport sqlalchemy as sa\n\nrevision = "r1"\ndown_revision = "r0"\n\n\n'
 BACK = "\n\ndef downgrade():\n    raise NotImplementedError\n"
 BOOK = "CREATE TABLE book (id bigint PRIMARY KEY, title varchar(50), at timestamp);"
-TIMEOUT = 'op.execute("SET LOCAL lock_timeout = \'5s\'")\n    '
+TIMEOUT = "op.execute(\"SET LOCAL lock_timeout = '5s'\")\n    "
 HARMLESS = {
     "index on a table of the same revision": 'op.execute("CREATE TABLE new (id bigint PRIMARY KEY, n int)")\n'
     '    op.create_index("ix", "new", ["n"])',

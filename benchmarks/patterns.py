@@ -19,16 +19,19 @@ from dataclasses import dataclass
 import sqlalchemy
 from readers import build, peak_megabytes, reflected
 
-from alembic_pgpatterns.judge import run_pattern
-from alembic_pgpatterns.pattern import SchemaPattern
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.run_patterns import run_pattern
+from alembic_pgpatterns.patterns import SchemaPattern
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.throwaway import throwaway_server
-from alembic_pgpatterns.settings import Settings
 
 FIRST = frozenset(
     {
-        "duplicate-index", "missing-primary-key", "timestamp-without-time-zone", "unindexed-foreign-key",
+        "duplicate-index",
+        "missing-primary-key",
+        "timestamp-without-time-zone",
+        "unindexed-foreign-key",
         "varchar-length",
     }
 )

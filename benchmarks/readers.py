@@ -18,10 +18,11 @@ from collections.abc import Iterator
 
 import sqlalchemy
 
-from alembic_pgpatterns.judge import judge
-from alembic_pgpatterns.schema import catalog, metadata
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.run_patterns import judge
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.server.throwaway import throwaway_server
-from alembic_pgpatterns.settings import Settings
 
 _TABLE = """
 CREATE TABLE s{schema}.t{number} (

@@ -1,6 +1,6 @@
 """How long the throw-away server takes to be ready and to be gone, beside an initdb and start done by hand.
 
-    python benchmarks/server_ready.py [RUNS]
+python benchmarks/server_ready.py [RUNS]
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests import warm
 
-ENV = '''
+ENV = """
 from alembic import context
 from sqlalchemy import engine_from_config, pool
 {models}
@@ -36,7 +36,7 @@ if context.is_offline_mode():
     run_offline()
 else:
     run_online()
-'''
+"""
 ENGINE = (
     'engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.", poolclass=pool.NullPool)'
 )
@@ -83,7 +83,7 @@ def downgrade():
     ${downgrades if downgrades else "pass"}
 '''
 
-BOOKS_AND_AUTHORS = '''
+BOOKS_AND_AUTHORS = """
 from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -102,7 +102,8 @@ class Book(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
     title: Mapped[str | None] = mapped_column(String(80))
-'''
+"""
+
 
 @dataclass
 class Project:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.pattern import Pattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Pattern, registry
 from alembic_pgpatterns.report import pages
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
-from alembic_pgpatterns.schema import catalog
-from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from tests import warm
 
 ROOT = Path(__file__).parent.parent

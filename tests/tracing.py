@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
 from alembic.config import Config
 
-from alembic_pgpatterns.pattern import Finding, RevisionPattern
-from alembic_pgpatterns.project import Project
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.server.throwaway import ThrowawayServer
-from alembic_pgpatterns.settings import Settings
-from alembic_pgpatterns.tracing import Traced, Tracer
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.tracer import Traced, Tracer
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from tests import projects
 
 
@@ -49,3 +51,31 @@ def trace(
 
 def findings(pattern: type[RevisionPattern], runs: Sequence[RevisionRun]) -> list[Finding]:
     return [finding for run in runs for finding in pattern().detect(run)]
+
+
+@pytest.fixture(scope="session")
+def traced_server(server) -> Iterator[ThrowawayServer]:
+    with throwaway_server(server.binaries, settings=serverlog.SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def old_traced_server(old_server) -> Iterator[ThrowawayServer]:
+    with throwaway_server(old_server.binaries, settings=serverlog.SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., projects.Project]:
+    """``make("CREATE TABLE …", "op.add_column(…)", downgrade=…)``: what there is, and a revision on top of it."""
+
+    def make(existing: str, *upgrades: str, downgrade: str = "pass", **env: str) -> projects.Project:
+        project = projects.make(tmp_path)
+        if env:
+            project.env(**env)
+        project.sql("r0", existing)
+        for number, upgrade in enumerate(upgrades, 1):
+            project.revision(f"r{number}", upgrade, f"r{number - 1}", downgrade)
+        return project
+
+    return make

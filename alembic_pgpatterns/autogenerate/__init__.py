@@ -24,7 +24,7 @@ def setup(plugin: Plugin) -> None:
 def _destination(*given: Any) -> PriorityDispatchResult:
     from alembic.util import PriorityDispatchResult
 
-    from alembic_pgpatterns.autogenerate import comparing
+    from alembic_pgpatterns.autogenerate import comparators as comparing
 
     comparing.before(*given)
     return PriorityDispatchResult.CONTINUE
@@ -33,7 +33,8 @@ def _destination(*given: Any) -> PriorityDispatchResult:
 def _road(*given: Any) -> PriorityDispatchResult:
     from alembic.util import PriorityDispatchResult
 
-    from alembic_pgpatterns.autogenerate import comparing, road
+    from alembic_pgpatterns.autogenerate import comparators as comparing
+    from alembic_pgpatterns.autogenerate.rewrite import rewriter as road
 
     comparing.after(*given)
     road.compare(*given)

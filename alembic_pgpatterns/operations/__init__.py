@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 KINDS = {
     "extensions": ("create_extension", "drop_extension", "set_extension_schema"),
     "row_security": (
-        "enable_row_security", "disable_row_security", "force_row_security", "no_force_row_security",
+        "enable_row_security",
+        "disable_row_security",
+        "force_row_security",
+        "no_force_row_security",
     ),
     "policies": ("create_policy", "alter_policy", "drop_policy"),
     "grants": ("grant", "revoke", "revoke_public_schema"),
     "default_privileges": ("grant_default_privileges", "revoke_default_privileges"),
     "settings": (
-        "alter_database_set", "alter_role_set", "alter_system", "apply_recommended_settings", "reset_settings",
+        "alter_database_set",
+        "alter_role_set",
+        "alter_system",
+        "apply_recommended_settings",
+        "reset_settings",
     ),
     "storage": ("set_storage_parameters",),
     "indexes": ("create_index_concurrently", "drop_index_concurrently", "reindex_concurrently"),
@@ -50,14 +57,14 @@ def setup(plugin: Plugin) -> None:
     from alembic.operations import BatchOperations, Operations
     from alembic.util import DispatchPriority
 
-    from alembic_pgpatterns.operations.announcing import announce, announce_on_module
+    from alembic_pgpatterns.operations.support.announcing import announce, announce_on_module
 
     homes = {name: _home(kind) for kind, names in KINDS.items() for name in names}
     announce(Operations, homes)
     announce(BatchOperations, {name: _home(kind) for kind in IN_BATCH for name in KINDS[kind]})
     announce_on_module(op, homes)
     comparators = {f"pgpatterns_{kind}": (_home(kind), f"compare_{kind}") for kind in COMPARED}
-    comparators["pgpatterns_declarations"] = (_home("comparing"), "hide_declarations")
+    comparators["pgpatterns_declarations"] = (_home("support.comparing"), "hide_declarations")
     for element, (home, function) in comparators.items():
         plugin.add_autogenerate_comparator(
             _comparator(home, function), "autogenerate", element, qualifier="postgresql", priority=DispatchPriority.LAST

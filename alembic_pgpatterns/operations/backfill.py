@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, reflected, table
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.relations import Relation, reflected, table
+from alembic_pgpatterns.operations.support.session import (
     connection,
     fetch_value,
     log,
@@ -35,7 +35,7 @@ from alembic_pgpatterns.operations.session import (
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-    from alembic_pgpatterns.operations.batches import Position, Walk
+    from alembic_pgpatterns.operations.support.batches import Position, Walk
 
 _RETRIED = ("55P03", "40P01", "40001")
 """lock_not_available, deadlock_detected, serialization_failure."""
@@ -106,7 +106,7 @@ class BackfillOp(Directive):
     def run(self, operations: Operations) -> int:
         """Walk along the key until no row is left."""
         online_only(operations, self.name, "looks at the table's key and commits each batch")
-        from alembic_pgpatterns.operations.batches import Walk, key_of
+        from alembic_pgpatterns.operations.support.batches import Walk, key_of
 
         with outside_transaction(operations, self.name):
             at = table(operations, self.table_name, self.schema)

@@ -12,8 +12,8 @@ from sqlalchemy.schema import CreateTable
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value, always_quoted, literal
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value, always_quoted, literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -273,9 +273,7 @@ class ConvertSerialToIdentityOp(_Counted):
 
     def reverse(self) -> ConvertIdentityToSerialOp:
         """Back to serial."""
-        return ConvertIdentityToSerialOp(
-            self.table_name, self.column_name, always=self.always, schema=self.schema
-        )
+        return ConvertIdentityToSerialOp(self.table_name, self.column_name, always=self.always, schema=self.schema)
 
 
 class ConvertIdentityToSerialOp(_Counted):
@@ -300,9 +298,7 @@ class ConvertIdentityToSerialOp(_Counted):
 
     def reverse(self) -> ConvertSerialToIdentityOp:
         """Back to identity."""
-        return ConvertSerialToIdentityOp(
-            self.table_name, self.column_name, always=self.always, schema=self.schema
-        )
+        return ConvertSerialToIdentityOp(self.table_name, self.column_name, always=self.always, schema=self.schema)
 
 
 register(AddColumnWithReferenceOp, ConvertSerialToIdentityOp, ConvertIdentityToSerialOp)

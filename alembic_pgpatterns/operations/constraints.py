@@ -11,8 +11,8 @@ from sqlalchemy.sql.elements import ClauseElement, conv
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, constraint, relation, scratch_table, table
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.relations import Relation, constraint, relation, scratch_table, table
+from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
     fetch_value,
@@ -21,7 +21,7 @@ from alembic_pgpatterns.operations.session import (
     outside_transaction,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.statement import Name
+from alembic_pgpatterns.operations.support.statement import Name
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -168,9 +168,7 @@ class CreateForeignKeyNotValidOp(Directive):
 
     def reverse(self) -> DropConstraintOp:
         """Drop it."""
-        return DropConstraintOp(
-            self.constraint_name, self.source_table, type_="foreignkey", schema=self.source_schema
-        )
+        return DropConstraintOp(self.constraint_name, self.source_table, type_="foreignkey", schema=self.source_schema)
 
     def render(self, context: AutogenContext) -> str:
         """As Alembic renders ``op.create_foreign_key``."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations import acl
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_sql
+from alembic_pgpatterns.operations.support import acl
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -76,9 +76,7 @@ class GrantDefaultPrivilegesOp(_DefaultPrivileges):
 
     def reverse(self) -> RevokeDefaultPrivilegesOp:
         """Revoke them."""
-        return RevokeDefaultPrivilegesOp(
-            self.privileges, self.on, self.roles, schema=self.schema, creator=self.creator
-        )
+        return RevokeDefaultPrivilegesOp(self.privileges, self.on, self.roles, schema=self.schema, creator=self.creator)
 
 
 class RevokeDefaultPrivilegesOp(_DefaultPrivileges):
@@ -105,9 +103,7 @@ class RevokeDefaultPrivilegesOp(_DefaultPrivileges):
 
     def reverse(self) -> GrantDefaultPrivilegesOp:
         """Grant them."""
-        return GrantDefaultPrivilegesOp(
-            self.privileges, self.on, self.roles, schema=self.schema, creator=self.creator
-        )
+        return GrantDefaultPrivilegesOp(self.privileges, self.on, self.roles, schema=self.schema, creator=self.creator)
 
 
 class _Target(NamedTuple):
@@ -136,7 +132,7 @@ _DEFAULTS = f"""
 def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring default privileges to what is declared, for each role and place that are declared."""
     from alembic_pgpatterns.declare import DefaultPrivileges
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     targets: dict[_Target, set[str]] = {}
     for item in comparing.declared_on_metadata(context, DefaultPrivileges):
@@ -157,7 +153,7 @@ def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.Upgrade
 
 
 def _held(context: AutogenContext, target: _Target) -> dict[str, bool]:
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     letter = LETTERS[target.on]
     rows = comparing.fetch(
@@ -173,11 +169,9 @@ def _held(context: AutogenContext, target: _Target) -> dict[str, bool]:
 
 
 def _everything(context: AutogenContext, target: _Target) -> frozenset[str]:
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
-    query = (
-        'SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS "char"), 10)) WHERE grantee = 10'
-    )
+    query = 'SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS "char"), 10)) WHERE grantee = 10'
     return frozenset(row.p for row in comparing.fetch(context, query, letter=_builtin(LETTERS[target.on])))
 
 

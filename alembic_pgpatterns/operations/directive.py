@@ -34,7 +34,7 @@ class Directive(MigrateOperation):
 
     def render(self, context: AutogenContext) -> str | list[str]:
         """Python source which calls this directive with these arguments."""
-        from alembic_pgpatterns.operations.rendering import call
+        from alembic_pgpatterns.operations.support.rendering import call
 
         return call(context, self.name, self.arguments())
 
@@ -101,9 +101,7 @@ def _batch_method(directive: type[Directive]) -> Callable[..., Any]:
     return _described(call, directive)
 
 
-def _without_table(
-    directive: type[Directive], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def _without_table(directive: type[Directive], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     signature = inspect.signature(directive)
     others = [p for p in signature.parameters.values() if p.name not in ("table", "schema")]
     return dict(signature.replace(parameters=others).bind(*args, **kwargs).arguments)

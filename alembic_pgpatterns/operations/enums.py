@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.session import emit, explained, outside_transaction
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.session import emit, explained, outside_transaction
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

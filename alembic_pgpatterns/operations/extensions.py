@@ -8,8 +8,8 @@ from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -168,7 +168,7 @@ _EXTENSIONS = """
 def compare_extensions(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Create declared extensions that are missing, move those that are elsewhere; drop none."""
     from alembic_pgpatterns.declare import Extension
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     wanted = comparing.declared_on_metadata(context, Extension)
     if wanted:
@@ -180,9 +180,7 @@ def compare_extensions(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> 
     return PriorityDispatchResult.CONTINUE
 
 
-def _missing(
-    wanted: list[Extension], found: dict[str, str]
-) -> list[CreateExtensionOp | SetExtensionSchemaOp]:
+def _missing(wanted: list[Extension], found: dict[str, str]) -> list[CreateExtensionOp | SetExtensionSchemaOp]:
     operations: list[CreateExtensionOp | SetExtensionSchemaOp] = []
     for extension in {item.name: item for item in wanted}.values():
         there = found.get(extension.name)

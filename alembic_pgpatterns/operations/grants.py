@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations import acl
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql, role_sql
+from alembic_pgpatterns.operations.support import acl
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Sql, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -211,7 +211,7 @@ class _Target(NamedTuple):
 
 def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring what a role may do with an object to what is declared, for each pair that is declared."""
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     targets: dict[_Target, list[Grant]] = {}
     for target, grant in _targets(context):
@@ -236,7 +236,7 @@ def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
 
 def _targets(context: AutogenContext) -> Iterator[tuple[_Target, Grant]]:
     from alembic_pgpatterns.declare import Grant, declared_of
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     for table in comparing.declaring_tables(context, Grant):
         for grant in declared_of(table, Grant):
@@ -254,11 +254,9 @@ def _targets(context: AutogenContext) -> Iterator[tuple[_Target, Grant]]:
 _Held = dict[str, dict[str, bool]]
 
 
-def _access(
-    context: AutogenContext, kind: str, targets: Sequence[_Target]
-) -> dict[tuple[str, str], tuple[str, _Held]]:
+def _access(context: AutogenContext, kind: str, targets: Sequence[_Target]) -> dict[tuple[str, str], tuple[str, _Held]]:
     """By schema and name, the owner of each object of this kind, and what the roles hold."""
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     catalog = _CATALOGS[kind]
     facts = catalog._asdict() | {"namespace": f"o.{catalog.namespace}" if catalog.namespace else "NULL"}
@@ -287,9 +285,9 @@ def _place(context: AutogenContext, target: _Target) -> tuple[str, str]:
 
 def _everything(context: AutogenContext, kind: str) -> frozenset[str]:
     """What ALL means for this kind on this server (PostgreSQL 17 added MAINTAIN)."""
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
-    query = "SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS \"char\"), 10)) WHERE grantee = 10"
+    query = 'SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS "char"), 10)) WHERE grantee = 10'
     return frozenset(row.p for row in comparing.fetch(context, query, letter=_CATALOGS[kind].letter))
 
 

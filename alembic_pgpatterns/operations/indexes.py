@@ -9,8 +9,8 @@ from alembic.operations.ops import CreateIndexOp, DropIndexOp
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, relation, table
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.relations import Relation, relation, table
+from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
     fetch,
@@ -19,7 +19,7 @@ from alembic_pgpatterns.operations.session import (
     run,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.statement import Name, Sql, always_quoted
+from alembic_pgpatterns.operations.support.statement import Name, Sql, always_quoted
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -111,7 +111,7 @@ class CreateIndexConcurrentlyOp(Directive):
 
     def run(self, operations: Operations) -> None:
         """Build it."""
-        from alembic_pgpatterns.operations.index_build import IndexPlan, build
+        from alembic_pgpatterns.operations.support.index_build import IndexPlan, build
 
         plan = IndexPlan(self.index_name, self.columns, self.unique, self.kw)
         with outside_transaction(operations, self.name):
@@ -252,7 +252,7 @@ class ReindexConcurrentlyOp(Directive):
 
     def run(self, operations: Operations) -> None:
         """REINDEX ... CONCURRENTLY."""
-        from alembic_pgpatterns.operations.index_build import WAY_OUT
+        from alembic_pgpatterns.operations.support.index_build import WAY_OUT
 
         name = self.index_name or self.table_name or ""
         with outside_transaction(operations, self.name):
@@ -267,7 +267,7 @@ class ReindexConcurrentlyOp(Directive):
                 )
 
     def _drop_leftovers(self, operations: Operations, name: str) -> None:
-        from alembic_pgpatterns.operations.index_build import drop_leftover
+        from alembic_pgpatterns.operations.support.index_build import drop_leftover
 
         target = relation(operations, name, self.schema)
         if target is None:

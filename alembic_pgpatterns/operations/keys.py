@@ -11,9 +11,9 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.indexes import CreateIndexConcurrentlyOp
 from alembic_pgpatterns.operations.not_null import SetNotNullOp
-from alembic_pgpatterns.operations.relations import Relation, constraint, table
-from alembic_pgpatterns.operations.session import emit, explained, fetch, offline, outside_transaction
-from alembic_pgpatterns.operations.statement import Name, Sql, always_quoted
+from alembic_pgpatterns.operations.support.relations import Relation, constraint, table
+from alembic_pgpatterns.operations.support.session import emit, explained, fetch, offline, outside_transaction
+from alembic_pgpatterns.operations.support.statement import Name, Sql, always_quoted
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

@@ -12,7 +12,7 @@ from alembic.operations.ops import OpContainer
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.session import (
     connection,
     emit,
     fetch_value,
@@ -21,7 +21,7 @@ from alembic_pgpatterns.operations.session import (
     offline,
     sqlstate,
 )
-from alembic_pgpatterns.operations.statement import Value
+from alembic_pgpatterns.operations.support.statement import Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -160,7 +160,7 @@ class Attempt:
 
     def _report(self, error: BaseException, refused: BaseException) -> None:
         # reads the statement's parse tree, by a library which a run without trouble need not load
-        from alembic_pgpatterns.operations.lock_holders import holders
+        from alembic_pgpatterns.operations.support.lock_holders import holders
 
         who = holders(self._operations, getattr(refused, "statement", None))
         what = f"attempt {self.number} of {self._plan.attempts} got no lock in {self._plan.lock_timeout}"

@@ -9,9 +9,9 @@ from alembic.operations.ops import AlterColumnOp
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.constraints import CreateCheckNotValidOp, ValidateConstraintOp, drop_if_there
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.relations import derived_name, table
-from alembic_pgpatterns.operations.session import emit, fetch_value, offline, outside_transaction
-from alembic_pgpatterns.operations.statement import Name, Statement, as_text
+from alembic_pgpatterns.operations.support.relations import derived_name, table
+from alembic_pgpatterns.operations.support.session import emit, fetch_value, offline, outside_transaction
+from alembic_pgpatterns.operations.support.statement import Name, Statement, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -55,9 +55,7 @@ class SetNotNullOp(Directive):
         with outside_transaction(operations, self.name):
             if not self._is_not_null(operations):
                 condition = as_text(Statement("{column} IS NOT NULL", column=Name(self.column_name)))
-                operations.invoke(
-                    CreateCheckNotValidOp(check, self.table_name, condition, schema=self.schema)
-                )
+                operations.invoke(CreateCheckNotValidOp(check, self.table_name, condition, schema=self.schema))
                 operations.invoke(ValidateConstraintOp(check, self.table_name, schema=self.schema))
                 emit(
                     operations,

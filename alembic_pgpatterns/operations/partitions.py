@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.relations import Relation, derived_name, table
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.relations import Relation, derived_name, table
+from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
     fetch,
@@ -19,7 +19,7 @@ from alembic_pgpatterns.operations.session import (
     outside_transaction,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.statement import Name, Sql
+from alembic_pgpatterns.operations.support.statement import Name, Sql
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -246,9 +246,7 @@ class DetachPartitionOp(_Partition):
             if row.conname not in before:
                 _drop_check(operations, partition, row.conname)
 
-    def _own_checks(
-        self, operations: Operations, parent: Relation, partition: Relation, *, pending: bool
-    ) -> set[str]:
+    def _own_checks(self, operations: Operations, parent: Relation, partition: Relation, *, pending: bool) -> set[str]:
         """Checks that the partition had before; an interrupted DETACH has left the one of the bound already."""
         rows = fetch(operations, _CHECKS, partition=partition.quoted)
         left = _bound_as_condition(operations, parent, self.bound) if pending else None

@@ -10,9 +10,9 @@ from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
-from alembic_pgpatterns.operations.policy_sql import create_policy, expressions
-from alembic_pgpatterns.operations.session import emit, run
-from alembic_pgpatterns.operations.statement import Name, Sql, Statement, role_sql
+from alembic_pgpatterns.operations.support.policy_sql import create_policy, expressions
+from alembic_pgpatterns.operations.support.session import emit, run
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from alembic_pgpatterns.declare import Policy
-    from alembic_pgpatterns.operations.policy_reader import ExistingPolicy
+    from alembic_pgpatterns.operations.support.policy_reader import ExistingPolicy
 
 PUBLIC: Sequence[str] = ("public",)
 COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
@@ -230,8 +230,8 @@ class DropPolicyOp(Directive):
 def compare_policies(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring the policies of each table that declares row security or a policy to what it declares."""
     from alembic_pgpatterns.declare import Policy, RowSecurity, declared_of
-    from alembic_pgpatterns.operations import comparing
-    from alembic_pgpatterns.operations.policy_reader import existing_policies, same_policies
+    from alembic_pgpatterns.operations.support import comparing
+    from alembic_pgpatterns.operations.support.policy_reader import existing_policies, same_policies
 
     tables = comparing.declaring_tables(context, Policy, RowSecurity)
     found = existing_policies(context, tables) if tables else {}
@@ -293,10 +293,8 @@ def _alteration(old: CreatePolicyOp, new: CreatePolicyOp) -> AlterPolicyOp:
     return there
 
 
-def _place(
-    upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: MigrateOperation | None
-) -> None:
-    from alembic_pgpatterns.operations.comparing import add, log
+def _place(upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: MigrateOperation | None) -> None:
+    from alembic_pgpatterns.operations.support.comparing import add, log
 
     for operation in (first, last):
         if isinstance(operation, CreatePolicyOp | AlterPolicyOp | DropPolicyOp):
@@ -307,14 +305,12 @@ def _place(
         add(upgrade_ops, last)
 
 
-def _changed_columns(
-    context: AutogenContext, upgrade_ops: ops.UpgradeOps
-) -> set[tuple[str, str, str | None]]:
+def _changed_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> set[tuple[str, str, str | None]]:
     """Columns that this revision drops or gives another type, and tables it drops (column None).
 
     PostgreSQL refuses both while a policy depends on them.
     """
-    from alembic_pgpatterns.operations.comparing import all_operations
+    from alembic_pgpatterns.operations.support.comparing import all_operations
 
     assert context.dialect is not None
     default = context.dialect.default_schema_name or "public"

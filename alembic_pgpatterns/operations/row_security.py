@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Sql
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -121,7 +121,7 @@ _FLAGS = """
 def compare_row_security(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring the two flags of each table that declares `RowSecurity` to what it says."""
     from alembic_pgpatterns.declare import RowSecurity, declared_of
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     tables = comparing.declaring_tables(context, RowSecurity)
     if tables:
@@ -136,11 +136,9 @@ def compare_row_security(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -
     return PriorityDispatchResult.CONTINUE
 
 
-def _switch(
-    upgrade_ops: ops.UpgradeOps, table: Table, wanted: bool, found: bool, on: type[_RowSecurity]
-) -> None:
+def _switch(upgrade_ops: ops.UpgradeOps, table: Table, wanted: bool, found: bool, on: type[_RowSecurity]) -> None:
     if wanted != found:
-        from alembic_pgpatterns.operations.comparing import add, log
+        from alembic_pgpatterns.operations.support.comparing import add, log
 
         operation = (on if wanted else on.opposite)(table.name, schema=table.schema)
         log.info("Detected %s of %s", operation.name.replace("_", " "), table.fullname)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.session import (
+from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
     fetch_value,
@@ -17,7 +17,7 @@ from alembic_pgpatterns.operations.session import (
     outside_transaction,
     run,
 )
-from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement, Value, as_text
+from alembic_pgpatterns.operations.support.statement import Name, Part, Sql, Statement, Value, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -83,9 +83,7 @@ class AlterDatabaseSetOp(_Setting):
     def run(self, operations: Operations) -> None:
         """ALTER DATABASE, by way of ``current_database()`` where no name is given."""
         if self.database is not None:
-            statement = Statement(
-                "ALTER DATABASE {name} {change}", name=Name(self.database), change=self.change()
-            )
+            statement = Statement("ALTER DATABASE {name} {change}", name=Name(self.database), change=self.change())
         else:
             change = as_text(self.change())
             body = Statement(
@@ -144,9 +142,7 @@ class AlterRoleSetOp(_Setting):
 
     def reverse(self) -> AlterRoleSetOp:
         """Back to *previous*."""
-        return AlterRoleSetOp(
-            self.role, self.setting, self.previous, database=self.database, previous=self.value
-        )
+        return AlterRoleSetOp(self.role, self.setting, self.previous, database=self.database, previous=self.value)
 
 
 class AlterSystemOp(_Setting):
@@ -201,9 +197,7 @@ _SESSIONS = 100
 """PostgreSQL's default of max_connections."""
 
 
-def _operation(
-    setting: str, value: SettingValue, previous: SettingValue = None
-) -> AlterDatabaseSetOp | AlterSystemOp:
+def _operation(setting: str, value: SettingValue, previous: SettingValue = None) -> AlterDatabaseSetOp | AlterSystemOp:
     """For the database, but for what only the server as a whole has."""
     kind = AlterSystemOp if setting == "max_connections" else AlterDatabaseSetOp
     return kind(setting, value, previous=previous)

@@ -11,8 +11,8 @@ from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
-from alembic_pgpatterns.operations.session import emit
-from alembic_pgpatterns.operations.statement import Name, Part, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.session import emit
+from alembic_pgpatterns.operations.support.statement import Name, Part, Sql, Statement, Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -98,7 +98,7 @@ _PARAMETERS = """
 def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Bring all parameters of each table that declares `StorageParameters` to what it says."""
     from alembic_pgpatterns.declare import StorageParameters, declared_of
-    from alembic_pgpatterns.operations import comparing
+    from alembic_pgpatterns.operations.support import comparing
 
     tables = comparing.declaring_tables(context, StorageParameters)
     if tables:
@@ -124,9 +124,7 @@ def _options(own: list[str] | None, toast: list[str] | None) -> dict[str, str]:
     return dict(option.split("=", 1) for option in options)
 
 
-def _difference(
-    wanted: Mapping[str, ParameterValue], there: Mapping[str, str]
-) -> dict[str, ParameterValue]:
+def _difference(wanted: Mapping[str, ParameterValue], there: Mapping[str, str]) -> dict[str, ParameterValue]:
     change: dict[str, ParameterValue] = {
         name: value
         for name, value in wanted.items()

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.relations import Relation, reflected, table
-from alembic_pgpatterns.operations.session import connection, fetch, offline, write
-from alembic_pgpatterns.operations.statement import literal as sql_literal
+from alembic_pgpatterns.operations.support.relations import Relation, reflected, table
+from alembic_pgpatterns.operations.support.session import connection, fetch, offline, write
+from alembic_pgpatterns.operations.support.statement import literal as sql_literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

@@ -10,7 +10,36 @@ from functools import cache
 from types import MappingProxyType
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.pattern import Pattern
+from alembic_pgpatterns.patterns._base import (
+    Action,
+    Finding,
+    HistoryPattern,
+    Identified,
+    Needs,
+    NoOptions,
+    Pattern,
+    RevisionPattern,
+    SchemaPattern,
+    ServerPattern,
+    Severity,
+    kebab,
+)
+
+__all__ = [
+    "Action",
+    "Finding",
+    "HistoryPattern",
+    "Identified",
+    "Needs",
+    "NoOptions",
+    "Pattern",
+    "RevisionPattern",
+    "SchemaPattern",
+    "ServerPattern",
+    "Severity",
+    "kebab",
+    "registry",
+]
 
 
 @cache

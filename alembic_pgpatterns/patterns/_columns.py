@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import columns as columns_in
+from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 Place = tuple[Name, str]
 STRINGS = frozenset({"varchar", "bpchar", "text"})

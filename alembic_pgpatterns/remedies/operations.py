@@ -8,7 +8,6 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import DefaultClause, Index, MetaData, Table, text
 
-from alembic_pgpatterns.binds import escape_binds
 from alembic_pgpatterns.remedies.apply import sqlalchemy_index
 from alembic_pgpatterns.remedies.model import (
     ChangeType,
@@ -28,6 +27,7 @@ from alembic_pgpatterns.remedies.model import (
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
 from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 Operations = tuple[ops.MigrateOperation, ...]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.result import Report
-from alembic_pgpatterns.settings import SettingsError
+from alembic_pgpatterns.findings.report_model import Report
 
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import TextIO
 
-from alembic_pgpatterns.pattern import Action
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.patterns import Action, registry
 from alembic_pgpatterns.report.pages import FOLDERS, WRITTEN, page, title
-from alembic_pgpatterns.settings import Settings, SettingsError
 
 
 def explain(name: str, stream: TextIO) -> None:

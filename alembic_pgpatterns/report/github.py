@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.places import file_and_line
 from alembic_pgpatterns.report.words import count_line, fix_lines
-from alembic_pgpatterns.result import Report
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 

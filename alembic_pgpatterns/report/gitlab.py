@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import Any, TextIO
 
-from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.places import file_and_line
 from alembic_pgpatterns.report.words import fix_lines
-from alembic_pgpatterns.result import Report
 
 SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.INFO: "info"}
 

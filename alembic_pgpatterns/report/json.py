@@ -6,11 +6,11 @@ import json
 from importlib import resources
 from typing import Any, TextIO
 
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.result import Report
 
 VERSION = 1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TextIO
 from xml.etree import ElementTree
 
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.report.words import fix_lines, looked_at
-from alembic_pgpatterns.result import Report, Skipped
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
@@ -36,9 +36,7 @@ def _case(finding: Finding) -> ElementTree.Element:
     if finding.location:
         case.set("file", _printable(finding.location.path))
         case.set("line", str(finding.location.line))
-    failure = ElementTree.SubElement(
-        case, "failure", type=str(finding.severity), message=_printable(finding.message)
-    )
+    failure = ElementTree.SubElement(case, "failure", type=str(finding.severity), message=_printable(finding.message))
     places = [f"at {finding.location}"] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
     failure.text = _printable("\n".join([finding.message, *places, *(f"fix: {fix}" for fix in fix_lines(finding))]))

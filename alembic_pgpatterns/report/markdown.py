@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TextIO
 
-from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, looked_at
-from alembic_pgpatterns.result import Report
 
 SHOWN = 50
 """Findings shown unless all are asked for: a comment has a limited length (65,536 characters on GitHub)."""

@@ -15,11 +15,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.pattern import Pattern, SchemaPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.config.conversion import settings_of
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.patterns import Pattern, SchemaPattern, registry
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
-from alembic_pgpatterns.setting_values import settings_of
-from alembic_pgpatterns.settings import Settings
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.patterns import Finding
 
 NOWHERE = "alembic.ini"
 """What stands for "the project" where neither a model nor a revision is known."""

@@ -10,12 +10,11 @@ import textwrap
 from importlib.metadata import version
 from typing import Any, TextIO
 
-from alembic_pgpatterns.pattern import Finding, Pattern, Severity
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding, Pattern, Severity, registry
 from alembic_pgpatterns.report.pages import page, title
 from alembic_pgpatterns.report.places import path_and_line
 from alembic_pgpatterns.report.words import fix_lines
-from alembic_pgpatterns.result import Report
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

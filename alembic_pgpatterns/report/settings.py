@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TextIO
 
-from alembic_pgpatterns.setting_values import settings_of
-from alembic_pgpatterns.settings import PatternSettings, Settings
+from alembic_pgpatterns.config.conversion import settings_of
+from alembic_pgpatterns.config.settings import PatternSettings, Settings
 
 
 def write_settings(settings: Settings, stream: TextIO) -> None:

@@ -11,9 +11,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, looked_at
-from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.names import quote
 
 SHOWN = 20

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from alembic_pgpatterns.pattern import Finding
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.result import Report
 
 
 def foremost(findings: Sequence[Finding], number: int) -> list[Finding]:

@@ -23,9 +23,7 @@ _BEGIN = re.compile(r"^\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
 _END = re.compile(r"^\s*(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b)", re.IGNORECASE)
 _UNDO = re.compile(r"^\s*(?:ABORT|ROLLBACK)\b", re.IGNORECASE)
 _SAVEPOINT = re.compile(r"^\s*SAVEPOINT\s+(\S+?)\s*;?\s*$", re.IGNORECASE)
-_BACK = re.compile(
-    r"^\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+?)\s*;?\s*$", re.IGNORECASE
-)
+_BACK = re.compile(r"^\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+?)\s*;?\s*$", re.IGNORECASE)
 _TIMEOUT = re.compile(
     r"\b(lock_timeout|statement_timeout)\b\s*(?:=|\bTO\b)\s*'?\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\b", re.IGNORECASE
 )

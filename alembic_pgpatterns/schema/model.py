@@ -84,6 +84,7 @@ __all__ = [
     "View",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class TableStatistics:
     """pg_stat_user_tables and pg_class of a live database. Sizes in bytes."""

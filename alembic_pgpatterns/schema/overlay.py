@@ -72,9 +72,7 @@ def _table(table: Table, model: Table | None, everywhere: Origin) -> Table:
         columns=tuple(_column(column, known.get(column.name), inner) for column in table.columns),
         primary_key=_with(table.primary_key, keys, inner) if table.primary_key else None,
         unique_constraints=tuple(_with(key, keys, inner) for key in table.unique_constraints),
-        foreign_keys=_matched(
-            table.foreign_keys, inner, (_target, model.foreign_keys), (_columns, model.foreign_keys)
-        ),
+        foreign_keys=_matched(table.foreign_keys, inner, (_target, model.foreign_keys), (_columns, model.foreign_keys)),
         checks=_matched(table.checks, inner, (_check_name, named), (_check_columns, unnamed)),
         indexes=_matched(table.indexes, inner, (_index_name, model.indexes), (_index_keys, model.indexes)),
         exclusions=tuple(replace(exclusion, origin=inner) for exclusion in table.exclusions),

@@ -1,6 +1,6 @@
 """Print the PostgreSQL DDL of a project's models; run by the Python of the environment they are installed in.
 
-    python ddl.py package.module:Base [module to import first ...]
+python ddl.py package.module:Base [module to import first ...]
 """
 
 import importlib

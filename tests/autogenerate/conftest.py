@@ -144,9 +144,7 @@ def make_project(tmp_path: Path, new_database) -> Callable[..., AlembicProject]:
     """A function that makes one more project, with a database of its own."""
     made: list[AlembicProject] = []
 
-    def make(
-        template: str = "generic", driver: str = "psycopg", way: str = PLUGIN, database=None
-    ) -> AlembicProject:
+    def make(template: str = "generic", driver: str = "psycopg", way: str = PLUGIN, database=None) -> AlembicProject:
         root = tmp_path / f"project{len(made)}"
         root.mkdir()
         made.append(AlembicProject(root, database or new_database(), template, driver, way))

@@ -8,20 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from alembic_pgpatterns.arrival import OPT_IN
-from alembic_pgpatterns.autogenerate.adoption import adoption
-from alembic_pgpatterns.pattern import Finding, Severity
-from alembic_pgpatterns.settings import Settings
+from alembic_pgpatterns.autogenerate.target.adoption import adoption
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.patterns import Finding, Severity
+from alembic_pgpatterns.runner.bring_to_head import OPT_IN
 from tests.autogenerate.conftest import AlembicProject
-from tests.autogenerate.test_chain import NEEDED
+from tests.autogenerate.test_revision_chain import NEEDED
 from tests.autogenerate.test_templates import AFTER, BEFORE
 
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from alembic.config import main; main(sys.argv[1:])"
 
 
-def test_the_line_for_env_py_tolerates_our_absence(
-    make_project: Callable[..., AlembicProject], tmp_path: Path
-) -> None:
+def test_the_line_for_env_py_tolerates_our_absence(make_project: Callable[..., AlembicProject], tmp_path: Path) -> None:
     project = make_project(way="")
     project.env("from alembic import context", "from importlib.util import find_spec\nfrom alembic import context")
     project.configure(OPT_IN.rstrip(","))

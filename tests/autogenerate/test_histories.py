@@ -12,8 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.pattern import Action, Needs, SchemaPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, registry
 from tests.autogenerate.inprocess import InProcess, Written, there_and_back
 
 HEAD = """
@@ -113,9 +112,7 @@ def test_debt_that_is_taken_out_is_paid(
     assert rows.fetchone() == (9, 9)
 
 
-def test_a_rewrite_of_an_existing_table_is_never_in_silence(
-    project: InProcess, models: Callable[[str], Any]
-) -> None:
+def test_a_rewrite_of_an_existing_table_is_never_in_silence(project: InProcess, models: Callable[[str], Any]) -> None:
     metadata = models(OLD)
     old(project, metadata)
     accept(project, DEBT - {"integer-primary-key public.author.id", "fixed-char public.book.kind"})

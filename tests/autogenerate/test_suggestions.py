@@ -39,7 +39,10 @@ def test_new_tables(project: InProcess, load_models: Any) -> None:
     (written,) = project.revise(metadata)
     variants = list(uncommented(written.upgrade))
     assert {line.split()[3].rstrip(":") for _, line in variants} >= {
-        "timestamp-without-time-zone", "nullable-flag", "btree-on-container", "unique-across-soft-deleted",
+        "timestamp-without-time-zone",
+        "nullable-flag",
+        "btree-on-container",
+        "unique-across-soft-deleted",
     }
     for code, line in variants:
         project.emptied()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.patterns import registry
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))

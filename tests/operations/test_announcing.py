@@ -11,8 +11,8 @@ from alembic import op
 from alembic.operations import BatchOperations, Operations
 
 from alembic_pgpatterns.operations import COMPARED, IN_BATCH, KINDS
-from alembic_pgpatterns.operations.announcing import Announced, announce
 from alembic_pgpatterns.operations.directive import Directive
+from alembic_pgpatterns.operations.support.announcing import Announced, announce
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +33,7 @@ import sys
 import alembic
 from alembic import op
 ours = {name for name in sys.modules if name.startswith("alembic_pgpatterns.operations.")}
-assert ours == {"alembic_pgpatterns.operations.announcing"}, ours
+assert ours == {"alembic_pgpatterns.operations.support", "alembic_pgpatterns.operations.support.announcing"}, ours
 assert {"create_policy", "execute"} <= set(dir(op))
 assert "Lock:" in op.create_policy.__doc__
 from alembic.op import upsert

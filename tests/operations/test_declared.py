@@ -65,7 +65,7 @@ def test_policies_converge_however_they_are_spelled(any_lab):
 
 def test_a_policy_of_a_schema_that_is_not_in_the_search_path(lab):
     lab.database.execute('CREATE SCHEMA "Ten ant"; CREATE SCHEMA other')
-    policy = Policy("p", using="id IN (SELECT d.id FROM \"Ten ant\".document d WHERE d.owner = document.owner)")
+    policy = Policy("p", using='id IN (SELECT d.id FROM "Ten ant".document d WHERE d.owner = document.owner)')
     lab.converge(models(RowSecurity(), policy, schema="Ten ant"), include_schemas=True)
 
 

@@ -101,9 +101,7 @@ CASES = [
     case("create policy", CreatePolicyOp("a; b\"'", T, using="\"%(co)l :x\" LIKE '5%:y'", command="select", schema=S)),
     case(
         "alter policy",
-        AlterPolicyOp(
-            "old", T, using="id > 1", schema=S, _reverse=AlterPolicyOp("old", T, using="id > 7", schema=S)
-        ),
+        AlterPolicyOp("old", T, using="id > 1", schema=S, _reverse=AlterPolicyOp("old", T, using="id > 7", schema=S)),
     ),
     case(
         "drop policy",
@@ -171,7 +169,7 @@ CASES = [
     case(
         "index",
         CreateIndexConcurrentlyOp(
-            'I"x %', T, [C, sa.text("lower(\"%(co)l \\:x\")")], schema=S, postgresql_where=sa.text("id > 3")
+            'I"x %', T, [C, sa.text('lower("%(co)l \\:x")')], schema=S, postgresql_where=sa.text("id > 3")
         ),
     ),
     case(
@@ -180,9 +178,7 @@ CASES = [
     ),
     case(
         "drop index",
-        DropIndexConcurrentlyOp(
-            'I"x', T, schema=S, _reverse=CreateIndexConcurrentlyOp('I"x', T, ["amount"], schema=S)
-        ),
+        DropIndexConcurrentlyOp('I"x', T, schema=S, _reverse=CreateIndexConcurrentlyOp('I"x', T, ["amount"], schema=S)),
         prepare='CREATE INDEX "I""x" ON "My ""Sch"."Or""der; DROP" (amount)',
     ),
     case("partitioned index", CreateIndexConcurrentlyOp("px", "parted", ["id", "at"], schema=S), offline=False),
@@ -190,7 +186,7 @@ CASES = [
     case(
         "foreign key",
         CreateForeignKeyNotValidOp(
-            "f\"k", T, "Cust'omer", ["Id"], ["Id"], source_schema=S, referent_schema=S, ondelete="CASCADE"
+            'f"k', T, "Cust'omer", ["Id"], ["Id"], source_schema=S, referent_schema=S, ondelete="CASCADE"
         ),
         ValidateConstraintOp('f"k', T, schema=S),
     ),
@@ -216,8 +212,13 @@ CASES = [
             schema=S,
         ),
     ),
-    case("identity", ConvertSerialToIdentityOp(T, "id", schema=S), role=True, prepare="""
-        GRANT USAGE ON ALL SEQUENCES IN SCHEMA "My ""Sch" TO "Reader" """),
+    case(
+        "identity",
+        ConvertSerialToIdentityOp(T, "id", schema=S),
+        role=True,
+        prepare="""
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA "My ""Sch" TO "Reader" """,
+    ),
     case("enum value", AddEnumValueOp("mood", "it's; \\", before="it's", schema=S), restores=False),
     case(
         "attach",

@@ -68,9 +68,7 @@ def test_a_build_under_way_is_not_dropped(lab):
     lab.database.execute("CREATE TABLE t (a int)")
     with lab.database.connect() as holder, lab.database.connect() as watcher:
         holder.execute("BEGIN; INSERT INTO t VALUES (1)")
-        first = threading.Thread(
-            target=lab.upgrade, args=(lambda op: op.create_index_concurrently("ix", "t", ["a"]),)
-        )
+        first = threading.Thread(target=lab.upgrade, args=(lambda op: op.create_index_concurrently("ix", "t", ["a"]),))
         first.start()
         while not watcher.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchall():
             time.sleep(0.02)
@@ -98,8 +96,9 @@ def test_a_partitioned_build_goes_on_where_it_stopped(any_lab):
 
 def test_a_reindex_that_was_interrupted_leaves_nothing(lab):
     lab.database.execute("CREATE TABLE t (a int); CREATE INDEX ix ON t (a); INSERT INTO t VALUES (1), (1)")
-    lab.database.execute("CREATE INDEX ix_ccnew ON t (a); UPDATE pg_index SET indisvalid = false "
-                         "WHERE indexrelid = 'ix_ccnew'::regclass")
+    lab.database.execute(
+        "CREATE INDEX ix_ccnew ON t (a); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_ccnew'::regclass"
+    )
     lab.upgrade(lambda op: op.reindex_concurrently("ix"))
     assert lab.query("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass") == [("ix",)]
     with pytest.raises(PgPatternsError, match="either"):
@@ -262,8 +261,10 @@ def test_detach_is_completed_after_an_interruption(any_lab):
         thread.start()
         while not watcher.execute("SELECT 1 FROM pg_inherits WHERE inhdetachpending").fetchall():
             time.sleep(0.02)
-        watcher.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%DETACH%' "
-                        "AND pid <> pg_backend_pid()")
+        watcher.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%DETACH%' "
+            "AND pid <> pg_backend_pid()"
+        )
         thread.join()
         reader.execute("COMMIT")
     assert isinstance(errors[0], PgPatternsError)

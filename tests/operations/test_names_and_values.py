@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.operations.acl import privilege_names
 from alembic_pgpatterns.operations.directive import NothingToUndo
 from alembic_pgpatterns.operations.policies import CreatePolicyOp
-from alembic_pgpatterns.operations.relations import derived_name
 from alembic_pgpatterns.operations.settings import AlterDatabaseSetOp
-from alembic_pgpatterns.operations.statement import Name, Statement, Value
 from alembic_pgpatterns.operations.storage import SetStorageParametersOp
+from alembic_pgpatterns.operations.support.acl import privilege_names
+from alembic_pgpatterns.operations.support.relations import derived_name
+from alembic_pgpatterns.operations.support.statement import Name, Statement, Value
 
 SPICE = st.sampled_from(["'", '"', "\\", ";", "--", "/*", "$$", "%s", "%(a)s", ":x", "::", "{}", "{a}", "\n", "😀"])
 TEXTS = st.lists(SPICE | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)).map(

@@ -115,7 +115,7 @@ def test_the_stock_program(lab, tmp_path: Path, driver: str):
         "alembic_pgpatterns.errors",
         "alembic_pgpatterns.declare",
         "alembic_pgpatterns.operations.policies",
-        "alembic_pgpatterns.operations.policy_reader",
+        "alembic_pgpatterns.operations.support.policy_reader",
     ],
 )
 def test_whatever_is_imported_first(first: str):

@@ -29,12 +29,12 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from alembic_pgpatterns.pattern import Finding, SchemaPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.schema import catalog, metadata
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import Schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"

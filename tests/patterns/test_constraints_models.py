@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, backref, relationship
 
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.patterns.constraints.unnamed_constraint import CONVENTION as CONVENTION_ADVICE
-from alembic_pgpatterns.schema import metadata
+from alembic_pgpatterns.schema.metadata import reader as metadata
 
 CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -176,9 +176,7 @@ class Node(Base):
     __tablename__ = "node"
     id = Column(BigInteger, primary_key=True)
     parent_id = Column(ForeignKey("node.id", ondelete="CASCADE"), index=True)
-    children = relationship(
-        "Node", cascade="all", passive_deletes=True, backref=backref("parent", remote_side=[id])
-    )
+    children = relationship("Node", cascade="all", passive_deletes=True, backref=backref("parent", remote_side=[id]))
 
 
 class Tag(Base):

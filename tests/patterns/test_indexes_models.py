@@ -24,12 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from alembic_pgpatterns.pattern import Finding, SchemaPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.schema import metadata
+from alembic_pgpatterns.schema.metadata import reader as metadata
 
 
 def table(*parts: Any, name: str = "person") -> Table:
@@ -179,9 +178,7 @@ def test_one_index_serves_two_keys_of_which_one_is_part_of_the_other() -> None:
         Column("tenant_id", BigInteger, ForeignKey("tenant.id")),
         Column("account_id", Integer),
     )
-    booking.append_constraint(
-        ForeignKeyConstraint(["account_id", "tenant_id"], [account.c.id, account.c.tenant_id])
-    )
+    booking.append_constraint(ForeignKeyConstraint(["account_id", "tenant_id"], [account.c.id, account.c.tenant_id]))
     findings = found("unindexed-foreign-key", booking)
     remedies = {finding.object: finding.remedy for finding in findings}
     single = remedies["public.booking(tenant_id)"]

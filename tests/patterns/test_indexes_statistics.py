@@ -13,7 +13,7 @@ from alembic_pgpatterns.patterns.indexes.plain_index_on_time_series import (
     PlainIndexOnTimeSeries,
     PlainIndexOnTimeSeriesOptions,
 )
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import ColumnStatistics, Schema, TableStatistics
 
 

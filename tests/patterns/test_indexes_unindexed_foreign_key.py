@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from alembic_pgpatterns.pattern import Severity
+from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 
 PARENT = """
     CREATE EXTENSION btree_gist;
@@ -220,5 +220,3 @@ def _nodes(plan: Any, field: str) -> Iterator[str]:
         # An InitPlan looks at the parent.
         if inner["Parent Relationship"] != "InitPlan":
             yield from _nodes(inner, field)
-
-

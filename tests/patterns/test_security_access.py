@@ -10,10 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from alembic_pgpatterns.pattern import Finding
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"

@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from alembic_pgpatterns.pattern import Finding
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 
 ROWS = 40
 ROLE = "pgpatterns_app"

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns import live
-from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.checks import live_connection as live
+from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity, registry
 from alembic_pgpatterns.schema.live import (
     Age,
     HbaRule,
@@ -102,7 +101,7 @@ def test_tables_read_whole() -> None:
 def test_slow_statements() -> None:
     tables = (Table(Name("public", "book")), Table(Name("sales", "Order")))
     statements = (
-        Statement("SELECT count(*) FROM sales.\"Order\" WHERE x = $1", 100, 250.0, 25_000.0, 100),
+        Statement('SELECT count(*) FROM sales."Order" WHERE x = $1', 100, 250.0, 25_000.0, 100),
         Statement("SELECT * FROM book", 9, 900.0, 8100.0, 9),
         Statement("SELECT * FROM book WHERE id = $1", 1_000_000, 0.1, 100_000.0, 1),
         Statement("COPY book TO stdout", 100, 900.0, 90_000.0, 1),

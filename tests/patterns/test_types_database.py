@@ -7,11 +7,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from alembic_pgpatterns.pattern import Finding
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, DropConstraint, Statements
 from alembic_pgpatterns.remedies.sql import sql
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 
 
 def find(connection: psycopg.Connection, name: str, statistics: bool = False, **options: object) -> list[Finding]:

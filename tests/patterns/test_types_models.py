@@ -33,11 +33,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, SetDefault
-from alembic_pgpatterns.schema import catalog, metadata
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.metadata import reader as metadata
 
 ROUNDS = 10
 ENFORCED = [

@@ -13,14 +13,14 @@ import jsonschema
 import pytest
 
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.pattern import Finding, Severity
+from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, TypeChange
 from alembic_pgpatterns.report import json as json_report
 from alembic_pgpatterns.report import sarif
 from alembic_pgpatterns.report import text as text_report
-from alembic_pgpatterns.result import Report, Skipped
 from alembic_pgpatterns.schema.model import ForeignKey, Location, Name, Origin, Table
 
 HARD = 'a|b`c``d"e%f,g:h\n<i>&\x07é*_#'
@@ -76,7 +76,9 @@ def test_sarif_is_valid(report: Report) -> None:
     assert run["results"][3]["suppressions"]
     place = run["results"][1]["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "shop/models.py"}, "region": {"startLine": 18}}
-    assert run["results"][2]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith("file:///abs%20olute")
+    assert run["results"][2]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith(
+        "file:///abs%20olute"
+    )
     assert run["results"][1]["partialFingerprints"] == {
         sarif.FINGERPRINT: 'unindexed-foreign-key public.book("author id")'
     }
@@ -137,8 +139,10 @@ def test_text_shows_twenty_and_counts(report: Report) -> None:
     assert written(many, "text", full=False).count("warning unindexed-foreign-key") == 20
     assert "… and 5 more" in written(many, "text", full=False)
     assert written(many, "text").count("warning unindexed-foreign-key") == 25
-    assert written(many, "text").rstrip().endswith(
-        "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models"
+    assert (
+        written(many, "text")
+        .rstrip()
+        .endswith("25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models")
     )
 
 
@@ -154,7 +158,7 @@ def test_many_of_one_kind_do_not_hide_the_one_of_another(report: Report) -> None
 
 def test_text_under_a_heading_does_not_repeat_the_schema(report: Report) -> None:
     table = Table(Name("app", "order"))
-    told = "app.order_line and myapp.order point at app.\"order\".id"
+    told = 'app.order_line and myapp.order point at app."order".id'
     text = written(replace(report, findings=(MissingPrimaryKey().finding(table, told),)), "text")
     assert 'app."order"\n  error missing-primary-key: order_line and myapp.order point at "order".id\n' in text
 

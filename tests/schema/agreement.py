@@ -15,8 +15,23 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Check, DataType, Index, Ind
 from alembic_pgpatterns.schema.names import Name, truncate
 
 ONLY_DATABASE = {
-    "owner", "row_security", "force_row_security", "replica_identity", "statistics", "ready", "valid", "building",
-    "clustered", "parent", "scans", "size", "inherited", "last_value", "table", "policies", "rules",
+    "owner",
+    "row_security",
+    "force_row_security",
+    "replica_identity",
+    "statistics",
+    "ready",
+    "valid",
+    "building",
+    "clustered",
+    "parent",
+    "scans",
+    "size",
+    "inherited",
+    "last_value",
+    "table",
+    "policies",
+    "rules",
 }
 ONLY_MODELS = {"origin", "python_default", "decorated"}
 EXPRESSIONS = {"default", "expression", "predicate"}

@@ -76,7 +76,9 @@ class Author(Stamped, Base):
         sa.UniqueConstraint("name", "born", deferrable=True, initially="DEFERRED"),
         sa.Index("ix_author_lower", sa.text("lower(name) DESC"), postgresql_include=["born"]),
         sa.Index(
-            "ix_author_some", "slug", sa.desc("born").nulls_last(),
+            "ix_author_some",
+            "slug",
+            sa.desc("born").nulls_last(),
             postgresql_where=sa.text("born IS NOT NULL AND name <> 'x'"),
             postgresql_ops={"slug": "text_pattern_ops"},
         ),
@@ -166,8 +168,8 @@ class Types(Base):
         pg.ExcludeConstraint((sa.column("rng"), "&&"), where=sa.text("n > 3"), name="no_overlap"),
         sa.Index("ix_types_hash", "jb", postgresql_using="hash"),
         sa.Index("ix_types_brin", "t3", "d", postgresql_using="brin"),
-        sa.Index("ix_types_expr", sa.text("(n + n5)"), sa.text("upper(v) COLLATE \"C\" varchar_pattern_ops"), "ip"),
-        sa.Index("ix_types_collate", sa.text("v COLLATE \"C\""), "ci", "uu", "arr", "enums", "es"),
+        sa.Index("ix_types_expr", sa.text("(n + n5)"), sa.text('upper(v) COLLATE "C" varchar_pattern_ops'), "ip"),
+        sa.Index("ix_types_collate", sa.text('v COLLATE "C"'), "ci", "uu", "arr", "enums", "es"),
     )
 
 
@@ -176,9 +178,7 @@ lines = sa.Sequence("line_number_seq", start=10, increment=5, schema="other", me
 line = sa.Table(
     "Line items",
     Base.metadata,
-    sa.Column(
-        "Number", sa.BigInteger, lines, server_default=lines.next_value(), primary_key=True, autoincrement=False
-    ),
+    sa.Column("Number", sa.BigInteger, lines, server_default=lines.next_value(), primary_key=True, autoincrement=False),
     sa.Column("book_id", sa.Uuid, sa.ForeignKey("book.id", deferrable=True, initially="DEFERRED")),
     sa.Column("quantity", sa.Integer, sa.CheckConstraint("quantity > 0", name="positive")),
     sa.Column("order", sa.Integer, nullable=False, server_default=sa.text("1 + 1")),
@@ -221,9 +221,7 @@ nameless = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("a_rather_long_name_of_a_column_for_a_change", sa.Integer, index=True, unique=True),
     sa.Column("b_rather_long_name_of_a_column_for_a_change", sa.Integer, nullable=False),
-    sa.UniqueConstraint(
-        "a_rather_long_name_of_a_column_for_a_change", "b_rather_long_name_of_a_column_for_a_change"
-    ),
+    sa.UniqueConstraint("a_rather_long_name_of_a_column_for_a_change", "b_rather_long_name_of_a_column_for_a_change"),
     sa.CheckConstraint("id > 3"),
 )
 child = sa.Table(

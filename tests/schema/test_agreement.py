@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql as pg
 
-from alembic_pgpatterns.schema import catalog, metadata
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.metadata import reader as metadata
 
 
 def load(name: str) -> ModuleType:
@@ -82,10 +83,29 @@ def test_disagreements_are_found(database):
 NAMES = st.text(st.sampled_from("abzAZ09_ .\"'éß中%:"), min_size=1, max_size=20).filter(lambda name: name.strip())
 TYPES = st.sampled_from(
     [
-        sa.Integer(), sa.BigInteger(), sa.SmallInteger(), sa.String(7), sa.String(), sa.Text(), sa.CHAR(4), sa.Uuid(),
-        sa.Numeric(9, 3), sa.Float(), sa.Boolean(), sa.Date(), sa.DateTime(), sa.DateTime(timezone=True), sa.Interval(),
-        pg.TIMESTAMP(precision=2), pg.INET(), pg.BYTEA(), pg.ARRAY(sa.Integer), pg.ARRAY(sa.String(3)), pg.INT4RANGE(),
-        sa.String(5, collation="C"), sa.Enum("a", "b", native_enum=False),
+        sa.Integer(),
+        sa.BigInteger(),
+        sa.SmallInteger(),
+        sa.String(7),
+        sa.String(),
+        sa.Text(),
+        sa.CHAR(4),
+        sa.Uuid(),
+        sa.Numeric(9, 3),
+        sa.Float(),
+        sa.Boolean(),
+        sa.Date(),
+        sa.DateTime(),
+        sa.DateTime(timezone=True),
+        sa.Interval(),
+        pg.TIMESTAMP(precision=2),
+        pg.INET(),
+        pg.BYTEA(),
+        pg.ARRAY(sa.Integer),
+        pg.ARRAY(sa.String(3)),
+        pg.INT4RANGE(),
+        sa.String(5, collation="C"),
+        sa.Enum("a", "b", native_enum=False),
     ]
 )
 

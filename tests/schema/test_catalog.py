@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.schema import catalog
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
 
 HARD = Path(__file__).with_name("hard.sql").read_text()
@@ -156,7 +156,9 @@ def test_privileges_and_functions(hard):
         if grant.grantee == "PUBLIC" and grant.name.name in ("child", "public", "f")
     }
     assert {
-        ("table", "SELECT", "child", None), ("table", "UPDATE", "child", "pa"), ("schema", "CREATE", "public", None),
+        ("table", "SELECT", "child", None),
+        ("table", "UPDATE", "child", "pa"),
+        ("schema", "CREATE", "public", None),
         ("function", "EXECUTE", "f", None),
     } <= public
     assert [(found.target, found.privilege) for found in schema.default_privileges] == [("table", "SELECT")]
@@ -185,7 +187,8 @@ def test_postgresql_18(database):
     assert not found.foreign_keys[0].enforced
     assert not found.column("v").generated.stored
     assert {(check.name, check.enforced, check.validated, check.not_null_column) for check in found.checks} == {
-        ("soft", False, False, None), ("later", True, False, "r"),
+        ("soft", False, False, None),
+        ("later", True, False, "r"),
     }
     assert found.indexes[0].nulls_not_distinct and found.unique_constraints[0].nulls_not_distinct
     assert table(schema, "temporal").primary_key.temporal
@@ -311,6 +314,7 @@ def test_the_number_of_queries_is_fixed(database):
     def queries() -> int:
         sent: list[str] = []
         with database.connect() as connection:
+
             def execute(query: str) -> list[tuple[object, ...]]:
                 sent.append(query)
                 cursor = connection.execute(query.encode())
@@ -348,9 +352,24 @@ def test_a_schema_that_changes_while_it_is_read(database, changes, outcome):
 
 def test_type_modifiers_are_decoded(any_database):
     declared = [
-        "varchar(1)", "varchar(10485760)", "char(3)", "numeric(1)", "numeric(38, 37)", "numeric(1000, 1000)",
-        "numeric(5, -3)", "numeric(3, 5)", "timestamp(0)", "timestamptz(6)", "time(2)", "timetz(3)", "interval(4)",
-        "interval second(1)", "bit(7)", "varbit(9)", "varchar(4)[]", "numeric(6, 2)[][]",
+        "varchar(1)",
+        "varchar(10485760)",
+        "char(3)",
+        "numeric(1)",
+        "numeric(38, 37)",
+        "numeric(1000, 1000)",
+        "numeric(5, -3)",
+        "numeric(3, 5)",
+        "timestamp(0)",
+        "timestamptz(6)",
+        "time(2)",
+        "timetz(3)",
+        "interval(4)",
+        "interval second(1)",
+        "bit(7)",
+        "varbit(9)",
+        "varchar(4)[]",
+        "numeric(6, 2)[][]",
     ]
     any_database.execute("CREATE TABLE t ({})".format(", ".join(f"c{n} {name}" for n, name in enumerate(declared))))
     for column in table(read(any_database), "t").columns:

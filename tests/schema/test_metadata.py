@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql import asyncpg, psycopg, psycopg2
 
-from alembic_pgpatterns.schema import metadata
+from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
 
 _numbers = itertools.count()
@@ -133,7 +133,9 @@ def test_relationships_only_of_registries_that_are_named(module):
     found = metadata.read(models.Base.metadata, registries=[models.Base.registry]).relationships
     books = next(relationship for relationship in found if relationship.name == "books")
     assert (books.parent, books.child, books.columns) == (
-        Name("public", "author"), Name("public", "book"), ("author_id",),
+        Name("public", "author"),
+        Name("public", "book"),
+        ("author_id",),
     )
     assert {"delete", "delete-orphan"} <= books.cascade and books.passive_deletes is True
     assert books.origin.location.line == models.marks["books"]
@@ -259,12 +261,23 @@ class Broken(sa.types.UserDefinedType):
 def test_types_that_cannot_be_known_are_unknown():
     models = sa.MetaData()
     sa.Table(
-        "t", models, sa.Column("v", Custom), sa.Column("b", Broken), sa.Column("n"), sa.Column("c", pg.CITEXT),
-        sa.Column("vs", pg.ARRAY(Custom)), sa.Column("p", Custom("VECTOR(3)")), sa.Index("ix", "v", "b"),
+        "t",
+        models,
+        sa.Column("v", Custom),
+        sa.Column("b", Broken),
+        sa.Column("n"),
+        sa.Column("c", pg.CITEXT),
+        sa.Column("vs", pg.ARRAY(Custom)),
+        sa.Column("p", Custom("VECTOR(3)")),
+        sa.Index("ix", "v", "b"),
     )
     found = table(metadata.read(models), "t")
     assert [(column.type.name, column.type.kind) for column in found.columns] == [
-        ("fancy", "unknown"), ("", "unknown"), ("", "unknown"), ("citext", "base"), ("fancy", "unknown"),
+        ("fancy", "unknown"),
+        ("", "unknown"),
+        ("", "unknown"),
+        ("citext", "base"),
+        ("fancy", "unknown"),
         ("vector", "base"),
     ]
     assert found.column("v").type.modifier == (3,) and found.column("vs").type.array
@@ -278,12 +291,17 @@ def test_non_native_enums_and_decorated_types_are_told_apart_from_plain_ones():
 
     models = sa.MetaData()
     sa.Table(
-        "t", models, sa.Column("plain", sa.String(8)), sa.Column("slug", Slug),
+        "t",
+        models,
+        sa.Column("plain", sa.String(8)),
+        sa.Column("slug", Slug),
         sa.Column("enum", sa.Enum("a", "bcdefghi", native_enum=False)),
     )
     found = table(metadata.read(models), "t")
     assert [(column.type.name, column.type.length, column.type.decorated) for column in found.columns] == [
-        ("varchar", 8, False), ("varchar", 8, True), ("varchar", 8, True),
+        ("varchar", 8, False),
+        ("varchar", 8, True),
+        ("varchar", 8, True),
     ]
 
 
@@ -314,8 +332,11 @@ def test_long_names_are_kept_as_written_and_still_found():
     models = sa.MetaData()
     column = "c" * 70
     sa.Table(
-        "t" * 70, models, sa.Column(column, sa.Integer, sa.CheckConstraint(sa.text(f"{column} > 0"))),
-        sa.UniqueConstraint(column, name="é" * 40), sa.Index("x" * 70, column, postgresql_include=[column]),
+        "t" * 70,
+        models,
+        sa.Column(column, sa.Integer, sa.CheckConstraint(sa.text(f"{column} > 0"))),
+        sa.UniqueConstraint(column, name="é" * 40),
+        sa.Index("x" * 70, column, postgresql_include=[column]),
     )
     found = table(metadata.read(models), "t" * 70)
     assert found.columns[0].name == column
@@ -337,8 +358,12 @@ def test_a_convention_that_leaves_indexes_unnamed():
 def test_unnamed_constraints_are_counted():
     models = sa.MetaData()
     sa.Table(
-        "t", models, sa.Column("id", sa.Integer, primary_key=True), sa.Column("a", sa.Integer, unique=True),
-        sa.Column("b", sa.Boolean(create_constraint=True)), sa.CheckConstraint("a > b", name="named"),
+        "t",
+        models,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("a", sa.Integer, unique=True),
+        sa.Column("b", sa.Boolean(create_constraint=True)),
+        sa.CheckConstraint("a > b", name="named"),
         sa.Column("native", sa.Enum("x", name="e", create_constraint=True)),
     )
     sa.Table("keyless", models, sa.Column("a", sa.Integer))
@@ -401,7 +426,9 @@ def test_reading_after_create_all_gives_the_same(database):
     models = sa.MetaData()
     sa.Table("a", models, sa.Column("id", sa.Integer, primary_key=True), sa.Column("b", sa.ForeignKey("b.id")))
     sa.Table(
-        "b", models, sa.Column("id", sa.Integer, primary_key=True),
+        "b",
+        models,
+        sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("a", sa.ForeignKey("a.id", use_alter=True, name="fk_b_a")),
     )
     before = metadata.read(models)

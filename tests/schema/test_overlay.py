@@ -7,7 +7,8 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
-from alembic_pgpatterns.schema import catalog, metadata
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import NO_ORIGIN, UNKNOWN, Name
 from alembic_pgpatterns.schema.overlay import overlay
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alembic_pgpatterns.schema.values import allowed, called, calls, columns, constant, null_tested, required
+from alembic_pgpatterns.schema.sql.values import allowed, called, calls, columns, constant, null_tested, required
 
 
 @pytest.mark.parametrize(

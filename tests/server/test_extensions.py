@@ -21,6 +21,7 @@ SAME_AS_REAL = (
     "SELECT digest(NULL::text, 'md5')",
 )
 
+
 @pytest.fixture
 def stood_in(database: Any) -> Iterator[psycopg.Connection]:
     with database.connect() as connection:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice, DropConstraint, Remedy
 from alembic_pgpatterns.schema.model import ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import quote

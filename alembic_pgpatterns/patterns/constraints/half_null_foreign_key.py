@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import apart
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import UNKNOWN, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import null_tested, required
+from alembic_pgpatterns.schema.sql.values import null_tested, required
 
 
 class HalfNullForeignKey(SchemaPattern):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
 from alembic_pgpatterns.remedies.model import SetNotNull
 from alembic_pgpatterns.schema.model import Column, Schema, Table
-from alembic_pgpatterns.schema.values import required
+from alembic_pgpatterns.schema.sql.values import required
 
 
 class NullableFlag(SchemaPattern):

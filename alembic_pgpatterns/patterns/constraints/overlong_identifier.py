@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, Identified, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Identified, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate

@@ -7,7 +7,7 @@ from functools import lru_cache
 import postgast
 from postgast.pg_query_pb2 import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD
 
-from alembic_pgpatterns.pattern import Action, Finding, Identified, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema, Table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from alembic_pgpatterns.schema.expressions import not_null_columns
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Index, IndexKey, Name, Schema, Table
+from alembic_pgpatterns.schema.sql.expressions import not_null_columns
 
 EQUALITY_METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})
 """Access methods that find single rows; BRIN reads ranges of blocks."""

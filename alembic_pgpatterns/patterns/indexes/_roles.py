@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Table
-from alembic_pgpatterns.schema.values import columns, constant, required
+from alembic_pgpatterns.schema.sql.values import columns, constant, required
 
 TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
 STATUS_NAMES = ("status", "state")

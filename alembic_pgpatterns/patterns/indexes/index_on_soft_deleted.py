@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import serves
 from alembic_pgpatterns.patterns.indexes._roles import reads
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._shape import definition, indexed_tables
 from alembic_pgpatterns.remedies.model import Advice, DropIndex, RebuildIndex, Remedy
 from alembic_pgpatterns.schema.model import Index, Schema, Table

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._roles import never_null
 from alembic_pgpatterns.patterns.indexes._shape import usable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.expressions import null_columns
 from alembic_pgpatterns.schema.model import UNKNOWN, Index, Key, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import columns as columns_of
-from alembic_pgpatterns.schema.values import null_tested
+from alembic_pgpatterns.schema.sql.expressions import null_columns
+from alembic_pgpatterns.schema.sql.values import columns as columns_of
+from alembic_pgpatterns.schema.sql.values import null_tested
 
 NULLS_NOT_DISTINCT = 15
 """The first PostgreSQL with UNIQUE NULLS NOT DISTINCT (its release notes, "Utility Commands")."""

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, named, replaceable, usable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey, Remedy, ReplaceIndex
-from alembic_pgpatterns.schema.expressions import is_now
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
+from alembic_pgpatterns.schema.sql.expressions import is_now
 
 MOMENTS = frozenset({"timestamp", "timestamptz"})
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, is_status
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
 from alembic_pgpatterns.remedies.model import ReplaceIndex

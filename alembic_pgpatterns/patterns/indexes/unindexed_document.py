@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._shape import named, replaceable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
-from alembic_pgpatterns.schema.values import columns
+from alembic_pgpatterns.schema.sql.values import columns
 
 SEARCHED_BY = {"tsvector": frozenset({"gin", "gist", "rum"}), "jsonb": frozenset({"gin"})}
 """Access methods that search within a value, by type."""

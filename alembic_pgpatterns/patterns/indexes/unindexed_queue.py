@@ -3,15 +3,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
 from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
-from alembic_pgpatterns.schema.expressions import text_literal
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import columns
+from alembic_pgpatterns.schema.sql.expressions import text_literal
+from alembic_pgpatterns.schema.sql.values import columns
 
 MOMENTS = frozenset({"timestamp", "timestamptz"})
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.indexes._roles import reads
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, index_of, usable
@@ -11,7 +11,7 @@ from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptio
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Key, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import calls
+from alembic_pgpatterns.schema.sql.values import calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.revisions.model import RevisionRun
 
 UNSAFE_VALUE = "55P04"
@@ -40,6 +40,6 @@ class EnumValueUsedAtOnce(RevisionPattern):
                     run,
                     statement,
                     "a value is used in the transaction that added it to its enum, which PostgreSQL refuses",
-                    advice="with op.get_context().autocommit_block():\n    op.execute(\"ALTER TYPE … ADD VALUE IF NOT "
-                    "EXISTS …\")",
+                    advice='with op.get_context().autocommit_block():\n    op.execute("ALTER TYPE … ADD VALUE IF NOT '
+                    'EXISTS …")',
                 )

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import Downgrade, RevisionRun, Spot
 from alembic_pgpatterns.schema.model import Location
 
 SHOWN = 3
 _REMEDY = Advice(
-    "Undo in downgrade() what upgrade() did, or say there that it cannot be: raise NotImplementedError(\"why\")."
+    'Undo in downgrade() what upgrade() did, or say there that it cannot be: raise NotImplementedError("why").'
 )
 
 

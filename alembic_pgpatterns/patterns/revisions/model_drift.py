@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import History, Spot
 from alembic_pgpatterns.schema.model import Location
@@ -21,7 +21,9 @@ class ModelDrift(HistoryPattern):
     do rules and policies on tables whose models declare none.
     """
 
-    references = ("https://alembic.sqlalchemy.org/en/latest/autogenerate.html#what-does-autogenerate-detect-and-what-does-it-not-detect",)
+    references = (
+        "https://alembic.sqlalchemy.org/en/latest/autogenerate.html#what-does-autogenerate-detect-and-what-does-it-not-detect",
+    )
     bad = """
         # models.py
         Index("ix_job_due", "due", postgresql_where=text("done IS NULL"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, RevisionPattern, Severity
+from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.commands import Change
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
@@ -113,7 +113,7 @@ def _instead(run: RevisionRun, statement: Statement, change: Change | None, tabl
         return f"{block(text)}\n# needs a unique index on the view"
     if command is not None and command.kind == "insert":
         return (
-            "ALTER the table in place, which PostgreSQL can: op.* or batch_alter_table(…) without recreate=\"always\", "
+            'ALTER the table in place, which PostgreSQL can: op.* or batch_alter_table(…) without recreate="always", '
             "copy_from and table_args."
         )
     if command is not None and command.kind in ("vacuum full", "cluster"):
@@ -142,7 +142,7 @@ def _retyped(run: RevisionRun, statement: Statement, change: Change, table: Name
     if _becomes_aware(old, new) and (not change.using or _IN_UTC.search(change.using)):
         alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"
         return (
-            f"op.execute(\"SET LOCAL timezone = 'UTC'\")\nop.execute({python(alter)})\nop.execute(\"RESET timezone\")"
+            f'op.execute("SET LOCAL timezone = \'UTC\'")\nop.execute({python(alter)})\nop.execute("RESET timezone")'
             "  # values that are UTC stay as they are, and so does the table; only indexes on the column are built anew"
         )
     if new is not None and _shorter(old, new):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import History, Spot, is_strong
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import (
     ALTER_TABLE,
     altered,

@@ -22,7 +22,7 @@ from postgast.pg_query_pb2 import (
 )
 
 from alembic_pgpatterns.patterns.security._tree import children, kind_of, of_row
-from alembic_pgpatterns.schema.expressions import column_name, parse
+from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 VALUES = frozenset({"FuncCall", "SQLValueFunction", "SubLink"})
 """What makes a value one of the session, and not a constant that stands in the policy."""
@@ -104,9 +104,7 @@ def _joined(node: Any) -> Joined | Compared | None:
     return Joined(node.bool_expr.boolop == AND_EXPR, tuple(map(_joined, node.bool_expr.args)))
 
 
-def _missing(
-    condition: Joined | Compared | None, served: Callable[[Compared], bool]
-) -> tuple[Compared, ...] | None:
+def _missing(condition: Joined | Compared | None, served: Callable[[Compared], bool]) -> tuple[Compared, ...] | None:
     """Empty where it is served; None where no index on a column can help."""
     if condition is None:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._functions import Functions, spelled
 from alembic_pgpatterns.patterns.security._statements import alter_policy
 from alembic_pgpatterns.patterns.security._tree import FunctionName, Repeated, repeated

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Action, Finding, Identified, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Identified, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._statements import PUBLIC, privilege, revoke, revoke_default
 from alembic_pgpatterns.schema.model import NO_ORIGIN, DefaultPrivilege, Grant, Name, Origin, Schema
 from alembic_pgpatterns.schema.names import quote

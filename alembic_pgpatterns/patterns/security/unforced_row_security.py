@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._statements import PUBLIC, row_security
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.schema.model import Policy, Schema, Table

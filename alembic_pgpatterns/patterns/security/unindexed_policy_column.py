@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import EQUALITY_METHODS, same_collation
 from alembic_pgpatterns.patterns.security._comparisons import Compared, missing
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.security._comparisons import compared
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Schema, Table

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, ForeignKey, Index, Key, Name, Schema, Table

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
 from alembic_pgpatterns.patterns.server.slow_statement import first_table
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.live import LiveServer
@@ -35,9 +35,7 @@ class MissingIndexByScans(ServerPattern):
     Options = Options
     needs = ("schema", "statistics")
     not_when = "Leave it out for tables that are exported, aggregated or joined as a whole."
-    references = (
-        "https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW",
-    )
+    references = ("https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW",)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """Tables and partitions in the schema's order."""

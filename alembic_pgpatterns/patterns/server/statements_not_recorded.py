@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.live import LiveServer
 

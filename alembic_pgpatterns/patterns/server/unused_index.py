@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Index, Schema, Table
@@ -37,9 +37,7 @@ class UnusedIndex(ServerPattern):
     Options = Options
     needs = ("schema", "statistics")
     not_when = "Keep it where a replica uses it, for rare but urgent questions, or for its expression's statistics."
-    references = (
-        "https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW",
-    )
+    references = ("https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW",)
 
     def cannot_tell(self, server: LiveServer) -> str | None:
         """Skipped where the statistics are too young."""

@@ -10,8 +10,8 @@ from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import allowed, constant
-from alembic_pgpatterns.schema.values import columns as columns_in
+from alembic_pgpatterns.schema.sql.values import allowed, constant
+from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 PAIRS = {"y": "n", "yes": "no", "t": "f", "true": "false", "1": "0", "on": "off"}
 """What stands for true, in lower case, and what for false beside it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
 from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.remedies.model import Advice
@@ -19,22 +19,84 @@ class Options:
     """Which names speak of money. Words are whole words of the column's name."""
 
     words: tuple[str, ...] = (
-        "price", "amount", "cost", "total", "subtotal", "balance", "fee", "fees", "tax", "vat", "salary",
-        "wage", "revenue", "payment", "refund", "discount", "invoice", "budget", "credit", "debit", "deposit",
-        "commission", "earnings",
+        "price",
+        "amount",
+        "cost",
+        "total",
+        "subtotal",
+        "balance",
+        "fee",
+        "fees",
+        "tax",
+        "vat",
+        "salary",
+        "wage",
+        "revenue",
+        "payment",
+        "refund",
+        "discount",
+        "invoice",
+        "budget",
+        "credit",
+        "debit",
+        "deposit",
+        "commission",
+        "earnings",
     )
     """Words for money: the name must end in one of them, or have nothing but `qualifiers` behind it."""
 
     qualifiers: tuple[str, ...] = (
-        "usd", "eur", "gbp", "chf", "jpy", "cny", "inr", "net", "gross", "due", "paid", "min", "max",
-        "unit", "value",
+        "usd",
+        "eur",
+        "gbp",
+        "chf",
+        "jpy",
+        "cny",
+        "inr",
+        "net",
+        "gross",
+        "due",
+        "paid",
+        "min",
+        "max",
+        "unit",
+        "value",
     )
     """Words that may follow a word for money."""
 
     unless: tuple[str, ...] = (
-        "time", "duration", "seconds", "ms", "hours", "minutes", "days", "rate", "ratio", "percent", "pct",
-        "percentage", "factor", "weight", "score", "count", "tokens", "bytes", "size", "memory", "cpu",
-        "compute", "load", "loss", "query", "planner", "distance", "length", "energy", "area", "volume", "km",
+        "time",
+        "duration",
+        "seconds",
+        "ms",
+        "hours",
+        "minutes",
+        "days",
+        "rate",
+        "ratio",
+        "percent",
+        "pct",
+        "percentage",
+        "factor",
+        "weight",
+        "score",
+        "count",
+        "tokens",
+        "bytes",
+        "size",
+        "memory",
+        "cpu",
+        "compute",
+        "load",
+        "loss",
+        "query",
+        "planner",
+        "distance",
+        "length",
+        "energy",
+        "area",
+        "volume",
+        "km",
         "kg",
     )
     """Words that say the amount is of something else."""

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
 from alembic_pgpatterns.patterns.types._text import spelled
 from alembic_pgpatterns.remedies.model import Advice, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import columns as columns_in
+from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 
 class MoneyType(SchemaPattern):

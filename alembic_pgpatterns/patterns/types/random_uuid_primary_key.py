@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
 from alembic_pgpatterns.remedies.model import Advice, Remedy, SetDefault
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema
-from alembic_pgpatterns.schema.values import called
+from alembic_pgpatterns.schema.sql.values import called
 
 SERVER_FUNCTIONS = frozenset({"gen_random_uuid", "uuid_generate_v4", "uuidv4"})
 PYTHON_FUNCTIONS = frozenset({"uuid.uuid4"})
@@ -31,9 +31,7 @@ class RandomUuidPrimaryKey(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = (
-        "A version 7 UUID tells when its row was made: keep random ones where a key or that moment is a secret."
-    )
+    not_when = "A version 7 UUID tells when its row was made: keep random ones where a key or that moment is a secret."
     references = (
         "https://www.postgresql.org/docs/current/functions-uuid.html",
         "https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7",

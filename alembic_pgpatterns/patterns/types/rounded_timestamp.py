@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
 from alembic_pgpatterns.patterns.types._text import spelled
 from alembic_pgpatterns.remedies.model import TypeChange

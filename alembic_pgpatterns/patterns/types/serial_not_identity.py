@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
 from alembic_pgpatterns.patterns.types._whole import LARGEST
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.model import Column, Name, Schema, Sequence, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import called
+from alembic_pgpatterns.schema.sql.values import called
 
 FIRST_WITH_PARTITIONED_IDENTITY = 17
 

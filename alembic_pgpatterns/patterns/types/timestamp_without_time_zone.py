@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import calls
-from alembic_pgpatterns.schema.values import columns as columns_in
+from alembic_pgpatterns.schema.sql.values import calls
+from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 
 class TimestampWithoutTimeZone(SchemaPattern):

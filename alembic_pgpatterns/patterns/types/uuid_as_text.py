@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.pattern import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, special_opclass
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.values import calls
+from alembic_pgpatterns.schema.sql.values import calls
 
 LENGTHS = (32, 36)
 """Characters of a UUID without and with its hyphens."""

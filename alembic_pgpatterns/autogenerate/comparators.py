@@ -1,0 +1,123 @@
+"""The comparators at both ends of Alembic's own: the destination before them, what to say of it after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Index, text
+
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
+from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
+from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption, settings_of
+from alembic_pgpatterns.autogenerate.target.attached_comments import attached
+from alembic_pgpatterns.autogenerate.target.comments import annotated
+from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Destination, destination
+from alembic_pgpatterns.autogenerate.target.metadata_copy import Copy
+from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.model import CreateIndex
+from alembic_pgpatterns.remedies.naming import index_name
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations import ops
+
+KEY = "pgpatterns_destination"
+"""Where the migration context's options keep the destination between the two comparators."""
+
+
+def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
+    """Put the effective metadata in the place of the application's, for the comparators that follow.
+
+    Raises:
+        PgPatternsError: settings or baseline cannot be read, or enforced patterns contradict each other.
+    """
+    if context.metadata is None:
+        return
+    options = context.migration_context.opts
+    settings = settings_of(context.migration_context)
+    database = context.connection.engine.url.database if context.connection is not None else None
+    adopted = adoption(settings, _revisions(context), database)
+    accepts = adopted.accepts if adopted.enforced else _everything
+    reached = destination(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
+    options[KEY] = (reached, adopted, settings)
+    _replace_metadata(context, reached)
+
+
+def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
+    """Say above each op what of it comes from a pattern, and suggest what is not enforced."""
+    reached, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
+    if reached is None:
+        return
+    if adopted.hint is not None:
+        say(context.migration_context, adopted.hint)
+    touched = list(upgrade_ops.ops)
+    upgrade_ops.ops = annotated(upgrade_ops.ops, reached)
+    suggestions = Suggestions(context, reached, settings, adopted.accepts)
+    upgrade_ops.ops = suggestions.beside(upgrade_ops.ops, touched)
+    for line in suggestions.console():
+        say(context.migration_context, line)
+    if adopted.begins is not None:
+        upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
+    upgrade_ops.ops = attached(upgrade_ops.ops)
+
+
+def _writer(adopted: Adoption) -> Callable[[], None]:
+    def write() -> None:
+        if adopted.begins is not None and not adopted.begins.exists():
+            Baseline().write(adopted.begins)
+
+    return write
+
+
+def _everything(finding: Finding) -> bool:
+    return True
+
+
+def _revisions(context: AutogenContext) -> bool | None:
+    script = context.migration_context.script
+    return bool(script.get_heads()) if script is not None else None
+
+
+def _converges(context: AutogenContext, finding: Finding) -> bool:
+    """An index whose name the user's include_name hides would be created by every revision anew."""
+    remedy = finding.remedy
+    if not isinstance(remedy, CreateIndex):
+        return True
+    schema = None if remedy.table.schema == DEFAULT_SCHEMA else remedy.table.schema
+    qualified = remedy.table.name if schema is None else f"{schema}.{remedy.table.name}"
+    parents: dict[Any, Any] = {
+        "schema_name": schema,
+        "table_name": remedy.table.name,
+        "schema_qualified_table_name": qualified,
+    }
+    return context.run_name_filters(index_name(remedy), "index", parents)
+
+
+def _replace_metadata(context: AutogenContext, reached: Destination) -> None:
+    context.metadata = reached.metadata
+    context.__dict__.pop("sorted_tables", None)
+    context.__dict__.pop("table_key_to_table", None)
+    _stand_ins(reached.copy, reached)
+    context._object_filters = [_with_originals(one, reached.copy) for one in context._object_filters]
+
+
+def _stand_ins(copy: Copy, reached: Destination) -> None:
+    """For an index of ours, whose table is the copy's: one like it that names the application's table."""
+    for applied in reached.applied:
+        for item in applied.objects:
+            if isinstance(item, Index):
+                like = Index(item.name, *map(text, map(str, item.expressions)), unique=item.unique)
+                like.table = copy.original(item.table)
+                copy.originals[id(item)] = like
+
+
+def _with_originals(users: Callable[..., bool], copy: Copy) -> Callable[..., bool]:
+    """The user's include_object, given the application's own objects, which it may compare by identity."""
+
+    def include(item: Any, name: Any, type_: Any, reflected: bool, compare_to: Any) -> bool:
+        return users(copy.original(item), name, type_, reflected, copy.original(compare_to))
+
+    return include

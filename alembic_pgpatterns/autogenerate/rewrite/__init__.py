@@ -1,0 +1,1 @@
+"""Rewrite: what autogenerate wants to do, made safe for tables that are in use."""

@@ -1,0 +1,214 @@
+"""What Alembic 1.20 autogenerate gets wrong whatever the models are, put right before the road looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, default_name
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_tables
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+
+def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """The changes, so that they run, leave nothing out, and can be undone."""
+    found = with_column_checks(changes, facts)
+    found = with_late_foreign_keys(found, facts)
+    found = with_ordered_drops(found, facts)
+    return with_names(found, facts)
+
+
+def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
+    """CHECKs declared on a Column: Alembic renders those of the Table only."""
+    result: list[Change] = []
+    for change in changes:
+        op = change.up
+        if isinstance(op, ops.CreateTableOp):
+            result.append(replace(change, up=_with_checks(op)))
+        elif isinstance(op, ops.AddColumnOp) and not facts.is_new(op.schema, op.table_name):
+            result.append(replace(change, up=altered(op, column=_plain_type(op.column))))
+            result.extend(_checks_of(op))
+        else:
+            result.append(change)
+    return result
+
+
+def _plain_type(column: Column[Any]) -> Column[Any]:
+    """The column without its type's own CHECK, which add_column would have PostgreSQL verify under its lock."""
+    if not getattr(column.type, "create_constraint", False):
+        return column
+    new: Column[Any] = column._copy()
+    new.type = column.type.copy()
+    new.type.create_constraint = False  # type: ignore[attr-defined]
+    return new
+
+
+def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
+    columns = [item for item in op.columns if isinstance(item, Column)]
+    found = [check for column in columns for check in _checks(column)]
+    if not found:
+        return op
+    tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in found]
+    return altered(op, columns=[*op.columns, *tables])
+
+
+def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
+    for check in (*_checks(op.column), *_type_checks(op.column)):
+        create = ops.CreateCheckConstraintOp(
+            check.name if isinstance(check.name, str) else None,
+            op.table_name,
+            text(escape_binds(expression_text(check.sqltext))),
+            schema=op.schema,
+        )
+        create.of_column = op.column.name  # type: ignore[attr-defined]
+        # Dropping the column drops the CHECK.
+        yield Change(create)
+
+
+def _checks(column: Column[Any]) -> list[CheckConstraint]:
+    return [c for c in column.constraints if isinstance(c, CheckConstraint) and not getattr(c, "_type_bound", False)]
+
+
+def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
+    """The CHECK that a Boolean or an Enum that is no native one brings along on its table."""
+    if column.table is None or not getattr(column.type, "create_constraint", False):
+        return []
+    found = (c for c in column.table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False))
+    return [c for c in found if column.name in c.columns and _applies(c)]
+
+
+def _applies(check: CheckConstraint) -> bool:
+    """Whether PostgreSQL gets the CHECK: it has booleans and enums of its own."""
+    rule = getattr(check, "_create_rule", None)
+    return rule is None or bool(rule(DIALECT.statement_compiler(DIALECT, None)))
+
+
+def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Foreign keys that CREATE TABLE cannot hold: ``use_alter``, or to a table that is created later.
+
+    Alembic writes the first into create_table, where SQLAlchemy leaves it out, so that it never exists.
+    """
+    pending = {facts.key(c.up.schema, c.up.table_name) for c in changes if isinstance(c.up, ops.CreateTableOp)}
+    result: list[Change] = []
+    late: list[Change] = []
+    for change in changes:
+        op = change.up
+        if isinstance(op, ops.CreateTableOp):
+            pending.discard(facts.key(op.schema, op.table_name))
+            keys = [k for k in op.columns if isinstance(k, ForeignKeyConstraint) and _is_late(k, pending, facts)]
+            result.append(replace(change, up=without(op, keys)) if keys else change)
+            late.extend(_added(key) for key in keys)
+        else:
+            result.append(change)
+    last = max((i for i, c in enumerate(result) if isinstance(c.up, ops.CreateTableOp)), default=-1)
+    return [*result[: last + 1], *late, *result[last + 1 :]]
+
+
+def _is_late(key: ForeignKeyConstraint, pending: set[TableKey], facts: Facts) -> bool:
+    return key.use_alter or target(key, facts) in pending
+
+
+def target(key: ForeignKeyConstraint, facts: Facts) -> TableKey:
+    """The table that a foreign key points at."""
+    schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
+    return facts.key(schema or None, name)
+
+
+def without(op: ops.CreateTableOp, keys: Sequence[ForeignKeyConstraint]) -> ops.CreateTableOp:
+    """A create_table that leaves foreign keys out."""
+    return altered(op, columns=[item for item in op.columns if all(item is not key for key in keys)])
+
+
+def _added(key: ForeignKeyConstraint) -> Change:
+    create = ops.CreateForeignKeyOp.from_constraint(key)
+    create.kw.pop("use_alter", None)
+    schema = create.kw.get("source_schema")
+    drop = ops.DropConstraintOp(create.constraint_name, create.source_table, "foreignkey", schema=schema)
+    return Change(create, (drop,))
+
+
+def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Removed tables last, the referencing before the referenced; Alembic's order is that of a set."""
+    dropped = {facts.key(c.up.schema, c.up.table_name): c for c in changes if isinstance(c.up, ops.DropTableOp)}
+    if not dropped:
+        return list(changes)
+    groups: dict[TableKey, list[Change]] = {table: [] for table in dropped}
+    rest: list[Change] = []
+    for change in changes:
+        schema, name = table_of(change.up)
+        groups.get(facts.key(schema, name), rest).append(change) if name else rest.append(change)
+    for table in _drop_order(dropped, facts):
+        first = _unlinked(table, dropped, groups, facts)
+        rest.extend((*first, *groups.pop(table)))
+        del dropped[table]
+    return rest
+
+
+def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]:
+    """Referencing tables first; a cycle is entered at its first table by name."""
+    remaining = {table: set(_references(change.up, facts)) for table, change in sorted(dropped.items())}
+    order: list[TableKey] = []
+    while remaining:
+        referenced = {other for others in remaining.values() for other in others}
+        table = next((t for t in remaining if t not in referenced), next(iter(remaining)))
+        order.append(table)
+        del remaining[table]
+    return order
+
+
+def _references(op: ops.MigrateOperation, facts: Facts) -> list[TableKey]:
+    return referenced_tables(op, facts) if isinstance(op, ops.DropTableOp) else []
+
+
+def _unlinked(
+    table: TableKey, dropped: dict[TableKey, Change], groups: dict[TableKey, list[Change]], facts: Facts
+) -> list[Change]:
+    """The foreign keys from tables that are still there, which a cycle leaves, dropped by themselves."""
+    found: list[Change] = []
+    for other in [t for t in dropped if t != table]:
+        drop = dropped[other].up
+        assert isinstance(drop, ops.DropTableOp)
+        keys = [k for k in drop.to_table().foreign_key_constraints if k.name and target(k, facts) == table]
+        if keys:
+            found.extend(Change(ops.DropConstraintOp.from_constraint(k), (_added(k).up,)) for k in keys)
+            groups[other] = [_recreated_without(change, keys) for change in groups[other]]
+    return found
+
+
+def _recreated_without(change: Change, keys: Sequence[ForeignKeyConstraint]) -> Change:
+    names = {key.name for key in keys}
+
+    def kept(op: ops.MigrateOperation) -> ops.MigrateOperation:
+        if not isinstance(op, ops.CreateTableOp):
+            return op
+        gone = [i for i in op.columns if isinstance(i, ForeignKeyConstraint) and i.name in names]
+        return without(op, gone)
+
+    return replace(change, down=tuple(kept(op) for op in change.down))
+
+
+def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Unnamed constraints by the names that PostgreSQL would give them, so that a downgrade can drop them."""
+    names = Names(facts)
+    return [_named(change, names) for change in changes]
+
+
+def _named(change: Change, names: Names) -> Change:
+    op = change.up
+    if not isinstance(op, ops.AddConstraintOp) or getattr(op, "constraint_name", None) is not None:
+        return change
+    name = default_name(op, names)
+    if name is None:
+        return change
+    down = tuple(
+        altered(d, constraint_name=name) if isinstance(d, ops.DropConstraintOp) and d.constraint_name is None else d
+        for d in change.down
+    )
+    return replace(change, up=altered(op, constraint_name=name), down=down)

@@ -1,0 +1,159 @@
+"""A change of type that would write the table anew, taken by way of a second column that takes the first one's place.
+
+Begin: the new column, and a trigger that fills it with every write. Fill: the rows that exist, in batches, and a
+validated CHECK for NOT NULL. Swap: in one short transaction the new column gets the old one's name.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+from alembic.operations import ops
+from sqlalchemy import Column, text
+from sqlalchemy.schema import conv
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
+
+from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.constraints import NOT_VALID
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, qualified
+from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, type_text
+from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.schema.names import quote
+
+_FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
+BEGIN
+  NEW.$new := NEW.$old;
+  RETURN NEW;
+END $$$$""")
+
+
+def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
+    """Whether nothing but its default and NOT NULL hangs on the column, and its values can simply be assigned."""
+    only_type = op.modify_nullable is None and op.modify_server_default is False and op.modify_comment is False
+    return (
+        facts.autocommit
+        and only_type
+        and op.modify_name is None
+        and not op.kw.get("postgresql_using")
+        and op.existing_nullable is not None
+        and op.existing_type is not None
+        and op.modify_type is not None
+        and assignable(op.existing_type, op.modify_type)
+        and not facts.entangled(facts.key(op.schema, op.table_name), op.column_name)
+    )
+
+
+def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ...]:
+    """The steps of a change for which `can_swap` holds."""
+    swap = _Swap(op, facts.settings.lock_timeout or "0")
+    kept = Note("table-rewrite", note.subject, "the rows that exist, in batches that commit", aside=True)
+    moment = Note("table-rewrite", note.subject, "the new column takes the old one's place; no row is read", aside=True)
+    begin = Piece(swap.begin(), strong=True, again=swap.begin(again=True), notes=(note,))
+    # Above the swap's own level: where a downgrade stops between the files, both columns are there again.
+    renewed = Step(4, Piece(swap.begin(), strong=True))
+    return (
+        Step(0, begin, apart=(Step(0, Piece(swap.ended(column=True), strong=True)),)),
+        Step(1, Piece(swap.filled(), autocommit=True, notes=(kept,))),
+        Step(2, Piece(swap.swapped(), strong=True, notes=(moment,)), apart=(renewed,), main=True),
+    )
+
+
+class _Swap:
+    """The ops of each part, for one column."""
+
+    def __init__(self, op: ops.AlterColumnOp, lock_timeout: str) -> None:
+        self.lock_timeout = "'" + lock_timeout.replace("'", "''") + "'"
+        assert op.modify_type is not None
+        self.op = op
+        self.schema, self.table, self.column = op.schema, op.table_name, str(op.column_name)
+        self.kind: TypeEngine[object] = op.modify_type
+        self.new = fit(f"{self.column}_new")
+        self.trigger = fit(f"{self.table}_{self.column}_new")
+        self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))
+        self.required = op.existing_nullable is False
+
+    def begin(self, again: bool = False) -> tuple[ops.MigrateOperation, ...]:
+        add = ops.AddColumnOp(self.table, Column(self.new, self.kind, nullable=True), schema=self.schema)
+        function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), old=quote(self.column))
+        drop = f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"
+        create = (
+            f"CREATE TRIGGER {quote(self.trigger)} BEFORE INSERT OR UPDATE ON {self._table()} "
+            f"FOR EACH ROW EXECUTE FUNCTION {self._function()}()"
+        )
+        first = altered(add, if_not_exists=True) if again else add
+        return (first, SqlOp(function), *((SqlOp(drop),) if again else ()), SqlOp(create))
+
+    def filled(self) -> tuple[ops.MigrateOperation, ...]:
+        value = quote(self.column)
+        fill = SqlOp(backfill(self.schema, self.table, self.new, value, f"{value} IS NOT NULL"))
+        if not self.required:
+            return (fill,)
+        condition = text(f"{quote(self.new)} IS NOT NULL")
+        check = ops.CreateCheckConstraintOp(self.check, self.table, condition, schema=self.schema)
+        staged = altered(check, kw={NOT_VALID: True})
+        validate = SqlOp(f"{alter_table(self.schema, self.table)} VALIDATE CONSTRAINT {quote(self.check)}")
+        # ADD CHECK takes a strong lock for a moment, so for this moment the wait for it has a limit.
+        limit, free = SqlOp(f"SET lock_timeout = {self.lock_timeout}"), SqlOp("SET lock_timeout = 0")
+        return (fill, limit, self._drop_check(if_exists=True), staged, free, validate)
+
+    def swapped(self) -> tuple[ops.MigrateOperation, ...]:
+        """The old column goes, the new one gets its name, and then NOT NULL, which PostgreSQL 18 names after it."""
+        column = ops.DropColumnOp(self.table, self.column, schema=self.schema)
+        rename = altered(self._alter(self.new), modify_name=self.column)
+        inherited = self._alter(self.column)
+        if self.op.existing_comment is not None:
+            inherited.modify_comment = self.op.existing_comment
+        if self.required:
+            inherited.modify_nullable = False
+        rest = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
+        check = (self._drop_check(if_exists=None),) if self.required else ()
+        return (*self.ended(column=False), column, rename, *rest, *check)
+
+    def _default(self) -> tuple[ops.MigrateOperation, ...]:
+        """The old column's default; an expression as SQL, since Alembic doubles the percent signs of one it renders."""
+        default = self.op.existing_server_default
+        if default is None or default is False:
+            return ()
+        expression = getattr(default, "arg", default)
+        if isinstance(expression, ClauseElement):
+            alter = f"{alter_table(self.schema, self.table)} ALTER COLUMN {quote(self.column)}"
+            return (SqlOp(f"{alter} SET DEFAULT {expression_text(expression)}"),)
+        same = self._alter(self.column)
+        same.modify_server_default = default
+        return (same,)
+
+    def ended(self, column: bool) -> tuple[ops.MigrateOperation, ...]:
+        """Without the trigger; ``column``: and without the new column."""
+        gone = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
+        return (
+            SqlOp(f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"),
+            SqlOp(f"DROP FUNCTION IF EXISTS {self._function()}()"),
+            *((gone,) if column else ()),
+        )
+
+    def _alter(self, column: str) -> ops.AlterColumnOp:
+        return ops.AlterColumnOp(self.table, column, schema=self.schema, existing_type=self.kind)
+
+    def _drop_check(self, if_exists: bool | None) -> ops.DropConstraintOp:
+        return ops.DropConstraintOp(self.check, self.table, "check", schema=self.schema, if_exists=if_exists)
+
+    def _table(self) -> str:
+        return qualified(self.schema, self.table)
+
+    def _function(self) -> str:
+        return qualified(self.schema, self.trigger)
+
+
+def small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
+    """What does the same at once, for a table that is small or not in use."""
+    assert op.modify_type is not None
+    table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
+    return (
+        "Where the table is small, one statement in place of all of it:",
+        f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}",
+    )

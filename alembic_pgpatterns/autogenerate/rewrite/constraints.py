@@ -1,0 +1,82 @@
+"""Foreign keys and checks on existing tables: NOT VALID, then VALIDATE in a transaction of its own.
+
+PostgreSQL docs, ALTER TABLE, "VALIDATE CONSTRAINT": it takes SHARE UPDATE EXCLUSIVE, which stops neither reads
+nor writes, but in the transaction that added the constraint that one's stronger lock is held through the scan.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered, table_of
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, own_transaction, plain
+from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step, referenced_tables
+from alembic_pgpatterns.schema.names import quote, stored
+
+NOT_VALID = "postgresql_not_valid"
+FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED = 18
+"""From here a partitioned table takes a foreign key NOT VALID (PostgreSQL 18 release notes)."""
+
+
+def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ...]:
+    """ADD FOREIGN KEY takes SHARE ROW EXCLUSIVE on both tables, and holds it while it reads the referencing one."""
+    source = (op.kw.get("source_schema"), op.source_table)
+    target = (op.kw.get("referent_schema"), op.referent_table)
+    if facts.is_new(*source) or op.kw.get(NOT_VALID) or op.constraint_name is None:
+        return (plain(op, strong=not (facts.is_new(*source) and facts.is_new(*target))),)
+    subject = f"{op.constraint_name} on {op.source_table}"
+    if facts.is_partitioned(*source) and facts.version < FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED:
+        why = "before PostgreSQL 18 a partitioned table takes no foreign key NOT VALID: its rows are read under a lock"
+        note = Note("validating-foreign-key", subject, why)
+        return (plain(op, strong=True, again=_anew(op), notes=(note,)),)
+    why = "NOT VALID for now, since a plain one would stop writes to both tables while it reads every row"
+    return _not_valid(op, facts, Note("validating-foreign-key", subject, why))
+
+
+def plan_check(op: ops.CreateCheckConstraintOp, facts: Facts) -> tuple[Step, ...]:
+    """ADD CHECK takes ACCESS EXCLUSIVE and holds it while it reads the table."""
+    if facts.is_new(op.schema, op.table_name) or op.kw.get(NOT_VALID) or op.constraint_name is None:
+        return (plain(op, strong=not facts.is_new(op.schema, op.table_name)),)
+    subject = f"{op.constraint_name} on {op.table_name}"
+    why = "NOT VALID for now, since a plain one would stop every reader and writer while it reads every row"
+    return _not_valid(op, facts, Note("validating-check", subject, why))
+
+
+def _not_valid(op: Any, facts: Facts, note: Note) -> tuple[Step, ...]:
+    if not facts.autocommit:
+        return (plain(op, strong=True, again=_anew(op), notes=(own_transaction(note.pattern, note.subject),)),)
+    staged = altered(op, kw={**op.kw, NOT_VALID: True})
+    add = Piece((staged,), strong=True, again=_anew(staged), notes=(note,))
+    return (Step(0, add, main=True), Step(1, validate(op)))
+
+
+def validate(op: Any) -> Piece:
+    """VALIDATE of a constraint; nothing happens where it is valid already."""
+    schema, table = table_of(op)
+    name = stored(op.constraint_name)
+    why = "reads the rows that exist, and stops neither reads nor writes"
+    pattern = "validating-foreign-key" if isinstance(op, ops.CreateForeignKeyOp) else "validating-check"
+    statement = f"{alter_table(schema, str(table))} VALIDATE CONSTRAINT {quote(name)}"
+    return Piece((SqlOp(statement),), autocommit=True, notes=(Note(pattern, f"{name} on {table}", why, aside=True),))
+
+
+def _anew(op: Any) -> tuple[ops.MigrateOperation, ...]:
+    kind = "foreignkey" if isinstance(op, ops.CreateForeignKeyOp) else "check"
+    schema, table = table_of(op)
+    return (ops.DropConstraintOp(op.constraint_name, str(table), kind, schema=schema, if_exists=True), op)
+
+
+def plan_drop_constraint(op: ops.DropConstraintOp, facts: Facts) -> tuple[Step, ...]:
+    """DROP CONSTRAINT takes ACCESS EXCLUSIVE for a moment; of a foreign key, on both tables."""
+    return (plain(op, strong=not facts.is_new(op.schema, op.table_name)),)
+
+
+def plan_table(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> tuple[Step, ...]:
+    """A table by itself stops nobody, but its foreign keys lock the tables they point at."""
+    others = (table for table in referenced_tables(op, facts) if table not in facts.created | facts.dropped)
+    existing = isinstance(op, ops.DropTableOp) and facts.key(op.schema, op.table_name) in facts.dropped
+    return (plain(op, strong=existing or any(others)),)

@@ -1,0 +1,59 @@
+"""The names that PostgreSQL gives to constraints that have none (``makeObjectName`` in commands/indexcmds.c)."""
+
+from __future__ import annotations
+
+import re
+
+from alembic.operations import ops
+from sqlalchemy.schema import conv
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+class Names:
+    """Names that are free in a schema: neither in the database nor given away before."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._given: set[tuple[str, str]] = set()
+
+    def free(self, schema: str | None, table: str, columns: str, label: str) -> str:
+        """The first of ``table_columns_label``, ``table_columns_label1``, … that is free."""
+        place = self._facts.key(schema, table)[0]
+        for suffix in ("", *map(str, range(1, 1000))):
+            name = object_name(table, columns, f"{label}{suffix}")
+            if (place, name) not in self._given and not self._facts.taken(place, name):
+                self._given.add((place, name))
+                return name
+        raise AssertionError(f"a thousand constraints named like {table}_{columns}_{label}")
+
+
+def object_name(table: str, columns: str, label: str) -> str:
+    """Three parts in 63 bytes: the longer of the first two is cut until they fit."""
+    first, second = table.encode(), columns.encode()
+    room = MAX_IDENTIFIER_BYTES - len(label.encode()) - (2 if second else 1)
+    while len(first) + len(second) > room:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    kept = (part.decode(errors="ignore") for part in (first, second) if part)
+    return "_".join((*kept, label))
+
+
+def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:
+    """The name PostgreSQL would give a constraint; None for a kind that Alembic does not write by itself."""
+    schema, table = table_of(op)
+    if isinstance(op, ops.CreateForeignKeyOp):
+        return conv(names.free(schema, str(table), "_".join(op.local_cols), "fkey"))
+    if isinstance(op, ops.CreateUniqueConstraintOp):
+        return conv(names.free(schema, str(table), "_".join(op.columns), "key"))
+    if isinstance(op, ops.CreateCheckConstraintOp):
+        words = set(_WORD.findall(str(op.condition)))
+        column = str(getattr(op, "of_column", ""))
+        return conv(names.free(schema, str(table), column if column in words else "", "check"))
+    return None

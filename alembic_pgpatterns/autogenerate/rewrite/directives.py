@@ -1,0 +1,237 @@
+"""The road in words of our own: with the setting ``directives``, steps become the op directives that they stand for.
+
+What a change needs is the planners' business. Here the steps that they made of it are told anew, as fewer of them:
+a directive that looks at what is there already needs no file of its own to be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import text
+from sqlalchemy.sql.elements import TextClause
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.indexes import index_of
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.operations.backfill import BackfillOp
+from alembic_pgpatterns.operations.columns import AddColumnWithReferenceOp
+from alembic_pgpatterns.operations.constraints import (
+    CreateCheckNotValidOp,
+    CreateForeignKeyNotValidOp,
+    ValidateConstraintOp,
+)
+from alembic_pgpatterns.operations.indexes import CreateIndexConcurrentlyOp, DropIndexConcurrentlyOp
+from alembic_pgpatterns.operations.keys import CreatePrimaryKeyUsingIndexOp, CreateUniqueUsingIndexOp
+from alembic_pgpatterns.operations.not_null import SetNotNullOp
+from alembic_pgpatterns.schema.names import quote, stored
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+Steps = tuple[Step, ...]
+
+
+def directed(op: ops.MigrateOperation, steps: Steps, facts: Facts) -> Steps:
+    """The steps of an op, told by directives.
+
+    Args:
+        op: what autogenerate found.
+        steps: what the planners made of it.
+        facts: of the run.
+
+    Returns:
+        The same steps where they are Alembic's own op as it was.
+    """
+    for kind, words in _WORDS:
+        if isinstance(op, kind):
+            return words(op, steps, facts)
+    return steps
+
+
+def _staged(steps: Steps) -> bool:
+    """Whether the planners took another way than the op itself."""
+    return any(step.up.autocommit for step in steps)
+
+
+def _alone(*operations: ops.MigrateOperation, notes: tuple[Note, ...] = (), strong: bool = False) -> Piece:
+    """Directives that leave the transaction by themselves."""
+    return Piece(operations, autocommit=True, strong=strong, notes=notes, directive=True)
+
+
+def _create_index(op: ops.CreateIndexOp, steps: Steps, facts: Facts) -> Steps:
+    if _staged(steps):
+        return (Step(1, _alone(_build(op), notes=steps[0].up.notes), main=True),)
+    existing = op.index_name is not None and not facts.is_new(op.schema, op.table_name)
+    if existing and facts.autocommit and facts.is_partitioned(op.schema, op.table_name):
+        why = "built concurrently on one partition after another, which CREATE INDEX on the parent does under a lock"
+        note = Note("concurrent-on-partitioned-parent", f"{op.index_name} on {op.table_name}", why)
+        return (Step(1, _alone(_build(op), notes=(note,)), main=True),)
+    return steps
+
+
+def _build(op: ops.CreateIndexOp) -> CreateIndexConcurrentlyOp:
+    name = str(op.index_name)
+    return CreateIndexConcurrentlyOp(name, op.table_name, op.columns, schema=op.schema, unique=bool(op.unique), **op.kw)
+
+
+def _drop_index(op: ops.DropIndexOp, steps: Steps, _: Facts) -> Steps:
+    if not _staged(steps):
+        return steps
+    drop = DropIndexConcurrentlyOp(str(op.index_name), op.table_name, schema=op.schema)
+    return (Step(1, _alone(drop, notes=steps[0].up.notes), main=True),)
+
+
+def _key(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, steps: Steps, _: Facts) -> Steps:
+    if not _staged(steps):
+        return steps
+    directive = CreatePrimaryKeyUsingIndexOp if isinstance(op, ops.CreatePrimaryKeyOp) else CreateUniqueUsingIndexOp
+    name, index = stored(op.constraint_name), index_of(op)
+    # Of columns alone the directive builds the index itself.
+    built = (_build(index),) if index.kw else ()
+    made = directive(
+        name,
+        op.table_name,
+        None if built else [str(column) for column in op.columns],
+        index_name=name if built else None,
+        deferrable=bool(op.kw.get("deferrable")),
+        initially_deferred=str(op.kw.get("initially") or "").upper() == "DEFERRED",
+        schema=op.schema,
+    )
+    return (Step(1, _alone(*built, made, notes=steps[0].up.notes, strong=True), main=True),)
+
+
+def _foreign_key(op: ops.CreateForeignKeyOp, steps: Steps, _: Facts) -> Steps:
+    if not _staged(steps):
+        return steps
+    named = altered(op, constraint_name=stored(op.constraint_name))
+    return _not_valid(CreateForeignKeyNotValidOp.from_stock(named), steps)
+
+
+def _check(op: ops.CreateCheckConstraintOp, steps: Steps, _: Facts) -> Steps:
+    return _not_valid(_check_not_valid(op), steps) if _staged(steps) else steps
+
+
+def _check_not_valid(op: ops.CreateCheckConstraintOp) -> CreateCheckNotValidOp:
+    condition: Any = op.condition
+    if isinstance(condition, TextClause) and not condition._bindparams:
+        # In a string a colon is a colon.
+        condition = condition.text.replace("\\:", ":")
+    return CreateCheckNotValidOp(stored(op.constraint_name), op.table_name, condition, schema=op.schema)
+
+
+def _not_valid(directive: CreateForeignKeyNotValidOp | CreateCheckNotValidOp, steps: Steps) -> Steps:
+    add, validate = steps
+    first = replace(add.up, operations=(directive,), again=None, directive=True)
+    return (replace(add, up=first), replace(validate, up=_alone(_validate(directive))))
+
+
+def _validate(directive: CreateForeignKeyNotValidOp | CreateCheckNotValidOp) -> ValidateConstraintOp:
+    name = directive.constraint_name
+    if isinstance(directive, CreateForeignKeyNotValidOp):
+        return ValidateConstraintOp(name, directive.source_table, schema=directive.source_schema)
+    return ValidateConstraintOp(name, directive.table_name, schema=directive.schema)
+
+
+def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
+    if not _staged(steps):
+        return steps
+    if op.modify_type is not None:
+        return _swap(op, steps, facts)
+    return (_not_null(op.table_name, op.column_name, op.schema, steps, steps[0].level + 1),)
+
+
+def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: int) -> Step:
+    """The CHECK, its VALIDATE and SET NOT NULL as one; what remains of `apart` is how a column is made nullable."""
+    first, last = steps[0], steps[-1]
+    up = _alone(SetNotNullOp(table, column, schema=schema), notes=first.up.notes, strong=True)
+    return Step(level, up, apart=last.apart[1:], main=last.main)
+
+
+def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
+    begin, fill, swap = steps
+    added = begin.up.operations[0]
+    if not isinstance(added, ops.AddColumnOp) or not facts.keyed(facts.key(op.schema, op.table_name)):
+        return steps
+    old, new = quote(str(op.column_name)), str(added.column.name)
+    where = f"{quote(new)} IS NULL AND {old} IS NOT NULL"
+    words: list[ops.MigrateOperation] = [_backfill(op.table_name, new, old, where, op.schema)]
+    for each in fill.up.operations:
+        if isinstance(each, ops.CreateCheckConstraintOp):
+            check = _check_not_valid(each)
+            words += [check, _validate(check)]
+    return (begin, replace(fill, up=_alone(*words, notes=fill.up.notes, strong=len(words) > 1)), swap)
+
+
+def _backfill(table: str, column: str, value: str, where: str, schema: str | None) -> BackfillOp:
+    return BackfillOp(table, {column: text(escape_binds(value))}, where, schema=schema)
+
+
+def _add_column(op: ops.AddColumnOp, steps: Steps, facts: Facts) -> Steps:
+    add, *rest = steps
+    add = replace(add, up=_with_reference(add.up))
+    if not _staged(steps):
+        return (add,)
+    fill, *strict = rest
+    filled = [replace(fill, up=_filled(op, fill.up))] if facts.keyed(facts.key(op.schema, op.table_name)) else [fill]
+    if strict:
+        # In the file of the backfill, be it a comment only.
+        filled.append(_not_null(op.table_name, op.column.name, op.schema, tuple(strict), fill.level))
+    return (add, *filled)
+
+
+def _with_reference(piece: Piece) -> Piece:
+    first, *rest = piece.operations
+    if not isinstance(first, InlineReferenceOp) or first.reference.match is not None:
+        return piece
+    # The directive names the key itself; what else follows is the column's default.
+    others = [each for each in rest if not isinstance(each, SqlOp)]
+    return replace(piece, operations=(_reference(first), *others), again=None)
+
+
+def _reference(op: InlineReferenceOp) -> AddColumnWithReferenceOp:
+    key, target = op.reference, op.reference.elements[0].column
+    return AddColumnWithReferenceOp(
+        op.table_name,
+        op.column,
+        target.table.name,
+        target.name,
+        constraint_name=stored(key.name) if key.name is not None else None,
+        referent_schema=target.table.schema,
+        ondelete=key.ondelete,
+        onupdate=key.onupdate,
+        deferrable=bool(key.deferrable),
+        initially_deferred=(key.initially or "").upper() == "DEFERRED",
+        schema=op.schema,
+    )
+
+
+def _filled(op: ops.AddColumnOp, piece: Piece) -> Piece:
+    column = op.column.name
+    where = f"{quote(column)} IS NULL"
+    if not isinstance(piece.operations[0], CommentOp):
+        return _alone(_backfill(op.table_name, column, "DEFAULT", where, op.schema), notes=piece.notes)
+    schema = f", schema={op.schema!r}" if op.schema else ""
+    return _alone(
+        CommentOp(
+            (
+                f"# Rows that exist need a value in {column} before NOT NULL. In batches that commit:",
+                f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
+            )
+        )
+    )
+
+
+_WORDS: tuple[tuple[type[ops.MigrateOperation], Callable[[Any, Steps, Facts], Steps]], ...] = (
+    (ops.CreateIndexOp, _create_index),
+    (ops.DropIndexOp, _drop_index),
+    (ops.CreateUniqueConstraintOp, _key),
+    (ops.CreatePrimaryKeyOp, _key),
+    (ops.CreateForeignKeyOp, _foreign_key),
+    (ops.CreateCheckConstraintOp, _check),
+    (ops.AlterColumnOp, _alter_column),
+    (ops.AddColumnOp, _add_column),
+)

@@ -1,0 +1,237 @@
+"""Ops that Alembic cannot render by itself: comments, autocommit blocks, inline references.
+
+What they render is Alembic's own operations and comments, so the files run without this package.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate.render import render_op, renderers
+from alembic.operations import ops
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import conv
+
+from alembic_pgpatterns.remedies.operations import AlterTypeOp
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from sqlalchemy import ForeignKeyConstraint
+
+WIDTH = 104
+"""Columns of a comment line, with the four of the function's indentation within 110."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why an op is there or looks as it does: a comment above the op, and a line on the console."""
+
+    pattern: str
+    subject: str
+    why: str
+    location: str | None = None
+    more: tuple[str, ...] = ()
+    """Further lines of the comment, kept as they are."""
+    aside: bool = False
+    """Its change has a line on the console already."""
+
+    @property
+    def line(self) -> str:
+        """The console's line."""
+        where = f" ({self.location})" if self.location else ""
+        what = self.why if self.subject in self.why else f"{self.subject}: {self.why}"
+        return f"pgpatterns: {self.pattern}: {what}{where}"
+
+    def comment(self) -> tuple[str, ...]:
+        """The lines of the comment, each beginning with ``#``."""
+        where = f" ({self.location})" if self.location else ""
+        wrapped = textwrap.wrap(
+            f"pgpatterns: {self.pattern}: {self.why}{where}",
+            WIDTH - 4,
+            initial_indent="# ",
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return (*wrapped, *(f"#   {line}".rstrip() for line in self.more))
+
+
+class CommentOp(ops.OpContainer):
+    """Comment lines in a revision. A container without ops, so that `alembic check` sees no change in it."""
+
+    def __init__(self, lines: Iterable[str] = (), note: Note | None = None) -> None:
+        super().__init__(())
+        self.lines = tuple(lines)
+        self.note = note
+
+    @classmethod
+    def of(cls, note: Note) -> CommentOp:
+        """The comment of a note; the note goes on the console when the revision is written."""
+        return cls(note.comment(), note)
+
+    def reverse(self) -> CommentOp:
+        """A downgrade does not repeat the comment."""
+        return CommentOp()
+
+
+class AdoptionOp(CommentOp):
+    """Marks a project's adoption when its first revision is written. `alembic check` renders nothing, so not there."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        super().__init__()
+        self.write = write
+
+
+class AutocommitOp(ops.OpContainer):
+    """``with op.get_context().autocommit_block():`` around ops. It commits what came before it."""
+
+    def reverse(self) -> AutocommitOp:
+        """The same around the reversed ops."""
+        return AutocommitOp([op.reverse() for op in reversed(self.ops)])
+
+
+# One that doubles no percent signs: who renders the expression, or runs it, does where that is needed.
+DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+
+def expression_text(expression: Any) -> str:
+    """An SQL expression as PostgreSQL reads it."""
+    return str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True, "include_table": False}))
+
+
+class SqlOp(ops.ExecuteSQLOp):
+    """``op.execute`` of one statement, with the statement that undoes it (none: nothing to undo)."""
+
+    def __init__(self, statement: str, undo: str | None = None) -> None:
+        super().__init__(escape_binds(statement))
+        self.statement = statement
+        self.undo = undo
+
+    def reverse(self) -> ops.MigrateOperation:
+        """The undoing statement."""
+        return SqlOp(self.undo, self.statement) if self.undo else CommentOp()
+
+
+class InlineReferenceOp(ops.AddColumnOp):
+    """``op.add_column(..., inline_references=True)``: Alembic renders neither the flag nor the ForeignKey.
+
+    PostgreSQL scans nothing where the new column is NULL in every row. The key then has PostgreSQL's own name,
+    since Alembic writes no CONSTRAINT before an inline REFERENCES.
+    """
+
+    def __init__(self, add: ops.AddColumnOp, reference: ForeignKeyConstraint, named: str) -> None:
+        super().__init__(
+            add.table_name, add.column, schema=add.schema, if_not_exists=add.if_not_exists, inline_references=True
+        )
+        self.reference = reference
+        self.named = named
+        """What PostgreSQL will call the key."""
+
+
+def prefix(context: AutogenContext) -> str:
+    """What ``op.`` is called in the file."""
+    return str(context.opts["alembic_module_prefix"] or "")
+
+
+def _comment(_: AutogenContext, op: CommentOp) -> list[str]:
+    return list(op.lines)
+
+
+def _adoption(_: AutogenContext, op: AdoptionOp) -> list[str]:
+    op.write()
+    return []
+
+
+def _autocommit(context: AutogenContext, op: AutocommitOp) -> list[str]:
+    lines = [_indented(line) for inner in op.ops for line in render_op(context, inner)]
+    if all(line.startswith("#") for line in lines):
+        return lines
+    return [f"with {prefix(context)}get_context().autocommit_block():", *lines, ""]
+
+
+def _indented(line: str) -> str:
+    """A rendered op whose further lines stand under its first one; Alembic's printer indents the first alone."""
+    return line.replace("\n", "\n    ")
+
+
+def _sql(context: AutogenContext, op: SqlOp) -> str:
+    text = str(op.sqltext)
+    if "\n" not in text or '"""' in text or "\\" in text:
+        return f"{prefix(context)}execute({text!r})"
+    return f'{prefix(context)}execute("""\n{textwrap.indent(text, "    ")}\n""")'
+
+
+def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
+    plain = renderers.dispatch(ops.AddColumnOp)(context, op)
+    call = ast.parse(plain, mode="eval").body
+    column = call.args[1] if isinstance(call, ast.Call) and len(call.args) > 1 else None
+    if not isinstance(column, ast.Call) or not column.args:
+        # render_item made something else of the column, which takes no further argument.
+        return [plain, *_separate(context, op)]
+    flagged = _inserted(plain, call.end_lineno, call.end_col_offset, ", inline_references=True", before=1)
+    last = column.args[-1]
+    return [_inserted(flagged, last.end_lineno, last.end_col_offset, f", {foreign_key(context, op.reference)}")]
+
+
+def _alter_type(context: AutogenContext, op: AlterTypeOp) -> list[str]:
+    plain = renderers.dispatch(ops.AlterColumnOp)(context, op)
+    if op.using is None or op.modify_type is None:
+        return [plain]
+    if op.in_utc:
+        execute = f"{prefix(context)}execute"
+        return [f"{execute}(\"SET LOCAL TimeZone = 'UTC'\")", plain, f"{execute}('SET LOCAL TimeZone = DEFAULT')"]
+    call = ast.parse(plain, mode="eval").body
+    using = f",\n{' ' * 11}postgresql_using={op.using!r}"
+    return [_inserted(plain, call.end_lineno, call.end_col_offset, using, before=1)]
+
+
+def _separate(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
+    create = ops.CreateForeignKeyOp.from_constraint(op.reference)
+    create.constraint_name = conv(op.named)
+    return render_op(context, create)
+
+
+def _inserted(text: str, line: int | None, column: int | None, new: str, before: int = 0) -> str:
+    """The text with something inserted at a position that ``ast`` gave, in UTF-8 bytes; ``before``: so many earlier."""
+    assert line is not None and column is not None
+    lines = text.split("\n")
+    encoded = lines[line - 1].encode()
+    at = column - before
+    lines[line - 1] = (encoded[:at] + new.encode() + encoded[at:]).decode()
+    return "\n".join(lines)
+
+
+def foreign_key(context: AutogenContext, reference: ForeignKeyConstraint) -> str:
+    """``sa.ForeignKey('author.id', ondelete='CASCADE')`` of a single-column foreign key."""
+    element = reference.elements[0]
+    options = ("onupdate", "ondelete", "deferrable", "initially", "match")
+    given = {name: value for name in options if (value := getattr(reference, name)) is not None}
+    arguments = [repr(str(element.target_fullname)), *(f"{name}={value!r}" for name, value in given.items())]
+    return f"{context.opts['sqlalchemy_module_prefix'] or ''}ForeignKey({', '.join(arguments)})"
+
+
+def notes_of(operations: Sequence[ops.MigrateOperation]) -> list[Note]:
+    """The notes of all comments in a body, in its order."""
+    found: list[Note] = []
+    for op in operations:
+        if isinstance(op, CommentOp) and op.note is not None and not op.note.aside:
+            found.append(op.note)
+        elif isinstance(op, ops.OpContainer):
+            found.extend(notes_of(op.ops))
+    return found
+
+
+for _kind, _renderer in (
+    (CommentOp, _comment),
+    (AdoptionOp, _adoption),
+    (AutocommitOp, _autocommit),
+    (SqlOp, _sql),
+    (InlineReferenceOp, _inline_reference),
+    (AlterTypeOp, _alter_type),
+):
+    renderers.dispatch_for(_kind, replace=True)(_renderer)

@@ -1,0 +1,174 @@
+"""The road: a revision's ops made safe for tables that are in use, in as many files as that takes.
+
+`rewriter` is an Alembic ``Rewriter``; it works by itself as ``process_revision_directives``, can be chained with
+others, and is also what the plugin puts behind the user's own hook. It acts once on a script, whoever calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate.rewriter import Rewriter
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
+from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RoadSettings, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.enums import with_enum_types
+from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
+from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
+from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
+from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
+from alembic_pgpatterns.config.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.runtime.migration import MigrationContext
+
+HOOK = "process_revision_directives"
+SHOWN = 20
+"""Changes of one revision that get a line of their own on the console."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The two bodies of one revision file."""
+
+    upgrade: tuple[ops.MigrateOperation, ...]
+    downgrade: tuple[ops.MigrateOperation, ...]
+
+
+def rewrite(
+    upgrade: Sequence[ops.MigrateOperation],
+    downgrade: Sequence[ops.MigrateOperation],
+    facts: Facts,
+    split: str = "auto",
+    batch: bool = False,
+) -> list[File]:
+    """The files that a revision becomes; a function of its arguments alone.
+
+    Args:
+        upgrade: ops as autogenerate found them, or a hook left them.
+        downgrade: the ops that undo them.
+        facts: of the database and the run.
+        split: ``auto``, ``never`` or ``always``.
+        batch: group what stays as it is for ``render_as_batch``.
+    """
+    changes = repaired(paired(upgrade, downgrade), facts)
+    changes = with_split_alters(with_enum_types(changes, facts))
+    if split != "never":
+        changes = with_inline_references(changes, facts)
+    grouped = in_batches if batch else tuple
+    return [
+        File(tuple(grouped(body(part.up, facts))), tuple(grouped(body(part.down, facts))))
+        for part in chain.parts(plan_all(changes, facts), facts, split)
+    ]
+
+
+class RoadRewriter(Rewriter):
+    """The road as a ``Rewriter``: `chain` it, or chain others to it."""
+
+    def process_revision_directives(
+        self, context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]
+    ) -> None:
+        """Make the scripts safe, and add the files that follow them."""
+        if context.dialect.name != "postgresql":
+            return
+        for script in list(directives):
+            if (upgrade := script.upgrade_ops_list[-1]) and not isinstance(upgrade, chain.RoadUpgradeOps):
+                _take(context, script, directives)
+
+
+rewriter = RoadRewriter()
+"""For ``process_revision_directives`` in env.py; not needed where the plugin is named in autogenerate_plugins."""
+
+
+def _take(context: MigrationContext, script: ops.MigrationScript, directives: list[ops.MigrationScript]) -> None:
+    upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
+    if not upgrade.ops:
+        return
+    settings = road_settings(context)
+    facts = read_facts(context, settings, **_tables(upgrade.ops, context))
+    split = settings.split
+    reason = chain.why_not(context.script, upgrade.upgrade_token, len(directives) > 1)
+    files = rewrite(upgrade.ops, downgrade.ops, facts, split, bool(context.opts.get("render_as_batch")))
+    if len(files) > 1 and reason is not None:
+        say(context, f"pgpatterns: one file, although a failure half-way leaves part of it done: {reason}.")
+        files = rewrite(upgrade.ops, downgrade.ops, facts, "never", bool(context.opts.get("render_as_batch")))
+    found = list(upgrade.ops)
+    script.upgrade_ops_list[-1] = chain.RoadUpgradeOps(files[0].upgrade, upgrade.upgrade_token, found)
+    script.downgrade_ops_list[-1] = ops.DowngradeOps(files[0].downgrade, downgrade.downgrade_token)
+    directives[directives.index(script) + 1 : directives.index(script) + 1] = _follow_ups(context, script, files, found)
+    lines = tuple(dict.fromkeys(note.line for file in files for note in notes_of(file.upgrade)))
+    for line in lines[:SHOWN]:
+        say(context, line)
+    if len(lines) > SHOWN:
+        say(context, f"pgpatterns: {len(lines) - SHOWN} more changes are explained in the revision.")
+
+
+def _follow_ups(
+    context: MigrationContext, script: ops.MigrationScript, files: Sequence[File], found: Sequence[ops.MigrateOperation]
+) -> list[ops.MigrationScript]:
+    if len(files) == 1:
+        return []
+    known = frozenset(one.revision for one in context.script.walk_revisions()) if context.script else frozenset()
+    scripts = [script]
+    for number, file in enumerate(files[1:], 2):
+        upgrade = chain.RoadUpgradeOps(file.upgrade, script.upgrade_ops_list[-1].upgrade_token, found)
+        downgrade = ops.DowngradeOps(file.downgrade, script.downgrade_ops_list[-1].downgrade_token)
+        # The number comes first: Alembic cuts a long slug at its end, and two files would have one name.
+        message = f"part {number} of {script.message}" if script.message else f"part {number}"
+        scripts.append(chain.FollowUp(scripts[-1], upgrade, downgrade, message, known))
+    return scripts[1:]
+
+
+def _tables(operations: Sequence[ops.MigrateOperation], context: MigrationContext) -> dict[str, Any]:
+    default = str(context.dialect.default_schema_name or "public")
+    changes = [change.up for change in flatten(operations)]
+
+    def keys(kind: type[Any]) -> frozenset[tuple[str, str]]:
+        return frozenset((str(op.schema or default), str(op.table_name)) for op in changes if isinstance(op, kind))
+
+    return {"created": keys(ops.CreateTableOp), "dropped": keys(ops.DropTableOp)}
+
+
+def road_settings(context: MigrationContext) -> RoadSettings:
+    """The project's settings, from the files that Alembic's own configuration comes from.
+
+    Raises:
+        SettingsError: a setting that cannot be meant.
+    """
+    config = context.config
+    if config is None:
+        return RoadSettings()
+    ini, toml = (Path(name) if name else None for name in (config.config_file_name, config.toml_file_name))
+    settings = Settings.read(ini if ini and ini.exists() else None, toml if toml and toml.exists() else None)
+    return RoadSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
+
+
+def say(context: MigrationContext, line: str) -> None:
+    """A line on the console, unless `alembic check` or ``-q`` wants none."""
+    config = context.config
+    command = getattr(getattr(config, "cmd_opts", None), "cmd", None)
+    if config is not None and not (command and command[0].__name__ == "check"):
+        config.print_stdout(line)
+
+
+def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
+    """The comparator: puts the road behind the user's own hook, which runs after the comparators."""
+    options = autogen_context.migration_context.opts
+    users = options.get(HOOK)
+    if getattr(users, "ends_on_road", False):
+        return
+
+    def then_road(context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
+        if users is not None:
+            users(context, revision, directives)
+        rewriter.process_revision_directives(context, revision, directives)
+
+    then_road.ends_on_road = True  # type: ignore[attr-defined]
+    options[HOOK] = then_road

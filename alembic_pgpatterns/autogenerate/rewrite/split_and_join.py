@@ -1,0 +1,98 @@
+"""Changes that Alembic writes as one op and the road needs as two, or the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
+from alembic_pgpatterns.autogenerate.rewrite.columns import default_text, rewriting
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.default_names import Names
+from alembic_pgpatterns.autogenerate.rewrite.rendering import InlineReferenceOp
+
+
+def with_split_alters(changes: Sequence[Change]) -> list[Change]:
+    """SET NOT NULL apart from what else an alter_column does, since it is taken in stages."""
+    return [part for change in changes for part in _split(change)]
+
+
+def _split(change: Change) -> tuple[Change, ...]:
+    op = change.up
+    if not isinstance(op, ops.AlterColumnOp) or op.modify_nullable is not False:
+        return (change,)
+    rest = altered(op, modify_nullable=None)
+    if not rest.has_changes():
+        return (change,)
+    strict = altered(
+        op,
+        modify_type=None,
+        modify_server_default=False,
+        modify_comment=False,
+        existing_type=op.existing_type if op.modify_type is None else op.modify_type,
+    )
+    undo_rest, undo_strict = _split_undo(change.down)
+    return (replace(change, up=rest, down=undo_rest), Change(strict, undo_strict))
+
+
+def _split_undo(
+    down: tuple[ops.MigrateOperation, ...],
+) -> tuple[tuple[ops.MigrateOperation, ...], tuple[ops.MigrateOperation, ...]]:
+    rest: list[ops.MigrateOperation] = []
+    loosen: list[ops.MigrateOperation] = []
+    for op in down:
+        if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is True:
+            # By then NOT NULL is gone.
+            rest.append(altered(op, modify_nullable=None, existing_nullable=True))
+            loosen.append(altered(op, modify_type=None, modify_server_default=False, modify_comment=False))
+        else:
+            rest.append(op)
+    return tuple(rest), tuple(loosen)
+
+
+def with_inline_references(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """A new column and its foreign key as one op: PostgreSQL checks no row, as every one is NULL."""
+    references = {id(found): change for change in changes if (found := _reference(change, changes, facts)) is not None}
+    result: list[Change] = []
+    for change in changes:
+        if id(change) in references:
+            continue
+        found = _reference(change, changes, facts)
+        result.append(change if found is None else _inlined(change, found, facts))
+    return result
+
+
+def _reference(change: Change, changes: Sequence[Change], facts: Facts) -> Change | None:
+    """The foreign key that goes into an add_column, or None."""
+    op = change.up
+    if not isinstance(op, ops.AddColumnOp) or facts.is_new(op.schema, op.table_name) or not _starts_null(op, facts):
+        return None
+    keys = [other for other in changes if _is_key_of(other.up, op)]
+    return keys[0] if len(keys) == 1 else None
+
+
+def _starts_null(op: ops.AddColumnOp, facts: Facts) -> bool:
+    """Whether the column is NULL in the rows that exist when the ADD COLUMN is over."""
+    default = op.column.server_default
+    if default is None:
+        return facts.autocommit or bool(op.column.nullable)
+    return default_text(default) is not None and rewriting(op, facts) is not None and facts.autocommit
+
+
+def _is_key_of(op: ops.MigrateOperation, add: ops.AddColumnOp) -> bool:
+    return (
+        isinstance(op, ops.CreateForeignKeyOp)
+        and table_of(op) == table_of(add)
+        and list(op.local_cols) == [add.column.name]
+    )
+
+
+def _inlined(change: Change, key: Change, facts: Facts) -> Change:
+    op, create = change.up, key.up
+    assert isinstance(op, ops.AddColumnOp) and isinstance(create, ops.CreateForeignKeyOp)
+    named = Names(facts).free(op.schema, op.table_name, op.column.name, "fkey")
+    inline = InlineReferenceOp(op, create.to_constraint(), named)
+    # Dropping the column drops its foreign key.
+    return replace(change, up=inline, above=(*change.above, *key.above))

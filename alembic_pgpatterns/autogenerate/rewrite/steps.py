@@ -1,0 +1,167 @@
+"""Steps: what a change becomes on a safe road, and the order in which steps are taken.
+
+A step's level says where it runs. Even levels run in the revision's transaction, odd ones in an autocommit
+block, which commits what came before it. A file may go from odd to even, never from even to odd: the file
+could not be run again when the odd part fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Ops that stand together in a file."""
+
+    operations: tuple[ops.MigrateOperation, ...]
+    autocommit: bool = False
+    again: tuple[ops.MigrateOperation, ...] | None = None
+    """The same in a form that may run twice; None: the operations may."""
+    strong: bool = False
+    """Takes a lock on an existing table that stops its readers or writers."""
+    notes: tuple[Note, ...] = ()
+    above: tuple[CommentOp, ...] = ()
+    directive: bool = False
+    """Directives of ours: they may run twice, and with ``autocommit`` they leave the transaction by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of the upgrade at its level, and what undoes it."""
+
+    level: int
+    up: Piece
+    down: tuple[Step, ...] = ()
+    apart: tuple[Step, ...] = ()
+    """What the downgrade needs besides where the change's steps lie in several files."""
+    main: bool = False
+    """The step that the change's own downgrade belongs to."""
+
+
+Key = tuple[str, ...]
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What an op needs to be as it is, and what it changes."""
+
+    reads: frozenset[Key] = frozenset()
+    writes: frozenset[Key] = frozenset()
+    everything: bool = False
+
+    def follows(self, other: Touch) -> bool:
+        """Whether the two may not change places."""
+        if self.everything or other.everything:
+            return True
+        return bool(other.writes & (self.reads | self.writes) or other.reads & self.writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A change with its steps, at levels that respect what they follow."""
+
+    change: Change
+    steps: tuple[Step, ...]
+    position: int = 0
+    """Among the changes, as autogenerate put them."""
+
+
+def levelled(plans: Sequence[Planned], facts: Facts) -> list[Planned]:
+    """The plans with every change lifted to the level of those it depends on."""
+    placed: list[tuple[Touch, int]] = []
+    result = []
+    for plan in plans:
+        touch = touches(plan.change.up, facts)
+        least = max((level for other, level in placed if touch.follows(other)), default=0)
+        lifted = _lifted(plan, least)
+        # A new column is there from the first step on, whatever else has to happen to it.
+        first = isinstance(plan.change.up, ops.AddColumnOp)
+        level = lifted.steps[0 if first else -1].level if lifted.steps else least
+        placed.append((touch, level))
+        result.append(lifted)
+    return result
+
+
+def _lifted(plan: Planned, least: int) -> Planned:
+    if not plan.steps:
+        return plan
+    missing = max(0, least - plan.steps[0].level)
+    shift = missing + missing % 2
+    return replace(plan, steps=tuple(replace(step, level=step.level + shift) for step in plan.steps))
+
+
+def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
+    """What an op depends on and changes."""
+    if isinstance(op, CommentOp):
+        return Touch()
+    schema, name = table_of(op)
+    if name is None or isinstance(op, ops.ExecuteSQLOp):
+        return Touch(everything=True)
+    table = facts.key(schema, name)
+    reads: set[Key] = {("table", *table)}
+    if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
+        return Touch(frozenset(_references(op, facts)), frozenset(reads))
+    if isinstance(op, ops.AddColumnOp | ops.DropColumnOp):
+        column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
+        return Touch(frozenset(reads), frozenset({("column", *table, str(column))}))
+    if isinstance(op, ops.AlterColumnOp):
+        column_key = ("column", *table, str(op.column_name))
+        return Touch(frozenset(reads | {column_key}), frozenset({column_key} if op.modify_type is not None else ()))
+    return _touches_object(op, table, reads, facts)
+
+
+def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
+    """Of an index or a constraint: it reads its columns, writes its name, and may make its table's rows unique."""
+    source = getattr(op, "_reverse", None) or op
+    writes: set[Key] = set()
+    if isinstance(op, ops.CreateIndexOp | ops.DropIndexOp):
+        writes.add(("name", table[0], str(op.index_name)))
+        unique = bool(getattr(source, "unique", False))
+    elif isinstance(op, ops.AddConstraintOp | ops.DropConstraintOp):
+        writes.add(("name", *table, str(getattr(op, "constraint_name", None))))
+        unique = isinstance(source, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+    else:
+        return Touch(frozenset(reads))
+    if unique:
+        writes.add(("unique", *table))
+    reads.update(("column", *table, column) for column in _columns(source))
+    if isinstance(source, ops.CreateForeignKeyOp):
+        referred = facts.key(source.kw.get("referent_schema"), source.referent_table)
+        reads.update((("table", *referred), ("unique", *referred)))
+    return Touch(frozenset(reads), frozenset(writes))
+
+
+def _columns(op: ops.MigrateOperation) -> Iterable[str]:
+    """The columns of an index or constraint: every word of its expressions, so rather too many than too few."""
+    parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
+    options = getattr(op, "kw", {})
+    parts.extend((options.get("postgresql_where", ""), *(options.get("postgresql_include") or ())))
+    return (word for part in parts for word in _WORD.findall(str(getattr(part, "name", None) or part)))
+
+
+def _references(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> Iterable[Key]:
+    for referred in referenced_tables(op, facts):
+        yield ("unique", *referred)
+        yield ("table", *referred)
+
+
+def referenced_tables(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> list[TableKey]:
+    """The tables that the foreign keys of a created or dropped table point at, its own left out."""
+    table = op.to_table()
+    own = facts.key(op.schema, op.table_name)
+    found = []
+    for key in table.foreign_key_constraints:
+        schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
+        if (referred := facts.key(schema or None, name)) != own:
+            found.append(referred)
+    return found

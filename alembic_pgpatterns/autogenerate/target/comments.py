@@ -1,0 +1,107 @@
+"""Comments above the ops that a pattern changed: which pattern, why, and where the model says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Column, Index
+
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
+from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Destination
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.model import ChangeType
+from alembic_pgpatterns.remedies.operations import AlterTypeOp, reads_utc
+from alembic_pgpatterns.schema.model import Column as ModelColumn
+from alembic_pgpatterns.schema.names import Name, quote
+
+Target = tuple[str, str, str, str]
+"""Kind, schema, table, and the name of the column or index."""
+
+
+def annotated(operations: Sequence[ops.MigrateOperation], reached: Destination) -> list[ops.MigrateOperation]:
+    """The ops, each with the notes that belong above it; new types of times read the old ones as the remedy says."""
+    notes, clocks = notes_by_target(reached), set(_read_in_utc(reached))
+    found: list[ops.MigrateOperation] = []
+    for op in operations:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops = annotated(op.ops, reached)
+            found.append(op)
+            continue
+        findings = {note: None for target in targets(op) for note in notes.get(target, ())}
+        found += [CommentOp.of(note) for note in findings]
+        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(targets(op))
+        found.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
+    return found
+
+
+def _read_in_utc(reached: Destination) -> Iterable[Target]:
+    remedies = (applied.finding.remedy for applied in reached.applied)
+    for change in (one for remedy in remedies if isinstance(remedy, ChangeType) for one in remedy.changes):
+        if reads_utc(change):
+            yield ("column", change.table.schema, change.table.name, change.column)
+
+
+def notes_by_target(reached: Destination) -> dict[Target, list[Note]]:
+    """What there is to say of each column and index that a remedy added or changed."""
+    notes: dict[Target, list[Note]] = {}
+    for applied in reached.applied:
+        for item in applied.objects:
+            target = _target(item)
+            if target is not None:
+                notes.setdefault(target, []).append(note_of(applied.finding, item))
+    return notes
+
+
+def note_of(finding: Finding, item: object) -> Note:
+    """What to say of one object that the remedy of a finding added or changed."""
+    location = str(finding.location) if finding.location else None
+    if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
+        changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
+        subject = f"{changed}.{quote(item.name)}"
+        why = f"{subject} changes together with {finding.object}"
+        return Note(finding.pattern, subject, why, location, aside=True)
+    return Note(finding.pattern, finding.object, f"{finding.message}{_instead(finding, item)}", location)
+
+
+def _instead(finding: Finding, item: object) -> str:
+    """What a column's type is by now, since a create_table does not show which of its columns was changed, and how."""
+    if not isinstance(finding.remedy, ChangeType) or not isinstance(item, Column):
+        return ""
+    own = (change.new for change in finding.remedy.changes if change.column == item.name)
+    return "".join(f"; here it is {new}" for new in [*own][:1])
+
+
+def _is(item: Column[Any], at: ModelColumn) -> bool:
+    return (item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name) == (
+        at.table.schema,
+        at.table.name,
+        at.name,
+    )
+
+
+def _target(item: object) -> Target | None:
+    if isinstance(item, Index) and item.table is not None:
+        return ("index", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+    if isinstance(item, Column):
+        return ("column", item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name)
+    if isinstance(item, CheckConstraint) and item.table is not None:
+        return ("check", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+    return None
+
+
+def targets(op: ops.MigrateOperation) -> Iterable[Target]:
+    """The columns and indexes that an op creates or changes."""
+    schema = getattr(op, "schema", None) or DEFAULT_SCHEMA
+    if isinstance(op, ops.CreateTableOp):
+        names = (item.name for item in op.columns if isinstance(item, Column))
+        yield from (("column", schema, op.table_name, str(name)) for name in names)
+    elif isinstance(op, ops.AddColumnOp):
+        yield ("column", schema, op.table_name, str(op.column.name))
+    elif isinstance(op, ops.AlterColumnOp):
+        yield ("column", schema, op.table_name, op.column_name)
+    elif isinstance(op, ops.CreateIndexOp):
+        yield ("index", schema, op.table_name, str(op.index_name))
+    elif isinstance(op, ops.CreateCheckConstraintOp):
+        yield ("check", schema, op.table_name, str(op.constraint_name))

@@ -1,0 +1,25 @@
+"""``effective_metadata``: what autogenerate aims at, for an application's own use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import MetaData
+
+from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files, settings_here
+from alembic_pgpatterns.autogenerate.target.metadata import destination
+from alembic_pgpatterns.config.settings import Settings
+
+
+def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settings | None = None) -> MetaData:
+    """The metadata with all enforced patterns applied, for ``create_all()`` in an application's tests.
+
+    Args:
+        metadata: the application's; it is not changed.
+        settings: None for those of the files in the current folder.
+
+    Raises:
+        PgPatternsError: the settings or the baseline cannot be read, or enforced patterns contradict each other.
+    """
+    settings = settings or settings_here()
+    return destination(metadata, settings, accepted_by_files(settings)).metadata

@@ -1,0 +1,168 @@
+"""Suggestions: good practices that need a person's word, as comments beside the ops of the objects they are about."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from alembic.autogenerate.render import render_op
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import commits
+from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_concurrently
+from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
+from alembic_pgpatterns.autogenerate.target.comments import targets
+from alembic_pgpatterns.autogenerate.target.metadata import (
+    DEFAULT_SCHEMA,
+    Accepts,
+    Destination,
+    detect,
+    schema_patterns,
+)
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.patterns import Action, Finding, registry
+from alembic_pgpatterns.remedies.model import Advice, ReplaceUnique
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.operations import operations
+from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key, Name
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+SHOWN = 5
+"""Suggestions that get a line of their own on the console."""
+
+
+IN_USE = "# the table is in use: in a revision of its own"
+
+
+class Suggestions:
+    """The suggestions for one revision."""
+
+    def __init__(self, context: AutogenContext, reached: Destination, settings: Settings, accepts: Accepts) -> None:
+        """Take what the comparators left; nothing is looked for before `beside`."""
+        self._context = context
+        self._reached = reached
+        self._settings = settings
+        self._accepts = accepts
+        self._made: list[Finding] = []
+        self._created: set[Name] = set()
+
+    def beside(
+        self, operations: Sequence[ops.MigrateOperation], touched: Sequence[ops.MigrateOperation]
+    ) -> list[ops.MigrateOperation]:
+        """The ops with comments below the ones that create what the suggestions are about."""
+        if not touched:
+            return list(operations)
+        new = (op for op in touched if isinstance(op, ops.CreateTableOp))
+        self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
+        patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
+        found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
+        # What is enforced, but only a person can do, is said in the same way.
+        open_ = [*(f for f in found if not self._accepts(f) and not self._is_ours(f)), *self._reached.described]
+        return self._beside(operations, {f.fingerprint: f for f in open_})
+
+    def _is_ours(self, finding: Finding) -> bool:
+        """Whether it is about an index that a pattern has just added: one word of us about it is enough."""
+        added = (item for applied in self._reached.applied for item in applied.objects)
+        names = {item.name for item in added if isinstance(item, sqlalchemy.Index)}
+        return isinstance(finding.at, Index) and finding.at.name.name in names
+
+    def _beside(
+        self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]
+    ) -> list[ops.MigrateOperation]:
+        found: list[ops.MigrateOperation] = []
+        for op in operations:
+            if isinstance(op, ops.ModifyTableOps):
+                op.ops = self._beside(op.ops, open_)
+                found.append(op)
+                continue
+            concerned = [f for f in open_.values() if concerns(f, op)]
+            for finding in concerned:
+                del open_[finding.fingerprint]
+            self._made += concerned
+            # Above, what is said of the op; below, what can run once it is done.
+            found += [self._comment(f) for f in concerned if _in_words(f)]
+            found.append(op)
+            found += [self._comment(f) for f in concerned if not _in_words(f)]
+        return found
+
+    def _comment(self, finding: Finding) -> CommentOp:
+        location = str(finding.location) if finding.location else None
+        not_when = registry()[finding.pattern].not_when
+        prose = [f"not when: {not_when}"] if not_when else []
+        prose += [finding.remedy.text] if isinstance(finding.remedy, Advice) else []
+        wrapped = [line for text in prose for line in textwrap.wrap(text, WIDTH - 4, break_long_words=False)]
+        more = (*wrapped, *(f"model: {line}" for line in _model(finding)), *self._code(finding))
+        note = Note(f"suggests {finding.pattern}", finding.object, finding.message, location, tuple(more))
+        return CommentOp(note.comment())
+
+    def _code(self, finding: Finding) -> Iterator[str]:
+        remedy = finding.remedy
+        if remedy is None or isinstance(remedy, Advice):
+            return
+        rendered: Iterable[Any] = operations(remedy, DEFAULT_SCHEMA)
+        made = [(op, self._concurrent(op)) for op in rendered]
+        outside = [op for _, op in made if op is not None]
+        if outside:
+            yield IN_USE
+            yield "with op.get_context().autocommit_block():"
+            yield from (f"    {line}" for op in outside for line in self._lines(op))
+        for op, concurrent in made:
+            if concurrent is None:
+                yield from self._lines(op)
+        if isinstance(remedy, ReplaceUnique) and remedy.constraint is None:
+            yield f"# and drop the unique constraint on {', '.join(remedy.columns)}, to which the models give no name"
+
+    def _concurrent(self, op: ops.MigrateOperation) -> ops.MigrateOperation | None:
+        """An index's op CONCURRENTLY, where its table is in use and env.py leaves the transactions to Alembic."""
+        if not isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)) or not commits(self._context.migration_context):
+            return None
+        name = Name(op.schema or DEFAULT_SCHEMA, str(op.table_name))
+        table = self._reached.known.table(name)
+        if name in self._created or table is None or table.kind != "table":
+            return None
+        if isinstance(op, ops.DropIndexOp):
+            return drop_concurrently(op)
+        return altered(op, kw={**op.kw, CONCURRENTLY: True}, if_not_exists=True)
+
+    def _lines(self, op: ops.MigrateOperation) -> Iterator[str]:
+        for text in render_op(self._context, op):
+            yield from text.splitlines()
+
+    def console(self) -> Iterator[str]:
+        """At most five lines, then a count."""
+        for finding in self._made[:SHOWN]:
+            location = str(finding.location) if finding.location else None
+            yield Note(f"suggests {finding.pattern}", finding.object, finding.message, location).line
+        if len(self._made) > SHOWN:
+            yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions stand in the revision."
+
+
+def _model(finding: Finding) -> tuple[str, ...]:
+    return model_line(finding.remedy) if finding.remedy is not None else ()
+
+
+def _in_words(finding: Finding) -> bool:
+    """Whether there is no op to be uncommented."""
+    return finding.remedy is None or isinstance(finding.remedy, Advice)
+
+
+def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:
+    """Whether the op creates or changes what the finding is about."""
+    at, table = finding.at, finding.table
+    if table is None:
+        return False
+    touched = set(targets(op))
+    if isinstance(op, ops.CreateTableOp) and (op.schema or DEFAULT_SCHEMA, op.table_name) == (table.schema, table.name):
+        return not isinstance(at, Index) or at.constraint is not None
+    if isinstance(at, Column):
+        return ("column", table.schema, table.name, at.name) in touched
+    if isinstance(at, Index):
+        return ("index", table.schema, table.name, at.name.name) in touched
+    if isinstance(at, (ForeignKey, Key)):
+        return any(("column", table.schema, table.name, name) in touched for name in at.columns)
+    return False

@@ -1,0 +1,161 @@
+"""What the next deployment does to the database: a table a revision, for whoever presses the button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
+from alembic_pgpatterns.revisions.retyped import retyped
+from alembic_pgpatterns.schema.model import Name
+
+BREAKS_OLD_CODE = ("rename-under-running-code", "drop-under-running-code", "required-column-without-default")
+HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "line")
+_WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
+_QUIET = ("ACCESS SHARE", "ROW SHARE")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One table that a revision locks.
+
+    ``rows``: under the lock while there is work, None where not known. ``line``: of the revision, where it first takes
+    its strongest lock.
+    """
+
+    table: Name
+    mode: str
+    work: tuple[str, ...]
+    rows: int | None
+    line: int
+
+    def cells(self) -> tuple[str, ...]:
+        """The line in words."""
+        rows = "" if self.rows is None else f"{self.rows:,}"
+        work = ", ".join(self.work) or "-"
+        return (str(self.table), self.mode, blocks(self.mode), work, rows, str(self.line))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One revision.
+
+    ``old_code``: what code that is still running would fail over; empty: it may go on running. ``database``: which one
+    it is about, where revisions run in several.
+    """
+
+    revision: str
+    path: str
+    lines: tuple[Line, ...]
+    old_code: tuple[str, ...]
+    database: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The file, and the database where there are several."""
+        return f"{self.path} in database {self.database}" if self.database else self.path
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table in words, headings first, without columns that say nothing; empty where no table is locked."""
+        if not self.lines:
+            return []
+        cells = [line.cells() for line in self.lines]
+        kept = [number for number in range(len(HEADINGS)) if any(row[number] for row in cells)]
+        return [tuple(row[number] for number in kept) for row in (HEADINGS, *cells)]
+
+
+def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Plan, ...]:
+    """The plan of each revision, in order.
+
+    Args:
+        runs: of the revisions.
+        findings: of the report; what a file suppresses was thought of.
+    """
+    several = len({run.database for run in runs}) > 1
+    return tuple(
+        Plan(
+            run.revision,
+            run.path,
+            tuple(_lines(run)),
+            tuple(dict.fromkeys((*_broken(run, findings), *(old.identifier for old, _ in retyped(run))))),
+            run.database if several else "",
+        )
+        for run in runs
+    )
+
+
+def _broken(run: RevisionRun, findings: Sequence[Finding]) -> Iterator[str]:
+    yield from (f.object for f in findings if f.revision == run.revision and f.pattern in BREAKS_OLD_CODE)
+
+
+def _lines(run: RevisionRun) -> Iterator[Line]:
+    modes: dict[Name, tuple[str, int]] = {}
+    work: dict[Name, dict[str, None]] = {}
+    for statement in run.statements:
+        for lock in statement.locks:
+            before, _ = modes.get(lock.root, ("", 0))
+            if not before or stronger(before, lock.mode) != before:
+                modes[lock.root] = (lock.mode, statement.location.line)
+        for table, what in _work(statement):
+            work.setdefault(table, {})[what] = None
+    rows = dict(run.rows)
+    for table, (mode, line) in modes.items():
+        if mode not in _QUIET or table in work:
+            yield Line(table, mode, tuple(work.get(table, ())), rows.get(table), line)
+
+
+def _work(statement: Statement) -> Iterator[tuple[Name, str]]:
+    rewritten = {item.root for item in statement.work if item.kind == "rewrite"}
+    for item in statement.work:
+        if item.kind == "rewrite" or item.root not in rewritten:
+            yield item.root, f"{_WORK[item.kind]} under {statement.mode(item.root) or 'SHARE UPDATE EXCLUSIVE'}"
+
+
+def write(plans: Sequence[Plan], stream: TextIO, format: str) -> None:
+    """Write the plans as "text" or "markdown"."""
+    lines = _markdown(plans) if format == "markdown" else _text(plans)
+    stream.write("\n".join(lines) + "\n")
+
+
+def _text(plans: Sequence[Plan]) -> Iterator[str]:
+    if not plans:
+        yield "No revision is in scope: nothing to plan."
+    for plan in plans:
+        yield f"{plan.revision}  {plan.heading}"
+        yield from (f"  {line}" for line in text(plan))
+        yield ""
+
+
+def text(plan: Plan) -> Iterator[str]:
+    """One plan in lines, without its heading."""
+    rows = plan.rows()
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    if not rows:
+        yield "locks no table that was there before"
+    yield f"old code must be gone: {_old_code(plan)}"
+
+
+def _markdown(plans: Sequence[Plan]) -> Iterator[str]:
+    if not plans:
+        yield "No revision is in scope."
+    for plan in plans:
+        yield f"### `{plan.revision}`\n{_escaped(plan.heading)}\n"
+        rows = [f"| {' | '.join(map(_escaped, row))} |" for row in plan.rows()]
+        if rows:
+            yield f"{rows[0]}\n{'|---' * len(plan.rows()[0])}|"
+            yield from rows[1:]
+        else:
+            yield "Locks no table that was there before."
+        yield f"\nOld code must be gone: **{_escaped(_old_code(plan))}**\n"
+
+
+def _old_code(plan: Plan) -> str:
+    return f"yes ({', '.join(plan.old_code)})" if plan.old_code else "no"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

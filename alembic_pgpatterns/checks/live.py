@@ -1,0 +1,116 @@
+"""The check of a live database: models, head and what runs, against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alembic_pgpatterns.checks import live_connection as live
+from alembic_pgpatterns.checks.live_connection import Live
+from alembic_pgpatterns.checks.project import placed, report
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.run_patterns import Judged, judge, judge_server, suppressed, without_excluded
+from alembic_pgpatterns.patterns import Finding, SchemaPattern, ServerPattern
+from alembic_pgpatterns.runner.cache.history import HistoryCache
+from alembic_pgpatterns.runner.head_schema import Head, bring_to_head, enriched
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.schema.live import LiveServer
+
+
+def check_live(project: Project, settings: Settings, progress: Progress, url: str | None = None) -> Report:
+    """Bring the project to head on a server of ours, read the live database, and judge the latter.
+
+    Args:
+        project: whose revisions and models say what should be there.
+        settings: of the project.
+        progress: told what goes on.
+        url: of the live database; None: the one that env.py connects to.
+
+    Raises:
+        PgPatternsError: the check could not be done; the message says what to do.
+    """
+    baseline = Baseline.read(settings.path(settings.baseline))
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    facts: list[Live] = []
+    progress.say("reading the revisions")
+    with bring_to_head(project, settings, progress, HistoryCache.open(project, settings)) as head:
+        for number in range(len(head.databases)):
+            meant = _address(head, number, settings, url)
+            progress.say(f"reading {live.shown(meant)}")
+            facts.append(live.read(meant, head.databases[number].version_tables))
+            judged = _judged(facts[-1], head, number, project, settings)
+            findings += [placed(finding, head, number) for finding in judged.findings]
+            skipped += judged.skipped
+    kept = [finding for finding in findings if not suppressed(finding)]
+    head = replace(head, facts=_facts(facts, head))
+    every = (*head.skipped, *dict.fromkeys(skipped))
+    kinds = (SchemaPattern, ServerPattern)
+    return report(kept, len(findings) - len(kept), every, baseline, head, settings, kinds)
+
+
+def _address(head: Head, number: int, settings: Settings, url: str | None) -> dict[str, str]:
+    if url is None:
+        return dict(live.address(head.databases[number], settings))
+    if len(head.databases) > 1:
+        names = ", ".join(head.labels)
+        raise PgPatternsError(
+            f"The project has several databases ({names}), and --live URL names one. Leave the URL out: each is "
+            "looked at where env.py connects to."
+        )
+    return live.parameters(url)
+
+
+def _judged(found: Live, head: Head, number: int, project: Project, settings: Settings) -> Judged:
+    """The schema patterns on the live schema (on head where that could not be read), and the server patterns."""
+    server, expected = found.server, head.schemas[number]
+    schema = enriched(server.schema, head.models[number]) if server.schema is not None else None
+    elsewhere = _elsewhere(found, head, project)
+    unread = {**server.unread, **({"revision": elsewhere} if elsewhere else {})}
+    server = replace(
+        server,
+        schema=without_excluded(schema, settings) if schema is not None else None,
+        head=without_excluded(expected, settings),
+        unread=unread,
+    )
+    of_schema = judge(schema if schema is not None else expected, settings)
+    of_server = judge_server(server, settings)
+    skipped = (*of_schema.skipped, *of_server.skipped, *_unread(server))
+    return Judged((*of_schema.findings, *of_server.findings), skipped)
+
+
+def _elsewhere(found: Live, head: Head, project: Project) -> str | None:
+    """Why the live database is not where the revisions end, or None."""
+    if found.versions is None:
+        return f"where the live database is cannot be told: {found.version_reason}"
+    if not head.databases[0].version_tables or set(found.versions) == set(head.heads):
+        return None
+    here = ", ".join(found.versions) or "no revision"
+    pending = set(head.heads) - project.ancestors(found.versions)
+    if not pending:
+        return f"the live database is at {here}, which is not where the history here ends ({', '.join(head.heads)})"
+    missing = project.ancestors(head.heads) - project.ancestors(found.versions)
+    return f"the live database is at {here}: {len(missing)} revisions are pending, up to {', '.join(head.heads)}"
+
+
+def _unread(server: LiveServer) -> Iterator[Skipped]:
+    for part in ("schema", "statistics"):
+        if part in server.unread:
+            yield Skipped(f"the live {part}", server.unread[part])
+            break
+    for part, reason in server.partial.items():
+        yield Skipped(f"part of the {part}", reason)
+
+
+def _facts(found: list[Live], head: Head) -> dict[str, object]:
+    schemas = [one.server.schema for one in found if one.server.schema is not None]
+    version = found[0].server.version
+    return {
+        **head.facts,
+        "tables": sum(len(schema.tables) for schema in schemas),
+        "server": f"PostgreSQL {version // 10000}.{version % 10000} at {', '.join(one.place for one in found)} (live)",
+    }

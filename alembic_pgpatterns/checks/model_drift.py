@@ -1,0 +1,152 @@
+"""The models beside the head: both made on one server, and read back from its catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.operations.support.lacking import lacking
+from alembic_pgpatterns.revisions.model import Drift
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.difference import Difference, table_differences
+from alembic_pgpatterns.schema.model import Location, Schema, Table
+from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.server.protocol import Server
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+_DECLARED = ("comment", "storage parameters", "row security", "forced row security")
+"""Aspects that count only where the models say something of them."""
+_UNNAMED = ("key", "foreign key", "check", "exclusion")
+"""Kinds whose names differ where nobody chose them."""
+
+
+def drifts_of(
+    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
+) -> tuple[Drift, ...] | Skipped:
+    """What differs between the models and the head; or why that cannot be told.
+
+    Args:
+        server: where a scratch database is made of the models, and dropped again.
+        database: the scratch database at head.
+        head: its schema, with what the models know laid over it.
+        metadatas: with all that autogenerate would enforce.
+        settings: for the tables that are left out.
+    """
+    name = server.create_scratch("pgpatterns_models")
+    try:
+        _create(server, name, head, metadatas)
+        with server.connect(name) as connection:
+            models = catalog.read(connection, default_schema=head.default_schema)
+        declared = list(_declared(server, database, head, metadatas, settings))
+    except (sqlalchemy.exc.SQLAlchemyError, AttributeError, TypeError) as error:
+        return Skipped("model-drift", f"the models cannot be created by themselves: {str(error).splitlines()[0]}")
+    finally:
+        server.drop_database(name)
+    return (*_drifts(models, head, settings), *declared)
+
+
+def _declared(
+    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
+) -> Iterator[Drift]:
+    """What models declare in our words (row security, policies), for which SQLAlchemy has none."""
+    engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        found = list(lacking(connection, metadatas))
+    for schema, name, operation in found:
+        table = head.table(Name(schema or head.default_schema, name))
+        if table is not None and not settings.excludes(table.name.schema, table.name.name):
+            message = f"table {table.name} is not as the models declare it: {operation}"
+            yield Drift(table.name, f"{table.name} {operation}", message, table.origin.location)
+
+
+def _create(server: Server, name: str, head: Schema, metadatas: Sequence[MetaData]) -> None:
+    engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        for namespace in head.namespaces:
+            connection.execute(sqlalchemy.schema.CreateSchema(namespace.name, if_not_exists=True))
+        for extension in head.extensions:
+            if extension.name != "plpgsql":
+                text = f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)}"
+                connection.exec_driver_sql(f"{text} CASCADE")
+        for metadata in metadatas:
+            metadata.create_all(connection)
+
+
+def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]:
+    for table in models.tables:
+        if settings.excludes(table.name.schema, table.name.name):
+            continue
+        other = head.table(table.name)
+        if other is None:
+            yield Drift(table.name, str(table.name), f"{table.name} is in the models, and not in the head")
+            continue
+        place = other.origin.location
+        found = (item for item in table_differences(table, other) if _counts(item, table))
+        yield from (_drift(item, place) for item in _without_renamed(found, table, other))
+
+
+def _counts(item: Difference, table: Table) -> bool:
+    if item.aspect in _DECLARED:
+        return bool(item.first)
+    if item.what == "policy":
+        return bool(table.policies)
+    if item.aspect == "default":
+        # A table that was renamed keeps the name of its sequence.
+        return not ("nextval(" in item.first and "nextval(" in item.second)
+    return item.aspect != "partition"
+
+
+def _without_renamed(items: Iterable[Difference], models: Table, head: Table) -> Iterator[Difference]:
+    """Without constraints that are there on both sides under different names."""
+    found = list(items)
+    there, here = _shapes(head), _shapes(models)
+    for item in found:
+        if item.what in _UNNAMED and item.kind in ("missing", "extra"):
+            own, others = (here, there) if item.kind == "missing" else (there, here)
+            if own.get(item.object) in others.values():
+                continue
+        yield item
+
+
+def _shapes(table: Table) -> dict[str, Any]:
+    """Constraints by label, without their names."""
+    keys = [*((table.primary_key,) if table.primary_key else ()), *table.unique_constraints]
+    shapes: dict[str, Any] = {_label(key): ("key", key.columns, key.primary) for key in keys}
+    for foreign in table.foreign_keys:
+        shapes[_label(foreign)] = (foreign.columns, foreign.referred_table, foreign.referred_columns, foreign.on_delete)
+    for check in table.checks:
+        shapes[_label(check)] = ("check", str(check.expression))
+    return shapes
+
+
+def _label(item: Any) -> str:
+    return f"{item.table}.{item.name}" if item.name and not hasattr(item, "expression") else str(item.identifier)
+
+
+def _drift(item: Difference, place: Location | None) -> Drift:
+    if item.kind == "changed":
+        message = f"{item.what} {item.object}: {item.aspect} is {item.first or 'none'} in the models, "
+        message += f"{item.second or 'none'} at head"
+    else:
+        where = ("models", "head") if item.kind == "missing" else ("head", "models")
+        message = f"{item.what} {item.object} is in the {where[0]}, and not in the {where[1]}"
+    return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
+
+
+WIDER = {"smallint": ("integer", "bigint"), "integer": ("bigint",), "json": ("jsonb",)}
+
+
+def head_takes_more(item: Difference) -> bool:
+    """Whether the head accepts all that the models write: a default nobody relies on, or a wider type."""
+    if item.kind != "changed" or item.what != "column":
+        return False
+    if item.aspect == "default":
+        return not item.first
+    limited = item.first.startswith("character varying(") and item.second in ("character varying", "text")
+    return item.aspect == "type" and (limited or item.second in WIDER.get(item.first, ()))

@@ -1,0 +1,23 @@
+"""The commands that ``alembic`` gets from us: flags and exit codes only."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from alembic_pgpatterns.cli import pgcheck, pgfix, pgrevision
+
+COMMANDS = (pgcheck, pgfix, pgrevision)
+
+
+def register(command_line: Any) -> None:
+    """Add the commands to a CommandLine of Alembic; one that is there already is left alone."""
+    for module in COMMANDS:
+        name = module.__name__.rsplit(".", 1)[-1]
+        if name in command_line.subparsers.choices:
+            continue
+        command_line.register_command(getattr(module, name))
+        parser = command_line.subparsers.choices[name]
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.description = module.DESCRIPTION
+        module.add_flags(parser)

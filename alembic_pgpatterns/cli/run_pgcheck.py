@@ -1,0 +1,133 @@
+"""What ``alembic pgcheck`` does with its flags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.checks import deploy_plan as plan
+from alembic_pgpatterns.checks.project import check
+from alembic_pgpatterns.checks.revisions import about_a_revision
+from alembic_pgpatterns.cli.stdout import standard_output
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.findings.baseline import Baseline, escaped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Severity
+from alembic_pgpatterns.report.explain import explain, write_list
+from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.report.settings import write_settings
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.scratch_databases import Progress
+
+WRONG_USE = 2
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Check, report, and return the exit code.
+
+    Raises:
+        PgPatternsError: the check could not be done.
+    """
+    project = Project(config)
+    try:
+        settings = Settings.read(project.ini, project.pyproject, flags(options))
+        outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+        _demand_baseline(options)
+        if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
+            with standard_output(config.stdout) as stream:
+                _inform(settings, options, stream)
+            return 0
+        with progress_on(sys.stderr) as progress:
+            report = _checked(project, settings, progress, getattr(options, "live", None))
+    except SettingsError as error:
+        sys.stderr.write(f"alembic pgcheck: {error}\n")
+        return WRONG_USE
+    if getattr(options, "plan", None):
+        plan.write(plan.plans(report.runs, report.findings), config.stdout, options.plan)
+        return 0
+    if getattr(options, "write_baseline", False):
+        return _accept(report, settings, config.stdout)
+    for_programs = any(output.file is None and output.format != "text" for output in outputs)
+    with standard_output(config.stdout, for_programs) as stream:
+        for output in outputs:
+            output.write(report, stream, full=getattr(options, "all", False))
+    failing = report.broken or report.at_least(settings.fail_on)
+    return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def _demand_baseline(options: argparse.Namespace) -> None:
+    """A baseline that was named and is not there would accept nothing, and nobody would know why."""
+    named = getattr(options, "baseline", None)
+    if named and not getattr(options, "write_baseline", False) and not Path(named).exists():
+        raise SettingsError(f"--baseline: there is no {named}; --write-baseline makes it.")
+
+
+def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
+    """Of a database in use where ``live`` is one's URL, or empty for env.py's own; else of a throw-away one."""
+    if live is None:
+        from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_metadata
+
+        return check(project, settings, progress, effective_metadata)
+    from alembic_pgpatterns.checks.live import check_live
+
+    return check_live(project, settings, progress, live or None)
+
+
+def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> None:
+    if getattr(options, "show_settings", False):
+        write_settings(settings, stream)
+    elif getattr(options, "list", False):
+        write_list(settings, stream)
+    else:
+        explain(options.explain, stream)
+
+
+def flags(options: argparse.Namespace) -> dict[str, object]:
+    """The settings that flags give; None where one was not given."""
+    given = vars(options)
+    fail_on = given.get("fail_on")
+    return {
+        "select": _names(given.get("select")),
+        "ignore": _names(given.get("ignore")),
+        "target_version": given.get("target_version"),
+        "baseline": _path(given.get("baseline")),
+        "fail_on": Severity[fail_on.upper()] if fail_on else None,
+        "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
+        "upgrade_command": given.get("upgrade_command"),
+        "prepare": _path(given.get("prepare")),
+        "create_all": given.get("create_all"),
+        "since": given.get("since"),
+        "diff_base": given.get("diff_base"),
+        "downgrade": given.get("downgrade"),
+        "cache": given.get("cache"),
+        "stats": _path(given.get("stats")),
+    }
+
+
+def _names(values: list[str] | None) -> tuple[str, ...] | None:
+    if not values:
+        return None
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value).absolute() if value else None
+
+
+def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
+    path = settings.path(settings.baseline)
+    before = Baseline.read(path) or Baseline()
+    # What revisions do is accepted by the heads that the file names: those up to there are not looked at again.
+    lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
+    accepted = list(dict.fromkeys([*(finding.fingerprint for finding in lasting), *report.of_models]))
+    # With --select, or without the models, not all patterns have looked: what they did not look at stays.
+    unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
+    before.covering(accepted, report.heads, unseen).write(path)
+    gone = len(report.stale)
+    removed = f"; {gone} that no longer match taken out" if gone else ""
+    stream.write(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.\n")
+    return 0

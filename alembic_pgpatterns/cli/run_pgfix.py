@@ -1,0 +1,261 @@
+"""What ``alembic pgfix`` does: findings, fixes, files, and the proof."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from alembic_pgpatterns.checks.dry_run import rehearse
+from alembic_pgpatterns.cli.fix_summary import tell
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline, escaped
+from alembic_pgpatterns.findings.run_patterns import judge, suppressed
+from alembic_pgpatterns.fix.edit_models import edit_models
+from alembic_pgpatterns.fix.plan import Fix, Left, plan, unsafe
+from alembic_pgpatterns.fix.write_revisions import Written, write
+from alembic_pgpatterns.patterns import Finding, Severity
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.runner.head_schema import enriched, standing
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.run_env import Configured, run_to_heads
+from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.runner.target_metadata import read_models
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.server.protocol import Server
+
+WRONG_USE = 2
+ROUNDS = 5
+"""Chains of revisions: what one cures may let the next see further."""
+
+
+@dataclass
+class Outcome:
+    """What was done, and what is left. ``first``: the fingerprints that were there before anything was done."""
+
+    written: list[Written] = field(default_factory=list)
+    fixes: list[Fix] = field(default_factory=list)
+    left: dict[str, Left] = field(default_factory=dict)
+    first: set[str] = field(default_factory=set)
+
+    @property
+    def fixed(self) -> tuple[Finding, ...]:
+        """The findings that are gone."""
+        return tuple(finding for fix in self.fixes for finding in fix.findings)
+
+    def remove(self) -> None:
+        """Take the files away again."""
+        for one in self.written:
+            one.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which findings are meant."""
+
+    tables: tuple[str, ...]
+
+    def takes(self, finding: Finding) -> bool:
+        """Whether the finding is on one of the tables, where some were named."""
+        if not self.tables:
+            return True
+        table = finding.table
+        return table is not None and (table.name in self.tables or f"{table.schema}.{table.name}" in self.tables)
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Fix, and return the exit code.
+
+    Raises:
+        PgPatternsError: it could not be done; nothing is left on disk.
+    """
+    project = Project(config)
+    try:
+        settings = Settings.read(project.ini, project.pyproject, _flags(options))
+        if not (options.tables or options.select or options.all):
+            raise SettingsError("say what to fix: --select NAMES, a table, or --all")
+    except SettingsError as error:
+        sys.stderr.write(f"alembic pgfix: {error}\n")
+        return WRONG_USE
+    _refuse(settings)
+    outcome = Outcome()
+    try:
+        with progress_on(sys.stderr) as progress:
+            _fix(config, options, settings, progress, outcome)
+        edited = edit_models(config, outcome.fixes, options.models, settings) if outcome.fixes else None
+        tell(outcome, edited, options, config.stdout)
+    except BaseException:
+        outcome.remove()
+        raise
+    if options.dry_run:
+        outcome.remove()
+        if edited is not None:
+            edited.restore()
+    else:
+        _pay(settings, outcome)
+    return 0
+
+
+def _flags(options: argparse.Namespace) -> dict[str, object]:
+    def names(values: list[str] | None) -> tuple[str, ...] | None:
+        split = (name.strip() for value in values or () for name in value.split(","))
+        return tuple(name for name in split if name) or None
+
+    return {
+        "select": names(options.select),
+        "ignore": names(options.ignore),
+        "server": options.server or os.environ.get("PGPATTERNS_SERVER"),
+        "prepare": Path(options.prepare).absolute() if options.prepare else None,
+    }
+
+
+def _refuse(settings: Settings) -> None:
+    if settings.create_all or settings.upgrade_command is not None:
+        which = "create_all" if settings.create_all else "upgrade_command"
+        raise PgPatternsError(
+            f"pgfix needs revisions that run under `alembic` from the first one on; the settings have {which}. "
+            "`alembic pgcheck --all` prints the SQL and the model's lines to write."
+        )
+
+
+def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress: Progress, outcome: Outcome) -> None:
+    chosen = Chosen(tuple(options.tables))
+    project = Project(config)
+    names = [script.revision for script in project.revisions]
+    with standing(project, settings, progress, names) as server:
+        progress.say("running the revisions")
+        entry = _to_heads(project)
+        for _ in range(ROUNDS):
+            schema = _schema(entry, server, settings)
+            _must_exist(chosen, schema)
+            found = _found(schema, settings, chosen)
+            _must_be_gone(outcome, found)
+            _leave_suggestions(found, outcome)
+            fixes = _possible(found, schema, entry, server, outcome)
+            if not fixes:
+                return
+            progress.say("writing the revisions")
+            written = write(config, fixes, options.message or _message, options.head, unsafe)
+            outcome.written += written.files
+            for left in written.left:
+                outcome.left[left.finding.fingerprint] = left
+            done = [fix for fix in fixes if fix in written.fixes]
+            if not done:
+                return
+            outcome.fixes += done
+            _prove(config, written.files, settings, server, progress)
+        _must_be_gone(outcome, _found(_schema(entry, server, settings), settings, chosen))
+
+
+def _must_exist(chosen: Chosen, schema: Schema) -> None:
+    names = {form for table in schema.tables for form in (table.name.name, f"{table.name.schema}.{table.name.name}")}
+    for name in chosen.tables:
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), 3)
+            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise PgPatternsError(f"There is no table {name!r} at head.{meant}")
+
+
+def _to_heads(project: Project) -> Configured:
+    entries = [entry for entry in run_to_heads(project).configured if entry.database]
+    if len(entries) != 1:
+        raise PgPatternsError(
+            f"pgfix writes revisions for one database, and env.py connected to {len(entries)}. "
+            "`alembic pgcheck --all` prints the SQL and the model's lines to write."
+        )
+    return entries[0]
+
+
+def _schema(entry: Configured, server: Server, settings: Settings) -> Schema:
+    table = Name(entry.version_schema or "", entry.version_table)
+    with server.connect(entry.database) as connection:
+        schema = catalog.read(connection, version_tables=(table,))
+    return enriched(schema, read_models(entry.metadatas, schema.default_schema, settings).schema)
+
+
+def _found(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
+    """The worst first, so that of two remedies for one object the more important one is taken."""
+    found = [f for f in judge(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
+    return sorted(found, key=lambda finding: -finding.severity)
+
+
+def _must_be_gone(outcome: Outcome, found: Sequence[Finding]) -> None:
+    there = {finding.fingerprint for finding in found}
+    still = [finding.fingerprint for finding in outcome.fixed if finding.fingerprint in there]
+    if still:
+        raise PgPatternsError(
+            "The revisions ran, and yet these are still found, so they were taken away again:\n  " + "\n  ".join(still)
+        )
+
+
+def _leave_suggestions(found: Sequence[Finding], outcome: Outcome) -> None:
+    """What only the fixes brought: an index that was built just now is not replaced because it could be smaller."""
+    if not outcome.fixes:
+        outcome.first = {finding.fingerprint for finding in found}
+    for finding in found:
+        if finding.fingerprint not in outcome.first and finding.severity is Severity.INFO:
+            outcome.left.setdefault(finding.fingerprint, Left(finding, "a suggestion that came with the fixes"))
+
+
+def _possible(
+    found: Sequence[Finding], schema: Schema, entry: Configured, server: Server, outcome: Outcome
+) -> list[Fix]:
+    planned = plan([f for f in found if f.fingerprint not in outcome.left], schema)
+    for left in planned.left:
+        outcome.left[left.finding.fingerprint] = left
+    fixes = []
+    with server.connect(entry.database) as connection:
+        for fix in planned.fixes:
+            refused = _refused(connection, fix)
+            if refused is None:
+                fixes.append(fix)
+            for finding in fix.findings if refused else ():
+                outcome.left[finding.fingerprint] = Left(finding, f"PostgreSQL refuses it: {refused}")
+    return fixes
+
+
+def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
+    """What PostgreSQL has against the remedy in its plain form, tried and rolled back."""
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in sql(fix.remedy):
+                connection.execute(statement.encode())
+    except psycopg.Error as error:
+        return " ".join(str(error.diag.message_primary or error).split())
+    return None
+
+
+def _message(fixes: Sequence[Fix]) -> str:
+    names = list(dict.fromkeys(finding.pattern for fix in fixes for finding in fix.findings))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"fix {', '.join(names[:3])}{more}"
+
+
+def _prove(config: Any, files: Sequence[Written], settings: Settings, server: Server, progress: Progress) -> None:
+    """Up, down and up again; the way down must restore what was there."""
+    rehearsed = rehearse(Project(config), [one.revision for one in files], settings, server, progress)
+    if rehearsed.lost:
+        lost = "\n  ".join(rehearsed.lost)
+        raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")
+
+
+def _pay(settings: Settings, outcome: Outcome) -> None:
+    """What was fixed leaves the baseline: else autogenerate would take the old state for what is wanted."""
+    path = settings.path(settings.baseline)
+    before = Baseline.read(path)
+    if before is None:
+        return
+    gone = {escaped(finding.fingerprint) for finding in outcome.fixed}
+    kept = {item: reason for item, reason in before.entries.items() if item not in gone}
+    if len(kept) < len(before.entries):
+        Baseline(kept, before.heads).write(path)

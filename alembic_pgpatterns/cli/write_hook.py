@@ -1,0 +1,59 @@
+"""The post-write hook ``pgpatterns``: tries out what Alembic has written."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.cli.run_pgrevision import REHEARSING, try_out_file
+from alembic_pgpatterns.errors import PgPatternsError
+
+
+def run(path: str, options: Mapping[str, Any]) -> None:
+    """Run the new file up, down and up again on a throw-away server; of a chain all files, once the last is written.
+
+    Raises:
+        PgPatternsError: it does not run; the file stays.
+    """
+    config, scripts = _of_caller()
+    if config is None:
+        raise PgPatternsError(
+            "The hook pgpatterns was called by a program that holds no Alembic configuration, so it cannot run the "
+            "file. Take it out of [post_write_hooks] there, or write the revision by the `alembic` program."
+        )
+    if config.attributes.get(REHEARSING):
+        return
+    identifiers = [str(script.rev_id) for script in scripts]
+    if len(identifiers) > 1 and not _is_last(path, identifiers[-1]):
+        return
+    try_out_file(config, path, identifiers)
+
+
+def _is_last(path: str, identifier: str) -> bool:
+    """Whether the file is the one of the chain's last revision."""
+    declared = re.compile(rf"^revision\b[^=]*=\s*['\"]{re.escape(identifier)}['\"]", re.MULTILINE)
+    return declared.search(Path(path).read_text(encoding="utf-8")) is not None
+
+
+def _of_caller() -> tuple[Any, list[Any]]:
+    """Alembic's Config and the scripts it writes: a hook is given the file's path alone, its callers have the rest."""
+    from alembic.autogenerate.api import RevisionContext
+
+    for variables in _frames():
+        holder = variables.get("self")
+        if isinstance(holder, RevisionContext):
+            return holder.config, holder.generated_revisions
+        config = variables.get("config")
+        if hasattr(config, "get_main_option") and hasattr(config, "attributes"):
+            return config, []
+    return None, []
+
+
+def _frames() -> Iterator[Mapping[str, Any]]:
+    frame = sys._getframe(1)
+    while frame is not None:
+        yield frame.f_locals
+        frame = frame.f_back  # type: ignore[assignment]

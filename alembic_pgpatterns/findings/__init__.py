@@ -1,0 +1,1 @@
+"""Run the patterns on a schema, and keep their findings as data."""

@@ -1,0 +1,116 @@
+"""The selected patterns on one schema: what pgcheck and autogenerate share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.patterns import Finding, Needs, Pattern, SchemaPattern, ServerPattern
+from alembic_pgpatterns.schema.live import LiveServer
+from alembic_pgpatterns.schema.model import Name, Schema
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the patterns say of one schema, before baseline and suppressions are taken into account."""
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def judge(schema: Schema, settings: Settings) -> Judged:
+    """All selected schema patterns on one schema, without the tables that the settings exclude."""
+    version = settings.target_version or schema.server_version
+    settings = dataclasses.replace(settings, target_version=version)
+    schema = without_excluded(schema, settings)
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for pattern in settings.chosen((SchemaPattern,)):
+        assert isinstance(pattern, SchemaPattern)
+        reason = _cannot_tell(pattern, schema)
+        if reason is not None:
+            skipped.append(Skipped(pattern.name, reason))
+            continue
+        findings.extend(run_pattern(pattern, schema))
+    return Judged(tuple(unique(findings)), tuple(skipped))
+
+
+def judge_server(server: LiveServer, settings: Settings) -> Judged:
+    """All selected server patterns on a live server."""
+    settings = dataclasses.replace(settings, target_version=settings.target_version or server.version // 10000)
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for pattern in settings.chosen((ServerPattern,)):
+        assert isinstance(pattern, ServerPattern)
+        reason = pattern.cannot_tell(server)
+        if reason is not None:
+            skipped.append(Skipped(pattern.name, reason))
+            continue
+        findings.extend(_explained(pattern, pattern.detect, server))
+    return Judged(tuple(unique(findings)), tuple(skipped))
+
+
+def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:
+    """The findings of one pattern.
+
+    Raises:
+        PgPatternsError: the pattern failed; to leave it out in silence would be to say "ok" without having looked.
+    """
+    return _explained(pattern, pattern.detect, schema)
+
+
+def _explained(pattern: Pattern, detect: Callable[[Seen], Iterator[Finding]], seen: Seen) -> list[Finding]:
+    try:
+        return list(detect(seen))
+    except Exception as error:
+        raise PgPatternsError(
+            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
+            f"please report it. Until then leave it out: --ignore {pattern.name}."
+        ) from error
+
+
+def _cannot_tell(pattern: SchemaPattern, schema: Schema) -> str | None:
+    if pattern.needs is Needs.DATABASE and schema.source == "models":
+        return "needs a database at head"
+    if pattern.needs is Needs.MODELS and not schema.metadatas:
+        return "needs the models, which could not be read"
+    return None
+
+
+def without_excluded(schema: Schema, settings: Settings) -> Schema:
+    """The schema without the tables and schemas that the settings leave out."""
+
+    def keeps(name: Name) -> bool:
+        return not settings.excludes(name.schema)
+
+    return dataclasses.replace(
+        schema,
+        tables=tuple(item for item in schema.tables if not settings.excludes(item.name.schema, item.name.name)),
+        views=tuple(item for item in schema.views if keeps(item.name)),
+        sequences=tuple(item for item in schema.sequences if keeps(item.name)),
+        functions=tuple(item for item in schema.functions if keeps(item.name)),
+        namespaces=tuple(item for item in schema.namespaces if not settings.excludes(item.name)),
+        grants=tuple(item for item in schema.grants if keeps(item.name)),
+    )
+
+
+def unique(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings with fingerprints made unique: the second of the same gets ``#2``."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.fingerprint] += 1
+        count = seen[finding.fingerprint]
+        yield finding if count == 1 else finding.but(fingerprint=f"{finding.fingerprint} #{count}")
+
+
+def suppressed(finding: Finding) -> bool:
+    """Whether the models' own ``info`` says that this is meant."""
+    return finding.at is not None and finding.pattern in finding.at.origin.ignored

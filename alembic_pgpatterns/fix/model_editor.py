@@ -1,0 +1,321 @@
+"""The walk through a model's syntax tree that makes the edits; imported only where LibCST is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import libcst as cst
+
+from alembic_pgpatterns.fix.model_edit import Edit
+
+COLUMNS = ("mappedcolumn", "column")
+"""Without case and underscores: projects call theirs ``_Column``."""
+PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
+WIDTH = 96
+
+
+class Editor(cst.CSTTransformer):
+    """Makes edits in mapped classes and in ``Table(...)``; ``made`` are those that found their place.
+
+    ``needed``: names to import from sqlalchemy; ``replaced``: names that may be needed no more.
+    """
+
+    def __init__(self, wanted: Sequence[Edit]) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.made: list[Edit] = []
+        self.needed: set[str] = set()
+        self.replaced: set[str] = set()
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        """A mapped class: its columns, then its ``__table_args__``."""
+        name = _table_name(updated_node)
+        wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
+        if not wanted or not isinstance(updated_node.body, cst.IndentedBlock):
+            return updated_node
+        body = [self._column_line(line, wanted) for line in updated_node.body.body]
+        body = [kept for line in body for kept in self._without(line, wanted)]
+        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
+        if rest:
+            body = self._with_table_args(body, rest)
+        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        """``Table("book", metadata, Column(...))``."""
+        if _called(updated_node) != "Table" or not updated_node.args:
+            return updated_node
+        name = _text(updated_node.args[0].value)
+        wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
+        arguments = [self._column_argument(argument, wanted) for argument in updated_node.args]
+        arguments = [one for one in arguments if not self._is_removed(one.value, wanted)]
+        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
+        return updated_node.with_changes(args=self._with_indexes(arguments, rest))
+
+    def _without(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> list[cst.BaseStatement]:
+        """``__table_args__`` without the indexes that go; no line where nothing is left in it."""
+        statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
+        value = getattr(statement, "value", None)
+        if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple):
+            return [line]
+        kept = [element for element in value.elements if not self._is_removed(element.value, wanted)]
+        if len(kept) == len(value.elements):
+            return [line]
+        if not kept:
+            return []
+        if len(kept) > 1 or value.elements[-1].comma != cst.MaybeSentinel.DEFAULT:
+            # The last one's comma ends the line of the bracket; a single one without a comma would be no tuple.
+            kept[-1] = kept[-1].with_changes(comma=value.elements[-1].comma)
+        else:
+            kept[-1] = kept[-1].with_changes(comma=cst.Comma())
+        return [line.with_deep_changes(value, elements=kept)]
+
+    def _is_removed(self, value: cst.BaseExpression, wanted: Sequence[Edit]) -> bool:
+        if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args:
+            return False
+        name = _text(value.args[0].value)
+        found = next((edit for edit in wanted if edit.removes == name and edit not in self.made), None)
+        if found is None or name is None:
+            return False
+        self.made.append(found)
+        return True
+
+    def _column_argument(self, argument: cst.Arg, wanted: Sequence[Edit]) -> cst.Arg:
+        if not isinstance(argument.value, cst.Call) or not _is_column(argument.value):
+            return argument
+        return argument.with_changes(value=self._column(argument.value, None, wanted))
+
+    def _column_line(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> cst.BaseStatement:
+        if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+            return line
+        statement = line.body[0]
+        value = getattr(statement, "value", None)
+        if not isinstance(statement, cst.Assign | cst.AnnAssign) or not isinstance(value, cst.Call):
+            return line
+        if not _is_column(value):
+            return line
+        changed = self._column(value, _target(statement), wanted)
+        return line.with_changes(body=[statement.with_changes(value=changed)])
+
+    def _column(self, call: cst.Call, attribute: str | None, wanted: Sequence[Edit]) -> cst.Call:
+        name = (_text(call.args[0].value) if call.args else None) or attribute
+        for edit in wanted:
+            if edit.column == name and name is not None:
+                changed = self._changed(call, edit)
+                if changed is not None:
+                    call = changed
+                    self.made.append(edit)
+        return call
+
+    def _changed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        if edit.removes:
+            return _not_indexed(call)
+        return _indexed(call) if edit.simple else self._retyped(call, edit)
+
+    def _retyped(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        for position, argument in enumerate(call.args):
+            value = argument.value
+            kind = value.func if isinstance(value, cst.Call) else value
+            named = kind.attr.value if isinstance(kind, cst.Attribute) else getattr(kind, "value", None)
+            if argument.keyword is None and named in edit.replaces:
+                new = self._in_the_manner_of(kind, edit.expression, str(named))
+                if isinstance(value, cst.Call) and edit.expression == "Text":
+                    new = _with_collation(new, value)
+                return call.with_changes(args=_replaced(call.args, position, argument.with_changes(value=new)))
+        return self._typed(call, edit) if "DateTime" in edit.replaces else None
+
+    def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        """A type for ``mapped_column()`` that took it from ``Mapped[datetime]`` alone."""
+        given = [one for one in call.args if one.keyword is None and not one.star]
+        others = [one for one in given if not isinstance(one.value, cst.SimpleString) and not _is_part(one.value)]
+        if _called(call) != "mapped_column" or others:
+            return None
+        position = 1 if given and isinstance(given[0].value, cst.SimpleString) else 0
+        new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
+        comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=_after(call))
+        if position < len(call.args):
+            added = cst.Arg(new, comma=comma)
+            return call.with_changes(args=[*call.args[:position], added, *call.args[position:]])
+        before = [one.with_changes(comma=comma) for one in call.args]
+        return call.with_changes(args=[*before, cst.Arg(new)])
+
+    def _in_the_manner_of(self, kind: cst.BaseExpression, expression: str, named: str) -> cst.BaseExpression:
+        """``sa.Text`` where ``sa.String`` stood, else ``Text`` with its import."""
+        new = cst.parse_expression(expression)
+        bare = new.func if isinstance(new, cst.Call) else new
+        assert isinstance(bare, cst.Name)
+        if isinstance(kind, cst.Attribute):
+            qualified = cst.Attribute(kind.value, bare)
+            return new.with_changes(func=qualified) if isinstance(new, cst.Call) else qualified
+        self.needed.add(bare.value)
+        if named != bare.value:
+            self.replaced.add(named)
+        return new
+
+    def _made_index(self, edit: Edit) -> cst.BaseExpression:
+        self.made.append(edit)
+        self.needed.add("Index")
+        if "text(" in edit.expression:
+            self.needed.add("text")
+        return cst.parse_expression(edit.expression)
+
+    def _with_indexes(self, arguments: list[cst.Arg], rest: Sequence[Edit]) -> list[cst.Arg]:
+        """Behind the last positional argument, on a line of its own where the others have one."""
+        for edit in rest:
+            last = max((i for i, one in enumerate(arguments) if one.keyword is None and not one.star), default=0)
+            before = arguments[last]
+            lined = [one.comma for one in arguments if isinstance(one.comma, cst.Comma)]
+            comma = lined[0] if lined else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+            new = cst.Arg(self._made_index(edit), comma=before.comma)
+            arguments[last : last + 1] = [before.with_changes(comma=comma), new]
+        return arguments
+
+    def _with_table_args(self, body: list[cst.BaseStatement], rest: Sequence[Edit]) -> list[cst.BaseStatement]:
+        for position, line in enumerate(body):
+            if _assigned(line) == "__table_args__":
+                changed = self._extended(line, rest)
+                return [*body[:position], changed, *body[position + 1 :]]
+        position = next(i for i, line in enumerate(body) if _assigned(line) == "__tablename__") + 1
+        for edit in rest:
+            self._made_index(edit)
+        return [*body[:position], _table_args([edit.expression for edit in rest]), *body[position:]]
+
+    def _extended(self, line: cst.BaseStatement, rest: Sequence[Edit]) -> cst.BaseStatement:
+        assert isinstance(line, cst.SimpleStatementLine)
+        statement = line.body[0]
+        assert isinstance(statement, cst.Assign | cst.AnnAssign)
+        value = statement.value
+        if isinstance(value, cst.Tuple):
+            new: cst.BaseExpression = self._longer(value, rest)
+        elif value is not None and _is_dictionary(value):
+            new = cst.Tuple([*(cst.Element(self._made_index(edit)) for edit in rest), cst.Element(value)])
+        else:
+            return line
+        return line.with_changes(body=[statement.with_changes(value=new)])
+
+    def _longer(self, value: cst.Tuple, rest: Sequence[Edit]) -> cst.Tuple:
+        """New elements behind the others, before the dictionary that may end it, laid out as they are."""
+        elements = list(value.elements)
+        options = [elements.pop()] if elements and _is_dictionary(elements[-1].value) else []
+        between = _comma_between([*elements, *options], value)
+        new = [cst.Element(self._made_index(edit)) for edit in rest]
+        last = (options or elements)[-1].comma if (options or elements) else cst.Comma()
+        if len(elements) == 1 and not options and isinstance(between.whitespace_after, cst.SimpleWhitespace):
+            last = cst.MaybeSentinel.DEFAULT
+        ending = (options or elements)[-1:]
+        laid_out = [
+            one.with_changes(comma=between) if one in (*new, *ending) else one for one in [*elements, *new, *options]
+        ]
+        return value.with_changes(elements=[*laid_out[:-1], laid_out[-1].with_changes(comma=last)])
+
+
+def without_comment(comma: cst.Comma) -> cst.Comma:
+    """A comma as another, whose line may end in a comment of its own."""
+    space = comma.whitespace_after
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return comma
+    plain = cst.TrailingWhitespace(newline=space.first_line.newline)
+    return comma.with_changes(whitespace_after=space.with_changes(first_line=plain, empty_lines=()))
+
+
+def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst.Comma:
+    """How the elements are separated: a line each, or a space."""
+    commas = [element.comma for element in elements if isinstance(element.comma, cst.Comma)]
+    if len(elements) > 1 and commas:
+        return without_comment(commas[0])
+    if value.lpar and isinstance(value.lpar[0].whitespace_after, cst.ParenthesizedWhitespace):
+        return cst.Comma(whitespace_after=value.lpar[0].whitespace_after)
+    return cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+
+
+def _indexed(call: cst.Call) -> cst.Call | None:
+    """The column with ``index=True``."""
+    if any(argument.keyword is not None and argument.keyword.value == "index" for argument in call.args):
+        return None
+    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    new = cst.Arg(cst.Name("True"), keyword=cst.Name("index"), equal=equal)
+    if not call.args:
+        return call.with_changes(args=[new])
+    last = call.args[-1]
+    commas = [one.comma for one in call.args[:-1] if isinstance(one.comma, cst.Comma)]
+    comma = commas[0] if commas else cst.Comma(whitespace_after=_after(call))
+    return call.with_changes(args=[*call.args[:-1], last.with_changes(comma=comma), new.with_changes(comma=last.comma)])
+
+
+def _after(call: cst.Call) -> cst.BaseParenthesizableWhitespace:
+    if isinstance(call.whitespace_before_args, cst.ParenthesizedWhitespace):
+        return call.whitespace_before_args
+    return cst.SimpleWhitespace(" ")
+
+
+def _with_collation(new: cst.BaseExpression, old: cst.Call) -> cst.BaseExpression:
+    kept = [one for one in old.args if one.keyword is not None and one.keyword.value == "collation"]
+    if not kept:
+        return new
+    return cst.Call(new, [kept[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
+
+
+def _replaced(arguments: Sequence[cst.Arg], position: int, new: cst.Arg) -> list[cst.Arg]:
+    return [*arguments[:position], new, *arguments[position + 1 :]]
+
+
+def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
+    """On one line where one fits, else a line each; the class's own indent is added when it is written."""
+    short = f"__table_args__ = ({expressions[0]},)"
+    if len(expressions) == 1 and len(short) <= WIDTH:
+        return cst.parse_statement(short)
+    return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+
+
+def _is_column(call: cst.Call) -> bool:
+    return (_called(call) or "").replace("_", "").lower() in COLUMNS
+
+
+def _is_dictionary(value: cst.BaseExpression) -> bool:
+    return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and _called(value) == "dict")
+
+
+def _is_part(value: cst.BaseExpression) -> bool:
+    """Whether an argument of a column is something else than its type."""
+    return isinstance(value, cst.Call) and _called(value) in PARTS
+
+
+def _not_indexed(call: cst.Call) -> cst.Call | None:
+    """The column without ``index=True``."""
+    kept = [one for one in call.args if one.keyword is None or one.keyword.value != "index"]
+    if len(kept) == len(call.args):
+        return None
+    if kept:
+        kept[-1] = kept[-1].with_changes(comma=call.args[-1].comma)
+    return call.with_changes(args=kept)
+
+
+def _table_name(node: cst.ClassDef) -> str | None:
+    lines: Iterable[cst.CSTNode] = node.body.body
+    for line in lines:
+        if _assigned(line) == "__tablename__" and isinstance(line, cst.SimpleStatementLine):
+            return _text(getattr(line.body[0], "value", None))
+    return None
+
+
+def _assigned(line: cst.CSTNode) -> str | None:
+    if isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], cst.Assign | cst.AnnAssign):
+        return _target(line.body[0])
+    return None
+
+
+def _target(statement: cst.Assign | cst.AnnAssign) -> str | None:
+    target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
+    return target.value if isinstance(target, cst.Name) else None
+
+
+def _called(call: cst.Call) -> str | None:
+    if isinstance(call.func, cst.Attribute):
+        return call.func.attr.value
+    return call.func.value if isinstance(call.func, cst.Name) else None
+
+
+def _text(value: cst.CSTNode | None) -> str | None:
+    if not isinstance(value, cst.SimpleString):
+        return None
+    text = value.evaluated_value
+    return text if isinstance(text, str) else None

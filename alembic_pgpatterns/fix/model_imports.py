@@ -1,0 +1,81 @@
+"""Names imported from sqlalchemy, in the file's own statement and order; imported only where LibCST is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import libcst as cst
+from libcst.codemod import CodemodContext
+from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
+
+from alembic_pgpatterns.fix.model_editor import without_comment
+
+
+def with_imports(module: cst.Module, needed: Collection[str], replaced: Collection[str]) -> cst.Module:
+    """The module with what it needs imported, and what it needs no more taken out."""
+    found = _Finder()
+    module.visit(found)
+    adder = _Adder(set(needed) - found.names)
+    module = module.visit(adder)
+    context = CodemodContext()
+    for name in sorted(adder.missing):
+        AddImportsVisitor.add_needed_import(context, "sqlalchemy", name)
+    for name in sorted(replaced):
+        RemoveImportsVisitor.remove_unused_import(context, "sqlalchemy", name)
+    module = AddImportsVisitor(context).transform_module(module)
+    return RemoveImportsVisitor(context).transform_module(module)
+
+
+class _Finder(cst.CSTVisitor):
+    """The names that any statement of the file imports from sqlalchemy: some projects give each a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        """One statement."""
+        ours = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
+        if ours and not isinstance(node.names, cst.ImportStar):
+            self.names.update(_name(one) for one in node.names)
+
+
+class _Adder(cst.CSTTransformer):
+    """Adds names to the first ``from sqlalchemy import …``; sorted where that is."""
+
+    def __init__(self, needed: Collection[str]) -> None:
+        super().__init__()
+        self.missing = set(needed)
+
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
+        """One statement."""
+        module = updated_node.module
+        names = updated_node.names
+        if not isinstance(module, cst.Name) or module.value != "sqlalchemy" or isinstance(names, cst.ImportStar):
+            return updated_node
+        if not self.missing:
+            return updated_node
+        new = [cst.ImportAlias(cst.Name(name)) for name in sorted(self.missing - {_name(one) for one in names})]
+        self.missing.clear()
+        return updated_node.with_changes(names=_joined(names, new)) if new else updated_node
+
+
+def _joined(names: Sequence[cst.ImportAlias], new: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
+    keys = [_order(one) for one in names]
+    joined = [*names, *new]
+    if keys == sorted(keys):
+        joined.sort(key=_order)
+    commas = [one.comma for one in names if isinstance(one.comma, cst.Comma)]
+    between = without_comment(commas[0]) if len(names) > 1 else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    separated = [one.with_changes(comma=between) if one in (*new, names[-1]) else one for one in joined]
+    return [*separated[:-1], separated[-1].with_changes(comma=names[-1].comma)]
+
+
+def _name(alias: cst.ImportAlias) -> str:
+    return alias.name.value if isinstance(alias.name, cst.Name) else ""
+
+
+def _order(alias: cst.ImportAlias) -> tuple[int, str]:
+    """As isort and ruff order them: constants, classes, functions."""
+    name = _name(alias)
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, name)

@@ -1,0 +1,84 @@
+"""Changes to the source of models, which keep everything else in the file as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fix.model_edit import Edit
+from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, DropIndex, Remedy, ReplaceIndex, TypeChange
+from alembic_pgpatterns.remedies.model_line import index_expression
+from alembic_pgpatterns.remedies.naming import index_name
+from alembic_pgpatterns.schema.names import Name
+
+TEXTS = ("String", "VARCHAR", "Unicode", "CHAR", "AutoString")
+TIMES = ("DateTime", "TIMESTAMP")
+
+
+@dataclass
+class Source:
+    """A file's text after the edits, and those that found no place."""
+
+    text: str
+    missed: list[Edit] = field(default_factory=list)
+
+
+def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
+    """The edits of a remedy; None where there is none that is certain."""
+    if isinstance(remedy, CreateIndex):
+        return (_index(remedy),)
+    if isinstance(remedy, DropIndex):
+        return (_removed(remedy.index, remedy.recreate),)
+    if isinstance(remedy, ReplaceIndex):
+        return (_removed(remedy.index, remedy.recreate), _index(remedy.new))
+    if isinstance(remedy, ChangeType):
+        found = [_type(change) for change in remedy.changes]
+        certain = [edit for edit in found if edit is not None]
+        return tuple(certain) if len(certain) == len(found) else None
+    return None
+
+
+def _removed(index: Name, was: CreateIndex) -> Edit:
+    single = len(was.keys) == 1 and index.name == f"ix_{was.table.name}_{was.keys[0].column}"
+    return Edit(was.table.name, "", was.keys[0].column if single else None, removes=index.name)
+
+
+def _index(remedy: CreateIndex) -> Edit:
+    key = remedy.keys[0]
+    bare = CreateIndex(remedy.table, remedy.keys, name=remedy.name)
+    simple = remedy == bare and len(remedy.keys) == 1 and key.plain and key.opclass is None
+    simple = simple and index_name(remedy) == f"ix_{remedy.table.name}_{key.column}"
+    return Edit(remedy.table.name, index_expression(remedy), key.column if simple else None, simple)
+
+
+def _type(change: TypeChange) -> Edit | None:
+    if change.check is not None:
+        return None
+    if change.new == "text":
+        return Edit(change.table.name, "Text", change.column, replaces=TEXTS)
+    if change.new in ("timestamptz", "timestamp with time zone"):
+        return Edit(change.table.name, "DateTime(timezone=True)", change.column, replaces=TIMES)
+    return None
+
+
+def edited(text: str, wanted: Sequence[Edit]) -> Source:
+    """The source with the edits made: imports added, formatting kept.
+
+    Raises:
+        PgPatternsError: LibCST is not installed, or the file is no Python that it can read.
+    """
+    try:
+        import libcst
+    except ImportError as error:
+        raise PgPatternsError("--models needs LibCST: pip install 'alembic-pgpatterns[fix]'.") from error
+    from alembic_pgpatterns.fix.model_editor import Editor
+    from alembic_pgpatterns.fix.model_imports import with_imports
+
+    try:
+        module = libcst.parse_module(text)
+    except libcst.ParserSyntaxError as error:
+        raise PgPatternsError(f"a model's file cannot be read: {error}") from error
+    editor = Editor(wanted)
+    changed = with_imports(module.visit(editor), editor.needed, editor.replaced)
+    return Source(changed.code, [edit for edit in wanted if edit not in editor.made])

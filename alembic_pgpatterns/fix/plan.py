@@ -1,0 +1,214 @@
+"""Findings as the ops that cure them and the ops that bring the old state back; what no revision should do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from alembic.operations import ops
+from sqlalchemy import DefaultClause, text
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.model import (
+    Advice,
+    ChangeType,
+    CreateIndex,
+    DropConstraint,
+    DropIndex,
+    RebuildIndex,
+    Remedy,
+    ReplaceIndex,
+    ReplaceUnique,
+    SetDefault,
+    SetNotNull,
+    Statements,
+    TypeChange,
+    ValidateConstraint,
+)
+from alembic_pgpatterns.remedies.naming import index_name
+from alembic_pgpatterns.remedies.operations import operations, read_in_utc
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+Operations = tuple[ops.MigrateOperation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A remedy, the findings it cures, the ops there and back."""
+
+    findings: tuple[Finding, ...]
+    remedy: Remedy
+    up: Operations
+    down: Operations
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A finding that no revision of ours cures, and why; the way stands in its remedy."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one round of revisions does, and what it leaves: for good, or for the next round."""
+
+    fixes: tuple[Fix, ...]
+    left: tuple[Left, ...]
+
+
+def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
+    """The fixes for findings. A remedy that several have is taken once; of two that touch the same object the first.
+
+    The other one waits: when the first is done it may have become needless, and is looked for anew.
+    """
+    by_remedy: dict[Remedy, list[Finding]] = {}
+    left: list[Left] = []
+    for finding in findings:
+        reason = _why_not(finding.remedy)
+        if reason is not None or finding.remedy is None:
+            left.append(Left(finding, reason or "nothing is known that a revision could do"))
+        else:
+            by_remedy.setdefault(finding.remedy, []).append(finding)
+    taken: set[Hashable] = set()
+    fixes = []
+    for remedy, cured in by_remedy.items():
+        keys = set(_touched(remedy))
+        if not keys & taken:
+            up, down = both_ways(remedy, schema)
+            fixes.append(Fix(tuple(cured), remedy, up, down))
+            taken |= keys
+    return Plan(tuple(fixes), tuple(left))
+
+
+def _why_not(remedy: Remedy | None) -> str | None:
+    if isinstance(remedy, Advice):
+        return "a person has to decide"
+    if isinstance(remedy, Statements) and not remedy.down:
+        return "it could not be taken back by a downgrade"
+    if isinstance(remedy, SetDefault) and remedy.replaces_python_default:
+        return "the models make the value in Python, before the database could: take that default out of them first"
+    if isinstance(remedy, ChangeType) and any(_is_conversion(change.using) for change in remedy.changes):
+        return "values change with the type, so the application has to change at the same time"
+    return None
+
+
+def _is_conversion(using: str | None) -> bool:
+    """Whether USING does more than cast the column itself."""
+    return using is not None and any(word in using.upper() for word in ("CASE", "(", "||"))
+
+
+def unsafe(fix: Fix, facts: Facts) -> str | None:
+    """Why the road has no safe way for it on a table in use, or None."""
+    for op in fix.up:
+        if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
+            continue
+        users = facts.refusing(facts.key(op.schema, op.table_name), op.column_name)
+        if users:
+            return f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}"
+        old = op.existing_type
+        if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
+            held = facts.entangled(facts.key(op.schema, op.table_name), op.column_name)
+            why = f", and a second column cannot take its place because of {'; '.join(held[:3])}" if held else ""
+            return f"every row would be written anew under a lock that stops readers{why}"
+    return None
+
+
+class FixSqlOp(ops.ExecuteSQLOp):
+    """A statement of a fix. It has a name, by which the statement that undoes it is found in the downgrade."""
+
+    def __init__(self, statement: str, name: str) -> None:
+        super().__init__(statement)
+        self.constraint_name = name
+
+    def reverse(self) -> FixSqlOp:
+        """Of this kind too; the downgrade's own statement is among the ops that go back."""
+        return FixSqlOp("", self.constraint_name)
+
+
+def both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
+    """The ops that carry the remedy out, and those that bring the old state back."""
+    up, down = _both_ways(remedy, schema)
+    name = hashlib.sha256(repr(remedy).encode()).hexdigest()
+    return tuple(_named(op, name) for op in up), tuple(_named(op, name) for op in down)
+
+
+def _named(op: ops.MigrateOperation, name: str) -> ops.MigrateOperation:
+    return FixSqlOp(str(op.sqltext), name) if type(op) is ops.ExecuteSQLOp else op
+
+
+def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
+    default = schema.default_schema
+    up = tuple(_completed(op, schema) for op in operations(remedy, default))
+    if isinstance(remedy, RebuildIndex | ValidateConstraint):
+        return up, ()
+    if isinstance(remedy, DropConstraint):
+        back = f"ALTER TABLE {remedy.table} ADD CONSTRAINT {quote(remedy.constraint)} {remedy.definition}"
+        return up, (ops.ExecuteSQLOp(back),)
+    if isinstance(remedy, Statements):
+        return up, tuple(ops.ExecuteSQLOp(statement) for statement in remedy.down)
+    if isinstance(remedy, ReplaceUnique) and remedy.constraint is not None:
+        own = None if remedy.table.schema == default else remedy.table.schema
+        unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, list(remedy.columns), schema=own)
+        return up, (unique, up[0].reverse())
+    if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
+        return up, tuple(ops.ExecuteSQLOp(statement) for statement in sql(_swapped(remedy)))
+    return up, tuple(op.reverse() for op in reversed(up))
+
+
+def _swapped(remedy: ChangeType) -> ChangeType:
+    return ChangeType(tuple(TypeChange(one.table, one.column, one.new, one.old) for one in remedy.changes))
+
+
+def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:
+    """With what the road asks of an alter_column, and a second column must take over: null, default and comment."""
+    if not isinstance(op, ops.AlterColumnOp) or op.existing_nullable is not None:
+        return op
+    table = schema.table(Name(op.schema or schema.default_schema, op.table_name))
+    column = table.column(op.column_name) if table is not None else None
+    if column is None:
+        return op
+    if op.modify_type is None:
+        return altered(op, existing_nullable=column.nullable)
+    plain = isinstance(column.default, str) and column.sequence is None
+    default = DefaultClause(text(escape_binds(str(column.default)))) if plain else op.existing_server_default
+    return altered(
+        op, existing_nullable=column.nullable, existing_server_default=default, existing_comment=column.comment
+    )
+
+
+def _touched(remedy: Remedy) -> Iterator[Hashable]:
+    """What two remedies must not both change in one round."""
+    if isinstance(remedy, CreateIndex):
+        yield from _created(remedy)
+    elif isinstance(remedy, DropIndex | RebuildIndex):
+        yield ("index", remedy.index)
+    elif isinstance(remedy, ReplaceIndex):
+        yield ("index", remedy.index)
+        yield from _created(remedy.new)
+    elif isinstance(remedy, ReplaceUnique):
+        yield ("constraint", remedy.table, remedy.constraint)
+        yield from _created(remedy.new)
+    elif isinstance(remedy, ChangeType):
+        yield from (("column", change.table, change.column) for change in remedy.changes)
+    elif isinstance(remedy, SetNotNull | SetDefault):
+        yield ("column", remedy.table, remedy.column)
+    elif isinstance(remedy, DropConstraint | ValidateConstraint):
+        yield ("constraint", remedy.table, remedy.constraint)
+    else:
+        yield remedy
+
+
+def _created(index: CreateIndex) -> Iterator[Hashable]:
+    """Its name, and the place it takes: two that lead with the same column may make each other needless."""
+    yield ("index", Name(index.table.schema, index_name(index)))
+    yield ("leading", index.table, index.keys[0].column or index.keys[0].expression, index.method)

@@ -1,0 +1,116 @@
+"""Walking a table along its key, one range of rows after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import TextClause, text
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.support.relations import Relation
+from alembic_pgpatterns.operations.support.session import fetch
+from alembic_pgpatterns.operations.support.statement import Name, Statement, as_text
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+
+Position = tuple[str, ...]
+"""Where a walk is: the values of the key's columns as PostgreSQL prints them."""
+
+
+class KeyColumn(NamedTuple):
+    """A column of the key and its type, as ``format_type`` spells it."""
+
+    name: str
+    type: str
+
+    @property
+    def sql(self) -> str:
+        """The column, quoted."""
+        return quoted(self.name)
+
+
+def quoted(*path: str | None) -> str:
+    """An identifier path inside a text(), where a colon begins a parameter."""
+    return as_text(Statement("{name}", name=Name(*path))).replace(":", "\\:")
+
+
+_KEYS = """
+    SELECT x.indisprimary, ARRAY(
+        SELECT ARRAY[a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)]
+        FROM unnest(x.indkey[0:x.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, n)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+        ORDER BY k.n) AS columns
+    FROM pg_catalog.pg_index x
+    JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+    JOIN pg_catalog.pg_am am ON am.oid = c.relam AND am.amname = 'btree'
+    WHERE x.indrelid = CAST(:table AS regclass) AND x.indisunique AND x.indisvalid AND x.indpred IS NULL
+      AND x.indexprs IS NULL
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.indrelid
+                      AND a.attnum = ANY (x.indkey[0:x.indnkeyatts - 1]) AND NOT a.attnotnull)
+    ORDER BY x.indisprimary DESC, x.indnkeyatts
+"""
+
+
+def key_of(operations: Operations, table: Relation, wanted: Sequence[str] | None) -> list[KeyColumn]:
+    """The primary key, or the columns *wanted*, which must be unique and NOT NULL.
+
+    Raises:
+        PgPatternsError: there is no such key.
+    """
+    keys = [
+        [KeyColumn(name, kind.replace(":", "\\:")) for name, kind in row.columns]
+        for row in fetch(operations, _KEYS, table=table.quoted)
+        if row.indisprimary or wanted is not None
+    ]
+    for key in keys:
+        if wanted is None or [column.name for column in key] == list(wanted):
+            return key
+    raise errors.PgPatternsError(
+        f"{table} has no unique index on NOT NULL columns ({', '.join(wanted)})"
+        if wanted is not None
+        else f"{table} has no primary key to walk along; name a unique, NOT NULL key with key=[...]"
+    )
+
+
+class Walk:
+    """A table, its key, and how many rows a range has."""
+
+    def __init__(self, operations: Operations, table: Relation, key: Sequence[KeyColumn], size: int) -> None:
+        """*size*: rows a range."""
+        self._operations = operations
+        self._key = key
+        self._columns = ", ".join(column.sql for column in key)
+        self._table = quoted(table.schema, table.name)
+        self._size = size
+
+    def next_bound(self, after: Position | None) -> Position | None:
+        """The last key of the next range; None where fewer rows are left than a range has."""
+        # numbered, for a result called as the column would be what ORDER BY sorts by, as text
+        printed = ", ".join(f"CAST({column.sql} AS text) AS key_{number}" for number, column in enumerate(self._key))
+        order = ", ".join(f"walked.{column.sql}" for column in self._key)
+        rows = fetch(
+            self._operations,
+            f"SELECT {printed} FROM {self._table} AS walked WHERE {self._compared('>', 'after', after)} "  # noqa: S608
+            f"ORDER BY {order} OFFSET {self._size - 1} LIMIT 1",
+            **_parameters("after", after),
+        )
+        return tuple(rows[0]) if rows else None
+
+    def within(self, after: Position | None, bound: Position | None) -> TextClause:
+        """The condition that a row comes after one key and not after the other; None is no limit."""
+        condition = f"{self._compared('>', 'after', after)} AND {self._compared('<=', 'bound', bound)}"
+        return text(condition).bindparams(**_parameters("after", after), **_parameters("bound", bound))
+
+    def _compared(self, operator: str, prefix: str, position: Position | None) -> str:
+        if position is None:
+            return "true"
+        values = ", ".join(
+            f"CAST(CAST(:{prefix}_{number} AS text) AS {column.type})" for number, column in enumerate(self._key)
+        )
+        return f"({self._columns}) {operator} ({values})"
+
+
+def _parameters(prefix: str, position: Position | None) -> dict[str, str]:
+    return {f"{prefix}_{number}": value for number, value in enumerate(position or ())}

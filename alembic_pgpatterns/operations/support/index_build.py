@@ -1,0 +1,248 @@
+"""Building an index CONCURRENTLY: what was left by an earlier try, and partitioned tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from alembic.operations.ops import CreateIndexOp
+from sqlalchemy import Column
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
+from sqlalchemy.types import NullType
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.support.relations import Relation, derived_name, partitions, scratch_table, table
+from alembic_pgpatterns.operations.support.session import (
+    emit,
+    explained,
+    fetch,
+    fetch_value,
+    log,
+    run,
+    without_timeouts,
+)
+from alembic_pgpatterns.operations.support.statement import Name, always_quoted
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+    from sqlalchemy.sql.compiler import DDLCompiler
+
+WAY_OUT = (
+    "If an INVALID index was left, it is dropped first when the revision is run again; see to the cause, "
+    "then run it again"
+)
+
+
+class IndexPlan(NamedTuple):
+    """An index that is to be there, as the arguments of ``op.create_index``."""
+
+    name: str
+    columns: Any
+    unique: bool
+    options: dict[str, Any]
+
+    def on(self, name: str, at: Relation, operations: Operations, **options: Any) -> CreateIndex:
+        """The statement that makes it, under that name, on that table."""
+        operation = CreateIndexOp(
+            name, at.name, self.columns, schema=at.schema, unique=self.unique, **self.options, **options
+        )
+        index = operation.to_index(operations.migration_context)
+        assert index.table is not None
+        # as Alembic's own create_index: included columns must be known to the table
+        for column in index.dialect_options["postgresql"]["include"] or ():
+            if column not in index.table.c:
+                index.table.append_column(Column(column, NullType()))
+        return CreateIndex(index)
+
+
+class CreateIndexOnly(CreateIndex):
+    """``CREATE INDEX ... ON ONLY``, which SQLAlchemy has no word for."""
+
+
+@compiles(CreateIndexOnly)
+def _on_only(create: CreateIndexOnly, compiler: DDLCompiler, **kw: Any) -> str:
+    index = create.element
+    assert index.table is not None
+    name = compiler._prepared_index_name(index, include_schema=False)
+    table_name = compiler.preparer.format_table(index.table)
+    visit: Callable[..., str] = compiler.visit_create_index
+    text = visit(create, **kw)
+    head = f"INDEX {name} ON "
+    if text.count(head + table_name) != 1:
+        raise errors.PgPatternsError(f"index {index.name!r} cannot be written for a partitioned table: {text}")
+    return text.replace(head, head + "ONLY ", 1)
+
+
+def build(operations: Operations, plan: IndexPlan, table_name: str, schema: str | None, *, skip: bool) -> None:
+    """Make the index; outside a transaction, online.
+
+    Args:
+        operations: of the running migration.
+        plan: the index.
+        table_name: its table.
+        schema: of the table.
+        skip: whether a valid index of that name and definition is good enough.
+
+    Raises:
+        PgPatternsError: no such table; a build is under way; the name is taken by another index; the server
+            refused (duplicates under a unique index, say).
+    """
+    at = table(operations, table_name, schema)
+    if at.partitioned:
+        _build_on_partitions(operations, plan, plan.name, at, skip=skip)
+    else:
+        _build_on_table(operations, plan, plan.name, at, skip=skip)
+
+
+class _State(NamedTuple):
+    valid: bool
+    own: bool
+
+
+_INDEX = """
+    SELECT x.indisvalid, x.indrelid = CAST(:table AS regclass) AS own
+    FROM pg_catalog.pg_index x WHERE x.indexrelid = to_regclass(:index)
+"""
+
+
+def _state(operations: Operations, name: str, at: Relation) -> _State | None:
+    rows = fetch(operations, _INDEX, table=at.quoted, index=always_quoted(at.schema, name))
+    return _State(rows[0].indisvalid, rows[0].own) if rows else None
+
+
+def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: Relation, *, skip: bool) -> None:
+    state = _state(operations, name, at)
+    if state is not None and state.own and not state.valid:
+        drop_leftover(operations, name, at)
+    elif state is not None and _is_there(operations, plan, name, at, state, skip=skip):
+        return
+    _warn_of_old_transactions(operations, name)
+    with _building(name, at), without_timeouts(operations):
+        run(operations, plan.on(name, at, operations, postgresql_concurrently=True))
+
+
+def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at: Relation, *, skip: bool) -> None:
+    """ON ONLY the parent, CONCURRENTLY on each partition, ATTACH; PostgreSQL cannot do it in one."""
+    state = _state(operations, name, at)
+    if state is None:
+        with _building(name, at):
+            run(operations, CreateIndexOnly(plan.on(name, at, operations).element))
+    elif _is_there(operations, plan, name, at, state, skip=True if not state.valid else skip) and state.valid:
+        return
+    parent = Relation(at.schema, name, "I")
+    for partition in partitions(operations, at):
+        if partition.kind == "f" or _attached(operations, parent, partition):
+            continue
+        child = derived_name(name, partition.name)
+        build_one = _build_on_partitions if partition.partitioned else _build_on_table
+        build_one(operations, plan, child, partition, skip=True)
+        emit(
+            operations,
+            "ALTER INDEX {parent} ATTACH PARTITION {child}",
+            parent=parent.sql,
+            child=Name(partition.schema, child),
+        )
+
+
+_OLD_TRANSACTIONS = """
+    SELECT pid, usename, application_name, round(extract(epoch FROM clock_timestamp() - xact_start)) AS seconds
+    FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'
+    ORDER BY xact_start LIMIT 3
+"""
+
+
+def _warn_of_old_transactions(operations: Operations, name: str) -> None:
+    """Say whom the build will wait for: without a timeout that may be for ever, even for a session of our own."""
+    for row in fetch(operations, _OLD_TRANSACTIONS):
+        log.warning(
+            "index %s waits for pid %s (role %s, application %s), idle in a transaction for %s s",
+            *(name, row.pid, row.usename, row.application_name or "?", row.seconds),
+        )
+
+
+@contextmanager
+def _building(name: str, at: Relation) -> Iterator[None]:
+    with explained(f"index {name} on {at} could not be built", WAY_OUT):
+        yield
+
+
+_ATTACHED = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_index x ON x.indexrelid = i.inhrelid
+                   WHERE i.inhparent = CAST(:parent AS regclass) AND x.indrelid = CAST(:table AS regclass))
+"""
+
+
+def _attached(operations: Operations, parent: Relation, partition: Relation) -> bool:
+    return bool(fetch_value(operations, _ATTACHED, parent=parent.quoted, table=partition.quoted))
+
+
+# a backend's own row of the progress view shows its table only to those who may see its statements
+_UNDER_WAY = """
+    SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
+    JOIN pg_catalog.pg_locks l ON l.pid = p.pid AND l.relation = CAST(:table AS regclass)
+    WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND p.pid <> pg_backend_pid()
+"""
+
+
+def drop_leftover(operations: Operations, name: str, at: Relation) -> None:
+    """Drop an INVALID index which a failed build left.
+
+    Raises:
+        PgPatternsError: a build is under way, and this is its index.
+    """
+    pid = fetch_value(operations, _UNDER_WAY, table=at.quoted)
+    if pid is not None:
+        raise errors.PgPatternsError(
+            f"index {name} on {at} is being built by the session with pid {pid}. Wait for it, or end it with "
+            f"SELECT pg_cancel_backend({pid}), and run this revision again"
+        )
+    log.info("dropping the INVALID index %s on %s which an earlier build left", name, at)
+    with _building(name, at), without_timeouts(operations):
+        emit(operations, "DROP INDEX CONCURRENTLY IF EXISTS {name}", name=Name(at.schema, name))
+
+
+def _is_there(operations: Operations, plan: IndexPlan, name: str, at: Relation, state: _State, *, skip: bool) -> bool:
+    if not state.own:
+        raise errors.PgPatternsError(f"index {name} exists in schema {at.schema}, but not on {at}: choose another name")
+    if not skip:
+        return False
+    wanted = _description_of(operations, plan, at)
+    found = _description(operations, Relation(at.schema, name, "i"))
+    if wanted is not None and wanted != found:
+        raise errors.PgPatternsError(
+            f"index {name} exists on {at} with another definition ({found}; wanted is {wanted}). "
+            "Drop it first with op.drop_index_concurrently, or choose another name"
+        )
+    log.info("index %s on %s is there already", name, at)
+    return True
+
+
+_DESCRIPTION = """
+    SELECT concat_ws('; ',
+        am.amname, CASE WHEN x.indisunique THEN 'unique' END,
+        (SELECT string_agg(pg_catalog.pg_get_indexdef(x.indexrelid, k, true), ', ' ORDER BY k)
+         FROM generate_series(1, x.indnatts) k),
+        'keys ' || x.indnkeyatts, 'options ' || x.indoption::text, 'operators ' || x.indclass::text,
+        'collations ' || x.indcollation::text, 'where ' || pg_catalog.pg_get_expr(x.indpred, x.indrelid),
+        'nulls not distinct ' || (to_jsonb(x) ->> 'indnullsnotdistinct'), 'with ' || c.reloptions::text)
+    FROM pg_catalog.pg_index x
+    JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+    JOIN pg_catalog.pg_am am ON am.oid = c.relam
+    WHERE x.indexrelid = CAST(:index AS regclass)
+"""
+
+
+def _description(operations: Operations, index: Relation) -> str:
+    return str(fetch_value(operations, _DESCRIPTION, index=index.quoted))
+
+
+def _description_of(operations: Operations, plan: IndexPlan, at: Relation) -> str | None:
+    """As `_description`, of the index the plan makes; None where this role may not make temporary tables."""
+    with scratch_table(operations, at) as scratch:
+        if scratch is None:
+            return None
+        run(operations, plan.on("pgpatterns_scratch", scratch, operations))
+        return _description(operations, Relation("pg_temp", "pgpatterns_scratch", "i"))

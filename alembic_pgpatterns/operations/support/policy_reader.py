@@ -1,0 +1,201 @@
+"""Policies as the catalog has them, and whether declared ones are the same.
+
+An expression is compared in the form PostgreSQL itself gives it. To get that form of a declared expression,
+the policy is made on an empty temporary table of the same name and columns, in a savepoint that is rolled
+back: no table of the user's is locked beyond ACCESS SHARE, and nothing stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import postgast
+from sqlalchemy import Column, Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic_pgpatterns.declare import Policy
+from alembic_pgpatterns.operations.support import comparing
+from alembic_pgpatterns.operations.support.policy_sql import create_policy
+from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, always_quoted
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from sqlalchemy.engine import Connection
+
+_COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+_POLICIES = """
+    SELECT n.nspname, c.relname, p.polname, p.polpermissive, p.polcmd::text AS polcmd,
+           ARRAY(SELECT CASE WHEN role = 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(role) END
+                 FROM unnest(p.polroles) AS role)::text[] AS roles,
+           pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
+           pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS with_check,
+           ARRAY(SELECT ARRAY[dn.nspname::text, dc.relname::text, a.attname::text]
+                 FROM pg_catalog.pg_depend d
+                 JOIN pg_catalog.pg_class dc ON dc.oid = d.refobjid
+                 JOIN pg_catalog.pg_namespace dn ON dn.oid = dc.relnamespace
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = dc.oid AND a.attnum = d.refobjsubid
+                                                        AND d.refobjsubid > 0
+                 WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+                   AND d.refclassid = 'pg_catalog.pg_class'::regclass)::text[] AS depends
+    FROM pg_catalog.pg_policy p
+    JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE {tables}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingPolicy:
+    """A policy of the database; *columns* are those it depends on (column None: the table as such)."""
+
+    policy: Policy
+    columns: frozenset[tuple[str, str, str | None]]
+
+
+def existing_policies(
+    context: AutogenContext, tables: Sequence[Table]
+) -> dict[tuple[str, str], dict[str, ExistingPolicy]]:
+    """By (schema, table) and name, the policies that are there."""
+    found: dict[tuple[str, str], dict[str, ExistingPolicy]] = {}
+    query = _POLICIES.format(tables=comparing.IN_TABLES)
+    for row in comparing.fetch(context, query, **comparing.table_parameters(context, tables)):
+        policy = Policy(
+            row.polname, row.using, row.with_check, _COMMANDS[row.polcmd], tuple(row.roles), row.polpermissive
+        )
+        columns = {(schema, table, column) for schema, table, column in row.depends}
+        columns |= {(schema, table, None) for schema, table, _ in row.depends}
+        existing = ExistingPolicy(policy, frozenset(columns))
+        found.setdefault((row.nspname, row.relname), {})[row.polname] = existing
+    return found
+
+
+def same_policies(
+    context: AutogenContext, table: Table, declared: Sequence[Policy], existing: dict[str, ExistingPolicy]
+) -> set[str]:
+    """The names of those declared policies that the database has just so."""
+    there = [existing[policy.name].policy for policy in declared]
+    spelled_alike = all(_texts(policy) == _texts(found) for policy, found in zip(declared, there, strict=True))
+    asked = [] if spelled_alike else _normal_forms(context, table, [*declared, *there])
+    normal = asked or [None] * (2 * len(declared))
+    pairs = zip(declared, there, normal, normal[len(declared) :], strict=False)
+    return {
+        policy.name
+        for policy, found, form, form_there in pairs
+        if _facts(policy) == _facts(found) and _agree(policy, found, form, form_there)
+    }
+
+
+def _facts(policy: Policy) -> tuple[object, ...]:
+    roles = frozenset(role.lower() if role.lower() == "public" else role for role in policy.roles)
+    return policy.command, policy.permissive, roles
+
+
+Expressions = tuple[str | None, str | None]
+
+
+def _agree(declared: Policy, there: Policy, form: Expressions | None, form_there: Expressions | None) -> bool:
+    if form is not None and form_there is not None:
+        return form == form_there
+    return _texts(declared) == _texts(there)
+
+
+def _texts(policy: Policy) -> Expressions:
+    return _as_text(policy.using), _as_text(policy.with_check)
+
+
+def _as_text(expression: str | None) -> str | None:
+    """The second-best form: libpg_query's, which knows no types, so casts that PostgreSQL adds differ."""
+    if expression is None:
+        return None
+    try:
+        return str(postgast.deparse(postgast.parse(f"SELECT {expression}")))
+    except postgast.PgQueryError:
+        return expression
+
+
+def _normal_forms(context: AutogenContext, table: Table, policies: Sequence[Policy]) -> list[Expressions | None]:
+    """For each policy its expressions as PostgreSQL prints them, or None for one which it would not take.
+
+    Printed, read and printed again: what PostgreSQL prints for ``varchar IN (...)`` it prints otherwise after
+    pg_dump and restore, and both must count as the same.
+    """
+    connection = context.connection
+    assert connection is not None
+    scratch = Name("pg_temp", table.name)
+    try:
+        with _rolled_back(connection):
+            _make_scratch(context, connection, table, scratch)
+            once = _printed(context, scratch, [(policy.using, policy.with_check) for policy in policies])
+            return _printed(context, scratch, once)
+    except SQLAlchemyError as error:
+        comparing.log.warning(
+            "policies of %s are compared as text, since PostgreSQL could not be asked for their normal form: %s",
+            table.fullname,
+            str(error).splitlines()[0],
+        )
+        return [None] * len(policies)
+
+
+def _printed(
+    context: AutogenContext, scratch: Name, policies: Sequence[Expressions | None]
+) -> list[Expressions | None]:
+    connection = context.connection
+    assert connection is not None
+    with _rolled_back(connection):
+        for number, policy in enumerate(policies):
+            if policy is not None:
+                with suppress(SQLAlchemyError), connection.begin_nested():
+                    # for ALL and PUBLIC: commands and roles are compared by name, and a role need not exist yet
+                    connection.execute(create_policy(str(number), scratch, *policy))
+        rows = comparing.fetch(context, _POLICIES_OF_SCRATCH, name=scratch.path[-1])
+    found = {row.polname: (row.using, row.with_check) for row in rows}
+    return [found.get(str(number)) for number in range(len(policies))]
+
+
+_POLICIES_OF_SCRATCH = """
+    SELECT p.polname, pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
+           pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+    FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = :name
+"""
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def _make_scratch(context: AutogenContext, connection: Connection, table: Table, scratch: Name) -> None:
+    """The table as it is, plus the columns that the model has and the database has not (yet)."""
+    # last in the path: a sub-select on the table itself must mean the real one
+    connection.execute(Statement(_SEARCH_PATH))
+    real = Name(comparing.schema_of(context, table), table.name)
+    connection.execute(Statement("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=real))
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND NOT attisdropped"
+    there = {row.attname for row in comparing.fetch(context, query, table=always_quoted("pg_temp", table.name))}
+    for column in table.columns:
+        if column.name not in there:
+            with suppress(SQLAlchemyError), connection.begin_nested():
+                connection.execute(_add_column(connection, scratch, column))
+
+
+_SEARCH_PATH = (
+    "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)"
+)
+
+
+def _add_column(connection: Connection, scratch: Name, column: Column[object]) -> Statement:
+    return Statement(
+        "ALTER TABLE {scratch} ADD COLUMN {name} {type}",
+        scratch=scratch,
+        name=Name(column.name),
+        type=Sql(column.type.compile(connection.dialect)),
+    )

@@ -1,0 +1,156 @@
+"""Questions to the catalog about tables and indexes, on the connection of the running migration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Column, MetaData, Row, Table, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic_pgpatterns import errors
+from alembic_pgpatterns.operations.support.session import connection, emit, fetch, fetch_value
+from alembic_pgpatterns.operations.support.statement import Name, always_quoted
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+
+LONGEST_NAME = 63
+"""Bytes PostgreSQL keeps of an identifier."""
+
+
+class Relation(NamedTuple):
+    """A table or index; *kind* is pg_class.relkind. The schema is None only offline, where it is not known."""
+
+    schema: str | None
+    name: str
+    kind: str
+
+    @property
+    def quoted(self) -> str:
+        """For a bound parameter that is cast to regclass."""
+        return always_quoted(self.schema, self.name)
+
+    @property
+    def sql(self) -> Name:
+        """For a statement."""
+        return Name(self.schema, self.name)
+
+    @property
+    def partitioned(self) -> bool:
+        """A partitioned table or index."""
+        return self.kind in ("p", "I")
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+_RELATION = """
+    SELECT n.nspname, c.relname, c.relkind::text AS kind
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = to_regclass(:name)
+"""
+
+
+def relation(operations: Operations, name: str, schema: str | None) -> Relation | None:
+    """The table or index of that name, by way of the search path where no schema is given."""
+    rows = fetch(operations, _RELATION, name=always_quoted(schema, name))
+    return Relation(rows[0].nspname, rows[0].relname, rows[0].kind) if rows else None
+
+
+def table(operations: Operations, name: str, schema: str | None) -> Relation:
+    """The table of that name.
+
+    Raises:
+        PgPatternsError: there is none.
+    """
+    found = relation(operations, name, schema)
+    if found is None or found.kind not in ("r", "p", "m", "f"):
+        raise errors.PgPatternsError(f"there is no table {schema + '.' if schema else ''}{name} in this database")
+    return found
+
+
+_PARTITIONS = """
+    SELECT n.nspname, c.relname, c.relkind::text AS kind
+    FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE i.inhparent = CAST(:table AS regclass) ORDER BY 1, 2
+"""
+
+
+def partitions(operations: Operations, parent: Relation) -> list[Relation]:
+    """The direct partitions of a partitioned table or index."""
+    rows = fetch(operations, _PARTITIONS, table=parent.quoted)
+    return [Relation(row.nspname, row.relname, row.kind) for row in rows]
+
+
+_CONSTRAINT = """
+    SELECT k.contype::text AS contype, k.convalidated, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+           ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS o (attnum, n)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.attnum ORDER BY n) AS own,
+           ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS o (attnum, n)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.attnum ORDER BY n)
+           AS referred,
+           k.confrelid = to_regclass(nullif(:referent, '')) AS same_referent,
+           k.confdeltype::text AS ondelete, k.confupdtype::text AS onupdate
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = CAST(:table AS regclass) AND k.conname = :name
+"""
+
+
+def constraint(
+    operations: Operations, on: Relation, name: str, *, referent: tuple[str | None, str] | None = None
+) -> Row[Any] | None:
+    """The constraint of that name; with *referent* (schema, table) also whether it points there."""
+    target = always_quoted(*referent) if referent else ""
+    rows = fetch(operations, _CONSTRAINT, table=on.quoted, name=name, referent=target)
+    return rows[0] if rows else None
+
+
+def reflected(operations: Operations, at: Relation, columns: Iterable[str]) -> Table:
+    """The table with its columns' types, for statements with bound values.
+
+    Raises:
+        PgPatternsError: it lacks one of *columns*.
+    """
+    # columns alone: of indexes and constraints nothing is needed
+    there = inspect(connection(operations)).get_columns(at.name, at.schema)
+    found = Table(at.name, MetaData(), *(Column(each["name"], each["type"]) for each in there), schema=at.schema)
+    missing = [name for name in columns if name not in found.c]
+    if missing:
+        raise errors.PgPatternsError(f"{at} has no column {', '.join(missing)}; it has {', '.join(found.c.keys())}")
+    return found
+
+
+@contextmanager
+def scratch_table(operations: Operations, at: Relation) -> Iterator[Relation | None]:
+    """An empty temporary table with the columns of *at*; None where this role may not make any.
+
+    To ask PostgreSQL for the form it gives to a definition. Takes ACCESS SHARE on *at*.
+    """
+    if not fetch_value(operations, "SELECT has_database_privilege(current_database(), 'TEMP')"):
+        yield None
+        return
+    scratch = Relation("pg_temp", at.name, "r")
+    emit(operations, "CREATE TEMP TABLE {scratch} (LIKE {table})", scratch=scratch.sql, table=at.sql)
+    try:
+        yield scratch
+    except BaseException:
+        # in a transaction that failed it cannot be dropped, and goes with it
+        with suppress(SQLAlchemyError):
+            emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
+        raise
+    emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
+
+
+def derived_name(*parts: str) -> str:
+    """The parts joined by underscores; where that is too long for PostgreSQL, cut, with a hash for a tail."""
+    name = "_".join(parts)
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    # loads OpenSSL, which costs more than all the rest of the registration
+    import hashlib
+
+    tail = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + tail

@@ -1,0 +1,226 @@
+"""Bringing a project to head on a server: by its env.py, by a command of its own, or from its models."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sqlalchemy
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.runner.blame import Introductions
+from alembic_pgpatterns.runner.cache.snapshots import NOWHERE, Reached
+from alembic_pgpatterns.runner.project import Project, relative
+from alembic_pgpatterns.runner.run_env import Run, explained, run_revisions
+from alembic_pgpatterns.runner.scratch_databases import SCRATCH, Progress, on_server, prepare
+from alembic_pgpatterns.runner.upgrade import Upgraded, at, upgrade, versions
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.server.command import run_command
+from alembic_pgpatterns.server.protocol import Server
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+    from sqlalchemy.engine import Dialect
+
+
+@dataclass(frozen=True)
+class Database:
+    """A scratch database at head. ``label``: the name of the real one it stands for.
+
+    ``meant``: libpq's parameters of the real one, with the password; None where nothing was seen to connect to it.
+    """
+
+    name: str
+    label: str
+    version_tables: tuple[Name, ...]
+    metadatas: tuple[MetaData, ...]
+    introductions: Introductions | None = None
+    meant: Mapping[str, str] | None = field(default=None, repr=False)
+    dialect: Dialect | None = None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Where the revisions are now. ``upgraded``: by env.py, where it was."""
+
+    databases: tuple[Database, ...]
+    revisions: int
+    heads: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    hints: tuple[str, ...] = ()
+    upgraded: Upgraded | None = None
+
+
+def arrive(
+    project: Project,
+    settings: Settings,
+    server: Server,
+    progress: Progress,
+    start: Reached = NOWHERE,
+    *,
+    keep: bool = False,
+) -> Arrived:
+    """Bring the project to head.
+
+    Args:
+        project: the project.
+        settings: of it.
+        server: which stands at ``start``.
+        progress: told what goes on.
+        start: what of the history has run there.
+        keep: whether the state is to be gone on from later.
+
+    Raises:
+        PgPatternsError: a revision failed, or the revisions did not arrive on this server.
+    """
+    if settings.upgrade_command is not None:
+        return _by_command(project, settings, server, progress)
+    progress.say("reading the revisions")
+    if settings.create_all or not project.revisions:
+        with on_server(settings, server):
+            return _by_models(project, server)
+    return _by_env_py(project, server, upgrade(project, settings, server, progress, start, keep=keep))
+
+
+def _by_env_py(project: Project, server: Server, done: Upgraded) -> Arrived:
+    run = done.run
+    databases = [
+        Database(
+            name=entry.database,
+            label=_label(done, entry.database),
+            version_tables=(Name(entry.version_schema or "", entry.version_table),),
+            metadatas=entry.metadatas,
+            introductions=done.reached.introductions[entry.database],
+            meant=done.routes.meant.get(entry.database),
+            dialect=entry.dialect,
+        )
+        for entry in run.configured
+        if at(project, server, entry, project.heads)
+    ]
+    if not databases:
+        raise PgPatternsError(_lost(done))
+    skipped = (*_without_models(run), *_outside(project))
+    hints = tuple(_opt_in(project, run))
+    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped, hints, done)
+
+
+def _by_models(project: Project, server: Server) -> Arrived:
+    """No revision runs: the schema is what the models say, in an otherwise empty database."""
+    run = run_revisions(project, lambda revision, context: [], as_sql=True)
+    if not run.metadatas:
+        lacking = "--create-all needs models" if project.revisions else f"no revision is in {project.script.dir}"
+        raise PgPatternsError(f"There is nothing to check: {lacking}, and env.py names no target_metadata.")
+    name = server.create_scratch(SCRATCH)
+    try:
+        _create_all(run.metadatas, server.url(name))
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise explained(error, project) from error
+    reason = "none ran: the schema was built from the models"
+    return Arrived((Database(name, "", (), run.metadatas),), 0, project.heads, skipped=(Skipped("revisions", reason),))
+
+
+def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        for metadata in metadatas:
+            for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
+                connection.execute(sqlalchemy.schema.CreateSchema(schema, if_not_exists=True))
+            metadata.create_all(connection)
+
+
+def _by_command(project: Project, settings: Settings, server: Server, progress: Progress) -> Arrived:
+    """The project's own program runs the revisions; which ones there are need not be readable from here."""
+    assert settings.upgrade_command is not None
+    name = server.create_scratch(SCRATCH)
+    prepare(settings, server, name)
+    progress.say(f"running {settings.upgrade_command}")
+    run_command(settings.upgrade_command, server=server, database=name, env=settings.env, cwd=settings.root)
+    tables = version_tables(server, name)
+    if not tables:
+        given = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
+        raise PgPatternsError(
+            "The command ended well, but left no version table of Alembic in the database it was given: "
+            f"{settings.upgrade_command}\nDoes it read the variables in `env`? They are: {given}."
+        )
+    heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
+    unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read")
+    return Arrived((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
+
+
+VERSION_TABLES = """
+    SELECT n.nspname, c.relname
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relname LIKE '%alembic%version%'
+      AND (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a
+           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY['version_num']
+"""
+
+
+def version_tables(server: Server, database: str) -> tuple[Name, ...]:
+    """The tables in which Alembic keeps where it is, found by their shape."""
+    with server.connect(database) as connection:
+        rows = connection.execute(VERSION_TABLES).fetchall()
+    return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
+
+
+def _label(done: Upgraded, database: str) -> str:
+    return next((origin.database for origin, name in done.reached.databases.items() if name == database), database)
+
+
+PLUGIN = "alembic_pgpatterns"
+OPT_IN = (
+    'autogenerate_plugins=["alembic.autogenerate.*", '
+    '*(["alembic_pgpatterns"] if find_spec("alembic_pgpatterns") else [])],'
+)
+"""The line for env.py; it tolerates our absence, where Alembic would fail for a plugin that is not installed."""
+
+
+def _opt_in(project: Project, run: Run) -> Iterator[str]:
+    """How to name the plugin in env.py, where its autogenerate has models and does not know of us."""
+    unaware = [e for e in run.configured if e.metadatas and not _names_plugin(e.options.get("autogenerate_plugins"))]
+    if unaware and run.own_environment is None:
+        yield (
+            f"{relative(str(project.env_py.absolute()))} does not name the plugin, so autogenerate does not follow the "
+            f"patterns. Add to context.configure(), with `from importlib.util import find_spec` above:\n    {OPT_IN}"
+        )
+
+
+def _names_plugin(plugins: Sequence[str] | None) -> bool:
+    return any(fnmatch.fnmatchcase(PLUGIN, name) for name in plugins or ())
+
+
+def _outside(project: Project) -> Iterator[Skipped]:
+    for folder in project.missing_folders():
+        yield Skipped(folder, "version_locations names it, and there is no such folder")
+    strangers = project.files_outside_history()
+    if strangers:
+        yield Skipped(
+            f"{len(strangers)} files such as {strangers[0]}",
+            "they look like revisions, but Alembic does not load them: see version_locations and "
+            "recursive_version_locations",
+        )
+
+
+def _without_models(run: Run) -> Iterator[Skipped]:
+    if run.own_environment is not None:
+        reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {run.own_environment}"
+        yield Skipped("models", reason, broken=True)
+
+
+def _lost(done: Upgraded) -> str:
+    went = ", ".join(map(str, done.routes.origins)) or "nowhere"
+    if done.routes.elsewhere:
+        went += f"; and to {', '.join(dict.fromkeys(done.routes.elsewhere))}"
+    if not done.run.configured:
+        return (
+            f"env.py ended without calling context.configure(), so no revision ran. Connections were meant for: {went}."
+        )
+    return (
+        "The revisions did not arrive on the throw-away server: its version table does not name the heads. "
+        f"Connections were meant for: {went}. Does env.py call context.run_migrations() on a connection that it opens "
+        "itself? For a program that runs revisions in a way of its own use --upgrade-command."
+    )

@@ -1,0 +1,118 @@
+"""Everything that decides what a run of the history does, as digests: the revisions, and what is around them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server.account import server_account
+from alembic_pgpatterns.server.binaries import Binaries
+
+_PACKAGE = Path(__file__).parents[2]
+
+_LAYOUT = 1
+"""Part of every digest: raise it when what is kept changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A history by its contents.
+
+    ``surroundings``: of all that is not in a revision's file: the server, the versions of everything that is
+    installed, the configuration, env.py. ``revisions``: of each file, by identifier, in the order they run.
+    """
+
+    surroundings: str
+    revisions: Mapping[str, str]
+
+    def chain(self, revision: str | None = None, note: object = None) -> str:
+        """The digest of all revisions up to and including one (None: of none), with the surroundings."""
+        parts = [self.surroundings, note]
+        for identifier, content in self.revisions.items() if revision is not None else ():
+            parts.append((identifier, content))
+            if identifier == revision:
+                break
+        return digest(parts)
+
+
+def contents(project: Project, settings: Settings, binaries: Binaries) -> Contents:
+    """The digests of a project as it is now; reads every revision's file.
+
+    Raises:
+        OSError: a file cannot be read.
+        PgPatternsError: the history is broken.
+    """
+    revisions = {script.revision: digest_of(Path(script.path)) for script in project.revisions}
+    return Contents(digest(list(_surroundings(project, settings, binaries))), revisions)
+
+
+def digest(value: object) -> str:
+    """The digest of plain data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file's bytes. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def place(project: Project) -> str:
+    """The project by where it lies, of which only so many states are kept."""
+    return digest([str(project.ini and project.ini.absolute()), str(Path(project.script.dir).absolute())])[:16]
+
+
+def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> Iterator[object]:
+    yield _LAYOUT
+    yield cluster.identity(binaries, server_account())
+    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH")]
+    yield sorted(_installed(sys.path))
+    yield sorted(_own_files())
+    yield list(_configuration(project))
+    yield digest_of(project.env_py)
+    yield [dict(settings.env), list(settings.roles)]
+    yield digest_of(settings.path(settings.prepare)) if settings.prepare is not None else None
+
+
+def _configuration(project: Project) -> Iterator[object]:
+    """What Alembic is configured with; our own sections say how to judge, not what runs."""
+    file = project.config.file_config
+    yield project.config.config_ini_section
+    for section in file.sections():
+        if section.partition(":")[0] != "pgpatterns":
+            yield [section, sorted(file.items(section, raw=True))]
+    if project.pyproject is not None and project.pyproject.exists():
+        yield tomllib.loads(project.pyproject.read_text("utf-8")).get("tool", {}).get("alembic")
+    yield getattr(project.config.cmd_opts, "x", None)
+
+
+def _installed(folders: Iterable[str]) -> Iterator[str]:
+    """Name and version of every distribution; the files' digests too of those that did not come from an index.
+
+    What was installed from a folder keeps its version while it changes (PEP 610: direct_url.json tells them).
+    """
+    for folder in dict.fromkeys(folders):
+        with contextlib.suppress(OSError):
+            for entry in Path(folder or ".").iterdir():
+                if entry.suffix in (".dist-info", ".egg-info"):
+                    record = entry / "RECORD"
+                    local = (entry / "direct_url.json").exists() and record.exists()
+                    yield entry.name + (digest_of(record) if local else "")
+
+
+def _own_files() -> Iterator[str]:
+    """This package by its contents: while it is developed its version stays."""
+    root = _PACKAGE
+    for path in root.rglob("*.*"):
+        if path.suffix != ".pyc" and path.is_file():
+            yield f"{path.relative_to(root)} {digest_of(path)}"

@@ -1,0 +1,230 @@
+"""Copies of the cluster with a part of the history run, from which the next run goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.blame import Introductions
+from alembic_pgpatterns.runner.cache.contents import Contents, digest
+from alembic_pgpatterns.runner.cache.dependencies import Dependencies
+from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
+
+PREFIX = "history-"
+_STATES = "states"
+_UNDER_WAY = "new-"
+_NOTES = "history.json"
+_KEPT = 12
+"""States of all projects that are kept: branches share most, and each takes some 40 MB."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a server has come with a project's history.
+
+    ``order``: the revisions that have run, as they ran. ``databases``: by origin, the scratch database;
+    ``environment``: the one behind the variables of the settings.
+    ``introductions`` and ``sessions``: by database, what came with which revision, and how env.py set itself up.
+    """
+
+    order: tuple[str, ...] = ()
+    databases: Mapping[Origin, str] = field(default_factory=dict)
+    environment: str | None = None
+    introductions: Mapping[str, Introductions] = field(default_factory=dict)
+    sessions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """The revisions that have run."""
+        return frozenset(self.order)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All scratch databases."""
+        own = {self.environment} if self.environment is not None else set()
+        return frozenset({*self.databases.values(), *own})
+
+
+NOWHERE = Reached()
+"""An empty server."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A kept state: its folder, what is there, and the files that its revisions depend on."""
+
+    folder: Path
+    reached: Reached
+    lasting: frozenset[str]
+
+
+class Snapshots:
+    """The kept states of one project."""
+
+    def __init__(self, folder: Path, contents: Contents) -> None:
+        """``folder`` is the project's own, and need not exist; ``contents`` say which of its states are still true."""
+        self._folder = folder / _STATES
+        self._contents = contents
+        self._known: dict[str, str | None] = {}
+
+    def find(self, order: Sequence[str], sessions: Mapping[str, str] | None = None) -> Snapshot | None:
+        """The state in which the most of these revisions have run, all as they are now; None: there is none.
+
+        ``order``: in which they run from nothing; a state that was reached in another is another one. ``sessions``:
+        how env.py sets itself up, where that is known.
+        """
+        usable = [(folder, notes) for folder, notes in self._all() if self._fits(notes, order, sessions)]
+        for folder, notes in sorted(usable, key=lambda item: -len(item[1].revisions)):
+            if cluster.is_whole(folder):
+                with contextlib.suppress(OSError):
+                    os.utime(folder)
+                return Snapshot(folder, notes.reached, notes.known.lasting)
+        return None
+
+    def shared(self) -> frozenset[str] | None:
+        """What the nearest kept state has in common with the history: where it changed once it will change again.
+
+        None: there is no state made in these surroundings.
+        """
+        current = self._contents.revisions.items()
+        common = [
+            frozenset(name for name, _ in notes.revisions.items() & current)
+            for _, notes in self._all()
+            if notes.surroundings == self._contents.surroundings
+        ]
+        return max(common, key=len, default=None)
+
+    def keep(self, server: ThrowawayServer, reached: Reached, known: Dependencies, *, resume: bool) -> None:
+        """Keep the server's state; where that cannot be done, the next run takes longer, and that is all."""
+        revisions = {name: self._contents.revisions[name] for name in reached.order}
+        notes = _Notes(self._contents.surroundings, revisions, known, reached)
+        content = notes.plain()
+        what = {key: value for key, value in content.items() if key not in ("introductions", "lasting")}
+        folder = self._folder / digest(what)[:16]
+        if not cluster.is_whole(folder) and _can_be_moved(server):
+            with contextlib.suppress(PgPatternsError):
+                if not resume:
+                    _tidy(server, reached.names)
+                server.save(folder, {_NOTES: json.dumps(content)}, resume=resume)
+            _prune(self._folder.parent.parent)
+
+    def _all(self) -> Iterator[tuple[Path, _Notes]]:
+        for path in self._folder.glob(f"[!n]*/{_NOTES}"):
+            with contextlib.suppress(OSError):
+                try:
+                    yield path.parent, _Notes.of(json.loads(path.read_text("utf-8")))
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    forget(path.parent)
+
+    def _fits(self, notes: _Notes, order: Sequence[str], sessions: Mapping[str, str] | None) -> bool:
+        current = self._contents.revisions
+        return (
+            notes.surroundings == self._contents.surroundings
+            and tuple(order[: len(notes.revisions)]) == notes.reached.order
+            and all(current.get(name) == content for name, content in notes.revisions.items())
+            and (sessions is None or sessions == notes.reached.sessions)
+            and notes.known.hold(self._known)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """What is noted beside a state: when it may be gone on from, and what is there."""
+
+    surroundings: str
+    revisions: Mapping[str, str]
+    known: Dependencies
+    reached: Reached
+
+    def plain(self) -> dict[str, Any]:
+        reached = self.reached
+        return {
+            "surroundings": self.surroundings,
+            "revisions": list(self.revisions.items()),
+            "files": dict(self.known.files),
+            "variables": dict(self.known.variables),
+            "lasting": sorted(self.known.lasting),
+            "databases": [[*_parts(origin), name] for origin, name in reached.databases.items()],
+            "environment": reached.environment,
+            "introductions": {name: asdict(item) for name, item in reached.introductions.items()},
+            "sessions": dict(reached.sessions),
+        }
+
+    @classmethod
+    def of(cls, notes: Mapping[str, Any]) -> _Notes:
+        """Raises ValueError, TypeError, KeyError or AttributeError for what is no such thing."""
+        revisions = dict(notes["revisions"])
+        known = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
+        reached = Reached(
+            order=tuple(revisions),
+            databases={Origin(host, port, database): name for host, port, database, name in notes["databases"]},
+            environment=notes["environment"],
+            introductions={name: _introductions(item) for name, item in notes["introductions"].items()},
+            sessions=dict(notes["sessions"]),
+        )
+        return cls(notes["surroundings"], revisions, known, reached)
+
+
+def _can_be_moved(server: ThrowawayServer) -> bool:
+    """Whether all there is lies in the data folder, and a server begins there as this one did.
+
+    A revision may have made a tablespace, which is a folder somewhere else, or said ALTER SYSTEM, which counts from
+    the next start on.
+    """
+    try:
+        elsewhere = any((server.data / "pg_tblspc").iterdir())
+        lines = (server.data / "postgresql.auto.conf").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    return not elsewhere and all(not line.strip() or line.startswith("#") for line in lines)
+
+
+def forget(folder: Path) -> None:
+    """Remove a state; under another name first, so that nobody copies half of it."""
+    gone = folder if folder.name.startswith(_UNDER_WAY) else folder.with_name(f"{_UNDER_WAY}{uuid.uuid4().hex}")
+    with contextlib.suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _prune(cache: Path) -> None:
+    """Of all projects, remove the states that were used longest ago, and halves that a killed run left behind."""
+    with contextlib.suppress(OSError):
+        states = list(cache.glob(f"{PREFIX}*/{_STATES}/*"))
+        halves = [state for state in states if state.name.startswith(_UNDER_WAY)]
+        whole = [state for state in states if state not in halves]
+        for state in (*cluster.unused(whole, kept=_KEPT), *cluster.unused(halves, days=1)):
+            forget(state)
+
+
+def scratch_databases(server: Server) -> frozenset[str]:
+    """What the server has, but PostgreSQL's own."""
+    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+    with server.connect() as connection:
+        return frozenset(row[0] for row in connection.execute(query))
+
+
+def _tidy(server: Server, names: frozenset[str]) -> None:
+    """Drop what was made besides: the next run is to find what the history made, and nothing else."""
+    for name in scratch_databases(server) - names:
+        server.drop_database(name)
+
+
+def _parts(origin: Origin) -> Sequence[str]:
+    return (origin.host, origin.port, origin.database)
+
+
+def _introductions(item: Mapping[str, Any]) -> Introductions:
+    widths = {int(oid): [(width, revision) for width, revision in known] for oid, known in item["widths"].items()}
+    return Introductions(list(item["revisions"]), list(item["highest"]), widths)

@@ -1,0 +1,87 @@
+"""Which revisions are traced and judged: those that came after what the project has accepted."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.runner.project import Project
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The revisions to trace, in order; ``reason``: why there are none although there could be."""
+
+    revisions: tuple[Script, ...]
+    reason: str | None = None
+
+
+def scope_of(project: Project, settings: Settings, baseline: Baseline | None) -> Scope:
+    """The revisions after the baseline's heads, or what ``--since`` and ``--diff-base`` say.
+
+    Raises:
+        SettingsError: no such revision, or git does not know the reference.
+        PgPatternsError: there is no git.
+    """
+    revisions = project.revisions
+    if settings.diff_base is not None:
+        added = _added(settings.diff_base, Path(project.script.dir))
+        return Scope(tuple(script for script in revisions if Path(script.path).resolve() in added))
+    if settings.since is not None:
+        return Scope(_after(project, () if settings.since == BASE else (_known(project, settings.since),)))
+    if baseline is not None and baseline.heads:
+        return Scope(_after(project, baseline.heads))
+    if len(revisions) <= settings.history:
+        return Scope(revisions)
+    return Scope(
+        (),
+        f"{len(revisions)} of them, and no baseline says which are old: --write-baseline accepts those there are, "
+        f"--since base looks at all, --since REVISION at those after one",
+    )
+
+
+def _after(project: Project, heads: tuple[str, ...]) -> tuple[Script, ...]:
+    old = project.ancestors(heads)
+    return tuple(script for script in project.revisions if script.revision not in old)
+
+
+def _known(project: Project, wanted: str) -> str:
+    from alembic.util import CommandError
+
+    try:
+        found = project.script.get_revision(wanted)
+    except CommandError as error:
+        raise SettingsError(f"--since: {error}") from error
+    if found is None:
+        raise SettingsError(f"--since: no revision {wanted!r} in {project.script.dir}.")
+    return str(found.revision)
+
+
+def _added(reference: str, folder: Path) -> set[Path]:
+    """Files that the working tree has and the common ancestor with the reference has not."""
+    root = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
+    ancestor = _git(folder, "merge-base", "--end-of-options", reference, "HEAD").strip()
+    names = _git(root, "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split("\0")
+    names += _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    return {(root / name).resolve() for name in names if name}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise PgPatternsError(f"--diff-base needs git: {error}") from error
+    if done.returncode:
+        said = done.stderr.strip() or "there is no common ancestor"
+        raise SettingsError(f"--diff-base: git {arguments[0]}: {said}")
+    return done.stdout

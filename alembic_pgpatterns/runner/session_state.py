@@ -1,0 +1,123 @@
+"""What can only be seen while the history runs: how env.py sets its session up, and what revisions leave in it."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic_pgpatterns.runner.cache.contents import digest
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+_SESSION = """
+    SELECT name, setting FROM pg_catalog.pg_settings
+    WHERE source IN ('global', 'database', 'user', 'database user', 'client', 'session') ORDER BY name
+"""
+# A temporary table, and what a transaction that goes on treats otherwise than one that begins: rows whose deferred
+# checks are due, and values of an enum that nobody may use before the commit (PostgreSQL docs, ALTER TYPE, "Notes").
+_LEFT = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema()),
+           EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql),
+           EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE condeferrable),
+           EXISTS (SELECT FROM pg_catalog.pg_enum WHERE xmin = pg_catalog.pg_current_xact_id()::xid)
+"""
+# The name of a program changes nothing; what holds for a transaction ends with it.
+_OF_DRIVERS = frozenset(
+    {"application_name", "transaction_isolation", "transaction_read_only", "transaction_deferrable"}
+)
+# Too short a one is an error, which is told of a run from nothing.
+_HARMLESS = frozenset(
+    {"lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"}
+)
+_APART = frozenset({"url", "fn", "script"})
+
+
+def session(context: MigrationContext) -> str:
+    """The digest of what env.py told Alembic, and of what it set for its session (search_path, role, timeouts).
+
+    Empty where it cannot be asked. Outside of a transaction the question leaves none behind.
+    """
+    settings = _settings(context, _OF_DRIVERS)
+    return digest([settings, sorted(_told(context))]) if settings is not None else ""
+
+
+def standing(context: MigrationContext) -> str:
+    """The digest of the session's settings, which revisions may change for those after them."""
+    return digest(_settings(context, _OF_DRIVERS | _HARMLESS))
+
+
+def leaves_more(context: MigrationContext, adds_values: bool) -> bool:
+    """Whether those that ran in this session leave more to the next there than a database has for all.
+
+    ``adds_values``: one of them adds values to an enum, so that the types of this transaction may have such.
+    """
+    ((temporary, prepared, deferrable, values),) = _asked(context, _LEFT) or [(True,) * 4]
+    goes_on = not context._transaction_per_migration
+    return bool(temporary or prepared or (goes_on and (deferrable or (adds_values and values))))
+
+
+def _settings(context: MigrationContext, but: frozenset[str]) -> list[tuple[Any, ...]] | None:
+    rows = _asked(context, _SESSION)
+    return None if rows is None else [row for row in rows if row[0] not in but]
+
+
+def _asked(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | None:
+    connection = context.connection
+    if connection is None:
+        return None
+    outside = not connection.in_transaction()
+    try:
+        return [tuple(row) for row in connection.exec_driver_sql(query).all()]
+    except SQLAlchemyError:
+        return None
+    finally:
+        if outside:
+            connection.rollback()
+
+
+def _told(context: MigrationContext) -> Iterator[tuple[str, str]]:
+    """What of ``context.configure`` revisions may see; they take the naming convention from the models."""
+    for name, value in context.opts.items():
+        if name not in _APART:
+            yield (name, _in_words(value))
+    connection, environment = context.connection, context.environment_context
+    if connection is not None:
+        yield ("execution options", _in_words(dict(connection.get_execution_options())))
+        yield ("user", str(connection.engine.url.username))
+    yield ("opened", str(context._in_external_transaction))
+    if environment is not None:
+        yield ("configuration", _in_words(dict(_configured(environment.config))))
+    metadata = context.opts.get("target_metadata")
+    for one in metadata if isinstance(metadata, (list, tuple)) else [metadata]:
+        yield ("naming_convention", _in_words(dict(getattr(one, "naming_convention", None) or {})))
+
+
+def _configured(config: Any) -> Iterator[tuple[str, object]]:
+    """What env.py may have set in the configuration, but where the database is."""
+    if config.file_config.has_section(config.config_ini_section):
+        for name, value in config.file_config.items(config.config_ini_section, raw=True):
+            if "://" not in value:
+                yield name, value
+    for name, value in config.attributes.items():
+        if not str(name).startswith("pgpatterns"):
+            yield f"attribute {name}", value
+
+
+def _in_words(value: object) -> str:
+    """A value that a program may compare with that of another run: no address is in it."""
+    if value is None or isinstance(value, (str, int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        return str(sorted((_in_words(key), _in_words(item)) for key, item in value.items()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return str(sorted(map(_in_words, value)))
+    if inspect.isfunction(value):
+        with contextlib.suppress(OSError, TypeError):
+            return inspect.getsource(value)
+    kind = value if isinstance(value, type) else type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,1 @@
+"""Read a schema from a database's system catalogs."""

@@ -1,0 +1,1 @@
+"""Read a schema from SQLAlchemy's MetaData."""

@@ -1,0 +1,19 @@
+"""``postgresql_partition_by`` of a model's table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Table as ModelTable
+
+from alembic_pgpatterns.schema.model import Table
+from alembic_pgpatterns.schema.sql.sqltext import parse_partition
+
+
+def partitioning(table: Table, model: ModelTable) -> Table:
+    """The table as a partitioned one, where the model says so."""
+    clause = model.dialect_options["postgresql"]["partition_by"]
+    if not clause:
+        return table
+    strategy, keys = parse_partition(str(clause)) or (None, ())
+    return replace(table, kind="partitioned", partition_strategy=strategy, partition_keys=keys)

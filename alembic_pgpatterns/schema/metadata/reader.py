@@ -1,0 +1,208 @@
+"""The schema that an application's models declare, from SQLAlchemy's MetaData. No database is asked.
+
+Expressions (defaults, checks, predicates, index keys) are SQL text as it would be sent, not PostgreSQL's normal form:
+compare their parse trees, never their text, with the catalog's. Row-level security, owners, replica identity and
+privileges are UNKNOWN or absent. The MetaData and its objects are only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence as Several
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import Table as ModelTable
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import registry
+
+from alembic_pgpatterns.schema.catalog.session import without_collector
+from alembic_pgpatterns.schema.metadata.columns import Context, read_columns
+from alembic_pgpatterns.schema.metadata.constraints import (
+    merged_keys,
+    read_check,
+    read_foreign_key,
+    read_key,
+    table_items,
+)
+from alembic_pgpatterns.schema.metadata.indexes import backing_index, read_exclusion, read_index
+from alembic_pgpatterns.schema.metadata.names import final_name, model_dialect
+from alembic_pgpatterns.schema.metadata.origins import Origins
+from alembic_pgpatterns.schema.metadata.others import read_relationships, read_sequences
+from alembic_pgpatterns.schema.metadata.partitions import partitioning
+from alembic_pgpatterns.schema.metadata.types import ModelTypes
+from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.schema.names import Name, truncate
+from alembic_pgpatterns.schema.others import ModelMetaData
+from alembic_pgpatterns.schema.parts import Column
+from alembic_pgpatterns.schema.types import DataType
+
+
+def read(
+    metadata: MetaData | Several[MetaData],
+    *,
+    default_schema: str = "public",
+    target_version: int | None = None,
+    registries: Several[registry] = (),
+    root: Path | None = None,
+    dialect: Dialect | None = None,
+    located: bool = True,
+) -> Schema:
+    """Everything the models say that a pattern may ask for.
+
+    Args:
+        metadata: one or several; of tables with one name the first counts.
+        default_schema: of tables without a schema.
+        target_version: PostgreSQL's major version in production.
+        registries: whose relationships are read; that configures their mappers.
+        root: paths of locations are relative to it where they are below it; the current folder, if not given.
+        dialect: the application's: a few types (CHAR under a TypeDecorator) are other ones with another driver.
+            SQLAlchemy's default for PostgreSQL, if not given.
+        located: find out where things are declared, which takes a look at every module there is.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: mappers of ``registries`` cannot be configured.
+    """
+    metadatas = [metadata] if isinstance(metadata, MetaData) else list(metadata)
+    with without_collector():
+        return _read(metadatas, default_schema, target_version, registries, root, dialect, located)
+
+
+def _read(
+    metadatas: list[MetaData],
+    default_schema: str,
+    target_version: int | None,
+    registries: Several[registry],
+    root: Path | None,
+    dialect: Dialect | None,
+    located: bool,
+) -> Schema:
+    own = model_dialect(target_version, dialect)
+    context = Context(
+        dialect=own,
+        compiler=own.ddl_compiler(own, None),  # type: ignore[arg-type]
+        types=ModelTypes(own, default_schema),
+        default_schema=default_schema,
+        origins=Origins(metadatas, registries, root, located),
+    )
+    models = {context.table_name(table): table for table in reversed(list(_tables(metadatas)))}
+    tables = _Tables(context, models)
+    return Schema(
+        source="models",
+        tables=tuple(tables.table(name) for name in sorted(models)),
+        server_version=target_version,
+        default_schema=default_schema,
+        sequences=read_sequences(context, metadatas, models, tables.columns),
+        metadatas=tuple(_metadata(context, found, number) for number, found in enumerate(metadatas, 1)),
+        relationships=read_relationships(context, registries) if registries else None,
+    )
+
+
+def _tables(metadatas: Several[MetaData]) -> Iterator[ModelTable]:
+    for metadata in metadatas:
+        for table in metadata.tables.values():
+            # Views (SQLAlchemy 2.1) and temporary tables are no tables of the schema.
+            temporary = any(prefix.upper().startswith("TEMP") for prefix in table._prefixes)
+            if not getattr(table, "is_view", False) and not temporary:
+                yield table
+
+
+class _Tables:
+    def __init__(self, context: Context, models: dict[Name, ModelTable]) -> None:
+        self._context = context
+        self._models = models
+        self.columns = {name: read_columns(context, table) for name, table in models.items()}
+        self._types = {name: {column.name: column.type for column in found} for name, found in self.columns.items()}
+
+    def type_of(self, table: Name, column: str) -> DataType | None:
+        """The type of a column of any of the tables."""
+        return self._types.get(table, {}).get(column)
+
+    def table(self, name: Name) -> Table:
+        """One table, with all that hangs on it."""
+        model = self._models[name]
+        found = Table(
+            name=name,
+            persistence="unlogged" if _has_prefix(model, "UNLOGGED") else "permanent",
+            inherits=_inherits(self._context, model),
+            columns=self.columns[name],
+            comment=model.comment,
+            origin=self._context.origins.of_table(model),
+        )
+        return self._with_indexes(self._with_constraints(partitioning(found, model), model), model)
+
+    def _with_constraints(self, table: Table, model: ModelTable) -> Table:
+        context, columns = self._context, _by_name(table)
+        items = table_items(context, model)
+        # CREATE TABLE has the primary key first.
+        items.sort(key=lambda item: not isinstance(item, PrimaryKeyConstraint))
+        declared = [
+            read_key(context, item, table.name)
+            for item in items
+            if isinstance(item, (PrimaryKeyConstraint, UniqueConstraint))
+        ]
+        keys = merged_keys([key for key in declared if key is not None])
+        return replace(
+            table,
+            primary_key=next((key for key in keys if key.primary), None),
+            unique_constraints=tuple(key for key in keys if not key.primary),
+            foreign_keys=tuple(
+                read_foreign_key(context, item, table.name, columns, self.type_of)
+                for item in items
+                if isinstance(item, ForeignKeyConstraint)
+            ),
+            checks=tuple(
+                read_check(context, item, table.name, columns) for item in items if isinstance(item, CheckConstraint)
+            ),
+        )
+
+    def _with_indexes(self, table: Table, model: ModelTable) -> Table:
+        columns = _by_name(table)
+        keys = [key for key in (table.primary_key, *table.unique_constraints) if key is not None]
+        indexes = [backing_index(key, columns) for key in keys]
+        for index in model.indexes:
+            read_one = read_index(self._context, index, table.name, columns)
+            indexes += [read_one] if read_one else []
+        exclusions = []
+        for item in table_items(self._context, model):
+            if isinstance(item, ExcludeConstraint):
+                exclusion, backing = read_exclusion(self._context, item, table.name, columns)
+                exclusions.append(exclusion)
+                indexes += [backing] if backing else []
+        ordered = sorted(indexes, key=lambda index: (index.name.name, index.columns != (), str(index.keys)))
+        return replace(table, indexes=tuple(ordered), exclusions=tuple(exclusions))
+
+
+def _by_name(table: Table) -> dict[str, Column]:
+    """Columns by name, and by the first 63 bytes of it, which is what PostgreSQL's parser leaves of names in SQL."""
+    return {truncate(column.name): column for column in table.columns} | {
+        column.name: column for column in table.columns
+    }
+
+
+def _has_prefix(model: ModelTable, prefix: str) -> bool:
+    return any(str(found).upper() == prefix for found in model._prefixes)
+
+
+def _inherits(context: Context, model: ModelTable) -> tuple[Name, ...]:
+    parents: Any = model.dialect_options["postgresql"]["inherits"] or ()
+    return tuple(context.name(None, parent) for parent in ((parents,) if isinstance(parents, str) else parents))
+
+
+def _metadata(context: Context, metadata: MetaData, number: int) -> ModelMetaData:
+    unnamed = [
+        item
+        for table in metadata.tables.values()
+        for item in table_items(context, table)
+        if not (isinstance(item, PrimaryKeyConstraint) and not item.columns)
+        and final_name(item, context.dialect) is None
+    ]
+    return ModelMetaData(
+        label="MetaData" if number == 1 else f"MetaData {number}",
+        convention=frozenset(str(key) for key in metadata.naming_convention),
+        unnamed_constraints=len(unnamed),
+        origin=context.origins.of_metadata(metadata),
+    )

@@ -1,0 +1,185 @@
+"""DataType from SQLAlchemy's types, as the PostgreSQL dialect would create them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import types as sa
+from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.engine.interfaces import Dialect
+
+from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.sqltext import TypeText, parse_type
+from alembic_pgpatterns.schema.types import DataType, TypeKind
+
+NO_TYPE = DataType(name="", schema="", kind="unknown")
+
+DEFAULT_COLLATION = Name("pg_catalog", "default")
+_COLLATABLE = frozenset({"text", "varchar", "bpchar", "citext"})
+
+_RANGES = ("int4", "int8", "num", "ts", "tstz", "date")
+_BASE = """
+    bit bool bpchar box bytea char cid cidr circle date float4 float8 inet int2 int4 int8 interval json
+    jsonb jsonpath line lseg macaddr macaddr8 money name numeric oid path pg_lsn point polygon regclass
+    regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole
+    regtype text tid time timestamp timestamptz timetz tsquery tsvector txid_snapshot uuid varbit
+    varchar xid xid8 xml
+"""
+_BUILTIN: dict[str, TypeKind] = {
+    **dict.fromkeys(_BASE.split(), "base"),
+    **{f"{name}range": "range" for name in _RANGES},
+    **{f"{name}multirange": "multirange" for name in _RANGES},
+}
+
+_OF_EXTENSIONS = frozenset(
+    {"citext", "geography", "geometry", "halfvec", "hstore", "ltree", "raster", "sparsevec", "vector"}
+)
+"""Base types of citext, hstore, ltree, pgvector and PostGIS; taken to be in the default schema."""
+
+_SPELLINGS = {
+    "bool": "boolean",
+    "bpchar": "character",
+    "char": '"char"',
+    "float4": "real",
+    "float8": "double precision",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "varbit": "bit varying",
+    "varchar": "character varying",
+}
+_ZONES = {
+    "time": "without time zone",
+    "timestamp": "without time zone",
+    "timetz": "with time zone",
+    "timestamptz": "with time zone",
+}
+
+
+_AUTO_STRING = ("sqlmodel.sql.sqltypes", "AutoString")
+
+
+class ModelTypes:
+    """Turns SQLAlchemy types into DataTypes.
+
+    Args:
+        dialect: PostgreSQL's, as create_all would use it.
+        default_schema: of types without a schema that are not PostgreSQL's own.
+    """
+
+    def __init__(self, dialect: Dialect, default_schema: str) -> None:
+        self._dialect = dialect
+        self._default_schema = default_schema
+
+    def data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
+        """The type a column of it gets; kind "unknown" where it cannot be compiled or named."""
+        try:
+            return self._data_type(type_)
+        except Exception:
+            # get_col_spec, load_dialect_impl and @compiles are the application's code and may need a connection.
+            return NO_TYPE
+
+    def _data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
+        # Not dialect_impl(): that is for values, and knows Text from String no more.
+        found = type_._variant_mapping.get(self._dialect.name, type_)
+        if isinstance(found, sa.TypeDecorator):
+            impl = self.data_type(found.type_engine(self._dialect))
+            return replace(impl, decorated=True) if _chooses_values(found) else impl
+        if isinstance(found, sa.ARRAY):
+            return self._array(found)
+        if isinstance(found, DOMAIN):
+            return self._domain(found)
+        if isinstance(found, sa.Enum) and found.native_enum:
+            return self._enum(found)
+        text = self._dialect.type_compiler_instance.process(found)
+        if isinstance(found, sa.Enum):
+            return replace(self._from_text(text), decorated=True, labels=tuple(map(str, found.enums)))
+        return self._from_text(text)
+
+    def _array(self, found: sa.ARRAY[Any]) -> DataType:
+        element = self.data_type(found.item_type)
+        return replace(element, array=True, domain_not_null=False, display=f"{element.display}[]")
+
+    def _domain(self, found: Any) -> DataType:
+        base = self.data_type(found.data_type)
+        name = Name(str(found.schema or self._default_schema), str(found.name))
+        return replace(
+            base,
+            domains=(name, *base.domains),
+            domain_not_null=base.domain_not_null or bool(found.not_null),
+            domain_checked=base.domain_checked or found.check is not None,
+            display=str(name),
+            collation=Name("pg_catalog", str(found.collation)) if found.collation else base.collation,
+        )
+
+    def _enum(self, found: sa.Enum) -> DataType:
+        text = parse_type(self._dialect.type_compiler_instance.process(found))
+        if text is None:
+            return NO_TYPE
+        name = self._name(text.names)
+        return DataType(name.name, name.schema, "enum", labels=tuple(map(str, found.enums)), display=str(name))
+
+    def _from_text(self, text: str) -> DataType:
+        parsed = parse_type(text)
+        if parsed is None:
+            return NO_TYPE
+        name = self._name(parsed.names)
+        modifier = _modifier(name, parsed.modifiers)
+        return DataType(
+            name=name.name,
+            schema=name.schema,
+            kind=_kind(name),
+            modifier=modifier,
+            array=parsed.array,
+            display=_display(name, modifier, text) + ("[]" if parsed.array else ""),
+            collation=_collation(name, parsed),
+        )
+
+    def _name(self, names: tuple[str, ...]) -> Name:
+        if len(names) > 1:
+            return Name(names[-2], names[-1])
+        return Name("pg_catalog" if names[0] in _BUILTIN else self._default_schema, names[0])
+
+
+def _chooses_values(found: sa.TypeDecorator[Any]) -> bool:
+    """Not SQLModel's AutoString, which every ``str`` field is: it is a String, with a length on MySQL alone."""
+    return not any((base.__module__, base.__name__) == _AUTO_STRING for base in type(found).__mro__)
+
+
+def _kind(name: Name) -> TypeKind:
+    if name.schema == "pg_catalog":
+        return _BUILTIN.get(name.name, "unknown")
+    return "base" if name.name in _OF_EXTENSIONS else "unknown"
+
+
+def _modifier(name: Name, modifiers: tuple[int, ...]) -> tuple[int, ...]:
+    if name.schema == "pg_catalog" and name.name == "numeric" and len(modifiers) == 1:
+        return (modifiers[0], 0)
+    if name.schema == "pg_catalog" and name.name == "interval":
+        # The first is a mask of fields.
+        return modifiers[1:]
+    return modifiers
+
+
+def _collation(name: Name, parsed: TypeText) -> Name | None:
+    if parsed.collation:
+        *schema, collation = parsed.collation
+        return Name(schema[0] if schema else "pg_catalog", collation)
+    if name == Name("pg_catalog", "name"):
+        return Name("pg_catalog", "C")
+    return DEFAULT_COLLATION if name.name in _COLLATABLE else None
+
+
+def _display(name: Name, modifier: tuple[int, ...], text: str) -> str:
+    """format_type()'s spelling."""
+    suffix = f"({','.join(map(str, modifier))})" if modifier else ""
+    if name.schema != "pg_catalog":
+        return f"{name}{suffix}"
+    if name.name == "interval":
+        return text.lower().replace(" (", "(")
+    if name.name in _ZONES:
+        return f"{name.name.removesuffix('tz')}{suffix} {_ZONES[name.name]}"
+    if name.name == "bpchar" and not modifier:
+        return "bpchar"
+    return _SPELLINGS.get(name.name, quote(name.name)) + suffix

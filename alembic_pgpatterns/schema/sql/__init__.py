@@ -1,0 +1,1 @@
+"""Read SQL text with PostgreSQL's own parser."""

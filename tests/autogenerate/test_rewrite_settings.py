@@ -1,0 +1,116 @@
+"""The road beside what users set in env.py, and beside other plugins."""
+
+from __future__ import annotations
+
+import pytest
+
+ID = 'Column("id", BigInteger, primary_key=True)'
+BASE = f"""
+author = Table("author", metadata, {ID})
+book = Table("book", metadata, {ID}, Column("title", Text), Column("size", Integer))
+"""
+AFTER = f"""
+author = Table("author", metadata, {ID})
+book = Table("book", metadata, {ID}, Column("title", Text, nullable=False), Column("size", Integer),
+    Column("author_id", ForeignKey("author.id", name="to_author")), Column("at", DateTime, server_default=func.now()),
+    Index("ix_title", "title"), Index("ix_lower", text("lower(title)")), UniqueConstraint("size", name="uq_size"))
+"""
+ENV_TOP = "def run_migrations_offline"
+
+
+@pytest.fixture
+def make_project(make_project):
+    """Projects in which no pattern is enforced or suggested."""
+    return lambda *given, **named: make_project(*given, **named).road_alone()
+
+
+@pytest.fixture
+def project(make_project):
+    return make_project()
+
+
+def there_and_back(project, before: str = BASE, after: str = AFTER) -> str:
+    """Two revisions, up, down and up; the text of the second one's files."""
+    project.models(before)
+    project.revise("before")
+    project.alembic("upgrade", "head")
+    start, first = project.alembic("heads").split()[0], project.snapshot()
+    project.models(after)
+    text = "\n".join(project.revise("after"))
+    project.alembic("upgrade", "head")
+    there = project.snapshot()
+    assert project.clean()
+    project.alembic("downgrade", start)
+    assert project.snapshot() == first
+    project.alembic("upgrade", "head")
+    assert project.snapshot() == there
+    return text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "compare_type=False, compare_server_default=True",
+        "compare_type=lambda *given: None, compare_server_default=False",
+        "include_object=lambda item, name, kind, reflected, other: name != 'ix_lower'",
+        "include_name=lambda name, kind, parents: name != 'left_alone'",
+        "transaction_per_migration=True, include_schemas=True, version_table='versions'",
+        "alembic_module_prefix='op.', sqlalchemy_module_prefix='sa.', user_module_prefix=None",
+    ],
+)
+def test_arguments_of_configure(project, settings: str) -> None:
+    project.configure(settings)
+    project.database.execute("CREATE TABLE left_alone (id int)" if "left_alone" in settings else "SELECT 1")
+    if "versions" in settings:
+        project.database.execute("CREATE TABLE versions (version_num varchar(32) PRIMARY KEY)")
+    there_and_back(project)
+
+
+def test_render_item_that_renders_columns(project) -> None:
+    """A column that is rendered as something else still gets its foreign key."""
+    project.env(
+        ENV_TOP,
+        "def render(kind, item, context):\n"
+        "    if kind == 'column' and item.name == 'author_id':\n"
+        '        context.imports.add(\'columns = {"author_id": sa.Column("author_id", sa.BigInteger())}\')\n'
+        "        return 'columns[\"author_id\"]'\n"
+        "    return False\n\n\n" + ENV_TOP,
+    )
+    project.configure("render_item=render")
+    text = there_and_back(project)
+    assert "op.add_column('book', columns[\"author_id\"])" in text and "inline_references" not in text
+    assert "to_author" in {row[1] for row in project.snapshot()["constraints"]}
+
+
+def test_render_item_that_renders_types(project) -> None:
+    big = "'sa.BIGINT()' if kind == 'type' and str(item) == 'BIGINT' else False"
+    project.configure(f"render_item=lambda kind, item, context: {big}")
+    assert "sa.Column('author_id', sa.BIGINT(), sa.ForeignKey('author.id'), nullable=True)" in there_and_back(project)
+
+
+def test_beside_alembic_postgresql_enum(make_project) -> None:
+    """The types are its business: no DROP TYPE of ours, and what it writes keeps its place."""
+    before = f't = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", name="kind")))'
+    after = f"""
+    t = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", "c", name="kind")),
+        Column("mood", Enum("sad", "ok", name="mood"), index=True))
+    """
+    project = make_project()
+    project.env("from alembic import context", "import alembic_postgresql_enum\nfrom alembic import context")
+    # Importing it enables it for good, so not in this process.
+    project.alembic = project.outside
+    text = there_and_back(project, before, after)
+    assert "DROP TYPE" not in text and "sync_enum_values" in text
+
+
+def test_another_dialect_is_left_alone(make_project) -> None:
+    from alembic.operations import ops
+    from alembic.runtime.migration import MigrationContext
+
+    from alembic_pgpatterns import rewriter
+
+    context = MigrationContext.configure(dialect_name="sqlite")
+    index = ops.CreateIndexOp("ix", "t", ["c"])
+    script = ops.MigrationScript("1", ops.UpgradeOps([index]), ops.DowngradeOps([index.reverse()]))
+    rewriter(context, "base", directives := [script])
+    assert directives == [script] and script.upgrade_ops.ops == [index]

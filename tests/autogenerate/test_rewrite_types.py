@@ -1,0 +1,142 @@
+"""Changes of a column's type: what PostgreSQL writes anew, and the way round it."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
+
+ID = 'Column("id", BigInteger, primary_key=True)'
+TYPES = [
+    sa.Integer(), sa.BigInteger(), sa.SmallInteger(), sa.String(10), sa.String(50), sa.String(), sa.Text(), sa.CHAR(5),
+    sa.Numeric(10, 2), sa.Numeric(12, 2), sa.Numeric(12, 3), sa.Numeric(), sa.DateTime(), sa.DateTime(timezone=True),
+    postgresql.TIMESTAMP(precision=3), postgresql.TIMESTAMP(precision=6), sa.Date(), sa.Float(), sa.Double(),
+    sa.ARRAY(sa.Integer), sa.ARRAY(sa.BigInteger), postgresql.TIMESTAMP(precision=3, timezone=True),
+]  # fmt: skip
+
+
+@pytest.fixture
+def make_project(make_project):
+    """Projects in which no pattern is enforced or suggested."""
+    return lambda *given, **named: make_project(*given, **named).road_alone()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_it_is_known_what_is_written_anew(any_database, zone: str) -> None:
+    """Every pair of types that can be cast, against what PostgreSQL does; what is not known counts as a rewrite."""
+    wrong, seen = [], 0
+    with any_database.connect() as connection:
+        connection.execute(f"SET TimeZone = '{zone}'")
+        for old in TYPES:
+            for new in TYPES:
+                before, after = (kind.compile(dialect=postgresql.dialect()) for kind in (old, new))
+                connection.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (c {before})")
+                first = connection.execute("SELECT pg_relation_filenode('t')").fetchone()
+                try:
+                    connection.execute(f"ALTER TABLE t ALTER c TYPE {after}")
+                except psycopg.errors.DatatypeMismatch:
+                    continue
+                seen += 1
+                rewritten = connection.execute("SELECT pg_relation_filenode('t')").fetchone() != first
+                if rewritten is not rewrites(old, new, utc=zone == "UTC"):
+                    wrong.append((before, after, rewritten))
+    assert seen > 200
+    assert wrong == []
+
+
+BEFORE = f"""
+t = Table("t", metadata, {ID}, Column("pages", Integer, nullable=False, server_default="7", comment="how large"),
+    Column("word", String(50)), Column("Odd One", Numeric(8, 2)), Column("kept", Integer, index=True),
+    Column("motto", String(50), server_default="it's: 5%"))
+"""
+AFTER = f"""
+t = Table("t", metadata, {ID}, Column("pages", BigInteger, nullable=False, server_default="7", comment="how large"),
+    Column("word", String(20), nullable=False), Column("Odd One", Numeric(8, 3)),
+    Column("kept", BigInteger, index=True), Column("motto", String(20), server_default="it's: 5%"))
+"""
+
+
+SUMS = 'SELECT sum(pages), max(word), sum("Odd One") FROM t'
+
+
+@pytest.mark.parametrize("split", ["auto", "never"])
+def test_a_second_column_takes_the_place(make_project, new_database, old_database, split: str) -> None:
+    for database in (new_database(), old_database):
+        project = make_project(database=database)
+        project.ini.write_text(project.ini.read_text().replace("[pgpatterns]", f"[pgpatterns]\nsplit = {split}"))
+        project.models(BEFORE)
+        project.revise("start")
+        project.alembic("upgrade", "head")
+        start = project.alembic("heads").split()[0]
+        project.database.execute("INSERT INTO t SELECT g, g, 'w' || g, g / 2.0, g FROM generate_series(1, 100) g")
+        before = project.snapshot()
+        project.models(AFTER)
+        files = project.revise("types")
+        text = "".join(files)
+        assert text.count("# pgpatterns: table-rewrite: by way of a second column") >= 3
+        assert "not written so here because of index ix_t_kept" in re.sub(r"\s*\n\s*#\s*", " ", text)
+        schemas = [before]
+        for _ in files:
+            project.alembic("upgrade", "+1")
+            schemas.append(project.snapshot())
+            project.alembic("downgrade", "-1")
+            project.alembic("upgrade", "+1")
+            assert names(project.snapshot()) == names(schemas[-1])
+        assert project.clean()
+        with project.database.connect() as connection:
+            assert connection.execute(SUMS).fetchone() == (5050, "w99", 2525)
+        assert not [row for row in schemas[-1]["columns"] if row[1].endswith("_new")]
+        project.alembic("downgrade", start)
+        assert project.snapshot() == before
+        with project.database.connect() as connection:
+            assert connection.execute(SUMS).fetchone() == (5050, "w99", 2525)
+            assert connection.execute("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal").fetchone() == (0,)
+            ours = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            assert connection.execute(ours).fetchone() == (0,)
+
+
+def names(schema: dict) -> dict:
+    """The schema, valid or not."""
+    return {**schema, "constraints": sorted({row[:3] for row in schema["constraints"]})}
+
+
+def test_rows_written_between_the_files_are_in_both_columns(make_project) -> None:
+    project = make_project()
+    project.models(BEFORE)
+    project.revise("start")
+    project.alembic("upgrade", "head")
+    project.database.execute("INSERT INTO t (id, pages) VALUES (1, 1)")
+    project.models(AFTER.replace("String(20), nullable=False", "String(20)"))
+    project.revise("types")
+    project.alembic("upgrade", "+1")
+    project.database.execute("INSERT INTO t (id, pages) VALUES (2, 2); UPDATE t SET pages = 10 WHERE id = 1")
+    with project.database.connect() as connection:
+        assert connection.execute("SELECT id, pages_new FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
+    project.alembic("upgrade", "head")
+    with project.database.connect() as connection:
+        assert connection.execute("SELECT id, pages FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
+    assert project.clean()
+
+
+def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -> None:
+    project = make_project()
+    project.models(BEFORE)
+    project.revise("start")
+    project.alembic("upgrade", "head")
+    project.database.execute("""
+        CREATE VIEW odd AS SELECT "Odd One" AS one FROM t;
+        CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    """)
+    project.models(AFTER)
+    assert "because of rule _RETURN on view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
+    for path in project.versions():
+        if "seen" in path.name:
+            path.unlink()
+    project.database.execute("CREATE TRIGGER noted BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION noted()")
+    text = "".join(project.revise("fired"))
+    assert "by way of a second column" not in text and "trigger noted, which every row" in text

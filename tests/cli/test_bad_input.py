@@ -1,0 +1,264 @@
+"""What goes wrong in a project's own files: a clear error with its place and the way out, no secret, never "ok"."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from alembic.config import CommandLine, Config
+
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.project import Project as Loaded
+from tests.projects import Project, make
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with one revision, in the current folder."""
+    made = make(tmp_path)
+    made.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """What `alembic pgcheck` prints on stderr when it ends with an exit code, in this very process."""
+    with pytest.raises(SystemExit) as ended:
+        CommandLine(prog="alembic").main(["pgcheck", *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (code, ""), err
+    assert "Traceback" not in err
+    assert "hunter2" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("raise BaseException('hm')", "migrations/versions/a1.py:12: BaseException: hm"),
+        ("raise SystemExit(0)", "migrations/versions/a1.py:12: the program was left with exit code 0"),
+        ("import os; os.chdir('/'); os._exit(0)", "migrations/versions/a1.py:12: os._exit(0) would end the check"),
+        ("raise ValueError('postgresql://u:hunter2@p/ss@db.example.invalid/x')", "ValueError: postgresql://u:***@db."),
+        ("op.execute(\"ALTER ROLE nobody PASSWORD 'hunter2'; SELECT wrong\")", "ALTER ROLE nobody PASSWORD '***'"),
+        ("raise KeyboardInterrupt", "interrupted"),
+    ],
+)
+def test_a_revision_that_ends_in_its_own_way(
+    statement: str, expected: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.revision("a1", statement)
+    assert expected in said(capsys, 130 if "Keyboard" in statement else 255)
+    assert Path.cwd() == project.folder
+
+
+def test_env_py_that_is_no_program(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("migrations/env.py", "import os\ndef broken(:\n")
+    assert "migrations/env.py:2: SyntaxError" in said(capsys, 255)
+    (project.folder / "migrations/env.py").unlink()
+    assert "migrations/env.py" in said(capsys, 255)
+
+
+def test_env_py_that_fails_here_does_not_pass(project: Project) -> None:
+    """The revisions run without it, and what they make is judged; yet nobody may take that for "ok"."""
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    project.env(head="import nothing_of_this_name")
+    for flags, code in (((), 1), (("--exit-zero",), 0)):
+        run = project.alembic("pgcheck", *flags)
+        assert run.returncode == code, run.stderr
+        assert "skipped: models: env.py failed" in run.stdout and "nothing_of_this_name" in run.stdout
+        assert "1 revision, 1 table" in run.stdout
+
+
+def test_another_dialect_whose_driver_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, "mssql+pymssql://u:hunter2@db.example.invalid/x").sql("a1", "SELECT 1")
+    monkeypatch.chdir(tmp_path)
+    error = said(capsys, 255)
+    assert "mssql+pymssql://u:***@db.example.invalid/x, which is not PostgreSQL" in error
+
+
+def test_a_variable_that_env_py_misses_is_named_with_the_setting_that_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the URL of Alembic's template, which stands for no database at all."""
+    project = make(tmp_path, "driver://user:pass@localhost/dbname")
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    project.env(head="import os\nos.environ['SHOP_DATABASE_URL']")
+    monkeypatch.chdir(tmp_path)
+    error = said(capsys, 255)
+    assert 'env = { SHOP_DATABASE_URL = "{url}" }' in error
+    assert "not PostgreSQL" not in error
+    project.env(head="import nothing_of_this_name")
+    error = said(capsys, 255)
+    assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in error
+    assert "not PostgreSQL" not in error
+
+
+def test_a_folder_without_alembic_ini_is_told_even_beside_a_pyproject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\n')
+    monkeypatch.chdir(tmp_path)
+    assert "There is no alembic.ini in" in said(capsys, 255)
+
+
+def test_models_unknown_is_said_once_and_without_the_url(project: Project) -> None:
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text().replace("nobody:secret", "nobody:%40secret"))
+    run = project.alembic("pgcheck", "--format", "json")
+    models = [item["reason"] for item in json.loads(run.stdout)["skipped"] if item["what"] == "models"]
+    assert len(models) == 1
+    assert "sqlalchemy.url in [alembic] has a % that is not written as %%" in models[0]
+    assert "secret" not in run.stdout + run.stderr
+
+
+def test_nothing_to_check(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (project.versions / "a1.py").unlink()
+    assert "There is nothing to check: no revision is in" in said(capsys, 255)
+
+
+def test_files_of_a_report_are_seen_from_where_the_user_is(project: Project) -> None:
+    project.env(head="import os; os.chdir('/')")
+    assert project.alembic("pgcheck", "--exit-zero", "--format", "json=report.json").returncode == 0
+    assert json.loads((project.folder / "report.json").read_text())["version"] == 1
+
+
+def broken(project: Project, code: str) -> str:
+    """What is said of a history with one more file."""
+    project.write("migrations/versions/b2.py", code)
+    with pytest.raises(PgPatternsError) as error:
+        _ = Loaded(Config("alembic.ini", stdout=StringIO())).revisions
+    return str(error.value)
+
+
+def test_files_that_are_no_revisions_are_named(project: Project) -> None:
+    place = "A revision file does not load: migrations/versions/b2.py"
+    assert broken(project, "x = 1\n").startswith(f"{place}:1: AttributeError")
+    assert broken(project, "import sys\nsys.exit(0)\n").startswith(f"{place}:2: the program was left")
+    assert broken(project, "x = 1\n\0\n").startswith(f"{place}:1: SyntaxError")
+    assert broken(project, "x = 1\nif x\n").startswith(f"{place}:2: SyntaxError")
+
+
+def test_one_identifier_in_two_files(project: Project) -> None:
+    error = broken(project, (project.versions / "a1.py").read_text())
+    assert "a1 is present more than once: migrations/versions/a1.py:5 and migrations/versions/b2.py:5" in error
+
+
+def test_a_failure_after_env_py_has_begun_is_at_its_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.env(options="transaction_per_migration=1, version_table_schema='nowhere'")
+    assert 'migrations/env.py:20: schema "nowhere" does not exist' in said(capsys, 255)
+
+
+def test_a_revision_without_upgrade(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("migrations/versions/b2.py", "revision = 'b2'\ndown_revision = 'a1'\n")
+    assert "migrations/versions/b2.py:1: AttributeError" in said(capsys, 255)
+
+
+def test_version_location_that_is_not_there(project: Project) -> None:
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text() + "version_locations = %(here)s/migrations/versions %(here)s/gone\n")
+    config = Config("alembic.ini")
+    config.set_main_option("version_path_separator", "space")
+    assert Loaded(config).missing_folders() == ("gone",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sqlalchemy.url = postgresql://u:hunter2@db/x\n", "alembic.ini:1: cannot be read: a [section] is expected"),
+        ("[alembic]\nurl\n x: hunter2\n", "alembic.ini:2: cannot be read: this line is neither"),
+        ("[alembic]\na = 1\na = hunter2\n", "alembic.ini:3: cannot be read: option 'a'"),
+    ],
+)
+def test_ini_that_cannot_be_read(text: str, expected: str, project: Project) -> None:
+    project.write("alembic.ini", text)
+    with pytest.raises(SettingsError) as error:
+        Settings.read(Path("alembic.ini"))
+    assert str(error.value).startswith(expected)
+    assert "hunter2" not in str(error.value)
+
+
+def outcome(project: Project, shell: str, **environment: str) -> str:
+    """What bash prints for a command in which `pgcheck` is the program."""
+    command = shell.replace("pgcheck", f"{sys.executable} -m alembic pgcheck")
+    run = subprocess.run(
+        ["bash", "-c", command],
+        cwd=project.folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in run.stdout + run.stderr
+    return run.stderr + run.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [
+        ("pgcheck --list | true; echo ${PIPESTATUS[0]}", "0\n"),  # and no check is begun after all
+        ("pgcheck --list >&-; echo $?", "0\n"),
+        ("pgcheck --exit-zero >&-; echo $?", "0\n"),
+        (
+            "pgcheck --list >/dev/full; echo $?",
+            "FAILED: standard output: the report cannot be written: No space left on device\n255\n",
+        ),
+    ],
+)
+def test_standard_output_that_takes_nothing(shell: str, expected: str, project: Project) -> None:
+    assert outcome(project, shell) == expected
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_letters_that_the_terminal_lacks(project: Project) -> None:
+    project.sql("a1", 'CREATE TABLE "Größe" (x text)')
+    text = outcome(project, "pgcheck --select missing-primary-key", **ASCII)
+    assert '"Gr\\xf6\\xdfe" has no primary key' in text
+    data = json.loads(outcome(project, "pgcheck --select missing-primary-key --format json", **ASCII))
+    assert data["findings"][0]["object"] == 'public."Größe"'
+
+
+@pytest.mark.parametrize("version", [9, 12, 170004])
+def test_a_version_that_is_no_major(version: int) -> None:
+    with pytest.raises(SettingsError, match="command line: target_version: a major version such as"):
+        Settings.read(flags={"target_version": version})
+
+
+def test_pyproject_without_tables(project: Project) -> None:
+    project.write("pyproject.toml", "tool = 3\n")
+    with pytest.raises(SettingsError, match="`tool` must be a table"):
+        Settings.read(pyproject=Path("pyproject.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+asyncpg://u:a:b/c@d@h:5/x", "postgresql+asyncpg://u:***@h:5/x"),
+        ("host=h password='a b' user=u", "host=h password=*** user=u"),
+        ("such as postgresql://user:password@host/x", "such as postgresql://user:password@host/x"),
+        ("no password supplied", "no password supplied"),
+        ("http://host:80/path", "http://host:80/path"),
+    ],
+)
+def test_no_password_gets_into_an_error(text: str, shown: str) -> None:
+    assert str(PgPatternsError(text)) == shown
+
+
+def test_what_was_accepted_is_still_there_at_once(project: Project) -> None:
+    project.sql("b2", "ALTER TABLE t ADD COLUMN x text", down="a1")
+    project.sql("c3", "ALTER TABLE t ADD COLUMN y text", down="b2")
+    found = json.loads(project.alembic("pgcheck", "--all", "--format", "json").stdout)["findings"]
+    assert "transaction-spans-revisions" in {finding["pattern"] for finding in found}
+    assert project.alembic("pgcheck", "--write-baseline").returncode == 0
+    after = json.loads(project.alembic("pgcheck", "--format", "json").stdout)
+    assert (after["findings"], after["stale"]) == ([], [])

@@ -1,0 +1,199 @@
+"""``alembic pgrevision`` and the post-write hook, as a user runs them: in a subprocess, with no database at hand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.projects import Project, make
+
+MODELS = """
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
+
+metadata = MetaData()
+Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80)))
+"""
+BOOK = """
+Table("book", metadata, Column("id", Integer, primary_key=True), Column("author_id", ForeignKey("author.id")))
+"""
+LOAD = "import sys; sys.path.insert(0, '.')\nfrom shop_models import metadata as target_metadata"
+PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
+HOOK = """
+[post_write_hooks]
+hooks = {hooks}
+pgpatterns.type = pgpatterns
+ruff.type = exec
+ruff.executable = ruff
+ruff.options = format REVISION_SCRIPT_FILENAME
+"""
+TOML_HOOK = """
+[[tool.alembic.post_write_hooks]]
+name = "try out"
+type = "pgpatterns"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    project = make(tmp_path)
+    project.write("shop_models.py", MODELS)
+    project.env(models=LOAD, options=PLUGIN)
+    return project
+
+
+def files(project: Project) -> list[Path]:
+    return sorted(project.versions.glob("*.py"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def with_hooks(project: Project, hooks: str) -> None:
+    ini = project.folder / "alembic.ini"
+    ini.write_text(ini.read_text() + HOOK.format(hooks=hooks))
+
+
+def test_writes_and_tries_out(shop: Project) -> None:
+    first = shop.alembic("pgrevision", "-m", "authors", "--rev-id", "a1")
+    assert first.returncode == 0, first.stderr
+    assert "a1_authors.py: up, down and up again on PostgreSQL 18." in first.stdout
+    assert "  locks no table that was there before\n  old code must be gone: no\n" in first.stdout
+    assert "Text()" in files(shop)[0].read_text()
+    assert (shop.folder / "pgpatterns-baseline.txt").exists()
+    shop.write("shop_models.py", MODELS + BOOK)
+    second = shop.alembic("pgrevision", "-m", "books", "--autogenerate")
+    assert second.returncode == 0, second.stderr
+    text = files(shop)[1].read_text()
+    assert "down_revision = 'a1'" in text
+    assert "create_table('book'" in text
+    assert "ix_book_author_id" in text
+    assert re.search(r"^  public\.author +SHARE ROW EXCLUSIVE +writes +- +\d+$", second.stdout, re.MULTILINE)
+    assert "secret" not in first.stdout + first.stderr + second.stdout + second.stderr
+
+
+def test_a_chain_is_tried_out_whole(shop: Project) -> None:
+    shop.alembic("pgrevision", "-m", "authors")
+    more = MODELS.replace("String(80))", 'String(80), nullable=False), Column("x", BigInteger, index=True)')
+    shop.write("shop_models.py", more)
+    run = shop.alembic("pgrevision", "-m", "more")
+    assert run.returncode == 0, run.stderr
+    assert len(files(shop)) > 2
+    assert "part_2_of_more.py: up, down and up again" in run.stdout
+    assert run.stdout.count("    old code must be gone: no\n") == len(files(shop)) - 1
+
+
+def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
+    bad = 'Table("bad", metadata, Column("x", String, server_default="1", index=True))\n'
+    shop.write("shop_models.py", MODELS + bad)
+    shop.env(models=LOAD, options=f"{PLUGIN}, render_item={BREAK}")
+    run = shop.alembic("pgrevision", "-m", "bad")
+    assert run.returncode == 255
+    assert "FAILED: upgrade failed: migrations/versions/" in run.stderr
+    assert "nowhere" in run.stderr
+    assert "The file stays" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(files(shop)) == 1
+
+
+BREAK = "lambda kind, item, context: 'sa.text(\"nowhere()\")' if kind == 'server_default' else False"
+
+
+def test_a_broken_history_and_models_that_do_not_import(shop: Project) -> None:
+    shop.sql("a1", "ALTER TABLE nowhere ADD COLUMN x int")
+    run = shop.alembic("pgrevision", "-m", "x")
+    assert run.returncode == 255
+    assert "migrations/versions/a1.py:" in run.stderr
+    shop.sql("a1", "SELECT 1")
+    shop.write("shop_models.py", "import nowhere_at_all")
+    run = shop.alembic("pgrevision", "-m", "x")
+    assert run.returncode == 255
+    assert "nowhere_at_all" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(files(shop)) == 1
+
+
+def test_branches_and_merges(shop: Project) -> None:
+    assert shop.alembic("pgrevision", "-m", "a", "--rev-id", "a1").returncode == 0
+    shop.revision("b2", "op.execute('CREATE TABLE b (x text)')", "a1", "op.execute('DROP TABLE b')")
+    shop.env(models=LOAD, options=PLUGIN + ", include_name=lambda name, kind, parents: name != 'b'")
+    shop.write("shop_models.py", MODELS + BOOK)
+    run = shop.alembic("pgrevision", "-m", "c", "--rev-id", "c3", "--head", "a1", "--splice")
+    assert run.returncode == 0, run.stderr
+    assert "c3_c.py: up, down and up again" in run.stdout
+    refused = shop.alembic("pgrevision", "-m", "d").stderr.lower()
+    assert "more than one head" in refused.replace("multiple", "more than one")
+    with_hooks(shop, "pgpatterns")
+    merged = shop.alembic("merge", "heads", "-m", "merge")
+    assert merged.returncode == 0, merged.stderr
+    assert "merge.py: up, down and up again" in merged.stdout
+
+
+def test_hook(shop: Project) -> None:
+    with_hooks(shop, "ruff, pgpatterns")
+    run = shop.alembic("revision", "-m", "by hand", "--rev-id", "a1")
+    assert run.returncode == 0, run.stderr
+    assert "a1_by_hand.py: up, down and up again on PostgreSQL 18." in run.stdout
+    assert "  locks no table that was there before\n" in run.stdout
+    assert 'revision = "a1"' in files(shop)[0].read_text()
+    again = shop.alembic("pgrevision", "-m", "authors")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("up, down and up again") == 1
+
+
+def test_hook_that_fails(shop: Project) -> None:
+    with_hooks(shop, "pgpatterns")
+    mako = shop.folder / "migrations/script.py.mako"
+    mako.write_text(mako.read_text().replace('${downgrades if downgrades else "pass"}', 'op.drop_table("never")'))
+    run = shop.alembic("revision", "-m", "x", "--rev-id", "a1")
+    assert run.returncode == 255
+    assert "downgrade failed: migrations/versions/a1_x.py" in run.stdout + run.stderr
+    assert 'table "never" does not exist' in run.stdout + run.stderr
+    assert len(files(shop)) == 1
+
+
+def test_hook_by_pyproject(shop: Project) -> None:
+    shop.write("pyproject.toml", TOML_HOOK)
+    run = shop.alembic("revision", "-m", "x")
+    assert "up, down and up again" in run.stdout, run.stderr
+
+
+def test_hook_judges(shop: Project) -> None:
+    with_hooks(shop, "pgpatterns")
+    mako = shop.folder / "migrations/script.py.mako"
+    create = 'op.execute("CREATE TABLE t (x varchar(9))")'
+    text = mako.read_text().replace('${upgrades if upgrades else "pass"}', create)
+    mako.write_text(text.replace('${downgrades if downgrades else "pass"}', "pass"))
+    run = shop.alembic("revision", "-m", "x")
+    assert run.returncode == 255
+    assert 'relation "t" already exists' in run.stdout + run.stderr
+    mako.write_text(mako.read_text().replace("CREATE TABLE t", "CREATE TABLE IF NOT EXISTS t"))
+    files(shop)[0].unlink()
+    run = shop.alembic("revision", "-m", "x")
+    assert run.returncode == 0
+    assert "varchar-length" in run.stdout
+    assert "downgrade does not restore all: table public.t is left behind" in run.stdout
+
+
+def test_pgcheck_shows_the_line_to_add(shop: Project) -> None:
+    shop.sql("a1", "CREATE TABLE author (id bigint PRIMARY KEY, name text)")
+    assert "autogenerate_plugins" not in shop.alembic("pgcheck").stdout
+    shop.env(models=LOAD)
+    run = shop.alembic("pgcheck")
+    line = next(line.strip() for line in run.stdout.splitlines() if "autogenerate_plugins=[" in line)
+    shop.env(models="from importlib.util import find_spec\n" + LOAD, options=line)
+    assert "autogenerate_plugins" not in shop.alembic("pgcheck").stdout
+
+
+DRIFT = MODELS + 'Table("note", metadata, Column("id", BigInteger, primary_key=True), Column("line", String(500)))\n'
+
+
+def test_what_only_the_models_say_is_accepted_too(shop: Project) -> None:
+    """A column without a limit in the database, with one in the models: Alembic sees no difference."""
+    shop.write("shop_models.py", DRIFT)
+    shop.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(80))")
+    shop.sql("b2", "CREATE TABLE note (id bigint PRIMARY KEY, line varchar)", down="a1")
+    assert shop.alembic("pgcheck", "--write-baseline").returncode == 0
+    assert "varchar-length public.note.line\n" in (shop.folder / "pgpatterns-baseline.txt").read_text()
+    assert "no longer" not in shop.alembic("pgcheck").stdout
+    run = shop.alembic("pgrevision", "-m", "nothing", "--rev-id", "c3")
+    assert run.returncode == 0, run.stderr
+    assert "op." not in (shop.versions / "c3_nothing.py").read_text()

@@ -1,0 +1,84 @@
+"""Settings from both files and from flags, and what is said of those that cannot be meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.patterns import Action, Severity
+from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
+from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength
+
+
+def read(folder: Path, toml: str = "", ini: str = "", **flags: object) -> Settings:
+    (folder / "pyproject.toml").write_text(toml)
+    (folder / "alembic.ini").write_text(f"[alembic]\nscript_location = x\n{ini}")
+    return Settings.read(folder / "alembic.ini", folder / "pyproject.toml", flags)
+
+
+def test_sources_in_their_order(tmp_path: Path) -> None:
+    toml = '[tool.alembic_pgpatterns]\nfail_on = "info"\ntarget_version = 14\nadopt = "all"\n'
+    settings = read(tmp_path, toml, "[pgpatterns]\nfail_on = error\ntarget_version = 15\n", target_version=16)
+    assert (settings.fail_on, settings.target_version, settings.adopt) == (Severity.ERROR, 16, "all")
+    assert settings.sources["fail_on"] == "alembic.ini [pgpatterns]"
+    assert settings.sources["target_version"] == "command line"
+    assert settings.sources["adopt"] == "pyproject.toml [tool.alembic_pgpatterns]"
+
+
+def test_selection_by_name_folder_and_glob(tmp_path: Path) -> None:
+    settings = read(tmp_path, '[tool.alembic_pgpatterns]\nselect = ["indexes", "varchar-*"]\nignore = ["duplicate-*"]')
+    names = {pattern.name for pattern in settings.chosen()}
+    assert {"unindexed-foreign-key", "varchar-length"} <= names
+    assert not names & {"duplicate-index", "missing-primary-key"}
+
+
+def test_one_pattern_in_either_file(tmp_path: Path) -> None:
+    toml = '[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = true\nseverity = "error"\n'
+    settings = read(tmp_path, toml, "[pgpatterns:unindexed-foreign-key]\naction = report\n")
+    varchar = settings.instance(VarcharLength)
+    assert (varchar.severity, varchar.options.keep_limit) == (Severity.ERROR, True)
+    assert settings.instance(UnindexedForeignKey).action is Action.REPORT
+
+
+def test_off_is_not_checked(tmp_path: Path) -> None:
+    settings = read(tmp_path, '[tool.alembic_pgpatterns.patterns.varchar-length]\naction = "off"')
+    assert "varchar-length" not in {pattern.name for pattern in settings.chosen()}
+
+
+def test_environment_from_ini_keeps_case_and_percent(tmp_path: Path) -> None:
+    settings = read(tmp_path, ini="[pgpatterns]\nenv =\n  DATABASE_URL = {url}?a=%%20b\n  MODE = test\n")
+    assert dict(settings.env) == {"DATABASE_URL": "{url}?a=%%20b", "MODE": "test"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('[tool.alembic_pgpatterns]\nfail_onn = "info"', "'fail_on'"),
+        ('[tool.alembic_pgpatterns]\nfail_on = "fatal"', "info, warning, error"),
+        ('[tool.alembic_pgpatterns]\nselect = ["varchar-lenght"]', "'varchar-length'"),
+        ("[tool.alembic_pgpatterns]\ntarget_version = true", "target_version"),
+        ('[tool.alembic_pgpatterns]\nadopt = "some"', "new, all"),
+        ('[tool.alembic_pgpatterns]\nlock_timeout = "soon"', "5s or 500ms"),
+        ('[tool.alembic_pgpatterns.patterns.varchar-lenght]\naction = "off"', "'varchar-length'"),
+        ("[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limits = true", "'keep_limit'"),
+        ('[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = "perhaps"', "neither true nor false"),
+        ('[tool.alembic_pgpatterns.patterns]\nvarchar-length = "off"', 'action = "report"'),
+        ("[tool.alembic_pgpatterns\n", "TOML"),
+    ],
+)
+def test_what_cannot_be_meant(tmp_path: Path, toml: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, toml)
+    assert said in str(caught.value)
+    assert "pyproject.toml" in str(caught.value)
+
+
+def test_exclusion_by_glob(tmp_path: Path) -> None:
+    toml = '[tool.alembic_pgpatterns]\nexclude_tables = ["tmp_*", "audit.log"]\nexclude_schemas = ["x*"]'
+    settings = read(tmp_path, toml)
+    assert settings.excludes("public", "tmp_1")
+    assert settings.excludes("audit", "log")
+    assert not settings.excludes("public", "log")
+    assert settings.excludes("xyz")

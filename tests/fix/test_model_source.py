@@ -1,0 +1,183 @@
+"""The models' source edited: what is asked for changes, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from alembic_pgpatterns.fix.model_source import edited, edits
+from alembic_pgpatterns.remedies.model import (
+    ChangeType,
+    CreateIndex,
+    DropIndex,
+    IndexedKey,
+    Remedy,
+    ReplaceIndex,
+    SetNotNull,
+    TypeChange,
+)
+from alembic_pgpatterns.schema.names import Name
+
+BOOK = Name("public", "book")
+MAPPED = '''"""Models.  Odd   spacing stays."""
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = 'author'   # a comment
+    id: Mapped[int] = mapped_column(primary_key = True)
+    title: Mapped[str] = mapped_column(String(10))
+
+
+class Book(Base):
+    __tablename__ = "book"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    title: Mapped[str] = mapped_column("Title", String(80), unique=True)  # shown
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    till: Mapped[datetime] = mapped_column(
+        DateTime,
+        nullable=True,
+    )
+'''
+
+
+def change(column: str, old: str, new: str) -> ChangeType:
+    return ChangeType((TypeChange(BOOK, column, old, new),))
+
+
+def changed(text: str, *remedies: Remedy) -> str:
+    """The lines that are new, by which everything else is shown to have stayed."""
+    wanted = [edit for remedy in remedies for edit in edits(remedy) or ()]
+    source = edited(text, wanted)
+    assert source.missed == []
+    compile(source.text, "models.py", "exec")
+    before = text.splitlines()
+    return "\n".join(line for line in source.text.splitlines() if line not in before)
+
+
+def test_an_index_on_one_column() -> None:
+    new = changed(MAPPED, CreateIndex.on(BOOK, "author_id"))
+    assert new == '    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"), index=True)'
+
+
+def test_an_index_on_several() -> None:
+    new = changed(MAPPED, CreateIndex.on(BOOK, "author_id", "id"))
+    assert new.splitlines() == [
+        "from sqlalchemy import ForeignKey, Index, String",
+        '    __table_args__ = (Index("ix_book_author_id_id", "author_id", "id"),)',
+    ]
+
+
+def test_indexes_that_do_not_fit_a_line_and_bring_text_along() -> None:
+    partial = CreateIndex(BOOK, (IndexedKey("author_id"),), where="title IS NOT NULL")
+    new = changed(MAPPED, partial, CreateIndex.on(BOOK, "id", "author_id"))
+    assert new.splitlines() == [
+        "from sqlalchemy import ForeignKey, Index, String, text",
+        "    __table_args__ = (",
+        '        Index("ix_book_author_id_partial", "author_id", postgresql_where=text("title IS NOT NULL")),',
+        '        Index("ix_book_id_author_id", "id", "author_id"),',
+    ]
+
+
+def test_types() -> None:
+    new = changed(
+        MAPPED,
+        change("Title", "varchar(80)", "text"),
+        change("at", "timestamp", "timestamptz"),
+        change("till", "timestamp", "timestamp with time zone"),
+    )
+    assert new.splitlines() == [
+        "from sqlalchemy import DateTime, ForeignKey, String, Text",
+        '    title: Mapped[str] = mapped_column("Title", Text, unique=True)  # shown',
+        "    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())",
+        "        DateTime(timezone=True),",
+    ]
+
+
+def test_the_last_use_of_a_name_takes_its_import_along() -> None:
+    head = "import sqlalchemy as sa\nfrom sqlalchemy import String\nclass B:\n    __tablename__ = 'book'\n"
+    text = head + "    a = Column(String(3))\n"
+    assert "import Text" in changed(text, change("a", "varchar(3)", "text"))
+    assert "String" not in edited(text, edits(change("a", "varchar(3)", "text")) or ()).text
+
+
+def test_qualified_names_stay_qualified() -> None:
+    head = "import sqlalchemy as sa\nclass B:\n    __tablename__ = 'book'\n"
+    text = head + "    a = sa.Column(sa.String(3, collation='C'))\n"
+    assert changed(text, change("a", "varchar(3)", "text")) == "    a = sa.Column(sa.Text(collation='C'))"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('(Index("a", "id"),)', '(Index("a", "id"), Index("ix_book_id_title", "id", "title"))'),
+        ('(a, {"schema": "x"})', '(a, Index("ix_book_id_title", "id", "title"), {"schema": "x"})'),
+        ('{"comment": "x"}', '(Index("ix_book_id_title", "id", "title"), {"comment": "x"})'),
+        ("(a, dict(x=1))", '(a, Index("ix_book_id_title", "id", "title"), dict(x=1))'),
+        ("()", '(Index("ix_book_id_title", "id", "title"),)'),
+    ],
+)
+def test_table_args_that_are_there(before: str, after: str) -> None:
+    text = f"from sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n    __table_args__ = {before}\n"
+    assert changed(text, CreateIndex.on(BOOK, "id", "title")) == f"    __table_args__ = {after}"
+
+
+def test_table_args_with_a_line_each() -> None:
+    text = (
+        "from sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n    __table_args__ = (\n"
+        '        Index("a", "id"),  # why\n        Index("b", "title"),\n    )\n'
+    )
+    source = edited(text, edits(CreateIndex.on(BOOK, "id", "title")) or ())
+    compile(source.text, "models.py", "exec")
+    assert '        Index("ix_book_id_title", "id", "title"),\n    )' in source.text
+    assert source.text.count("# why") == 1
+
+
+def test_tables() -> None:
+    head = 'from sqlalchemy import Column, Table\nbook = Table(\n    "book",\n    metadata,\n'
+    text = head + '    Column("a", Integer),\n    schema=None,\n)\n'
+    new = changed(text, CreateIndex.on(BOOK, "a"), CreateIndex.on(BOOK, "a", "b"))
+    assert new.splitlines() == [
+        "from sqlalchemy import Column, Index, Table",
+        '    Column("a", Integer, index=True),',
+        '    Index("ix_book_a_b", "a", "b"),',
+    ]
+
+
+def test_an_index_in_place_of_another() -> None:
+    old = CreateIndex.on(BOOK, "a")
+    remedy = ReplaceIndex(Name("public", "ix_book_a"), old, CreateIndex(BOOK, old.keys, method="brin"))
+    head = "from sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n"
+    text = head + "    a = Column(Integer, index=True, key='x')\n"
+    assert changed(text, remedy).splitlines() == [
+        '    __table_args__ = (Index("ix_book_a_brin", "a", postgresql_using="brin"),)',
+        "    a = Column(Integer, key='x')",
+    ]
+
+
+def test_an_index_that_goes() -> None:
+    drop = DropIndex(Name("public", "b"), BOOK, CreateIndex.on(BOOK, "x", "y"))
+    text = 'class B:\n    __tablename__ = "book"\n    __table_args__ = (Index("a", "x"), Index("b", "x", "y"))\n'
+    assert changed(text, drop) == '    __table_args__ = (Index("a", "x"),)'
+    alone = text.replace('Index("a", "x"), ', "").replace('"y"))', '"y"),)')
+    assert "__table_args__" not in edited(alone, edits(drop) or ()).text
+
+
+def test_what_has_no_place_is_told() -> None:
+    wanted = edits(CreateIndex.on(Name("public", "elsewhere"), "a")) or ()
+    source = edited(MAPPED, wanted)
+    assert source.text == MAPPED
+    assert source.missed == list(wanted)
+    assert edits(SetNotNull(BOOK, "a")) is None
+
+
+def test_a_name_that_another_statement_imports() -> None:
+    head = "from sqlalchemy import Column\nfrom sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n"
+    new = changed(head + "    a = _Column(Integer)\n", CreateIndex.on(BOOK, "a", "b"))
+    assert new == '    __table_args__ = (Index("ix_book_a_b", "a", "b"),)'

@@ -1,0 +1,87 @@
+"""What is read while a revision runs: seen however it is done."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.runner.cache import dependencies
+from alembic_pgpatterns.runner.file_reads import ELSEWHERE, recorded
+
+
+def _module(path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("helper_of_a_test", path)
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A few files."""
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.py").write_text("B = 1")
+    (tmp_path / "sql").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (lambda folder: (folder / "a.txt").read_bytes(), "a.txt"),
+        (lambda folder: os.close(os.open(folder / "a.txt", os.O_RDONLY)), "a.txt"),
+        (lambda folder: list((folder / "sql").glob("*.sql")), "sql"),
+        (lambda folder: list((folder / "sql").iterdir()), "sql"),
+        (lambda folder: _module(folder / "b.py"), "b.py"),
+    ],
+    ids=["pathlib", "os", "glob", "iterdir", "a module by its file"],
+)
+def test_it_is_seen(folder: Path, read, name: str) -> None:
+    for _ in range(2):  # the second time Python has what it compiled
+        seen: set[str] = set()
+        with recorded(seen, code=True):
+            read(folder)
+        assert str(folder / name) in seen
+    read(folder)
+    unseen: set[str] = set()
+    with recorded(unseen, code=True):
+        pass
+    assert not unseen
+
+
+def test_what_is_not_there_is_seen_and_what_is_written_is_not(folder: Path) -> None:
+    seen: set[str] = set()
+    with recorded(seen, code=True):
+        with pytest.raises(FileNotFoundError):
+            (folder / "absent").read_text()
+        (folder / "out.txt").write_text("")
+    assert seen == {str(folder / "absent")}
+
+
+def test_a_program_may_say_anything(folder: Path) -> None:
+    seen: set[str] = set()
+    with recorded(seen, code=False):
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        assert ELSEWHERE not in seen
+        with recorded(seen, code=True):
+            subprocess.run([sys.executable, "-c", ""], check=True)
+    assert ELSEWHERE in seen
+
+
+@pytest.mark.parametrize(("place", "counts"), [("site-packages", False), ("app", True)])
+def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_path: Path, place, counts) -> None:
+    (tmp_path / place).mkdir()
+    module = tmp_path / place / "b.py"
+    module.write_text("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''], check=True)")
+    seen: set[str] = set()
+    with recorded(seen, code=True):
+        _module(module)
+    assert (ELSEWHERE in seen) is counts
+
+
+def test_what_never_ends_is_not_read() -> None:
+    assert dependencies.Dependencies({"/dev/zero": None}).hold({})
