@@ -26,8 +26,10 @@ LAYERS = (
     ("revisions",),
     ("schema.metadata",),
     ("schema.catalog",),
+    ("evidence",),
     ("schema.sql",),
     ("schema",),
+    ("evidence.model",),
     ("server",),
     ("errors",),
 )
