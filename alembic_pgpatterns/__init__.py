@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alembic_pgpatterns.declare import Policy as Policy
     from alembic_pgpatterns.declare import RowSecurity as RowSecurity
     from alembic_pgpatterns.declare import StorageParameters as StorageParameters
+    from alembic_pgpatterns.operations import op as op
 
 _HOMES = {
     "effective_metadata": "alembic_pgpatterns.autogenerate.target.effective_metadata",
@@ -23,6 +24,8 @@ _HOMES = {
     "Policy": "alembic_pgpatterns.declare",
     "RowSecurity": "alembic_pgpatterns.declare",
     "StorageParameters": "alembic_pgpatterns.declare",
+    # The same object as that of ``from alembic import op``; type checkers see `operations/op.pyi`, with our directives.
+    "op": "alembic",
 }
 
 

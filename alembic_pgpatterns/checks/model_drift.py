@@ -9,7 +9,7 @@ import sqlalchemy
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.operations.support.lacking import lacking
+from alembic_pgpatterns.operations.missing_declarations import missing_declarations
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.difference import Difference, table_differences
@@ -57,7 +57,7 @@ def _declared(
     """What models declare in our words (row security, policies), for which SQLAlchemy has none."""
     engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
-        found = list(lacking(connection, metadatas))
+        found = list(missing_declarations(connection, metadatas))
     for schema, name, operation in found:
         table = head.table(Name(schema or head.default_schema, name))
         if table is not None and not settings.excludes(table.name.schema, table.name.name):

@@ -250,7 +250,7 @@ class _Reader:
 
 def functions(expression: str) -> list[tuple[str | None, str]]:
     """The functions an SQL expression calls, each with the schema it is written with."""
-    import postgast
+    from alembic_pgpatterns.schema.sql.parser import postgast
 
     try:
         tree = postgast.parse(f"SELECT {expression}")

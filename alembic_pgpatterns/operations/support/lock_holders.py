@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import postgast
-from postgast.pg_query_pb2 import RangeVar
-
 from alembic_pgpatterns.operations.support.session import fetch
 from alembic_pgpatterns.operations.support.statement import always_quoted
+from alembic_pgpatterns.schema.sql.parser import RangeVar, postgast
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

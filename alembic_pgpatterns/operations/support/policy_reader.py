@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import postgast
 from sqlalchemy import Column, Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +19,7 @@ from alembic_pgpatterns.declare import Policy
 from alembic_pgpatterns.operations.support import comparing
 from alembic_pgpatterns.operations.support.policy_sql import create_policy
 from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, always_quoted
+from alembic_pgpatterns.schema.sql.parser import postgast
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

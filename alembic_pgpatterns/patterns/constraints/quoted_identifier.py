@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-import postgast
-from postgast.pg_query_pb2 import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD
-
 from alembic_pgpatterns.patterns import Action, Finding, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema, Table
+from alembic_pgpatterns.schema.sql.parser import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD, postgast
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 

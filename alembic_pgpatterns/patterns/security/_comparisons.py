@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from postgast.pg_query_pb2 import (
+from alembic_pgpatterns.patterns.security._tree import children, kind_of, of_row
+from alembic_pgpatterns.schema.sql.expressions import column_name, parse
+from alembic_pgpatterns.schema.sql.parser import (
     AEXPR_OP,
     AEXPR_OP_ANY,
     AND_EXPR,
@@ -20,9 +22,6 @@ from postgast.pg_query_pb2 import (
     SVFOP_SESSION_USER,
     SVFOP_USER,
 )
-
-from alembic_pgpatterns.patterns.security._tree import children, kind_of, of_row
-from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 VALUES = frozenset({"FuncCall", "SQLValueFunction", "SubLink"})
 """What makes a value one of the session, and not a constant that stands in the policy."""

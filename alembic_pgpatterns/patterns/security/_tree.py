@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-import postgast
-from postgast.pg_query_pb2 import AEXPR_OP, AEXPR_OP_ALL, AEXPR_OP_ANY, AND_EXPR, EXPR_SUBLINK, OR_EXPR, Node
-
 from alembic_pgpatterns.schema.sql.expressions import parse
+from alembic_pgpatterns.schema.sql.parser import (
+    AEXPR_OP,
+    AEXPR_OP_ALL,
+    AEXPR_OP_ANY,
+    AND_EXPR,
+    EXPR_SUBLINK,
+    OR_EXPR,
+    Node,
+    postgast,
+)
 
 FunctionName: TypeAlias = tuple[str, ...]
 """As written, split at its dots."""

@@ -63,7 +63,7 @@ class SlowStatement(ServerPattern):
 
 def first_table(query: str, schema: Schema) -> Name | None:
     """The first table of the schema that a read or write names; None where it is another kind of statement."""
-    import postgast
+    from alembic_pgpatterns.schema.sql.parser import postgast
 
     try:
         tree = postgast.parse(query)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import postgast
-from postgast.pg_query_pb2 import (
+from sqlalchemy import literal
+from sqlalchemy.dialects import postgresql
+
+from alembic_pgpatterns.schema.sql.parser import (
     AND_EXPR,
     IS_NOT_NULL,
     IS_NULL,
@@ -14,9 +16,8 @@ from postgast.pg_query_pb2 import (
     SVFOP_LOCALTIMESTAMP,
     SVFOP_LOCALTIMESTAMP_N,
     Node,
+    postgast,
 )
-from sqlalchemy import literal
-from sqlalchemy.dialects import postgresql
 
 _dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 

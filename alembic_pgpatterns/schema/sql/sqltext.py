@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import postgast
-from postgast import pg_query_pb2 as pg
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 
 @dataclass(frozen=True, slots=True)

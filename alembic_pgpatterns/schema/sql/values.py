@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from postgast import find_nodes
-from postgast.pg_query_pb2 import (
+from alembic_pgpatterns.schema.sql.expressions import column_name, parse
+from alembic_pgpatterns.schema.sql.parser import (
     AEXPR_BETWEEN,
     AEXPR_IN,
     AEXPR_OP,
@@ -18,9 +18,8 @@ from postgast.pg_query_pb2 import (
     FuncCall,
     Node,
     NullTest,
+    postgast,
 )
-
-from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 NULL_COUNTS = frozenset({"num_nulls", "num_nonnulls"})
 
@@ -31,7 +30,7 @@ def columns(expression: str) -> frozenset[str]:
     node = parse(expression)
     if node is None:
         return frozenset()
-    last = (reference.fields[-1] for reference in find_nodes(node, ColumnRef))
+    last = (reference.fields[-1] for reference in postgast.find_nodes(node, ColumnRef))
     return frozenset(field.string.sval for field in last if field.WhichOneof("node") == "string")
 
 
@@ -48,7 +47,7 @@ def calls(expression: str) -> frozenset[str]:
     node = parse(expression)
     if node is None:
         return frozenset()
-    return frozenset(call.funcname[-1].string.sval for call in find_nodes(node, FuncCall))
+    return frozenset(call.funcname[-1].string.sval for call in postgast.find_nodes(node, FuncCall))
 
 
 @lru_cache(maxsize=4096)
@@ -75,8 +74,8 @@ def null_tested(expression: str) -> frozenset[str]:
     node = parse(expression)
     if node is None:
         return frozenset()
-    tested = [column_name(test.arg) for test in find_nodes(node, NullTest)]
-    for call in find_nodes(node, FuncCall):
+    tested = [column_name(test.arg) for test in postgast.find_nodes(node, NullTest)]
+    for call in postgast.find_nodes(node, FuncCall):
         if call.funcname[-1].string.sval in NULL_COUNTS:
             tested.extend(map(column_name, call.args))
     return frozenset(name for name in tested if name is not None)

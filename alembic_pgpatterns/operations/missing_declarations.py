@@ -1,4 +1,7 @@
-"""What models declare of their tables and a database does not have: the comparators, asked outside of autogenerate."""
+"""What the models declare for their tables (policies, grants, ...) and the database does not have.
+
+The comparators of the directives answer that for autogenerate; here they are asked outside of it.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,28 @@ from sqlalchemy import Connection, MetaData
 from alembic_pgpatterns.operations.directive import Directive
 from alembic_pgpatterns.operations.support.comparing import all_operations
 
-_OF_TABLES = ("row_security", "policies", "grants", "storage")
+_KINDS_FOR_TABLES = ("row_security", "policies", "grants", "storage")
 
 
-def lacking(connection: Connection, metadatas: Sequence[MetaData]) -> Iterator[tuple[str | None, str, str]]:
-    """Schema, table, and the operation that would bring the table to what is declared, as source.
+def missing_declarations(
+    connection: Connection, metadatas: Sequence[MetaData]
+) -> Iterator[tuple[str | None, str, str]]:
+    """Schema, table, and the source of the operation that would give the table what is declared.
 
     Args:
-        connection: to the database. Policies are compared by making them on a temporary table in a savepoint that is
-            rolled back, since only PostgreSQL can tell whether two expressions are the same.
+        connection: to the database. Policies are compared by creating them on a temporary table in a savepoint that is
+            rolled back: only PostgreSQL can say whether two expressions are the same.
         metadatas: of the models.
 
     Raises:
-        SQLAlchemyError: a declaration names what the database does not know.
+        SQLAlchemyError: a declaration names something that the database does not have.
     """
     prefixes = {"alembic_module_prefix": "op.", "sqlalchemy_module_prefix": "sa.", "user_module_prefix": None}
     context = AutogenContext(MigrationContext.configure(connection, opts=prefixes), metadata=list(metadatas))
-    found = ops.UpgradeOps([])
-    for kind in _OF_TABLES:
-        getattr(import_module(f"alembic_pgpatterns.operations.{kind}"), f"compare_{kind}")(context, found)
-    for operation in all_operations(found):
+    missing = ops.UpgradeOps([])
+    for kind in _KINDS_FOR_TABLES:
+        getattr(import_module(f"alembic_pgpatterns.operations.{kind}"), f"compare_{kind}")(context, missing)
+    for operation in all_operations(missing):
         of_table = getattr(operation, "kind", "table") == "table"
         table = getattr(operation, "table", getattr(operation, "on", None)) if of_table else None
         if isinstance(operation, Directive) and isinstance(table, str):
