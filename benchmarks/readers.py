@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import sqlalchemy
 
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.findings.run_patterns import judge
+from alembic_pgpatterns.findings.run_patterns import run_patterns
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.server.throwaway import throwaway_server
@@ -68,7 +68,7 @@ def seconds_of_check(engine: sqlalchemy.Engine) -> float:
     with engine.connect() as connection:
         schema = catalog.read(connection)
     start = time.perf_counter()
-    judge(schema, Settings())
+    run_patterns(schema, Settings())
     return time.perf_counter() - start
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.checks.deploy_plan import Plan, plans, text
-from alembic_pgpatterns.checks.revisions import judge_runs, with_rows
+from alembic_pgpatterns.checks.revisions import run_revision_patterns
+from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.run_patterns import judge, suppressed
+from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class DryRun:
     """What came out of it.
 
     ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
@@ -47,14 +48,14 @@ class Rehearsed:
 UNWATCHED = "what it locks is read from the log of a server of ours, and --server names another"
 
 
-def rehearse(
+def dry_run(
     project: Project,
     identifiers: Sequence[str],
     settings: Settings,
     server: Server,
     progress: Progress,
     watched: bool = False,
-) -> Rehearsed:
+) -> DryRun:
     """Run revisions up, down and up again, by the project's env.py; to be called inside `scratch.on_server`.
 
     Args:
@@ -85,10 +86,10 @@ def rehearse(
     lost = [str(item) for name, old in start.items() for item in differences(old.schema, back[name].schema)]
     baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
     runs = with_rows(runs, settings)
-    found = judge_runs(settings.chosen((RevisionPattern,)), runs).findings
+    found = run_revision_patterns(settings.chosen((RevisionPattern,)), runs).findings
     of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
     new = [*of_runs, *_new(start, there, environment, settings, baseline)]
-    return Rehearsed(
+    return DryRun(
         new=tuple(sorted(new, key=lambda finding: -finding.severity)),
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
@@ -175,14 +176,14 @@ def _new(before: States, after: States, run: Run, settings: Settings, baseline: 
         models = read_models(entry.metadatas, new.default_schema, settings, entry.dialect).schema
         # What is wrong with the models as a whole came with the first revision, and not again with each.
         was = enriched(old, models if old.tables else None)
-        known = {finding.fingerprint for finding in judge(was, settings).findings}
-        for finding in judge(enriched(new, models), settings).findings:
+        known = {finding.fingerprint for finding in run_patterns(was, settings).findings}
+        for finding in run_patterns(enriched(new, models), settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
             if finding.fingerprint not in known and not accepted:
                 yield finding
 
 
-def in_words(rehearsed: Rehearsed, names: Sequence[str], server: Server) -> Iterator[str]:
+def in_words(rehearsed: DryRun, names: Sequence[str], server: Server) -> Iterator[str]:
     """The outcome in lines for people; what is locked in the words of ``alembic pgcheck --plan``.
 
     Args:

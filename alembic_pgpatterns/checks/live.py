@@ -7,13 +7,19 @@ from dataclasses import replace
 
 from alembic_pgpatterns.checks import live_connection as live
 from alembic_pgpatterns.checks.live_connection import Live
-from alembic_pgpatterns.checks.project import placed, report
+from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Report, Skipped
-from alembic_pgpatterns.findings.run_patterns import Judged, judge, judge_server, suppressed, without_excluded
-from alembic_pgpatterns.patterns import Finding, SchemaPattern, ServerPattern
+from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
+from alembic_pgpatterns.findings.run_patterns import (
+    Results,
+    run_patterns,
+    run_server_patterns,
+    suppressed,
+    without_excluded,
+)
+from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
 from alembic_pgpatterns.runner.cache.history import HistoryCache
 from alembic_pgpatterns.runner.head_schema import Head, bring_to_head, enriched
 from alembic_pgpatterns.runner.project import Project
@@ -34,23 +40,23 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
         PgPatternsError: the check could not be done; the message says what to do.
     """
     baseline = Baseline.read(settings.path(settings.baseline))
-    findings: list[Finding] = []
-    skipped: list[Skipped] = []
-    facts: list[Live] = []
+    gathered = Gathered(kinds=(SchemaPattern, ServerPattern))
+    databases: list[Live] = []
     progress.say("reading the revisions")
     with bring_to_head(project, settings, progress, HistoryCache.open(project, settings)) as head:
         for number in range(len(head.databases)):
             meant = _address(head, number, settings, url)
             progress.say(f"reading {live.shown(meant)}")
-            facts.append(live.read(meant, head.databases[number].version_tables))
-            judged = _judged(facts[-1], head, number, project, settings)
-            findings += [placed(finding, head, number) for finding in judged.findings]
-            skipped += judged.skipped
-    kept = [finding for finding in findings if not suppressed(finding)]
-    head = replace(head, facts=_facts(facts, head))
-    every = (*head.skipped, *dict.fromkeys(skipped))
-    kinds = (SchemaPattern, ServerPattern)
-    return report(kept, len(findings) - len(kept), every, baseline, head, settings, kinds)
+            databases.append(live.read(meant, head.databases[number].version_tables))
+            results = _results(databases[-1], head, number, project, settings)
+            kept = [placed(finding, head, number) for finding in results.findings if not suppressed(finding)]
+            gathered.findings += kept
+            gathered.suppressed += len(results.findings) - len(kept)
+            gathered.skipped += results.skipped
+    gathered.skipped[:0] = head.skipped
+    gathered.hints += head.hints
+    gathered.facts, gathered.heads = _facts(databases, head), head.heads
+    return Report.of(gathered, baseline, settings)
 
 
 def _address(head: Head, number: int, settings: Settings, url: str | None) -> dict[str, str]:
@@ -65,7 +71,7 @@ def _address(head: Head, number: int, settings: Settings, url: str | None) -> di
     return live.parameters(url)
 
 
-def _judged(found: Live, head: Head, number: int, project: Project, settings: Settings) -> Judged:
+def _results(found: Live, head: Head, number: int, project: Project, settings: Settings) -> Results:
     """The schema patterns on the live schema (on head where that could not be read), and the server patterns."""
     server, expected = found.server, head.schemas[number]
     schema = enriched(server.schema, head.models[number]) if server.schema is not None else None
@@ -77,10 +83,10 @@ def _judged(found: Live, head: Head, number: int, project: Project, settings: Se
         head=without_excluded(expected, settings),
         unread=unread,
     )
-    of_schema = judge(schema if schema is not None else expected, settings)
-    of_server = judge_server(server, settings)
+    of_schema = run_patterns(schema if schema is not None else expected, settings)
+    of_server = run_server_patterns(server, settings)
     skipped = (*of_schema.skipped, *of_server.skipped, *_unread(server))
-    return Judged((*of_schema.findings, *of_server.findings), skipped)
+    return Results((*of_schema.findings, *of_server.findings), skipped)
 
 
 def _elsewhere(found: Live, head: Head, project: Project) -> str | None:

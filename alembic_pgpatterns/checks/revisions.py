@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_metadata
 from alembic_pgpatterns.checks.model_drift import drifts_of
+from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.report_model import Gathered, Skipped
 from alembic_pgpatterns.findings.run_patterns import unique
-from alembic_pgpatterns.findings.suppressions import Sifted, sift
+from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
 from alembic_pgpatterns.runner.cache.history import HistoryCache
 from alembic_pgpatterns.runner.cache.traces import NO_TRACES, Traces
@@ -24,24 +26,10 @@ from alembic_pgpatterns.runner.project import Project, relative
 from alembic_pgpatterns.runner.scratch_databases import Progress
 from alembic_pgpatterns.runner.selection import scope_of
 from alembic_pgpatterns.runner.tracer import Traced, trace
-from alembic_pgpatterns.schema.model import Location, Name
+from alembic_pgpatterns.schema.model import Location
 
 if TYPE_CHECKING:
     from alembic.script import Script
-
-Effective = Callable[[Sequence[Any], Settings], Any]
-"""Models, to models with all that autogenerate would enforce on them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found, and what there is to say of it."""
-
-    findings: tuple[Finding, ...] = ()
-    suppressed: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    hints: tuple[str, ...] = ()
-    runs: tuple[RevisionRun, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,56 +69,67 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
     return ToTrace(scope.revisions, scope.reason, known)
 
 
-def look(
-    project: Project,
-    settings: Settings,
-    adopted: bool,
-    todo: ToTrace,
-    head: Head,
-    progress: Progress,
-    cache: HistoryCache | None = None,
-    effective: Effective | None = None,
-) -> Looked:
-    """Trace the revisions in scope and run their patterns; then those of the history as a whole.
+@dataclass(frozen=True)
+class RevisionCheck:
+    """Traces the revisions in scope, and runs the patterns of revisions and of the history."""
 
-    Raises:
-        PgPatternsError: a server that cannot be started.
-    """
-    patterns = settings.chosen((RevisionPattern, HistoryPattern))
-    if not patterns:
-        return Looked()
-    traced = _trace(project, settings, todo, cache, progress)
-    skipped = (Skipped("what revisions do", todo.reason),) if todo.reason and not todo.scope else ()
-    runs = with_rows(traced.runs, settings)
-    sifted = judge_runs(patterns, runs)
-    known, unread = _known_history(project, runs, settings)
-    history = replace(known, environments=traced.environments)
-    drifts, untold = _drifts(head, settings, patterns, effective if adopted else None)
-    whole = _of_history(patterns, replace(history, drifts=drifts))
-    return Looked(
-        findings=tuple(unique((*sifted.findings, *whole))),
-        suppressed=sifted.suppressed,
-        skipped=tuple(dict.fromkeys((*skipped, *unread, *traced.skipped, *untold))),
-        hints=sifted.complaints,
-        runs=runs,
-    )
+    project: Project
+    settings: Settings
+    progress: Progress
+    cache: HistoryCache | None = None
 
+    def gather(self, todo: ToTrace, head: Head, gathered: Gathered, adopted: bool) -> None:
+        """Add to the gathered what there is to say about the revisions.
 
-def _trace(
-    project: Project, settings: Settings, todo: ToTrace, cache: HistoryCache | None, progress: Progress
-) -> Traced:
-    if cache is not None and not cache.agrees(todo.known):
-        todo = replace(todo, known=NO_TRACES)
-    known = tuple(run for runs in todo.known.runs.values() for run in runs)
-    if not todo.others:
-        return Traced(known, todo.known.environments)
-    progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
-    snapshot = cache.find(todo.before(project)) if cache is not None else None
-    traced = trace(project, settings, todo.others, progress, snapshot)
-    if cache is not None:
-        runs = {**todo.known.runs, **traced.settled()}
-        cache.keep_runs(todo.scope, settings.downgrade, runs, traced.environments)
-    return replace(traced, runs=(*known, *traced.runs))
+        Args:
+            todo: the revisions to trace.
+            head: the project at head.
+            gathered: to add to.
+            adopted: compare the head with what autogenerate aims at, not with the models as they are.
+
+        Raises:
+            PgPatternsError: a server that does not start.
+        """
+        patterns = self.settings.chosen((RevisionPattern, HistoryPattern))
+        if not patterns:
+            return
+        if todo.reason and not todo.scope:
+            gathered.skipped.append(Skipped("what revisions do", todo.reason))
+        traced = self._trace(todo)
+        gathered.runs = with_rows(traced.runs, self.settings)
+        of_runs = run_revision_patterns(patterns, gathered.runs)
+        history = replace(self._history(gathered), environments=traced.environments)
+        gathered.skipped += traced.skipped
+        drifts = _drifts(head, self.settings, patterns, adopted, gathered.skipped)
+        of_history = _of_history(patterns, replace(history, drifts=drifts))
+        gathered.findings += unique((*of_runs.findings, *of_history))
+        gathered.suppressed += of_runs.suppressed
+        gathered.hints += of_runs.complaints
+
+    def _trace(self, todo: ToTrace) -> Traced:
+        cache = self.cache
+        if cache is not None and not cache.agrees(todo.known):
+            todo = replace(todo, known=NO_TRACES)
+        known = tuple(run for runs in todo.known.runs.values() for run in runs)
+        if not todo.others:
+            return Traced(known, todo.known.environments)
+        self.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
+        snapshot = cache.find(todo.before(self.project)) if cache is not None else None
+        traced = trace(self.project, self.settings, todo.others, self.progress, snapshot)
+        if cache is not None:
+            runs = {**todo.known.runs, **traced.settled()}
+            cache.keep_runs(todo.scope, self.settings.downgrade, runs, traced.environments)
+        return replace(traced, runs=(*known, *traced.runs))
+
+    def _history(self, gathered: Gathered) -> History:
+        """The history; an empty one if a command ran it, because its files may import what only that program has.
+
+        And if they did load here, that would be the whole application a second time.
+        """
+        if self.settings.upgrade_command is not None:
+            gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it"))
+            return History(runs=gathered.runs)
+        return _history(self.project, gathered.runs)
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
@@ -153,10 +152,10 @@ def about_a_revision(finding: Finding) -> bool:
     return pattern.of_scope
 
 
-def judge_runs(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Sifted:
+def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Unsuppressed:
     """What the patterns say of each revision, without what its file suppresses."""
     findings = [finding for run in runs for finding in _of_run(patterns, run)]
-    return sift(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
+    return apply_suppressions(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
 
 
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
@@ -181,18 +180,6 @@ def _detect(pattern: Any, facts: Any) -> list[Finding]:
         ) from error
 
 
-def _known_history(
-    project: Project, runs: tuple[RevisionRun, ...], settings: Settings
-) -> tuple[History, tuple[Skipped, ...]]:
-    """The history; none, with the reason, where a command ran it: its files may import what only that program has.
-
-    And where they do load from here, that is the whole application, for the second time.
-    """
-    if settings.upgrade_command is not None:
-        return History(runs=runs), (Skipped("the history of revisions", "an upgrade command ran it"),)
-    return _history(project, runs), ()
-
-
 def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
     scripts = {script.revision: script for script in project.revisions}
     heads = [scripts[head] for head in project.heads if head in scripts]
@@ -213,50 +200,17 @@ def _autocommit_blocks(paths: Iterable[str]) -> Iterator[Location]:
 
 
 def _drifts(
-    head: Head, settings: Settings, patterns: Iterable[Pattern], effective: Effective | None
-) -> tuple[tuple[Drift, ...] | None, tuple[Skipped, ...]]:
-    if not any(pattern.name == "model-drift" for pattern in patterns) or settings.create_all:
-        return None, ()
-    found: list[Drift] = []
-    untold: list[Skipped] = []
+    head: Head, settings: Settings, patterns: Iterable[Pattern], adopted: bool, skipped: list[Skipped]
+) -> tuple[Drift, ...] | None:
+    if not any(pattern.name == ModelDrift.name for pattern in patterns) or settings.create_all:
+        return None
+    result: list[Drift] = []
     for schema, database in zip(head.schemas, head.databases, strict=True):
         if database.metadatas:
-            metadatas = [effective(database.metadatas, settings)] if effective else database.metadatas
-            told = drifts_of(head.server, database.name, schema, metadatas, settings)
-            if isinstance(told, Skipped):
-                untold.append(told)
+            metadatas = [effective_metadata(database.metadatas, settings)] if adopted else database.metadatas
+            drifts = drifts_of(head.server, database.name, schema, metadatas, settings)
+            if isinstance(drifts, Skipped):
+                skipped.append(drifts)
             else:
-                found += told
-    return tuple(found), tuple(untold)
-
-
-def with_rows(runs: Sequence[RevisionRun], settings: Settings) -> tuple[RevisionRun, ...]:
-    """The runs with the rows per table that the settings' file gives, where they name one."""
-    if settings.stats is None:
-        return tuple(runs)
-    counts = read_rows(settings.path(settings.stats))
-    return tuple(
-        replace(run, rows=tuple((run.resolve(name.schema, name.name), rows) for name, rows in counts)) for run in runs
-    )
-
-
-def read_rows(path: Path) -> tuple[tuple[Name, int], ...]:
-    """Rows per table, of a file with ``table rows`` a line, or a JSON object; a schema may stand before the table.
-
-    Raises:
-        PgPatternsError: it cannot be read, or a line is not so.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        lines = [line.replace(",", " ").replace("|", " ").split() for line in text.splitlines() if line.strip()]
-        pairs = json.loads(text).items() if text.lstrip().startswith("{") else lines
-        return tuple((_name(str(name)), int(rows)) for name, rows in pairs)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise PgPatternsError(
-            f"{path}: rows of tables cannot be read: {error}. A line is `table rows`; pg_class has them in reltuples."
-        ) from error
-
-
-def _name(text: str) -> Name:
-    schema, _, name = text.rpartition(".")
-    return Name(schema.strip('"'), name.strip('"'))
+                result += drifts
+    return tuple(result)

@@ -69,9 +69,7 @@ def _demand_baseline(options: argparse.Namespace) -> None:
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
     """Of a database in use where ``live`` is one's URL, or empty for env.py's own; else of a throw-away one."""
     if live is None:
-        from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_metadata
-
-        return check(project, settings, progress, effective_metadata)
+        return check(project, settings, progress)
     from alembic_pgpatterns.checks.live import check_live
 
     return check_live(project, settings, progress, live or None)

@@ -13,15 +13,15 @@ from typing import Any
 
 import psycopg
 
-from alembic_pgpatterns.checks.dry_run import rehearse
+from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import tell
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
-from alembic_pgpatterns.findings.run_patterns import judge, suppressed
+from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.edit_models import edit_models
 from alembic_pgpatterns.fix.plan import Fix, Left, plan, unsafe
-from alembic_pgpatterns.fix.write_revisions import Written, write
+from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
@@ -43,7 +43,7 @@ ROUNDS = 5
 class Outcome:
     """What was done, and what is left. ``first``: the fingerprints that were there before anything was done."""
 
-    written: list[Written] = field(default_factory=list)
+    written: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: dict[str, Left] = field(default_factory=dict)
     first: set[str] = field(default_factory=set)
@@ -185,7 +185,7 @@ def _schema(entry: Configured, server: Server, settings: Settings) -> Schema:
 
 def _found(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
     """The worst first, so that of two remedies for one object the more important one is taken."""
-    found = [f for f in judge(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
+    found = [f for f in run_patterns(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
     return sorted(found, key=lambda finding: -finding.severity)
 
 
@@ -241,9 +241,9 @@ def _message(fixes: Sequence[Fix]) -> str:
     return f"fix {', '.join(names[:3])}{more}"
 
 
-def _prove(config: Any, files: Sequence[Written], settings: Settings, server: Server, progress: Progress) -> None:
+def _prove(config: Any, files: Sequence[WrittenFile], settings: Settings, server: Server, progress: Progress) -> None:
     """Up, down and up again; the way down must restore what was there."""
-    rehearsed = rehearse(Project(config), [one.revision for one in files], settings, server, progress)
+    rehearsed = dry_run(Project(config), [one.revision for one in files], settings, server, progress)
     if rehearsed.lost:
         lost = "\n  ".join(rehearsed.lost)
         raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.checks.dry_run import in_words, rehearse
+from alembic_pgpatterns.checks.dry_run import dry_run, in_words
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.progress import progress_on
@@ -19,7 +19,7 @@ from alembic_pgpatterns.runner.run_env import explained, run_to_heads
 from alembic_pgpatterns.runner.scratch_databases import Progress
 from alembic_pgpatterns.server.protocol import Server
 
-REHEARSING = "pgpatterns_rehearsing"
+DRY_RUN = "pgpatterns_dry_run"
 """In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
 
 
@@ -76,7 +76,7 @@ def _written(config: Any, project: Project, given: Mapping[str, Any]) -> list[An
     from alembic import command
     from alembic.util import CommandError
 
-    config.attributes[REHEARSING] = True
+    config.attributes[DRY_RUN] = True
     before = _files(project)
     try:
         written = command.revision(config, autogenerate=True, **given)
@@ -85,7 +85,7 @@ def _written(config: Any, project: Project, given: Mapping[str, Any]) -> list[An
         new = sorted(_files(project) - before)
         raise PgPatternsError(f"{said}\n{_kept(new)}" if new else str(said)) from error
     finally:
-        del config.attributes[REHEARSING]
+        del config.attributes[DRY_RUN]
     return [script for script in (written if isinstance(written, list) else [written]) if script is not None]
 
 
@@ -98,7 +98,7 @@ def _try_out(config: Any, scripts: Sequence[Any], settings: Settings, server: Se
     names = [relative(str(Path(script.path).absolute())) for script in scripts]
     identifiers = [script.revision for script in scripts]
     try:
-        outcome = rehearse(Project(config), identifiers, settings, server, progress, watched=True)
+        outcome = dry_run(Project(config), identifiers, settings, server, progress, watched=True)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}\n{_kept(names)}") from error
     for line in in_words(outcome, names, server):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.cli.run_pgrevision import REHEARSING, try_out_file
+from alembic_pgpatterns.cli.run_pgrevision import DRY_RUN, try_out_file
 from alembic_pgpatterns.errors import PgPatternsError
 
 
@@ -24,7 +24,7 @@ def run(path: str, options: Mapping[str, Any]) -> None:
             "The hook pgpatterns was called by a program that holds no Alembic configuration, so it cannot run the "
             "file. Take it out of [post_write_hooks] there, or write the revision by the `alembic` program."
         )
-    if config.attributes.get(REHEARSING):
+    if config.attributes.get(DRY_RUN):
         return
     identifiers = [str(script.rev_id) for script in scripts]
     if len(identifiers) > 1 and not _is_last(path, identifiers[-1]):

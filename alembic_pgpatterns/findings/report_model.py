@@ -1,25 +1,58 @@
-"""What a check says: findings, what is accepted, and what could not be looked at."""
+"""The result of a check as data: findings, accepted findings, and what was not checked."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.patterns import Finding, Severity
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.baseline import Baseline, escaped
+from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import RevisionRun
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was not looked at, and why.
+    """Something that was not checked, and why.
 
-    ``broken``: because the project does not work here, so that the check does not pass, whatever else it found.
+    ``broken``: the project does not work here, so the check fails, whatever else it found.
     """
 
     what: str
     reason: str
     broken: bool = False
+
+
+MANY = 20
+"""Number of findings from which the report suggests --write-baseline."""
+
+
+@dataclass
+class Gathered:
+    """What a check collects; `Report.of` makes the report from it.
+
+    Attributes:
+        findings: all findings that the models and files do not suppress, in any order.
+        suppressed: how many the models and files suppress.
+        skipped: what was not checked; repetitions are allowed.
+        hints: what the user might do next, one line each.
+        facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
+        heads: the revisions that the schema is at.
+        runs: what the revisions in scope did, in order.
+        of_models: fingerprints of what autogenerate would enforce on the models alone.
+        kinds: the kinds of patterns that ran.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    suppressed: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    facts: Mapping[str, object] = field(default_factory=dict)
+    heads: tuple[str, ...] = ()
+    runs: tuple[RevisionRun, ...] = ()
+    of_models: tuple[str, ...] = ()
+    kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +62,15 @@ class Report:
     Attributes:
         findings: what is new, the worst first, then by table.
         accepted: what the baseline accepts.
-        suppressed: how many findings the models' own ``info`` silences.
+        suppressed: how many findings the models' ``info`` and comments in revisions suppress.
         stale: baseline entries that match nothing any more.
-        skipped: what was not looked at.
-        hints: what the user might do next, a line each.
-        facts: what was looked at, for the summary: "tables", "revisions", "server" and so on.
-        heads: the revisions the schema is at.
+        skipped: what was not checked.
+        hints: what the user might do next, one line each.
+        facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
+        heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
         of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has; for the
-            baseline, since models say things that no revision made.
+            baseline, because models may say more than any revision made.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -50,6 +83,30 @@ class Report:
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
     of_models: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
+        """The report of what a check gathered: sorted, without the findings that the baseline accepts.
+
+        Args:
+            gathered: by the check.
+            baseline: None if the project has none.
+            settings: which patterns are selected, and the name of the baseline file.
+        """
+        accepts = (baseline or Baseline()).accepts
+        new = sorted((item for item in gathered.findings if not accepts(item.fingerprint)), key=_order)
+        return cls(
+            findings=tuple(new),
+            accepted=tuple(item for item in gathered.findings if accepts(item.fingerprint)),
+            suppressed=gathered.suppressed,
+            stale=tuple(_stale(gathered, baseline or Baseline(), settings)),
+            skipped=tuple(dict.fromkeys(gathered.skipped)),
+            hints=(*gathered.hints, *_adoption_hint(len(new), baseline, settings)),
+            facts=gathered.facts,
+            heads=gathered.heads,
+            runs=gathered.runs,
+            of_models=gathered.of_models,
+        )
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of this severity or worse."""
@@ -68,3 +125,25 @@ class Report:
     def by_pattern(self) -> dict[str, int]:
         """Findings by pattern, the most frequent first."""
         return dict(Counter(finding.pattern for finding in self.findings).most_common())
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str]:
+    return (-finding.severity, str(finding.table or ""), finding.object, finding.pattern)
+
+
+def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterator[str]:
+    """Entries that match no finding, of patterns that ran; of another pattern nothing is known."""
+    ran = {pattern.name for pattern in settings.chosen(gathered.kinds)} - {item.what for item in gathered.skipped}
+    of_models = set(map(escaped, gathered.of_models))
+    for entry in baseline.stale(finding.fingerprint for finding in gathered.findings):
+        name = entry.partition(" ")[0]
+        if (name in ran or name not in registry()) and entry not in of_models:
+            yield entry
+
+
+def _adoption_hint(findings: int, baseline: Baseline | None, settings: Settings) -> Iterable[str]:
+    if baseline is None and findings >= MANY:
+        yield (
+            "An old project? `alembic pgcheck --write-baseline` accepts what is there "
+            f"({settings.baseline}); from then on only what is new is reported."
+        )

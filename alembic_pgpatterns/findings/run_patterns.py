@@ -19,14 +19,14 @@ Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Results:
     """What the patterns say of one schema, before baseline and suppressions are taken into account."""
 
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
 
 
-def judge(schema: Schema, settings: Settings) -> Judged:
+def run_patterns(schema: Schema, settings: Settings) -> Results:
     """All selected schema patterns on one schema, without the tables that the settings exclude."""
     version = settings.target_version or schema.server_version
     settings = dataclasses.replace(settings, target_version=version)
@@ -40,10 +40,10 @@ def judge(schema: Schema, settings: Settings) -> Judged:
             skipped.append(Skipped(pattern.name, reason))
             continue
         findings.extend(run_pattern(pattern, schema))
-    return Judged(tuple(unique(findings)), tuple(skipped))
+    return Results(tuple(unique(findings)), tuple(skipped))
 
 
-def judge_server(server: LiveServer, settings: Settings) -> Judged:
+def run_server_patterns(server: LiveServer, settings: Settings) -> Results:
     """All selected server patterns on a live server."""
     settings = dataclasses.replace(settings, target_version=settings.target_version or server.version // 10000)
     findings: list[Finding] = []
@@ -55,7 +55,7 @@ def judge_server(server: LiveServer, settings: Settings) -> Judged:
             skipped.append(Skipped(pattern.name, reason))
             continue
         findings.extend(_explained(pattern, pattern.detect, server))
-    return Judged(tuple(unique(findings)), tuple(skipped))
+    return Results(tuple(unique(findings)), tuple(skipped))
 
 
 def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:

@@ -38,7 +38,7 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class Unsuppressed:
     """Findings that stay, how many were suppressed, and what is to be said of the comments."""
 
     findings: tuple[Finding, ...]
@@ -46,7 +46,7 @@ class Sifted:
     complaints: tuple[str, ...]
 
 
-def sift(findings: Sequence[Finding], paths: Iterable[str], ran: frozenset[str]) -> Sifted:
+def apply_suppressions(findings: Sequence[Finding], paths: Iterable[str], ran: frozenset[str]) -> Unsuppressed:
     """Leave out the findings that comments suppress, and name comments that suppress nothing.
 
     Args:
@@ -58,7 +58,7 @@ def sift(findings: Sequence[Finding], paths: Iterable[str], ran: frozenset[str])
     used = {item for item in comments for finding in findings if item.covers(finding)}
     kept = tuple(finding for finding in findings if not any(item.covers(finding) for item in used))
     complaints = [text for item in comments if (text := _complaint(item, used, ran)) is not None]
-    return Sifted(kept, len(findings) - len(kept), tuple(complaints))
+    return Unsuppressed(kept, len(findings) - len(kept), tuple(complaints))
 
 
 def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -> str | None:

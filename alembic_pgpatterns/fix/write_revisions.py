@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenFile:
     """A file that was written."""
 
     revision: str
@@ -35,7 +35,7 @@ class Written:
 class Files:
     """What a round wrote: the files, the fixes in them, and those that had no safe way."""
 
-    files: list[Written] = field(default_factory=list)
+    files: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
 
@@ -90,7 +90,7 @@ def _generate(revisions: Any, project: Project, result: Files) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             for script in revisions.generate_scripts():
                 if script is not None:
-                    result.files.append(Written(script.revision, Path(script.path)))
+                    result.files.append(WrittenFile(script.revision, Path(script.path)))
     except Exception as error:
         for one in result.files:
             one.path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.checks import deploy_plan as plan
-from alembic_pgpatterns.checks.dry_run import UNWATCHED, Rehearsed, in_words, rehearse
+from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run, in_words
 from alembic_pgpatterns.cli.run_pgrevision import write
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
@@ -32,14 +32,14 @@ LOOK = "SELECT count(*) FROM pg_event_trigger, pg_namespace WHERE evtname ~ 'pgp
 
 def rehearsed(
     project: projects.Project, server: Server, *revisions: str, watched: bool = True, look: str = "", **given: object
-) -> tuple[Rehearsed, list[str]]:
+) -> tuple[DryRun, list[str]]:
     """The outcome, and its lines; ``look``: a query that must count 0 in each database afterwards."""
     with inside(project.folder):
         own = Project(Config("alembic.ini"))
         settings = Settings.read(own.ini, own.pyproject, {"select": ("revisions",), **given})
         with on_server(settings, server) as routes:
             try:
-                outcome = rehearse(own, revisions, settings, server, Silent(), watched)
+                outcome = dry_run(own, revisions, settings, server, Silent(), watched)
                 for database in routes.databases.values() if look else ():
                     with server.connect(database) as connection:
                         assert connection.execute(look).fetchall() == [(0,)]

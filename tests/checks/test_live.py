@@ -258,7 +258,7 @@ def test_the_baseline_counts(shop: Project) -> None:
 
 def test_without_live_nothing_is_said_of_it(shop: Project) -> None:
     run = shop.alembic("pgcheck")
-    assert run.stdout.count("alembic pgcheck --live looks at it") == 1
+    assert run.stdout.count("alembic pgcheck --live checks them") == 1
 
 
 @pytest.mark.parametrize(
