@@ -9,12 +9,13 @@ from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
-from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption, settings_of
+from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
 from alembic_pgpatterns.autogenerate.target.attached_comments import attached
 from alembic_pgpatterns.autogenerate.target.comments import annotated
 from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Destination, destination
 from alembic_pgpatterns.autogenerate.target.metadata_copy import Copy
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
+from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import CreateIndex
@@ -37,7 +38,7 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     if context.metadata is None:
         return
     options = context.migration_context.opts
-    settings = settings_of(context.migration_context)
+    settings = settings_of(context.migration_context.config)
     database = context.connection.engine.url.database if context.connection is not None else None
     adopted = adoption(settings, _revisions(context), database)
     accepts = adopted.accepts if adopted.enforced else _everything

@@ -14,6 +14,7 @@ from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.checks.revisions import about_a_revision
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
@@ -34,7 +35,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     """
     project = Project(config)
     try:
-        settings = Settings.read(project.ini, project.pyproject, flags(options))
+        settings = settings_of(config, flags(options))
         outputs = reports.outputs(getattr(options, "format", None) or ["text"])
         _demand_baseline(options)
         if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):

@@ -16,6 +16,7 @@ import psycopg
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import tell
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
@@ -79,9 +80,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: it could not be done; nothing is left on disk.
     """
-    project = Project(config)
     try:
-        settings = Settings.read(project.ini, project.pyproject, _flags(options))
+        settings = settings_of(config, _flags(options))
         if not (options.tables or options.select or options.all):
             raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     except SettingsError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run, in_words
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.runner.head_schema import standing
@@ -30,7 +31,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
         PgPatternsError: it could not be written, or does not run; the file then stays, and the message says so.
     """
     project = Project(config)
-    settings = Settings.read(project.ini, project.pyproject, _flags(options))
+    settings = settings_of(config, _flags(options))
     _refuse(settings)
     names = [script.revision for script in project.revisions]
     with progress_on(sys.stderr) as progress, standing(project, settings, progress, names, watched=True) as server:
@@ -122,7 +123,7 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         PgPatternsError: it does not run, or its downgrade does not; the file stays.
     """
     project = Project(config)
-    settings = Settings.read(project.ini, project.pyproject, _flags(argparse.Namespace()))
+    settings = settings_of(config, _flags(argparse.Namespace()))
     by_path = {str(Path(script.path).absolute()): script for script in project.revisions}
     own = by_path.get(str(Path(path).absolute()))
     if own is None:

@@ -120,8 +120,8 @@ class Settings:
             SettingsError: an unknown key or pattern, or a value that does not fit.
         """
         settings = cls(root=_root(ini, pyproject))
-        for source, table in (*_toml_tables(pyproject), *_ini_tables(ini)):
-            settings = settings.merged(table, source)
+        for source, folder, table in (*_toml_tables(pyproject), *_ini_tables(ini)):
+            settings = settings.merged(table, source, folder)
         given: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
         settings = replace(settings, **given, sources={**settings.sources, **dict.fromkeys(given, "command line")})
         settings.chosen(())
@@ -133,8 +133,14 @@ class Settings:
             raise SettingsError(f"{source}: lock_timeout: {settings.lock_timeout!r} is no time such as 5s or 500ms.")
         return settings
 
-    def merged(self, table: Mapping[str, Any], source: str) -> Settings:
-        """These settings with the values of one table of a file."""
+    def merged(self, table: Mapping[str, Any], source: str, folder: Path | None = None) -> Settings:
+        """These settings with the values of one table of a file.
+
+        Args:
+            table: the values by key.
+            source: where they are from, for messages.
+            folder: of the file; relative paths start there. None for the folder of these settings.
+        """
         known = settings_of(type(self))
         changes: dict[str, Any] = {}
         for key, value in table.items():
@@ -142,10 +148,16 @@ class Settings:
             if name == "patterns":
                 changes["patterns"] = {**self.patterns, **_patterns(value, source)}
             elif (definition := known.get(name)) is not None:
-                changes[name] = convert(definition, value, f"{source}: {key}", SettingsError)
+                changes[name] = self._from(folder, convert(definition, value, f"{source}: {key}", SettingsError))
             else:
                 raise SettingsError(f"{source}: unknown setting {key!r}.{_nearest(name, (*known, 'patterns'))}")
         return replace(self, **changes, sources={**self.sources, **dict.fromkeys(changes, source)})
+
+    def _from(self, folder: Path | None, value: Any) -> Any:
+        """The value; a relative path of a file elsewhere, seen from these settings' folder."""
+        if not isinstance(value, Path) or folder is None or folder == self.root:
+            return value
+        return folder / value
 
     def chosen(self, kinds: tuple[type[Pattern], ...] = (Pattern,)) -> tuple[Pattern, ...]:
         """The patterns of some kinds that are selected and not off, with their settings, in the registry's order."""
@@ -212,7 +224,11 @@ def _root(ini: Path | None, pyproject: Path | None) -> Path:
     return files[0].absolute().parent if files else Path.cwd()
 
 
-def _toml_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
+SourceTable = tuple[str, Path, Mapping[str, Any]]
+"""The name of a source, the folder of its file, and its values."""
+
+
+def _toml_tables(path: Path | None) -> list[SourceTable]:
     if path is None or not path.exists():
         return []
     try:
@@ -227,10 +243,10 @@ def _toml_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
         return []
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [{TABLE}] must be a table.")
-    return [(f"{path.name} [{TABLE}]", table)]
+    return [(f"{path.name} [{TABLE}]", path.absolute().parent, table)]
 
 
-def _ini_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
+def _ini_tables(path: Path | None) -> list[SourceTable]:
     if path is None or not path.exists():
         return []
     parser = ConfigParser(interpolation=None)
@@ -239,13 +255,14 @@ def _ini_tables(path: Path | None) -> list[tuple[str, Mapping[str, Any]]]:
         parser.read(path, encoding="utf-8")
     except (IniError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(_unreadable(path, error)) from error
-    tables: list[tuple[str, Mapping[str, Any]]] = []
+    tables: list[SourceTable] = []
+    folder = path.absolute().parent
     if parser.has_section(SECTION):
-        tables.append((f"{path.name} [{SECTION}]", _own_items(parser, SECTION)))
+        tables.append((f"{path.name} [{SECTION}]", folder, _own_items(parser, SECTION)))
     for name in parser.sections():
         if name.startswith(f"{SECTION}:"):
             pattern = name.split(":", 1)[1].strip()
-            tables.append((f"{path.name} [{name}]", {"patterns": {pattern: _own_items(parser, name)}}))
+            tables.append((f"{path.name} [{name}]", folder, {"patterns": {pattern: _own_items(parser, name)}}))
     return tables
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.config.sources import ini_of, pyproject_of
 from alembic_pgpatterns.errors import PgPatternsError, without_secrets
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.schema.parts import Location
@@ -68,14 +69,12 @@ class Project:
     @property
     def ini(self) -> Path | None:
         """alembic.ini, which need not exist."""
-        return Path(self.config.config_file_name) if self.config.config_file_name else None
+        return ini_of(self.config)
 
     @property
     def pyproject(self) -> Path | None:
-        """pyproject.toml: the one given to Alembic, else the one beside alembic.ini; it need not exist."""
-        if self.config.toml_file_name and Path(self.config.toml_file_name).exists():
-            return Path(self.config.toml_file_name)
-        return self.ini.parent / "pyproject.toml" if self.ini is not None else None
+        """pyproject.toml, which need not exist."""
+        return pyproject_of(self.config)
 
     @cached_property
     def revisions(self) -> tuple[Script, ...]:

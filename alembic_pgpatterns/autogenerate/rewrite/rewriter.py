@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.rewriter import Rewriter
@@ -23,7 +22,7 @@ from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batch
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.sources import settings_of
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -145,8 +144,7 @@ def road_settings(context: MigrationContext) -> RoadSettings:
     config = context.config
     if config is None:
         return RoadSettings()
-    ini, toml = (Path(name) if name else None for name in (config.config_file_name, config.toml_file_name))
-    settings = Settings.read(ini if ini and ini.exists() else None, toml if toml and toml.exists() else None)
+    settings = settings_of(config)
     return RoadSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
 
 

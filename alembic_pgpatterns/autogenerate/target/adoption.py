@@ -12,7 +12,7 @@ from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding
 
 if TYPE_CHECKING:
-    from alembic.runtime.migration import MigrationContext
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +69,3 @@ def accepted_by_files(settings: Settings) -> Accepts:
     if baseline is None or settings.adopt == "all":
         return _nothing
     return lambda finding: baseline.accepts(finding.fingerprint)
-
-
-def settings_here() -> Settings:
-    """The settings of the current folder's files."""
-    return Settings.read(Path("alembic.ini"), Path("pyproject.toml"))
-
-
-def settings_of(context: MigrationContext) -> Settings:
-    """The settings of the project whose env.py configured the context."""
-    config = context.config
-    if config is None:
-        return settings_here()
-    from alembic_pgpatterns.runner.project import Project
-
-    project = Project(config)
-    return Settings.read(project.ini, project.pyproject)

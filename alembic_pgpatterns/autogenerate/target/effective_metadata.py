@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import MetaData
 
-from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files, settings_here
+from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import destination
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.sources import settings_of
 
 
 def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settings | None = None) -> MetaData:
@@ -21,5 +22,5 @@ def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settin
     Raises:
         PgPatternsError: the settings or the baseline cannot be read, or enforced patterns contradict each other.
     """
-    settings = settings or settings_here()
+    settings = settings or settings_of(None)
     return destination(metadata, settings, accepted_by_files(settings)).metadata

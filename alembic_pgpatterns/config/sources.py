@@ -1,0 +1,65 @@
+"""From Alembic's configuration to the settings: which files are read, the same ones by every command and hook."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.config.settings import Settings
+
+PYPROJECT = "pyproject.toml"
+
+
+def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Settings:
+    """The settings of the project that an ``alembic.config.Config`` belongs to.
+
+    Args:
+        config: Alembic's; None for the files of the current folder.
+        flags: values from the command line by field name, of the right type; None where a flag was not given.
+
+    Raises:
+        SettingsError: an unknown key or pattern, or a value that does not fit.
+    """
+    return Settings.read(ini_of(config), pyproject_of(config), flags)
+
+
+def ini_of(config: Any) -> Path | None:
+    """alembic.ini, which need not exist; None if the Config was made without a file."""
+    if config is None:
+        return Path("alembic.ini")
+    return Path(config.config_file_name) if config.config_file_name else None
+
+
+def pyproject_of(config: Any) -> Path | None:
+    """The pyproject.toml of the project, which need not exist.
+
+    The one that was named to Alembic, else the one beside alembic.ini, else the nearest above it that has settings of
+    ours. Alembic's own default is the one in the current folder (1.16 and later); it counts only without alembic.ini,
+    because the same command must read the same settings wherever it is started.
+    """
+    ini = ini_of(config)
+    given = getattr(config, "toml_file_name", None)
+    if given and Path(given).is_file() and (str(given) != PYPROJECT or ini is None or not ini.is_file()):
+        return Path(given)
+    if ini is None:
+        return None
+    beside = ini.parent / PYPROJECT
+    return beside if beside.is_file() else next(_above(ini), beside)
+
+
+def _above(ini: Path) -> Iterator[Path]:
+    """Files with settings of ours in the folders above, as far as the repository goes."""
+    folder = ini.absolute().parent
+    while not (folder / ".git").exists() and folder != folder.parent:
+        folder = folder.parent
+        if _has_settings(folder / PYPROJECT):
+            yield folder / PYPROJECT
+
+
+def _has_settings(path: Path) -> bool:
+    try:
+        return "alembic_pgpatterns" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError, TypeError):
+        return False
