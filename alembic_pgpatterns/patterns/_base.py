@@ -20,7 +20,7 @@ from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
 
 class Severity(enum.IntEnum):
-    """How bad: the order is used by ``fail_on``."""
+    """How bad a finding is; the order is used by ``fail_on``."""
 
     INFO = 1
     WARNING = 2
@@ -274,7 +274,7 @@ class HistoryPattern(Pattern, abstract=True):
     bad: ClassVar[str] = ""
     good: ClassVar[str] = ""
     of_scope: ClassVar[bool] = False
-    """Whether a finding is about the revisions looked at, and goes when others are: no baseline can keep it."""
+    """Whether a finding depends on which revisions are checked, so that a baseline cannot accept it."""
 
     def detect(self, history: History) -> Iterator[Finding]:
         """The findings in a history."""

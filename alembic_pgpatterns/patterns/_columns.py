@@ -86,7 +86,7 @@ class Linked:
         return name
 
     def group(self, column: Column) -> Group:
-        """The column and all that are tied to it; columns that foreign keys point at come first."""
+        """The column and all columns connected to it; those that foreign keys reference come first."""
         start = (column.table, column.name)
         if start not in self._groups:
             places = self._reachable(start)

@@ -51,7 +51,7 @@ def indexes(project: AlembicProject) -> str:
 
 def test_greenfield_is_enforced_and_adopted(shop: AlembicProject) -> None:
     (text,) = shop.revise()
-    assert "# pgpatterns: unindexed-foreign-key: no index of public.book leads with author_id" in text
+    assert "# pgpatterns: unindexed-foreign-key: no index of public.book starts with author_id" in text
     assert "models.py:" in text
     assert "# pgpatterns: suggests timestamp-without-time-zone" in text
     assert converged(shop)

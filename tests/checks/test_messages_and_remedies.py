@@ -181,7 +181,7 @@ with op.batch_alter_table("book", recreate="always") as batch:
 
 
 def test_a_table_that_is_copied_is_written_anew(found) -> None:
-    copied = "public.book is written anew (copied into a table that takes its place)"
+    copied = "public.book is rewritten (copied into a table that takes its place)"
     (finding,) = found(RECREATE, "table-rewrite")
     assert finding.message.startswith(f"{copied} under ACCESS EXCLUSIVE: reads and writes wait")
     copy = "CREATE TABLE copy (LIKE book); INSERT INTO copy SELECT {}; DROP TABLE book; ALTER TABLE copy RENAME TO book"

@@ -154,7 +154,7 @@ def test_connections() -> None:
     assert findings("connection-budget", server) == []
     assert findings("connection-budget", server, processes=6) == []
     (found,) = findings("connection-budget", server, processes=7)
-    assert "may open 105, and max_connections, without the reserved ones, allows 97" in found.message
+    assert "may open 105, but max_connections, without the reserved ones, allows 97" in found.message
     limited = replace(server, database_limit=50, roles=(Role("app", limit=40),))
     assert "CONNECTION LIMIT of app allows 40" in findings("connection-budget", limited, processes=3)[0].message
     assert [f.fingerprint for f in findings("connection-budget", replace(server, sessions=Sessions(90, 1)))] == [
@@ -174,7 +174,7 @@ def test_memory() -> None:
     assert "is not known" in str(skipped("work-mem-budget", server))
     known = with_settings(**{**sizes, "effective_cache_size": ("524288", "8kB", "configuration file")})
     (found,) = findings("work-mem-budget", known)
-    assert "may want 26624 MB, and there are 4096 MB" in found.message
+    assert "may need 26624 MB, but there are 4096 MB" in found.message
     modest = with_settings(**{**sizes, "work_mem": ("4096", "kB", "default")})
     assert findings("work-mem-budget", modest, memory=8192) == []
 

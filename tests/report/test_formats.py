@@ -84,7 +84,7 @@ def test_sarif_is_valid(report: Report) -> None:
     }
     rules = run["tool"]["driver"]["rules"]
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
-    assert "no index leads with" in rules[1]["shortDescription"]["text"]
+    assert "foreign key without an index" in rules[1]["shortDescription"]["text"]
 
 
 def test_json_round_trip_and_schema(report: Report) -> None:

@@ -12,16 +12,16 @@ Pairs = frozenset[tuple[str, str]]
 
 
 class DuplicateForeignKey(SchemaPattern):
-    """A foreign key that points the same columns at the same columns as another one of its table.
+    """Two foreign keys on one table that say the same: the same columns reference the same columns of the same table.
 
-    Every insert and update looks the parent up twice, every DELETE on the parent looks for children twice. Where the
-    two say different things ON DELETE, both act, in the order of their names.
+    Every INSERT and UPDATE checks the parent twice, and every DELETE on the parent looks for children twice. If the two
+    have different ON DELETE actions, both run, in the order of their names.
 
-    The pairs of columns count, in whatever order they are written. Kept is the one that is enforced,
-    validated and first by name; the other one's remedy is to drop it, as long as both say the same.
+    The order in which the columns are written makes no difference. The one to keep is enforced, validated and first by
+    name. The fix drops the other one if both say exactly the same.
 
-    What does not count: two keys of one column that point at different tables or at different columns, and the
-    copies that partitions have from their parent.
+    Not reported: two keys on one column that reference different tables or different columns, and the copies that
+    partitions have from their parent.
     """
 
     severity = Severity.WARNING
@@ -41,14 +41,14 @@ class DuplicateForeignKey(SchemaPattern):
     """
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
-        """Foreign keys that say what another one of the table says already."""
+        """Foreign keys that repeat another one of the table."""
         for table in schema.judged_tables():
             for kept, *others in _alike(table):
                 for key in others:
                     yield self.finding(
                         at=key,
-                        message=f"{_called(key)} of {table.name} says what {_called(kept)} says: the same columns "
-                        f"point at the same columns of {key.referred_table}",
+                        message=f"{_called(key)} of {table.name} repeats {_called(kept)}: the same columns "
+                        f"reference the same columns of {key.referred_table}",
                         remedy=_remedy(kept, key),
                         detail=quote(key.name) if key.name else "",
                     )

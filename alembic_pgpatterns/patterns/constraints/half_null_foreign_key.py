@@ -11,22 +11,22 @@ from alembic_pgpatterns.schema.sql.values import null_tested, required
 
 
 class HalfNullForeignKey(SchemaPattern):
-    """A foreign key of several columns, MATCH SIMPLE, of which some column can be null.
+    """A foreign key over several columns that PostgreSQL does not check when one of them is null.
 
-    As soon as one of its columns is null, PostgreSQL does not check the others: (7, null) is let in even where
-    no 7 exists, and stays when the parent goes.
+    That is the default (MATCH SIMPLE): as soon as one column is null, the others are not checked. The row (7, null) is
+    accepted even if no 7 exists, and stays when the parent is deleted.
 
-    Instead: every column NOT NULL; or MATCH FULL, where all of them are null or none; or a CHECK that says which
-    combinations are meant, such as `num_nulls(a, b) IN (0, 2)`.
+    Instead: make every column NOT NULL; or use MATCH FULL, where all columns are null or none is; or write a CHECK that
+    says which combinations are allowed, such as `num_nulls(a, b) IN (0, 2)`.
 
-    What does not count: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a
-    domain that is NOT NULL, NOT ENFORCED keys.
+    Not reported: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a domain that
+    is NOT NULL, NOT ENFORCED keys.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
     not_when = (
-        "Leave it where just one column is nullable and its null says 'no parent', as in (tenant_id, parent_id) with "
+        "Leave it if just one column is nullable and its null means 'no parent', as in (tenant_id, parent_id) with "
         "tenant_id NOT NULL and a foreign key of its own."
     )
     references = ("https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES",)
@@ -55,7 +55,8 @@ class HalfNullForeignKey(SchemaPattern):
                     if nullable and not _tested(table, nullable):
                         yield self.finding(
                             at=key,
-                            message=f"{key.identifier} is not checked where {' or '.join(nullable)} is null",
+                            message=f"the foreign key {key.identifier} is not checked in rows whose "
+                            f"{' or '.join(nullable)} is null",
                             remedy=_advice(key, nullable),
                             detail=apart(table, key),
                         )

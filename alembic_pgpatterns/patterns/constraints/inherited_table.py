@@ -8,16 +8,16 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class InheritedTable(SchemaPattern):
-    """A table that inherits from another one by `INHERITS`.
+    """A table that inherits from another one with `INHERITS`.
 
-    A SELECT, UPDATE or DELETE on the parent reaches the child's rows too. The parent's primary key, unique
-    constraints and foreign keys do not: the same key can stand in both, and a foreign key that points at the parent
-    does not find the child's rows.
+    A SELECT, UPDATE or DELETE on the parent also reaches the child's rows. But the parent's primary key, unique
+    constraints and foreign keys do not apply to the child: the same key can exist in both tables, and a foreign key
+    that references the parent does not see the child's rows.
 
-    Instead: partitions where a table was to be split, a foreign key (joined-table inheritance in SQLAlchemy) where
+    Instead: use partitions to split one table into parts, or a foreign key (joined-table inheritance in SQLAlchemy) if
     one kind of thing is a special case of another.
 
-    What does not count: partitions.
+    Not reported: partitions.
     """
 
     severity = Severity.INFO

@@ -13,19 +13,19 @@ from alembic_pgpatterns.schema.names import quote
 class MissingPrimaryKey(SchemaPattern):
     """A table without a primary key.
 
-    Nothing then names a row: duplicates come in unseen and cannot be told apart when they must go, logical
-    replication refuses UPDATE and DELETE, SQLAlchemy cannot map the table, and tools that work in batches
-    (pg_repack, backfills, deduplication) have no order to go by.
+    Nothing identifies a row: duplicates go unnoticed and cannot be told apart later. Logical replication refuses UPDATE
+    and DELETE, SQLAlchemy cannot map the table, and tools that work in batches (pg_repack, backfills) have no key to go
+    by.
 
-    A unique constraint over columns that are all NOT NULL could be the primary key; the remedy then is to make it one.
+    If a unique constraint exists whose columns are all NOT NULL, the fix makes a primary key of it.
 
-    What does not count: partitions (their root is judged), foreign tables, views. A primary key of a parent does
-    not hold for tables that inherit from it, so these are judged by themselves.
+    Not reported: partitions (their root table is), foreign tables, views. A parent's primary key does not apply to
+    tables that inherit from it, so each of those needs its own.
     """
 
     severity = Severity.ERROR
     action = Action.REPORT
-    not_when = "A staging table that is filled by COPY and emptied as a whole can do without."
+    not_when = "A staging table that is filled by COPY and emptied as a whole can do without one."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-PRIMARY-KEYS",
         "https://www.postgresql.org/docs/current/logical-replication-publication.html",

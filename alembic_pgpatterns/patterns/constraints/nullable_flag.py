@@ -10,18 +10,18 @@ from alembic_pgpatterns.schema.sql.values import required
 
 
 class NullableFlag(SchemaPattern):
-    """A boolean column that can be null.
+    """A boolean column that allows null.
 
-    It has three values where two are meant: `WHERE active` and `WHERE NOT active` together miss the rows with
-    null, `active <> true` too, and a row written without the column falls into neither.
+    It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
+    and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    What does not count: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK
-    that says IS NOT NULL, columns inherited from a parent.
+    Not reported: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK that says IS
+    NOT NULL, columns inherited from a parent.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Leave it where null has a meaning of its own, such as 'not asked yet'."
+    not_when = "Leave it if null has a meaning of its own, such as 'not asked yet'."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-NOT-NULL",
         "https://www.postgresql.org/docs/current/datatype-boolean.html",
@@ -39,7 +39,7 @@ class NullableFlag(SchemaPattern):
             if _may_be_null(column) and not _required_by_check(table, column.name):
                 yield self.finding(
                     at=column,
-                    message=f"{column.identifier} is a boolean with a third value, null",
+                    message=f"{column.identifier} is a boolean that allows null",
                     remedy=SetNotNull(table.name, column.name),
                 )
 

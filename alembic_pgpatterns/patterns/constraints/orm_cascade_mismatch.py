@@ -8,19 +8,18 @@ from alembic_pgpatterns.schema.model import ForeignKey, Relationship, Schema
 
 
 class OrmCascadeMismatch(SchemaPattern):
-    """A relationship whose cascade and its foreign key's ON DELETE do not fit.
+    """A relationship whose cascade and its foreign key's ON DELETE contradict each other.
 
-    With `cascade="all, delete"` and `passive_deletes=True`, SQLAlchemy leaves the children it has not loaded to
-    the database. Without ON DELETE CASCADE the database refuses: deleting a parent fails, but only for parents
-    whose children are not loaded.
+    With `cascade="all, delete"` and `passive_deletes=True`, SQLAlchemy leaves children that are not loaded to the
+    database. Without ON DELETE CASCADE the database refuses: deleting a parent fails, but only for parents whose
+    children are not loaded.
 
-    The other way round, with ON DELETE CASCADE but without `passive_deletes`, SQLAlchemy loads every child
-    to delete it one by one, or, without a delete cascade, to set its foreign key to NULL, before the database
-    could have removed them all at once.
+    The reverse is ON DELETE CASCADE without `passive_deletes`: SQLAlchemy loads every child and deletes it, or sets its
+    foreign key to NULL, one by one. The database could have deleted all of them in one statement.
 
-    Read from the mapped classes of the registries that the settings name; skipped where there are none.
+    This is read from the mapped classes of the registries named in the settings. Without any it is skipped.
 
-    What does not count: the many-to-one side, view-only relationships, link tables (secondary).
+    Not reported: the many-to-one side, view-only relationships, link tables (secondary).
     """
 
     severity = Severity.INFO
@@ -91,8 +90,8 @@ registries = [Base.registry]
 def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | None:
     child = schema.table(relationship.child)
     keys = child.foreign_keys if child is not None else ()
-    wanted = frozenset(relationship.columns)
-    found = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == wanted]
+    columns = frozenset(relationship.columns)
+    found = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == columns]
     return found[0] if len(found) == 1 else None
 
 

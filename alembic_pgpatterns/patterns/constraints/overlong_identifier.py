@@ -9,16 +9,16 @@ from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
 
 
 class OverlongIdentifier(SchemaPattern):
-    """A name of more than 63 bytes in the models.
+    """A name in the models that is longer than the 63 bytes PostgreSQL keeps.
 
-    PostgreSQL cuts it with nothing but a NOTICE. Two long names that begin alike become one, so that the second CREATE
-    fails; the database and the models disagree about the name, so that autogenerate drops and creates the object
-    anew each time, and a downgrade looks for a name that is not there.
+    PostgreSQL cuts the name and only prints a NOTICE. Two long names with the same beginning become one, so the second
+    CREATE fails. The database and the models then disagree about the name: autogenerate drops and creates the object
+    every time, and a downgrade looks for a name that does not exist.
 
-    Bytes count, not characters: 40 letters with accents are more than 63 bytes, which SQLAlchemy, which counts
-    characters, lets pass.
+    Bytes are counted, not characters: 40 letters with accents are more than 63 bytes. SQLAlchemy counts characters and
+    lets such a name pass.
 
-    What does not count: names that a naming convention or SQLAlchemy shortens itself, with a hash at the end.
+    Not reported: names that a naming convention or SQLAlchemy shortens itself, with a hash at the end.
     """
 
     severity = Severity.ERROR

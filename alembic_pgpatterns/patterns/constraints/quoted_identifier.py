@@ -13,21 +13,22 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class QuotedIdentifier(SchemaPattern):
-    """A name that has to be written in quotes: upper case, a reserved word, a blank, a letter beyond a to z.
+    """A name that must always be written in double quotes, such as one with upper case letters.
 
-    SQL folds names without quotes to lower case: `SELECT * FROM Account` looks for `account` and does not find
-    `"Account"`. SQLAlchemy quotes for you; psql, reports, functions, other tools and the next team do not.
+    Quotes are needed for upper case letters, blanks, special characters and reserved words. PostgreSQL turns names
+    without quotes into lower case: `SELECT * FROM Account` looks for `account` and does not find `"Account"`.
+    SQLAlchemy writes the quotes for you; psql, reports, functions and other tools do not.
 
-    The measure is PostgreSQL's own `quote_ident(x) <> x`. Schemas, tables, columns, views, sequences, functions,
-    constraints and indexes count.
+    The rule is PostgreSQL's own `quote_ident(x) <> x`. Schemas, tables, columns, views, sequences, functions,
+    constraints and indexes are checked.
 
-    What does not count: names made from a quoted table or column name, such as `"Account_pkey"` (the table is
-    reported); indexes behind constraints, sequences behind columns; triggers.
+    Not reported: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported);
+    indexes behind constraints, sequences behind columns; triggers.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
-    not_when = "Leave it where another system that cannot change owns the names."
+    not_when = "Leave it if another system that cannot change decides the names."
     references = ("https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS",)
     bad = """
         CREATE TABLE "Account" (id bigint PRIMARY KEY, email text);

@@ -9,15 +9,15 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class RewriteRule(SchemaPattern):
-    """A rewrite rule on a table.
+    """A rewrite rule (CREATE RULE) on a table.
 
-    A rule is a macro: it rewrites the query, before it is planned, and puts the query's expressions where its own names
-    stand. `nextval()` or `random()` then run twice with two results, `INSERT … ON CONFLICT` and MERGE are refused on
-    the table, counts of rows come back wrong, and so does RETURNING.
+    A rule works like a macro: it changes the text of a query before the query is planned. `nextval()` or `random()`
+    then may run twice with two results, INSERT … ON CONFLICT and MERGE are refused on the table, and row counts and
+    RETURNING are wrong.
 
     Instead: a trigger.
 
-    What does not count: views, which are rules inside.
+    Not reported: views, which PostgreSQL implements as rules.
     """
 
     severity = Severity.INFO

@@ -8,12 +8,12 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class UnloggedTable(SchemaPattern):
-    """A table that is UNLOGGED.
+    """A table that is UNLOGGED, so its rows are lost in a crash.
 
-    Its changes are not written ahead: after a crash of the server it is empty, on a replica it cannot be
-    read, and a point-in-time recovery brings it back without rows.
+    Changes to it are not written to the write-ahead log. After a crash of the server it is empty, it cannot be read on
+    a replica, and a point-in-time recovery restores it without rows.
 
-    What does not count: temporary tables, partitions.
+    Not reported: temporary tables, partitions.
     """
 
     severity = Severity.INFO

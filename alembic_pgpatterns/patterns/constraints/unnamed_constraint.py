@@ -10,30 +10,33 @@ KINDS = frozenset({"pk", "fk", "uq", "ck"})
 """The kinds of constraints of a naming convention (SQLAlchemy, "Configuring Constraint Naming Conventions")."""
 
 CONVENTION = (
-    'Give it MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", '
+    'MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", '
     '"uq": "%(table_name)s_%(column_0_N_name)s_key", '
-    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}): the names PostgreSQL gives, '
-    "so that nothing needs renaming. Constraints of what was renamed since kept their names: write name= for those."
+    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}) gives the names that PostgreSQL '
+    "gives, so nothing needs renaming. If a table or column was renamed, its constraints kept their old names: write "
+    "name= for those."
 )
 BY_HAND = (
-    "Name CHECK constraints one by one: a convention with %(constraint_name)s would rename those that have a name, "
-    "and the models with one that has none would no longer import."
+    "Write name= for each CHECK constraint: a naming convention for them needs %(constraint_name)s, which "
+    "renames those "
+    "that have a name, and importing models with a CHECK that has none fails."
 )
 """SQLAlchemy puts a given name into the token, and raises InvalidRequestError for a constraint without one."""
 
 
 class UnnamedConstraint(SchemaPattern):
-    """A MetaData without a naming convention, with constraints that have no name.
+    """Constraints without a name in the models, and no naming convention that would give them one.
 
-    PostgreSQL then makes the names up. Alembic renders such a constraint as `op.create_foreign_key(None, …)`, and the
-    downgrade, `op.drop_constraint(None, …)`, fails; a later revision has to look the name up, and it may differ
-    between databases that grew in different ways.
+    PostgreSQL makes up a name for each, and Alembic does not know it. A downgrade then contains
+    `op.drop_constraint(None, …)`, which fails. A later revision has to look the name up, and it can differ between two
+    databases.
 
-    One finding a MetaData. A convention names what is created from then on; for constraints that exist it
-    gives the names PostgreSQL made up, if it is written as in the remedy. A table or column that was renamed
-    since has constraints of the old name: without `name=` in the models autogenerate would make the unique ones anew.
+    The fix is one line: pass `naming_convention=` to your MetaData (or DeclarativeBase.metadata). The convention that
+    is suggested gives exactly the names PostgreSQL makes up, so existing constraints keep their names. One case needs
+    care: a table or column that was renamed still has constraints with the old name. Write `name=` for those, or
+    autogenerate will create the unique ones again.
 
-    What does not count: a MetaData whose constraints are all named, by hand or by a convention.
+    One finding per MetaData. Not reported: a MetaData whose constraints all have a name.
     """
 
     severity = Severity.WARNING
@@ -82,7 +85,7 @@ Table(
             if metadata.unnamed_constraints and missing:
                 yield self.finding(
                     at=metadata,
-                    message=f"{metadata.label} has constraints without a name ({metadata.unnamed_constraints}) and no "
+                    message=f"{metadata.label} has {metadata.unnamed_constraints} constraints without a name, and no "
                     f"naming convention for {', '.join(missing)}",
                     remedy=Advice(BY_HAND if missing == ["ck"] else f"{CONVENTION} {BY_HAND}"),
                 )

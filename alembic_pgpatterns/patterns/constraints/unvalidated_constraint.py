@@ -9,23 +9,22 @@ from alembic_pgpatterns.schema.model import Check, ForeignKey, Schema
 
 
 class UnvalidatedConstraint(SchemaPattern):
-    """A constraint that was added NOT VALID and never validated.
+    """A constraint that was added NOT VALID and never validated, so existing rows may break it.
 
-    It holds for new rows; the old ones were never looked at, and may break it. The planner does not
-    rely on it, a partition cannot be attached by it, an old row that breaks it fails at its next UPDATE, and a dump
-    loaded with it carries the bad rows along. Autogenerate does not see the difference.
+    PostgreSQL checks it for new rows only. The planner cannot use it, an old row that breaks it fails at its next
+    UPDATE, and a restored dump contains the bad rows. Autogenerate does not see the difference.
 
-    CHECK constraints, foreign keys and, from PostgreSQL 18 on, NOT NULL constraints count. VALIDATE CONSTRAINT reads
-    the table under a lock that lets reads and writes pass.
+    CHECK constraints, foreign keys and, from PostgreSQL 18 on, NOT NULL constraints are checked. VALIDATE CONSTRAINT
+    reads the table and lets reads and writes continue.
 
-    What does not count: constraints that are NOT ENFORCED (PostgreSQL 18), which are never validated, and the
-    copies on partitions of what their parent declares.
+    Not reported: constraints that are NOT ENFORCED (PostgreSQL 18), which are never validated, and the copies that
+    partitions have from their parent.
     """
 
     severity = Severity.WARNING
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "Leave it where old rows are known to break the rule and are to stay."
+    not_when = "Leave it if old rows are known to break the rule and must stay."
     references = (
         "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-VALIDATE-CONSTRAINT",
     )
@@ -47,7 +46,8 @@ class UnvalidatedConstraint(SchemaPattern):
                 if constraint.enforced and not constraint.validated and not constraint.inherited and constraint.name:
                     yield self.finding(
                         at=constraint,
-                        message=f"rows older than {constraint.name} on {table.name} were never held against it",
+                        message=f"{constraint.name} on {table.name} was added NOT VALID and never validated: "
+                        f"existing rows may break it",
                         remedy=ValidateConstraint(table.name, constraint.name),
                         detail=apart(table, constraint) if isinstance(constraint, ForeignKey) else "",
                     )

@@ -42,7 +42,7 @@ def reads(index: Index, column: str) -> bool:
 
 
 def never_null(table: Table, column: Column) -> bool:
-    """Whether the column cannot be null: by itself, by its domain, or by a CHECK."""
+    """Whether the column cannot be null: by its own NOT NULL, its domain's, or a CHECK."""
     if not column.nullable or column.type.domain_not_null:
         return True
     texts = (check.expression for check in table.checks if check.validated and check.enforced)

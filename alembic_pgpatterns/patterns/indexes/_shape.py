@@ -84,7 +84,7 @@ def definition(index: Index, table: Table) -> CreateIndex | None:
 
 
 def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
-    """The key as it is written: what PostgreSQL would choose by itself is left out."""
+    """The key as it is written: what PostgreSQL would choose anyway is left out."""
     return IndexedKey(
         column=key.column,
         expression=None if key.expression is UNKNOWN else key.expression,

@@ -19,22 +19,20 @@ class BtreeOnContainerOptions:
 
 
 class BtreeOnContainer(SchemaPattern):
-    """A btree index on jsonb, an array, tsvector or a range.
+    """A btree index on a jsonb, array, tsvector or range column, where a btree cannot serve the usual searches.
 
-    A btree compares whole values: it serves `=` and sorting, which nobody asks of a document. Containment
-    (`@>`), overlap (`&&`), a key's existence (`?`) and text search (`@@`) read the whole table; and an
-    INSERT fails where a value is longer than a third of a page (2704 bytes). jsonb, arrays and tsvector are
-    searched by GIN, ranges by GiST. `jsonb_path_ops` is the smaller and faster operator class for `@>`,
-    `@?` and `@@`; the default one, `jsonb_ops`, also serves `?`, `?|` and `?&`.
+    A btree compares whole values, so it serves only `=` and sorting. Containment (`@>`), overlap (`&&`), existence of a
+    key (`?`) and text search (`@@`) still read the whole table, and an INSERT fails if a value is longer than a third
+    of a page (2704 bytes). Use GIN for jsonb, arrays and tsvector, and GiST for ranges. `jsonb_path_ops` is the smaller
+    and faster operator class for `@>`, `@?` and `@@`; the default, `jsonb_ops`, also serves `?`, `?|` and `?&`.
 
-    What does not count: unique indexes and those behind constraints, which need equality; expressions that
-    take one value out (`data ->> 'name'`); columns after INCLUDE; arrays whose name says that they are
-    sorted (option `ordered`).
+    Not reported: unique indexes and those behind constraints, which need equality; expressions that take one value out
+    (`data ->> 'name'`); columns after INCLUDE; arrays whose name says that they are sorted (option `ordered`).
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep the btree where whole values are compared or sorted."
+    not_when = "Keep the btree if whole values are compared or sorted."
     Options = BtreeOnContainerOptions
     references = (
         "https://www.postgresql.org/docs/current/datatype-json.html#JSON-INDEXING",

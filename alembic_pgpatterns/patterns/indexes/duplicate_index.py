@@ -20,18 +20,16 @@ Referred = frozenset[tuple[Name, frozenset[str]]]
 
 
 class DuplicateIndex(SchemaPattern):
-    """An index that is equal to another one of its table.
+    """An index that is an exact copy of another index on the same table.
 
-    Both are kept up to date with every INSERT, and with every UPDATE that is not HOT; both take up memory and are
-    vacuumed; queries use one.
+    PostgreSQL writes both with every INSERT and with most UPDATEs, and vacuums both; queries use only one.
 
-    Equal means all of it: access method, key columns or expressions, operator classes, collations, order
-    (DESC, NULLS FIRST), predicate, INCLUDE, uniqueness, DEFERRABLE and NULLS NOT DISTINCT. A plain copy of
-    the index behind a primary key, a unique constraint or a unique index counts as well. The one reported
-    is the one that can go: what backs a constraint or is the replica identity stays. Materialised views
-    count too.
+    Everything is equal: access method, key columns or expressions, operator classes, collations, order (DESC, NULLS
+    FIRST), predicate, INCLUDE, uniqueness, DEFERRABLE and NULLS NOT DISTINCT. A plain copy of the index behind a
+    primary key or a unique constraint, or of a unique index, is reported too. The reported index is the one to drop: an
+    index that backs a constraint or is the replica identity stays. Materialised views are checked too.
 
-    What does not count: invalid indexes, those being built, exclusion constraints, and an index whose keys are only
+    Not reported: invalid indexes, indexes that are being built, exclusion constraints, and an index whose keys are only
     the beginning of another's (`redundant-index`).
     """
 

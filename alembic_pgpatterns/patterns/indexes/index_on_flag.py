@@ -15,20 +15,20 @@ TRUE = frozenset({"true", "t", "yes", "on", "1"})
 
 
 class IndexOnFlag(SchemaPattern):
-    """An index whose only or leading key has two values.
+    """An index whose only or first column has two values: reading the table is often just as fast.
 
-    Half the table, or nearly all of it, has the value asked for, and reading it by way of an index is slower than
-    reading the table. The value that is rare, and searched for, is served by a partial index:
-    `CREATE INDEX ON parcel (id) WHERE is_lost`, which holds nothing else.
+    For the frequent value, half or nearly all of the table, reading the table is faster than using the index. If the
+    other value is rare and searched for, a partial index serves it and contains nothing else: `CREATE INDEX ON parcel
+    (id) WHERE is_lost`.
 
-    A flag is a boolean, or an enum of two labels.
+    A flag is a boolean, or an enum with two labels.
 
-    What does not count: unique indexes; indexes whose predicate is about the flag already; flags behind another key.
+    Not reported: unique indexes; indexes whose predicate already uses the flag; flags that are not the first column.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Keep it where both values are searched for together with the keys that follow."
+    not_when = "Keep it if both values are searched for together with the columns that follow."
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html#INDEXES-PARTIAL-EX2",)
     bad = """
         CREATE TABLE parcel (id bigint PRIMARY KEY, is_lost boolean NOT NULL DEFAULT false);
@@ -53,7 +53,7 @@ Table(
     good_models = bad_models.replace('"is_lost"),\n)', '"id", postgresql_where=text("is_lost")),\n)')
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
-        """Plain btree and hash indexes that lead with a flag."""
+        """Plain btree and hash indexes whose first column is a flag."""
         for table in schema.judged_tables():
             for index in table.indexes:
                 flag = _flag(table, index)

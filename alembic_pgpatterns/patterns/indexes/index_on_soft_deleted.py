@@ -14,19 +14,19 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class IndexOnSoftDeleted(SchemaPattern):
-    """An index that carries the deleted rows of a table with soft deletion.
+    """An index that contains deleted rows, although queries ask only for rows that are not deleted.
 
-    Where rows are marked as deleted and stay, nearly every query asks for the living ones. An index with
-    `WHERE deleted_at IS NULL` holds just these: it is smaller, and an update of a dead row does not touch it.
+    If rows are only marked as deleted, most queries exclude the marked ones. An index with `WHERE deleted_at IS NULL`
+    contains only live rows: it is smaller, and an update of a deleted row does not write it.
 
-    What does not count: unique indexes (see `unique-across-soft-deleted`), indexes that have to do with the
-    deletion column, BRIN, and an index that serves a foreign key: its look-up asks for dead rows too, and could not
-    use a partial one.
+    Not reported: unique indexes (see `unique-across-soft-deleted`), indexes whose keys or predicate contain the
+    deletion column, BRIN, and an index that serves a foreign key: the foreign key's check also looks up deleted rows
+    and could not use a partial index.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Keep the full index where deleted rows are few, or are looked up by these columns as well."
+    not_when = "Keep the full index if few rows are deleted, or if deleted rows are looked up by these columns too."
     Options = SoftDeletionOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html",)
     bad = """

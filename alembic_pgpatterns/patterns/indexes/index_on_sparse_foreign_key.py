@@ -17,25 +17,23 @@ class IndexOnSparseForeignKeyOptions:
     """When a key is sparse."""
 
     null_share: float = 0.5
-    """With statistics of a live database: only where more than this share of the rows is null."""
+    """With statistics of a live database: report only if more than this share of the rows is null."""
 
 
 class IndexOnSparseForeignKey(SchemaPattern):
-    """An index of a nullable foreign key that also holds all rows where it is null.
+    """An index on a nullable foreign key that also contains all rows in which the key is null.
 
-    A foreign key's look-up never asks for nulls, and neither does a join. Where most rows have none, an index
-    `WHERE key IS NOT NULL` is a fraction of the size, and serves both as before: PostgreSQL knows that
-    `key = $1` cannot be true of a null.
+    Neither the foreign key's check nor a join ever looks for null. If most rows have no parent, an index `WHERE key IS
+    NOT NULL` is much smaller and serves both just as well: PostgreSQL knows that `key = $1` is never true for null.
 
-    What does not count: unique indexes; keys of a table on itself, whose nulls (the roots of a tree) are
-    searched for; the ends of a link table, which are never null for long; indexes with more columns than
-    the key; with statistics of a live database, keys that are null in half of the rows or fewer (option
-    `null_share`).
+    Not reported: unique indexes; foreign keys of a table to itself, whose nulls (the roots of a tree) are searched for;
+    the two keys of a link table; indexes with more columns than the key; with statistics of a live database, keys that
+    are null in half of the rows or fewer (option `null_share`).
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Keep the full index where most rows have the key, or where `key IS NULL` is searched for."
+    not_when = "Keep the full index if most rows have the key, or if `key IS NULL` is searched for."
     Options = IndexOnSparseForeignKeyOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html",)
     bad = """

@@ -13,22 +13,22 @@ TRANSIENT = re.compile(r"_cc(new|old)\d*$")
 
 
 class InvalidIndex(SchemaPattern):
-    """An index that PostgreSQL keeps up to date and never uses.
+    """An index that no query can use, although every write still updates it.
 
-    A CREATE INDEX CONCURRENTLY that fails (a lock or statement timeout, a deadlock, two equal values under UNIQUE)
-    leaves it behind. Every write pays for it, no query gains; a unique one goes on refusing some rows without
-    promising anything. `IF NOT EXISTS` finds its name taken and says nothing.
+    It is left behind by a CREATE INDEX CONCURRENTLY that failed (a timeout, a deadlock, duplicate values under UNIQUE).
+    A unique one still refuses some rows without guaranteeing anything. `CREATE INDEX IF NOT EXISTS` finds the name
+    taken and does nothing.
 
-    An index of a partitioned table is invalid as long as a partition has none attached to it.
+    An index on a partitioned table is invalid until every partition has an index attached to it.
 
-    What does not count: an index whose build is under way, and a partition's index that is attached to an invalid
-    one of the parent, which is reported in its place.
+    Not reported: an index that is being built, and a partition's index that is attached to an invalid one of the
+    parent, which is reported instead.
     """
 
     severity = Severity.ERROR
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "Wait where a partitioned table is just being indexed partition by partition."
+    not_when = "Wait if a partitioned table is being indexed partition by partition right now."
     references = (
         "https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY",
         "https://www.postgresql.org/docs/current/sql-reindex.html#SQL-REINDEX-CONCURRENTLY",

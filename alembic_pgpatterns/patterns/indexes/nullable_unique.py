@@ -18,20 +18,19 @@ NULLS_NOT_DISTINCT = 15
 
 
 class NullableUnique(SchemaPattern):
-    """A unique rule over several columns, of which some can be null.
+    """A unique rule over several columns that allows duplicates as soon as one column is null.
 
-    Two nulls are not equal to a unique index: (7, NULL) can stand there any number of times, and ON CONFLICT
-    never meets it. From PostgreSQL 15 on, UNIQUE NULLS NOT DISTINCT says that nulls are equal.
+    In a unique index two nulls are not equal: the row (7, NULL) can exist any number of times, and ON CONFLICT does not
+    find it. From PostgreSQL 15 on, UNIQUE NULLS NOT DISTINCT treats nulls as equal.
 
-    What does not count: rules over one column, where nulls mean "has none"; a soft deletion column among
-    the columns, whose null is the point; a partial index whose predicate is about the nulls, by itself or
-    together with a CHECK; a companion index that is unique where the column is null; columns that a CHECK
-    keeps from being null.
+    Not reported: rules over one column, where null means "has none"; rules with a soft-deletion column, whose null is
+    the point; a partial index whose predicate covers the nulls, alone or together with a CHECK; a table with another
+    unique index for the rows where the column is null; columns that a CHECK keeps from being null.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
-    not_when = "Keep it where a row without the value may stand beside others of its kind."
+    not_when = "Keep it if several rows without the value may exist beside each other."
     Options = SoftDeletionOptions
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-UNIQUE-CONSTRAINTS",
@@ -89,7 +88,7 @@ Table(
         if nullable:
             names = " or ".join(map(quote, nullable))
             yield self.finding(
-                at=at, message=f"{what} does not hold for rows whose {names} is null", remedy=self._advice(nullable)
+                at=at, message=f"{what} allows duplicate rows when {names} is null", remedy=self._advice(nullable)
             )
 
     def _advice(self, nullable: list[str]) -> Advice:
@@ -109,7 +108,7 @@ def _rules(index: Index) -> bool:
 
 
 def _kept_out(table: Table, index: Index) -> frozenset[str]:
-    """Columns whose nulls the index's predicate is about, by itself or by way of a CHECK that ties the two together."""
+    """Columns whose nulls the index's predicate is about, alone or through a CHECK on both."""
     if index.predicate is None or index.predicate is UNKNOWN:
         return frozenset()
     asked = columns_of(index.predicate)

@@ -13,22 +13,21 @@ class OverlongIndexOptions:
     """How much is too much."""
 
     keys: int = 4
-    """More key columns than these are too many; columns after INCLUDE are not counted."""
+    """An index with more key columns than this is reported; columns after INCLUDE are not counted."""
 
 
 class OverlongIndex(SchemaPattern):
-    """An index with very many keys, or a table with more indexes than columns.
+    """An index with very many key columns, or a table with more indexes than columns.
 
-    The first two or three keys narrow a search down to few rows; each further one makes every entry larger and helps
-    little. Each index costs every INSERT, and every UPDATE of a column it holds.
+    The first two or three key columns narrow a search down to few rows; each further one makes the index larger and
+    helps little. Each index is written by every INSERT, and by every UPDATE of a column in it.
 
-    What does not count: unique indexes and those behind constraints, whose columns are the rule they keep,
-    among the keys.
+    Not reported for their number of columns: unique indexes and those behind constraints, whose columns are the rule.
     """
 
     severity = Severity.INFO
     action = Action.OFF
-    not_when = "Keep it where the planner's own figures show that the last keys are used."
+    not_when = "Keep it if EXPLAIN shows that the last columns are used."
     Options = OverlongIndexOptions
     references = ("https://www.postgresql.org/docs/current/indexes-multicolumn.html",)
     bad = """

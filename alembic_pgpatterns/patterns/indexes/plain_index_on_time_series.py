@@ -46,26 +46,26 @@ class PlainIndexOnTimeSeriesOptions:
 
 
 class PlainIndexOnTimeSeries(SchemaPattern):
-    """An append-only table in the order of time, whose timestamp has only a btree, or no index.
+    """A table that only grows in the order of time, whose timestamp has no index or only a btree.
 
-    Rows that are added in the order of time and never changed lie in that order on disk. A BRIN index notes the range
-    of each 128 blocks: it is some thousand times smaller than a btree, costs inserts next to nothing, and still
-    leaves out all that lies outside of a span of time.
+    Rows that are added in the order of time and never changed lie on disk in that order. A BRIN index stores only the
+    smallest and largest time of each 128 blocks. It is about a thousand times smaller than a btree and costs almost
+    nothing on INSERT, and a search for a span of time still skips everything outside of it.
 
-    A table is taken for one when it has a timestamptz with the default now() that says when the row was
-    made, no time that says when it was changed, and a name of an event, log, audit or metric kind, or is
-    partitioned by that timestamp.
+    A table is recognised by a timestamptz with the default now() that says when the row was made, no time that says
+    when it was changed, and a name that ends in a word for events, logs, audits or metrics; or it is partitioned by
+    that timestamp.
 
-    What does not count: tables with a status or a second, nullable time, which are changed; timestamps that
-    lead an index of several columns or one behind a constraint; with statistics of a live database, tables
+    Not reported: tables with a status or a second, nullable time, whose rows change; timestamps that are the first
+    column of an index over several columns or of one behind a constraint; with statistics of a live database, tables
     below the option `rows`.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
     not_when = (
-        "Keep the btree where single rows are looked up by time, or the latest few are read (ORDER BY … LIMIT): "
-        "BRIN cannot sort; nor does it serve rows that are updated, backfilled or deleted here and there."
+        "Keep the btree if single rows are looked up by time, or the latest few are read (ORDER BY … LIMIT): BRIN "
+        "cannot sort, and it does not help if rows are updated, backfilled or deleted here and there."
     )
     Options = PlainIndexOnTimeSeriesOptions
     references = (
@@ -145,7 +145,7 @@ def _plain(index: Index) -> bool:
 
 
 def _state(leading: list[Index]) -> str:
-    return f"{leading[0].name} is a btree" if leading else "no index leads with it"
+    return f"{leading[0].name} is a btree" if leading else "no index starts with it"
 
 
 def _remedy(table: Table, moment: Column, leading: list[Index]) -> Remedy:

@@ -10,34 +10,34 @@ from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 
 RANGED = frozenset({"timestamp", "timestamptz", "date", "numeric", "float4", "float8"})
-"""Types of columns that are asked for between two values, hardly ever for one."""
+"""Types of columns that are searched by range, hardly ever for one value."""
 
 
 @dataclass(frozen=True, slots=True)
 class RangeBeforeEqualityOptions:
-    """What is asked for by one value."""
+    """Which columns are searched by one value."""
 
     status: tuple[str, ...] = (*STATUS_NAMES, "kind", "type", "category")
     """Words in the names of columns that hold one of a few values."""
 
 
 class RangeBeforeEquality(SchemaPattern):
-    """A composite index that leads with a range, followed by what is asked for by one value.
+    """An index in the wrong order: first a column that is searched by range, then one searched by one value.
 
-    `WHERE created_at > … AND tenant_id = 7` on an index of (created_at, tenant_id) reads every entry of
-    that time, of all tenants. On (tenant_id, created_at) it reads the tenant's only, and they come out
-    sorted: equality first, then the range.
+    Put the column that is compared with `=` first. With an index on (created_at, tenant_id), the query `WHERE
+    created_at > … AND tenant_id = 7` reads the entries of all tenants in that time. With (tenant_id, created_at) it
+    reads only those of tenant 7, and they are already sorted by time.
 
-    Reported is a btree whose first key is a timestamp, a date or a numeric column, and whose second is a foreign key,
+    Reported is a btree whose first column is a timestamp, a date or a numeric column and whose second is a foreign key,
     an enum or a status column.
 
-    What does not count: unique indexes; a first key that is a foreign key itself; a table that has an index
-    in the right order as well.
+    Not reported: unique indexes; a first column that is a foreign key itself; a table that also has an index in the
+    right order.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Keep it where the range is also searched for alone, or rows of all values are read in its order."
+    not_when = "Keep it if the range is also searched for alone, or rows of all values are read in its order."
     Options = RangeBeforeEqualityOptions
     references = (
         "https://www.postgresql.org/docs/current/indexes-multicolumn.html",
@@ -102,7 +102,8 @@ Table(
             keys = tuple(old.keys[position] for position in order)
             yield self.finding(
                 at=index,
-                message=f"{index.name} leads with a range, {index.keys[0]}, before {index.keys[1]}, which is one value",
+                message=f"{index.name} starts with {index.keys[0]}, which is searched by range, before "
+                f"{index.keys[1]}, which is searched by one value",
                 remedy=ReplaceIndex(
                     index.name, old, beside(replace(old, keys=keys), table, index.name.name, "ordered")
                 ),

@@ -18,20 +18,20 @@ from alembic_pgpatterns.schema.model import Index, Schema, Table
 
 
 class RedundantIndex(SchemaPattern):
-    """An index whose keys are the beginning of another's.
+    """An index that is usually not needed, because another index starts with the same columns.
 
-    The wider index usually serves whatever the narrow one serves, and each of them costs every write.
+    The wider index serves nearly every query that the narrow one serves, and each index slows down every write.
 
-    Compared are access method, columns or expressions, operator classes, collations, order and predicate; what the
-    narrow one has after INCLUDE must be somewhere in the wider one. A unique index is never redundant: it is a rule.
+    Compared are access method, columns or expressions, operator classes, collations, order and predicate; columns after
+    INCLUDE in the narrow one must be somewhere in the wider one. A unique index is never reported: it enforces a rule.
 
-    What does not count: indexes that back a constraint, are the replica identity or what CLUSTER goes by; an
-    index with the same keys and the same INCLUDE is a `duplicate-index`.
+    Not reported: indexes that back a constraint, are the replica identity or are used by CLUSTER. An index with the
+    same keys and the same INCLUDE is a `duplicate-index`.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
-    not_when = "Keep it where the wider index is many times its size and the narrow one is read very often."
+    not_when = "Keep it if the wider index is many times its size and the narrow one is read very often."
     references = ("https://www.postgresql.org/docs/current/indexes-multicolumn.html",)
     bad = """
         CREATE TABLE parcel (id bigint PRIMARY KEY, customer_id bigint, sent_on date);
@@ -65,7 +65,8 @@ Table(
                 again = definition(index, table)
                 yield self.finding(
                     at=index,
-                    message=f"{index.name} is usually not needed beside {wider.name}, which begins with the same keys",
+                    message=f"{index.name} is usually not needed beside {wider.name}, which starts with the same "
+                    f"columns",
                     remedy=Advice(f"Drop {index.name}.") if again is None else DropIndex(index.name, table.name, again),
                 )
 

@@ -26,25 +26,25 @@ class UncoveredLookupOptions:
 
 
 class UncoveredLookup(SchemaPattern):
-    """An index that does not hold what its look-ups fetch, so that each of them reads the table too.
+    """An index without the columns that its lookups fetch, so that each lookup also has to read the table.
 
-    Say in the model what is fetched by an index, and the columns are kept in it: the table is not read at all
-    for pages that are all visible (an index-only scan).
+    Say in the model what queries fetch by an index, and the index gets these columns (INCLUDE). Queries then read only
+    the index (an index-only scan), if vacuum has marked the table's pages as visible to all.
 
         Index("ix_user_email", User.email, info={"pgpatterns": {"fetches": ["name", "created_at"]}})
         email = mapped_column(unique=True, info={"pgpatterns": {"fetches": ["name"]}})
 
-    The second column of a link table needs no such word: its index is there to find the other one, and
-    `(second, first)` answers from the index alone.
+    A link table needs no such note: the index on its second column exists to find the other one, and an index on
+    `(second, first)` answers that alone.
 
-    What does not count: more than three columns, or wide ones (jsonb, bytea, arrays, …): these are described only.
+    Not changed, only described: more than three columns, or large ones (jsonb, bytea, arrays, …).
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
     not_when = (
-        "Leave it out where the fetched columns change often (each change then writes the index, and is never HOT), "
-        "or where the table is updated so much that few pages are all visible."
+        "Leave it out if the fetched columns change often (each change then writes the index too), or if the table "
+        "is updated so much that few of its pages are visible to all."
     )
     Options = UncoveredLookupOptions
     references = ("https://www.postgresql.org/docs/current/indexes-index-only-scans.html",)
@@ -83,8 +83,8 @@ Table(
                 fetched = _declared(table, index)
                 lacking = [name for name in fetched if name not in (*index.columns, *index.include)]
                 if lacking:
-                    pointed_at = (table.name, frozenset(index.columns)) in referred
-                    yield self._uncovered(table, index, lacking, pointed_at)
+                    referenced = (table.name, frozenset(index.columns)) in referred
+                    yield self._uncovered(table, index, lacking, referenced)
                 elif link is not None and index.columns == (link[1],) and link[0] not in index.include:
                     yield from self._reverse(table, index, link)
 
@@ -98,14 +98,14 @@ Table(
                 remedy=ReplaceIndex(index.name, old, beside(both, table, index.name.name, "covering")),
             )
 
-    def _uncovered(self, table: Table, index: Index, lacking: list[str], pointed_at: bool) -> Finding:
+    def _uncovered(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Finding:
         return self.finding(
             at=index,
-            message=f"{index.name} does not hold what its look-ups fetch: {', '.join(lacking)}",
-            remedy=self._remedy(table, index, lacking, pointed_at),
+            message=f"{index.name} does not include what its lookups fetch: {', '.join(lacking)}",
+            remedy=self._remedy(table, index, lacking, referenced),
         )
 
-    def _remedy(self, table: Table, index: Index, lacking: list[str], pointed_at: bool) -> Remedy:
+    def _remedy(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Remedy:
         unfit = self._unfit(table, index, lacking)
         old = definition(index, table)
         if unfit is not None or old is None:
@@ -114,7 +114,7 @@ Table(
         if index.constraint is None and not index.replica_identity:
             return ReplaceIndex(index.name, old, new)
         key = rule_of(table, index)
-        if key is None or pointed_at or key.deferrable or index.replica_identity:
+        if key is None or referenced or key.deferrable or index.replica_identity:
             return Advice(f"Something rests on {index.name}: add the covering index beside it.")
         return ReplaceUnique(table.name, key.name, key.columns, new)
 

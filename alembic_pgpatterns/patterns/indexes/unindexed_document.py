@@ -18,21 +18,20 @@ SERVED = {
 
 
 class UnindexedDocument(SchemaPattern):
-    """A tsvector column without a GIN or GiST index, or a jsonb column without a GIN index.
+    """A tsvector or jsonb column without the index that searches inside it.
 
-    A tsvector column is there to be searched with `@@`; without an index each search reads the table. A
-    jsonb column can be searched for what it contains: an index with the operator class `jsonb_path_ops`
-    serves `@>`, `@?` and `@@`. It does not serve `?`, `?|` and `?&` (is a key there): these need the
-    default class, `jsonb_ops`, whose index is larger. A single value taken out (`data ->> 'name' = …`) is
-    served by a btree on that expression.
+    A tsvector column exists to be searched with `@@`; without a GIN or GiST index each search reads the table. A jsonb
+    column can be searched for what it contains: a GIN index with the operator class `jsonb_path_ops` serves `@>`, `@?`
+    and `@@`. It does not serve `?`, `?|` and `?&` (does a key exist); these need the default class, `jsonb_ops`, whose
+    index is larger. A comparison of one value (`data ->> 'name' = …`) needs a btree on that expression.
 
-    What does not count: a GIN index on an expression that takes a part of the column; virtual columns, which cannot be
-    indexed; arrays of jsonb; a column with a plain btree, which is a finding of `btree-on-container`.
+    Not reported: a column with a GIN index on an expression that takes out a part of it; virtual columns, which cannot
+    be indexed; arrays of jsonb; a column with a plain btree, which is a finding of `btree-on-container`.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Leave it out where the column is only stored and read whole: a GIN index slows down every write."
+    not_when = "Leave it out if the column is only stored and read whole: a GIN index slows down every write."
     references = (
         "https://www.postgresql.org/docs/current/datatype-json.html#JSON-INDEXING",
         "https://www.postgresql.org/docs/current/textsearch-indexes.html",

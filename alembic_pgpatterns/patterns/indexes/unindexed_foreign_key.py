@@ -19,29 +19,30 @@ SHARED_OPERATORS = (
 
 
 class UnindexedForeignKey(SchemaPattern):
-    """A foreign key whose columns no index leads with.
+    """A foreign key without an index on its own columns.
 
-    PostgreSQL indexes the referenced side of a foreign key, never the referencing side.
-    Every DELETE on the parent, and every UPDATE of its key, then reads the whole child
-    table once a row, and so does every join along the key.
+    PostgreSQL indexes the columns that a foreign key references, but never the columns of the foreign key itself.
+    Without that index, every DELETE of one parent row reads the whole child table, and so do an UPDATE of the parent's
+    key and a join from parent to child.
 
-    An index covers the key when the key's columns come first in it, in any order, it is valid,
-    it is sorted as the columns are (their collation), and its operators are the constraint's own. Primary keys,
-    unique and exclusion constraints count; columns after INCLUDE do not, nor does BRIN. An index
-    that is partial on nothing but `<key column> IS NOT NULL` counts. A partitioned table is covered as well
-    where each of its partitions has an index of its own. Where an index leads with a part of a composite
-    key only, the finding is an info.
+    An index is good enough if its first columns are the key's columns, in any order, it is valid, it has the columns'
+    collation, and its operators are those of the constraint. Primary keys, unique and exclusion constraints count as
+    well; columns after INCLUDE and BRIN indexes do not. An index that is partial on only `<key column> IS NOT NULL`
+    counts. For a partitioned table an index on each partition is enough. If an index starts with only a part of a
+    composite key, the finding is an info.
 
-    What does not count: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned
-    table's key on its partitions. A temporal key (PERIOD) needs a GiST index.
+    Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
+    partitions. A temporal key (PERIOD) needs a GiST index.
 
-    Where the key's types differ so that the column is cast before it is compared, no index on it helps:
-    the types must be made equal.
+    If the types differ so that PostgreSQL casts the column for each comparison, no index on it helps: make the types
+    equal.
     """
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Leave it out where the parent's rows are never deleted, its key never changes, and nobody joins."
+    not_when = (
+        "Leave it out if the parent's rows are never deleted, its key never changes, and nobody joins the tables."
+    )
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
         "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES",
@@ -74,14 +75,14 @@ Table(
                 remedy = _remedy(schema, table, key, bare)
                 yield self.finding(
                     at=key,
-                    message=f"no index of {table.name} leads with {', '.join(key.columns)}",
+                    message=f"no index of {table.name} starts with {', '.join(key.columns)}",
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
 
 
 def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:
-    """By identifier: two keys over the same columns are cured by the same index."""
+    """Keys without an index, by identifier: two keys over the same columns need only one index."""
     bare: dict[str, ForeignKey] = {}
     for key in table.foreign_keys:
         if key.enforced and not key.inherited and not coverage.whole(table, key):
@@ -105,8 +106,8 @@ def _remedy(schema: Schema, table: Table, key: ForeignKey, bare: dict[str, Forei
 def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:
     """The key's columns, or those of a wider index that serves it as well, so that one index is enough.
 
-    The second key of a link table takes both columns and serves the way back; a key that is part of another bare one
-    shares its index.
+    The second key of a link table takes both columns and serves the way back; a key that is part of another key
+    without an index shares its index.
     """
     link = link_columns(table)
     if link is not None and key.columns == (link[1],):
@@ -121,7 +122,7 @@ def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -
 
 
 def _narrowest_first(key: ForeignKey, bare: dict[str, ForeignKey]) -> tuple[str, ...]:
-    """The key's columns, those of the narrowest bare key among them first, so that the index serves both."""
+    """The key's columns, those of the narrowest key among them first, so that the index serves both."""
     inner = [other.columns for other in bare.values() if set(other.columns) < set(key.columns)]
     first = min(inner, key=lambda columns: (len(columns), columns), default=())
     return first + tuple(column for column in key.columns if column not in first)

@@ -21,7 +21,7 @@ class UnindexedQueueOptions:
     """What tells a queue."""
 
     status: tuple[str, ...] = STATUS_NAMES
-    """Words in the name of the column that says what has become of an item."""
+    """Words in the name of the column with the state of an item."""
 
     waiting: tuple[str, ...] = (
         "pending",
@@ -43,21 +43,21 @@ class UnindexedQueueOptions:
 
 
 class UnindexedQueue(SchemaPattern):
-    """A table of things to do, without an index for the next one.
+    """A table of things to do, without an index that finds the next one.
 
-    Workers ask over and over for the oldest item that waits. Done items stay and pile up; without an index that holds
-    the waiting ones in their order, each question reads them all. A partial index, `(created_at) WHERE status =
-    'pending'`, stays as small as the queue is.
+    Workers ask again and again for the oldest item that waits. Finished items stay, so without an index on the waiting
+    ones each of these queries reads all items. A partial index, `(created_at) WHERE status = 'pending'`, contains only
+    waiting items.
 
-    A queue is a table with a status column whose default means that the item waits, and a timestamp that says since or
+    A queue is recognised by a status column whose default means that the item waits, and a timestamp that says since or
     until when.
 
-    What does not count: a table with an index of both columns, or one that is partial on the status.
+    Not reported: a table with an index on both columns, or with one that is partial on the status.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Leave it out where nothing asks for the waiting rows, or where finished rows are deleted at once."
+    not_when = "Leave it out if no query asks for the waiting rows, or if finished rows are deleted at once."
     Options = UnindexedQueueOptions
     references = (
         "https://www.postgresql.org/docs/current/indexes-partial.html",

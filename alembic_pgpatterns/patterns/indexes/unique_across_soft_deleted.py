@@ -19,23 +19,23 @@ class UniqueAcrossSoftDeletedOptions(SoftDeletionOptions):
     """How a table says that a row is deleted, and which values never come back."""
 
     made_up: tuple[str, ...] = ("uuid", "guid", "token", "digest", "hash", "checksum", "fingerprint")
-    """Words in the names of columns whose values are made by machine, so that a deleted row's is not wanted again."""
+    """Words in the names of columns with generated values, so that nobody asks for a deleted row's value again."""
 
 
 class UniqueAcrossSoftDeleted(SchemaPattern):
-    """A unique constraint that also counts deleted rows.
+    """A unique constraint that also applies to deleted rows.
 
-    Whoever deletes a member by setting `deleted_at`, and registers the same address again, is refused: the
-    dead row still holds it. A unique index `WHERE deleted_at IS NULL` holds for the living only.
+    If a member is deleted by setting `deleted_at`, the same address cannot be registered again: the deleted row still
+    has it. A unique index `WHERE deleted_at IS NULL` applies only to rows that are not deleted.
 
-    What does not count: primary keys; keys that foreign keys point at, which must hold for all rows; keys
-    that hold the deletion column, or whose index is partial on it; values made by machine (uuid, identity,
-    sequence, names of the option `made_up`), which are never asked for again.
+    Not reported: primary keys; keys that foreign keys reference, which must hold for all rows; keys that contain the
+    deletion column, or whose index is partial on it; generated values (uuid, identity, sequence, names in the option
+    `made_up`), which nobody asks for again.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep it where a deleted row may be brought back, or where its key must never be used again."
+    not_when = "Keep it if a deleted row may be restored, or if its key must never be used again."
     Options = UniqueAcrossSoftDeletedOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html#INDEXES-PARTIAL-EX3",)
     bad = """
@@ -88,8 +88,8 @@ Table(
             if not index.unique or index.constraint is not None or not usable(index) or index.parent is not None:
                 continue
             names = tuple(name for name in index.columns if name is not None)
-            pointed_at = (table.name, frozenset(names)) in referred and len(names) == len(index.keys)
-            if reads(index, column.name) or pointed_at or self._made_up(table, names):
+            referenced = (table.name, frozenset(names)) in referred and len(names) == len(index.keys)
+            if reads(index, column.name) or referenced or self._made_up(table, names):
                 continue
             yield self.finding(
                 at=index, message=_message(str(index.name), table, column), remedy=_partial(table, index, column)
@@ -110,7 +110,7 @@ def is_made_up(column: Column, names: tuple[str, ...]) -> bool:
 
 
 def referred_keys(schema: Schema) -> set[tuple[Name, frozenset[str]]]:
-    """Tables with the sets of columns that foreign keys point at."""
+    """The sets of columns that foreign keys reference, with their table."""
     return {
         (key.referred_table, frozenset(key.referred_columns)) for table in schema.tables for key in table.foreign_keys
     }

@@ -8,18 +8,19 @@ from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work, blo
 
 
 class BlockingIndexBuild(RevisionPattern):
-    """An index built on an existing table without CONCURRENTLY.
+    """An index that is built on an existing table without CONCURRENTLY, so writes wait for the whole build.
 
-    CREATE INDEX takes SHARE on the table and keeps it for the whole build: every INSERT, UPDATE and DELETE waits,
-    minutes on a large table. On a partitioned table that is so for every partition. REINDEX does the same, and stops
-    readers who use the index as well.
+    CREATE INDEX takes a SHARE lock on the table and keeps it for the whole build: every INSERT, UPDATE and DELETE
+    waits, on a large table for minutes. On a partitioned table that is true for every partition. REINDEX does the same,
+    and also blocks reads that use the index.
 
-    CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, which stops nobody. It runs outside of a transaction, so it
-    belongs into an autocommit block and best into a revision of its own. When it fails it leaves an INVALID index,
-    which IF NOT EXISTS would then skip: drop that one first, or use ``op.create_index_concurrently``, which does.
+    CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes. It cannot run in a
+    transaction, so put it into an autocommit block, best in a revision of its own. If it fails it leaves an INVALID
+    index, which IF NOT EXISTS would then skip: drop that index first, or use ``op.create_index_concurrently``, which
+    does so.
 
-    Indexes on tables that the same revision creates do not count; nor do those that a rewrite of the table or a new
-    constraint build, which have patterns of their own.
+    Not reported: indexes on tables that the same revision creates, and those that a table rewrite or a new constraint
+    builds, which have patterns of their own.
     """
 
     references = (CREATE_INDEX, LOCKS)
@@ -50,7 +51,7 @@ class BlockingIndexBuild(RevisionPattern):
         held = any(lock.root == work.root and lock.mode == mode for lock in statement.held)
         while_held = f"{name} is built while this transaction holds {mode} on {work.root}"
         message = while_held if held else f"building {name} keeps {mode} on {work.root} until it is done"
-        message += f": {blocks(mode)} wait so long"
+        message += f": {blocks(mode)} wait until then"
         return self.at(run, statement, message, work.root, _instead(statement), object=f"{work.root}.{name}")
 
 

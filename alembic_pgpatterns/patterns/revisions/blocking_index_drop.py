@@ -8,13 +8,13 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 
 
 class BlockingIndexDrop(RevisionPattern):
-    """An index of an existing table dropped without CONCURRENTLY.
+    """An index of an existing table that is dropped without CONCURRENTLY, so all queries can pile up behind it.
 
-    DROP INDEX takes ACCESS EXCLUSIVE on the table. It is over at once, but first it waits for every statement that is
-    running on the table, and while it waits all others queue behind it, readers too.
+    DROP INDEX takes ACCESS EXCLUSIVE on the table. The drop itself is instant, but first it waits for every statement
+    that is running on the table, and while it waits all others wait behind it, reads too.
 
-    DROP INDEX CONCURRENTLY waits as well, and stops nobody meanwhile. It runs outside of a transaction. Indexes of
-    partitioned tables cannot be dropped so, and do not count.
+    DROP INDEX CONCURRENTLY waits as well but blocks nobody meanwhile. It cannot run in a transaction. Indexes of
+    partitioned tables cannot be dropped this way and are not reported.
     """
 
     references = ("https://www.postgresql.org/docs/current/sql-dropindex.html", LOCKS)

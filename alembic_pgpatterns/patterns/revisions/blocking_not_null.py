@@ -10,12 +10,12 @@ from alembic_pgpatterns.schema.names import Name, quote
 
 
 class BlockingNotNull(RevisionPattern):
-    """SET NOT NULL that reads the whole table under the lock.
+    """SET NOT NULL that reads the whole table while nobody can use it.
 
-    SET NOT NULL takes ACCESS EXCLUSIVE and keeps it while it looks for nulls: nobody reads or writes.
+    SET NOT NULL takes ACCESS EXCLUSIVE and keeps it while it searches for nulls: reads and writes wait.
 
-    Where a **valid** CHECK (column IS NOT NULL) says so already, PostgreSQL believes it and does not read the table
-    (since 12). Add that CHECK with NOT VALID, VALIDATE it in another transaction, SET NOT NULL, and drop it.
+    If a **valid** CHECK (column IS NOT NULL) exists, PostgreSQL trusts it and does not read the table (since version
+    12). So add that CHECK with NOT VALID, VALIDATE it in another transaction, SET NOT NULL, and drop the CHECK.
     """
 
     references = (ALTER_TABLE,)

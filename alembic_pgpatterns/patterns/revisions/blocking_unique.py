@@ -10,14 +10,13 @@ from alembic_pgpatterns.schema.names import Name, quote
 
 
 class BlockingUnique(RevisionPattern):
-    """A unique constraint, primary key or exclusion that builds its index under the lock.
+    """A unique constraint, primary key or exclusion constraint that builds its index while nobody can use the table.
 
-    ADD UNIQUE and ADD PRIMARY KEY take ACCESS EXCLUSIVE and keep it while they build the index: nobody reads or
-    writes.
+    ADD UNIQUE and ADD PRIMARY KEY take ACCESS EXCLUSIVE and keep it while they build the index: reads and writes wait.
 
-    Build a unique index CONCURRENTLY first, then make a constraint of it with USING INDEX, which is over at once. For
-    a primary key the columns must be NOT NULL before, or PostgreSQL reads the table. An exclusion cannot be had so: a
-    table that is to have one is best made anew.
+    Build a unique index CONCURRENTLY first, then turn it into a constraint with USING INDEX, which is instant. For a
+    primary key the columns must be NOT NULL before that, or PostgreSQL reads the table. An exclusion constraint cannot
+    be added this way: create a new table that has it.
     """
 
     references = (ALTER_TABLE,)

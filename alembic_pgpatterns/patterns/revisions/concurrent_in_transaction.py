@@ -10,12 +10,12 @@ ACTIVE_TRANSACTION = "25001"
 
 
 class ConcurrentInTransaction(RevisionPattern):
-    """A statement that PostgreSQL refuses inside of a transaction.
+    """A statement that PostgreSQL refuses inside a transaction.
 
     CREATE INDEX CONCURRENTLY, DROP INDEX CONCURRENTLY, REINDEX CONCURRENTLY, DETACH PARTITION CONCURRENTLY, VACUUM and
-    others commit by themselves, and Alembic runs revisions inside of a transaction.
+    some others need to commit on their own, but Alembic runs revisions inside a transaction.
 
-    An autocommit block commits what came before it, and runs its statements by themselves.
+    An autocommit block commits everything before it, and runs its statements outside of a transaction.
     """
 
     severity = Severity.ERROR
@@ -39,6 +39,6 @@ class ConcurrentInTransaction(RevisionPattern):
                 yield self.at(
                     run,
                     statement,
-                    f"PostgreSQL refuses {kind} … inside of a transaction, and so the revision fails",
+                    f"PostgreSQL refuses {kind} … inside a transaction, so the revision fails",
                     advice=block(statement.sql),
                 )

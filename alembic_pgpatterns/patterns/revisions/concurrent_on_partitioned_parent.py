@@ -10,10 +10,10 @@ NOT_SUPPORTED = "0A000"
 
 
 class ConcurrentOnPartitionedParent(RevisionPattern):
-    """An index built or dropped CONCURRENTLY on a partitioned table, which PostgreSQL refuses.
+    """An index that is built or dropped CONCURRENTLY on a partitioned table, which PostgreSQL refuses.
 
-    Create it ON ONLY the parent, where it is invalid and costs nothing; build one CONCURRENTLY on each partition; and
-    attach each to the parent's. With the last one the parent's becomes valid.
+    Create the index ON ONLY the parent, which is instant and leaves it invalid; build one CONCURRENTLY on each
+    partition; attach each to the parent's index. With the last one the parent's index becomes valid.
     """
 
     severity = Severity.ERROR

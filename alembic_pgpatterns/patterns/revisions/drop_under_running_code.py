@@ -11,14 +11,14 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class DropUnderRunningCode(RevisionPattern):
-    """A table, view or column dropped while code that knows it may run.
+    """A table, view or column that is dropped while the old version of the application may still use it.
 
-    SQLAlchemy names every column in its SELECTs and INSERTs. Until the last process with the old model is gone, each of
-    its statements on the table fails.
+    SQLAlchemy names every column in its SELECTs and INSERTs. Until the last process with the old model has stopped,
+    each of its statements on the table fails.
 
-    Deploy the code that no longer knows the column first (``deferred()`` is not enough: INSERT names it, too), and drop
-    it in the deployment after that. What the revision makes again under the same name does not count, unless a column
-    has a type of another kind then.
+    First deploy code that no longer knows the column (``deferred()`` is not enough: INSERT names it too), and drop the
+    column in the next deployment. Not reported: what the revision creates again under the same name, unless a column
+    then has a different kind of type.
     """
 
     references = ("https://www.postgresql.org/docs/current/sql-altertable.html",)

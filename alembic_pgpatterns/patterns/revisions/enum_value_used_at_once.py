@@ -9,10 +9,10 @@ UNSAFE_VALUE = "55P04"
 
 
 class EnumValueUsedAtOnce(RevisionPattern):
-    """A new value of an enum, used in the transaction that added it.
+    """A new value of an enum that is used in the same transaction that added it.
 
-    PostgreSQL refuses it: unsafe use of new value. Without ``transaction_per_migration`` all revisions of a run share
-    one transaction, so putting the use into the next file does not help by itself.
+    PostgreSQL refuses that: "unsafe use of new value". Without ``transaction_per_migration`` all revisions of a run
+    share one transaction, so moving the use to the next file does not help.
 
     Add the value in an autocommit block, which commits it.
     """

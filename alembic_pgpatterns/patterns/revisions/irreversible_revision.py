@@ -14,14 +14,13 @@ _REMEDY = Advice(
 
 
 class IrreversibleRevision(RevisionPattern):
-    """A downgrade that is missing, fails, or does not lead back to the schema it started from.
+    """A downgrade that is missing, fails, or does not restore the schema as it was before the upgrade.
 
-    It was run: the schema before the upgrade is compared with the one after the downgrade, and the upgrade is run once
-    more. When a deployment has to be taken back in a hurry is a bad time to learn that the way back was never walked.
+    The downgrade was run: the schema before the upgrade is compared with the schema after the downgrade, and then the
+    upgrade is run again. It is better to learn now that a revision cannot be undone than during an incident.
 
-    A revision that cannot be undone says so: ``raise NotImplementedError("the old column is gone")`` in its downgrade,
-    and is then respected. The order of columns, whether a constraint is validated, and owners do not count; nor does
-    data.
+    If a revision cannot be undone, say so in its downgrade: ``raise NotImplementedError("the old column is gone")``.
+    Then it is not reported. The order of columns, whether a constraint is validated, owners and data are not compared.
     """
 
     references = ("https://alembic.sqlalchemy.org/en/latest/tutorial.html#downgrading",)

@@ -8,15 +8,16 @@ from alembic_pgpatterns.revisions.model import RevisionRun, blocks, is_strong
 
 
 class MissingLockTimeout(RevisionPattern):
-    """A strong lock on an existing table, awaited without an end.
+    """A revision that may wait without limit for a lock, and makes the application wait behind it.
 
-    A lock that is needed for a millisecond may be waited for much longer: for a report, a backup, a session that
-    somebody left open. While it waits, everybody else queues behind it, readers too. This is how a harmless ADD COLUMN
-    takes an application down.
+    Even an ADD COLUMN that takes a millisecond needs a strong lock for that moment. If a report, a backup or a
+    forgotten session uses the table, the revision waits for it, and every later query on the table waits behind the
+    revision, reads too. This is how a harmless change stops an application.
 
-    With a ``lock_timeout`` the revision gives up instead, and can be run again. It is reported once a revision, for
-    the first lock of that kind. A timeout that env.py, the connection or the revision sets counts; one that a role or
-    a database has in production cannot be seen here: then leave this pattern out.
+    With a ``lock_timeout`` the revision gives up after that time and can be run again. The shortest way is one line in
+    env.py, which is enough for all revisions. It is reported once per revision, for the first such lock. A timeout that
+    env.py, the connection or the revision sets is seen; one that production sets for a role or database cannot be seen
+    here: then ignore this pattern.
     """
 
     references = ("https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT", LOCKS)
@@ -43,8 +44,8 @@ class MissingLockTimeout(RevisionPattern):
                 yield self.at(
                     run,
                     statement,
-                    f"{mode} on {strong.root} is awaited without a lock_timeout: while it waits behind a long "
-                    f"transaction, {blocks(mode)} queue behind it",
+                    f"the revision waits for {mode} on {strong.root} without a lock_timeout: while it waits "
+                    f"behind a long transaction, {blocks(mode)} wait behind it",
                     strong.root,
                     "op.execute(\"SET LOCAL lock_timeout = '5s'\")  # before it; or for all in env.py, or for the role",
                     object=run.revision,

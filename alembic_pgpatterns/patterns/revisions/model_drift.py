@@ -9,16 +9,18 @@ from alembic_pgpatterns.schema.model import Location
 
 
 class ModelDrift(HistoryPattern):
-    """Models and revisions that describe different schemas.
+    """The models describe a different schema from the one that the revisions build.
 
-    Tests that build the schema from the models then test another one than production has. ``alembic check`` compares
-    tables, columns, types and which indexes there are; it does not see the predicate of a partial index, INCLUDE,
-    operator classes, CHECK expressions, identity, generated columns or policies.
+    Tests that create the tables from the models then test a different schema from the one in production. Run ``alembic
+    revision --autogenerate`` to write the missing revision, or correct the models.
 
-    Both were made on a server and read back from its catalog, so that PostgreSQL's own spelling is compared. The models
-    count with all that autogenerate would enforce on them. Where the head accepts whatever the models write (a default
-    that only the head has, a wider type), the finding is an info. Tables that the models do not name do not count, nor
-    do rules and policies on tables whose models declare none.
+    ``alembic check`` compares tables, columns, types and the list of indexes. This pattern also compares the predicate
+    of a partial index, INCLUDE, operator classes, CHECK expressions, identity, generated columns and policies. Both
+    schemas are created on a server and read from its catalog, so differences in spelling do not matter.
+
+    If the database accepts everything that the models write (it has a default that the models lack, or a wider type),
+    the finding is an info. Not reported: tables that the models do not name, and rules and policies on tables for which
+    the models declare none.
     """
 
     references = (

@@ -9,12 +9,12 @@ from alembic_pgpatterns.schema.model import Location
 
 
 class MultipleHeads(HistoryPattern):
-    """More than one head: ``alembic upgrade head`` fails.
+    """More than one head, so ``alembic upgrade head`` fails.
 
-    It comes about when two branches of a team each add a revision to the same parent and both are merged. In which
-    order the two run is then left to chance.
+    This happens when two branches of a repository each add a revision to the same parent and both are merged. The order
+    in which the two run is then undefined.
 
-    Heads of branches that have labels are meant, and do not count.
+    Not reported: heads of branches with labels, which are intended.
     """
 
     severity = Severity.ERROR

@@ -8,13 +8,13 @@ from alembic_pgpatterns.revisions.model import History, Spot
 
 
 class OpenedTransactionWithAutocommit(HistoryPattern):
-    """env.py begins a transaction of its own, in which autocommit blocks do not work.
+    """env.py opens a transaction before Alembic does, so autocommit blocks do not work.
 
-    Alembic then does not own the transaction and cannot commit it: ``autocommit_block()`` fails with an
-    AssertionError, or waits for ever with some drivers. A statement on the connection before ``context.configure()``
-    begins one as well, in SQLAlchemy 2.
+    Alembic did not start the transaction and cannot commit it: ``autocommit_block()`` fails with an AssertionError, or
+    waits for ever with some drivers. In SQLAlchemy 2 a statement on the connection before ``context.configure()`` also
+    starts a transaction.
 
-    It is an error where a revision has an autocommit block, else a warning for the first that will.
+    It is an error if a revision has an autocommit block, otherwise a warning for the first one that will.
     """
 
     severity = Severity.WARNING

@@ -8,10 +8,10 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 
 
 class RebuiltDependents(RevisionPattern):
-    """A change of type that costs nothing by itself, and yet reads the table for what hangs on the column.
+    """A change of type that leaves the rows alone but checks or indexes the whole table again, while nobody can use it.
 
     varchar(50) to text does not touch the rows. But a CHECK on the column is verified again, and partial indexes,
-    indexes over expressions and those whose operator class changes are built anew, all under ACCESS EXCLUSIVE.
+    indexes on expressions and those whose operator class changes are rebuilt, all under ACCESS EXCLUSIVE.
 
     Drop such an index CONCURRENTLY first and build it again afterwards; drop the CHECK and add it again with NOT VALID.
     """
@@ -41,7 +41,7 @@ class RebuiltDependents(RevisionPattern):
             names = [work.name for work in statement.work if work.kind == "build" and work.name]
             scanned = bool(statement.works("scan"))
             if table is not None and busy(run, table) and (names or scanned):
-                what = [f"builds {', '.join(names)} anew"] if names else []
+                what = [f"rebuilds {', '.join(names)}"] if names else []
                 what += ["verifies its constraints row by row"] if scanned else []
                 yield self.at(
                     run,

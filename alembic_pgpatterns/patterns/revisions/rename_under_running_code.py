@@ -11,14 +11,14 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class RenameUnderRunningCode(RevisionPattern):
-    """A table, view or column that gets another name while code that knows the old one runs.
+    """A table, view or column that is renamed while the old version of the application may still use the old name.
 
-    Until the last process with the old code is gone, each of its statements on the table fails; and the new code fails
-    until the revision has run. There is no order of the two that works.
+    Until the last process with the old code has stopped, each of its statements on the table fails; and the new code
+    fails until the revision has run. No order of the two works.
 
-    Add the new column beside the old one, write both, copy, change the readers over, and drop the old one in a later
-    revision; for a table, leave a view under the old name. A table that keeps a view of its old name does not count,
-    and neither do indexes, constraints and sequences, which code does not name.
+    Add the new column beside the old one, write both, copy the rows, switch the readers, and drop the old column in a
+    later revision. For a table, leave a view with the old name. Not reported: a table that keeps a view of its old
+    name; indexes, constraints and sequences, which code does not name.
     """
 
     references = (

@@ -10,15 +10,14 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class RequiredColumnWithoutDefault(RevisionPattern):
-    """A NOT NULL column without a default, added to an existing table.
+    """A NOT NULL column without a default that is added to an existing table: it fails if the table has rows.
 
-    It works on an empty table and fails on every other, so it passes all tests and fails in production: column …
-    contains null values.
+    It works on an empty table, so it passes all tests, and fails in production: "column … contains null values".
 
-    A constant default costs nothing since PostgreSQL 11, whatever the number of rows. Or add the column nullable, fill
-    it in batches, then set NOT NULL. Where the revision empties the table first, or fills the column and sets NOT NULL
-    itself, it is a warning: the revision succeeds, and then the INSERTs of code that is still running, which does not
-    name the column, fail. So set NOT NULL in a later deployment, or keep a default until then.
+    Since PostgreSQL 11 a constant default is instant, whatever the number of rows. Or add the column nullable, fill it
+    in batches, then set NOT NULL. If the revision empties the table first, or fills the column and sets NOT NULL
+    itself, it is a warning: the revision succeeds, but INSERTs of the old code, which does not name the column, then
+    fail. So set NOT NULL in a later deployment, or keep a default until then.
     """
 
     severity = Severity.ERROR

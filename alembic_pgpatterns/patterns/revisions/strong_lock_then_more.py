@@ -11,15 +11,15 @@ Held = dict[Name, tuple[str, Statement]]
 
 
 class StrongLockThenMore(RevisionPattern):
-    """A transaction that keeps a strong lock on one table while it does other work.
+    """A transaction that keeps a strong lock on one table while it works on another.
 
-    Locks are held until the end of the transaction. A second table that is locked, or rows that are read or changed
-    meanwhile, prolong the outage of the first; and two strong locks taken one after the other are how deadlocks with
-    the application's own transactions come about.
+    Locks are held until the end of the transaction. Locking a second table, or reading or changing rows meanwhile,
+    makes the first table unavailable for longer; and two strong locks, one after the other, can deadlock with the
+    application's own transactions.
 
-    One table a revision, and what takes time apart from what takes a lock. Reported once a transaction: as a warning
-    where rows are changed under the lock, or another table is written anew, read through or indexed; as information
-    where tables are only locked one after another.
+    Change one table per revision, and separate slow work from work under a lock. Reported once per transaction: a
+    warning if rows are changed under the lock, or another table is rewritten, read through or indexed; an info if
+    tables are only locked one after another.
     """
 
     references = (LOCKS,)
@@ -40,7 +40,7 @@ class StrongLockThenMore(RevisionPattern):
     """
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
-        """The first thing that is done in vain under a lock, of each transaction."""
+        """The first work under a lock that could be done elsewhere, per transaction."""
         for statements in transactions(run):
             found = self._in_transaction(run, statements)
             if found is not None:
@@ -89,7 +89,7 @@ def _locks(new: dict[Name, str]) -> str:
     return "takes " + " and ".join(f"{mode} on {name}" for name, mode in new.items())
 
 
-_VERBS = {"rewrite": "writes {} anew", "build": "builds an index on {}", "scan": "reads all of {}"}
+_VERBS = {"rewrite": "rewrites {}", "build": "builds an index on {}", "scan": "reads all of {}"}
 
 
 def _works(run: RevisionRun, statement: Statement, held: Name) -> str:

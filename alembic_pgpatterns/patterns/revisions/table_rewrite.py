@@ -19,18 +19,18 @@ STAGED = (
 
 
 class TableRewrite(RevisionPattern):
-    """An existing table that is written anew, row by row, under the lock.
+    """An existing table that PostgreSQL rewrites row by row while nobody can use it.
 
-    It takes ACCESS EXCLUSIVE for as long as it takes to write the table and all its indexes: nobody reads or writes,
-    and the disk must hold both. What does it: most changes of a column's type; a new column with a volatile default
+    The rewrite holds ACCESS EXCLUSIVE until the table and all its indexes are written: reads and writes wait, and the
+    disk must hold both copies. Causes: most changes of a column's type; a new column with a volatile default
     (``gen_random_uuid()``, ``clock_timestamp()``), of a domain with a constraint, serial, identity or GENERATED …
     STORED; SET LOGGED and UNLOGGED; SET TABLESPACE; VACUUM FULL; CLUSTER; REFRESH MATERIALIZED VIEW without
-    CONCURRENTLY, for its readers; and copying the rows into a table that then takes the name of the old one, as
+    CONCURRENTLY, for its readers; and copying the rows into a table that then takes the old one's name, as
     ``batch_alter_table(recreate="always")`` does.
 
-    What does not: varchar to a longer varchar or to text, numeric to a larger precision of the same scale, timestamp to
-    timestamptz in a session whose TimeZone is UTC, a constant default, ``now()`` as a default. PostgreSQL itself said
-    so when the revision ran; nothing is guessed.
+    No rewrite: varchar to a longer varchar or to text, numeric to a larger precision of the same scale, timestamp to
+    timestamptz in a session whose TimeZone is UTC, a constant default, ``now()`` as a default. PostgreSQL itself
+    reported the rewrite when the revision ran; nothing is guessed.
     """
 
     severity = Severity.ERROR
@@ -60,7 +60,7 @@ class TableRewrite(RevisionPattern):
                 yield self.at(
                     run,
                     statement,
-                    f"{work.root} is written anew ({why}) {effect}",
+                    f"{work.root} is rewritten ({why}) {effect}",
                     work.root,
                     _instead(run, statement, change, work.root),
                     object=f"{work.root}.{change.name}" if change is not None and change.name else str(work.root),
@@ -143,7 +143,7 @@ def _retyped(run: RevisionRun, statement: Statement, change: Change, table: Name
         alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"
         return (
             f'op.execute("SET LOCAL timezone = \'UTC\'")\nop.execute({python(alter)})\nop.execute("RESET timezone")'
-            "  # values that are UTC stay as they are, and so does the table; only indexes on the column are built anew"
+            "  # values that are UTC stay as they are, and so does the table; only indexes on the column are rebuilt"
         )
     if new is not None and _shorter(old, new):
         name = quote(f"{table.name}_{change.name}_length")

@@ -8,13 +8,13 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 
 
 class TimeoutKillsConcurrentBuild(RevisionPattern):
-    """A concurrent build under a lock_timeout or statement_timeout.
+    """A concurrent index build that a lock_timeout or statement_timeout can stop half-way.
 
-    CREATE INDEX CONCURRENTLY waits for every transaction that is older than itself, even of unrelated work, and counts
-    that as waiting for a lock. A timeout that is right for brief locks ends the build and leaves an INVALID index,
-    which slows down writes and which IF NOT EXISTS then takes for done.
+    CREATE INDEX CONCURRENTLY waits for every older transaction, even an unrelated one, and this wait counts as waiting
+    for a lock. A timeout that is right for short locks stops the build and leaves an INVALID index, which slows down
+    writes and which IF NOT EXISTS then takes for finished.
 
-    Set both to 0 for the build, and back afterwards.
+    Set both timeouts to 0 for the build, and back afterwards.
     """
 
     references = (CREATE_INDEX,)

@@ -8,13 +8,13 @@ from alembic_pgpatterns.revisions.model import History, Spot, is_strong
 
 
 class TransactionSpansRevisions(HistoryPattern):
-    """All revisions of a run share one transaction.
+    """All revisions of a run share one transaction, so locks of the first are held until the last is done.
 
-    That is Alembic's default. The locks of the first revision are then held until the last is done, ``SET LOCAL`` of
-    one leaks into the next, and a failure of the last undoes all.
+    That is Alembic's default. ``SET LOCAL`` in one revision also affects the next, and a failure in the last one undoes
+    all.
 
-    With ``transaction_per_migration=True`` each revision commits by itself. It counts where at least two of the
-    revisions looked at lock tables that were there before.
+    With ``transaction_per_migration=True`` each revision commits on its own. Reported if at least two of the checked
+    revisions lock tables that existed before.
     """
 
     severity = Severity.INFO
@@ -42,7 +42,7 @@ class TransactionSpansRevisions(HistoryPattern):
             spot = Spot("env.py", None, environment.location, environment.location.line)
             yield self.finding(
                 spot,
-                f"{len(locking)} of the revisions looked at lock existing tables, and share one transaction when they "
+                f"{len(locking)} of the checked revisions lock existing tables, and share one transaction when they "
                 "run together: each lock is held until the last is done",
                 Advice("context.configure(…, transaction_per_migration=True)"),
             )

@@ -14,13 +14,13 @@ _PARAMETER = re.compile(r"[$]\d|(?<![:\w]):\w")
 
 
 class UnbatchedDataChange(RevisionPattern):
-    """All rows of an existing table changed by one statement.
+    """One UPDATE or DELETE that changes all rows of an existing table.
 
-    Every row is locked until the end of the transaction, so whoever wants to write one of them waits; each row is
-    written twice on the disk; and a failure near the end undoes all of it.
+    Every row stays locked until the end of the transaction, so everybody else who writes one of them waits; each row is
+    written twice on disk; and a failure near the end undoes everything.
 
-    In batches, each committed by itself, nobody waits longer than for one batch. It counts where the statement has no
-    WHERE, or one that only asks for nulls; with a key or another condition it may be a few rows.
+    In batches that commit one by one, nobody waits longer than for one batch. Reported if the statement has no WHERE,
+    or one that only tests for null; with a key or another condition it may be a few rows.
     """
 
     references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",)

@@ -8,13 +8,13 @@ from alembic_pgpatterns.revisions.model import RevisionRun, blocks, is_strong
 
 
 class ValidatedInSameTransaction(RevisionPattern):
-    """VALIDATE CONSTRAINT in the transaction that added the constraint.
+    """A constraint that is added and validated in one transaction, which keeps a strong lock all the time.
 
-    Locks are held until a transaction ends. When ADD … NOT VALID and VALIDATE share one, the strong lock of the first
-    is held through the scan of the second, and nothing was gained.
+    Locks are held until a transaction ends. If ADD … NOT VALID and VALIDATE share a transaction, the strong lock of the
+    first is held while the second reads the table: NOT VALID gained nothing.
 
-    Two revision files are not two transactions: without ``transaction_per_migration`` all revisions of a run share
-    one. An autocommit block around VALIDATE commits what came before it.
+    Two revision files are not two transactions: without ``transaction_per_migration`` all revisions of a run share one.
+    An autocommit block around VALIDATE commits what came before it.
     """
 
     references = (ALTER_TABLE,)

@@ -10,13 +10,13 @@ from alembic_pgpatterns.schema.names import Name, quote
 
 
 class ValidatingCheck(RevisionPattern):
-    """A CHECK added to an existing table, and checked against all its rows under the lock.
+    """A CHECK that is added to an existing table and reads all its rows while nobody can use the table.
 
-    ADD CHECK takes ACCESS EXCLUSIVE and keeps it while it reads the whole table: nobody reads or writes. The same
-    holds for a column that is added with a CHECK.
+    ADD CHECK takes ACCESS EXCLUSIVE and keeps it while it reads the whole table: reads and writes wait. The same is
+    true for a new column with a CHECK.
 
-    With NOT VALID the lock is over at once. VALIDATE CONSTRAINT, in another transaction, reads the table under SHARE
-    UPDATE EXCLUSIVE, which stops nobody.
+    With NOT VALID the lock is released at once. VALIDATE CONSTRAINT, in another transaction, reads the table under
+    SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes.
     """
 
     references = (ALTER_TABLE,)

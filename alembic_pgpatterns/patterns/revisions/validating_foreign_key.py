@@ -21,16 +21,15 @@ _REFERENCES = re.compile(r"FOREIGN\s+KEY\s*\([^)]*\)\s*(REFERENCES\b.*)$", re.IG
 
 
 class ValidatingForeignKey(RevisionPattern):
-    """A foreign key added to an existing table, and checked against all its rows under the lock.
+    """A foreign key that is added to an existing table and checks all its rows while writes to both tables wait.
 
-    ADD FOREIGN KEY takes SHARE ROW EXCLUSIVE on both tables and keeps it while it looks up every row: writes to either
-    wait.
+    ADD FOREIGN KEY takes SHARE ROW EXCLUSIVE on both tables and keeps it while it looks up every row.
 
-    With NOT VALID the lock is over at once, and new rows are checked from then on. VALIDATE CONSTRAINT, in another
-    transaction, checks the old ones under SHARE UPDATE EXCLUSIVE, which stops nobody.
+    With NOT VALID the lock is released at once, and new rows are checked from then on. VALIDATE CONSTRAINT, in another
+    transaction, checks the old ones under SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes.
 
-    A new column with an inline REFERENCES is not scanned, as all its values are null, and does not count. On a
-    partitioned table before PostgreSQL 18 NOT VALID is refused.
+    Not reported: a new column with an inline REFERENCES, whose values are all null. Before PostgreSQL 18 NOT VALID is
+    refused on a partitioned table.
     """
 
     references = (ALTER_TABLE,)

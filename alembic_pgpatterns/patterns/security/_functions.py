@@ -1,4 +1,4 @@
-"""Which functions give one value for a whole query, so that calling them once a row is waste."""
+"""Which functions give one value for a whole query, so that calling them once per row is a waste."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Functions:
         return name[:-1] in ((), (BUILT_IN,)) and not own
 
     def volatile(self, name: tuple[str, ...]) -> bool:
-        """Whether PostgreSQL was told that it may give another value at each call."""
+        """Whether it is declared VOLATILE."""
         return any(function.volatility == "volatile" for function in self._overloads(name))
 
     def _overloads(self, name: tuple[str, ...]) -> list[Function]:

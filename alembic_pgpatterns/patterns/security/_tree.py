@@ -1,7 +1,7 @@
-"""Policy expressions as parse trees: what refers to the row, what is called once a row, how to wrap it.
+"""Policy expressions as parse trees: what refers to the row, what is called once per row, how to wrap it.
 
 The trees are libpg_query's. In what the catalog prints, every column inside a sub-select is qualified by the alias it
-comes from, so that a reference to the policy's own row can be told from one to the sub-select's tables.
+comes from, so that a reference to the policy's own row can be distinguished from one to the sub-select's tables.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _aliases(select: Any) -> Iterator[str]:
 def _evaluated(branch: Branch) -> Iterator[Branch]:
     """What is inside and evaluated as often as the branch itself.
 
-    Not so: an uncorrelated sub-select, which runs once a query, and a function in FROM, whose rows are kept from one
+    Not so: an uncorrelated sub-select, which runs once per query, and a function in FROM, whose rows are kept from one
     run of a sub-select to the next.
     """
     for inner in branch.inside:
@@ -157,12 +157,12 @@ def _evaluated(branch: Branch) -> Iterator[Branch]:
             yield inner
 
 
-def _calls(branch: Branch, wanted: Test) -> Iterator[FunctionName]:
-    """The wanted functions it calls outside of uncorrelated sub-selects."""
-    if branch.type == "FuncCall" and wanted(_function(branch.message)):
+def _calls(branch: Branch, is_meant: Test) -> Iterator[FunctionName]:
+    """The functions it calls outside of uncorrelated sub-selects."""
+    if branch.type == "FuncCall" and is_meant(_function(branch.message)):
         yield _function(branch.message)
     for inner in _evaluated(branch):
-        yield from _calls(inner, wanted)
+        yield from _calls(inner, is_meant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,33 +187,33 @@ class Part:
         self.branch.node.CopyFrom(made)
 
 
-def _parts(branch: Branch, wanted: Test, array: bool = False) -> Iterator[Part]:
-    """The largest values that depend on no row and call a wanted function.
+def _parts(branch: Branch, is_meant: Test, array: bool = False) -> Iterator[Part]:
+    """The largest values that depend on no row and call such a function.
 
     Args:
         branch: where to look.
-        wanted: which functions count.
+        is_meant: which functions count.
         array: it stands right of ANY or ALL.
     """
-    if not branch.unbound and _is_value(branch, wanted, array):
-        if any(_calls(branch, wanted)):
+    if not branch.unbound and _is_value(branch, is_meant, array):
+        if any(_calls(branch, is_meant)):
             yield Part(branch, array)
         return
     listing = branch.type == "A_Expr" and branch.message.kind in (AEXPR_OP_ANY, AEXPR_OP_ALL)
     for inner in _evaluated(branch):
-        yield from _parts(inner, wanted, array=listing and inner.field == "rexpr")
+        yield from _parts(inner, is_meant, array=listing and inner.field == "rexpr")
 
 
-def _is_value(branch: Branch, wanted: Test, array: bool) -> bool:
+def _is_value(branch: Branch, is_meant: Test, array: bool) -> bool:
     """Whether it is to be wrapped as a whole; of an array without a type, only what it is made of can be."""
     if array and branch.type == "FuncCall":
-        return wanted(_function(branch.message))
+        return is_meant(_function(branch.message))
     return branch.type == "TypeCast" if array else branch.type in SCALARS
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Functions that an expression calls anew for each row though their value stays the same.
+    """Functions that an expression calls again for each row although their value stays the same.
 
     ``wrapped``: the expression with each of them in a sub-select of its own; None where that cannot be written.
     """
@@ -222,20 +222,20 @@ class Repeated:
     wrapped: str | None = None
 
 
-def repeated(expression: str, wanted: Test, movable: Test) -> Repeated:
-    """What of an expression runs once a row and need not; nothing where it cannot be parsed.
+def repeated(expression: str, is_meant: Test, movable: Test) -> Repeated:
+    """The parts of an expression that run once per row without need; nothing where it cannot be parsed.
 
     Args:
         expression: as the catalog prints it.
-        wanted: whether calls of that function count.
+        is_meant: whether calls of that function count.
         movable: whether it may be called from a sub-select together with them.
     """
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
         return Repeated()
-    found = list(_parts(grow(tree.stmts[0].stmt, movable), wanted))
-    names = dict.fromkeys(name for part in found for name in _calls(part.branch, wanted))
+    found = list(_parts(grow(tree.stmts[0].stmt, movable), is_meant))
+    names = dict.fromkeys(name for part in found for name in _calls(part.branch, is_meant))
     return Repeated(tuple(names), _wrapped(tree, found) if found else None)
 
 

@@ -16,23 +16,23 @@ KINDS = frozenset({"f", "p", "w"})
 
 
 class DefinerWithoutSearchPath(SchemaPattern):
-    """A SECURITY DEFINER function whose names its caller can redirect.
+    """A SECURITY DEFINER function in which a caller can replace tables and functions with their own.
 
-    Such a function runs with the rights of its owner, and looks its names up in the `search_path` of its caller, who
-    can put objects of the same names into a schema of theirs, in front. The function then works with those, with its
-    owner's rights. So it needs a `search_path` of its own, with `pg_temp` last: where `pg_temp` is not named, temporary
-    tables, which everybody may create, come first.
+    Such a function runs with the rights of its owner, but finds names through the `search_path` of its caller. A caller
+    can create objects with the same names in their own schema and put that schema first. The function then uses those
+    objects with its owner's rights. So it needs a fixed `search_path`, with `pg_temp` last: if `pg_temp` is not named,
+    temporary tables, which everybody may create, are found first.
 
-    An empty path and `pg_catalog` alone are right too: with them every name has to be qualified.
+    An empty path and `pg_catalog` alone are right too; then every name in the function must be qualified.
 
-    What does not count: functions with an SQL-standard body (BEGIN ATOMIC, RETURN), whose names are resolved when they
-    are created; aggregates; members of extensions.
+    Not reported: functions with an SQL-standard body (BEGIN ATOMIC, RETURN), whose names are resolved at creation;
+    aggregates; members of extensions.
     """
 
     severity = Severity.WARNING
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "Name other schemas where the function is meant to find its tables elsewhere, as with a schema a tenant."
+    not_when = "Name other schemas if the function must find its tables elsewhere, as with one schema per tenant."
     references = (
         "https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY",
         "https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH",

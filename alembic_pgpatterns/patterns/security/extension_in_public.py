@@ -11,17 +11,16 @@ BUILT_IN = "plpgsql"
 
 
 class ExtensionInPublic(SchemaPattern):
-    """An extension whose objects are in the schema public.
+    """An extension whose functions, types and operators are in the schema public, among the application's own.
 
-    Its functions, types and operators then stand among the application's own: they show up in dumps and generated
-    interfaces, their names collide with yours, and who can use the one can use the other. A schema of its own
-    (`CREATE EXTENSION … SCHEMA extensions`) keeps them apart, and can be granted by itself.
+    They show up in dumps and generated interfaces, and their names can collide with yours. A schema of its own (`CREATE
+    EXTENSION … SCHEMA extensions`) keeps them apart and can have its own grants.
 
-    There is no statement to cure it without a person: whatever names the extension's objects without a schema
-    needs the new one in its search_path. Types and indexes that exist find theirs in any case; an operator that is
-    not found fails, or, with citext, gives way in silence to the one for text.
+    The move needs a person: code that names the extension's objects without a schema needs the new schema in its
+    search_path. Existing columns and indexes keep working. An operator that is no longer found fails; with citext, the
+    operator for text is used instead, without an error.
 
-    What does not count: plpgsql, extensions in schemas of their own or in pg_catalog.
+    Not reported: plpgsql, extensions in other schemas or in pg_catalog.
     """
 
     severity = Severity.INFO
@@ -40,7 +39,7 @@ class ExtensionInPublic(SchemaPattern):
             if extension.schema == PUBLIC_SCHEMA and extension.name != BUILT_IN:
                 yield self.finding(
                     at=extension,
-                    message=f"the extension {extension.name} has its objects in public",
+                    message=f"the extension {extension.name} keeps its objects in the schema public",
                     remedy=_advice(extension),
                 )
 
@@ -48,8 +47,10 @@ class ExtensionInPublic(SchemaPattern):
 def _advice(extension: Extension) -> Advice:
     if extension.relocatable:
         move = f"ALTER EXTENSION {extension.identifier} SET SCHEMA"
-        return Advice(f"Put a schema for extensions into every search_path, grant USAGE on it, then {move} to it.")
+        return Advice(
+            f"Create a schema for extensions, add it to every search_path, grant USAGE on it, then: {move} extensions."
+        )
     return Advice(
-        f"Leave {extension.name} where it is, since it cannot be moved; a new database can have it in a schema of its "
+        f"Leave {extension.name} where it is: it cannot be moved. In a new database create it in a schema of its "
         f"own: CREATE EXTENSION {extension.identifier} SCHEMA …."
     )

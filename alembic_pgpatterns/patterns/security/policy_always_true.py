@@ -12,16 +12,16 @@ WRITES = frozenset({"ALL", "INSERT", "UPDATE", "DELETE"})
 
 
 class PolicyAlwaysTrue(SchemaPattern):
-    """A permissive policy that lets everybody it concerns write every row.
+    """A policy whose condition is always true, so everybody it applies to can write every row.
 
-    Permissive policies are joined by OR: one that is always true makes all others for the same command and roles
-    meaningless. `USING (true)` lets any row be updated or deleted, `WITH CHECK (true)` lets any row be written, also
-    one of another tenant.
+    PostgreSQL joins permissive policies with OR: one that is always true makes all others for the same command and
+    roles pointless. `USING (true)` allows updating or deleting any row, `WITH CHECK (true)` allows writing any row,
+    also for another tenant.
 
-    What does not count: policies FOR SELECT (public data is no mistake), restrictive policies, and a permissive one
-    where a restrictive policy that is not always true concerns the same command and roles: that is how a table is set
-    up whose rules are all restrictive. A policy for named roles is an info where others have to satisfy a policy with
-    a condition: somebody chose whom to exempt.
+    Not reported: policies FOR SELECT (public data is no mistake), restrictive policies, and a permissive policy beside
+    a restrictive one that is not always true for the same command and roles: this is how a table with only restrictive
+    rules is set up. A policy for named roles is only an info if all other roles must meet a condition: somebody chose
+    which roles are exempt.
     """
 
     severity = Severity.WARNING

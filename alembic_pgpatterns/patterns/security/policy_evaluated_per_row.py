@@ -21,31 +21,29 @@ class PolicyOptions:
 
 
 class PolicyEvaluatedPerRow(SchemaPattern):
-    """A policy that asks the session for the same value once for every row.
+    """A row-level security policy that calls the same function again for every row it reads.
 
-    `tenant_id = current_setting('app.tenant')::bigint` calls the function, and casts what it gives, for each row
-    that is read. Inside a sub-select that names no column of the row, `(SELECT current_setting('app.tenant')::bigint)`,
-    PostgreSQL runs it once a query (an InitPlan) and compares with the result.
+    `tenant_id = current_setting('app.tenant')::bigint` calls the function and casts its result for each row. Put the
+    call into a sub-select, `(SELECT current_setting('app.tenant')::bigint)`, and PostgreSQL runs it once per query.
 
-    Reported are, in USING and WITH CHECK: PostgreSQL's functions that read the session (`current_setting`,
-    `pg_has_role` and their like), functions of your own that are not IMMUTABLE, and those that `functions` lists, all
-    of them only outside of such a sub-select. Inside a sub-select that does depend on the row, as in
-    `EXISTS (SELECT … WHERE m.team = doc.team AND m.member = auth.uid())`, they run even more often, and are
-    reported too.
+    These calls in USING and WITH CHECK are reported if they are not in such a sub-select: PostgreSQL's functions that
+    read the session (`current_setting`, `pg_has_role` and similar), your own functions that are not IMMUTABLE, and
+    those in the option `functions`. A sub-select that depends on the row, as in `EXISTS (SELECT … WHERE m.team =
+    doc.team AND m.member = auth.uid())`, runs the call even more often and is reported too.
 
-    What does not count: functions that are given a column of the row (`has_access(tenant_id)`), which have to run
-    for each; IMMUTABLE functions; `now()` and `CURRENT_DATE`, which cost nothing; `CURRENT_USER` and `SESSION_USER`;
-    policies on the partitions of a table.
+    Not reported: functions with a column of the row as argument (`has_access(tenant_id)`), which must run for each row;
+    IMMUTABLE functions; `now()` and `CURRENT_DATE`, which cost nothing; `CURRENT_USER` and `SESSION_USER`; policies on
+    the partitions of a table.
 
-    A function of yours that is VOLATILE, which every function is that does not say otherwise, must be declared STABLE
-    first: as long as it is not, PostgreSQL does not use an index for what is compared with it either.
+    A function of yours is VOLATILE unless it says otherwise. Declare it STABLE first: PostgreSQL cannot use an index
+    for a comparison with a VOLATILE function.
     """
 
     Options = PolicyOptions
     severity = Severity.WARNING
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "Leave it where the table is small and stays so."
+    not_when = "Leave it if the table is small and stays small."
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
         "https://www.postgresql.org/docs/current/xfunc-volatility.html",
@@ -67,7 +65,7 @@ class PolicyEvaluatedPerRow(SchemaPattern):
         """Policies of tables and partitioned tables."""
         functions = Functions(schema, self.options.functions)
         # Many tables share the text of their policy.
-        read = cache(partial(repeated, wanted=functions.same_for_all_rows, movable=functions.movable))
+        read = cache(partial(repeated, is_meant=functions.same_for_all_rows, movable=functions.movable))
         for table in schema.judged_tables():
             for policy in table.policies:
                 clauses = [read(text) if text else Repeated() for text in (policy.using, policy.check)]
@@ -76,7 +74,7 @@ class PolicyEvaluatedPerRow(SchemaPattern):
                     names = " and ".join(map(spelled, found))
                     yield self.finding(
                         at=policy,
-                        message=f"the policy {policy.name} of {table.name} calls {names} once a row",
+                        message=f"the policy {policy.name} of {table.name} calls {names} once per row",
                         remedy=_remedy(policy, clauses, functions),
                     )
 

@@ -9,17 +9,18 @@ from alembic_pgpatterns.schema.model import Schema, Table
 
 
 class PolicyWithoutRowSecurity(SchemaPattern):
-    """A table with policies and without row-level security: they do nothing.
+    """A table with policies that have no effect, because row-level security is not enabled on it.
 
-    CREATE POLICY does not switch row security on, and nothing warns. Whoever may read the table reads all of it.
+    CREATE POLICY does not enable row security, and PostgreSQL does not warn. Whoever may read the table reads all of
+    it.
 
-    Partitioned tables count; their partitions do not, since queries on the parent go by the parent's policies.
+    Partitioned tables are checked. Their partitions are not: queries on the parent use the parent's policies.
     """
 
     severity = Severity.ERROR
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "Hold it back while not all of the application sets what the policies read: it would see no rows."
+    not_when = "Wait while some part of the application does not yet set what the policies read: it would see no rows."
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
         "https://www.postgresql.org/docs/current/sql-createpolicy.html",

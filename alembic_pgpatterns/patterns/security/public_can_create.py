@@ -8,20 +8,19 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class PublicCanCreate(SchemaPattern):
-    """A schema in which everybody may create objects.
+    """A schema in which every user of the database may create objects.
 
-    Whoever can connect can put a function or table into it that others then find by name: with the default
-    search_path, code that runs with another's rights, a superuser's included, can be made to call it
-    (CVE-2018-1058). Up to PostgreSQL 14 this was how `public` came; a database that was upgraded or restored still
-    has it.
+    A user can create a function or table there that others then find by name. With the default search_path, code that
+    runs with another user's rights, even a superuser's, can be made to call it (CVE-2018-1058). Up to PostgreSQL 14
+    this was the default for `public`; a database that was upgraded or restored still has it.
 
-    What does not count: CREATE granted to a role by name; USAGE for everybody.
+    Not reported: CREATE granted to a named role; USAGE for everybody.
     """
 
     severity = Severity.ERROR
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "First grant CREATE to the role that runs the migrations, where that is not the schema's owner."
+    not_when = "First grant CREATE to the role that runs the migrations, if it does not own the schema."
     references = (
         "https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS",
         "https://wiki.postgresql.org/wiki/A_Guide_to_CVE-2018-1058:_Protect_Your_Search_Path",

@@ -10,24 +10,23 @@ from alembic_pgpatterns.schema.model import NO_ORIGIN, DefaultPrivilege, Grant, 
 from alembic_pgpatterns.schema.names import quote
 
 CHOSEN = frozenset({"table", "sequence", "schema"})
-"""Objects on which PostgreSQL grants PUBLIC nothing by itself; it does on functions and types."""
+"""Objects on which PostgreSQL grants nothing to PUBLIC by default, unlike functions and types."""
 
 
 class PublicGrant(SchemaPattern):
     """A privilege on tables that is granted to PUBLIC: everybody who can connect, now and later.
 
-    Reported are tables, partitioned tables, views and materialised views with a privilege for PUBLIC, on the whole or
-    on columns; and default privileges that will grant PUBLIC something on every table, sequence or schema to be
-    created.
+    Reported are tables, partitioned tables, views and materialised views with a privilege for PUBLIC, on all or some
+    columns; and default privileges that will grant PUBLIC something on every new table, sequence or schema.
 
-    What does not count: grants to roles by name; partitions of a table; functions and types, which PostgreSQL itself
-    opens to PUBLIC; members of extensions.
+    Not reported: grants to named roles; partitions of a table; functions and types, which PostgreSQL itself opens to
+    PUBLIC; members of extensions.
     """
 
     severity = Severity.WARNING
     action = Action.REPORT
     needs = Needs.DATABASE
-    not_when = "First grant it by name to the roles that have used it by way of PUBLIC."
+    not_when = "First grant the privilege by name to the roles that use it through PUBLIC."
     references = (
         "https://www.postgresql.org/docs/current/ddl-priv.html",
         "https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html",

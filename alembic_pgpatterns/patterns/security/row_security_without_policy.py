@@ -8,14 +8,14 @@ from alembic_pgpatterns.schema.model import Schema, Table
 
 
 class RowSecurityWithoutPolicy(SchemaPattern):
-    """A table with row-level security and no policy that lets anything through.
+    """A table with row-level security enabled but no policy that allows anything.
 
-    Without a permissive policy the default is to deny: nobody but the table's owner, superusers and roles with
-    BYPASSRLS sees a row or can write one, and no error says so: queries just find nothing. Restrictive policies only
-    take away from what permissive ones grant; alone they are as good as none.
+    Without a permissive policy everything is denied: only the table's owner, superusers and roles with BYPASSRLS see a
+    row or can write one. There is no error; queries just return nothing. Restrictive policies only limit what
+    permissive ones allow, so alone they are as good as none.
 
-    Partitioned tables count. Their partitions do not: row security on a partition without a policy is the right way
-    to close the direct path to it, since queries on the parent go by the parent's policies.
+    Partitioned tables are checked. Their partitions are not: row security without a policy on a partition is the right
+    way to forbid direct access to it, because queries on the parent use the parent's policies.
     """
 
     severity = Severity.WARNING

@@ -9,21 +9,21 @@ from alembic_pgpatterns.schema.model import Policy, Schema, Table
 
 
 class UnforcedRowSecurity(SchemaPattern):
-    """A table whose owner row-level security does not concern.
+    """Row-level security that the table's owner bypasses.
 
-    Policies do not apply to the owner of a table, unless row security is forced. Where the application connects as
-    the role that ran the migrations, it is the owner, and every policy is without effect. (Superusers and roles with
-    BYPASSRLS pass in any case.)
+    PostgreSQL does not apply policies to the owner of a table. If the application connects as the role that ran the
+    migrations, it is the owner, and the policies protect nothing. `ALTER TABLE … FORCE ROW LEVEL SECURITY` applies them
+    to the owner too. (Superusers and roles with BYPASSRLS bypass them in any case.)
 
-    Partitioned tables count; their partitions do not, nor do tables with row security and no policy at all.
+    Partitioned tables are checked. Not reported: partitions, and tables with row security but no policy.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
     needs = Needs.DATABASE
     not_when = (
-        "Leave it where the application connects as another role than the owner: forced, row security also hides rows "
-        "from the owner's own data migrations, unless they set what the policies read."
+        "Leave it if the application connects as a role that is not the owner. FORCE also hides rows from the "
+        "owner's own data migrations, unless they set what the policies read."
     )
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
@@ -42,7 +42,7 @@ class UnforcedRowSecurity(SchemaPattern):
             if table.row_security is True and table.force_row_security is False and table.policies:
                 yield self.finding(
                     at=table,
-                    message=f"row security of {table.name} does not apply to its owner, {table.owner}",
+                    message=f"the owner of {table.name}, {table.owner}, bypasses its row-level security",
                     remedy=_remedy(table),
                 )
 

@@ -17,29 +17,29 @@ C = Name("pg_catalog", "C")
 
 
 class UnindexedPolicyColumn(SchemaPattern):
-    """A column that a policy compares with the session's value, and that leads no index.
+    """A column that a row-level security policy compares with a value of the session, and that no index starts with.
 
-    The condition of a policy is part of every query on the table. Where it is
-    `tenant_id = (SELECT current_setting('app.tenant')::bigint)` and no index leads with `tenant_id`, a query that
-    brings no better condition of its own reads the rows of all tenants to show those of one.
+    A policy's condition is part of every query on the table. With `tenant_id = (SELECT
+    current_setting('app.tenant')::bigint)` and no index that starts with `tenant_id`, a query without a better
+    condition reads the rows of all tenants to return those of one.
 
-    Looked at is what an index can serve: equality, `= ANY (array)` included, between a column and a value that
-    does not depend on the row, in USING. Of conditions joined by AND one served column is enough; of conditions
-    joined by OR each must be served, else PostgreSQL has to read the table anyway.
+    Checked is what an index can serve: in USING, equality (also `= ANY (array)`) between a column and a value that does
+    not depend on the row. With AND, one indexed column is enough; with OR, each must be indexed, or PostgreSQL reads
+    the whole table anyway.
 
-    What does not count: comparisons with constants (`status = 'public'`), booleans, `IN (SELECT …)` (PostgreSQL looks
-    the rows up in the sub-select's result, not in an index), conditions by functions, `WITH CHECK`. Any valid index
-    that starts with the column counts, but BRIN; a partial one too. A partitioned table is also served by indexes
-    of its own on each of its partitions.
+    Not reported: comparisons with constants (`status = 'public'`), booleans, `IN (SELECT …)` (PostgreSQL looks the rows
+    up in the sub-select's result, not in an index), conditions by functions, `WITH CHECK`. Any valid index that starts
+    with the column is enough, also a partial one, but not BRIN. A partitioned table may have the indexes on each of its
+    partitions.
 
     A text column that is compared with `CURRENT_USER` needs an index with the collation "C": the keyword's type is
-    name, which brings that collation into the comparison, and an index of another is not used for it.
+    `name`, whose collation the comparison uses, and an index with another collation does not serve it.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
     needs = Needs.DATABASE
-    not_when = "Leave it out where one tenant owns most of the rows, or the table is small and stays so."
+    not_when = "Leave it out if one tenant owns most of the rows, or the table is small and stays small."
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
         "https://www.postgresql.org/docs/current/rules-privileges.html",
@@ -59,7 +59,7 @@ class UnindexedPolicyColumn(SchemaPattern):
                 kind = ' of the collation "C"' if _in_c(column, comparison) else ""
                 yield self.finding(
                     at=column,
-                    message=f"the policy {policy.name} compares {column.identifier}, which leads no index{kind}",
+                    message=f"the policy {policy.name} compares {column.identifier}, and no index{kind} starts with it",
                     remedy=_remedy(table, column, comparison),
                 )
 

@@ -12,23 +12,24 @@ from alembic_pgpatterns.schema.model import Schema, Table
 
 @dataclass(frozen=True, slots=True)
 class TenantOptions:
-    """How the tenant's column is told."""
+    """How the tenant's column is recognised."""
 
     columns: tuple[str, ...] = ()
-    """Names of the columns that say which tenant a row belongs to; none: what most policies test."""
+    """Names of the columns with a row's tenant. Empty: the column that most policies compare."""
 
 
 class UnprotectedTenantTable(SchemaPattern):
-    """A table with the tenant's column and without row-level security, where others have it.
+    """A table with the tenant's column but without row-level security, although other tables have it.
 
-    Row security protects table by table. One that was forgotten shows the rows of all tenants, and no query fails.
+    Row security is enabled table by table. A forgotten table shows the rows of all tenants, and no query fails.
 
-    The tenant's column is what `columns` says; else the column that the policies of most tables compare with
-    a value of the session (`tenant_id = (SELECT current_setting('app.tenant')::bigint)`, also `IN (SELECT …)`). The
-    only column of a primary key or unique constraint does not count, since it names the tenant itself: `id` of the
-    table of tenants. Where two columns come out even, nothing is reported: name yours in `columns`.
+    The tenant's column is the one in the option `columns`; if that is not set, it is the column that the policies of
+    most tables compare with a value of the session (`tenant_id = (SELECT current_setting('app.tenant')::bigint)`, also
+    `IN (SELECT …)`). A column that is alone in a primary key or unique constraint is not meant: it identifies the
+    tenant itself, as `id` of the table of tenants. If two columns are used equally often, nothing is reported: set
+    `columns`.
 
-    What does not count: tables that have policies and only lack the switch (see policy-without-row-security),
+    Not reported: tables that have policies and only need row security enabled (see policy-without-row-security),
     partitions, views, schemas in which no table has row security by that column.
     """
 
@@ -68,7 +69,7 @@ class UnprotectedTenantTable(SchemaPattern):
         return self.finding(
             at=table,
             message=f"{table.name} has {column}, and no row security, {others}",
-            remedy=Advice(f"Write the policy that {example} has for {table.name} too, then enable row security."),
+            remedy=Advice(f"Write the policy of {example} also for {table.name} too, then enable row security."),
             detail=column if len(self.options.columns) > 1 else "",
         )
 

@@ -11,19 +11,19 @@ SECURITY_INVOKER = 15
 
 
 class ViewPastRowSecurity(SchemaPattern):
-    """A view over tables with row-level security that does not apply the policies of whoever queries it.
+    """A view that shows rows which row-level security would hide from the user who queries it.
 
-    A view reads its tables with the rights of its owner. The policies that count are the owner's, and where the owner
-    of the view owns the tables too, none: the view shows all rows to everybody who may read it. Since PostgreSQL 15
-    `security_invoker` makes the view read with the rights of the one who asks.
+    A view reads its tables with the rights of its owner, so the policies for the owner apply. If the owner of the view
+    also owns the tables, no policy applies: everybody who may read the view sees all rows. Since PostgreSQL 15,
+    `security_invoker` makes a view read with the rights of the user who queries it.
 
-    Views count that read such a table directly, or through a view that is at fault itself; curing that one cures
-    both. A materialised view keeps the rows its owner saw; it has no such setting and needs privileges of its own.
-    Where all the tables force row security upon their owner, the finding is an info: policies apply, but those for
-    the view's owner.
+    Checked are views that read such a table directly, or through a view that has the same fault; fixing that one fixes
+    both. A materialised view contains the rows its owner saw; it has no such setting and needs privileges of its own.
+    If all the tables force row security on their owner, the finding is an info: policies apply, but those for the
+    view's owner.
 
-    What does not count: views with `security_invoker`, and what is read through one; what is read through a
-    materialised view, which is reported itself.
+    Not reported: views with `security_invoker`, and what is read through one; what is read through a materialised view,
+    which is reported itself.
     """
 
     severity = Severity.WARNING
@@ -31,7 +31,7 @@ class ViewPastRowSecurity(SchemaPattern):
     needs = Needs.DATABASE
     example_version = SECURITY_INVOKER
     not_when = (
-        "Leave it where the view is meant to show more than its reader may see, and selects it itself. With "
+        "Leave it if the view is meant to show more than its reader may see, and chooses the rows itself. With "
         "security_invoker its readers need privileges on its tables."
     )
     references = (
@@ -72,7 +72,7 @@ class ViewPastRowSecurity(SchemaPattern):
                 "security_invoker."
             )
         if at_fault:
-            return Advice(f"Cure {', '.join(map(str, at_fault))}, through which it reads them.")
+            return Advice(f"Change {', '.join(map(str, at_fault))}, through which it reads them.")
         if self.allows(SECURITY_INVOKER):
             return security_invoker(view.name)
         return Advice(

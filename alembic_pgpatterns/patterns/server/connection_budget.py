@@ -19,39 +19,39 @@ class Options:
     processes: int = 1
     """Processes with a pool of their own: workers of all instances of everything that uses this database."""
     share: int = 80
-    """Per cent of the connections that may be in use when it is looked at."""
+    """Per cent of the server's connections that may be in use."""
 
 
 class ConnectionBudget(ServerPattern):
-    """The pools may open more connections than the server gives.
+    """The application's connection pools may open more connections than the server allows.
 
-    Each process of the application has a pool of its own, so `(pool_size + max_overflow) * processes` connections may
-    be wanted at once. Those beyond the limit fail with "too many clients", at the time of the highest load. The limit
-    is the smallest of `max_connections` without those reserved for superusers, the database's CONNECTION LIMIT, and
-    the role's.
+    Each process of the application has a pool of its own, so up to `(pool_size + max_overflow) * processes` connections
+    may be opened at once. Those above the limit fail with "too many clients" when the load is highest. The limit is the
+    smallest of `max_connections` without those reserved for superusers, the database's CONNECTION LIMIT, and the
+    role's.
 
-    How many processes there are is yours to say (`processes`, beside `pool_size` and `max_overflow`). Whatever they
-    are, a server with more than `share` per cent of its connections in use is reported too.
+    Set the number of processes (`processes`, beside `pool_size` and `max_overflow`). Independently of that, a server
+    that uses more than `share` per cent of its connections is reported.
     """
 
     severity = Severity.WARNING
     Options = Options
-    not_when = "A pooler in between (PgBouncer) keeps its own limit: then count its connections, not the application's."
+    not_when = "If a pooler (PgBouncer) stands between, it has its own limit: set the options to its connections."
     references = (
         "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
         "https://docs.sqlalchemy.org/en/20/core/pooling.html#sqlalchemy.pool.QueuePool",
     )
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
-        """At most two findings: what may be wanted, and what is in use."""
+        """At most two findings: what may be opened, and what is in use."""
         options = self.options
         limit, why = _limit(server)
-        wanted = (options.pool_size + options.max_overflow) * options.processes
-        if wanted > limit:
+        possible = (options.pool_size + options.max_overflow) * options.processes
+        if possible > limit:
             pools = f"{options.processes} processes with {options.pool_size} + {options.max_overflow} connections"
             yield self.finding(
                 at=server.place,
-                message=f"{pools} may open {wanted}, and {why} allows {limit}",
+                message=f"{pools} may open {possible}, but {why} allows {limit}",
                 remedy=Advice("Smaller pools, fewer processes, or a pooler such as PgBouncer; more connections last."),
                 severity=Severity.ERROR,
                 detail="pools",

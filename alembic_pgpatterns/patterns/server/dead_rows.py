@@ -16,30 +16,30 @@ class Options:
     """Options of dead-rows."""
 
     rows: int = 1000
-    """Dead rows that are nothing to speak of."""
+    """Tables with at most this many dead rows are not reported."""
     share: int = 30
-    """Per cent of a table's rows that may be dead; autovacuum comes at 20 unless told otherwise."""
+    """Per cent of a table's rows that may be dead; autovacuum starts at 20 by default."""
 
 
 class DeadRows(ServerPattern):
-    """A table of which a large part is dead rows that vacuum has not taken away.
+    """A table in which a large part of the space is taken by deleted or outdated rows that vacuum has not removed.
 
-    Every scan reads them, every index has entries for them, and the table keeps growing. Autovacuum comes when a fifth
-    of a table is dead (`autovacuum_vacuum_scale_factor`): well beyond that it is switched off, cannot keep up, or is
-    held back by an old transaction or a replication slot that nobody reads. The finding names those that can be seen.
+    Every scan reads them, every index has entries for them, and the table keeps growing. Autovacuum starts when a fifth
+    of a table is dead (`autovacuum_vacuum_scale_factor`). Well above that it is switched off, too slow, or blocked by
+    an old transaction or a replication slot that nobody reads. The finding names those that can be seen.
     """
 
     severity = Severity.WARNING
     Options = Options
     needs = ("schema", "statistics")
-    not_when = "Right after a bulk delete or update it is normal, until autovacuum has been there."
+    not_when = "Right after a bulk delete or update it is normal, until autovacuum has run."
     references = (
         "https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",
         "https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW",
     )
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
-        """Tables and partitions, each by itself, since each is vacuumed by itself."""
+        """Tables and partitions, each on its own, since each is vacuumed on its own."""
         for table in server.schema.tables if server.schema is not None else ():
             share = self._share(table)
             if share is not None and table.statistics is not None:

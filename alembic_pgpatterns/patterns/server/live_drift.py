@@ -10,22 +10,22 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, ForeignKey, 
 
 
 class LiveDrift(ServerPattern):
-    """The live database is not what the revisions build.
+    """The live database differs from the schema that the revisions build.
 
-    Somebody made an index by hand at night, a revision was edited after it had run, a constraint was dropped to get
-    something through: the next migration meets a schema that no test has seen, and autogenerate, which is run
-    elsewhere, never hears of it.
+    Somebody created an index by hand, a revision was edited after it had run, a constraint was dropped in an emergency:
+    the next migration meets a schema that no test has seen. Autogenerate runs elsewhere and does not notice.
 
     Compared are tables, views, columns (type, nullability, default, identity, generated), indexes (keys, predicate,
-    uniqueness, validity), primary keys, unique constraints, foreign keys (target, actions, validity) and checks, of
-    the live database and of the revisions run to the same heads. Names count. Order of columns, privileges, comments
-    and storage do not; nor do partitions, which are often made by a job. While revisions are pending the pattern is
-    skipped, since the two are then meant to differ.
+    uniqueness, validity), primary keys, unique constraints, foreign keys (target, actions, validity) and checks, in the
+    live database and in a database built by the revisions up to the same heads. Names are compared too.
+
+    Not compared: the order of columns, privileges, comments and storage, nor partitions, which are often created by a
+    job. The pattern is skipped while revisions are pending, because then the two should differ.
     """
 
     severity = Severity.WARNING
     needs = ("schema", "revision")
-    not_when = "Leave out tables that something else looks after by exclude_tables and exclude_schemas."
+    not_when = "Exclude tables that another tool manages with exclude_tables and exclude_schemas."
     references = ("https://alembic.sqlalchemy.org/en/latest/autogenerate.html",)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:

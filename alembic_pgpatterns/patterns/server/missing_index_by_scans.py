@@ -15,20 +15,21 @@ class Options:
     """Options of missing-index-by-scans."""
 
     rows: int = 10_000
-    """Rows below which reading the whole table is cheap."""
+    """Tables with fewer rows are not reported: reading them whole is cheap."""
     scans: int = 1000
-    """Whole reads from which on it is no accident."""
+    """Report only from this number of whole reads on."""
 
 
 class MissingIndexByScans(ServerPattern):
-    """A large table that is mostly read whole.
+    """A large table that queries mostly read from beginning to end.
 
-    The server counts how often a table is read from end to end and how often by an index. A large table for which the
-    first happens more often than the second lacks the index that its queries want.
+    The server counts how often a table is read whole and how often through an index. If a large table is mostly read
+    whole, the index its queries need is missing.
 
-    It is a hint and no proof, and does not say which index: the finding names the statement on the table that takes the
-    most time, where statements are recorded. A read that stops early (LIMIT) counts as a whole one, so tables of which
-    each scan reads less than half on average do not count; nor do nightly exports that stay below `scans`.
+    This is a hint, not a proof, and it does not say which index. If statements are recorded, the finding names the one
+    on this table that takes the most time. A read that stops early (LIMIT) counts as a whole one, so tables whose scans
+    read less than half of the rows on average are not reported, nor are rare full reads such as nightly exports (option
+    `scans`).
     """
 
     severity = Severity.INFO

@@ -17,18 +17,18 @@ class Options:
 
 
 class NoIdleInTransactionTimeout(ServerPattern):
-    """A role whose transactions may stay open with nothing going on in them.
+    """A role whose transactions may stay open for ever while they do nothing.
 
-    A request that hangs, or a debugger, keeps a transaction open: it holds its locks, so that a migration waits and
-    everybody queues behind that, and it holds back vacuum, so that every table grows.
+    A request that hangs, or a debugger, keeps a transaction open. It holds its locks, so a migration waits and every
+    query waits behind the migration; and it stops vacuum, so every table grows.
 
-    Looked at are the roles that work in this database, as for no-statement-timeout. A `transaction_timeout`
-    (PostgreSQL 17) counts as well, since it ends idle transactions too.
+    Checked are the roles that work in this database, as for no-statement-timeout. A `transaction_timeout` (PostgreSQL
+    17) is enough too, since it also ends idle transactions.
     """
 
     severity = Severity.WARNING
     Options = Options
-    not_when = "Leave it out where a transaction has to wait for something outside the database by design."
+    not_when = "Leave it out if a transaction has to wait for something outside the database by design."
     references = (
         "https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT",
     )

@@ -17,19 +17,19 @@ class Options:
 
 
 class NoLockTimeout(ServerPattern):
-    """The role that owns the tables waits for locks as long as it takes.
+    """The role that owns the tables waits for locks without limit.
 
-    Whoever owns the tables runs the migrations. A strong lock that has to wait makes everybody who comes later wait
-    behind it, readers included: a migration that would have taken a millisecond stops the application for as long as
-    the oldest query on the table runs. With a lock_timeout it fails instead, and can be tried again.
+    The owner runs the migrations. While a migration waits for a strong lock, every later query on the table waits
+    behind it, also reads: a migration that would take a millisecond stops the application for as long as the oldest
+    query on the table runs. With a lock_timeout it fails instead and can be tried again.
 
-    Revisions that autogenerate writes with this package set one for themselves; what is written by hand does not. Roles
-    that own no table of this database do not count.
+    Revisions that autogenerate writes with this package set one themselves; revisions written by hand do not. Roles
+    that own no table of this database are not checked.
     """
 
     severity = Severity.INFO
     Options = Options
-    not_when = "Leave it out where env.py, or each revision, sets its own."
+    not_when = "Leave it out if env.py, or each revision, sets its own."
     references = ("https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT",)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
@@ -38,6 +38,7 @@ class NoLockTimeout(ServerPattern):
             if role.owns:
                 yield self.finding(
                     at=role.place,
-                    message=f"{role.name}, which owns tables, waits for locks for ever: everybody queues behind it",
+                    message=f"{role.name}, which owns tables, waits for locks without limit, and every query on "
+                    f"the table waits behind it",
                     remedy=role_set(server, role, "lock_timeout", self.options.timeout),
                 )

@@ -19,18 +19,18 @@ class Options:
 class NoStatementTimeout(ServerPattern):
     """A role whose statements may run for ever.
 
-    One statement without an index, or behind a lock, then keeps its connection until somebody notices. When the
-    pool is empty the application stands still, although the server does not. A limit turns that into one error.
+    One statement without an index, or waiting for a lock, keeps its connection until somebody notices. When the pool is
+    empty the application stands still although the server does not. With a limit there is one error instead.
 
-    Looked at are the roles that work in this database: those that own its tables, that are connected to it now, and
-    the one that looks. Superusers do not count unless the configured connection is theirs. What
-    `ALTER ROLE … SET`, `ALTER DATABASE … SET` and the server's configuration give counts, in PostgreSQL's order; what
-    the application sets after it connected cannot be seen.
+    Checked are the roles that work in this database: those that own its tables, those connected to it now, and the role
+    that runs this check. Superusers are checked only if the configured connection is theirs. Values from `ALTER ROLE …
+    SET`, `ALTER DATABASE … SET` and the server's configuration are seen, in PostgreSQL's order; what the application
+    sets after it connects cannot be seen.
     """
 
     severity = Severity.WARNING
     Options = Options
-    not_when = "Leave it out for roles of batch jobs and backups, or where the application sets its own for each query."
+    not_when = "Leave it out for roles of batch jobs and backups, or if the application sets a limit for each query."
     references = (
         "https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-STATEMENT-TIMEOUT",
         "https://www.postgresql.org/docs/current/sql-alterrole.html",

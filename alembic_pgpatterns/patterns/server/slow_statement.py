@@ -21,24 +21,24 @@ class Options:
     mean: int = 100
     """Milliseconds that a statement may take on average."""
     calls: int = 10
-    """Calls from which on an average says something."""
+    """Statements with fewer calls are not reported."""
 
 
 class SlowStatement(ServerPattern):
     """A statement that takes long on average.
 
-    Taken from pg_stat_statements: reads and writes of this database with at least `calls` calls whose mean execution
-    time is above `mean` milliseconds. The finding belongs to the first table of the schema that the statement names,
-    and so to the model behind it. Numbers are since the last reset of the statistics.
+    Read from pg_stat_statements: reads and writes of this database with at least `calls` calls and a mean execution
+    time above `mean` milliseconds. The finding is about the first table of the schema that the statement names, and so
+    about its model. Numbers count since the last reset of the statistics.
 
-    Statements that name no table of this schema do not count (a backup's, a catalog's), nor do utility statements.
-    Without the rights of pg_monitor only the statements of the role that looks are seen, and the report says so.
+    Not reported: statements that name no table of this schema (a backup, a read of the catalog), and utility
+    statements. Without the rights of pg_monitor only your own role's statements can be seen; the report then says so.
     """
 
     severity = Severity.WARNING
     Options = Options
     needs = ("statements", "schema")
-    not_when = "Accept reports and exports that may take their time: by the baseline, or by a higher `mean`."
+    not_when = "Accept reports and exports that may take their time: in the baseline, or with a higher `mean`."
     references = (
         "https://www.postgresql.org/docs/current/pgstatstatements.html",
         "https://www.postgresql.org/docs/current/using-explain.html",
@@ -86,7 +86,7 @@ def _name(node: Any, schema: Schema) -> Name | None:
 
 
 def _digest(text: str) -> str:
-    """Of the text: pg_stat_statements' own number changes when tables are made anew."""
+    """A digest of the text: pg_stat_statements' own number changes when tables are created again."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,13 +8,13 @@ from alembic_pgpatterns.schema.live import LiveServer
 
 
 class StatementsNotRecorded(ServerPattern):
-    """Nobody counts which statements run, how often, and how long.
+    """The server does not record which statements run, how often, and for how long.
 
-    pg_stat_statements keeps calls and times of every statement, at a cost that is rarely measurable. Without it
-    nothing tells which query makes the server slow, and slow-statement has nothing to look at.
+    pg_stat_statements counts calls and times of every statement, at a cost that is rarely measurable. Without it
+    nothing shows which query makes the server slow, and slow-statement has no data.
 
-    Where the extension is installed in another database of the server only, it counts there for this one too, and
-    this pattern reports that it cannot be read from here.
+    If the extension is installed only in another database of the server, it also counts for this one; the finding then
+    says that it cannot be read from here.
     """
 
     severity = Severity.INFO

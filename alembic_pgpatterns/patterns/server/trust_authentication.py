@@ -10,13 +10,13 @@ _LOOPBACK = ("127.", "::1", "samehost", "localhost")
 
 
 class TrustAuthentication(ServerPattern):
-    """A line of pg_hba.conf lets anybody in under any name, without a password.
+    """A line of pg_hba.conf that lets anybody connect under any name without a password.
 
-    With the method `trust`, whoever can reach the server is whoever they say they are, superusers included. By way of
-    the network that is an error; on the machine itself (a socket, the loopback address) a warning, for every program
-    there that is broken into owns the database.
+    With the method `trust` the server believes the user name it is given, also a superuser's. Over the network that is
+    an error. On the machine itself (a socket, the loopback address) it is a warning: any program there that is broken
+    into owns the database.
 
-    pg_hba_file_rules is for superusers, and for roles that were granted it; for others the pattern is skipped.
+    pg_hba_file_rules can be read by superusers and by roles with a grant on it; for others the pattern is skipped.
     """
 
     severity = Severity.WARNING

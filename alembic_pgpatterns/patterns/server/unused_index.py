@@ -22,21 +22,21 @@ class Options:
 
 
 class UnusedIndex(ServerPattern):
-    """An index that no query has used for as long as the statistics count.
+    """An index that no query has used since the server began to count.
 
-    Every INSERT, and every UPDATE that is not HOT, writes it; vacuum reads it; it takes memory from those in use.
+    Every INSERT and most UPDATEs write it, vacuum reads it, and it takes memory from indexes that are used.
 
-    What does not count: unique indexes and those of constraints (they enforce), those that a foreign key needs (its
-    lookups are rare, and slow without), replica identities, partitioned parents, and invalid ones. The statistics of
-    the server must be old enough, which a reset or a crash begins anew. Scans on a replica are counted on that replica
-    only: the finding names the replicas, where you must look too. An index that was made since then has had less time
-    than the message says.
+    Not reported: unique indexes and those of constraints (they enforce a rule), those that a foreign key needs (its
+    checks are rare, and slow without the index), replica identities, partitioned parents, and invalid ones. The
+    statistics must be old enough; a reset or a crash starts them again. Scans on a replica are counted only on that
+    replica: the finding names the replicas to look at. An index that was created later has had less time than the
+    message says.
     """
 
     severity = Severity.INFO
     Options = Options
     needs = ("schema", "statistics")
-    not_when = "Keep it where a replica uses it, for rare but urgent questions, or for its expression's statistics."
+    not_when = "Keep it if a replica uses it, for rare but urgent queries, or for its expression's statistics."
     references = ("https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW",)
 
     def cannot_tell(self, server: LiveServer) -> str | None:

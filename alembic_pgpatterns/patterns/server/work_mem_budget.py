@@ -17,19 +17,21 @@ class Options:
 
 
 class WorkMemBudget(ServerPattern):
-    """All connections sorting at once would need more memory than the machine has.
+    """If all connections sort at once, they need more memory than the machine has.
 
-    `work_mem` is for each sort and hash of each query, not for the server: with every connection at work, even once
-    each, `shared_buffers + max_connections * work_mem * hash_mem_multiplier` is wanted. When memory is gone, Linux
-    kills a process of the server, and PostgreSQL restarts all of them.
+    `work_mem` is per sort or hash of each query, not per server. With every connection busy, even with one sort each,
+    `shared_buffers + max_connections * work_mem * hash_mem_multiplier` is needed. When memory runs out, Linux kills a
+    process of the server, and PostgreSQL restarts all of them.
 
-    PostgreSQL does not tell how much memory there is. Say it (`memory`), else `effective_cache_size` is taken for it
-    where somebody set that; where nobody did, the pattern is skipped.
+    PostgreSQL does not know the machine's memory. Set it (`memory`); else `effective_cache_size` is used, if somebody
+    set it. If neither is set, the pattern is skipped.
     """
 
     severity = Severity.INFO
     Options = Options
-    not_when = "A pooler keeps far fewer connections at work than max_connections: then lower max_connections to those."
+    not_when = (
+        "A pooler keeps far fewer connections busy than max_connections: then lower max_connections to that number."
+    )
     references = (
         "https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-WORK-MEM",
         "https://www.postgresql.org/docs/current/kernel-resources.html#LINUX-MEMORY-OVERCOMMIT",
@@ -46,14 +48,14 @@ class WorkMemBudget(ServerPattern):
         memory = self.options.memory * 1024 or server.setting("effective_cache_size").kilobytes
         connections = server.setting("max_connections").number
         each = server.setting("work_mem").kilobytes * max(_multiplier(server), 1.0)
-        wanted = server.setting("shared_buffers").kilobytes + connections * each
-        if wanted > memory:
+        needed = server.setting("shared_buffers").kilobytes + connections * each
+        if needed > memory:
             megabytes = server.setting("work_mem").kilobytes / 1024
             fitting = max(0, memory - server.setting("shared_buffers").kilobytes) / max(1, connections)
             yield self.finding(
                 at=server.place,
-                message=f"work_mem of {megabytes:.0f} MB for {connections} connections may want {wanted / 1024:.0f} "
-                f"MB, and there are {memory / 1024:.0f} MB",
+                message=f"work_mem of {megabytes:.0f} MB for {connections} connections may need {needed / 1024:.0f} "
+                f"MB, but there are {memory / 1024:.0f} MB",
                 remedy=Advice(
                     f"At most {fitting / max(_multiplier(server), 1.0) / 1024:.1f} MB of work_mem fit; give more to "
                     "the roles or statements that need it (ALTER ROLE … SET work_mem), or lower max_connections."

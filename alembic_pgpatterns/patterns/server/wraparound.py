@@ -21,19 +21,20 @@ class Options:
 
 
 class Wraparound(ServerPattern):
-    """A database whose oldest rows have not been frozen for so long that transaction numbers will run out.
+    """A database that comes near the point where PostgreSQL stops accepting writes, because vacuum is too far behind.
 
-    Transaction numbers go round after two thousand million. Vacuum marks old rows as frozen before that; where it
-    does not get to (an old transaction, a slot that nobody reads, a prepared transaction, vacuum switched off) the
-    server at last refuses every write, until somebody has vacuumed.
+    Every write transaction gets a number, and about 2 billion numbers are available before old ones must be reused. For
+    that, vacuum must first mark old rows as "frozen". If vacuum cannot (an old transaction, a replication slot that
+    nobody reads, a prepared transaction, vacuum switched off), the server at last refuses every write until somebody
+    has vacuumed.
 
-    Autovacuum begins to freeze at `autovacuum_freeze_max_age`, 200 million by default: an age somewhat above that is
+    Autovacuum begins to freeze at `autovacuum_freeze_max_age`, 200 million by default: an age a little above that is
     normal, one far above it is not.
     """
 
     severity = Severity.WARNING
     Options = Options
-    not_when = "Never, but raise `age` where autovacuum_freeze_max_age is set higher on purpose."
+    not_when = "Never, but raise `age` if autovacuum_freeze_max_age is set higher on purpose."
     references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND",)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
@@ -46,7 +47,8 @@ class Wraparound(ServerPattern):
                 kind = "transactions" if age.transactions >= age.multixacts else "multixacts"
                 yield self.finding(
                     at=LiveObject(f"database {quote(age.name)}"),
-                    message=f"the oldest row of {age.name} is {oldest} {kind} old; writes stop before {_LIMIT}",
+                    message=f"the oldest unfrozen row of {age.name} is {oldest} {kind} old; the server refuses "
+                    f"all writes before {_LIMIT}",
                     remedy=Advice(_advice(age, server)),
                     severity=Severity.ERROR if oldest > _DANGER else None,
                 )

@@ -1,4 +1,4 @@
-"""Two-valued columns that are no booleans: how they are told, and the way to boolean that loses nothing."""
+"""Two-valued columns that are no booleans: how they are recognised, and the change to boolean that loses nothing."""
 
 from __future__ import annotations
 

@@ -18,21 +18,21 @@ class Options:
 
 
 class FixedChar(SchemaPattern):
-    """A column of type `char(n)`.
+    """A column of type `char(n)`, which PostgreSQL fills up with blanks.
 
-    PostgreSQL pads a shorter value with blanks to n characters, stores the blanks, and ignores them in
-    some comparisons and not in others: `LIKE` and regular expressions see them, `=` does not, `length()` does not,
-    and a cast to text drops them. It is neither smaller nor faster than text.
+    PostgreSQL stores a shorter value with blanks up to n characters, and ignores the blanks in some comparisons and not
+    in others: `LIKE` and regular expressions see them, `=` does not, `length()` does not, and a cast to text drops
+    them. It is neither smaller nor faster than text.
 
-    Fixed lengths are better said by a CHECK, such as `CHECK (currency ~ '^[A-Z]{3}$')`.
+    If the length matters, write a CHECK, such as `CHECK (currency ~ '^[A-Z]{3}$')`.
 
-    What does not count: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which
-    does not pad. Types that a TypeDecorator or a non-native Enum chooses are left alone in models.
+    Not reported: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which is not filled
+    up. In models, types that a TypeDecorator or a non-native Enum chooses are left alone.
     """
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Keep it where clients rely on getting the blanks."
+    not_when = "Keep it if clients rely on getting the blanks."
     Options = Options
     references = (
         "https://www.postgresql.org/docs/current/datatype-character.html",

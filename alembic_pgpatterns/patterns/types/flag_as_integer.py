@@ -22,28 +22,28 @@ class Options:
     """Which names speak of a flag."""
 
     prefixes: tuple[str, ...] = ("is", "has")
-    """First words of a name that make it a yes or no."""
+    """A name that begins with one of these words is a yes or no."""
 
     unless: tuple[str, ...] = ("count", "number", "total", "level", "id")
-    """Whole words that make it a number all the same."""
+    """Words in a name that say it is a number after all."""
 
 
 class FlagAsInteger(SchemaPattern):
-    """A yes or no that is kept in an integer column.
+    """A yes or no that is stored in an integer column instead of a boolean.
 
-    `WHERE active` is an error on it, `active = 2` is none; mappers hand out numbers, and a sum over it
-    works by accident. `boolean` takes one byte where `integer` takes four.
+    `WHERE active` is an error, `active = 2` is allowed, and the application gets numbers instead of True and False.
+    `boolean` takes one byte, `integer` four.
 
-    Told by a CHECK that lets through 0 and 1 and nothing else, or by a name that begins with one of `prefixes`, as
-    long as its default, if any, is 0 or 1. A default of 0 alone tells nothing: counters have it too.
+    Recognised by a CHECK that allows only 0 and 1, or by a name that begins with one of `prefixes`, if its default is
+    0, 1 or missing. A default of 0 alone proves nothing: counters have it too.
 
-    What does not count: columns whose CHECK lets other numbers through, members of primary and foreign keys,
-    columns that count up, names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
+    Not reported: columns whose CHECK allows other numbers, members of primary and foreign keys, columns that count up,
+    names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep the integer where it is a count or a bit mask in truth."
+    not_when = "Keep the integer if it is really a count or a bit mask."
     Options = Options
     references = ("https://www.postgresql.org/docs/current/datatype-boolean.html",)
     bad = """

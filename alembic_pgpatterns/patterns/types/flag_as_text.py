@@ -22,26 +22,26 @@ class Options:
     """Which names speak of a flag."""
 
     prefixes: tuple[str, ...] = ("is", "has")
-    """First words of a name that make it a yes or no."""
+    """A name that begins with one of these words is a yes or no."""
 
 
 class FlagAsText(SchemaPattern):
-    """A yes or no that is kept in a text column.
+    """A yes or no that is stored in a text column instead of a boolean.
 
-    Each reader must know whether it is 'Y', 'yes', 'true' or '1'. Conditions become `active = 'Y'` where `active` would
-    do, mappers hand out strings that are true even when they say 'N', and only a CHECK keeps 'y' and '' out.
+    Every reader must know whether it is 'Y', 'yes', 'true' or '1'. Conditions become `active = 'Y'` instead of
+    `active`, the application gets strings that are true even if they say 'N', and only a CHECK keeps 'y' and '' out.
 
-    Told by a CHECK that lets through the two words of a pair ('Y'/'N', 'yes'/'no', 'true'/'false', 'T'/'F', '1'/'0',
-    'on'/'off'), by a default of 'true' or 'false', by a default of 'Y', 'N', 'T' or 'F' on a single character, or by
-    a name that begins with one of `prefixes`.
+    Recognised by a CHECK that allows exactly the two words of a pair ('Y'/'N', 'yes'/'no', 'true'/'false', 'T'/'F',
+    '1'/'0', 'on'/'off'), by a default of 'true' or 'false', by a default of 'Y', 'N', 'T' or 'F' on a single character,
+    or by a name that begins with one of `prefixes`.
 
-    What does not count: columns whose CHECK lets other values through or whose default is another word, members of
-    primary and foreign keys, arrays, and in models types that a TypeDecorator or an Enum chooses.
+    Not reported: columns whose CHECK allows other values or whose default is another word, members of primary and
+    foreign keys, arrays, and in models types that a TypeDecorator or an Enum chooses.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep text where a third value is to come: then a CHECK or an enum names all of them."
+    not_when = "Keep text if a third value will come: then let a CHECK or an enum list all of them."
     Options = Options
     references = ("https://www.postgresql.org/docs/current/datatype-boolean.html",)
     bad = """

@@ -43,7 +43,7 @@ class Options:
         "commission",
         "earnings",
     )
-    """Words for money: the name must end in one of them, or have nothing but `qualifiers` behind it."""
+    """Words for money: the name must end in one of them, or have only `qualifiers` after it."""
 
     qualifiers: tuple[str, ...] = (
         "usd",
@@ -103,17 +103,17 @@ class Options:
 
 
 class FloatForMoney(SchemaPattern):
-    """An amount of money that is kept in `real` or `double precision`.
+    """An amount of money that is stored in `real` or `double precision`, which cannot hold it exactly.
 
-    Binary fractions cannot hold 0.1: sums drift from what the invoices say, `=` fails on values that print alike, and
-    above 2^53 (real: 2^24) not even whole numbers are exact. `numeric` is exact; integers of cents are too.
+    Binary fractions cannot represent 0.1: sums differ from the invoices, `=` fails on values that look alike, and above
+    2^53 (real: 2^24) not even whole numbers are exact. `numeric` is exact; so are integers that count cents.
 
-    Found by the column's name, as whole words: it must end in a word for money (`words`), perhaps with a
-    currency or the like behind it (`qualifiers`), and have none that speaks of a rate, a time or a measure (`unless`).
-    What follows `per` does not count: `price_per_hour` is money.
+    Recognised by whole words in the column's name: it must end in a word for money (`words`), perhaps with a currency
+    or similar after it (`qualifiers`), and contain none that speaks of a rate, a time or a measure (`unless`). What
+    follows `per` is ignored: `price_per_hour` is money.
 
-    Arrays and domains count. The remedy is a description: numeric takes 15 digits of a double (6 of a real),
-    and only a person knows to how many digits the stored amounts should be rounded.
+    Arrays and domains are checked too. The fix is only described: numeric takes over 15 digits of a double (6 of a
+    real), and a person must know to how many digits the stored amounts should be rounded.
     """
 
     severity = Severity.WARNING

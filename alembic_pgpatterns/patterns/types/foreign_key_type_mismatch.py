@@ -30,24 +30,24 @@ FAMILIES = {
 
 
 class ForeignKeyTypeMismatch(SchemaPattern):
-    """A foreign key whose columns have another type than the columns they point at.
+    """A foreign key column whose type differs from the type of the column it references.
 
-    An `integer` that points at a `bigint` works until the parent's numbers pass 2,147,483,647: then rows
-    exist that no child can point at. A `varchar(20)` that points at a `varchar(50)` likewise. Joins cast.
+    An `integer` that references a `bigint` works until the parent's ids pass 2,147,483,647: from then on no child can
+    reference the new rows. Give both columns the same type.
 
-    Where the two types share no operator family (a `bigint` that points at a `numeric`), the constraint
-    compares by casting the child's column, so that no index on it can be used: every DELETE on
-    the parent reads the whole child table. That one is an error.
+    The worst case is two types that PostgreSQL compares only after a cast, such as a `bigint` that references a
+    `numeric`. Then no index on the child's column can be used, and every DELETE of one parent row reads the whole child
+    table. This case is an error.
 
-    All columns that foreign keys tie together get the widest of their types, together.
+    The fix changes all columns that are connected by foreign keys to the widest of their types, together.
 
-    What does not count: a domain over the same type, another collation or another nullability, and another length
-    where a TypeDecorator or a non-native Enum chose it.
+    Not reported: a domain over the same type, another collation or nullability, and another length if a TypeDecorator
+    or a non-native Enum chose it.
     """
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Leave it while the tables are too large to be rewritten: the key still holds, only slower."
+    not_when = "Leave it while the tables are too large to be rewritten: the key still works, only slower."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
         "https://www.postgresql.org/docs/current/btree.html#BTREE-BEHAVIOR",
@@ -71,8 +71,8 @@ class ForeignKeyTypeMismatch(SchemaPattern):
                 if column is not None and referred is not None and _differ(column.type, referred.type):
                     yield self.finding(
                         at=key,
-                        message=f"{column.identifier} is {column.type.display}, "
-                        f"{referred.identifier} that it points at is {referred.type.display}",
+                        message=f"{column.identifier} is {column.type.display}, but "
+                        f"{referred.identifier}, which it references, is {referred.type.display}",
                         remedy=_remedy(linked.group(column), obstacles, feeding),
                         severity=Severity.ERROR if _leaves_family(key, position, column, referred) else None,
                         detail=_detail(table, key, column),
@@ -124,7 +124,7 @@ def _remedy(group: Group, obstacles: Obstacles, feeding: Feeding) -> Remedy:
         return together(group, obstacles, lambda column: _longer(column, longest), lambda _: False)
     if names <= STRINGS:
         return as_text(group, obstacles, keep_limit=False)
-    return Advice("Give all columns that these foreign keys tie together one type, in one revision.")
+    return Advice("Give all columns that these foreign keys connect the same type, in one revision.")
 
 
 def _longer(column: Column, length: int) -> TypeChange | str | None:

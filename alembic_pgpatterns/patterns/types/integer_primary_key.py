@@ -11,24 +11,24 @@ WIDE = "int8"
 
 
 class IntegerPrimaryKey(SchemaPattern):
-    """A primary key of type `integer` or `smallint` that a sequence or identity counts up.
+    """A primary key of type `integer` or `smallint` that counts up and will run out of numbers.
 
-    The count ends at 2,147,483,647. Rolled back transactions, `ON CONFLICT` and failed inserts use up
-    numbers too, so the end comes long before that many rows exist; every insert then fails. The way to bigint at that
-    moment is a rewrite of the table, and of every table that points at it, under an exclusive lock.
+    The last number is 2,147,483,647 (32,767 for smallint). Rolled back transactions, `ON CONFLICT` and failed inserts
+    use up numbers too, so the end comes long before that many rows exist. Then every insert fails. Changing to bigint
+    at that moment means rewriting the table, and every table that references it, under an exclusive lock.
 
-    `bigint` costs four bytes a row, often none because of alignment. The key and all foreign keys that point at it,
-    directly or through others, change together. A new table gets it at once. An existing one would be rewritten, which
-    is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches,
-    build its indexes concurrently, then swap the columns in one short transaction.
+    `bigint` costs four bytes per row, often none because of alignment. The key and all foreign keys that reference it,
+    directly or through others, change together. A new table gets bigint at once. An existing one would be rewritten, so
+    it is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches, build its
+    indexes concurrently, then swap the columns in one short transaction.
 
-    What does not count: keys that nothing counts up, such as codes and years, and a link table's keys, which change
-    with the tables they point at.
+    Not reported: keys that do not count up, such as codes and years, and a link table's keys, which change with the
+    tables they reference.
     """
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Keep it for a list whose length is known and small, such as countries."
+    not_when = "Keep it for a list that is known to stay short, such as countries."
     references = (
         "https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-INT",
         "https://www.postgresql.org/docs/current/ddl-identity-columns.html",

@@ -10,21 +10,21 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class JsonNotJsonb(SchemaPattern):
-    """A column of type `json`.
+    """A column of type `json` instead of `jsonb`.
 
-    It stores the text as it came and parses it again at every access. It has no equality, so that
-    `DISTINCT`, `GROUP BY`, `UNION` and `=` fail on it; it has no containment operator and no GIN index.
+    `json` stores the text as it came and parses it again at every access. It has no equality, so `DISTINCT`, `GROUP
+    BY`, `UNION` and `=` fail on it; it has no containment operator and no GIN index.
 
-    `jsonb` stores the parsed document: faster to read, comparable, indexable. It keeps neither white
-    space, nor the order of keys, nor any but the last of duplicate keys, and refuses `\\u0000`. So the remedy is
-    a description: whether the exact text matters is for a person to say.
+    `jsonb` stores the parsed document: faster to read, comparable, indexable. It drops white space, the order of keys,
+    and all but the last of duplicate keys, and refuses `\u0000`. So the fix is only described: a person must say
+    whether the exact text matters.
 
-    Arrays and domains count.
+    Arrays and domains are checked too.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep json where the exact text matters: signed documents, the order of keys, a log of requests."
+    not_when = "Keep json if the exact text matters: signed documents, the order of keys, a log of requests."
     references = ("https://www.postgresql.org/docs/current/datatype-json.html",)
     bad = """
         CREATE TABLE event (id bigint PRIMARY KEY, payload json NOT NULL);

@@ -12,20 +12,20 @@ from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 
 class MoneyType(SchemaPattern):
-    """A column of type `money`.
+    """A column of type `money`, whose meaning depends on a setting of the session.
 
-    It has no currency and no scale of its own: `lc_monetary` of the session decides what is shown and how
-    many digits are read, so that a dump loaded under another locale can change amounts. Divisions cut
-    the cents off, and drivers return text such as `$1,000.00`.
+    It has no currency and no scale of its own: `lc_monetary` decides what is shown and how many digits are read, so
+    restoring a dump under another locale can change amounts. Divisions cut off the cents, and drivers return text such
+    as `$1,000.00`.
 
     Instead: `numeric`, beside a column with the currency's code. The cast from money is exact.
 
-    Arrays and domains count.
+    Arrays and domains are checked too.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep it where another program reads the column's formatted text, and cannot be changed."
+    not_when = "Keep it if another program that cannot change reads the column's formatted text."
     references = (
         "https://www.postgresql.org/docs/current/datatype-money.html",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_money",

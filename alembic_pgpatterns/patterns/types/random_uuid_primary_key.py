@@ -14,24 +14,24 @@ FIRST_WITH_UUIDV7 = 18
 
 
 class RandomUuidPrimaryKey(SchemaPattern):
-    """A primary key of random UUIDs (version 4).
+    """A primary key of random UUIDs (version 4), which makes inserts and the index slow on large tables.
 
-    Each new row goes to a random place in the index: every insert reads and dirties another page, so that the whole
-    index must stay in memory, each touched page goes into the write-ahead log in full after a checkpoint, and
-    pages stay half empty after splits. Rows made together are far apart for every join.
+    Each new row goes to a random place in the index. Every insert reads and changes a different page, so the whole
+    index must stay in memory; after a checkpoint each changed page is written to the write-ahead log in full; and pages
+    stay half empty.
 
-    PostgreSQL 18 has `uuidv7()`: as unique, and its values grow with time, so that inserts go to the right edge. Below
-    18, a bigint identity is the key that grows; a random UUID can stay beside it for the outside.
+    PostgreSQL 18 has `uuidv7()`: also unique, but its values grow with time, so inserts go to the end of the index.
+    Below 18, use a bigint identity as the key and keep a random UUID beside it for the outside.
 
-    Seen in the server's default and, in models, in a Python-side default of `uuid.uuid4`. Existing values stay as
-    they are; old and new ones live in one column.
+    Found in the server's default and, in models, in a Python default of `uuid.uuid4`. Existing values stay as they are;
+    old and new ones work in one column.
 
-    What does not count: UUIDs of version 1, 6 or 7, UUIDs made elsewhere, and random UUIDs that are no primary key.
+    Not reported: UUIDs of version 1, 6 or 7, UUIDs made elsewhere, and random UUIDs that are no primary key.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "A version 7 UUID tells when its row was made: keep random ones where a key or that moment is a secret."
+    not_when = "A version 7 UUID reveals when its row was made: keep random ones if a key or that moment is a secret."
     references = (
         "https://www.postgresql.org/docs/current/functions-uuid.html",
         "https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7",

@@ -15,21 +15,21 @@ SPELLED = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp
 
 
 class RoundedTimestamp(SchemaPattern):
-    """A timestamp column with a precision, such as `timestamptz(0)`.
+    """A timestamp column that rounds to whole seconds or few digits, such as `timestamptz(0)`.
 
-    The precision rounds, it does not cut: a row written at 12:00:00.6 says 12:00:01, a moment that has not come yet, so
-    "created before now" misses rows just written, and the order of events within a second (or millisecond) is lost.
-    It saves no space: every timestamp takes eight bytes.
+    It rounds, it does not cut: a row written at 12:00:00.6 says 12:00:01, a moment in the future. So "created before
+    now" misses rows that were just written, and the order of events within a second is lost. It saves no space: every
+    timestamp takes eight bytes.
 
-    Round where it is shown, with `date_trunc('second', x)`.
+    Round when you display it, with `date_trunc('second', x)`.
 
-    Arrays and domains count. A precision of 6, which is all that PostgreSQL keeps, is not meant; neither are `time`
-    and `interval`.
+    Arrays and domains are checked too. Not reported: a precision of 6, which is all that PostgreSQL stores; `time` and
+    `interval`.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
-    not_when = "Keep it where the values come from a source with that precision and are compared with it for equality."
+    not_when = "Keep it if the values come from a source with that precision and are compared with it for equality."
     references = (
         "https://www.postgresql.org/docs/current/datatype-datetime.html",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_timestamp.280.29_or_timestamptz.280.29",

@@ -21,18 +21,17 @@ class Options:
 
 
 class SequenceTooNarrow(SchemaPattern):
-    """A sequence that ends before its column does, or a column that ends before its sequence does.
+    """A sequence that runs out of numbers before its column does, or a column that does before its sequence.
 
-    After the last number, every `nextval()` fails: "reached maximum value of sequence"; where the column is the
-    narrower one, every insert fails: "integer out of range". A key that was widened to bigint keeps the integer
-    sequence of its `serial` and ends at 2,147,483,647 all the same.
+    After the last number every `nextval()` fails: "reached maximum value of sequence". If the column is the narrower
+    one, every insert fails: "integer out of range". A `serial` key that was widened to bigint keeps its integer
+    sequence and still ends at 2,147,483,647.
 
-    What counts is the lesser of the sequence's maximum and the column type's, for a descending sequence the greater
-    of the minima. With data at hand (`--live`), the percentage that is used up decides alone above `warn_above`.
+    The limit is the smaller of the sequence's maximum and the column type's; for a descending sequence, the larger of
+    the minima. With data (`--live`), the percentage used decides alone if it is above `warn_above`.
 
-    What does not count: sequences that CYCLE, those with a limit that no type imposes (MAXVALUE 9999) as long as
-    their use is not known to come near, and integer primary keys with a bigint sequence, which are
-    integer-primary-key's.
+    Not reported: sequences that CYCLE, those with a limit that no type imposes (MAXVALUE 9999) unless most of it is
+    known to be used, and integer primary keys with a bigint sequence, which integer-primary-key reports.
     """
 
     severity = Severity.WARNING
@@ -119,7 +118,7 @@ def _remedy(sequence: Sequence, fed: list[tuple[Table, Column]]) -> Remedy:
     kind = narrowest.type.name if narrowest is not None else "int8"
     if narrowest is not None and _end(sequence) >= LARGEST[kind]:
         return Advice(
-            f"Widen {narrowest.identifier} to bigint, with the foreign keys that point at it, and the sequence."
+            f"Widen {narrowest.identifier} to bigint, with the foreign keys that reference it, and the sequence."
         )
     bound = "MAXVALUE" if sequence.increment > 0 else "MINVALUE"
     old = sequence.maximum if sequence.increment > 0 else sequence.minimum

@@ -9,20 +9,19 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class TimeWithTimeZone(SchemaPattern):
-    """A column of type `time with time zone`.
+    """A column of type `time with time zone`, which stores an offset without a date.
 
-    A time of day has no offset without a date: the offset of a place changes twice a year, and the value cannot know
-    which half of the year it is in. The type is there because the SQL standard has it; PostgreSQL's own
-    documentation advises against it.
+    The offset of a place changes twice a year in many countries, and the value does not say in which half of the year
+    it is. The type exists because the SQL standard has it; PostgreSQL's own documentation advises against it.
 
     Instead: `timestamptz` for a moment; `time` and a column with the zone's name for a time of day at a place.
 
-    Arrays and domains count. `time without time zone` is not meant.
+    Arrays and domains are checked too. Not reported: `time without time zone`.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep it where another program demands the type of the SQL standard."
+    not_when = "Keep it if another program demands the type of the SQL standard."
     references = (
         "https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-TIMEZONES",
         "https://wiki.postgresql.org/wiki/Don%27t_Do_This#Don.27t_use_timetz",

@@ -12,24 +12,23 @@ from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 
 class TimestampWithoutTimeZone(SchemaPattern):
-    """A column of type `timestamp without time zone`.
+    """A timestamp column that does not say which time zone its values are in.
 
-    It stores a reading of a clock without saying which clock. Two servers, two sessions with different `TimeZone`, or
-    one night in autumn make the same value mean two moments; differences across a change to summer time are wrong by
-    an hour. `timestamptz` is as large (8 bytes), stores the moment itself, and shows it in the session's zone.
+    Two servers, or two sessions with a different `TimeZone`, store different values for the same moment; in one night
+    in autumn one value means two moments; and differences across a change to summer time are wrong by an hour.
+    `timestamptz` has the same size (8 bytes), stores the moment itself, and shows it in the session's zone.
 
-    The change needs a decision: which zone the stored values are in. The remedy says UTC, as most
-    applications do.
+    The change needs a decision: which zone the stored values are in. The fix says UTC, as most applications use.
 
-    Arrays and domains count. A column under a view, a generated column or an expression index, or with a default
-    that makes a local time of its own (`now() AT TIME ZONE 'utc'`), is reported and left to a person.
+    Arrays and domains are checked too. Only described: a column under a view, a generated column or an expression
+    index, or one whose default makes a local time (`now() AT TIME ZONE 'utc'`).
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
     not_when = (
-        "Keep it for times on the wall of a place that is named elsewhere, such as opening hours or the start of an "
-        "event; where the stored values are not in UTC, name their zone in USING."
+        "Keep it for clock times of a place that is named elsewhere, such as opening hours or the start of an "
+        "event; if the stored values are not in UTC, name their zone in USING."
     )
     references = (
         "https://www.postgresql.org/docs/current/datatype-datetime.html",
@@ -69,7 +68,7 @@ def _obstacle(table: Table, column: Column, tied: bool) -> str | None:
     if column.type.array:
         return "AT TIME ZONE works on single values, not on arrays"
     if tied:
-        return "a foreign key ties it to another column"
+        return "a foreign key connects it to another column"
     if column.generated is not None:
         return "its generation expression makes a local time"
     if isinstance(column.default, str) and "timezone" in calls(column.default):

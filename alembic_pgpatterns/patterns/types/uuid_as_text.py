@@ -21,31 +21,31 @@ FUNCTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a UUID is told."""
+    """How a UUID column is recognised."""
 
     names: tuple[str, ...] = ("uuid", "guid")
-    """Whole words that say a column holds a UUID."""
+    """Words in a column's name that say it holds a UUID."""
 
 
 class UuidAsText(SchemaPattern):
-    """A UUID that is kept in a text column.
+    """A UUID that is stored in a text column instead of `uuid`.
 
-    It takes 37 bytes where `uuid` takes 16, in the table and in every index and foreign key; comparing it goes through
-    the collation; and nothing stops an upper-case spelling, a missing hyphen or something that is no UUID at all.
+    As text it takes 37 bytes instead of 16, in the table and in every index and foreign key; comparing it uses the
+    collation; and nothing refuses upper case, a missing hyphen or a value that is no UUID at all.
 
-    Found are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign key,
-    that are named as a UUID (`names`, as whole words) or have a default that makes one, on the server or in Python.
+    Recognised are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign
+    key, that have a name for a UUID (`names`, as whole words) or a default that makes one, on the server or in Python.
 
-    What does not count: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
+    Not reported: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
     TypeDecorator chooses.
 
-    The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` for
-    `str`. With a default or foreign keys it takes several steps, which the remedy names.
+    The change rewrites the table, fails on values that are no UUIDs, and makes drivers return `uuid.UUID` instead of
+    `str`. With a default or foreign keys it takes several steps, which the fix lists.
     """
 
     severity = Severity.WARNING
     action = Action.SUGGEST
-    not_when = "Keep text where the values only look like UUIDs, or where their exact spelling matters to others."
+    not_when = "Keep text if the values only look like UUIDs, or if their exact spelling matters to others."
     Options = Options
     references = ("https://www.postgresql.org/docs/current/datatype-uuid.html",)
     bad = """
@@ -91,7 +91,7 @@ def _in_key(table: Table, name: str) -> bool:
 def _remedy(column: Column, tied: bool, obstacle: str | None) -> Remedy:
     name = quote(column.name)
     if tied:
-        obstacle = "foreign keys tie it to other columns: drop them, change all of these columns, add them again"
+        obstacle = "foreign keys connect it to other columns: drop them, change all of these columns, add them again"
     elif column.default is not None:
         obstacle = f"its default is {column.default}: drop it, change the type, and set one of type uuid"
     elif isinstance(column.python_default, str):

@@ -21,25 +21,23 @@ class Options:
 
 
 class VarcharLength(SchemaPattern):
-    """A column of type `varchar(n)`.
+    """A column of type `varchar(n)`, whose length limit saves nothing and is hard to change.
 
-    PostgreSQL stores varchar(n) and text alike; the length saves nothing. It is a constraint that
-    is part of the type: raising it needs an ALTER COLUMN under an exclusive lock, lowering it
-    reads the table, and views, functions and foreign keys on the column repeat it. Most lengths
-    are guesses (255), found out by an error in production.
+    PostgreSQL stores varchar(n) and text in the same way. The limit is part of the type: raising it needs an ALTER
+    COLUMN under an exclusive lock, lowering it reads the table, and views, functions and foreign keys on the column
+    repeat it. Most limits are guesses (255) that nobody remembers until an insert fails in production.
 
-    With `text` nothing changes on disk, no row is rewritten. Where the limit is meant, a CHECK constraint says
-    so, has a name, and can be replaced with NOT VALID and VALIDATE (`keep_limit`). Foreign keys to
-    such a column change together with it or not at all.
+    Changing to `text` rewrites no row. If the limit matters, keep it as a CHECK constraint (option `keep_limit`): it
+    has a name and can be replaced with NOT VALID and VALIDATE. Foreign keys to such a column change together with it or
+    not at all.
 
-    What does not count: `varchar` without a length, columns whose type a TypeDecorator chooses (unless
-    `type_decorators` says so), and `Enum(native_enum=False)`. A column under a view, a domain, or in a partition
-    key is reported, and left to a person.
+    Not reported: `varchar` without a length, columns whose type a TypeDecorator chooses (unless `type_decorators` is
+    set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key.
     """
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Keep it where another system reads the length from the catalog, as some reporting tools do."
+    not_when = "Keep it if another system reads the length from the catalog, as some reporting tools do."
     Options = Options
     references = (
         "https://www.postgresql.org/docs/current/datatype-character.html",
