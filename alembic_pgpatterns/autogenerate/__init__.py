@@ -1,4 +1,4 @@
-"""Autogenerate: WHAT the schema shall be (destination), and HOW to get there safely (road)."""
+"""Autogenerate: `target` says what the schema shall be, `rewrite` how to get there safely."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ if TYPE_CHECKING:
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparators. Called while Alembic is being imported, so the rooms load later, renderers as well."""
+    """Register the comparators. Runs inside ``import alembic``, so other modules are imported at first use."""
     from alembic.util import DispatchPriority
 
     plugin.add_autogenerate_comparator(
-        _destination, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.FIRST
+        _set_target, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.FIRST
     )
     plugin.add_autogenerate_comparator(
-        _road, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
+        _rewrite, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
     )
 
 
-def _destination(*given: Any) -> PriorityDispatchResult:
+def _set_target(*arguments: Any) -> PriorityDispatchResult:
     from alembic.util import PriorityDispatchResult
 
-    from alembic_pgpatterns.autogenerate import comparators as comparing
+    from alembic_pgpatterns.autogenerate import comparators
 
-    comparing.before(*given)
+    comparators.before(*arguments)
     return PriorityDispatchResult.CONTINUE
 
 
-def _road(*given: Any) -> PriorityDispatchResult:
+def _rewrite(*arguments: Any) -> PriorityDispatchResult:
     from alembic.util import PriorityDispatchResult
 
-    from alembic_pgpatterns.autogenerate import comparators as comparing
-    from alembic_pgpatterns.autogenerate.rewrite import rewriter as road
+    from alembic_pgpatterns.autogenerate import comparators
+    from alembic_pgpatterns.autogenerate.rewrite import rewriter
 
-    comparing.after(*given)
-    road.compare(*given)
+    comparators.after(*arguments)
+    rewriter.compare(*arguments)
     return PriorityDispatchResult.CONTINUE

@@ -1,4 +1,4 @@
-"""The comparators at both ends of Alembic's own: the destination before them, what to say of it after them."""
+"""Two comparators: one sets the target before Alembic's own compare, one comments on the ops after them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, text
 
+from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
-from alembic_pgpatterns.autogenerate.target.attached_comments import attached
 from alembic_pgpatterns.autogenerate.target.comments import annotated
-from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Destination, destination
+from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, build_target
 from alembic_pgpatterns.autogenerate.target.metadata_copy import Copy
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
 from alembic_pgpatterns.config.sources import settings_of
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import ops
 
-KEY = "pgpatterns_destination"
-"""Where the migration context's options keep the destination between the two comparators."""
+KEY = "pgpatterns_target"
+"""The migration context's option that holds the target between the two comparators."""
 
 
 def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Put the effective metadata in the place of the application's, for the comparators that follow.
+    """Replace the application's metadata by the effective one, for the comparators that follow.
 
     Raises:
         PgPatternsError: settings or baseline cannot be read, or enforced patterns contradict each other.
@@ -42,21 +42,21 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     database = context.connection.engine.url.database if context.connection is not None else None
     adopted = adoption(settings, _revisions(context), database)
     accepts = adopted.accepts if adopted.enforced else _everything
-    reached = destination(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
-    options[KEY] = (reached, adopted, settings)
-    _replace_metadata(context, reached)
+    target = build_target(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
+    options[KEY] = (target, adopted, settings)
+    _replace_metadata(context, target)
 
 
 def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Say above each op what of it comes from a pattern, and suggest what is not enforced."""
-    reached, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
-    if reached is None:
+    """Comment each op that a pattern changed, and add suggestions for patterns that are not enforced."""
+    target, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
+    if target is None:
         return
     if adopted.hint is not None:
         say(context.migration_context, adopted.hint)
     touched = list(upgrade_ops.ops)
-    upgrade_ops.ops = annotated(upgrade_ops.ops, reached)
-    suggestions = Suggestions(context, reached, settings, adopted.accepts)
+    upgrade_ops.ops = annotated(upgrade_ops.ops, target)
+    suggestions = Suggestions(context, target, settings, adopted.accepts)
     upgrade_ops.ops = suggestions.beside(upgrade_ops.ops, touched)
     for line in suggestions.console():
         say(context.migration_context, line)
@@ -83,7 +83,7 @@ def _revisions(context: AutogenContext) -> bool | None:
 
 
 def _converges(context: AutogenContext, finding: Finding) -> bool:
-    """An index whose name the user's include_name hides would be created by every revision anew."""
+    """False for an index whose name the user's include_name hides: every revision would create it again."""
     remedy = finding.remedy
     if not isinstance(remedy, CreateIndex):
         return True
@@ -97,17 +97,17 @@ def _converges(context: AutogenContext, finding: Finding) -> bool:
     return context.run_name_filters(index_name(remedy), "index", parents)
 
 
-def _replace_metadata(context: AutogenContext, reached: Destination) -> None:
-    context.metadata = reached.metadata
+def _replace_metadata(context: AutogenContext, target: Target) -> None:
+    context.metadata = target.metadata
     context.__dict__.pop("sorted_tables", None)
     context.__dict__.pop("table_key_to_table", None)
-    _stand_ins(reached.copy, reached)
-    context._object_filters = [_with_originals(one, reached.copy) for one in context._object_filters]
+    _stand_ins(target.copy, target)
+    context._object_filters = [_with_originals(object_filter, target.copy) for object_filter in context._object_filters]
 
 
-def _stand_ins(copy: Copy, reached: Destination) -> None:
-    """For an index of ours, whose table is the copy's: one like it that names the application's table."""
-    for applied in reached.applied:
+def _stand_ins(copy: Copy, target: Target) -> None:
+    """Give the user's filters, in place of an index that a pattern added, a copy on the application's own table."""
+    for applied in target.applied:
         for item in applied.objects:
             if isinstance(item, Index):
                 like = Index(item.name, *map(text, map(str, item.expressions)), unique=item.unique)
@@ -116,7 +116,7 @@ def _stand_ins(copy: Copy, reached: Destination) -> None:
 
 
 def _with_originals(users: Callable[..., bool], copy: Copy) -> Callable[..., bool]:
-    """The user's include_object, given the application's own objects, which it may compare by identity."""
+    """Wrap the user's include_object: it gets the application's own objects, which it may compare by identity."""
 
     def include(item: Any, name: Any, type_: Any, reflected: bool, compare_to: Any) -> bool:
         return users(copy.original(item), name, type_, reflected, copy.original(compare_to))

@@ -108,16 +108,16 @@ def _is_conversion(using: str | None) -> bool:
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:
-    """Why the road has no safe way for it on a table in use, or None."""
+    """Why the rewriter has no safe form for it on a table in use, or None."""
     for op in fix.up:
         if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
             continue
-        users = facts.refusing(facts.key(op.schema, op.table_name), op.column_name)
+        users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
         if users:
             return f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}"
         old = op.existing_type
         if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
-            held = facts.entangled(facts.key(op.schema, op.table_name), op.column_name)
+            held = facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
             why = f", and a second column cannot take its place because of {'; '.join(held[:3])}" if held else ""
             return f"every row would be written anew under a lock that stops readers{why}"
     return None
@@ -170,7 +170,7 @@ def _swapped(remedy: ChangeType) -> ChangeType:
 
 
 def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:
-    """With what the road asks of an alter_column, and a second column must take over: null, default and comment."""
+    """Add what the rewriter needs of an alter_column to carry it over to a second column: NULL, default, comment."""
     if not isinstance(op, ops.AlterColumnOp) or op.existing_nullable is not None:
         return op
     table = schema.table(Name(op.schema or schema.default_schema, op.table_name))

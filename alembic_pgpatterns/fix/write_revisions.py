@@ -1,4 +1,4 @@
-"""Fixes as revision files, by the project's own env.py, template and hooks, made safe by the road."""
+"""Fixes as revision files, by the project's own env.py, template and hooks, made safe by the rewriter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
-from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewriter, road_settings
+from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, rewriter
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.plan import Fix, Left
 from alembic_pgpatterns.runner.project import Project
@@ -103,7 +103,7 @@ def _safe(
     context: MigrationContext, fixes: Sequence[Fix], result: Files, unsafe: Callable[[Fix, Facts], str | None]
 ) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
     """The ops of what is safe, there and back; the result says which fixes these are."""
-    facts = read_facts(context, road_settings(context))
+    facts = read_facts(context, rewrite_settings(context))
     up: list[ops.MigrateOperation] = []
     down: list[ops.MigrateOperation] = []
     for fix in fixes:

@@ -78,7 +78,7 @@ def read_in_utc(op: ops.AlterColumnOp) -> bool:
 
 @singledispatch
 def operations(remedy: Remedy, default_schema: str) -> Operations:
-    """The operations of a remedy in their plain form; the road makes them safe. None for an Advice."""
+    """The operations of a remedy in their plain form. The rewriter makes them safe. None for an Advice."""
     return ()
 
 

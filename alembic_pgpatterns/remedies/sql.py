@@ -1,6 +1,6 @@
 """Remedies as SQL statements, in their plain form: for reports, and for trying a remedy on a scratch database.
 
-How to get there without blocking a production database is the road's matter (``autogenerate.road``).
+The rewriter makes the statements safe for a database in use (``autogenerate.rewrite``).
 """
 
 from __future__ import annotations

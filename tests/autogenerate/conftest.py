@@ -72,8 +72,8 @@ class AlembicProject:
         if way:
             self.configure(way)
 
-    def road_alone(self) -> AlembicProject:
-        """Leave every pattern out, so that the road has the models as they are written."""
+    def without_patterns(self) -> AlembicProject:
+        """Turn every pattern off, so that the rewriter gets the models as they are written."""
         with self.ini.open("a") as file:
             file.write("\n[pgpatterns]\nignore = *\n")
         return self

@@ -25,7 +25,7 @@ TWO_PARTS = 2
 @pytest.fixture
 def make_project(make_project):
     """Projects in which no pattern is enforced or suggested."""
-    return lambda *given, **named: make_project(*given, **named).road_alone()
+    return lambda *given, **named: make_project(*given, **named).without_patterns()
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def sequential(context, revision, directives):
         "__import__('alembic_pgpatterns').rewriter.chain(sequential)",
         "lambda *a: (__import__('alembic_pgpatterns').rewriter(*a), sequential(*a))",
     ],
-    ids=["before the road", "chained to it", "after it"],
+    ids=["before the rewriter", "chained to it", "after it"],
 )
 @pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without"])
 def test_sequential_ids(make_project, hook: str, plugin: bool) -> None:

@@ -1,4 +1,4 @@
-"""The road with ``directives = true``: other words, the same way."""
+"""The rewriter with ``directives = true``: other ops, the same effect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_project(make_project):
     """Projects in which no pattern is enforced or suggested, and directives are on."""
 
     def make(*given, directives: bool = True, **named):
-        project = make_project(*given, **named).road_alone()
+        project = make_project(*given, **named).without_patterns()
         with project.ini.open("a") as file:
             file.write(f"directives = {str(directives).lower()}\n")
         return project

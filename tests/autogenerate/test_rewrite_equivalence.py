@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import RoadSettings, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.enums import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite
 from tests.autogenerate.conftest import snapshot
@@ -122,7 +122,7 @@ def changed(connection: sa.Connection, metadata: sa.MetaData, directives: bool =
     up = [change.up for change in flatten(script.upgrade_ops.ops)]
     created = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.CreateTableOp))
     dropped = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.DropTableOp))
-    facts = read_facts(context, RoadSettings(directives=directives), created=created, dropped=dropped)
+    facts = read_facts(context, RewriteSettings(directives=directives), created=created, dropped=dropped)
     connection.rollback()
     return script.upgrade_ops.ops, script.downgrade_ops.ops, facts
 

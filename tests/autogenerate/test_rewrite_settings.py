@@ -1,4 +1,4 @@
-"""The road beside what users set in env.py, and beside other plugins."""
+"""The rewriter beside what users set in env.py, and beside other plugins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENV_TOP = "def run_migrations_offline"
 @pytest.fixture
 def make_project(make_project):
     """Projects in which no pattern is enforced or suggested."""
-    return lambda *given, **named: make_project(*given, **named).road_alone()
+    return lambda *given, **named: make_project(*given, **named).without_patterns()
 
 
 @pytest.fixture

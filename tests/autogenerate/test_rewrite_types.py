@@ -23,7 +23,7 @@ TYPES = [
 @pytest.fixture
 def make_project(make_project):
     """Projects in which no pattern is enforced or suggested."""
-    return lambda *given, **named: make_project(*given, **named).road_alone()
+    return lambda *given, **named: make_project(*given, **named).without_patterns()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
@@ -78,7 +78,7 @@ def test_a_second_column_takes_the_place(make_project, new_database, old_databas
         project.models(AFTER)
         files = project.revise("types")
         text = "".join(files)
-        assert text.count("# pgpatterns: table-rewrite: by way of a second column") >= 3
+        assert text.count("# pgpatterns: table-rewrite: with a second column") >= 3
         assert "not written so here because of index ix_t_kept" in re.sub(r"\s*\n\s*#\s*", " ", text)
         schemas = [before]
         for _ in files:
@@ -139,4 +139,4 @@ def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -
             path.unlink()
     project.database.execute("CREATE TRIGGER noted BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION noted()")
     text = "".join(project.revise("fired"))
-    assert "by way of a second column" not in text and "trigger noted, which every row" in text
+    assert "with a second column" not in text and "trigger noted, which a backfill" in text

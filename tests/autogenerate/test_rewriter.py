@@ -1,4 +1,4 @@
-"""The road on real servers: what the files do, that they can be run again, and that they can be undone."""
+"""The rewriter on real servers: what the files do, that they can run twice, and that they can be undone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import RoadSettings, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import RewriteSettings, read_facts
 from tests.autogenerate.conftest import PLUGIN, REWRITER
 
 
 @pytest.fixture
 def make_project(make_project):
     """Projects in which no pattern is enforced or suggested."""
-    return lambda *given, **named: make_project(*given, **named).road_alone()
+    return lambda *given, **named: make_project(*given, **named).without_patterns()
 
 
 @pytest.fixture
@@ -410,7 +410,7 @@ def test_what_is_evaluated_once_a_row(database) -> None:
         CREATE FUNCTION steady() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
     """)
     with database.engine().connect() as connection:
-        volatile = read_facts(MigrationContext.configure(connection), RoadSettings()).volatile
+        volatile = read_facts(MigrationContext.configure(connection), RewriteSettings()).volatile
         found = {
             expression: volatile(expression)
             for expression in (

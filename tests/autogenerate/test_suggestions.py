@@ -52,7 +52,7 @@ def test_new_tables(project: InProcess, load_models: Any) -> None:
             raise AssertionError(f"{line}\n{error}") from error
     said = [line for line in project.output if "suggest" in line]
     assert len(said) == 6
-    assert said[-1].endswith("more suggestions stand in the revision.")
+    assert said[-1].endswith("more suggestions are in the revision.")
 
 
 def test_existing_tables(project: InProcess, load_models: Any) -> None:

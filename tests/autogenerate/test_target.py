@@ -1,4 +1,4 @@
-"""The destination: what is enforced converges, nothing of the application's is touched, adoption is a file."""
+"""The target: what is enforced converges, nothing of the application's is touched, adoption is a file."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_old_times_are_read_in_utc_whatever_zone_the_database_has(shop: AlembicP
         file.write("\n[pgpatterns]\nadopt = all\nselect = timestamp-without-time-zone\n")
         file.write("\n[pgpatterns:timestamp-without-time-zone]\naction = enforce\n")
     (text,) = shop.revise("moments")
-    assert "every row is written anew" not in text
+    assert "every row is rewritten" not in text
     assert converged(shop)
     assert moment(shop) == "2020-07-01 12:00:00"
     shop.alembic("downgrade", "-1")

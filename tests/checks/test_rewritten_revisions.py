@@ -1,4 +1,4 @@
-"""What autogenerate's road writes must not be what the lens complains of: the strongest test of both."""
+"""pgcheck must not complain of what the rewriter writes: the strongest test of both."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ CHANGES = {
 
 
 @pytest.fixture
-def road(make_project, traced_server) -> Callable[[str, str], list[str]]:  # noqa: F811
+def findings_of(make_project, traced_server) -> Callable[[str, str], list[str]]:  # noqa: F811
     def run(before: str, after: str) -> list[str]:
-        project: AlembicProject = make_project().road_alone()
+        project: AlembicProject = make_project().without_patterns()
         project.models(before)
         project.revise("before")
         project.alembic("upgrade", "head")
@@ -62,22 +62,22 @@ def road(make_project, traced_server) -> Callable[[str, str], list[str]]:  # noq
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_the_road_writes_is_silent(road, change: str) -> None:
-    assert road(BEFORE, f'{AUTHOR}{BOOK}, Column("author_id", BigInteger), Column("old", Text), {change})') == []
+def test_what_the_rewriter_writes_is_silent(findings_of, change: str) -> None:
+    assert findings_of(BEFORE, f'{AUTHOR}{BOOK}, Column("author_id", BigInteger), Column("old", Text), {change})') == []
 
 
-def test_not_null(road) -> None:
+def test_not_null(findings_of) -> None:
     after = BEFORE.replace('Column("old", Text)', 'Column("old", Text, nullable=False)')
-    assert road(BEFORE, after) == []
+    assert findings_of(BEFORE, after) == []
 
 
-def test_new_tables(road) -> None:
+def test_new_tables(findings_of) -> None:
     after = BEFORE + f'page = Table("page", metadata, {ID}, Column("n", Integer, index=True), Column("k", Text))\n'
-    assert road(BEFORE, after) == []
+    assert findings_of(BEFORE, after) == []
 
 
-def test_what_no_road_makes_safe_is_named(road) -> None:
+def test_what_has_no_safe_form_is_named(findings_of) -> None:
     """A column that goes, a type that is rewritten: autogenerate writes what was asked for, and the lens says so."""
-    found = road(BEFORE, BEFORE.replace('Column("pages", Integer)', 'Column("pages", BigInteger)').replace(
+    found = findings_of(BEFORE, BEFORE.replace('Column("pages", Integer)', 'Column("pages", BigInteger)').replace(
         ', Column("old", Text)', ""))  # fmt: skip
     assert {text.split(":")[0] for text in found} >= {"drop-under-running-code", "table-rewrite"}

@@ -1,4 +1,4 @@
-"""What Alembic 1.20 autogenerate gets wrong whatever the models are, put right before the road looks at it."""
+"""Repairs of what Alembic 1.20 autogenerate gets wrong, made before the changes are planned."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 
 def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """The changes, so that they run, leave nothing out, and can be undone."""
-    found = with_column_checks(changes, facts)
-    found = with_late_foreign_keys(found, facts)
-    found = with_ordered_drops(found, facts)
-    return with_names(found, facts)
+    """Return the changes so that they run, leave nothing out, and can be undone."""
+    result = with_column_checks(changes, facts)
+    result = with_late_foreign_keys(result, facts)
+    result = with_ordered_drops(result, facts)
+    return with_names(result, facts)
 
 
 def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
-    """CHECKs declared on a Column: Alembic renders those of the Table only."""
+    """Add CHECKs that are declared on a Column. Alembic renders only those of the Table."""
     result: list[Change] = []
     for change in changes:
         op = change.up
@@ -41,7 +41,7 @@ def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
 
 
 def _plain_type(column: Column[Any]) -> Column[Any]:
-    """The column without its type's own CHECK, which add_column would have PostgreSQL verify under its lock."""
+    """Return the column without its type's CHECK, which ADD COLUMN would verify under ACCESS EXCLUSIVE."""
     if not getattr(column.type, "create_constraint", False):
         return column
     new: Column[Any] = column._copy()
@@ -52,10 +52,10 @@ def _plain_type(column: Column[Any]) -> Column[Any]:
 
 def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
     columns = [item for item in op.columns if isinstance(item, Column)]
-    found = [check for column in columns for check in _checks(column)]
-    if not found:
+    result = [check for column in columns for check in _checks(column)]
+    if not result:
         return op
-    tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in found]
+    tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in result]
     return altered(op, columns=[*op.columns, *tables])
 
 
@@ -77,23 +77,25 @@ def _checks(column: Column[Any]) -> list[CheckConstraint]:
 
 
 def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
-    """The CHECK that a Boolean or an Enum that is no native one brings along on its table."""
+    """Return the CHECK that a Boolean or a non-native Enum adds to its table."""
     if column.table is None or not getattr(column.type, "create_constraint", False):
         return []
-    found = (c for c in column.table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False))
-    return [c for c in found if column.name in c.columns and _applies(c)]
+    result = (
+        c for c in column.table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False)
+    )
+    return [c for c in result if column.name in c.columns and _applies(c)]
 
 
 def _applies(check: CheckConstraint) -> bool:
-    """Whether PostgreSQL gets the CHECK: it has booleans and enums of its own."""
+    """Whether SQLAlchemy creates the CHECK on PostgreSQL, which has native booleans and enums."""
     rule = getattr(check, "_create_rule", None)
     return rule is None or bool(rule(DIALECT.statement_compiler(DIALECT, None)))
 
 
 def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Foreign keys that CREATE TABLE cannot hold: ``use_alter``, or to a table that is created later.
+    """Move foreign keys that CREATE TABLE cannot hold behind it: ``use_alter``, or to a table created later.
 
-    Alembic writes the first into create_table, where SQLAlchemy leaves it out, so that it never exists.
+    Alembic writes ``use_alter`` keys into create_table. SQLAlchemy leaves them out there, so they never exist.
     """
     pending = {facts.key(c.up.schema, c.up.table_name) for c in changes if isinstance(c.up, ops.CreateTableOp)}
     result: list[Change] = []
@@ -112,17 +114,17 @@ def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Chan
 
 
 def _is_late(key: ForeignKeyConstraint, pending: set[TableKey], facts: Facts) -> bool:
-    return key.use_alter or target(key, facts) in pending
+    return key.use_alter or referenced_table(key, facts) in pending
 
 
-def target(key: ForeignKeyConstraint, facts: Facts) -> TableKey:
-    """The table that a foreign key points at."""
+def referenced_table(key: ForeignKeyConstraint, facts: Facts) -> TableKey:
+    """Return the table that a foreign key references."""
     schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
     return facts.key(schema or None, name)
 
 
 def without(op: ops.CreateTableOp, keys: Sequence[ForeignKeyConstraint]) -> ops.CreateTableOp:
-    """A create_table that leaves foreign keys out."""
+    """Return a create_table without some foreign keys."""
     return altered(op, columns=[item for item in op.columns if all(item is not key for key in keys)])
 
 
@@ -135,7 +137,7 @@ def _added(key: ForeignKeyConstraint) -> Change:
 
 
 def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Removed tables last, the referencing before the referenced; Alembic's order is that of a set."""
+    """Drop tables last, the referencing before the referenced. Alembic's order is that of a set."""
     dropped = {facts.key(c.up.schema, c.up.table_name): c for c in changes if isinstance(c.up, ops.DropTableOp)}
     if not dropped:
         return list(changes)
@@ -152,7 +154,7 @@ def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
 
 
 def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]:
-    """Referencing tables first; a cycle is entered at its first table by name."""
+    """Return referencing tables first. A cycle starts at its first table by name."""
     remaining = {table: set(_references(change.up, facts)) for table, change in sorted(dropped.items())}
     order: list[TableKey] = []
     while remaining:
@@ -170,16 +172,16 @@ def _references(op: ops.MigrateOperation, facts: Facts) -> list[TableKey]:
 def _unlinked(
     table: TableKey, dropped: dict[TableKey, Change], groups: dict[TableKey, list[Change]], facts: Facts
 ) -> list[Change]:
-    """The foreign keys from tables that are still there, which a cycle leaves, dropped by themselves."""
-    found: list[Change] = []
+    """Drop the foreign keys that tables of a cycle, dropped later, still have to this one."""
+    result: list[Change] = []
     for other in [t for t in dropped if t != table]:
         drop = dropped[other].up
         assert isinstance(drop, ops.DropTableOp)
-        keys = [k for k in drop.to_table().foreign_key_constraints if k.name and target(k, facts) == table]
+        keys = [k for k in drop.to_table().foreign_key_constraints if k.name and referenced_table(k, facts) == table]
         if keys:
-            found.extend(Change(ops.DropConstraintOp.from_constraint(k), (_added(k).up,)) for k in keys)
+            result.extend(Change(ops.DropConstraintOp.from_constraint(k), (_added(k).up,)) for k in keys)
             groups[other] = [_recreated_without(change, keys) for change in groups[other]]
-    return found
+    return result
 
 
 def _recreated_without(change: Change, keys: Sequence[ForeignKeyConstraint]) -> Change:
@@ -195,7 +197,7 @@ def _recreated_without(change: Change, keys: Sequence[ForeignKeyConstraint]) -> 
 
 
 def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Unnamed constraints by the names that PostgreSQL would give them, so that a downgrade can drop them."""
+    """Give unnamed constraints the names that PostgreSQL would give, so that a downgrade can drop them."""
     names = Names(facts)
     return [_named(change, names) for change in changes]
 

@@ -1,4 +1,4 @@
-"""Filling a column of an existing table in batches that commit, as one statement for an autocommit block."""
+"""Fill a column of an existing table in batches that commit: one statement for an autocommit block."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alembic_pgpatterns.autogenerate.rewrite.indexes import qualified
 from alembic_pgpatterns.schema.names import quote
 
 BATCH_PAGES = 100
-"""Pages of 8 kB that one UPDATE covers: up to ten thousand rows are locked at a time, for some tenths of a second."""
+"""Pages of 8 kB per UPDATE: it locks up to ten thousand rows for some tenths of a second."""
 
-# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE is for rows that moved meanwhile.
-# The variables' names are no column's, which PL/pgSQL would find ambiguous.
+# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE finds rows that moved meanwhile.
+# The variables have a prefix: PL/pgSQL refuses a name that is also a column's as ambiguous.
 _BLOCK = Template("""DO $$$$
 DECLARE
   pgpatterns_page bigint := 0;
@@ -30,7 +30,7 @@ END $$$$""")
 
 
 def backfill(schema: str | None, table: str, column: str, value: str, where: str | None = None) -> str:
-    """A DO block that sets a column where it is NULL.
+    """Return a DO block that sets a column where it is NULL.
 
     Args:
         schema: of the table, or None.
@@ -42,5 +42,5 @@ def backfill(schema: str | None, table: str, column: str, value: str, where: str
     name = qualified(schema, table)
     literal = "'" + name.replace("'", "''") + "'::regclass"
     empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
-    given = {"table": name, "column": quote(column), "value": value, "where": empty, "batch": str(BATCH_PAGES)}
-    return _BLOCK.substitute(given, regclass=literal)
+    values = {"table": name, "column": quote(column), "value": value, "where": empty, "batch": str(BATCH_PAGES)}
+    return _BLOCK.substitute(values, regclass=literal)

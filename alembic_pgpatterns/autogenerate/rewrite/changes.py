@@ -1,4 +1,4 @@
-"""The ops of a revision as changes: each op of the upgrade, with what undoes it in the downgrade."""
+"""The ops of a revision as changes: each op of the upgrade with the ops of the downgrade that undo it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TypeVar
 
 from alembic.operations import ops
 
+from alembic_pgpatterns.autogenerate.rewrite.attached_comments import ABOVE, BELOW, attached_to
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
-from alembic_pgpatterns.autogenerate.target.attached_comments import ABOVE, BELOW, comments
 
 Op = TypeVar("Op", bound=ops.MigrateOperation)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One op of the upgrade, the ops that undo it, and the comments that belong above it."""
+    """One op of the upgrade, the ops that undo it, and the comments above it."""
 
     up: ops.MigrateOperation
     down: tuple[ops.MigrateOperation, ...] = ()
-    above: tuple[CommentOp, ...] = ()
+    comments: tuple[CommentOp, ...] = ()
 
 
 def altered(op: Op, **values: object) -> Op:
-    """A copy of an op with other attributes; the op itself may be kept by a hook of the user's."""
+    """Return a copy of an op with other attributes. A hook of the user may still hold the op itself."""
     new = copy.copy(op)
     for name, value in values.items():
         setattr(new, name, value)
@@ -33,17 +33,17 @@ def altered(op: Op, **values: object) -> Op:
 
 
 def flatten(operations: Iterable[ops.MigrateOperation]) -> list[Change]:
-    """The ops without the containers that Alembic groups them in; containers of others stay whole."""
+    """Return the ops without Alembic's ModifyTableOps containers. Other containers stay whole."""
     changes: list[Change] = []
-    above: list[CommentOp] = []
+    comments: list[CommentOp] = []
     for op in _leaves(operations):
         if isinstance(op, CommentOp):
-            above.append(op)
+            comments.append(op)
             continue
-        changes.append(Change(op, above=(*above, *comments(op, ABOVE))))
-        above = [*comments(op, BELOW)]
-    if above:
-        changes.append(Change(CommentOp(), above=tuple(above)))
+        changes.append(Change(op, comments=(*comments, *attached_to(op, ABOVE))))
+        comments = [*attached_to(op, BELOW)]
+    if comments:
+        changes.append(Change(CommentOp(), comments=tuple(comments)))
     return changes
 
 
@@ -56,9 +56,9 @@ def _leaves(operations: Iterable[ops.MigrateOperation]) -> Iterable[ops.MigrateO
 
 
 def paired(upgrade: Sequence[ops.MigrateOperation], downgrade: Sequence[ops.MigrateOperation]) -> list[Change]:
-    """The changes of a script, whose two lists are no longer each other's reverse where a hook edited them.
+    """Return the changes of a script. A hook may have edited one list, so the two need not be each other's reverse.
 
-    An op of the downgrade that undoes nothing in particular goes with the op that it follows.
+    An op of the downgrade that undoes no op in particular stays with the op that it follows.
     """
     changes = flatten(upgrade)
     down = [op for op in _leaves(downgrade) if not isinstance(op, CommentOp)]
@@ -69,20 +69,20 @@ def paired(upgrade: Sequence[ops.MigrateOperation], downgrade: Sequence[ops.Migr
         owner = owner if partner is None else partner
         if changes:
             undoing[owner].append(op)
-    return [Change(c.up, tuple(d), c.above) for c, d in zip(changes, undoing, strict=True)]
+    return [Change(c.up, tuple(d), c.comments) for c, d in zip(changes, undoing, strict=True)]
 
 
 def _partners(up: Sequence[ops.MigrateOperation], down: Sequence[ops.MigrateOperation]) -> list[int | None]:
-    """For each op of the downgrade the index of the upgrade's op that it undoes."""
+    """Return, for each op of the downgrade, the index of the op of the upgrade that it undoes."""
     if len(up) == len(down) and all(undoes(d, u) for d, u in zip(down, reversed(up), strict=True)):
         return [len(up) - 1 - position for position in range(len(down))]
     free = dict(enumerate(up))
     partners: list[int | None] = []
     for op in down:
-        found = next((i for i in sorted(free, reverse=True) if undoes(op, free[i], named=True)), None)
-        if found is not None:
-            del free[found]
-        partners.append(found)
+        match = next((i for i in sorted(free, reverse=True) if undoes(op, free[i], named=True)), None)
+        if match is not None:
+            del free[match]
+        partners.append(match)
     return partners
 
 
@@ -101,19 +101,19 @@ _UNDO: dict[type[ops.MigrateOperation], tuple[type[ops.MigrateOperation], ...]] 
 
 
 def undoes(down: ops.MigrateOperation, up: ops.MigrateOperation, named: bool = False) -> bool:
-    """Whether one op is of the kind that undoes another, on the same table; ``named``: and of the same object."""
+    """Whether one op is of the kind that undoes another on the same table; ``named``: and the same object."""
     if isinstance(up, ops.AddConstraintOp):
         kinds: tuple[type[ops.MigrateOperation], ...] = (ops.DropConstraintOp,)
     else:
-        known = [_UNDO[base] for base in type(up).__mro__ if base in _UNDO]
-        kinds = known[0] if known else _reversed_kind(up)
+        undoing_kinds = [_UNDO[base] for base in type(up).__mro__ if base in _UNDO]
+        kinds = undoing_kinds[0] if undoing_kinds else _reversed_kind(up)
     if not isinstance(down, kinds) or table_of(down) != table_of(up):
         return False
     return not named or name_of(down) == name_of(up)
 
 
 def _reversed_kind(up: ops.MigrateOperation) -> tuple[type[ops.MigrateOperation], ...]:
-    """Of an op of somebody else's: what it says itself that undoes it."""
+    """Ask an op of another package which kind of op undoes it."""
     try:
         return (type(up.reverse()),)
     except (NotImplementedError, ValueError, AttributeError):
@@ -121,14 +121,14 @@ def _reversed_kind(up: ops.MigrateOperation) -> tuple[type[ops.MigrateOperation]
 
 
 def table_of(op: ops.MigrateOperation) -> tuple[str | None, str | None]:
-    """Schema and name of the table that an op is about, as the op spells them."""
+    """Return schema and name of the table that an op is about, as the op has them."""
     if isinstance(op, ops.CreateForeignKeyOp):
         return (op.kw.get("source_schema"), op.source_table)
     return (getattr(op, "schema", None), getattr(op, "table_name", None))
 
 
 def name_of(op: ops.MigrateOperation) -> str | None:
-    """The column, index or constraint that an op is about."""
+    """Return the name of the column, index or constraint that an op is about."""
     if isinstance(op, ops.AddColumnOp):
         return str(op.column.name)
     for attribute in ("column_name", "index_name", "constraint_name"):

@@ -1,7 +1,7 @@
-"""A change of type that would write the table anew, taken by way of a second column that takes the first one's place.
+"""A change of type that would rewrite the table, made with a second column that replaces the first.
 
-Begin: the new column, and a trigger that fills it with every write. Fill: the rows that exist, in batches, and a
-validated CHECK for NOT NULL. Swap: in one short transaction the new column gets the old one's name.
+Begin: add the new column, and a trigger that fills it on every write. Fill: existing rows in batches, and a validated
+CHECK for NOT NULL. Swap: in one short transaction the new column takes the old one's name.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from alembic_pgpatterns.autogenerate.rewrite.constraints import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, type_text
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote
 
@@ -33,7 +34,7 @@ END $$$$""")
 
 
 def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
-    """Whether nothing but its default and NOT NULL hangs on the column, and its values can simply be assigned."""
+    """Whether only a default and NOT NULL depend on the column, and its values can be assigned without USING."""
     only_type = op.modify_nullable is None and op.modify_server_default is False and op.modify_comment is False
     return (
         facts.autocommit
@@ -44,27 +45,27 @@ def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
         and op.existing_type is not None
         and op.modify_type is not None
         and assignable(op.existing_type, op.modify_type)
-        and not facts.entangled(facts.key(op.schema, op.table_name), op.column_name)
+        and not facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
     )
 
 
 def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ...]:
-    """The steps of a change for which `can_swap` holds."""
+    """Return the steps of a change for which `can_swap` is true."""
     swap = _Swap(op, facts.settings.lock_timeout or "0")
-    kept = Note("table-rewrite", note.subject, "the rows that exist, in batches that commit", aside=True)
-    moment = Note("table-rewrite", note.subject, "the new column takes the old one's place; no row is read", aside=True)
-    begin = Piece(swap.begin(), strong=True, again=swap.begin(again=True), notes=(note,))
-    # Above the swap's own level: where a downgrade stops between the files, both columns are there again.
-    renewed = Step(4, Piece(swap.begin(), strong=True))
+    kept = Note(TableRewrite.name, note.subject, "existing rows, in batches that commit", aside=True)
+    moment = Note(TableRewrite.name, note.subject, "the new column replaces the old one; no row is read", aside=True)
+    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,))
+    # A level above the swap: a downgrade that stops between the files leaves both columns.
+    renewed = Step(4, Phase(swap.begin(), strong=True))
     return (
-        Step(0, begin, apart=(Step(0, Piece(swap.ended(column=True), strong=True)),)),
-        Step(1, Piece(swap.filled(), autocommit=True, notes=(kept,))),
-        Step(2, Piece(swap.swapped(), strong=True, notes=(moment,)), apart=(renewed,), main=True),
+        Step(0, begin, undo_when_split=(Step(0, Phase(swap.ended(column=True), strong=True)),)),
+        Step(1, Phase(swap.filled(), autocommit=True, notes=(kept,))),
+        Step(2, Phase(swap.swapped(), strong=True, notes=(moment,)), undo_when_split=(renewed,), owns_downgrade=True),
     )
 
 
 class _Swap:
-    """The ops of each part, for one column."""
+    """The ops of each part for one column."""
 
     def __init__(self, op: ops.AlterColumnOp, lock_timeout: str) -> None:
         self.lock_timeout = "'" + lock_timeout.replace("'", "''") + "'"
@@ -77,7 +78,7 @@ class _Swap:
         self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))
         self.required = op.existing_nullable is False
 
-    def begin(self, again: bool = False) -> tuple[ops.MigrateOperation, ...]:
+    def begin(self, idempotent: bool = False) -> tuple[ops.MigrateOperation, ...]:
         add = ops.AddColumnOp(self.table, Column(self.new, self.kind, nullable=True), schema=self.schema)
         function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), old=quote(self.column))
         drop = f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"
@@ -85,8 +86,8 @@ class _Swap:
             f"CREATE TRIGGER {quote(self.trigger)} BEFORE INSERT OR UPDATE ON {self._table()} "
             f"FOR EACH ROW EXECUTE FUNCTION {self._function()}()"
         )
-        first = altered(add, if_not_exists=True) if again else add
-        return (first, SqlOp(function), *((SqlOp(drop),) if again else ()), SqlOp(create))
+        first = altered(add, if_not_exists=True) if idempotent else add
+        return (first, SqlOp(function), *((SqlOp(drop),) if idempotent else ()), SqlOp(create))
 
     def filled(self) -> tuple[ops.MigrateOperation, ...]:
         value = quote(self.column)
@@ -97,12 +98,12 @@ class _Swap:
         check = ops.CreateCheckConstraintOp(self.check, self.table, condition, schema=self.schema)
         staged = altered(check, kw={NOT_VALID: True})
         validate = SqlOp(f"{alter_table(self.schema, self.table)} VALIDATE CONSTRAINT {quote(self.check)}")
-        # ADD CHECK takes a strong lock for a moment, so for this moment the wait for it has a limit.
+        # ADD CHECK takes a strong lock for a moment, so the wait for it is limited.
         limit, free = SqlOp(f"SET lock_timeout = {self.lock_timeout}"), SqlOp("SET lock_timeout = 0")
         return (fill, limit, self._drop_check(if_exists=True), staged, free, validate)
 
     def swapped(self) -> tuple[ops.MigrateOperation, ...]:
-        """The old column goes, the new one gets its name, and then NOT NULL, which PostgreSQL 18 names after it."""
+        """Drop the old column, rename the new one, then set NOT NULL, which PostgreSQL 18 names after the column."""
         column = ops.DropColumnOp(self.table, self.column, schema=self.schema)
         rename = altered(self._alter(self.new), modify_name=self.column)
         inherited = self._alter(self.column)
@@ -115,7 +116,7 @@ class _Swap:
         return (*self.ended(column=False), column, rename, *rest, *check)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
-        """The old column's default; an expression as SQL, since Alembic doubles the percent signs of one it renders."""
+        """Set the old column's default. An expression becomes SQL, since Alembic doubles percent signs it renders."""
         default = self.op.existing_server_default
         if default is None or default is False:
             return ()
@@ -128,7 +129,7 @@ class _Swap:
         return (same,)
 
     def ended(self, column: bool) -> tuple[ops.MigrateOperation, ...]:
-        """Without the trigger; ``column``: and without the new column."""
+        """Drop the trigger and, with ``column``, the new column."""
         gone = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
         return (
             SqlOp(f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"),
@@ -150,10 +151,10 @@ class _Swap:
 
 
 def small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
-    """What does the same at once, for a table that is small or not in use."""
+    """Return lines that show the single statement for a table that is small or not in use."""
     assert op.modify_type is not None
     table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
     return (
-        "Where the table is small, one statement in place of all of it:",
+        "If the table is small, one statement replaces all of this:",
         f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}",
     )

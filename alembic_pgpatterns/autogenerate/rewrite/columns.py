@@ -1,4 +1,4 @@
-"""Columns of existing tables: what fails on rows, reads them all, or writes them anew, taken in stages."""
+"""Columns of existing tables: changes that fail on rows, or read or rewrite all of them, made in stages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from alembic_pgpatterns.autogenerate.rewrite.constraints import NOT_VALID, valid
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
+from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
+from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
+from alembic_pgpatterns.patterns.revisions.unbatched_data_change import UnbatchedDataChange
+from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.remedies.operations import read_in_utc
 from alembic_pgpatterns.schema.names import quote, stored
@@ -27,19 +33,19 @@ _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def plan_add_column(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
-    """ADD COLUMN is a moment's ACCESS EXCLUSIVE, unless it writes the table anew or its rows cannot fulfil it."""
+    """ADD COLUMN takes ACCESS EXCLUSIVE for a moment, unless it rewrites the table or existing rows violate it."""
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
     subject = f"{op.table_name}.{op.column.name}"
     why = rewriting(op, facts)
     if why is not None and not (isinstance(op.column.server_default, DefaultClause) and _can_stage(op, facts)):
-        return (plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_staged_by_hand(op)),)),)
+        return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, why, more=_staged_by_hand(op)),)),)
     if why is not None:
-        return _filled_later(op, Note("table-rewrite", subject, why), _backfill(op))
+        return _filled_later(op, Note(TableRewrite.name, subject, why), _backfill(op))
     if op.column.nullable or op.column.server_default is not None:
         return (_at_once(op),)
-    why = "rows that exist have no value for it: they are filled in first (see the next file), and NOT NULL comes last"
-    note = Note("required-column-without-default", subject, why)
+    why = "existing rows have no value for it: they are filled first (see the next file), and NOT NULL comes last"
+    note = Note(RequiredColumnWithoutDefault.name, subject, why)
     if not facts.autocommit:
         return (plain(op, strong=True, notes=(own_transaction(note.pattern, subject),)),)
     return _filled_later(op, note, None)
@@ -53,8 +59,8 @@ def _at_once(op: ops.AddColumnOp) -> Step:
 
 
 def _inline_note(op: InlineReferenceOp) -> Note:
-    why = "its foreign key comes with the new column, where every row is NULL and none has to be read"
-    return Note("validating-foreign-key", f"{op.table_name}.{op.column.name}", why)
+    why = "the foreign key is part of the new column: it is NULL in every row, so no row has to be checked"
+    return Note(ValidatingForeignKey.name, f"{op.table_name}.{op.column.name}", why)
 
 
 def _renamed(op: InlineReferenceOp) -> tuple[ops.MigrateOperation, ...]:
@@ -66,14 +72,14 @@ def _renamed(op: InlineReferenceOp) -> tuple[ops.MigrateOperation, ...]:
 
 
 def rewriting(op: ops.AddColumnOp, facts: Facts) -> str | None:
-    """Why adding a column writes the table anew, or None."""
+    """Return why adding a column rewrites the table, or None."""
     default = op.column.server_default
     if isinstance(default, Computed):
         return "a stored generated column is computed for every row, under a lock that stops readers and writers"
     if isinstance(default, Identity):
         return "an identity column is numbered in every row, under a lock that stops readers and writers"
     if isinstance(op.column.type, postgresql.DOMAIN) and (op.column.type.check is not None or op.column.type.not_null):
-        return "a column of a domain with a constraint is written to every row; a CHECK on the column is not"
+        return "a domain with a constraint makes PostgreSQL rewrite every row; a plain type with a CHECK does not"
     expression = default_text(default)
     if expression is not None and facts.volatile(expression):
         return f"{expression} is evaluated for every row, under a lock that stops readers and writers"
@@ -81,7 +87,7 @@ def rewriting(op: ops.AddColumnOp, facts: Facts) -> str | None:
 
 
 def default_text(default: FetchedValue | None) -> str | None:
-    """A server default as SQL; None where there is none, or none that is known here."""
+    """Return a server default as SQL, or None if there is none or it is no plain default."""
     if not isinstance(default, DefaultClause):
         return None
     if isinstance(default.arg, str):
@@ -93,8 +99,8 @@ def _can_stage(op: ops.AddColumnOp, facts: Facts) -> bool:
     return facts.autocommit and not facts.is_partitioned(op.schema, op.table_name)
 
 
-def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Piece | None) -> tuple[Step, ...]:
-    """The column nullable, its default for new rows, the rows that exist, and only then NOT NULL."""
+def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tuple[Step, ...]:
+    """Add the column nullable, set its default for new rows, fill existing rows, then set NOT NULL."""
     column = altered(op, column=_loose(op.column))
     first: list[ops.MigrateOperation] = [column]
     notes: tuple[Note, ...] = (note,)
@@ -110,8 +116,8 @@ def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Piece | None) -> tu
             modify_server_default=op.column.server_default,
         )
         first.append(default)
-    again = (*(repeatable(first[0]) or ()), *first[1:])
-    add = Step(0, Piece(tuple(first), strong=True, again=again, notes=notes), main=True)
+    idempotent = (*(repeatable(first[0]) or ()), *first[1:])
+    add = Step(0, Phase(tuple(first), strong=True, idempotent=idempotent, notes=notes), owns_downgrade=True)
     fill = Step(1, backfill or _fill_in(op))
     if op.column.nullable:
         return (add, fill)
@@ -122,27 +128,27 @@ def _loose(column: Column[Any]) -> Column[Any]:
     return Column(column.name, column.type, nullable=True, comment=column.comment)
 
 
-def _fill_in(op: ops.AddColumnOp) -> Piece:
-    """Where only people know the values: a statement for them to complete."""
+def _fill_in(op: ops.AddColumnOp) -> Phase:
+    """Return a commented statement to complete, because only people know the values."""
     lines = (
-        f"# Rows that exist need a value in {op.column.name} before NOT NULL. Batches of pages keep locks short:",
+        f"# Existing rows need a value in {op.column.name} before NOT NULL. Batches of pages keep locks short:",
         *(f"#   {line}".rstrip() for line in _filled(op, "...").splitlines()),
     )
-    return Piece((CommentOp(lines),), autocommit=True)
+    return Phase((CommentOp(lines),), autocommit=True)
 
 
 def _filled(op: ops.AddColumnOp, value: str) -> str:
     return backfill(op.schema, op.table_name, op.column.name, value)
 
 
-def _backfill(op: ops.AddColumnOp) -> Piece:
+def _backfill(op: ops.AddColumnOp) -> Phase:
     why = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
-    note = Note("unbatched-data-change", f"{op.table_name}.{op.column.name}", why, aside=True)
-    return Piece((SqlOp(_filled(op, "DEFAULT")),), autocommit=True, notes=(note,))
+    note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", why, aside=True)
+    return Phase((SqlOp(_filled(op, "DEFAULT")),), autocommit=True, notes=(note,))
 
 
 def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
-    """ALTER COLUMN: SET NOT NULL and most changes of type read or write every row under ACCESS EXCLUSIVE."""
+    """ALTER COLUMN: SET NOT NULL and most type changes read or rewrite every row under ACCESS EXCLUSIVE."""
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
     if op.modify_type is not None:
@@ -150,7 +156,7 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     if op.modify_nullable is False and _only_nullable(op):
         subject = f"{op.table_name}.{op.column_name}"
         if not facts.autocommit:
-            return (plain(op, strong=True, notes=(own_transaction("blocking-not-null", subject),)),)
+            return (plain(op, strong=True, notes=(own_transaction(BlockingNotNull.name, subject),)),)
         return _not_null(op.schema, op.table_name, op.column_name, op.existing_type, 0, whole=op)
     only_comment = op.modify_nullable is None and op.modify_server_default is False
     return (plain(op, strong=not only_comment),)
@@ -169,7 +175,7 @@ def _not_null(
     whole: ops.AlterColumnOp | None = None,
     undone: bool = True,
 ) -> tuple[Step, ...]:
-    """A CHECK that is validated first: SET NOT NULL then believes it and reads no row (PostgreSQL 12).
+    """Set NOT NULL after validating a CHECK that proves it, so that no row is read under the lock (PostgreSQL 12).
 
     Args:
         schema: of the table, or None.
@@ -177,28 +183,28 @@ def _not_null(
         column: the column's name.
         kind: the column's type, for Alembic's ``existing_type``.
         level: of the first step.
-        whole: the op that sets NOT NULL, where there is one already.
-        undone: whether the downgrade makes the column nullable; not where it drops it.
+        whole: the op that sets NOT NULL, if there is one already.
+        undone: whether the downgrade makes the column nullable. It does not if it drops the column.
     """
     subject = f"{table}.{column}"
-    # conv: a naming convention for checks must not make another name of it.
+    # conv: a naming convention for checks must not change the name.
     name = conv(fit(f"{table}_{column}_not_null_check"))
     check = ops.CreateCheckConstraintOp(name, table, text(f"{quote(column)} IS NOT NULL"), schema=schema)
     staged = altered(check, kw={NOT_VALID: True})
     drop = ops.DropConstraintOp(name, table, "check", schema=schema, if_exists=True)
-    why = "by way of a CHECK, since SET NOT NULL alone would stop every reader and writer while it reads every row"
-    first = Piece((staged,), strong=True, again=(drop, staged), notes=(Note("blocking-not-null", subject, why),))
+    why = "with a CHECK first: SET NOT NULL alone would block every reader and writer while it reads every row"
+    first = Phase((staged,), strong=True, idempotent=(drop, staged), notes=(Note(BlockingNotNull.name, subject, why),))
     strict = whole or ops.AlterColumnOp(table, column, schema=schema, existing_type=kind, modify_nullable=False)
     loosen = ops.AlterColumnOp(table, column, schema=schema, existing_type=kind, modify_nullable=True)
-    proven = Note("blocking-not-null", subject, "the CHECK proves it, and no row is read", aside=True)
-    last = Piece((strict, altered(drop, if_exists=None)), strong=True, again=(strict, drop), notes=(proven,))
-    gone = Step(0, Piece((drop,), strong=True))
-    # Only where the steps lie in several files does a downgrade stop between them.
-    back = (Step(0, first), *(() if undone else (Step(0, Piece((loosen,), strong=True)),)))
+    proven = Note(BlockingNotNull.name, subject, "the CHECK proves it, and no row is read", aside=True)
+    last = Phase((strict, altered(drop, if_exists=None)), strong=True, idempotent=(strict, drop), notes=(proven,))
+    gone = Step(0, Phase((drop,), strong=True))
+    # A downgrade can stop between the steps only if they are in several files.
+    back = (Step(0, first), *(() if undone else (Step(0, Phase((loosen,), strong=True)),)))
     return (
-        Step(level, first, apart=(gone,)),
+        Step(level, first, undo_when_split=(gone,)),
         Step(level + 1, validate(check)),
-        Step(level + 2, last, apart=back, main=undone),
+        Step(level + 2, last, undo_when_split=back, owns_downgrade=undone),
     )
 
 
@@ -206,58 +212,58 @@ def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
     refused = _refused(op, facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
-        rebuilt = facts.dependents(facts.key(op.schema, op.table_name), op.column_name)
+        rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
         if not rebuilt:
             return (plain(op, strong=True, notes=refused),)
-        why = f"no row is written anew, but these are built or verified again under the lock: {', '.join(rebuilt)}"
-        return (plain(op, strong=True, notes=(Note("rebuilt-dependents", subject, why), *refused)),)
+        why = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
+        return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, why), *refused)),)
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
-    cost = f"from {spelled[0]} to {spelled[1]} every row is written anew while nobody can read or write"
+    cost = f"from {spelled[0]} to {spelled[1]} every row is rewritten while nobody can read or write"
     if can_swap(op, facts):
-        why = f"by way of a second column, since {cost}"
-        return plan_swap(op, Note("table-rewrite", subject, why, more=small_table(op)), facts)
-    why = f"{cost}. On a large table take this out and write it in stages, each its own revision:"
-    return (plain(op, strong=True, notes=(Note("table-rewrite", subject, why, more=_swap(op, facts)), *refused)),)
+        why = f"with a second column, because {cost}"
+        return plan_swap(op, Note(TableRewrite.name, subject, why, more=small_table(op)), facts)
+    why = f"{cost}. For a large table, replace this by stages, each in its own revision:"
+    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, why, more=_swap(op, facts)), *refused)),)
 
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
-    """What nobody can tell from models: the database has something on the column that no type change gets past."""
-    users = facts.refusing(facts.key(op.schema, op.table_name), op.column_name)
+    """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
+    users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
     if not users:
         return ()
     why = (
         f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}. Drop it before, and create "
         "it again after; or leave the column as it is, by `info` in the model or a line in the baseline"
     )
-    return (Note("refused-type-change", f"{op.table_name}.{op.column_name}", why),)
+    return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", why),)
 
 
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
-    held = facts.entangled(facts.key(op.schema, op.table_name), column)
+    held = facts.attached_to_column(facts.key(op.schema, op.table_name), column)
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
-        f"2. fill {column}_new for the rows that exist, in batches that commit; build its indexes CONCURRENTLY",
+        f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
-        *((f"It is not written so here because of {'; '.join(held[:3])}.",) if held else ()),
+        *((f"Autogenerate does not write these stages because of: {'; '.join(held[:3])}.",) if held else ()),
     )
 
 
 def _staged_by_hand(op: ops.AddColumnOp) -> tuple[str, ...]:
     column = op.column.name
     return (
-        "On a large table write it in stages instead:",
-        f"1. add_column {column} nullable and without it; a trigger or the application fills it for new rows",
-        "2. fill the rows that exist, in batches that commit",
+        "For a large table, write it in stages instead:",
+        f"1. add_column {column} as a plain nullable column; a trigger or the application fills it for new rows",
+        "2. fill existing rows, in batches that commit",
         "3. then the constraint, default or identity itself",
     )
 
 
 def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
-    """A required column that a downgrade brings back: its values are gone, and the file says so."""
+    """Note, for a NOT NULL column that a downgrade adds again, that its values are lost."""
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
-    why = "the dropped values are gone, so where the table has rows this fails until it is given a server_default"
-    note = Note("required-column-without-default", f"{op.table_name}.{op.column.name}", why)
+    why = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
+    note = Note(RequiredColumnWithoutDefault.name, f"{op.table_name}.{op.column.name}", why)
     return (plain(op, strong=True, notes=(note,)),)

@@ -14,12 +14,14 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, own_transaction, plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step, referenced_tables
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, referenced_tables
+from alembic_pgpatterns.patterns.revisions.validating_check import ValidatingCheck
+from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.schema.names import quote, stored
 
 NOT_VALID = "postgresql_not_valid"
 FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED = 18
-"""From here a partitioned table takes a foreign key NOT VALID (PostgreSQL 18 release notes)."""
+"""First major version where a partitioned table can have a NOT VALID foreign key (PostgreSQL 18 release notes)."""
 
 
 def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ...]:
@@ -30,11 +32,11 @@ def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ..
         return (plain(op, strong=not (facts.is_new(*source) and facts.is_new(*target))),)
     subject = f"{op.constraint_name} on {op.source_table}"
     if facts.is_partitioned(*source) and facts.version < FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED:
-        why = "before PostgreSQL 18 a partitioned table takes no foreign key NOT VALID: its rows are read under a lock"
-        note = Note("validating-foreign-key", subject, why)
-        return (plain(op, strong=True, again=_anew(op), notes=(note,)),)
-    why = "NOT VALID for now, since a plain one would stop writes to both tables while it reads every row"
-    return _not_valid(op, facts, Note("validating-foreign-key", subject, why))
+        why = "before PostgreSQL 18 a partitioned table has no foreign keys NOT VALID: its rows are read under a lock"
+        note = Note(ValidatingForeignKey.name, subject, why)
+        return (plain(op, strong=True, idempotent=_anew(op), notes=(note,)),)
+    why = "NOT VALID for now: a plain one would block writes to both tables while it reads every row"
+    return _not_valid(op, facts, Note(ValidatingForeignKey.name, subject, why))
 
 
 def plan_check(op: ops.CreateCheckConstraintOp, facts: Facts) -> tuple[Step, ...]:
@@ -42,26 +44,26 @@ def plan_check(op: ops.CreateCheckConstraintOp, facts: Facts) -> tuple[Step, ...
     if facts.is_new(op.schema, op.table_name) or op.kw.get(NOT_VALID) or op.constraint_name is None:
         return (plain(op, strong=not facts.is_new(op.schema, op.table_name)),)
     subject = f"{op.constraint_name} on {op.table_name}"
-    why = "NOT VALID for now, since a plain one would stop every reader and writer while it reads every row"
-    return _not_valid(op, facts, Note("validating-check", subject, why))
+    why = "NOT VALID for now: a plain one would block every reader and writer while it reads every row"
+    return _not_valid(op, facts, Note(ValidatingCheck.name, subject, why))
 
 
 def _not_valid(op: Any, facts: Facts, note: Note) -> tuple[Step, ...]:
     if not facts.autocommit:
-        return (plain(op, strong=True, again=_anew(op), notes=(own_transaction(note.pattern, note.subject),)),)
+        return (plain(op, strong=True, idempotent=_anew(op), notes=(own_transaction(note.pattern, note.subject),)),)
     staged = altered(op, kw={**op.kw, NOT_VALID: True})
-    add = Piece((staged,), strong=True, again=_anew(staged), notes=(note,))
-    return (Step(0, add, main=True), Step(1, validate(op)))
+    add = Phase((staged,), strong=True, idempotent=_anew(staged), notes=(note,))
+    return (Step(0, add, owns_downgrade=True), Step(1, validate(op)))
 
 
-def validate(op: Any) -> Piece:
-    """VALIDATE of a constraint; nothing happens where it is valid already."""
+def validate(op: Any) -> Phase:
+    """Return the VALIDATE of a constraint. It does nothing if the constraint is valid already."""
     schema, table = table_of(op)
     name = stored(op.constraint_name)
-    why = "reads the rows that exist, and stops neither reads nor writes"
-    pattern = "validating-foreign-key" if isinstance(op, ops.CreateForeignKeyOp) else "validating-check"
+    why = "reads all rows, but blocks neither reads nor writes"
+    pattern = ValidatingForeignKey.name if isinstance(op, ops.CreateForeignKeyOp) else ValidatingCheck.name
     statement = f"{alter_table(schema, str(table))} VALIDATE CONSTRAINT {quote(name)}"
-    return Piece((SqlOp(statement),), autocommit=True, notes=(Note(pattern, f"{name} on {table}", why, aside=True),))
+    return Phase((SqlOp(statement),), autocommit=True, notes=(Note(pattern, f"{name} on {table}", why, aside=True),))
 
 
 def _anew(op: Any) -> tuple[ops.MigrateOperation, ...]:
@@ -76,7 +78,7 @@ def plan_drop_constraint(op: ops.DropConstraintOp, facts: Facts) -> tuple[Step, 
 
 
 def plan_table(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> tuple[Step, ...]:
-    """A table by itself stops nobody, but its foreign keys lock the tables they point at."""
+    """A new table blocks nobody, but its foreign keys lock the tables they reference."""
     others = (table for table in referenced_tables(op, facts) if table not in facts.created | facts.dropped)
     existing = isinstance(op, ops.DropTableOp) and facts.key(op.schema, op.table_name) in facts.dropped
     return (plain(op, strong=existing or any(others)),)

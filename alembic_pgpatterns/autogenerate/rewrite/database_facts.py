@@ -1,4 +1,4 @@
-"""What the road has to know of the database and the run, asked once; the planners see nothing else."""
+"""What the rewriter needs to know of the database and the run. The planners see nothing else."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ TableKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class RoadSettings:
-    """What a project decides about the road."""
+class RewriteSettings:
+    """The project's settings for the rewriter."""
 
     split: Literal["auto", "never", "always"] = "auto"
     lock_timeout: str = "5s"
     target_version: int | None = None
-    """The oldest PostgreSQL major that runs the revisions; None: the server's at hand."""
+    """The oldest PostgreSQL major version that runs the revisions; None: the connected server's."""
     directives: bool = False
-    """Write op directives of ours where Alembic's own operations take several."""
+    """Write one op directive of this package in place of several of Alembic's own operations."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The ground that a revision is written for."""
+    """What a revision is written for: database, session and settings."""
 
-    settings: RoadSettings = field(default_factory=RoadSettings)
+    settings: RewriteSettings = field(default_factory=RewriteSettings)
     default_schema: str = "public"
     version: int = 18
     created: frozenset[TableKey] = frozenset()
-    """Tables that the revision creates: nobody waits for their locks."""
+    """Tables that the revision creates. Nobody waits for their locks."""
     dropped: frozenset[TableKey] = frozenset()
     """Tables that the revision drops."""
     partitioned: frozenset[TableKey] = frozenset()
@@ -46,45 +46,47 @@ class Facts:
     autocommit: bool = True
     """False where env.py opens the transaction itself: an autocommit block fails there."""
     session: Mapping[str, str] = field(default_factory=dict)
-    """lock_timeout and statement_timeout as env.py set them for its session; absent where it did not."""
-    limited: bool = False
-    """env.py, or the URL, sees to a lock_timeout, in every database that it is run for."""
+    """lock_timeout and statement_timeout, if env.py sets them for its session."""
+    has_lock_timeout: bool = False
+    """Whether env.py or the URL sets a lock_timeout."""
     utc: bool = True
     enum_plugin: bool = False
-    """alembic-postgresql-enum is at work: enum types are its business."""
+    """alembic-postgresql-enum is in use and takes care of enum types."""
     volatile: Callable[[str], bool] = lambda expression: False
-    """Whether PostgreSQL has to evaluate an expression once a row."""
-    taken: Callable[[str, str], bool] = lambda schema, name: False
+    """Whether PostgreSQL has to evaluate an expression once per row."""
+    name_exists: Callable[[str, str], bool] = lambda schema, name: False
     """Whether a schema has a constraint or relation of a name."""
-    dependents: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
-    """What PostgreSQL builds or verifies again with a column's type."""
-    refusing: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
-    """What makes PostgreSQL refuse another type for a column: views, generated columns, policies, triggers, functions
+    rebuilt_with_type: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
+    """What PostgreSQL rebuilds or checks again when a column's type changes."""
+    blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
+    """What makes PostgreSQL refuse a new type for a column: views, generated columns, policies, triggers, functions
     (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
-    keyed: Callable[[TableKey], bool] = lambda table: True
+    has_primary_key: Callable[[TableKey], bool] = lambda table: True
     """Whether a table has a primary key, along which a backfill can walk."""
-    entangled: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ("what is not known",)
-    """What holds on to a column, so that another column cannot simply take its place."""
+    attached_to_column: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: (
+        "its dependents, which could not be read",
+    )
+    """What depends on a column, so that another column cannot simply take its place."""
 
     def key(self, schema: str | None, table: str) -> TableKey:
-        """A table as the other fields spell it."""
+        """Return a table's key, with the default schema if it has none."""
         return (str(schema or self.default_schema), str(table))
 
     def is_new(self, schema: str | None, table: str) -> bool:
-        """Whether the revision itself creates or drops the table, so that what it holds is of no concern."""
+        """Whether the revision creates or drops the table, so that locks on it hurt nobody."""
         return self.key(schema, table) in self.created | self.dropped
 
     def is_partitioned(self, schema: str | None, table: str) -> bool:
-        """Whether it is a partitioned parent."""
+        """Whether a table is partitioned."""
         return self.key(schema, table) in self.partitioned
 
 
-def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -> Facts:
-    """The facts of a run; reads the catalog, takes no lock on tables.
+def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any) -> Facts:
+    """Read the facts of a run from the catalog. Takes no lock on tables.
 
     Args:
-        context: of an online run on PostgreSQL.
-        settings: the project's.
+        context: the context of an online run on PostgreSQL.
+        settings: the project's settings.
         more: further fields of `Facts`.
     """
     connection = context.connection
@@ -100,21 +102,21 @@ def read_facts(context: MigrationContext, settings: RoadSettings, **more: Any) -
         enums=reader.names(_ENUMS),
         autocommit=commits(context),
         session=reader.session_timeouts(),
-        limited=bool(connection.scalar(text(_LIMITED))),
+        has_lock_timeout=bool(connection.scalar(text(_HAS_LOCK_TIMEOUT))),
         utc=str(connection.scalar(text("SELECT current_setting('TimeZone')"))).upper() in _UTC,
         enum_plugin=_enum_plugin(),
         volatile=reader.volatile,
-        taken=reader.taken,
-        dependents=reader.dependents,
-        refusing=reader.refusing,
-        keyed=reader.keyed,
-        entangled=reader.entangled,
+        name_exists=reader.name_exists,
+        rebuilt_with_type=reader.rebuilt_with_type,
+        blocks_type_change=reader.blocks_type_change,
+        has_primary_key=reader.has_primary_key,
+        attached_to_column=reader.attached_to_column,
         **more,
     )
 
 
 def commits(context: MigrationContext) -> bool:
-    """Whether Alembic begins and ends the transactions, so that an autocommit block can be."""
+    """Whether Alembic begins and ends the transactions, so that an autocommit block works."""
     return not getattr(context, "_in_external_transaction", False)
 
 
@@ -134,7 +136,7 @@ _TIMEOUTS = """
     SELECT name, current_setting(name) FROM pg_settings
     WHERE name IN ('lock_timeout', 'statement_timeout') AND source = 'session' AND setting <> reset_val
 """
-_LIMITED = """
+_HAS_LOCK_TIMEOUT = """
     SELECT count(*) FROM pg_settings WHERE name = 'lock_timeout' AND source IN ('session', 'client') AND setting <> '0'
 """
 _VOLATILE = """
@@ -143,13 +145,13 @@ _VOLATILE = """
     WHERE p.proname = :name
       AND (n.nspname = CAST(:schema AS text) OR CAST(:schema AS text) IS NULL AND pg_function_is_visible(p.oid))
 """
-_TAKEN = """
+_NAME_EXISTS = """
     SELECT EXISTS (SELECT FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
                    WHERE n.nspname = :schema AND k.conname = :name)
         OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = :schema AND c.relname = :name)
 """
-_DEPENDENTS = """
+_REBUILT = """
     WITH the AS (
         SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -163,7 +165,7 @@ _DEPENDENTS = """
     WHERE k.contype = 'c' AND the.attnum = ANY (k.conkey)
     ORDER BY 1
 """
-_REFUSING = """
+_BLOCKING = """
     WITH the AS (
         SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -176,12 +178,12 @@ _REFUSING = """
         'pg_trigger'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
     ORDER BY 1
 """
-_KEYED = """
+_HAS_PRIMARY_KEY = """
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                    JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = :schema AND c.relname = :table AND i.indisprimary)
 """
-_ENTANGLED = """
+_ATTACHED = """
     WITH the AS (
         SELECT a.attrelid, a.attnum, a.attacl, a.attinhcount, c.relispartition, c.relkind, c.relhassubclass
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -204,7 +206,7 @@ _ENTANGLED = """
     UNION ALL
     SELECT 'rights on the column' FROM the WHERE attacl IS NOT NULL
     UNION ALL
-    SELECT 'trigger ' || t.tgname || ', which every row of a backfill would fire' FROM the
+    SELECT 'trigger ' || t.tgname || ', which a backfill would fire for every row' FROM the
     JOIN pg_trigger t ON t.tgrelid = the.attrelid AND NOT t.tgisinternal
     ORDER BY 1
 """
@@ -228,34 +230,34 @@ class _Reader:
     def _volatile_function(self, schema: str | None, name: str) -> bool:
         return bool(self.connection.scalar(text(_VOLATILE), {"schema": schema, "name": name}))
 
-    def taken(self, schema: str, name: str) -> bool:
-        return bool(self.connection.scalar(text(_TAKEN), {"schema": schema, "name": name}))
+    def name_exists(self, schema: str, name: str) -> bool:
+        return bool(self.connection.scalar(text(_NAME_EXISTS), {"schema": schema, "name": name}))
 
-    def dependents(self, table: TableKey, column: str) -> tuple[str, ...]:
-        return self._of_column(_DEPENDENTS, table, column)
+    def rebuilt_with_type(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_REBUILT, table, column)
 
-    def refusing(self, table: TableKey, column: str) -> tuple[str, ...]:
-        return self._of_column(_REFUSING, table, column)
+    def blocks_type_change(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_BLOCKING, table, column)
 
-    def keyed(self, table: TableKey) -> bool:
-        return bool(self.connection.scalar(text(_KEYED), {"schema": table[0], "table": table[1]}))
+    def has_primary_key(self, table: TableKey) -> bool:
+        return bool(self.connection.scalar(text(_HAS_PRIMARY_KEY), {"schema": table[0], "table": table[1]}))
 
-    def entangled(self, table: TableKey, column: str) -> tuple[str, ...]:
-        return self._of_column(_ENTANGLED, table, column)
+    def attached_to_column(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return self._of_column(_ATTACHED, table, column)
 
     def _of_column(self, query: str, table: TableKey, column: str) -> tuple[str, ...]:
-        given = {"schema": table[0], "table": table[1], "column": column}
-        return tuple(str(name) for (name,) in self.connection.execute(text(query), given))
+        values = {"schema": table[0], "table": table[1], "column": column}
+        return tuple(str(name) for (name,) in self.connection.execute(text(query), values))
 
 
 def functions(expression: str) -> list[tuple[str | None, str]]:
-    """The functions an SQL expression calls, each with the schema it is written with."""
+    """Return the functions that an SQL expression calls, with the schema if one is written."""
     from alembic_pgpatterns.schema.sql.parser import postgast
 
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
-        # What cannot be read is taken for the worse case: a function that no catalog has.
+        # Assume the worst of what cannot be parsed: a function that no catalog has.
         return [(None, "")]
     return [_function(call) for call in postgast.find_nodes(tree, postgast.pg_query_pb2.FuncCall)]
 

@@ -1,4 +1,4 @@
-"""The names that PostgreSQL gives to constraints that have none (``makeObjectName`` in commands/indexcmds.c)."""
+"""The names that PostgreSQL gives to unnamed constraints (``makeObjectName`` in commands/indexcmds.c)."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Names:
-    """Names that are free in a schema: neither in the database nor given away before."""
+    """Free names in a schema: neither in the database nor handed out before."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._given: set[tuple[str, str]] = set()
 
     def free(self, schema: str | None, table: str, columns: str, label: str) -> str:
-        """The first of ``table_columns_label``, ``table_columns_label1``, … that is free."""
+        """Return the first free name of ``table_columns_label``, ``table_columns_label1``, …"""
         place = self._facts.key(schema, table)[0]
         for suffix in ("", *map(str, range(1, 1000))):
             name = object_name(table, columns, f"{label}{suffix}")
-            if (place, name) not in self._given and not self._facts.taken(place, name):
+            if (place, name) not in self._given and not self._facts.name_exists(place, name):
                 self._given.add((place, name))
                 return name
         raise AssertionError(f"a thousand constraints named like {table}_{columns}_{label}")
 
 
 def object_name(table: str, columns: str, label: str) -> str:
-    """Three parts in 63 bytes: the longer of the first two is cut until they fit."""
+    """Join three parts in at most 63 bytes. The longer of the first two is cut until they fit."""
     first, second = table.encode(), columns.encode()
     room = MAX_IDENTIFIER_BYTES - len(label.encode()) - (2 if second else 1)
     while len(first) + len(second) > room:
@@ -46,7 +46,7 @@ def object_name(table: str, columns: str, label: str) -> str:
 
 
 def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:
-    """The name PostgreSQL would give a constraint; None for a kind that Alembic does not write by itself."""
+    """Return the name PostgreSQL would give, or None for a kind that autogenerate does not write."""
     schema, table = table_of(op)
     if isinstance(op, ops.CreateForeignKeyOp):
         return conv(names.free(schema, str(table), "_".join(op.local_cols), "fkey"))

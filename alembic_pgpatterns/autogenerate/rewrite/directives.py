@@ -1,7 +1,7 @@
-"""The road in words of our own: with the setting ``directives``, steps become the op directives that they stand for.
+"""With the setting ``directives``, steps become the op directives of this package that do the same.
 
-What a change needs is the planners' business. Here the steps that they made of it are told anew, as fewer of them:
-a directive that looks at what is there already needs no file of its own to be run again.
+The planners decide which steps a change needs. Here several of them become one directive. A directive checks what
+already exists, so it can run twice and needs no file of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.indexes import index_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.operations.backfill import BackfillOp
 from alembic_pgpatterns.operations.columns import AddColumnWithReferenceOp
 from alembic_pgpatterns.operations.constraints import (
@@ -29,47 +29,48 @@ from alembic_pgpatterns.operations.constraints import (
 from alembic_pgpatterns.operations.indexes import CreateIndexConcurrentlyOp, DropIndexConcurrentlyOp
 from alembic_pgpatterns.operations.keys import CreatePrimaryKeyUsingIndexOp, CreateUniqueUsingIndexOp
 from alembic_pgpatterns.operations.not_null import SetNotNullOp
+from alembic_pgpatterns.patterns.revisions.concurrent_on_partitioned_parent import ConcurrentOnPartitionedParent
 from alembic_pgpatterns.schema.names import quote, stored
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 Steps = tuple[Step, ...]
 
 
-def directed(op: ops.MigrateOperation, steps: Steps, facts: Facts) -> Steps:
-    """The steps of an op, told by directives.
+def as_directives(op: ops.MigrateOperation, steps: Steps, facts: Facts) -> Steps:
+    """Return the steps of an op, written as directives.
 
     Args:
-        op: what autogenerate found.
-        steps: what the planners made of it.
-        facts: of the run.
+        op: the op that autogenerate wrote.
+        steps: the steps that the planner made of it.
+        facts: the facts of the run.
 
     Returns:
-        The same steps where they are Alembic's own op as it was.
+        The steps unchanged if they are Alembic's own op.
     """
-    for kind, words in _WORDS:
+    for kind, translate in _TRANSLATIONS:
         if isinstance(op, kind):
-            return words(op, steps, facts)
+            return translate(op, steps, facts)
     return steps
 
 
 def _staged(steps: Steps) -> bool:
-    """Whether the planners took another way than the op itself."""
+    """Whether the planner made several steps of the op."""
     return any(step.up.autocommit for step in steps)
 
 
-def _alone(*operations: ops.MigrateOperation, notes: tuple[Note, ...] = (), strong: bool = False) -> Piece:
-    """Directives that leave the transaction by themselves."""
-    return Piece(operations, autocommit=True, strong=strong, notes=notes, directive=True)
+def _alone(*operations: ops.MigrateOperation, notes: tuple[Note, ...] = (), strong: bool = False) -> Phase:
+    """Return a phase of directives that leave the transaction on their own."""
+    return Phase(operations, autocommit=True, strong=strong, notes=notes, directive=True)
 
 
 def _create_index(op: ops.CreateIndexOp, steps: Steps, facts: Facts) -> Steps:
     if _staged(steps):
-        return (Step(1, _alone(_build(op), notes=steps[0].up.notes), main=True),)
+        return (Step(1, _alone(_build(op), notes=steps[0].up.notes), owns_downgrade=True),)
     existing = op.index_name is not None and not facts.is_new(op.schema, op.table_name)
     if existing and facts.autocommit and facts.is_partitioned(op.schema, op.table_name):
-        why = "built concurrently on one partition after another, which CREATE INDEX on the parent does under a lock"
-        note = Note("concurrent-on-partitioned-parent", f"{op.index_name} on {op.table_name}", why)
-        return (Step(1, _alone(_build(op), notes=(note,)), main=True),)
+        why = "built concurrently on one partition after another: CREATE INDEX on the parent would lock all of them"
+        note = Note(ConcurrentOnPartitionedParent.name, f"{op.index_name} on {op.table_name}", why)
+        return (Step(1, _alone(_build(op), notes=(note,)), owns_downgrade=True),)
     return steps
 
 
@@ -82,7 +83,7 @@ def _drop_index(op: ops.DropIndexOp, steps: Steps, _: Facts) -> Steps:
     if not _staged(steps):
         return steps
     drop = DropIndexConcurrentlyOp(str(op.index_name), op.table_name, schema=op.schema)
-    return (Step(1, _alone(drop, notes=steps[0].up.notes), main=True),)
+    return (Step(1, _alone(drop, notes=steps[0].up.notes), owns_downgrade=True),)
 
 
 def _key(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, steps: Steps, _: Facts) -> Steps:
@@ -90,9 +91,9 @@ def _key(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, steps: Steps
         return steps
     directive = CreatePrimaryKeyUsingIndexOp if isinstance(op, ops.CreatePrimaryKeyOp) else CreateUniqueUsingIndexOp
     name, index = stored(op.constraint_name), index_of(op)
-    # Of columns alone the directive builds the index itself.
+    # If the key has columns only, the directive builds the index itself.
     built = (_build(index),) if index.kw else ()
-    made = directive(
+    directive_op = directive(
         name,
         op.table_name,
         None if built else [str(column) for column in op.columns],
@@ -101,7 +102,7 @@ def _key(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, steps: Steps
         initially_deferred=str(op.kw.get("initially") or "").upper() == "DEFERRED",
         schema=op.schema,
     )
-    return (Step(1, _alone(*built, made, notes=steps[0].up.notes, strong=True), main=True),)
+    return (Step(1, _alone(*built, directive_op, notes=steps[0].up.notes, strong=True), owns_downgrade=True),)
 
 
 def _foreign_key(op: ops.CreateForeignKeyOp, steps: Steps, _: Facts) -> Steps:
@@ -125,7 +126,7 @@ def _check_not_valid(op: ops.CreateCheckConstraintOp) -> CreateCheckNotValidOp:
 
 def _not_valid(directive: CreateForeignKeyNotValidOp | CreateCheckNotValidOp, steps: Steps) -> Steps:
     add, validate = steps
-    first = replace(add.up, operations=(directive,), again=None, directive=True)
+    first = replace(add.up, operations=(directive,), idempotent=None, directive=True)
     return (replace(add, up=first), replace(validate, up=_alone(_validate(directive))))
 
 
@@ -145,25 +146,25 @@ def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
 
 
 def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: int) -> Step:
-    """The CHECK, its VALIDATE and SET NOT NULL as one; what remains of `apart` is how a column is made nullable."""
+    """Join the CHECK, its VALIDATE and SET NOT NULL. Of `undo_when_split` only DROP NOT NULL remains."""
     first, last = steps[0], steps[-1]
     up = _alone(SetNotNullOp(table, column, schema=schema), notes=first.up.notes, strong=True)
-    return Step(level, up, apart=last.apart[1:], main=last.main)
+    return Step(level, up, undo_when_split=last.undo_when_split[1:], owns_downgrade=last.owns_downgrade)
 
 
 def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
     begin, fill, swap = steps
     added = begin.up.operations[0]
-    if not isinstance(added, ops.AddColumnOp) or not facts.keyed(facts.key(op.schema, op.table_name)):
+    if not isinstance(added, ops.AddColumnOp) or not facts.has_primary_key(facts.key(op.schema, op.table_name)):
         return steps
     old, new = quote(str(op.column_name)), str(added.column.name)
     where = f"{quote(new)} IS NULL AND {old} IS NOT NULL"
-    words: list[ops.MigrateOperation] = [_backfill(op.table_name, new, old, where, op.schema)]
+    translate: list[ops.MigrateOperation] = [_backfill(op.table_name, new, old, where, op.schema)]
     for each in fill.up.operations:
         if isinstance(each, ops.CreateCheckConstraintOp):
             check = _check_not_valid(each)
-            words += [check, _validate(check)]
-    return (begin, replace(fill, up=_alone(*words, notes=fill.up.notes, strong=len(words) > 1)), swap)
+            translate += [check, _validate(check)]
+    return (begin, replace(fill, up=_alone(*translate, notes=fill.up.notes, strong=len(translate) > 1)), swap)
 
 
 def _backfill(table: str, column: str, value: str, where: str, schema: str | None) -> BackfillOp:
@@ -176,20 +177,21 @@ def _add_column(op: ops.AddColumnOp, steps: Steps, facts: Facts) -> Steps:
     if not _staged(steps):
         return (add,)
     fill, *strict = rest
-    filled = [replace(fill, up=_filled(op, fill.up))] if facts.keyed(facts.key(op.schema, op.table_name)) else [fill]
+    has_key = facts.has_primary_key(facts.key(op.schema, op.table_name))
+    filled = [replace(fill, up=_filled(op, fill.up)) if has_key else fill]
     if strict:
-        # In the file of the backfill, be it a comment only.
+        # In the file of the backfill, even if that is only a comment.
         filled.append(_not_null(op.table_name, op.column.name, op.schema, tuple(strict), fill.level))
     return (add, *filled)
 
 
-def _with_reference(piece: Piece) -> Piece:
-    first, *rest = piece.operations
+def _with_reference(phase: Phase) -> Phase:
+    first, *rest = phase.operations
     if not isinstance(first, InlineReferenceOp) or first.reference.match is not None:
-        return piece
-    # The directive names the key itself; what else follows is the column's default.
+        return phase
+    # The directive names the key itself. What else follows is the column's default.
     others = [each for each in rest if not isinstance(each, SqlOp)]
-    return replace(piece, operations=(_reference(first), *others), again=None)
+    return replace(phase, operations=(_reference(first), *others), idempotent=None)
 
 
 def _reference(op: InlineReferenceOp) -> AddColumnWithReferenceOp:
@@ -209,23 +211,23 @@ def _reference(op: InlineReferenceOp) -> AddColumnWithReferenceOp:
     )
 
 
-def _filled(op: ops.AddColumnOp, piece: Piece) -> Piece:
+def _filled(op: ops.AddColumnOp, phase: Phase) -> Phase:
     column = op.column.name
     where = f"{quote(column)} IS NULL"
-    if not isinstance(piece.operations[0], CommentOp):
-        return _alone(_backfill(op.table_name, column, "DEFAULT", where, op.schema), notes=piece.notes)
+    if not isinstance(phase.operations[0], CommentOp):
+        return _alone(_backfill(op.table_name, column, "DEFAULT", where, op.schema), notes=phase.notes)
     schema = f", schema={op.schema!r}" if op.schema else ""
     return _alone(
         CommentOp(
             (
-                f"# Rows that exist need a value in {column} before NOT NULL. In batches that commit:",
+                f"# Existing rows need a value in {column} before NOT NULL. In batches that commit:",
                 f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
             )
         )
     )
 
 
-_WORDS: tuple[tuple[type[ops.MigrateOperation], Callable[[Any, Steps, Facts], Steps]], ...] = (
+_TRANSLATIONS: tuple[tuple[type[ops.MigrateOperation], Callable[[Any, Steps, Facts], Steps]], ...] = (
     (ops.CreateIndexOp, _create_index),
     (ops.DropIndexOp, _drop_index),
     (ops.CreateUniqueConstraintOp, _key),

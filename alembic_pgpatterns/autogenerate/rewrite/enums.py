@@ -1,7 +1,7 @@
-"""Enum types: created once, before they are used, and gone again after a downgrade.
+"""Enum types: created once, before their first use, and dropped by the downgrade.
 
-Alembic leaves the type behind when it drops the table, creates it a second time with the next table that uses it,
-and not at all with a new column; each of these fails.
+Alembic keeps the type when it drops the table, creates it a second time with the next table that uses it, and does not
+create it for a new column. Each of these fails.
 """
 
 from __future__ import annotations
@@ -25,56 +25,56 @@ _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def with_enum_types(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """The changes, with each new type created where it is first used, and dropped by the downgrade.
+    """Create each new type where it is first used, and let the downgrade drop it.
 
-    Nothing is done where alembic-postgresql-enum is at work: the types are its business.
+    If alembic-postgresql-enum is in use, it takes care of the types and nothing is done here.
     """
     if facts.enum_plugin:
         return list(changes)
-    known = set(facts.enums)
+    existing = set(facts.enums)
     first: list[Change] = []
     result: list[Change] = []
-    for given in changes:
-        change = replace(given, down=tuple(_brought_back(op, facts) for op in given.down))
+    for original in changes:
+        change = replace(original, down=tuple(_brought_back(op, facts) for op in original.down))
         if isinstance(change.up, ops.CreateTableOp):
-            result.append(_of_table(change, change.up, known, facts))
+            result.append(_of_table(change, change.up, existing, facts))
             continue
         if isinstance(change.up, ops.AddColumnOp):
-            first.extend(_of_column(change.up.column, known, facts))
+            first.extend(_of_column(change.up.column, existing, facts))
         result.append(change)
     return [*first, *result]
 
 
 def _brought_back(op: ops.MigrateOperation, facts: Facts) -> ops.MigrateOperation:
-    """A dropped table as a downgrade creates it again: its types outlived it."""
+    """Return the create_table of a downgrade without creating types: they still exist."""
     if not isinstance(op, ops.CreateTableOp):
         return op
     return _of_table(Change(op), op, set(facts.enums), facts).up
 
 
-def _of_column(column: Column[Any], known: set[TableKey], facts: Facts) -> Iterator[Change]:
-    """The type of a new column, created by itself: add_column does not."""
+def _of_column(column: Column[Any], existing: set[TableKey], facts: Facts) -> Iterator[Change]:
+    """Create the type of a new column, which add_column does not do."""
     native = native_enum(column.type)
-    if native is None or (key := facts.key(native.schema, str(native.name))) in known:
+    if native is None or (key := facts.key(native.schema, str(native.name))) in existing:
         return
-    known.add(key)
+    existing.add(key)
     name = qualified(native.schema, str(native.name))
     labels = ", ".join("'" + label.replace("'", "''") + "'" for label in native.enums)
     yield Change(SqlOp(f"CREATE TYPE {name} AS ENUM ({labels})"), (SqlOp(f"DROP TYPE IF EXISTS {name}"),))
 
 
-def _of_table(change: Change, op: ops.CreateTableOp, known: set[TableKey], facts: Facts) -> Change:
-    """A new table: it creates the types that are new with it, and no other."""
+def _of_table(change: Change, op: ops.CreateTableOp, existing: set[TableKey], facts: Facts) -> Change:
+    """Let a new table create the types that are new with it, and no other."""
     columns: list[Any] = []
     drops: list[SqlOp] = []
     for item in op.columns:
         native = native_enum(item.type) if isinstance(item, Column) else None
         if native is None:
             columns.append(item)
-        elif (key := facts.key(native.schema, str(native.name))) in known:
+        elif (key := facts.key(native.schema, str(native.name))) in existing:
             columns.append(_without_creation(item, native))
         else:
-            known.add(key)
+            existing.add(key)
             columns.append(item)
             drops.append(SqlOp(f"DROP TYPE IF EXISTS {qualified(native.schema, str(native.name))}"))
     if all(old is new for old, new in zip(op.columns, columns, strict=True)) and not drops:
@@ -83,14 +83,14 @@ def _of_table(change: Change, op: ops.CreateTableOp, known: set[TableKey], facts
 
 
 def native_enum(kind: TypeEngine[Any]) -> postgresql.ENUM | None:
-    """The PostgreSQL enum that a type, or an array's items, are stored as, where SQLAlchemy would create it."""
+    """Return the PostgreSQL enum that a type, or an array's items, is stored as, if SQLAlchemy would create it."""
     item = kind.item_type if isinstance(kind, ARRAY) else kind
     native = item.dialect_impl(_dialect) if isinstance(item, Enum) else None
     return native if isinstance(native, postgresql.ENUM) and native.create_type and native.name else None
 
 
 class ENUM(postgresql.ENUM):
-    """An enum whose repr says that it is there already, which SQLAlchemy's own does from 2.1 only.
+    """An enum whose repr has ``create_type=False``. SQLAlchemy's own repr has it only from 2.1 on.
 
     Alembic renders types by their repr and their module.
     """
@@ -104,7 +104,7 @@ class ENUM(postgresql.ENUM):
 
 
 def _without_creation(column: Any, native: postgresql.ENUM) -> Column[Any]:
-    """A copy of a column whose type exists; the column itself is the application's."""
+    """Return a copy of a column whose type exists. The column itself belongs to the application."""
     existing = ENUM(*native.enums, name=str(native.name), schema=native.schema, create_type=False)
     new: Column[Any] = column._copy()
     if isinstance(column.type, ARRAY):

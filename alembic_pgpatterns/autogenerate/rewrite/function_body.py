@@ -1,4 +1,4 @@
-"""Steps in their order as the body of ``upgrade()`` or ``downgrade()``."""
+"""Write steps as the body of ``upgrade()`` or ``downgrade()``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
+from alembic_pgpatterns.patterns.revisions.timeout_kills_concurrent_build import TimeoutKillsConcurrentBuild
 
-_WHY_TIMEOUT = "rather give up and run again than wait: everybody else queues behind a lock that waits"
-_WHY_ATTEMPTS = "several short attempts, since everybody else queues behind a lock that waits"
+_WHY_TIMEOUT = "fail and run again rather than wait: everybody else queues behind a waiting lock"
+_WHY_ATTEMPTS = "several short attempts, because everybody else queues behind a waiting lock"
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
 def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
-    """The ops of a function: transactional steps under a lock_timeout, the others in autocommit blocks."""
-    pieces = [step.up for step in steps if step.up.operations]
-    last_autocommit = max((i for i, piece in enumerate(pieces) if piece.autocommit), default=-1)
+    """Return the ops of a function: transactional phases under a lock_timeout, the others in autocommit blocks."""
+    phases = [step.up for step in steps if step.up.operations]
+    last_autocommit = max((i for i, phase in enumerate(phases) if phase.autocommit), default=-1)
     result: list[ops.MigrateOperation] = []
     position = 0
-    for (autocommit, alone), group in groupby(pieces, key=lambda piece: (piece.autocommit, _leaves(piece))):
+    for (autocommit, alone), group in groupby(phases, key=lambda phase: (phase.autocommit, _leaves(phase))):
         members = list(group)
         position += len(members)
         if alone:
@@ -36,30 +38,30 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
     return result
 
 
-def _leaves(piece: Piece) -> bool:
-    """Whether its directives leave the transaction by themselves."""
-    return piece.autocommit and piece.directive
+def _leaves(phase: Phase) -> bool:
+    """Whether its directives leave the transaction on their own."""
+    return phase.autocommit and phase.directive
 
 
-def _alone(pieces: Sequence[Piece], facts: Facts) -> list[ops.MigrateOperation]:
-    """Directives that see to their own transactions; the timeout for their strong locks is the session's."""
-    inner = _written(pieces, committed_early=False)
+def _alone(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:
+    """Write directives with transactions of their own. The lock_timeout for them is set for the session."""
+    inner = _written(phases, committed_early=False)
     timeout = facts.settings.lock_timeout
-    if not any(piece.strong for piece in pieces) or facts.limited or not timeout:
+    if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:
         return inner
     limit = SqlOp(f"SET lock_timeout = {_literal(timeout)}")
     return [CommentOp.of(_patience(timeout)), limit, *inner, SqlOp(_restored("lock_timeout", facts))]
 
 
-def _in_attempts(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
-    """What takes strong locks as ``op.lock_attempts``, each run of it by itself."""
+def _in_attempts(phases: Sequence[Phase], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
+    """Write each run of phases with strong locks as one ``op.lock_attempts``."""
     from alembic_pgpatterns.operations.lock_attempts import LockAttemptsOp
 
     timeout = facts.settings.lock_timeout
     result: list[ops.MigrateOperation] = []
-    for strong, group in groupby(pieces, key=lambda piece: piece.strong):
+    for strong, group in groupby(phases, key=lambda phase: phase.strong):
         inner = _written(list(group), committed_early)
-        if strong and timeout and not facts.limited:
+        if strong and timeout and not facts.has_lock_timeout:
             note = _patience(timeout, _WHY_ATTEMPTS)
             result.extend((CommentOp.of(note), LockAttemptsOp(timeout, _ops=inner)))
         else:
@@ -67,52 +69,52 @@ def _in_attempts(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -
     return result
 
 
-def _written(pieces: Sequence[Piece], committed_early: bool) -> list[ops.MigrateOperation]:
+def _written(phases: Sequence[Phase], committed_early: bool) -> list[ops.MigrateOperation]:
     inner: list[ops.MigrateOperation] = []
-    for piece in pieces:
-        again = piece.again if committed_early and piece.again is not None else piece.operations
-        inner.extend((*_comments(piece), *again))
+    for phase in phases:
+        idempotent = phase.idempotent if committed_early and phase.idempotent is not None else phase.operations
+        inner.extend((*_comments(phase), *idempotent))
     return inner
 
 
 def _patience(timeout: str, why: str = _WHY_TIMEOUT) -> Note:
-    return Note("missing-lock-timeout", f"{timeout} for the locks on existing tables", why)
+    return Note(MissingLockTimeout.name, f"{timeout} for the locks on existing tables", why)
 
 
-def _block(pieces: Sequence[Piece], facts: Facts) -> list[ops.MigrateOperation]:
-    inner = [op for piece in pieces for op in (*_comments(piece), *piece.operations)]
+def _block(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:
+    inner = [op for phase in phases for op in (*_comments(phase), *phase.operations)]
     if all(isinstance(op, CommentOp) for op in inner):
         return inner
-    note = Note("timeout-kills-concurrent-build", "autocommit block", _PATIENT, aside=True)
+    note = Note(TimeoutKillsConcurrentBuild.name, "autocommit block", _PATIENT, aside=True)
     off = [SqlOp(f"SET {name} = 0") for name in _TIMEOUTS]
     back = [SqlOp(_restored(name, facts)) for name in _TIMEOUTS]
     return [AutocommitOp([CommentOp(note.comment()), *off, *inner, *back])]
 
 
-_PATIENT = "no timeouts, since what runs here waits for old transactions and stops nobody"
+_PATIENT = "no timeouts, because this waits for old transactions and blocks nobody"
 
 
 def _restored(name: str, facts: Facts) -> str:
-    """What env.py set for its session comes back by its value: RESET would forget it."""
+    """Restore a setting. If env.py set it for the session, RESET would lose that value."""
     return f"SET {name} = {_literal(facts.session[name])}" if name in facts.session else f"RESET {name}"
 
 
-def _transaction(pieces: Sequence[Piece], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
-    inner = _written(pieces, committed_early)
+def _transaction(phases: Sequence[Phase], facts: Facts, committed_early: bool) -> list[ops.MigrateOperation]:
+    inner = _written(phases, committed_early)
     timeout = facts.settings.lock_timeout
-    if not any(piece.strong for piece in pieces) or facts.limited or not timeout:
+    if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:
         return inner
     limit = [CommentOp.of(_patience(timeout)), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
-    # An autocommit block commits, which ends SET LOCAL; otherwise it would reach into the next revision, which
+    # An autocommit block commits, which ends SET LOCAL. Otherwise it would apply to the next revision too, which
     # shares the transaction unless env.py sets transaction_per_migration.
     before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"
     end = [] if committed_early else [SqlOp(f"SET LOCAL lock_timeout = {before}")]
     return [*limit, *inner, *end]
 
 
-def _comments(piece: Piece) -> Iterable[CommentOp]:
-    yield from piece.above
-    for note in piece.notes:
+def _comments(phase: Phase) -> Iterable[CommentOp]:
+    yield from phase.comments
+    for note in phase.notes:
         yield CommentOp.of(note)
 
 
@@ -121,7 +123,7 @@ def _literal(value: str) -> str:
 
 
 def in_batches(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
-    """Ops as ``render_as_batch`` wants them: what is untouched by the road grouped by its table again."""
+    """Group the ops that were not rewritten by table again, for ``render_as_batch``."""
     result: list[ops.MigrateOperation] = []
     for key, group in groupby(operations, key=_batch_key):
         members = list(group)

@@ -1,7 +1,7 @@
 """Indexes and unique constraints on existing tables: built and dropped CONCURRENTLY.
 
-PostgreSQL docs, "Building Indexes Concurrently": not in a transaction block, not on a partitioned parent, and a
-build that fails leaves an INVALID index behind, which ``IF NOT EXISTS`` takes for the real one.
+PostgreSQL docs, "Building Indexes Concurrently": not in a transaction block and not on a partitioned parent. A failed
+build leaves an INVALID index, which ``IF NOT EXISTS`` takes for the real one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Step
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.patterns.revisions.blocking_index_build import BlockingIndexBuild
+from alembic_pgpatterns.patterns.revisions.blocking_index_drop import BlockingIndexDrop
+from alembic_pgpatterns.patterns.revisions.blocking_unique import BlockingUnique
+from alembic_pgpatterns.patterns.revisions.concurrent_on_partitioned_parent import ConcurrentOnPartitionedParent
 from alembic_pgpatterns.schema.names import quote, stored
 
 CONCURRENTLY = "postgresql_concurrently"
@@ -23,16 +27,18 @@ PARTITIONED = (
 
 
 def plan_create_index(op: ops.CreateIndexOp, facts: Facts) -> tuple[Step, ...]:
-    """CREATE INDEX takes SHARE: nobody writes to the table until the index is built."""
+    """CREATE INDEX takes SHARE: nobody can write to the table until the index is built."""
     if facts.is_new(op.schema, op.table_name) or op.index_name is None:
         return (plain(in_transaction(op)),)
     if facts.is_partitioned(op.schema, op.table_name):
         return (plain(in_transaction(op), strong=True, notes=(_partitioned_note(op),)),)
     if not facts.autocommit:
-        return (plain(in_transaction(op), strong=True, notes=(own_transaction("blocking-index-build", _subject(op)),)),)
-    why = f"built concurrently, since CREATE INDEX would stop every write to {op.table_name} until it is done"
-    note = Note("blocking-index-build", _subject(op), why)
-    return (Step(1, Piece(build_concurrently(op), autocommit=True, notes=(note,)), main=True),)
+        return (
+            plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexBuild.name, _subject(op)),)),
+        )
+    why = f"built concurrently: CREATE INDEX would block every write to {op.table_name} until it is done"
+    note = Note(BlockingIndexBuild.name, _subject(op), why)
+    return (Step(1, Phase(build_concurrently(op), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
 def plan_drop_index(op: ops.DropIndexOp, facts: Facts) -> tuple[Step, ...]:
@@ -42,49 +48,49 @@ def plan_drop_index(op: ops.DropIndexOp, facts: Facts) -> tuple[Step, ...]:
     if facts.is_partitioned(op.schema, str(op.table_name)):
         return (plain(in_transaction(op), strong=True, notes=(_partitioned_note(op),)),)
     if not facts.autocommit:
-        return (plain(in_transaction(op), strong=True, notes=(own_transaction("blocking-index-drop", _subject(op)),)),)
-    why = f"dropped concurrently, since DROP INDEX would stop every reader and writer of {op.table_name}"
-    note = Note("blocking-index-drop", _subject(op), why)
-    return (Step(1, Piece((drop_concurrently(op),), autocommit=True, notes=(note,)), main=True),)
+        return (plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexDrop.name, _subject(op)),)),)
+    why = f"dropped concurrently: DROP INDEX would block every reader and writer of {op.table_name}"
+    note = Note(BlockingIndexDrop.name, _subject(op), why)
+    return (Step(1, Phase((drop_concurrently(op),), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
 def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts: Facts) -> tuple[Step, ...]:
-    """ADD UNIQUE builds its index under ACCESS EXCLUSIVE; made of a finished index it takes a moment."""
+    """ADD UNIQUE builds its index under ACCESS EXCLUSIVE. With a finished index it takes a moment."""
     subject = f"{op.constraint_name} on {op.table_name}"
     if facts.is_new(op.schema, op.table_name) or op.constraint_name is None:
         return (plain(op),)
-    again = (_drop_constraint(op), op)
+    idempotent = (_drop_constraint(op), op)
     if facts.is_partitioned(op.schema, op.table_name):
-        why = "a partitioned table takes no finished index (USING INDEX), so the constraint is built under a lock"
-        note = Note("blocking-unique", subject, why)
-        return (plain(op, strong=True, again=again, notes=(note,)),)
+        why = "USING INDEX does not work on a partitioned table, so the constraint is built under a lock"
+        note = Note(BlockingUnique.name, subject, why)
+        return (plain(op, strong=True, idempotent=idempotent, notes=(note,)),)
     if not facts.autocommit:
-        return (plain(op, strong=True, again=again, notes=(own_transaction("blocking-unique", subject),)),)
-    why = f"its index is built first, since ADD CONSTRAINT would build it while nobody reads or writes {op.table_name}"
-    index = Piece(build_concurrently(index_of(op)), autocommit=True, notes=(Note("blocking-unique", subject, why),))
-    taken = Note("blocking-unique", subject, "takes the finished index, and no row is read", aside=True)
-    attach = Piece((SqlOp(_using_index(op)),), strong=True, notes=(taken,))
-    return (Step(1, index), Step(2, attach, main=True))
+        return (plain(op, strong=True, idempotent=idempotent, notes=(own_transaction(BlockingUnique.name, subject),)),)
+    why = f"its index is built first: ADD CONSTRAINT would build it while nobody can read or write {op.table_name}"
+    index = Phase(build_concurrently(index_of(op)), autocommit=True, notes=(Note(BlockingUnique.name, subject, why),))
+    attach_note = Note(BlockingUnique.name, subject, "uses the finished index; no row is read", aside=True)
+    attach = Phase((SqlOp(_using_index(op)),), strong=True, notes=(attach_note,))
+    return (Step(1, index), Step(2, attach, owns_downgrade=True))
 
 
 def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...]:
-    """A build that can be run again: the INVALID index that an earlier, failed one left behind goes first."""
+    """Return a build that can run again: it first drops the INVALID index of a failed build."""
     assert op.index_name is not None
     options = {**op.kw, CONCURRENTLY: True}
     leftover = ops.DropIndexOp(
         op.index_name, op.table_name, schema=op.schema, if_exists=True, postgresql_concurrently=True
     )
-    why = CommentOp(("# First what a build that failed would have left behind; there is nothing as a rule.",))
+    why = CommentOp(("# First drop what a failed build may have left. Usually there is nothing.",))
     return (why, leftover, altered(op, kw=options, if_not_exists=True))
 
 
 def drop_concurrently(op: ops.DropIndexOp) -> ops.DropIndexOp:
-    """``IF EXISTS``, so that it can be run again. What else described the index is of no use to a DROP."""
+    """Return the drop with CONCURRENTLY and IF EXISTS, so that it can run again."""
     return altered(op, if_exists=True, kw={CONCURRENTLY: True}, _reverse=None)
 
 
 def in_transaction(op: Any) -> Any:
-    """An index op as it runs in a transaction, where CONCURRENTLY is refused, whatever the models say."""
+    """Return an index op without CONCURRENTLY, which PostgreSQL refuses in a transaction."""
     kept = {name: value for name, value in op.kw.items() if name != CONCURRENTLY}
     return altered(op, kw=kept)
 
@@ -93,14 +99,16 @@ def plain(
     op: ops.MigrateOperation,
     strong: bool = False,
     notes: tuple[Note, ...] = (),
-    again: tuple[ops.MigrateOperation, ...] | None = None,
+    idempotent: tuple[ops.MigrateOperation, ...] | None = None,
 ) -> Step:
-    """An op as Alembic wrote it."""
-    return Step(0, Piece((op,), strong=strong, notes=notes, again=again or repeatable(op)), main=True)
+    """Return an op as Alembic wrote it."""
+    return Step(
+        0, Phase((op,), strong=strong, notes=notes, idempotent=idempotent or repeatable(op)), owns_downgrade=True
+    )
 
 
 def repeatable(op: ops.MigrateOperation) -> tuple[ops.MigrateOperation, ...] | None:
-    """The op with IF EXISTS or IF NOT EXISTS, where Alembic has it for the op."""
+    """Return the op with IF EXISTS or IF NOT EXISTS, or None if Alembic does not have it for the op."""
     if isinstance(op, ops.CreateTableOp | ops.CreateIndexOp | ops.AddColumnOp):
         return (altered(op, if_not_exists=True),)
     if isinstance(op, ops.DropTableOp | ops.DropIndexOp | ops.DropColumnOp | ops.DropConstraintOp):
@@ -109,25 +117,25 @@ def repeatable(op: ops.MigrateOperation) -> tuple[ops.MigrateOperation, ...] | N
 
 
 def own_transaction(pattern: str, subject: str) -> Note:
-    """Why an op was left as it is under an env.py that autocommit blocks fail in."""
+    """Explain why an op was left as it is: autocommit blocks fail under this env.py."""
     why = (
-        "left as it is: env.py opens a transaction of its own before context.configure(), in which an autocommit "
-        "block fails. Let context.begin_transaction() open it, and this op can be written without the lock"
+        "left as it is: env.py opens its own transaction before context.configure(), and an autocommit block fails "
+        "in that. Let context.begin_transaction() open it; then this op can be written without the lock"
     )
     return Note(pattern, subject, why)
 
 
 def _partitioned_note(op: ops.CreateIndexOp | ops.DropIndexOp) -> Note:
     if isinstance(op, ops.DropIndexOp):
-        return Note("concurrent-on-partitioned-parent", _subject(op), PARTITIONED)
+        return Note(ConcurrentOnPartitionedParent.name, _subject(op), PARTITIONED)
     name, table = quote(str(op.index_name)), qualified(op.schema, op.table_name)
     more = (
-        "For large partitions write it in stages instead; the first and the last take a moment:",
+        "For large partitions write it in stages instead. The first and the last take a moment:",
         f"  CREATE INDEX {name} ON ONLY {table} (...);",
         f"  CREATE INDEX CONCURRENTLY {name}_<partition> ON <partition> (...);   -- each, in an autocommit block",
         f"  ALTER INDEX {name} ATTACH PARTITION {name}_<partition>;   -- each",
     )
-    return Note("concurrent-on-partitioned-parent", _subject(op), PARTITIONED, more=more)
+    return Note(ConcurrentOnPartitionedParent.name, _subject(op), PARTITIONED, more=more)
 
 
 def _subject(op: ops.CreateIndexOp | ops.DropIndexOp) -> str:
@@ -138,7 +146,7 @@ _OF_INDEX = ("postgresql_include", "postgresql_nulls_not_distinct", "postgresql_
 
 
 def index_of(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> ops.CreateIndexOp:
-    """The unique index that a constraint is made of."""
+    """Return the unique index for a constraint."""
     options = {name: value for name, value in op.kw.items() if name in _OF_INDEX and value}
     return ops.CreateIndexOp(
         stored(op.constraint_name), op.table_name, list(op.columns), schema=op.schema, unique=True, **options
@@ -162,10 +170,10 @@ def _drop_constraint(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) 
 
 
 def alter_table(schema: str | None, table: str) -> str:
-    """``ALTER TABLE``, with the table's name in quotes where it needs them."""
+    """Return ``ALTER TABLE`` with the quoted name of a table."""
     return f"ALTER TABLE {qualified(schema, table)}"
 
 
 def qualified(schema: str | None, table: str) -> str:
-    """A table's name as SQL."""
+    """Return a table's quoted name."""
     return ".".join(quote(part) for part in (schema, table) if part)

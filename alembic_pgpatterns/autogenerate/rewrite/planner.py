@@ -1,4 +1,4 @@
-"""The plan of one op: which planner it belongs to."""
+"""Plan each op with the planner for its kind."""
 
 from __future__ import annotations
 
@@ -8,73 +8,71 @@ from typing import Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite import columns as road_columns
-from alembic_pgpatterns.autogenerate.rewrite import constraints as road_constraints
-from alembic_pgpatterns.autogenerate.rewrite import indexes as road_indexes
+from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
-from alembic_pgpatterns.autogenerate.rewrite.steps import Piece, Planned, Step, levelled
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 
 Planner = Callable[[Any, Facts], tuple[Step, ...]]
 
 _PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
-    (ops.CreateTableOp, road_constraints.plan_table),
-    (ops.DropTableOp, road_constraints.plan_table),
-    (ops.CreateIndexOp, road_indexes.plan_create_index),
-    (ops.DropIndexOp, road_indexes.plan_drop_index),
-    (ops.CreateUniqueConstraintOp, road_indexes.plan_unique),
-    (ops.CreatePrimaryKeyOp, road_indexes.plan_unique),
-    (ops.CreateForeignKeyOp, road_constraints.plan_foreign_key),
-    (ops.CreateCheckConstraintOp, road_constraints.plan_check),
-    (ops.DropConstraintOp, road_constraints.plan_drop_constraint),
-    (ops.AddColumnOp, road_columns.plan_add_column),
-    (ops.AlterColumnOp, road_columns.plan_alter_column),
+    (ops.CreateTableOp, constraints.plan_table),
+    (ops.DropTableOp, constraints.plan_table),
+    (ops.CreateIndexOp, indexes.plan_create_index),
+    (ops.DropIndexOp, indexes.plan_drop_index),
+    (ops.CreateUniqueConstraintOp, indexes.plan_unique),
+    (ops.CreatePrimaryKeyOp, indexes.plan_unique),
+    (ops.CreateForeignKeyOp, constraints.plan_foreign_key),
+    (ops.CreateCheckConstraintOp, constraints.plan_check),
+    (ops.DropConstraintOp, constraints.plan_drop_constraint),
+    (ops.AddColumnOp, columns.plan_add_column),
+    (ops.AlterColumnOp, columns.plan_alter_column),
 )
 
 
 def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
-    """The steps of one op. What the road does not know stays as it is, at its place."""
+    """Return the steps of one op. An unknown op stays as it is, in its place."""
     for kind, planner in _PLANNERS:
         if isinstance(op, kind):
-            return _worded(op, planner(op, facts), facts)
+            return _in_directives(op, planner(op, facts), facts)
     if isinstance(op, CommentOp):
-        return (Step(0, Piece((op,)), main=True),)
+        return (Step(0, Phase((op,)), owns_downgrade=True),)
     existing = isinstance(op, ops.DropColumnOp) and not facts.is_new(op.schema, op.table_name)
-    return (road_indexes.plain(op, strong=existing),)
+    return (indexes.plain(op, strong=existing),)
 
 
-def _worded(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:
+def _in_directives(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:
     if not facts.settings.directives:
         return steps
     # The directives' modules are loaded only where they are used.
-    from alembic_pgpatterns.autogenerate.rewrite.directives import directed
+    from alembic_pgpatterns.autogenerate.rewrite.directives import as_directives
 
-    return directed(op, steps, facts)
+    return as_directives(op, steps, facts)
 
 
 def plan_all(changes: list[Change], facts: Facts) -> list[Planned]:
-    """The changes with their steps, in an order that can be gone."""
+    """Return the changes with their steps, at levels that respect what depends on what."""
     planned = [Planned(change, _below(change, plan(change.up, facts)), i) for i, change in enumerate(changes)]
     return levelled(planned, facts)
 
 
 def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, with the comments that stood above the op above the first one."""
-    if not change.above or not steps:
+    """Put the comments above the op above its first step."""
+    if not change.comments or not steps:
         return steps
-    first = replace(steps[0], up=replace(steps[0].up, above=change.above))
+    first = replace(steps[0], up=replace(steps[0].up, comments=change.comments))
     return (first, *steps[1:])
 
 
 def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[Step]:
-    """The steps of ops of a downgrade, which stay in one file: in order of their levels."""
+    """Return the steps of a downgrade's ops, which stay in one file, in order of their levels."""
     planned = levelled([Planned(Change(op), plan_undo(op, facts)) for op in operations], facts)
     return sorted((step for item in planned for step in item.steps), key=lambda step: step.level)
 
 
 def plan_undo(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
-    """The steps of one op of a downgrade."""
+    """Return the steps of one op of a downgrade."""
     if isinstance(op, ops.AddColumnOp) and not op.column.nullable and op.column.server_default is None:
-        return road_columns.column_back(op, facts)
+        return columns.column_back(op, facts)
     return plan(op, facts)

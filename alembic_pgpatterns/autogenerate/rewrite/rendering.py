@@ -1,6 +1,6 @@
-"""Ops that Alembic cannot render by itself: comments, autocommit blocks, inline references.
+"""Ops that Alembic itself cannot render: comments, autocommit blocks, inline references.
 
-What they render is Alembic's own operations and comments, so the files run without this package.
+They render as Alembic's own operations and comments, so the files run without this package.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from sqlalchemy import ForeignKeyConstraint
 
 WIDTH = 104
-"""Columns of a comment line, with the four of the function's indentation within 110."""
+"""Maximum width of a comment line; with the function's indentation of four it stays within 110."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Why an op is there or looks as it does: a comment above the op, and a line on the console."""
+    """Why an op is there or looks as it does: a comment above it, and a line on the console."""
 
     pattern: str
     subject: str
     why: str
     location: str | None = None
     more: tuple[str, ...] = ()
-    """Further lines of the comment, kept as they are."""
+    """Further lines of the comment, not wrapped."""
     aside: bool = False
-    """Its change has a line on the console already."""
+    """Not shown on the console, because the change has a line there already."""
 
     @property
     def line(self) -> str:
-        """The console's line."""
+        """Return the line for the console."""
         where = f" ({self.location})" if self.location else ""
         what = self.why if self.subject in self.why else f"{self.subject}: {self.why}"
         return f"pgpatterns: {self.pattern}: {what}{where}"
 
     def comment(self) -> tuple[str, ...]:
-        """The lines of the comment, each beginning with ``#``."""
+        """Return the lines of the comment, each starting with ``#``."""
         where = f" ({self.location})" if self.location else ""
         wrapped = textwrap.wrap(
             f"pgpatterns: {self.pattern}: {self.why}{where}",
@@ -62,7 +62,7 @@ class Note:
 
 
 class CommentOp(ops.OpContainer):
-    """Comment lines in a revision. A container without ops, so that `alembic check` sees no change in it."""
+    """Comment lines in a revision. It is an empty container, so that `alembic check` sees no change in it."""
 
     def __init__(self, lines: Iterable[str] = (), note: Note | None = None) -> None:
         super().__init__(())
@@ -71,7 +71,7 @@ class CommentOp(ops.OpContainer):
 
     @classmethod
     def of(cls, note: Note) -> CommentOp:
-        """The comment of a note; the note goes on the console when the revision is written."""
+        """Return the comment of a note. The note also goes to the console when the revision is written."""
         return cls(note.comment(), note)
 
     def reverse(self) -> CommentOp:
@@ -80,7 +80,7 @@ class CommentOp(ops.OpContainer):
 
 
 class AdoptionOp(CommentOp):
-    """Marks a project's adoption when its first revision is written. `alembic check` renders nothing, so not there."""
+    """Creates the baseline file when the first revision is rendered. `alembic check` renders nothing."""
 
     def __init__(self, write: Callable[[], None]) -> None:
         super().__init__()
@@ -88,24 +88,24 @@ class AdoptionOp(CommentOp):
 
 
 class AutocommitOp(ops.OpContainer):
-    """``with op.get_context().autocommit_block():`` around ops. It commits what came before it."""
+    """``with op.get_context().autocommit_block():`` around ops. It commits everything before it."""
 
     def reverse(self) -> AutocommitOp:
         """The same around the reversed ops."""
         return AutocommitOp([op.reverse() for op in reversed(self.ops)])
 
 
-# One that doubles no percent signs: who renders the expression, or runs it, does where that is needed.
+# The paramstyle "named" doubles no percent signs. Whoever renders or runs the expression does so if needed.
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def expression_text(expression: Any) -> str:
-    """An SQL expression as PostgreSQL reads it."""
+    """Return an SQL expression as PostgreSQL reads it."""
     return str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True, "include_table": False}))
 
 
 class SqlOp(ops.ExecuteSQLOp):
-    """``op.execute`` of one statement, with the statement that undoes it (none: nothing to undo)."""
+    """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo)."""
 
     def __init__(self, statement: str, undo: str | None = None) -> None:
         super().__init__(escape_binds(statement))
@@ -120,8 +120,8 @@ class SqlOp(ops.ExecuteSQLOp):
 class InlineReferenceOp(ops.AddColumnOp):
     """``op.add_column(..., inline_references=True)``: Alembic renders neither the flag nor the ForeignKey.
 
-    PostgreSQL scans nothing where the new column is NULL in every row. The key then has PostgreSQL's own name,
-    since Alembic writes no CONSTRAINT before an inline REFERENCES.
+    PostgreSQL scans nothing, because the new column is NULL in every row. The key gets PostgreSQL's default name:
+    Alembic writes no CONSTRAINT before an inline REFERENCES.
     """
 
     def __init__(self, add: ops.AddColumnOp, reference: ForeignKeyConstraint, named: str) -> None:
@@ -134,7 +134,7 @@ class InlineReferenceOp(ops.AddColumnOp):
 
 
 def prefix(context: AutogenContext) -> str:
-    """What ``op.`` is called in the file."""
+    """Return the prefix of operations in the file, usually ``op.``."""
     return str(context.opts["alembic_module_prefix"] or "")
 
 
@@ -155,7 +155,7 @@ def _autocommit(context: AutogenContext, op: AutocommitOp) -> list[str]:
 
 
 def _indented(line: str) -> str:
-    """A rendered op whose further lines stand under its first one; Alembic's printer indents the first alone."""
+    """Indent further lines of a rendered op like its first: Alembic's printer indents only the first."""
     return line.replace("\n", "\n    ")
 
 
@@ -171,7 +171,7 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
     call = ast.parse(plain, mode="eval").body
     column = call.args[1] if isinstance(call, ast.Call) and len(call.args) > 1 else None
     if not isinstance(column, ast.Call) or not column.args:
-        # render_item made something else of the column, which takes no further argument.
+        # The user's render_item wrote something else, which takes no further argument.
         return [plain, *_separate(context, op)]
     flagged = _inserted(plain, call.end_lineno, call.end_col_offset, ", inline_references=True", before=1)
     last = column.args[-1]
@@ -197,7 +197,7 @@ def _separate(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
 
 
 def _inserted(text: str, line: int | None, column: int | None, new: str, before: int = 0) -> str:
-    """The text with something inserted at a position that ``ast`` gave, in UTF-8 bytes; ``before``: so many earlier."""
+    """Insert text at a position from ``ast``, which counts UTF-8 bytes; ``before``: that many bytes earlier."""
     assert line is not None and column is not None
     lines = text.split("\n")
     encoded = lines[line - 1].encode()
@@ -207,23 +207,23 @@ def _inserted(text: str, line: int | None, column: int | None, new: str, before:
 
 
 def foreign_key(context: AutogenContext, reference: ForeignKeyConstraint) -> str:
-    """``sa.ForeignKey('author.id', ondelete='CASCADE')`` of a single-column foreign key."""
+    """Return ``sa.ForeignKey('author.id', ondelete='CASCADE')`` for a single-column foreign key."""
     element = reference.elements[0]
     options = ("onupdate", "ondelete", "deferrable", "initially", "match")
-    given = {name: value for name in options if (value := getattr(reference, name)) is not None}
-    arguments = [repr(str(element.target_fullname)), *(f"{name}={value!r}" for name, value in given.items())]
+    values = {name: value for name in options if (value := getattr(reference, name)) is not None}
+    arguments = [repr(str(element.target_fullname)), *(f"{name}={value!r}" for name, value in values.items())]
     return f"{context.opts['sqlalchemy_module_prefix'] or ''}ForeignKey({', '.join(arguments)})"
 
 
 def notes_of(operations: Sequence[ops.MigrateOperation]) -> list[Note]:
-    """The notes of all comments in a body, in its order."""
-    found: list[Note] = []
+    """Return the notes of all comments in a body, in order."""
+    result: list[Note] = []
     for op in operations:
         if isinstance(op, CommentOp) and op.note is not None and not op.note.aside:
-            found.append(op.note)
+            result.append(op.note)
         elif isinstance(op, ops.OpContainer):
-            found.extend(notes_of(op.ops))
-    return found
+            result.extend(notes_of(op.ops))
+    return result
 
 
 for _kind, _renderer in (

@@ -1,4 +1,4 @@
-"""A revision as one file or a chain of them, each of which can be run again after a failure half-way."""
+"""Write a revision as one file or a chain of files. Each can run again after it failed half-way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DISTINCT = re.compile(r"%\((?:rev|slug)\)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file does, forward and back."""
+    """What one file does in its upgrade and its downgrade."""
 
     up: tuple[Step, ...]
     down: tuple[Step, ...]
@@ -33,22 +33,22 @@ Member = tuple[Planned, Step]
 
 
 def parts(planned: Sequence[Planned], facts: Facts, split: str) -> list[Part]:
-    """The files of a revision.
+    """Return the files of a revision.
 
     Args:
         planned: its changes, at their levels.
-        facts: of the run.
-        split: ``auto`` (only where one file could not be run again), ``never`` or ``always``.
+        facts: the facts of the run.
+        split: ``auto`` (only if one file could not run again), ``never`` or ``always``.
     """
     members = sorted(((item, step) for item in planned for step in item.steps), key=lambda member: member[1].level)
     files = [members] if split == "never" else _cut(members)
     if split == "always":
-        files = [piece for file in files for piece in _apart(file)]
+        files = [part for file in files for part in _separated(file)]
     return [Part(tuple(step for _, step in file), tuple(_back(file, facts))) for file in files if file]
 
 
 def _cut(members: Sequence[Member]) -> list[list[Member]]:
-    """A new file wherever an autocommit block would commit ordinary DDL that the same file did before."""
+    """Start a new file wherever an autocommit block would commit ordinary DDL of the same file."""
     files: list[list[Member]] = [[]]
     for member in members:
         if member[1].level % 2 and any(_transactional(step) for _, step in files[-1]):
@@ -63,50 +63,50 @@ def _transactional(step: Step) -> bool:
     return any(not isinstance(op, CommentOp) for op in step.up.operations)
 
 
-def _apart(file: Sequence[Member]) -> list[list[Member]]:
-    """A file with every change that leaves the transaction in a file of its own."""
+def _separated(file: Sequence[Member]) -> list[list[Member]]:
+    """Give every change that leaves the transaction its own file."""
     leaving = list({id(item): item for item, step in file if step.level % 2}.values())
-    own = [[(item, step) for item, step in file if item is one] for one in leaving]
-    rest = [(item, step) for item, step in file if all(item is not one for one in leaving)]
-    return [*own, rest]
+    separate = [[(item, step) for item, step in file if item is leaver] for leaver in leaving]
+    rest = [(item, step) for item, step in file if all(item is not leaver for leaver in leaving)]
+    return [*separate, rest]
 
 
 def _back(file: Sequence[Member], facts: Facts) -> list[Step]:
-    """The steps of a file's downgrade: the other way round, and safe by the same rules."""
+    """Return the steps of a file's downgrade: in reverse order, and safe by the same rules."""
     extra: list[Step] = []
     undoing: list[ops.MigrateOperation] = []
     here = [id(step) for _, step in file]
     for item, step in reversed(_by_change(file)):
         extra.extend(step.down)
         if any(id(other) not in here for other in item.steps):
-            extra.extend(step.apart)
-        if step.main:
+            extra.extend(step.undo_when_split)
+        if step.owns_downgrade:
             undoing.extend(item.change.down)
     return sorted([*extra, *plan_back(undoing, facts)], key=lambda step: step.level)
 
 
 def _by_change(file: Sequence[Member]) -> list[Member]:
-    """The members in the order that autogenerate gave their changes, whose reverse is the downgrade's."""
+    """Return the members in autogenerate's order, whose reverse is the downgrade's order."""
     order = {id(item): item.position for item, _ in file}
     return sorted(file, key=lambda member: (order[id(member[0])], member[1].level))
 
 
-class RoadUpgradeOps(ops.UpgradeOps):
-    """The upgrade as the road wrote it; `alembic check` still hears what autogenerate had found."""
+class RewrittenUpgradeOps(ops.UpgradeOps):
+    """The rewritten upgrade. `alembic check` still reports the ops that autogenerate wrote."""
 
     def __init__(
-        self, operations: Sequence[ops.MigrateOperation], token: str, found: Sequence[ops.MigrateOperation]
+        self, operations: Sequence[ops.MigrateOperation], token: str, original_ops: Sequence[ops.MigrateOperation]
     ) -> None:
         super().__init__(operations, upgrade_token=token)
-        self.found = tuple(found)
+        self.original_ops = tuple(original_ops)
 
     def as_diffs(self) -> list[object]:
-        """The differences that autogenerate found."""
-        return list(ops.UpgradeOps(self.found).as_diffs())
+        """Return the differences that autogenerate found."""
+        return list(ops.UpgradeOps(self.original_ops).as_diffs())
 
 
 class FollowUp(ops.MigrationScript):
-    """The next file of a chain. Its id and parent follow the previous one's, whatever a later hook makes of that."""
+    """The next file of a chain. Its id and parent follow the previous file's, even if a later hook changes those."""
 
     def __init__(
         self,
@@ -114,10 +114,10 @@ class FollowUp(ops.MigrationScript):
         upgrade: ops.UpgradeOps,
         downgrade: ops.DowngradeOps,
         message: str,
-        known: Set[str],
+        existing: Set[str],
     ) -> None:
         self.previous = previous
-        self._known = frozenset(known)
+        self._existing = frozenset(existing)
         self._random = random_id()
         self._given: str | None = None
         super().__init__(
@@ -135,23 +135,23 @@ class FollowUp(ops.MigrationScript):
 
     @property
     def rev_id(self) -> str | None:
-        """In the manner of the previous one's."""
+        """Return an id in the style of the previous file's."""
         if self._given is not None and self._given != self.previous.rev_id:
             return self._given
-        return next_id(str(self.previous.rev_id), self._known, self._random)
+        return next_id(str(self.previous.rev_id), self._existing, self._random)
 
     @rev_id.setter
     def rev_id(self, value: str | None) -> None:
-        """What a hook wants it to be."""
+        """Keep the id that a hook sets."""
         self._given = value
 
 
-def next_id(previous: str, known: Set[str], fallback: str) -> str:
-    """The id that follows another: 0008 after 0007, random after random, ``name_2`` after ``name``.
+def next_id(previous: str, existing: Set[str], fallback: str) -> str:
+    """Return the id that follows another: 0008 after 0007, random after random, ``name_2`` after ``name``.
 
     Args:
         previous: the id of the file before.
-        known: ids that are taken.
+        existing: ids that are in use.
         fallback: a random id.
     """
     if _RANDOM.fullmatch(previous) and not previous.isdigit():
@@ -159,24 +159,24 @@ def next_id(previous: str, known: Set[str], fallback: str) -> str:
     for candidate in _successors(previous):
         if len(candidate) > MAX_ID:
             break
-        if candidate not in known:
+        if candidate not in existing:
             return candidate
     return fallback
 
 
 def _successors(previous: str) -> Iterable[str]:
-    found = _NUMBERED.fullmatch(previous)
-    head, number = (found["head"], found["number"]) if found else (f"{previous}_", "1")
+    numbered = _NUMBERED.fullmatch(previous)
+    head, number = (numbered["head"], numbered["number"]) if numbered else (f"{previous}_", "1")
     for step in range(1, 1000):
         yield f"{head}{int(number) + step:0{len(number)}d}"
 
 
 def why_not(context_script: object, token: str, several: bool) -> str | None:
-    """Why a chain cannot be written here, or None."""
+    """Return why a chain of files cannot be written, or None."""
     if token != "upgrades":
         return "the revision holds several databases' changes"
     if several:
         return "a hook has made several revisions of it"
     if not _DISTINCT.search(str(getattr(context_script, "file_template", "%(rev)s"))):
-        return "file_template has neither %(rev)s nor %(slug)s, so two files of one run would have one name"
+        return "file_template has neither %(rev)s nor %(slug)s, so two files would get the same name"
     return None

@@ -1,7 +1,7 @@
-"""The road: a revision's ops made safe for tables that are in use, in as many files as that takes.
+"""Make a revision's ops safe for tables in use, in as many files as that takes.
 
-`rewriter` is an Alembic ``Rewriter``; it works by itself as ``process_revision_directives``, can be chained with
-others, and is also what the plugin puts behind the user's own hook. It acts once on a script, whoever calls it.
+`rewriter` is an Alembic ``Rewriter``. It works alone as ``process_revision_directives`` or chained with others, and
+the plugin runs it after the user's own hook. It rewrites a script only once, however often it is called.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RoadSettings, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.enums import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HOOK = "process_revision_directives"
 SHOWN = 20
-"""Changes of one revision that get a line of their own on the console."""
+"""Number of changes that get their own line on the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ def rewrite(
     split: str = "auto",
     batch: bool = False,
 ) -> list[File]:
-    """The files that a revision becomes; a function of its arguments alone.
+    """Return the files that a revision becomes. Depends on its arguments alone.
 
     Args:
-        upgrade: ops as autogenerate found them, or a hook left them.
+        upgrade: the ops that autogenerate wrote, or a hook left.
         downgrade: the ops that undo them.
-        facts: of the database and the run.
+        facts: the facts of the database and the run.
         split: ``auto``, ``never`` or ``always``.
-        batch: group what stays as it is for ``render_as_batch``.
+        batch: group unchanged ops for ``render_as_batch``.
     """
     changes = repaired(paired(upgrade, downgrade), facts)
     changes = with_split_alters(with_enum_types(changes, facts))
@@ -68,40 +68,42 @@ def rewrite(
     ]
 
 
-class RoadRewriter(Rewriter):
-    """The road as a ``Rewriter``: `chain` it, or chain others to it."""
+class SafeRewriter(Rewriter):
+    """The rewriter as Alembic's ``Rewriter``: `chain` it, or chain others to it."""
 
     def process_revision_directives(
         self, context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]
     ) -> None:
-        """Make the scripts safe, and add the files that follow them."""
+        """Rewrite the scripts, and add the files that follow them."""
         if context.dialect.name != "postgresql":
             return
         for script in list(directives):
-            if (upgrade := script.upgrade_ops_list[-1]) and not isinstance(upgrade, chain.RoadUpgradeOps):
+            if (upgrade := script.upgrade_ops_list[-1]) and not isinstance(upgrade, chain.RewrittenUpgradeOps):
                 _take(context, script, directives)
 
 
-rewriter = RoadRewriter()
-"""For ``process_revision_directives`` in env.py; not needed where the plugin is named in autogenerate_plugins."""
+rewriter = SafeRewriter()
+"""For ``process_revision_directives`` in env.py. Not needed if autogenerate_plugins names the plugin."""
 
 
 def _take(context: MigrationContext, script: ops.MigrationScript, directives: list[ops.MigrationScript]) -> None:
     upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
     if not upgrade.ops:
         return
-    settings = road_settings(context)
+    settings = rewrite_settings(context)
     facts = read_facts(context, settings, **_tables(upgrade.ops, context))
     split = settings.split
     reason = chain.why_not(context.script, upgrade.upgrade_token, len(directives) > 1)
     files = rewrite(upgrade.ops, downgrade.ops, facts, split, bool(context.opts.get("render_as_batch")))
     if len(files) > 1 and reason is not None:
-        say(context, f"pgpatterns: one file, although a failure half-way leaves part of it done: {reason}.")
+        say(context, f"pgpatterns: written as one file, which cannot run again after a failure half-way: {reason}.")
         files = rewrite(upgrade.ops, downgrade.ops, facts, "never", bool(context.opts.get("render_as_batch")))
-    found = list(upgrade.ops)
-    script.upgrade_ops_list[-1] = chain.RoadUpgradeOps(files[0].upgrade, upgrade.upgrade_token, found)
+    original_ops = list(upgrade.ops)
+    script.upgrade_ops_list[-1] = chain.RewrittenUpgradeOps(files[0].upgrade, upgrade.upgrade_token, original_ops)
     script.downgrade_ops_list[-1] = ops.DowngradeOps(files[0].downgrade, downgrade.downgrade_token)
-    directives[directives.index(script) + 1 : directives.index(script) + 1] = _follow_ups(context, script, files, found)
+    directives[directives.index(script) + 1 : directives.index(script) + 1] = _follow_ups(
+        context, script, files, original_ops
+    )
     lines = tuple(dict.fromkeys(note.line for file in files for note in notes_of(file.upgrade)))
     for line in lines[:SHOWN]:
         say(context, line)
@@ -110,18 +112,23 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
 
 
 def _follow_ups(
-    context: MigrationContext, script: ops.MigrationScript, files: Sequence[File], found: Sequence[ops.MigrateOperation]
+    context: MigrationContext,
+    script: ops.MigrationScript,
+    files: Sequence[File],
+    original_ops: Sequence[ops.MigrateOperation],
 ) -> list[ops.MigrationScript]:
     if len(files) == 1:
         return []
-    known = frozenset(one.revision for one in context.script.walk_revisions()) if context.script else frozenset()
+    existing = (
+        frozenset(revision.revision for revision in context.script.walk_revisions()) if context.script else frozenset()
+    )
     scripts = [script]
     for number, file in enumerate(files[1:], 2):
-        upgrade = chain.RoadUpgradeOps(file.upgrade, script.upgrade_ops_list[-1].upgrade_token, found)
+        upgrade = chain.RewrittenUpgradeOps(file.upgrade, script.upgrade_ops_list[-1].upgrade_token, original_ops)
         downgrade = ops.DowngradeOps(file.downgrade, script.downgrade_ops_list[-1].downgrade_token)
-        # The number comes first: Alembic cuts a long slug at its end, and two files would have one name.
+        # The number comes first: Alembic cuts the end of a long slug, and two files would get the same name.
         message = f"part {number} of {script.message}" if script.message else f"part {number}"
-        scripts.append(chain.FollowUp(scripts[-1], upgrade, downgrade, message, known))
+        scripts.append(chain.FollowUp(scripts[-1], upgrade, downgrade, message, existing))
     return scripts[1:]
 
 
@@ -135,21 +142,21 @@ def _tables(operations: Sequence[ops.MigrateOperation], context: MigrationContex
     return {"created": keys(ops.CreateTableOp), "dropped": keys(ops.DropTableOp)}
 
 
-def road_settings(context: MigrationContext) -> RoadSettings:
-    """The project's settings, from the files that Alembic's own configuration comes from.
+def rewrite_settings(context: MigrationContext) -> RewriteSettings:
+    """Read the project's settings from the files of Alembic's own configuration.
 
     Raises:
-        SettingsError: a setting that cannot be meant.
+        SettingsError: a setting is not valid.
     """
     config = context.config
     if config is None:
-        return RoadSettings()
+        return RewriteSettings()
     settings = settings_of(config)
-    return RoadSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
+    return RewriteSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
 
 
 def say(context: MigrationContext, line: str) -> None:
-    """A line on the console, unless `alembic check` or ``-q`` wants none."""
+    """Print a line on the console, unless `alembic check` or ``-q`` runs."""
     config = context.config
     command = getattr(getattr(config, "cmd_opts", None), "cmd", None)
     if config is not None and not (command and command[0].__name__ == "check"):
@@ -157,16 +164,16 @@ def say(context: MigrationContext, line: str) -> None:
 
 
 def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """The comparator: puts the road behind the user's own hook, which runs after the comparators."""
+    """Run the rewriter after the user's own hook, which Alembic calls after the comparators."""
     options = autogen_context.migration_context.opts
     users = options.get(HOOK)
     if getattr(users, "ends_on_road", False):
         return
 
-    def then_road(context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
+    def then_rewrite(context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
         if users is not None:
             users(context, revision, directives)
         rewriter.process_revision_directives(context, revision, directives)
 
-    then_road.ends_on_road = True  # type: ignore[attr-defined]
-    options[HOOK] = then_road
+    then_rewrite.ends_with_rewriter = True  # type: ignore[attr-defined]
+    options[HOOK] = then_rewrite

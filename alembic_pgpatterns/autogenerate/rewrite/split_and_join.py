@@ -1,4 +1,4 @@
-"""Changes that Alembic writes as one op and the road needs as two, or the other way round."""
+"""Split an op that the rewriter needs as two, and join two that it needs as one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import InlineReferenceOp
 
 
 def with_split_alters(changes: Sequence[Change]) -> list[Change]:
-    """SET NOT NULL apart from what else an alter_column does, since it is taken in stages."""
+    """Split SET NOT NULL off the rest of an alter_column, because it is made in stages."""
     return [part for change in changes for part in _split(change)]
 
 
@@ -44,7 +44,7 @@ def _split_undo(
     loosen: list[ops.MigrateOperation] = []
     for op in down:
         if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is True:
-            # By then NOT NULL is gone.
+            # NOT NULL has been dropped by then.
             rest.append(altered(op, modify_nullable=None, existing_nullable=True))
             loosen.append(altered(op, modify_type=None, modify_server_default=False, modify_comment=False))
         else:
@@ -53,19 +53,21 @@ def _split_undo(
 
 
 def with_inline_references(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """A new column and its foreign key as one op: PostgreSQL checks no row, as every one is NULL."""
-    references = {id(found): change for change in changes if (found := _reference(change, changes, facts)) is not None}
+    """Join a new column and its foreign key: every row is NULL, so PostgreSQL checks none."""
+    references = {
+        id(reference): change for change in changes if (reference := _reference(change, changes, facts)) is not None
+    }
     result: list[Change] = []
     for change in changes:
         if id(change) in references:
             continue
-        found = _reference(change, changes, facts)
-        result.append(change if found is None else _inlined(change, found, facts))
+        reference = _reference(change, changes, facts)
+        result.append(change if reference is None else _inlined(change, reference, facts))
     return result
 
 
 def _reference(change: Change, changes: Sequence[Change], facts: Facts) -> Change | None:
-    """The foreign key that goes into an add_column, or None."""
+    """Return the foreign key that can go into an add_column, or None."""
     op = change.up
     if not isinstance(op, ops.AddColumnOp) or facts.is_new(op.schema, op.table_name) or not _starts_null(op, facts):
         return None
@@ -74,7 +76,7 @@ def _reference(change: Change, changes: Sequence[Change], facts: Facts) -> Chang
 
 
 def _starts_null(op: ops.AddColumnOp, facts: Facts) -> bool:
-    """Whether the column is NULL in the rows that exist when the ADD COLUMN is over."""
+    """Whether the column is NULL in existing rows after ADD COLUMN."""
     default = op.column.server_default
     if default is None:
         return facts.autocommit or bool(op.column.nullable)
@@ -95,4 +97,4 @@ def _inlined(change: Change, key: Change, facts: Facts) -> Change:
     named = Names(facts).free(op.schema, op.table_name, op.column.name, "fkey")
     inline = InlineReferenceOp(op, create.to_constraint(), named)
     # Dropping the column drops its foreign key.
-    return replace(change, up=inline, above=(*change.above, *key.above))
+    return replace(change, up=inline, comments=(*change.comments, *key.comments))

@@ -1,8 +1,8 @@
-"""Steps: what a change becomes on a safe road, and the order in which steps are taken.
+"""Steps: what a change becomes to be safe, and their order.
 
-A step's level says where it runs. Even levels run in the revision's transaction, odd ones in an autocommit
-block, which commits what came before it. A file may go from odd to even, never from even to odd: the file
-could not be run again when the odd part fails.
+A step's level says where it runs. Even levels run in the revision's transaction, odd levels in an autocommit block,
+which commits everything before it. In a file an odd level may come before an even one, never after: the file could
+not run again if the odd part fails.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Ops that stand together in a file."""
+class Phase:
+    """Ops that run together, in the transaction or in an autocommit block."""
 
     operations: tuple[ops.MigrateOperation, ...]
     autocommit: bool = False
-    again: tuple[ops.MigrateOperation, ...] | None = None
-    """The same in a form that may run twice; None: the operations may."""
+    idempotent: tuple[ops.MigrateOperation, ...] | None = None
+    """The same ops in a form that can run twice; None: `operations` can."""
     strong: bool = False
-    """Takes a lock on an existing table that stops its readers or writers."""
+    """Takes a lock on an existing table that blocks its readers or writers."""
     notes: tuple[Note, ...] = ()
-    above: tuple[CommentOp, ...] = ()
+    comments: tuple[CommentOp, ...] = ()
     directive: bool = False
-    """Directives of ours: they may run twice, and with ``autocommit`` they leave the transaction by themselves."""
+    """Consists of this package's directives: they can run twice, and with ``autocommit`` leave the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A piece of the upgrade at its level, and what undoes it."""
+    """A phase of the upgrade at its level, and what undoes it."""
 
     level: int
-    up: Piece
+    up: Phase
     down: tuple[Step, ...] = ()
-    apart: tuple[Step, ...] = ()
-    """What the downgrade needs besides where the change's steps lie in several files."""
-    main: bool = False
-    """The step that the change's own downgrade belongs to."""
+    undo_when_split: tuple[Step, ...] = ()
+    """Extra downgrade steps, needed only if this change is split over several files."""
+    owns_downgrade: bool = False
+    """Whether the change's own downgrade belongs to this step."""
 
 
 Key = tuple[str, ...]
@@ -53,14 +53,14 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What an op needs to be as it is, and what it changes."""
+    """What an op reads, and what it changes."""
 
     reads: frozenset[Key] = frozenset()
     writes: frozenset[Key] = frozenset()
     everything: bool = False
 
     def follows(self, other: Touch) -> bool:
-        """Whether the two may not change places."""
+        """Whether this must stay after the other."""
         if self.everything or other.everything:
             return True
         return bool(other.writes & (self.reads | self.writes) or other.reads & self.writes)
@@ -73,18 +73,18 @@ class Planned:
     change: Change
     steps: tuple[Step, ...]
     position: int = 0
-    """Among the changes, as autogenerate put them."""
+    """Its place in autogenerate's order."""
 
 
 def levelled(plans: Sequence[Planned], facts: Facts) -> list[Planned]:
-    """The plans with every change lifted to the level of those it depends on."""
+    """Lift every change to the level of those it depends on."""
     placed: list[tuple[Touch, int]] = []
     result = []
     for plan in plans:
         touch = touches(plan.change.up, facts)
         least = max((level for other, level in placed if touch.follows(other)), default=0)
         lifted = _lifted(plan, least)
-        # A new column is there from the first step on, whatever else has to happen to it.
+        # A new column exists from the first step on, whatever else follows.
         first = isinstance(plan.change.up, ops.AddColumnOp)
         level = lifted.steps[0 if first else -1].level if lifted.steps else least
         placed.append((touch, level))
@@ -101,7 +101,7 @@ def _lifted(plan: Planned, least: int) -> Planned:
 
 
 def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
-    """What an op depends on and changes."""
+    """Return what an op reads and changes."""
     if isinstance(op, CommentOp):
         return Touch()
     schema, name = table_of(op)
@@ -121,7 +121,7 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
 
 
 def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
-    """Of an index or a constraint: it reads its columns, writes its name, and may make its table's rows unique."""
+    """An index or a constraint reads its columns, writes its name, and may make columns unique."""
     source = getattr(op, "_reverse", None) or op
     writes: set[Key] = set()
     if isinstance(op, ops.CreateIndexOp | ops.DropIndexOp):
@@ -142,7 +142,7 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
 
 
 def _columns(op: ops.MigrateOperation) -> Iterable[str]:
-    """The columns of an index or constraint: every word of its expressions, so rather too many than too few."""
+    """Yield the columns of an index or constraint: every word of its expressions, rather too many than too few."""
     parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
     options = getattr(op, "kw", {})
     parts.extend((options.get("postgresql_where", ""), *(options.get("postgresql_include") or ())))
@@ -156,12 +156,12 @@ def _references(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> Iterab
 
 
 def referenced_tables(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> list[TableKey]:
-    """The tables that the foreign keys of a created or dropped table point at, its own left out."""
+    """Return the other tables that the foreign keys of a created or dropped table reference."""
     table = op.to_table()
-    own = facts.key(op.schema, op.table_name)
-    found = []
+    this_table = facts.key(op.schema, op.table_name)
+    result = []
     for key in table.foreign_key_constraints:
         schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
-        if (referred := facts.key(schema or None, name)) != own:
-            found.append(referred)
-    return found
+        if (referred := facts.key(schema or None, name)) != this_table:
+            result.append(referred)
+    return result

@@ -1,4 +1,4 @@
-"""Which changes of a column's type make PostgreSQL write the table anew."""
+"""Which changes of a column's type make PostgreSQL rewrite the table."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class _Type:
 
 
 def type_text(kind: TypeEngine[object]) -> str:
-    """A type as PostgreSQL's DDL spells it."""
+    """Return a type as PostgreSQL's DDL spells it."""
     return str(kind.compile(dialect=_dialect))
 
 
 def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True) -> bool:
-    """Whether ALTER COLUMN TYPE writes every row anew, under ACCESS EXCLUSIVE.
+    """Whether ALTER COLUMN TYPE rewrites every row, under ACCESS EXCLUSIVE.
 
     Args:
         old: the type in the database.
-        new: the type to be.
-        utc: the session's TimeZone is UTC, in which timestamp and timestamptz are stored alike
+        new: the new type.
+        utc: whether the session's TimeZone is UTC, in which timestamp and timestamptz are stored alike
             (``ATColumnChangeRequiresRewrite`` in commands/tablecmds.c).
 
     Returns:
-        True also where it is not known.
+        True also if that is not known.
     """
     before, after = type_text(old), type_text(new)
     if before == after:
@@ -55,11 +55,11 @@ def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True)
 
 
 def _parsed(text: str) -> _Type | None:
-    found = _TYPE.match(text)
-    if found is None:
+    match = _TYPE.match(text)
+    if match is None:
         return None
-    name = f"{found['name']} {found['rest'].strip()}".strip() + found["array"]
-    arguments = found["arguments"]
+    name = f"{match['name']} {match['rest'].strip()}".strip() + match["array"]
+    arguments = match["arguments"]
     if arguments is not None and not re.fullmatch(r"[\d, ]*", arguments):
         return None
     if name == "FLOAT":
@@ -69,12 +69,12 @@ def _parsed(text: str) -> _Type | None:
 
 
 def _numeric_fits(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
-    """Wider at the same scale, or without a limit."""
+    """Whether the new type is wider at the same scale, or has no limit."""
     if not new:
         return True
     if not old:
         return False
-    scale = [(*given, 0)[1] for given in (old, new)]
+    scale = [(*each, 0)[1] for each in (old, new)]
     return scale[0] == scale[1] and old[0] <= new[0]
 
 
@@ -85,9 +85,9 @@ def _time_fits(old: _Type, new: _Type, utc: bool) -> bool:
     if not same and not (timestamps and utc):
         return False
     if not same and new.arguments and new.arguments[0] < _MICROSECONDS:
-        # A cast and a rounding: only one of the two can be left out.
+        # PostgreSQL can skip a cast or a rounding, not both.
         return False
-    digits = [given.arguments[0] if given.arguments else _MICROSECONDS for given in (old, new)]
+    digits = [each.arguments[0] if each.arguments else _MICROSECONDS for each in (old, new)]
     return digits[0] <= digits[1]
 
 
@@ -96,9 +96,9 @@ _STRINGS = frozenset(("TEXT", "VARCHAR", "CHAR"))
 
 
 def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
-    """Whether a value of one type can be assigned to the other, with the same outcome in every session.
+    """Whether a value of one type can be assigned to the other, with the same result in every session.
 
-    Among numbers and among strings it can; timestamps depend on the session's TimeZone.
+    True among numbers and among strings. Timestamps depend on the session's TimeZone.
     """
     parsed = [_parsed(type_text(kind)) for kind in (old, new)]
     names = {one.name for one in parsed if one is not None}

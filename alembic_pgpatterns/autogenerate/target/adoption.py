@@ -1,4 +1,4 @@
-"""Since when, and on what, a project wants the patterns enforced: the baseline file tells."""
+"""Whether a project wants the patterns enforced, and on which findings not: its baseline file says so."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Whether anything is enforced, on what not, and what to tell the user."""
+    """Whether patterns are enforced, which findings are accepted, and what to tell the user."""
 
     enforced: bool
     accepts: Accepts
     hint: str | None = None
     begins: Path | None = None
-    """The baseline file to be written, empty, with the project's first revision."""
+    """The baseline file to create, empty, together with the project's first revision."""
 
 
 def adoption(settings: Settings, has_revisions: bool | None, database: str | None = None) -> Adoption:
-    """What the files of a project say.
+    """Read from the project's files whether patterns are enforced.
 
-    The file marks adoption, even when empty. A project with revisions and without the file is left alone: the debt of
-    years in one revision is what nobody asked for.
+    The baseline file marks adoption, even when it is empty. A project that has revisions but no baseline is left
+    alone: nobody asked for all old findings to be changed in one revision.
 
     Args:
-        settings: the project's.
-        has_revisions: None where nobody writes revisions: autogenerate's functions called from a program.
-        database: the one compared with, whose name is part of the entries where the project has several.
+        settings: the project's settings.
+        has_revisions: None if a program calls autogenerate's functions and no revision is written.
+        database: name of the database compared with. It is part of baseline entries if the project has several.
 
     Raises:
         PgPatternsError: the baseline cannot be read.
@@ -49,8 +49,8 @@ def adoption(settings: Settings, has_revisions: bool | None, database: str | Non
     if not has_revisions:
         return Adoption(True, _nothing, begins=path if has_revisions is False else None)
     hint = (
-        "pgpatterns: nothing is enforced yet. To begin: `alembic pgcheck --write-baseline` accepts what is there "
-        'and enforces on all that is new; or adopt = "all" in the settings pays everything now.'
+        "pgpatterns: nothing is enforced yet. To begin: `alembic pgcheck --write-baseline` accepts today's findings "
+        'and enforces the patterns on everything new. Or set adopt = "all" to change everything now.'
     )
     return Adoption(False, _nothing, hint=hint)
 
@@ -64,7 +64,7 @@ def _nothing(finding: object) -> bool:
 
 
 def accepted_by_files(settings: Settings) -> Accepts:
-    """What the baseline accepts; a project without one accepts nothing."""
+    """What the baseline accepts. Without a baseline nothing is accepted."""
     baseline = Baseline.read(settings.path(settings.baseline))
     if baseline is None or settings.adopt == "all":
         return _nothing

@@ -1,4 +1,4 @@
-"""Comments above the ops that a pattern changed: which pattern, why, and where the model says otherwise."""
+"""Comments above ops that a pattern changed: which pattern, why, and the line of the model."""
 
 from __future__ import annotations
 
@@ -9,53 +9,53 @@ from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
-from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Destination
+from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import ChangeType
 from alembic_pgpatterns.remedies.operations import AlterTypeOp, reads_utc
 from alembic_pgpatterns.schema.model import Column as ModelColumn
 from alembic_pgpatterns.schema.names import Name, quote
 
-Target = tuple[str, str, str, str]
+ObjectKey = tuple[str, str, str, str]
 """Kind, schema, table, and the name of the column or index."""
 
 
-def annotated(operations: Sequence[ops.MigrateOperation], reached: Destination) -> list[ops.MigrateOperation]:
-    """The ops, each with the notes that belong above it; new types of times read the old ones as the remedy says."""
-    notes, clocks = notes_by_target(reached), set(_read_in_utc(reached))
-    found: list[ops.MigrateOperation] = []
+def annotated(operations: Sequence[ops.MigrateOperation], target: Target) -> list[ops.MigrateOperation]:
+    """Return the ops with notes above them. A change between timestamp types reads the old values in UTC."""
+    notes, clocks = notes_by_object(target), set(_read_in_utc(target))
+    result: list[ops.MigrateOperation] = []
     for op in operations:
         if isinstance(op, ops.ModifyTableOps):
-            op.ops = annotated(op.ops, reached)
-            found.append(op)
+            op.ops = annotated(op.ops, target)
+            result.append(op)
             continue
-        findings = {note: None for target in targets(op) for note in notes.get(target, ())}
-        found += [CommentOp.of(note) for note in findings]
-        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(targets(op))
-        found.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
-    return found
+        findings = {note: None for key in objects_of(op) for note in notes.get(key, ())}
+        result += [CommentOp.of(note) for note in findings]
+        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(objects_of(op))
+        result.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
+    return result
 
 
-def _read_in_utc(reached: Destination) -> Iterable[Target]:
-    remedies = (applied.finding.remedy for applied in reached.applied)
+def _read_in_utc(target: Target) -> Iterable[ObjectKey]:
+    remedies = (applied.finding.remedy for applied in target.applied)
     for change in (one for remedy in remedies if isinstance(remedy, ChangeType) for one in remedy.changes):
         if reads_utc(change):
             yield ("column", change.table.schema, change.table.name, change.column)
 
 
-def notes_by_target(reached: Destination) -> dict[Target, list[Note]]:
-    """What there is to say of each column and index that a remedy added or changed."""
-    notes: dict[Target, list[Note]] = {}
-    for applied in reached.applied:
+def notes_by_object(target: Target) -> dict[ObjectKey, list[Note]]:
+    """Return the notes for each column, index and check that a remedy added or changed."""
+    notes: dict[ObjectKey, list[Note]] = {}
+    for applied in target.applied:
         for item in applied.objects:
-            target = _target(item)
-            if target is not None:
-                notes.setdefault(target, []).append(note_of(applied.finding, item))
+            key = _key_of(item)
+            if key is not None:
+                notes.setdefault(key, []).append(note_of(applied.finding, item))
     return notes
 
 
 def note_of(finding: Finding, item: object) -> Note:
-    """What to say of one object that the remedy of a finding added or changed."""
+    """Return the note for one object that the remedy of a finding added or changed."""
     location = str(finding.location) if finding.location else None
     if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
         changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
@@ -66,11 +66,11 @@ def note_of(finding: Finding, item: object) -> Note:
 
 
 def _instead(finding: Finding, item: object) -> str:
-    """What a column's type is by now, since a create_table does not show which of its columns was changed, and how."""
+    """Name the column's new type: a create_table does not show which of its columns was changed, and how."""
     if not isinstance(finding.remedy, ChangeType) or not isinstance(item, Column):
         return ""
-    own = (change.new for change in finding.remedy.changes if change.column == item.name)
-    return "".join(f"; here it is {new}" for new in [*own][:1])
+    types = (change.new for change in finding.remedy.changes if change.column == item.name)
+    return "".join(f"; here it is {new}" for new in [*types][:1])
 
 
 def _is(item: Column[Any], at: ModelColumn) -> bool:
@@ -81,7 +81,7 @@ def _is(item: Column[Any], at: ModelColumn) -> bool:
     )
 
 
-def _target(item: object) -> Target | None:
+def _key_of(item: object) -> ObjectKey | None:
     if isinstance(item, Index) and item.table is not None:
         return ("index", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
     if isinstance(item, Column):
@@ -91,8 +91,8 @@ def _target(item: object) -> Target | None:
     return None
 
 
-def targets(op: ops.MigrateOperation) -> Iterable[Target]:
-    """The columns and indexes that an op creates or changes."""
+def objects_of(op: ops.MigrateOperation) -> Iterable[ObjectKey]:
+    """Yield the columns, indexes and checks that an op creates or changes."""
     schema = getattr(op, "schema", None) or DEFAULT_SCHEMA
     if isinstance(op, ops.CreateTableOp):
         names = (item.name for item in op.columns if isinstance(item, Column))

@@ -1,8 +1,8 @@
-"""The destination: WHAT the schema shall be, as effective metadata made of models, settings and baseline.
+"""The target: what the schema shall be, as effective metadata made from models, settings and baseline.
 
-Alembic's own comparators then compare with it, so that everything converges: after the revision is applied the next
-autogenerate is empty, although the models still say ``String(255)`` and declare no index. It is a function of files
-alone, never of the database: two developers get the same revision.
+Alembic's own comparators compare with it. So everything converges: once the revision is applied, the next autogenerate
+is empty, although the models still say ``String(255)`` and declare no index. It depends on files alone, never on the
+database, so two developers get the same revision.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ DEFAULT_SCHEMA = "public"
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One remedy that was applied, and the objects of the copy that it added or changed."""
+    """A remedy that was applied, and the objects of the copy that it added or changed."""
 
     finding: Finding
     objects: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class Target:
     """The effective metadata, and how it differs from the models."""
 
     copy: Copy
-    known: Schema
-    """The application's own models, read."""
+    declared: Schema
+    """The schema that the application's own models declare."""
     applied: tuple[Applied, ...] = ()
     described: tuple[Finding, ...] = ()
-    """Enforced, but with a remedy that only a person can carry out."""
+    """Findings of enforced patterns whose remedy only a person can carry out."""
 
     @property
     def metadata(self) -> MetaData:
@@ -55,38 +55,38 @@ class Destination:
 Accepts = Callable[[Finding], bool]
 
 
-def destination(
+def build_target(
     metadata: MetaData | Sequence[MetaData],
     settings: Settings,
     accepts: Accepts,
     allowed: Callable[[Finding], bool] = lambda finding: True,
-) -> Destination:
-    """Copy the metadata and apply the remedies of enforced patterns until they are silent.
+) -> Target:
+    """Copy the metadata and apply the remedies of enforced patterns until they find nothing more.
 
     Args:
-        metadata: the application's; it is not changed.
+        metadata: the application's. It is not changed.
         settings: which patterns are enforced.
-        accepts: findings that the project lives with.
-        allowed: the user's name filters, for what would never converge.
+        accepts: whether the project accepts a finding.
+        allowed: whether the user's name filters let the remedy converge.
 
     Raises:
-        PgPatternsError: still not silent after ten rounds; the message names the patterns.
+        PgPatternsError: findings remain after ten rounds. The message names the patterns.
     """
     originals = [metadata] if isinstance(metadata, MetaData) else list(metadata)
     copy = copied(originals)
-    known = models.read(originals, default_schema=DEFAULT_SCHEMA)
+    declared = models.read(originals, default_schema=DEFAULT_SCHEMA)
     patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
     applied: list[Applied] = []
     for _ in range(ROUNDS):
-        found = detect(copy.metadata, known, patterns, settings)
-        wanted = [finding for finding in found if not accepts(finding) and allowed(finding)]
-        made = [(finding, _objects(finding, copy.metadata)) for finding in wanted]
-        applied += [Applied(finding, objects) for finding, objects in made if objects]
-        if not any(objects for _, objects in made):
-            return Destination(copy, known, tuple(applied), tuple(f for f, objects in made if objects is None))
-    names = ", ".join(sorted({finding.pattern for finding in wanted}))
+        findings = detect(copy.metadata, declared, patterns, settings)
+        open_findings = [finding for finding in findings if not accepts(finding) and allowed(finding)]
+        changed = [(finding, _objects(finding, copy.metadata)) for finding in open_findings]
+        applied += [Applied(finding, objects) for finding, objects in changed if objects]
+        if not any(objects for _, objects in changed):
+            return Target(copy, declared, tuple(applied), tuple(f for f, objects in changed if objects is None))
+    names = ", ".join(sorted({finding.pattern for finding in open_findings}))
     raise PgPatternsError(
-        f"The patterns {names} are still not silent after {ROUNDS} rounds of their remedies: they contradict each "
+        f"The patterns {names} still find something after {ROUNDS} rounds of their remedies: they contradict each "
         'other on these models. Set the action of one of them to "report".'
     )
 
@@ -96,22 +96,24 @@ def _objects(finding: Finding, metadata: MetaData) -> tuple[object, ...] | None:
 
 
 def schema_patterns(settings: Settings) -> list[SchemaPattern]:
-    """The selected patterns that can tell from models."""
+    """Return the selected patterns that need nothing but models."""
     chosen = settings.chosen((SchemaPattern,))
     return [p for p in chosen if isinstance(p, SchemaPattern) and p.needs is not Needs.DATABASE]
 
 
-def detect(metadata: MetaData, known: Schema, patterns: Sequence[SchemaPattern], settings: Settings) -> list[Finding]:
-    """The findings of some patterns, without those that the models suppress.
+def detect(
+    metadata: MetaData, declared: Schema, patterns: Sequence[SchemaPattern], settings: Settings
+) -> list[Finding]:
+    """Return the findings of some patterns, without those that the models suppress.
 
     Args:
-        metadata: the copy, as it is by now.
-        known: the application's own, for what the copy cannot tell: where things are declared.
+        metadata: the copy, as far as it has been changed.
+        declared: the application's own models, which know the lines of declarations.
         patterns: what to look for.
         settings: which tables are left out.
     """
     version = settings.target_version
     schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=version, located=False)
-    schema = without_excluded(overlay(schema, known), settings)
-    found: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
-    return [finding for finding in unique(found) if not suppressed(finding)]
+    schema = without_excluded(overlay(schema, declared), settings)
+    findings: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
+    return [finding for finding in unique(findings) if not suppressed(finding)]

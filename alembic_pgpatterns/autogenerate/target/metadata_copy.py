@@ -1,7 +1,8 @@
-"""A copy of the application's MetaData, complete enough that ``create_all()`` of both is the same.
+"""Copy the application's MetaData so completely that ``create_all()`` of both gives the same.
 
 ``Table.to_metadata`` leaves out prefixes (UNLOGGED), events without ``propagate=True``, standalone sequences, and the
-``info`` and events of the MetaData itself; other plugins declare objects there, and would drop what they do not see.
+``info`` and events of the MetaData itself; other plugins declare objects there, and would drop
+what they do not see.
 """
 
 from __future__ import annotations
@@ -21,24 +22,23 @@ from alembic_pgpatterns.remedies.naming import fit
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The copy, and what each of its objects was copied from, by ``id``."""
+    """The copy, and the original of each of its objects by ``id``."""
 
     metadata: MetaData
     originals: dict[int, Any] = field(default_factory=dict)
 
     def original(self, item: Any) -> Any:
-        """The application's own object; the item itself where it came from nowhere."""
+        """Return the application's own object, or the item itself if it is no copy."""
         return self.originals.get(id(item), item)
 
 
 def copied(metadatas: Sequence[MetaData]) -> Copy:
-    """One copy of one or several MetaData.
+    """Copy one or several MetaData into one.
 
-    Foreign keys by Column object may cross several MetaData, so that these become one. It has no naming convention:
-    the names that conventions give are on the objects already.
+    Several become one because foreign keys by Column object may cross them.
 
     Raises:
-        PgPatternsError: two of them hold a table of the same name.
+        PgPatternsError: two of them have a table of the same name.
     """
     copy = Copy(MetaData())
     for metadata in metadatas:
@@ -63,7 +63,7 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
 
 
 def _name_indexes(table: Table) -> None:
-    """``index=True`` under a naming convention without "ix" has no name; stock autogenerate never gets done with it."""
+    """Name an index that has no name: ``index=True`` under a naming convention without "ix", which never converges."""
     for index in table.indexes:
         if index.name is None:
             columns = (getattr(key, "name", None) or "expr" for key in index.expressions)
@@ -71,7 +71,7 @@ def _name_indexes(table: Table) -> None:
 
 
 def _keep_schema(old: Any, new: Any) -> None:
-    """``to_metadata`` moves an Enum without a schema into its table's; ``create_all()`` does not put it there."""
+    """Undo that ``to_metadata`` moves an Enum without a schema into its table's: ``create_all()`` does not."""
     if isinstance(new, SchemaType) and hasattr(old, "schema"):
         new.schema = old.schema
     for inner in ("item_type", "impl"):
@@ -96,7 +96,7 @@ def _copy_events(source: Any, target: Any) -> None:
 
 
 def _pairs(table: Table, new: Table) -> Iterator[tuple[Any, Any]]:
-    """Objects of the copy with those they were copied from."""
+    """Yield each object of the copy with its original."""
     yield new, table
     yield from ((new.c[column.key], column) for column in table.columns if column.key in new.c)
     yield from _matched(new.constraints, table.constraints, _constraint_key)
@@ -104,11 +104,11 @@ def _pairs(table: Table, new: Table) -> Iterator[tuple[Any, Any]]:
 
 
 def _matched(new: Iterable[Any], old: Iterable[Any], key: Any) -> Iterator[tuple[Any, Any]]:
-    known: dict[Any, list[Any]] = {}
+    candidates_by_key: dict[Any, list[Any]] = {}
     for item in old:
-        known.setdefault(key(item), []).append(item)
+        candidates_by_key.setdefault(key(item), []).append(item)
     for item in new:
-        if candidates := known.get(key(item)):
+        if candidates := candidates_by_key.get(key(item)):
             yield item, candidates.pop(0)
 
 

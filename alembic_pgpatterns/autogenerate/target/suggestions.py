@@ -1,4 +1,4 @@
-"""Suggestions: good practices that need a person's word, as comments beside the ops of the objects they are about."""
+"""Suggestions: practices that a person has to decide on, as comments beside the ops they are about."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import commits
 from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_concurrently
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
-from alembic_pgpatterns.autogenerate.target.comments import targets
+from alembic_pgpatterns.autogenerate.target.comments import objects_of
 from alembic_pgpatterns.autogenerate.target.metadata import (
     DEFAULT_SCHEMA,
     Accepts,
-    Destination,
+    Target,
     detect,
     schema_patterns,
 )
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 SHOWN = 5
-"""Suggestions that get a line of their own on the console."""
-
+"""Number of suggestions that get their own line on the console."""
 
 IN_USE = "# the table is in use: in a revision of its own"
 
@@ -42,10 +41,10 @@ IN_USE = "# the table is in use: in a revision of its own"
 class Suggestions:
     """The suggestions for one revision."""
 
-    def __init__(self, context: AutogenContext, reached: Destination, settings: Settings, accepts: Accepts) -> None:
-        """Take what the comparators left; nothing is looked for before `beside`."""
+    def __init__(self, context: AutogenContext, target: Target, settings: Settings, accepts: Accepts) -> None:
+        """Keep what is needed. Patterns run in `beside`."""
         self._context = context
-        self._reached = reached
+        self._target = target
         self._settings = settings
         self._accepts = accepts
         self._made: list[Finding] = []
@@ -54,41 +53,41 @@ class Suggestions:
     def beside(
         self, operations: Sequence[ops.MigrateOperation], touched: Sequence[ops.MigrateOperation]
     ) -> list[ops.MigrateOperation]:
-        """The ops with comments below the ones that create what the suggestions are about."""
+        """Return the ops with the suggestions as comments beside the ops that create their objects."""
         if not touched:
             return list(operations)
         new = (op for op in touched if isinstance(op, ops.CreateTableOp))
         self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
-        found = detect(self._reached.metadata, self._reached.known, patterns, self._settings)
-        # What is enforced, but only a person can do, is said in the same way.
-        open_ = [*(f for f in found if not self._accepts(f) and not self._is_ours(f)), *self._reached.described]
+        result = detect(self._target.metadata, self._target.declared, patterns, self._settings)
+        # Findings of enforced patterns that only a person can cure are written in the same way.
+        open_ = [*(f for f in result if not self._accepts(f) and not self._is_ours(f)), *self._target.described]
         return self._beside(operations, {f.fingerprint: f for f in open_})
 
     def _is_ours(self, finding: Finding) -> bool:
-        """Whether it is about an index that a pattern has just added: one word of us about it is enough."""
-        added = (item for applied in self._reached.applied for item in applied.objects)
+        """Whether it is about an index that a pattern has just added, which has a comment already."""
+        added = (item for applied in self._target.applied for item in applied.objects)
         names = {item.name for item in added if isinstance(item, sqlalchemy.Index)}
         return isinstance(finding.at, Index) and finding.at.name.name in names
 
     def _beside(
         self, operations: Sequence[ops.MigrateOperation], open_: dict[str, Finding]
     ) -> list[ops.MigrateOperation]:
-        found: list[ops.MigrateOperation] = []
+        result: list[ops.MigrateOperation] = []
         for op in operations:
             if isinstance(op, ops.ModifyTableOps):
                 op.ops = self._beside(op.ops, open_)
-                found.append(op)
+                result.append(op)
                 continue
             concerned = [f for f in open_.values() if concerns(f, op)]
             for finding in concerned:
                 del open_[finding.fingerprint]
             self._made += concerned
-            # Above, what is said of the op; below, what can run once it is done.
-            found += [self._comment(f) for f in concerned if _in_words(f)]
-            found.append(op)
-            found += [self._comment(f) for f in concerned if not _in_words(f)]
-        return found
+            # Prose goes above the op. Code goes below it, where it can run.
+            result += [self._comment(f) for f in concerned if _in_words(f)]
+            result.append(op)
+            result += [self._comment(f) for f in concerned if not _in_words(f)]
+        return result
 
     def _comment(self, finding: Finding) -> CommentOp:
         location = str(finding.location) if finding.location else None
@@ -105,24 +104,24 @@ class Suggestions:
         if remedy is None or isinstance(remedy, Advice):
             return
         rendered: Iterable[Any] = operations(remedy, DEFAULT_SCHEMA)
-        made = [(op, self._concurrent(op)) for op in rendered]
-        outside = [op for _, op in made if op is not None]
+        rendered_ops = [(op, self._concurrent(op)) for op in rendered]
+        outside = [op for _, op in rendered_ops if op is not None]
         if outside:
             yield IN_USE
             yield "with op.get_context().autocommit_block():"
             yield from (f"    {line}" for op in outside for line in self._lines(op))
-        for op, concurrent in made:
+        for op, concurrent in rendered_ops:
             if concurrent is None:
                 yield from self._lines(op)
         if isinstance(remedy, ReplaceUnique) and remedy.constraint is None:
             yield f"# and drop the unique constraint on {', '.join(remedy.columns)}, to which the models give no name"
 
     def _concurrent(self, op: ops.MigrateOperation) -> ops.MigrateOperation | None:
-        """An index's op CONCURRENTLY, where its table is in use and env.py leaves the transactions to Alembic."""
+        """Return an index op in its CONCURRENTLY form, or None if that cannot run or is not needed."""
         if not isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)) or not commits(self._context.migration_context):
             return None
         name = Name(op.schema or DEFAULT_SCHEMA, str(op.table_name))
-        table = self._reached.known.table(name)
+        table = self._target.declared.table(name)
         if name in self._created or table is None or table.kind != "table":
             return None
         if isinstance(op, ops.DropIndexOp):
@@ -134,12 +133,12 @@ class Suggestions:
             yield from text.splitlines()
 
     def console(self) -> Iterator[str]:
-        """At most five lines, then a count."""
+        """Yield at most five lines, then a count."""
         for finding in self._made[:SHOWN]:
             location = str(finding.location) if finding.location else None
             yield Note(f"suggests {finding.pattern}", finding.object, finding.message, location).line
         if len(self._made) > SHOWN:
-            yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions stand in the revision."
+            yield f"pgpatterns: {len(self._made) - SHOWN} more suggestions are in the revision."
 
 
 def _model(finding: Finding) -> tuple[str, ...]:
@@ -147,7 +146,7 @@ def _model(finding: Finding) -> tuple[str, ...]:
 
 
 def _in_words(finding: Finding) -> bool:
-    """Whether there is no op to be uncommented."""
+    """Whether the suggestion has no op that could be uncommented."""
     return finding.remedy is None or isinstance(finding.remedy, Advice)
 
 
@@ -156,7 +155,7 @@ def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:
     at, table = finding.at, finding.table
     if table is None:
         return False
-    touched = set(targets(op))
+    touched = set(objects_of(op))
     if isinstance(op, ops.CreateTableOp) and (op.schema or DEFAULT_SCHEMA, op.table_name) == (table.schema, table.name):
         return not isinstance(at, Index) or at.constraint is not None
     if isinstance(at, Column):

@@ -1,7 +1,7 @@
-"""Comments attached to the ops they belong to, so that a user's hook does not lose them.
+"""Attach comments to the ops they belong to, so that a user's hook does not lose them.
 
-Hooks that people write drop containers that hold nothing, which a comment among the ops is. ``op.info`` is no place for
-them: a CreateTableOp's is the application's.
+Many hooks drop empty containers, and a comment among the ops is one. ``op.info`` cannot hold them: for a CreateTableOp
+it is the application's own ``info``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ABOVE, BELOW = "_pgpatterns_above", "_pgpatterns_below"
 
 
 def attached(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
-    """The ops without the comments between them, which are attached to their neighbours; alone they stay."""
-    found: list[ops.MigrateOperation] = []
+    """Return the ops with each comment attached to its neighbour. Comments without any op stay as they are."""
+    result: list[ops.MigrateOperation] = []
     waiting: list[CommentOp] = []
     for op in operations:
         if isinstance(op, CommentOp):
@@ -26,14 +26,14 @@ def attached(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOper
         if isinstance(op, ops.ModifyTableOps):
             op.ops = attached([*waiting, *op.ops])
         else:
-            setattr(op, ABOVE, (*waiting, *comments(op, ABOVE)))
+            setattr(op, ABOVE, (*waiting, *attached_to(op, ABOVE)))
         waiting = []
-        found.append(op)
-    last = _last(found)
+        result.append(op)
+    last = _last(result)
     if last is None:
-        return [*found, *waiting]
-    setattr(last, BELOW, (*comments(last, BELOW), *waiting))
-    return found
+        return [*result, *waiting]
+    setattr(last, BELOW, (*attached_to(last, BELOW), *waiting))
+    return result
 
 
 def _last(operations: Sequence[ops.MigrateOperation]) -> ops.MigrateOperation | None:
@@ -43,6 +43,6 @@ def _last(operations: Sequence[ops.MigrateOperation]) -> ops.MigrateOperation | 
     return (_last(last.ops) or last) if isinstance(last, ops.ModifyTableOps) else last
 
 
-def comments(op: ops.MigrateOperation, where: str) -> tuple[CommentOp, ...]:
-    """The comments attached to an op, `ABOVE` or `BELOW` it."""
+def attached_to(op: ops.MigrateOperation, where: str) -> tuple[CommentOp, ...]:
+    """Return the comments attached `ABOVE` or `BELOW` an op."""
     return tuple(getattr(op, where, ()))

@@ -1,9 +1,9 @@
-"""How long a revision stops readers and writers: the road's chain against what stock autogenerate writes.
+"""How long a revision stops readers and writers: the rewriter's chain against what stock autogenerate writes.
 
 One process applies the revisions to a table of a million rows, by ``alembic upgrade head``; two more read and write it
 all the time. Printed: the longest time that one read, and one write, had to wait.
 
-    python benchmarks/road_under_load.py [rows] [part of a change's name]
+    python benchmarks/rewrite_under_load.py [rows] [part of a change's name]
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ROWS = """
     INSERT INTO book SELECT g, 'title ' || g, 1 + g % 1000, 'isbn' || g, g % 900 FROM generate_series(1, {rows}) g;
     ANALYZE
 """
-ROAD = ', autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
+PLUGIN = ', autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
 
 
 @dataclass
@@ -95,7 +95,7 @@ def alembic(root: Path, *arguments: str) -> float:
     return time.perf_counter() - begun
 
 
-def project(root: Path, url: str, road: bool) -> None:
+def project(root: Path, url: str, rewritten: bool) -> None:
     """A project of the generic template."""
     alembic(root, "init", "migrations")
     ini = root / "alembic.ini"
@@ -103,15 +103,17 @@ def project(root: Path, url: str, road: bool) -> None:
     ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url.replace("%", "%%")) + settings)
     env = root / "migrations" / "env.py"
     text = env.read_text().replace("target_metadata = None", "import models\ntarget_metadata = models.metadata")
-    env.write_text(text.replace("target_metadata=target_metadata", f"target_metadata=target_metadata{ROAD * road}"))
+    env.write_text(
+        text.replace("target_metadata=target_metadata", f"target_metadata=target_metadata{PLUGIN * rewritten}")
+    )
 
 
-def measured(server: ThrowawayServer, change: str, rows: int, road: bool) -> tuple[dict[str, float], float, int]:
+def measured(server: ThrowawayServer, change: str, rows: int, rewritten: bool) -> tuple[dict[str, float], float, int]:
     """The longest waits, the time of the upgrade, and the number of files."""
     name = server.create_database(f"load_{uuid.uuid4().hex[:8]}")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        project(root, server.url(name).render_as_string(hide_password=False), road)
+        project(root, server.url(name).render_as_string(hide_password=False), rewritten)
         (root / "models.py").write_text(BEFORE)
         alembic(root, "revision", "--autogenerate", "-m", "before")
         alembic(root, "upgrade", "head")
@@ -136,11 +138,11 @@ def main() -> None:
         for what, change in CHANGES.items():
             if wanted not in what:
                 continue
-            for road in (False, True):
-                longest, took, files = measured(server, change, rows, road)
-                label = "road" if road else "stock"
+            for rewritten in (False, True):
+                longest, took, files = measured(server, change, rows, rewritten)
+                label = "rewritten" if rewritten else "stock"
                 waits = f"{longest['read'] * 1000:8.0f} {longest['write'] * 1000:8.0f}"
-                print(f"{'' if road else what:30} {label:6} {waits} {took:8.1f}s {files:6}", flush=True)
+                print(f"{'' if rewritten else what:30} {label:6} {waits} {took:8.1f}s {files:6}", flush=True)
 
 
 if __name__ == "__main__":
