@@ -15,7 +15,8 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.tracer import Traced, Tracer
+from alembic_pgpatterns.runner.run import Run
+from alembic_pgpatterns.runner.tracer import Tracer, TraceResult
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from tests import projects
 
@@ -38,11 +39,11 @@ def inside(folder: Path) -> Iterator[None]:
 
 def trace(
     project: projects.Project, server: ThrowawayServer, only: Sequence[str] | None = None, **settings: object
-) -> Traced:
+) -> TraceResult:
     with inside(project.folder):
         own = Project(Config(str(project.folder / "alembic.ini")))
         scope = [script for script in own.revisions if only is None or script.revision in only]
-        tracer = Tracer(own, Settings.read(own.ini, None, settings), server, Silent())
+        tracer = Tracer(Run(own, Settings.read(own.ini, None, settings), Silent(), server))
         try:
             return tracer.trace(scope)
         finally:

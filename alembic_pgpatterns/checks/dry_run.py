@@ -18,11 +18,11 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
 from alembic_pgpatterns.runner.head_schema import enriched
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run_env import Run, migration_step, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.runner.run_env import EnvRun, migration_step, run_revisions
 from alembic_pgpatterns.runner.target_metadata import read_models
-from alembic_pgpatterns.runner.watcher import State, Steps, Watcher, read_state
+from alembic_pgpatterns.runner.watcher import RevisionTracer, State, Steps, read_state
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.server.protocol import Server
@@ -109,7 +109,7 @@ def _watched(
         with server.connect(database) as connection:
             install(connection)
     with server.connect() as monitor:
-        watcher = Watcher(project, log, monitor)
+        watcher = RevisionTracer(project, log, monitor)
         for script in scripts:
             step = watcher.watched(script, lambda steps: _run(project, steps, "upgrade"))
             if step.failure is not None:
@@ -124,7 +124,7 @@ def _watched(
     return tuple(runs), states
 
 
-def _run(project: Project, steps: Steps, what: str) -> Run:
+def _run(project: Project, steps: Steps, what: str) -> EnvRun:
     try:
         run = run_revisions(project, steps, destination_rev="heads")
     except PgPatternsError as error:
@@ -158,7 +158,7 @@ def _down(project: Project, scripts: Sequence[Script]) -> Steps:
     return lambda revision, context: [migration_step(project, script, up=False) for script in reversed(scripts)]
 
 
-def _states(run: Run, server: Server) -> States:
+def _states(run: EnvRun, server: Server) -> States:
     """Each database that env.py connected to, as it is now; several environments may share one."""
     tables: dict[str, dict[Name, None]] = {}
     for entry in run.configured:
@@ -167,7 +167,7 @@ def _states(run: Run, server: Server) -> States:
     return {name: read_state(server, name, tuple(names)) for name, names in tables.items()}
 
 
-def _new(before: States, after: States, run: Run, settings: Settings, baseline: Baseline) -> Iterator[Finding]:
+def _new(before: States, after: States, run: EnvRun, settings: Settings, baseline: Baseline) -> Iterator[Finding]:
     """Findings at head that were not there before, that the models do not suppress and nobody accepted."""
     for entry in run.configured:
         if not entry.database:

@@ -21,9 +21,10 @@ from alembic_pgpatterns.findings.run_patterns import (
 )
 from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
 from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.head_schema import Head, bring_to_head, enriched
+from alembic_pgpatterns.runner.head_schema import DatabaseAtHead, Head, enriched
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.schema.live import LiveServer
 
 
@@ -43,13 +44,13 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     gathered = Gathered(kinds=(SchemaPattern, ServerPattern))
     databases: list[Live] = []
     progress.say("reading the revisions")
-    with bring_to_head(project, settings, progress, HistoryCache.open(project, settings)) as head:
-        for number in range(len(head.databases)):
-            meant = _address(head, number, settings, url)
+    with Run(project, settings, progress, cache=HistoryCache.open(project, settings)).at_head() as head:
+        for database in head.databases:
+            meant = _address(head, database, settings, url)
             progress.say(f"reading {live.shown(meant)}")
-            databases.append(live.read(meant, head.databases[number].version_tables))
-            results = _results(databases[-1], head, number, project, settings)
-            kept = [placed(finding, head, number) for finding in results.findings if not suppressed(finding)]
+            databases.append(live.read(meant, database.database.version_tables))
+            results = _results(databases[-1], head, database, project, settings)
+            kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
             gathered.findings += kept
             gathered.suppressed += len(results.findings) - len(kept)
             gathered.skipped += results.skipped
@@ -59,11 +60,11 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     return Report.of(gathered, baseline, settings)
 
 
-def _address(head: Head, number: int, settings: Settings, url: str | None) -> dict[str, str]:
+def _address(head: Head, database: DatabaseAtHead, settings: Settings, url: str | None) -> dict[str, str]:
     if url is None:
-        return dict(live.address(head.databases[number], settings))
+        return dict(live.address(database.database, settings))
     if len(head.databases) > 1:
-        names = ", ".join(head.labels)
+        names = ", ".join(item.label for item in head.databases)
         raise PgPatternsError(
             f"The project has several databases ({names}), and --live URL names one. Leave the URL out: each is "
             "looked at where env.py connects to."
@@ -71,10 +72,10 @@ def _address(head: Head, number: int, settings: Settings, url: str | None) -> di
     return live.parameters(url)
 
 
-def _results(found: Live, head: Head, number: int, project: Project, settings: Settings) -> Results:
+def _results(found: Live, head: Head, database: DatabaseAtHead, project: Project, settings: Settings) -> Results:
     """The schema patterns on the live schema (on head where that could not be read), and the server patterns."""
-    server, expected = found.server, head.schemas[number]
-    schema = enriched(server.schema, head.models[number]) if server.schema is not None else None
+    server, expected = found.server, database.schema
+    schema = enriched(server.schema, database.models) if server.schema is not None else None
     elsewhere = _elsewhere(found, head, project)
     unread = {**server.unread, **({"revision": elsewhere} if elsewhere else {})}
     server = replace(
@@ -93,7 +94,7 @@ def _elsewhere(found: Live, head: Head, project: Project) -> str | None:
     """Why the live database is not where the revisions end, or None."""
     if found.versions is None:
         return f"where the live database is cannot be told: {found.version_reason}"
-    if not head.databases[0].version_tables or set(found.versions) == set(head.heads):
+    if not head.databases[0].database.version_tables or set(found.versions) == set(head.heads):
         return None
     here = ", ".join(found.versions) or "no revision"
     pending = set(head.heads) - project.ancestors(found.versions)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.runner.head_schema import Head
+from alembic_pgpatterns.runner.head_schema import DatabaseAtHead
 from alembic_pgpatterns.schema.model import NO_ORIGIN
 
 
-def placed(finding: Finding, head: Head, number: int) -> Finding:
+def placed(finding: Finding, database: DatabaseAtHead) -> Finding:
     """The finding with the model's line, its revision, and the database's name if there are several.
 
     Args:
         finding: as a pattern made it.
-        head: what was read.
-        number: of the database in `head`.
+        database: the one it was found in.
     """
-    schema, database = head.schemas[number], head.labels[number]
-    table = schema.table(finding.table) if finding.table is not None else None
+    table = database.schema.table(finding.table) if finding.table is not None else None
     origin = table.origin if table is not None else NO_ORIGIN
-    result = finding.but(
-        location=finding.location or origin.location, revision=finding.revision or head.revision(finding, number)
-    )
-    if database:
-        result = result.but(object=f"{database}: {finding.object}", fingerprint=f"{finding.fingerprint} @{database}")
+    revision = database.blame.revision(finding.at, finding.table) if database.blame is not None else None
+    result = finding.but(location=finding.location or origin.location, revision=finding.revision or revision)
+    if database.label:
+        label = database.label
+        result = result.but(object=f"{label}: {finding.object}", fingerprint=f"{finding.fingerprint} @{label}")
     return result

@@ -12,9 +12,10 @@ from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
 from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.head_schema import Head, bring_to_head
+from alembic_pgpatterns.runner.head_schema import Head
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.runner.run import Run
 
 
 def check(project: Project, settings: Settings, progress: Progress) -> Report:
@@ -34,12 +35,13 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
     cache = HistoryCache.open(project, settings)
     todo = to_trace(project, settings, baseline, cache)
     milestone = todo.before(project) or (cache.shared() if cache is not None else frozenset())
-    with bring_to_head(project, settings, progress, cache, milestone) as head:
+    run = Run(project, settings, progress, cache=cache)
+    with run.at_head(milestone) as head:
         progress.say("checking")
         _gather_head(head, gathered)
         _gather_schemas(head, settings, gathered)
         adopted = baseline is not None or settings.adopt == "all"
-        RevisionCheck(project, settings, progress, cache).gather(todo, head, gathered, adopted)
+        RevisionCheck(run).gather(todo, head, gathered, adopted)
         gathered.of_models = tuple(_of_models(head, settings))
     gathered.skipped += _not_live(settings)
     return Report.of(gathered, baseline, settings)
@@ -52,9 +54,9 @@ def _gather_head(head: Head, gathered: Gathered) -> None:
 
 
 def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
-    for number, schema in enumerate(head.schemas):
-        results = run_patterns(schema, settings)
-        kept = [placed(finding, head, number) for finding in results.findings if not suppressed(finding)]
+    for database in head.databases:
+        results = run_patterns(database.schema, settings)
+        kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
         gathered.findings += kept
         gathered.suppressed += len(results.findings) - len(kept)
         gathered.skipped += results.skipped
@@ -63,7 +65,8 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:
     """Fingerprints of what is enforced on the models, which may say more than the database has."""
     enforced = [pattern for pattern in settings.chosen((SchemaPattern,)) if pattern.action is Action.ENFORCE]
-    for models, label in zip(head.models, head.labels, strict=True):
+    for database in head.databases:
+        models, label = database.models, database.label
         for pattern in enforced if models is not None else ():
             assert isinstance(pattern, SchemaPattern) and models is not None
             if pattern.needs is not Needs.DATABASE:

@@ -23,9 +23,9 @@ from alembic_pgpatterns.runner.cache.history import HistoryCache
 from alembic_pgpatterns.runner.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.runner.head_schema import Head
 from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.scratch_databases import Progress
+from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.runner.selection import scope_of
-from alembic_pgpatterns.runner.tracer import Traced, trace
+from alembic_pgpatterns.runner.tracer import TraceResult
 from alembic_pgpatterns.schema.model import Location
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
 class RevisionCheck:
     """Traces the revisions in scope, and runs the patterns of revisions and of the history."""
 
-    project: Project
-    settings: Settings
-    progress: Progress
-    cache: HistoryCache | None = None
+    run: Run
 
     def gather(self, todo: ToTrace, head: Head, gathered: Gathered, adopted: bool) -> None:
         """Add to the gathered what there is to say about the revisions.
@@ -90,35 +87,35 @@ class RevisionCheck:
         Raises:
             PgPatternsError: a server that does not start.
         """
-        patterns = self.settings.chosen((RevisionPattern, HistoryPattern))
+        settings = self.run.settings
+        patterns = settings.chosen((RevisionPattern, HistoryPattern))
         if not patterns:
             return
         if todo.reason and not todo.scope:
             gathered.skipped.append(Skipped("what revisions do", todo.reason))
         traced = self._trace(todo)
-        gathered.runs = with_rows(traced.runs, self.settings)
+        gathered.runs = with_rows(traced.runs, settings)
         of_runs = run_revision_patterns(patterns, gathered.runs)
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped
-        drifts = _drifts(head, self.settings, patterns, adopted, gathered.skipped)
+        drifts = _drifts(head, settings, patterns, adopted, gathered.skipped)
         of_history = _of_history(patterns, replace(history, drifts=drifts))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
 
-    def _trace(self, todo: ToTrace) -> Traced:
-        cache = self.cache
+    def _trace(self, todo: ToTrace) -> TraceResult:
+        cache = self.run.cache
         if cache is not None and not cache.agrees(todo.known):
             todo = replace(todo, known=NO_TRACES)
         known = tuple(run for runs in todo.known.runs.values() for run in runs)
         if not todo.others:
-            return Traced(known, todo.known.environments)
-        self.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
-        snapshot = cache.find(todo.before(self.project)) if cache is not None else None
-        traced = trace(self.project, self.settings, todo.others, self.progress, snapshot)
+            return TraceResult(known, todo.known.environments)
+        self.run.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
+        traced = self.run.trace(todo.others, todo.before(self.run.project))
         if cache is not None:
             runs = {**todo.known.runs, **traced.settled()}
-            cache.keep_runs(todo.scope, self.settings.downgrade, runs, traced.environments)
+            cache.keep_runs(todo.scope, self.run.settings.downgrade, runs, traced.environments)
         return replace(traced, runs=(*known, *traced.runs))
 
     def _history(self, gathered: Gathered) -> History:
@@ -126,10 +123,10 @@ class RevisionCheck:
 
         And if they did load here, that would be the whole application a second time.
         """
-        if self.settings.upgrade_command is not None:
+        if self.run.settings.upgrade_command is not None:
             gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it"))
             return History(runs=gathered.runs)
-        return _history(self.project, gathered.runs)
+        return _history(self.run.project, gathered.runs)
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
@@ -205,10 +202,11 @@ def _drifts(
     if not any(pattern.name == ModelDrift.name for pattern in patterns) or settings.create_all:
         return None
     result: list[Drift] = []
-    for schema, database in zip(head.schemas, head.databases, strict=True):
-        if database.metadatas:
-            metadatas = [effective_metadata(database.metadatas, settings)] if adopted else database.metadatas
-            drifts = drifts_of(head.server, database.name, schema, metadatas, settings)
+    for item in head.databases:
+        metadatas = item.database.metadatas
+        if metadatas:
+            metadatas = (effective_metadata(metadatas, settings),) if adopted else metadatas
+            drifts = drifts_of(head.server, item.database.name, item.schema, metadatas, settings)
             if isinstance(drifts, Skipped):
                 skipped.append(drifts)
             else:

@@ -21,8 +21,8 @@ from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.scratch_databases import Progress
 
 WRONG_USE = 2
 

@@ -26,10 +26,11 @@ from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.head_schema import enriched, standing
+from alembic_pgpatterns.runner.head_schema import enriched
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.runner.run_env import Configured, run_to_heads
-from alembic_pgpatterns.runner.scratch_databases import Progress
 from alembic_pgpatterns.runner.target_metadata import read_models
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Name, Schema
@@ -132,7 +133,7 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
     chosen = Chosen(tuple(options.tables))
     project = Project(config)
     names = [script.revision for script in project.revisions]
-    with standing(project, settings, progress, names) as server:
+    with Run(project, settings, progress).at(names) as server:
         progress.say("running the revisions")
         entry = _to_heads(project)
         for _ in range(ROUNDS):

@@ -14,10 +14,10 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.head_schema import standing
+from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project, relative
+from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.runner.run_env import explained, run_to_heads
-from alembic_pgpatterns.runner.scratch_databases import Progress
 from alembic_pgpatterns.server.protocol import Server
 
 DRY_RUN = "pgpatterns_dry_run"
@@ -34,7 +34,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
     settings = settings_of(config, _flags(options))
     _refuse(settings)
     names = [script.revision for script in project.revisions]
-    with progress_on(sys.stderr) as progress, standing(project, settings, progress, names, watched=True) as server:
+    with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(names, watched=True) as server:
         _to_heads(project, progress)
         progress.say("comparing the models")
         files = _written(config, project, given)
@@ -131,5 +131,5 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
     known = {script.revision: script for script in project.revisions}
     scripts = [known[identifier] for identifier in identifiers if identifier in known] or [own]
     before = project.ancestors([scripts[0].revision]) - {scripts[0].revision}
-    with progress_on(sys.stderr) as progress, standing(project, settings, progress, before, watched=True) as server:
+    with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(before, watched=True) as server:
         _try_out(config, scripts, settings, server, progress)

@@ -10,7 +10,6 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.schema.model import Check, Column, ForeignKey, Index, Key, Name
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ OBJECTS = """
 
 
 @dataclass
-class Introductions:
+class BlameFacts:
     """An observer of a run; asks inside the revision's own transaction, since nobody else sees it before it commits."""
 
     revisions: list[str] = field(default_factory=list)
@@ -61,10 +60,10 @@ class Introductions:
             if oid is not None and (not self.widths.get(oid) or self.widths[oid][-1][0] < width):
                 self.widths.setdefault(oid, []).append((width, revision))
 
-    def resolve(self, connection: psycopg.Connection[Any]) -> Introduced:
+    def resolve(self, connection: psycopg.Connection[Any]) -> Blame:
         """The answers for the schema as it is now."""
         rows = connection.execute(OBJECTS).fetchall()
-        return Introduced(self, {(Name(r[0], r[1]), r[2], r[4] > 0): (r[3], r[4]) for r in rows})
+        return Blame(self, {(Name(r[0], r[1]), r[2], r[4] > 0): (r[3], r[4]) for r in rows})
 
     def of_oid(self, oid: int) -> str | None:
         """The revision that created the object of this identifier; None where it was there before the first."""
@@ -77,27 +76,31 @@ class Introductions:
 
 
 @dataclass(frozen=True)
-class Introduced:
-    """Names of the head schema, to revisions."""
+class Blame:
+    """Maps the names of the head schema to the revisions that created them."""
 
-    facts: Introductions
+    facts: BlameFacts
     objects: dict[tuple[Name, str, bool], tuple[int, int]]
 
-    def revision(self, finding: Finding) -> str | None:
-        """The revision that introduced what the finding is about, where that can be told."""
-        found = self.objects.get(_key(finding))
-        if found is None:
+    def revision(self, at: object, table: Name | None) -> str | None:
+        """The revision that created an object; None if that is not known.
+
+        Args:
+            at: the object that a finding is about; None if only its table is known.
+            table: the object's table; None if it has none.
+        """
+        known = self.objects.get(_key(at, table))
+        if known is None:
             return None
-        oid, number = found
+        oid, number = known
         return self.facts.of_column(oid, number) if number else self.facts.of_oid(oid)
 
 
-def _key(finding: Finding) -> tuple[Name, str, bool]:
-    at = finding.at
+def _key(at: object, table: Name | None) -> tuple[Name, str, bool]:
     if isinstance(at, Column):
         return (at.table, at.name, True)
     if isinstance(at, Index):
         return (at.name, "", False)
     if isinstance(at, (ForeignKey, Key, Check)):
         return (at.table, at.name or "", False)
-    return (finding.table or Name("", ""), "", False)
+    return (table or Name("", ""), "", False)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
-from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.runner.blame import Introductions
-from alembic_pgpatterns.runner.cache.snapshots import NOWHERE, Reached
+from alembic_pgpatterns.runner.blame import BlameFacts
+from alembic_pgpatterns.runner.context import RunContext
+from alembic_pgpatterns.runner.position import EMPTY, Position
 from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.run_env import Run, explained, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import SCRATCH, Progress, on_server, prepare
-from alembic_pgpatterns.runner.upgrade import Upgraded, at, upgrade, versions
+from alembic_pgpatterns.runner.run_env import EnvRun, explained, run_revisions
+from alembic_pgpatterns.runner.scratch_databases import SCRATCH, on_server, prepare
+from alembic_pgpatterns.runner.upgrade import Upgraded, is_at, upgrade, versions
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 class Database:
     """A scratch database at head. ``label``: the name of the real one it stands for.
 
-    ``meant``: libpq's parameters of the real one, with the password; None where nothing was seen to connect to it.
+    ``meant``: libpq's parameters of the real one, with the password; None if no connection to it was seen.
     """
 
     name: str
     label: str
     version_tables: tuple[Name, ...]
     metadatas: tuple[MetaData, ...]
-    introductions: Introductions | None = None
+    blame_facts: BlameFacts | None = None
     meant: Mapping[str, str] | None = field(default=None, repr=False)
     dialect: Dialect | None = None
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """Where the revisions are now. ``upgraded``: by env.py, where it was."""
+class AtHead:
+    """A project at head. ``upgraded``: the run of env.py; None if something else ran the revisions."""
 
     databases: tuple[Database, ...]
     revisions: int
@@ -55,60 +55,49 @@ class Arrived:
     upgraded: Upgraded | None = None
 
 
-def arrive(
-    project: Project,
-    settings: Settings,
-    server: Server,
-    progress: Progress,
-    start: Reached = NOWHERE,
-    *,
-    keep: bool = False,
-) -> Arrived:
-    """Bring the project to head.
+def upgrade_to_head(run: RunContext, start: Position = EMPTY, *, keep: bool = False) -> AtHead:
+    """Upgrade the project to head: by its env.py, by a command of its own, or from its models.
 
     Args:
-        project: the project.
-        settings: of it.
-        server: which stands at ``start``.
-        progress: told what goes on.
-        start: what of the history has run there.
-        keep: whether the state is to be gone on from later.
+        run: the project, on a server that is at ``start``.
+        start: the revisions that have run there.
+        keep: whether the cluster may be cached afterwards.
 
     Raises:
-        PgPatternsError: a revision failed, or the revisions did not arrive on this server.
+        PgPatternsError: a revision failed, or the revisions ran on another server.
     """
-    if settings.upgrade_command is not None:
-        return _by_command(project, settings, server, progress)
-    progress.say("reading the revisions")
-    if settings.create_all or not project.revisions:
-        with on_server(settings, server):
-            return _by_models(project, server)
-    return _by_env_py(project, server, upgrade(project, settings, server, progress, start, keep=keep))
+    if run.settings.upgrade_command is not None:
+        return _by_command(run, run.settings.upgrade_command)
+    run.progress.say("reading the revisions")
+    if run.settings.create_all or not run.project.revisions:
+        with on_server(run.settings, run.server):
+            return _by_models(run.project, run.server)
+    return _by_env_py(run.project, run.server, upgrade(run, start, keep=keep))
 
 
-def _by_env_py(project: Project, server: Server, done: Upgraded) -> Arrived:
-    run = done.run
+def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
+    run = upgraded.run
     databases = [
         Database(
             name=entry.database,
-            label=_label(done, entry.database),
+            label=_label(upgraded, entry.database),
             version_tables=(Name(entry.version_schema or "", entry.version_table),),
             metadatas=entry.metadatas,
-            introductions=done.reached.introductions[entry.database],
-            meant=done.routes.meant.get(entry.database),
+            blame_facts=upgraded.position.blame[entry.database],
+            meant=upgraded.routes.meant.get(entry.database),
             dialect=entry.dialect,
         )
         for entry in run.configured
-        if at(project, server, entry, project.heads)
+        if is_at(project, server, entry, project.heads)
     ]
     if not databases:
-        raise PgPatternsError(_lost(done))
+        raise PgPatternsError(_lost(upgraded))
     skipped = (*_without_models(run), *_outside(project))
     hints = tuple(_opt_in(project, run))
-    return Arrived(tuple(databases), len(project.revisions), project.heads, skipped, hints, done)
+    return AtHead(tuple(databases), len(project.revisions), project.heads, skipped, hints, upgraded)
 
 
-def _by_models(project: Project, server: Server) -> Arrived:
+def _by_models(project: Project, server: Server) -> AtHead:
     """No revision runs: the schema is what the models say, in an otherwise empty database."""
     run = run_revisions(project, lambda revision, context: [], as_sql=True)
     if not run.metadatas:
@@ -120,7 +109,7 @@ def _by_models(project: Project, server: Server) -> Arrived:
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise explained(error, project) from error
     reason = "none ran: the schema was built from the models"
-    return Arrived((Database(name, "", (), run.metadatas),), 0, project.heads, skipped=(Skipped("revisions", reason),))
+    return AtHead((Database(name, "", (), run.metadatas),), 0, project.heads, skipped=(Skipped("revisions", reason),))
 
 
 def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
@@ -132,23 +121,23 @@ def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
             metadata.create_all(connection)
 
 
-def _by_command(project: Project, settings: Settings, server: Server, progress: Progress) -> Arrived:
-    """The project's own program runs the revisions; which ones there are need not be readable from here."""
-    assert settings.upgrade_command is not None
+def _by_command(run: RunContext, command: str) -> AtHead:
+    """The project's own program runs the revisions; the revision files need not be readable from here."""
+    settings, server = run.settings, run.server
     name = server.create_scratch(SCRATCH)
     prepare(settings, server, name)
-    progress.say(f"running {settings.upgrade_command}")
-    run_command(settings.upgrade_command, server=server, database=name, env=settings.env, cwd=settings.root)
+    run.progress.say(f"running {command}")
+    run_command(command, server=server, database=name, env=settings.env, cwd=settings.root)
     tables = version_tables(server, name)
     if not tables:
         given = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
         raise PgPatternsError(
             "The command ended well, but left no version table of Alembic in the database it was given: "
-            f"{settings.upgrade_command}\nDoes it read the variables in `env`? They are: {given}."
+            f"{command}\nDoes it read the variables in `env`? They are: {given}."
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
     unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read")
-    return Arrived((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
+    return AtHead((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
 
 
 VERSION_TABLES = """
@@ -167,8 +156,8 @@ def version_tables(server: Server, database: str) -> tuple[Name, ...]:
     return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
 
 
-def _label(done: Upgraded, database: str) -> str:
-    return next((origin.database for origin, name in done.reached.databases.items() if name == database), database)
+def _label(upgraded: Upgraded, database: str) -> str:
+    return next((origin.database for origin, name in upgraded.position.databases.items() if name == database), database)
 
 
 PLUGIN = "alembic_pgpatterns"
@@ -179,7 +168,7 @@ OPT_IN = (
 """The line for env.py; it tolerates our absence, where Alembic would fail for a plugin that is not installed."""
 
 
-def _opt_in(project: Project, run: Run) -> Iterator[str]:
+def _opt_in(project: Project, run: EnvRun) -> Iterator[str]:
     """How to name the plugin in env.py, where its autogenerate has models and does not know of us."""
     unaware = [e for e in run.configured if e.metadatas and not _names_plugin(e.options.get("autogenerate_plugins"))]
     if unaware and run.own_environment is None:
@@ -205,17 +194,17 @@ def _outside(project: Project) -> Iterator[Skipped]:
         )
 
 
-def _without_models(run: Run) -> Iterator[Skipped]:
+def _without_models(run: EnvRun) -> Iterator[Skipped]:
     if run.own_environment is not None:
         reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {run.own_environment}"
         yield Skipped("models", reason, broken=True)
 
 
-def _lost(done: Upgraded) -> str:
-    went = ", ".join(map(str, done.routes.origins)) or "nowhere"
-    if done.routes.elsewhere:
-        went += f"; and to {', '.join(dict.fromkeys(done.routes.elsewhere))}"
-    if not done.run.configured:
+def _lost(upgraded: Upgraded) -> str:
+    went = ", ".join(map(str, upgraded.routes.origins)) or "nowhere"
+    if upgraded.routes.elsewhere:
+        went += f"; and to {', '.join(dict.fromkeys(upgraded.routes.elsewhere))}"
+    if not upgraded.run.configured:
         return (
             f"env.py ended without calling context.configure(), so no revision ran. Connections were meant for: {went}."
         )

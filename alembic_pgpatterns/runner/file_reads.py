@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ELSEWHERE = "elsewhere"
+UNTRACKED = "elsewhere"
 """Stands for all that a program or another machine said: nobody can tell whether it would say the same."""
 
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "http.client.connect"})
@@ -48,7 +48,7 @@ class _Hook:
         elif sink.code and event in _FOLDERS and not _by_imports():
             _listed(sink, arguments[0])
         elif sink.code and event in _PROGRAMS and not _by_import_of_others():
-            sink.read.add(ELSEWHERE)
+            sink.read.add(UNTRACKED)
 
 
 @cache
@@ -60,7 +60,7 @@ def _hook() -> _Hook:
 def recorded(read: set[str], *, code: bool) -> Iterator[None]:
     """Add to ``read`` the absolute paths of all that is opened for reading in here.
 
-    ``code``: modules count too, and folders that are listed, and `ELSEWHERE` where a program is run.
+    ``code``: modules count too, and folders that are listed, and `UNTRACKED` where a program is run.
     """
     hook = _hook()
     hook.sinks.append(_Sink(read, code))

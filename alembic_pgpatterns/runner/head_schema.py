@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.runner.blame import Introduced
-from alembic_pgpatterns.runner.bring_to_head import Arrived, Database, arrive
+from alembic_pgpatterns.runner.blame import Blame
+from alembic_pgpatterns.runner.bring_to_head import AtHead, Database, upgrade_to_head
 from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.cache.snapshots import NOWHERE, Snapshot, forget
-from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.scratch_databases import Progress, on_server, open_server
+from alembic_pgpatterns.runner.cache.snapshots import Snapshot, forget
+from alembic_pgpatterns.runner.context import RunContext
+from alembic_pgpatterns.runner.position import EMPTY
+from alembic_pgpatterns.runner.scratch_databases import on_server, open_server
 from alembic_pgpatterns.runner.target_metadata import read_models
-from alembic_pgpatterns.runner.upgrade import Upgraded, goes_on, upgrade
+from alembic_pgpatterns.runner.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
@@ -27,221 +26,184 @@ from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 
 @dataclass(frozen=True)
-class Head:
-    """What there is to judge while the server still runs.
+class DatabaseAtHead:
+    """One database of the project at head.
 
-    ``schemas``, ``models``, ``databases``, ``labels`` and ``introduced`` run side by side: one entry a database; the
-    label is empty where there is only one database.
+    ``schema``: read from the server, with the models' knowledge laid over it. ``models``: the models alone; None if
+    there are none, or they cannot be read. ``label``: the database's name for people; empty if there is only one.
+    ``blame``: which revision created what; None if that is not known.
     """
 
-    schemas: tuple[Schema, ...]
-    models: tuple[Schema | None, ...]
-    databases: tuple[Database, ...]
-    labels: tuple[str, ...]
-    introduced: tuple[Introduced | None, ...]
+    database: Database
+    schema: Schema
+    models: Schema | None = None
+    label: str = ""
+    blame: Blame | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """Everything that can be checked while the server still runs."""
+
+    databases: tuple[DatabaseAtHead, ...]
     heads: tuple[str, ...]
     facts: Mapping[str, object]
     server: Server
     skipped: tuple[Skipped, ...] = ()
     hints: tuple[str, ...] = ()
 
-    def revision(self, finding: Finding, number: int) -> str | None:
-        """The revision that introduced what the finding of schema ``number`` is about."""
-        known = self.introduced[number]
-        return known.revision(finding) if known is not None else None
-
 
 @contextmanager
-def bring_to_head(
-    project: Project,
-    settings: Settings,
-    progress: Progress,
-    cache: HistoryCache | None = None,
-    milestone: frozenset[str] = frozenset(),
-) -> Iterator[Head]:
-    """The project at head on a server of ours, read into schemas; the server is gone afterwards.
+def bring_to_head(run: RunContext, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
+    """Start a server, upgrade it to head and read its schemas. The server is gone afterwards.
 
     Args:
-        project: the project.
-        settings: of it.
-        progress: told what goes on.
-        cache: what earlier runs left, and where this one leaves its own; None: the history runs from nothing.
-        milestone: revisions after which the state is kept too, since somebody will go on from there.
+        run: the project and its settings; without a cache, the history runs from scratch.
+        milestone: revisions after which the cluster is cached too, because a later step resumes there.
 
     Raises:
-        PgPatternsError: no server, a revision that fails, revisions that did not arrive; each with the way out.
+        PgPatternsError: no server, a revision that fails, revisions that went elsewhere; the message says what to do.
     """
-    progress.say("starting PostgreSQL")
+    run.progress.say("starting PostgreSQL")
     with contextlib.ExitStack() as stack:
-        server, arrived = _arrived(stack, project, settings, progress, cache, milestone)
-        progress.say("reading the schema")
-        yield _head(arrived, settings, server)
-        if cache is not None:
-            _leave(project, settings, progress, cache, server, arrived.upgraded)
+        run, result = _at_head(stack, run, milestone)
+        run.progress.say("reading the schema")
+        yield _head(run, result)
+        _cache_state(run, result.upgraded)
 
 
-def _arrived(
-    stack: contextlib.ExitStack,
-    project: Project,
-    settings: Settings,
-    progress: Progress,
-    cache: HistoryCache | None,
-    milestone: frozenset[str],
-) -> tuple[Server, Arrived]:
-    """The project at head: from a kept state, and where that leads nowhere, from nothing.
+def _at_head(stack: contextlib.ExitStack, run: RunContext, milestone: frozenset[str]) -> tuple[RunContext, AtHead]:
+    """Upgrade to head from a snapshot if one fits, otherwise from an empty server.
 
-    An error is only told of a run from nothing, which owes nothing to what was kept.
+    An error counts only if a run from an empty server raises it: then no snapshot can be the cause.
     """
-    if cache is not None:
-        start = cache.find(script.revision for script in project.revisions)
-        if not cache.proven:
-            milestone = frozenset()  # an env.py that cannot run twice would not arrive, be it from nothing
-        alone = start is None and not milestone
+    if run.cache is not None:
+        start = run.cache.find(script.revision for script in run.project.revisions)
+        if not run.cache.proven:
+            milestone = frozenset()  # an env.py that cannot run twice would fail at the second stop
+        plain = start is None and not milestone
         with contextlib.ExitStack() as attempt:
-            server, start = _opened(attempt, settings, start)
+            resumed, start = _open(attempt, run, start)
             try:
-                arrived = _going_on(project, settings, server, progress, start, cache, milestone)
+                result = _resume(resumed, start, milestone)
             except PgPatternsError:
-                if alone:
+                if plain:
                     raise
-                arrived = None
-            if arrived is not None:
+                result = None
+            if result is not None:
                 stack.push(attempt.pop_all())
-                return server, arrived
-        progress.say("starting PostgreSQL anew")
-    server = stack.enter_context(open_server(settings))
-    return server, _noted(cache, arrive(project, settings, server, progress, keep=cache is not None))
+                return resumed, result
+        run.progress.say("starting PostgreSQL again, empty")
+    run = run.on(stack.enter_context(open_server(run.settings)))
+    return run, _noted(run.cache, upgrade_to_head(run, keep=run.cache is not None))
 
 
-def _noted(cache: HistoryCache | None, arrived: Arrived) -> Arrived:
-    """The same, once the cache knows how env.py has set itself up."""
-    if cache is not None and arrived.upgraded is not None:
-        cache.arrived(arrived.upgraded.reached.sessions)
-    return arrived
+def _noted(cache: HistoryCache | None, result: AtHead) -> AtHead:
+    """Tell the cache how env.py sets up its sessions."""
+    if cache is not None and result.upgraded is not None:
+        cache.note_sessions(result.upgraded.position.sessions)
+    return result
 
 
-def _opened(
-    stack: contextlib.ExitStack, settings: Settings, start: Snapshot | None, watched: bool = False
-) -> tuple[Server, Snapshot | None]:
-    """A server at a kept state; an empty one where that cannot be begun with, and is thrown away then."""
+def _open(
+    stack: contextlib.ExitStack, run: RunContext, start: Snapshot | None, watched: bool = False
+) -> tuple[RunContext, Snapshot | None]:
+    """Start a server on a snapshot. If that fails, throw the snapshot away and start an empty server."""
     if start is not None:
         try:
-            return stack.enter_context(open_server(settings, watched, start)), start
+            return run.on(stack.enter_context(open_server(run.settings, watched, start.folder))), start
         except PgPatternsError:
             forget(start.folder)
-    return stack.enter_context(open_server(settings, watched)), None
+    return run.on(stack.enter_context(open_server(run.settings, watched))), None
 
 
-def _going_on(
-    project: Project,
-    settings: Settings,
-    server: Server,
-    progress: Progress,
-    start: Snapshot | None,
-    cache: HistoryCache,
-    milestone: frozenset[str],
-) -> Arrived | None:
-    """The project at head, from a kept state, with a stop at the milestone; None: that did not lead there."""
-    reached = start.reached if start is not None else NOWHERE
-    if reached.revisions < milestone:
-        done = upgrade(project, settings, server, progress, reached, project.heads_of(milestone), keep=True)
-        if not (done.whole and done.apart):
+def _resume(run: RunContext, start: Snapshot | None, milestone: frozenset[str]) -> AtHead | None:
+    """Upgrade to head from a snapshot, with a stop at the milestone; None if that did not reach head."""
+    position = start.position if start is not None else EMPTY
+    if position.revisions < milestone:
+        upgraded = upgrade(run, position, run.project.heads_of(milestone), keep=True)
+        if not (upgraded.complete and upgraded.separable):
             return None
-        _leave(project, settings, progress, cache, server, done, resume=True)
-        reached = done.reached
+        _cache_state(run, upgraded, resume=True)
+        position = upgraded.position
     try:
-        arrived = arrive(project, settings, server, progress, reached, keep=True)
+        result = upgrade_to_head(run, position, keep=True)
     except PgPatternsError:
-        if reached is NOWHERE:
+        if position is EMPTY:
             raise
         return None
-    whole = arrived.upgraded is not None and arrived.upgraded.whole
-    return _noted(cache, arrived) if whole or reached is NOWHERE else None
+    complete = result.upgraded is not None and result.upgraded.complete
+    return _noted(run.cache, result) if complete or position is EMPTY else None
 
 
 @contextmanager
-def standing(
-    project: Project, settings: Settings, progress: Progress, names: Iterable[str], watched: bool = False
-) -> Iterator[Server]:
-    """A server to which the project's connections lead in here; revisions have run there if they run at all.
+def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = False) -> Iterator[Server]:
+    """Start a server at some revisions and redirect the project's connections to it.
 
     Args:
-        project: the project.
-        settings: of it.
-        progress: told what goes on.
-        names: of the revisions, with all they come from. Where they fail, the server is an empty one: whoever runs
-            them then is told why.
+        run: the project and its settings.
+        revisions: identifiers, with all their ancestors. If they fail, the server is an empty one: whoever runs them
+            again is then told why.
         watched: as for `open_server`.
+
+    Raises:
+        PgPatternsError: no server could be started.
     """
-    wanted = frozenset(names)
-    cache = HistoryCache.open(project, settings) if wanted else None
-    progress.say("starting PostgreSQL")
+    target = frozenset(revisions)
+    run = replace(run, cache=HistoryCache.open(run.project, run.settings) if target else None)
+    run.progress.say("starting PostgreSQL")
     with contextlib.ExitStack() as stack:
-        reached, server = NOWHERE, None
-        if cache is not None:
+        position, server = EMPTY, None
+        if run.cache is not None:
             with contextlib.ExitStack() as attempt, contextlib.suppress(PgPatternsError):
-                tried, start = _opened(attempt, settings, cache.find(wanted), watched)
-                known = start.reached if start is not None else NOWHERE
-                progress.say("running the revisions")
-                done = upgrade(project, settings, tried, progress, known, project.heads_of(wanted), keep=True)
-                if done.whole:
-                    _leave(project, settings, progress, cache, tried, done, resume=True)
-                    reached, server = done.reached, tried
+                tried, start = _open(attempt, run, run.cache.find(target), watched)
+                before = start.position if start is not None else EMPTY
+                run.progress.say("running the revisions")
+                upgraded = upgrade(tried, before, run.project.heads_of(target), keep=True)
+                if upgraded.complete:
+                    _cache_state(tried, upgraded, resume=True)
+                    position, server = upgraded.position, tried.server
                     stack.push(attempt.pop_all())
         if server is None:
-            server = stack.enter_context(open_server(settings, watched))
-        stack.enter_context(on_server(settings, server, reached.databases, reached.environment))
+            server = stack.enter_context(open_server(run.settings, watched))
+        stack.enter_context(on_server(run.settings, server, position.databases, position.environment))
         yield server
 
 
-WORTH_KEEPING = 0.5
-"""Seconds of revisions from which on a copy of their state pays: it takes a third of a second, and some 40 MB."""
+WORTH_CACHING = 0.5
+"""Seconds: if the revisions take longer, a copy of the cluster is cached. It takes about 0.3 s, and some 40 MB."""
 
 
-def _leave(
-    project: Project,
-    settings: Settings,
-    progress: Progress,
-    cache: HistoryCache,
-    server: Server,
-    done: Upgraded | None,
-    *,
-    resume: bool = False,
-) -> None:
-    """Keep the state where that pays, and where the next run would come to the same from there as from nothing."""
-    if done is None or done.seconds <= WORTH_KEEPING or not isinstance(server, ThrowawayServer):
+def _cache_state(run: RunContext, upgraded: Upgraded | None, *, resume: bool = False) -> None:
+    """Cache the cluster if that saves time and a run resumed from it gives the same result as one from scratch."""
+    if run.cache is None or upgraded is None or upgraded.seconds <= WORTH_CACHING:
         return
-    if done.whole and done.apart and goes_on(project, settings, server, progress, done.reached):
-        cache.keep(server, done.reached, resume=resume)
+    if not (isinstance(run.server, ThrowawayServer) and upgraded.complete and upgraded.separable):
+        return
+    if resumes_alike(run, upgraded.position):
+        run.cache.keep(run.server, upgraded.position, resume=resume)
 
 
-def _head(arrived: Arrived, settings: Settings, server: Server) -> Head:
-    schemas: list[Schema] = []
-    introduced: list[Introduced | None] = []
-    known_models: list[Schema | None] = []
-    skipped = list(arrived.skipped)
-    for database in arrived.databases:
-        with server.connect(database.name) as connection:
+def _head(run: RunContext, result: AtHead) -> Head:
+    skipped = list(result.skipped)
+    databases = []
+    several = len(result.databases) > 1
+    for database in result.databases:
+        with run.server.connect(database.name) as connection:
             schema = catalog.read(connection, version_tables=database.version_tables)
-            known = database.introductions
-            introduced.append(known.resolve(connection) if known is not None else None)
-        models = read_models(database.metadatas, schema.default_schema, settings, database.dialect)
-        if all(item.what != "models" for item in arrived.skipped):  # else the reason is known, and it is another one
+            blame = database.blame_facts.resolve(connection) if database.blame_facts is not None else None
+        models = read_models(database.metadatas, schema.default_schema, run.settings, database.dialect)
+        if all(item.what != "models" for item in result.skipped):  # else that reason is known already
             skipped += models.skipped
-        known_models.append(models.schema)
-        schemas.append(enriched(schema, models.schema))
-    several = len(arrived.databases) > 1
+        label = database.label if several else ""
+        databases.append(DatabaseAtHead(database, enriched(schema, models.schema), models.schema, label, blame))
     return Head(
-        schemas=tuple(schemas),
-        models=tuple(known_models),
-        databases=arrived.databases,
-        labels=tuple(database.label if several else "" for database in arrived.databases),
-        introduced=tuple(introduced),
-        heads=arrived.heads,
-        facts=_facts(arrived, schemas, server),
-        server=server,
+        databases=tuple(databases),
+        heads=result.heads,
+        facts=_facts(result, databases, run.server),
+        server=run.server,
         skipped=tuple(dict.fromkeys(skipped)),
-        hints=arrived.hints,
+        hints=result.hints,
     )
 
 
@@ -250,9 +212,9 @@ def enriched(schema: Schema, models: Schema | None) -> Schema:
     return overlay(schema, models) if models is not None else schema
 
 
-def _facts(arrived: Arrived, schemas: list[Schema], server: Server) -> dict[str, object]:
+def _facts(result: AtHead, databases: Iterable[DatabaseAtHead], server: Server) -> dict[str, object]:
     return {
-        "revisions": arrived.revisions,
-        "tables": sum(len(schema.tables) for schema in schemas),
+        "revisions": result.revisions,
+        "tables": sum(len(database.schema.tables) for database in databases),
         "server": f"PostgreSQL {server.version // 10000}.{server.version % 10000} ({server.source})",
     }

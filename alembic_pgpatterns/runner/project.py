@@ -37,7 +37,7 @@ class Project:
         self.config = config
         self.began = time.time()
         self.read: set[str] = set()
-        """Files that were opened while revisions were loaded and while env.py ran, and perhaps `reads.ELSEWHERE`."""
+        """Files that were opened while revisions were loaded and while env.py ran, and perhaps `reads.UNTRACKED`."""
 
     @cached_property
     def script(self) -> ScriptDirectory:

@@ -19,7 +19,7 @@ from sqlalchemy import exc, make_url
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.project import Project, describe, described, innermost, lacking
-from alembic_pgpatterns.runner.sandbox import contained
+from alembic_pgpatterns.runner.sandbox import sandboxed
 from alembic_pgpatterns.server.signals import Terminated
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Configured:
 
 
 @dataclass
-class Run:
+class EnvRun:
     """What a run of env.py told us."""
 
     configured: list[Configured] = field(default_factory=list)
@@ -76,7 +76,7 @@ def run_revisions(
     fallback: Callable[[], contextlib.AbstractContextManager[Any]] | None = None,
     as_sql: bool = False,
     **options: Any,
-) -> Run:
+) -> EnvRun:
     """Run env.py with ``destination`` as what is to be done; all output goes to stderr.
 
     Args:
@@ -90,11 +90,11 @@ def run_revisions(
     Raises:
         PgPatternsError: env.py or a revision failed: which file and line, which statement, what the server said.
     """
-    run = Run()
+    run = EnvRun()
     steps = _watched(destination, project.read)
     environment = _recording_environment(project, run, observers, steps, as_sql, options)
     try:
-        with environment, contained(), recorded(project.read, code=False):
+        with environment, sandboxed(), recorded(project.read, code=False):
             project.script.run_env()
     except (PgPatternsError, KeyboardInterrupt, Terminated):
         raise
@@ -107,7 +107,7 @@ def run_revisions(
     return run
 
 
-def run_to_heads(project: Project) -> Run:
+def run_to_heads(project: Project) -> EnvRun:
     """Run what is missing of the history, up to all heads. Raises as `run_revisions`."""
     return run_revisions(
         project, lambda revision, context: project.script._upgrade_revs("heads", revision), destination_rev="heads"
@@ -179,7 +179,7 @@ def _without_env_py(
     cause: BaseException,
 ) -> None:
     try:
-        with environment, contained(), connect() as connection:
+        with environment, sandboxed(), connect() as connection:
             environment.configure(connection=connection, target_metadata=None)
             with environment.begin_transaction():
                 environment.run_migrations()
@@ -194,7 +194,7 @@ def _without_env_py(
 
 def _recording_environment(
     project: Project,
-    run: Run,
+    run: EnvRun,
     observers: Sequence[Observer],
     destination: Callable[..., Any],
     as_sql: bool,

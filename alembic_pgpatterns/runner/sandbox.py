@@ -15,7 +15,7 @@ from alembic_pgpatterns.runner.project import relative
 
 
 @contextmanager
-def contained() -> Iterator[None]:
+def sandboxed() -> Iterator[None]:
     """What env.py and revisions print goes to stderr; the working folder is as before afterwards; they cannot end us.
 
     Raises:

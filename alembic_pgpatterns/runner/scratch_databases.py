@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from psycopg import Error as PsycopgError
@@ -12,7 +13,6 @@ from psycopg import Error as PsycopgError
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions import serverlog
-from alembic_pgpatterns.runner.cache.snapshots import Snapshot
 from alembic_pgpatterns.runner.run_env import environment_variables
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import variables
@@ -27,21 +27,11 @@ SCRATCH = "pgpatterns"
 """The name of a scratch database that stands for no particular one of the project."""
 
 
-class Progress(Protocol):
-    """Who is told what goes on, on a terminal."""
-
-    def say(self, what: str) -> None:
-        """A new phase begins: "starting PostgreSQL 18"."""
-
-    def step(self, done: int, total: int, revision: str) -> None:
-        """A revision ran."""
-
-
 @contextmanager
-def open_server(settings: Settings, watched: bool = False, snapshot: Snapshot | None = None) -> Iterator[Server]:
+def open_server(settings: Settings, watched: bool = False, snapshot: Path | None = None) -> Iterator[Server]:
     """The server of the settings: the one the user named, else a throw-away one.
 
-    ``watched``: a throw-away one writes into its log what revisions do. ``snapshot``: the state it starts with.
+    ``watched``: a throw-away one writes what revisions do into its log. ``snapshot``: the folder to start from.
     """
     if settings.server is not None:
         with external_server(settings.server, roles=settings.roles) as external:
@@ -51,8 +41,7 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Snapshot | 
     # A command is any program: many can only do TCP.
     listen = settings.upgrade_command is not None
     log = serverlog.SETTINGS if watched else None
-    kept = snapshot.folder if snapshot is not None else None
-    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=kept) as server:
+    with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=snapshot) as server:
         yield server
 
 
@@ -127,3 +116,10 @@ def engine_connection(settings: Settings, server: Server) -> Iterator[Any]:
     engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
         yield connection
+
+
+def scratch_databases(server: Server) -> frozenset[str]:
+    """What the server has, but PostgreSQL's own."""
+    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+    with server.connect() as connection:
+        return frozenset(row[0] for row in connection.execute(query))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from alembic_pgpatterns.runner.cache.contents import digest
+from alembic_pgpatterns.runner.digest import digest
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -46,7 +46,7 @@ def session(context: MigrationContext) -> str:
     return digest([settings, sorted(_told(context))]) if settings is not None else ""
 
 
-def standing(context: MigrationContext) -> str:
+def session_digest(context: MigrationContext) -> str:
     """The digest of the session's settings, which revisions may change for those after them."""
     return digest(_settings(context, _OF_DRIVERS | _HARMLESS))
 

@@ -19,21 +19,21 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import sqlalchemy
 
-from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
-from alembic_pgpatterns.runner.cache.snapshots import NOWHERE, Reached, Snapshot
-from alembic_pgpatterns.runner.project import Project, innermost, relative
+from alembic_pgpatterns.runner.cache.snapshots import Snapshot
+from alembic_pgpatterns.runner.context import RunContext
+from alembic_pgpatterns.runner.position import EMPTY, Position
+from alembic_pgpatterns.runner.project import innermost, relative
 from alembic_pgpatterns.runner.run_env import Observer, environment_variables, migration_step, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import SCRATCH, Progress, open_server, prepare
-from alembic_pgpatterns.runner.watcher import State, Watcher, read_state
+from alembic_pgpatterns.runner.scratch_databases import SCRATCH, open_server, prepare
+from alembic_pgpatterns.runner.watcher import RevisionTracer, State, read_state
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.origin import Origin
-from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.redirect import redirect
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ MAKES_ROLES = "it makes or drops roles, which belong to the whole server"
 
 
 @dataclass(frozen=True)
-class Traced:
+class TraceResult:
     """What the revisions in scope did, in each database.
 
     ``troubles``: why some of them could not be reached. ``unsettled``: revisions that may go another way next time.
@@ -85,44 +85,34 @@ class Traced:
         return found
 
 
-def trace(
-    project: Project,
-    settings: Settings,
-    scope: Sequence[Script],
-    progress: Progress,
-    snapshot: Snapshot | None = None,
-) -> Traced:
-    """Run the revisions in scope under observation, and those between them plainly.
+def trace(run: RunContext, scope: Sequence[Script], snapshot: Snapshot | None = None) -> TraceResult:
+    """Run the revisions in scope under observation, and those between them without.
 
     Args:
-        project: whose revisions they are.
-        settings: of the project.
+        run: the project and its settings; a server is started for the trace.
         scope: the revisions, in order.
-        progress: told about each.
-        snapshot: a kept state to go on from, where that leads to the end of it.
+        snapshot: the state to start from. If that leads to a failure, the trace starts again from an empty server.
 
     Raises:
         PgPatternsError: no server could be started.
     """
     try:
-        traced = _traced(project, settings, scope, progress, snapshot)
+        result = _trace(run, scope, snapshot)
     except PgPatternsError:
         if snapshot is None:
             raise
-        return _traced(project, settings, scope, progress, None)
-    return traced if snapshot is None or not traced.failed else _traced(project, settings, scope, progress, None)
+        return _trace(run, scope, None)
+    return result if snapshot is None or not result.failed else _trace(run, scope, None)
 
 
-def _traced(
-    project: Project, settings: Settings, scope: Sequence[Script], progress: Progress, snapshot: Snapshot | None
-) -> Traced:
-    start = snapshot.reached if snapshot is not None else NOWHERE
-    with open_server(settings, watched=True, snapshot=snapshot) as server:
-        return Tracer(project, settings, server, progress, start).trace(scope)
+def _trace(run: RunContext, scope: Sequence[Script], snapshot: Snapshot | None) -> TraceResult:
+    folder, start = (snapshot.folder, snapshot.position) if snapshot is not None else (None, EMPTY)
+    with open_server(run.settings, watched=True, snapshot=folder) as server:
+        return Tracer(run.on(server), start).trace(scope)
 
 
 @dataclass
-class Watched:
+class EnvironmentObserver:
     """An observer of one environment run: its databases, and what env.py had done before it called us."""
 
     env_py: Path
@@ -155,22 +145,15 @@ class Watched:
 class Tracer:
     """One trace of a project's history."""
 
-    def __init__(
-        self,
-        project: Project,
-        settings: Settings,
-        server: Server,
-        progress: Progress,
-        start: Reached = NOWHERE,
-    ) -> None:
-        """``server`` stands at ``start``."""
-        assert server.log is not None
-        self._project = project
-        self._settings = settings
-        self._server = server
-        self._progress = progress
-        self._monitor = server.connect()
-        self._watcher = Watcher(project, server.log, self._monitor)
+    def __init__(self, run: RunContext, start: Position = EMPTY) -> None:
+        """``run``: on a server that was opened for tracing, and is at ``start``."""
+        assert run.server.log is not None
+        self._project = run.project
+        self._settings = run.settings
+        self._server = run.server
+        self._progress = run.progress
+        self._monitor = run.server.connect()
+        self._revision_tracer = RevisionTracer(run.project, run.server.log, self._monitor)
         self._start = start
         self._origins: dict[Origin, str] = dict(start.databases)
         self._environment_database = start.environment
@@ -179,14 +162,14 @@ class Tracer:
         self._waiting: list[Script] = []
         self._unsettled: set[str] = set()
 
-    def trace(self, scope: Sequence[Script]) -> Traced:
+    def trace(self, scope: Sequence[Script]) -> TraceResult:
         """All of it, in the history's order."""
         wanted = {script.revision for script in scope}
         last = max(n for n, script in enumerate(self._project.revisions) if script.revision in wanted)
         runs: list[RevisionRun] = []
         troubles: list[Skipped] = []
         with self._monitor:
-            watched = self._begin()
+            observer = self._begin()
             for number, script in enumerate(self._project.revisions[: last + 1]):
                 if script.revision in self._start.revisions:
                     continue
@@ -200,7 +183,7 @@ class Tracer:
                     troubles.append(trouble)
                 if not passed and not self._together(self._project.revisions[: number + 1]):
                     break
-        return Traced(tuple(runs), tuple(watched.environments), tuple(troubles), frozenset(self._unsettled))
+        return TraceResult(tuple(runs), tuple(observer.environments), tuple(troubles), frozenset(self._unsettled))
 
     def _together(self, scripts: Sequence[Script]) -> bool:
         """Start anew, with everything so far in one run: a revision that fails alone may pass in company."""
@@ -217,17 +200,17 @@ class Tracer:
         self._states.clear()
         self._environment_database = None
 
-    def _begin(self) -> Watched:
+    def _begin(self) -> EnvironmentObserver:
         """Nothing runs yet: env.py opens its connections, so that the databases are there."""
         for name in dict.fromkeys(self._databases()):
             self._install(name)
         if self._settings.env and self._environment_database is None:
             self._environment_database = self._server.create_scratch(SCRATCH)
             self._prepare(self._environment_database)
-        watched = Watched(self._project.env_py)
-        self._run(lambda script_heads, context: [], {}, (watched,))
-        self._version_tables = tuple(dict.fromkeys(watched.version_tables))
-        return watched
+        observer = EnvironmentObserver(self._project.env_py)
+        self._run(lambda script_heads, context: [], {}, (observer,))
+        self._version_tables = tuple(dict.fromkeys(observer.version_tables))
+        return observer
 
     def _prepare(self, database: str) -> None:
         prepare(self._settings, self._server, database)
@@ -253,10 +236,10 @@ class Tracer:
     def _one(self, script: Script, runs: list[RevisionRun]) -> bool:
         for name in dict.fromkeys(self._databases()):
             self._states.setdefault(name, self._state(name))
-        step = self._watcher.watched(script, lambda steps: self._run(steps, {}))
+        step = self._revision_tracer.watched(script, lambda steps: self._run(steps, {}))
         for name in step.windows:
             before, self._states[name] = self._states[name], self._state(name)
-            run = self._watcher.facts(script, step, name, before, self._states[name])
+            run = self._revision_tracer.facts(script, step, name, before, self._states[name])
             if self._settings.downgrade and step.failure is None:
                 run = replace(run, downgrade=self._downgrade(script, run, name))
             runs.append(run)

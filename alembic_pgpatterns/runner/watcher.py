@@ -60,7 +60,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Watcher:
+class RevisionTracer:
     """Watches one server. ``log``: the server's. ``monitor``: a connection to it that nothing else uses."""
 
     project: Project

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.runner.cache import dependencies
-from alembic_pgpatterns.runner.file_reads import ELSEWHERE, recorded
+from alembic_pgpatterns.runner.file_reads import UNTRACKED, recorded
 
 
 def _module(path: Path) -> None:
@@ -66,10 +66,10 @@ def test_a_program_may_say_anything(folder: Path) -> None:
     seen: set[str] = set()
     with recorded(seen, code=False):
         subprocess.run([sys.executable, "-c", ""], check=True)
-        assert ELSEWHERE not in seen
+        assert UNTRACKED not in seen
         with recorded(seen, code=True):
             subprocess.run([sys.executable, "-c", ""], check=True)
-    assert ELSEWHERE in seen
+    assert UNTRACKED in seen
 
 
 @pytest.mark.parametrize(("place", "counts"), [("site-packages", False), ("app", True)])
@@ -80,7 +80,7 @@ def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_pat
     seen: set[str] = set()
     with recorded(seen, code=True):
         _module(module)
-    assert (ELSEWHERE in seen) is counts
+    assert (UNTRACKED in seen) is counts
 
 
 def test_what_never_ends_is_not_read() -> None:

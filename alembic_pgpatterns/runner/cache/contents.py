@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import sys
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.account import server_account
@@ -55,16 +54,6 @@ def contents(project: Project, settings: Settings, binaries: Binaries) -> Conten
     """
     revisions = {script.revision: digest_of(Path(script.path)) for script in project.revisions}
     return Contents(digest(list(_surroundings(project, settings, binaries))), revisions)
-
-
-def digest(value: object) -> str:
-    """The digest of plain data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
-def digest_of(path: Path) -> str:
-    """The digest of a file's bytes. Raises OSError."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
 def place(project: Project) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from alembic_pgpatterns.runner.cache.contents import digest, digest_of
+from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.runner.project import Project
 
 _PACKAGE = Path(__file__).parents[2]

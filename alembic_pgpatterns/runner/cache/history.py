@@ -16,9 +16,10 @@ from alembic_pgpatterns.revisions.model import Environment, RevisionRun
 from alembic_pgpatterns.runner.cache import traces
 from alembic_pgpatterns.runner.cache.contents import Contents, contents, place
 from alembic_pgpatterns.runner.cache.dependencies import Dependencies, dependencies
-from alembic_pgpatterns.runner.cache.snapshots import PREFIX, Reached, Snapshot, Snapshots
+from alembic_pgpatterns.runner.cache.snapshots import PREFIX, Snapshot, Snapshots
 from alembic_pgpatterns.runner.cache.traces import NO_TRACES, Traces
-from alembic_pgpatterns.runner.file_reads import ELSEWHERE
+from alembic_pgpatterns.runner.file_reads import UNTRACKED
+from alembic_pgpatterns.runner.position import Position
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries
@@ -63,7 +64,7 @@ class HistoryCache:
     def find(self, within: Iterable[str]) -> Snapshot | None:
         """The kept state to go on from, which has run the first of these revisions, and none but these.
 
-        Once `arrived` was called, one where env.py set itself up as it did then.
+        Once `note_sessions` was called, one where env.py set itself up as it did then.
         """
         found = self._snapshots.find(self._project.in_order(within), self._sessions)
         self._lasting |= found.lasting if found is not None else set()
@@ -80,7 +81,7 @@ class HistoryCache:
         """Whether env.py is known to run more than once in one process, as it was when a state was kept."""
         return self._snapshots.shared() is not None
 
-    def arrived(self, sessions: Mapping[str, str]) -> None:
+    def note_sessions(self, sessions: Mapping[str, str]) -> None:
         """env.py has run, and set itself up so; empty: nobody knows how."""
         self._sessions = dict(sessions)
 
@@ -88,11 +89,11 @@ class HistoryCache:
         """Whether these revisions were traced in sessions like the one of now."""
         return bool(self._sessions) and known.sessions == self._sessions
 
-    def keep(self, server: ThrowawayServer, reached: Reached, *, resume: bool) -> None:
+    def keep(self, server: ThrowawayServer, position: Position, *, resume: bool) -> None:
         """Keep a server's state; ``resume``: it is still needed."""
         known = self._dependencies()
         if known is not None:
-            self._snapshots.keep(server, reached, known, resume=resume)
+            self._snapshots.keep(server, position, known, resume=resume)
 
     def runs(self, scope: Sequence[Script], downgrade: bool) -> Traces:
         """The kept traces of the first revisions of a scope: of as many as are known without a gap."""
@@ -127,7 +128,7 @@ class HistoryCache:
 
     def _dependencies(self) -> Dependencies | None:
         """All that the runs depended on; None: that cannot be told, or some of it was written meanwhile."""
-        if ELSEWHERE in self._project.read:
+        if UNTRACKED in self._project.read:
             return None
         known = dependencies(self._project, self._project.read | self._lasting)
         files = [*known.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]

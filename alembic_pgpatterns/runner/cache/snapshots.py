@@ -8,14 +8,17 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.blame import Introductions
-from alembic_pgpatterns.runner.cache.contents import Contents, digest
+from alembic_pgpatterns.runner.blame import BlameFacts
+from alembic_pgpatterns.runner.cache.contents import Contents
 from alembic_pgpatterns.runner.cache.dependencies import Dependencies
+from alembic_pgpatterns.runner.digest import digest
+from alembic_pgpatterns.runner.position import Position
+from alembic_pgpatterns.runner.scratch_databases import scratch_databases
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.protocol import Server
@@ -30,42 +33,11 @@ _KEPT = 12
 
 
 @dataclass(frozen=True)
-class Reached:
-    """How far a server has come with a project's history.
-
-    ``order``: the revisions that have run, as they ran. ``databases``: by origin, the scratch database;
-    ``environment``: the one behind the variables of the settings.
-    ``introductions`` and ``sessions``: by database, what came with which revision, and how env.py set itself up.
-    """
-
-    order: tuple[str, ...] = ()
-    databases: Mapping[Origin, str] = field(default_factory=dict)
-    environment: str | None = None
-    introductions: Mapping[str, Introductions] = field(default_factory=dict)
-    sessions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def revisions(self) -> frozenset[str]:
-        """The revisions that have run."""
-        return frozenset(self.order)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All scratch databases."""
-        own = {self.environment} if self.environment is not None else set()
-        return frozenset({*self.databases.values(), *own})
-
-
-NOWHERE = Reached()
-"""An empty server."""
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """A kept state: its folder, what is there, and the files that its revisions depend on."""
 
     folder: Path
-    reached: Reached
+    position: Position
     lasting: frozenset[str]
 
 
@@ -81,7 +53,7 @@ class Snapshots:
     def find(self, order: Sequence[str], sessions: Mapping[str, str] | None = None) -> Snapshot | None:
         """The state in which the most of these revisions have run, all as they are now; None: there is none.
 
-        ``order``: in which they run from nothing; a state that was reached in another is another one. ``sessions``:
+        ``order``: in which they run from nothing; a state that was position in another is another one. ``sessions``:
         how env.py sets itself up, where that is known.
         """
         usable = [(folder, notes) for folder, notes in self._all() if self._fits(notes, order, sessions)]
@@ -89,7 +61,7 @@ class Snapshots:
             if cluster.is_whole(folder):
                 with contextlib.suppress(OSError):
                     os.utime(folder)
-                return Snapshot(folder, notes.reached, notes.known.lasting)
+                return Snapshot(folder, notes.position, notes.known.lasting)
         return None
 
     def shared(self) -> frozenset[str] | None:
@@ -105,17 +77,17 @@ class Snapshots:
         ]
         return max(common, key=len, default=None)
 
-    def keep(self, server: ThrowawayServer, reached: Reached, known: Dependencies, *, resume: bool) -> None:
+    def keep(self, server: ThrowawayServer, position: Position, known: Dependencies, *, resume: bool) -> None:
         """Keep the server's state; where that cannot be done, the next run takes longer, and that is all."""
-        revisions = {name: self._contents.revisions[name] for name in reached.order}
-        notes = _Notes(self._contents.surroundings, revisions, known, reached)
+        revisions = {name: self._contents.revisions[name] for name in position.order}
+        notes = _Notes(self._contents.surroundings, revisions, known, position)
         content = notes.plain()
         what = {key: value for key, value in content.items() if key not in ("introductions", "lasting")}
         folder = self._folder / digest(what)[:16]
         if not cluster.is_whole(folder) and _can_be_moved(server):
             with contextlib.suppress(PgPatternsError):
                 if not resume:
-                    _tidy(server, reached.names)
+                    _tidy(server, position.names)
                 server.save(folder, {_NOTES: json.dumps(content)}, resume=resume)
             _prune(self._folder.parent.parent)
 
@@ -131,9 +103,9 @@ class Snapshots:
         current = self._contents.revisions
         return (
             notes.surroundings == self._contents.surroundings
-            and tuple(order[: len(notes.revisions)]) == notes.reached.order
+            and tuple(order[: len(notes.revisions)]) == notes.position.order
             and all(current.get(name) == content for name, content in notes.revisions.items())
-            and (sessions is None or sessions == notes.reached.sessions)
+            and (sessions is None or sessions == notes.position.sessions)
             and notes.known.hold(self._known)
         )
 
@@ -145,20 +117,20 @@ class _Notes:
     surroundings: str
     revisions: Mapping[str, str]
     known: Dependencies
-    reached: Reached
+    position: Position
 
     def plain(self) -> dict[str, Any]:
-        reached = self.reached
+        position = self.position
         return {
             "surroundings": self.surroundings,
             "revisions": list(self.revisions.items()),
             "files": dict(self.known.files),
             "variables": dict(self.known.variables),
             "lasting": sorted(self.known.lasting),
-            "databases": [[*_parts(origin), name] for origin, name in reached.databases.items()],
-            "environment": reached.environment,
-            "introductions": {name: asdict(item) for name, item in reached.introductions.items()},
-            "sessions": dict(reached.sessions),
+            "databases": [[*_parts(origin), name] for origin, name in position.databases.items()],
+            "environment": position.environment,
+            "introductions": {name: asdict(item) for name, item in position.blame.items()},
+            "sessions": dict(position.sessions),
         }
 
     @classmethod
@@ -166,14 +138,14 @@ class _Notes:
         """Raises ValueError, TypeError, KeyError or AttributeError for what is no such thing."""
         revisions = dict(notes["revisions"])
         known = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
-        reached = Reached(
+        position = Position(
             order=tuple(revisions),
             databases={Origin(host, port, database): name for host, port, database, name in notes["databases"]},
             environment=notes["environment"],
-            introductions={name: _introductions(item) for name, item in notes["introductions"].items()},
+            blame={name: _blame_facts(item) for name, item in notes["introductions"].items()},
             sessions=dict(notes["sessions"]),
         )
-        return cls(notes["surroundings"], revisions, known, reached)
+        return cls(notes["surroundings"], revisions, known, position)
 
 
 def _can_be_moved(server: ThrowawayServer) -> bool:
@@ -208,13 +180,6 @@ def _prune(cache: Path) -> None:
             forget(state)
 
 
-def scratch_databases(server: Server) -> frozenset[str]:
-    """What the server has, but PostgreSQL's own."""
-    query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
-    with server.connect() as connection:
-        return frozenset(row[0] for row in connection.execute(query))
-
-
 def _tidy(server: Server, names: frozenset[str]) -> None:
     """Drop what was made besides: the next run is to find what the history made, and nothing else."""
     for name in scratch_databases(server) - names:
@@ -225,6 +190,6 @@ def _parts(origin: Origin) -> Sequence[str]:
     return (origin.host, origin.port, origin.database)
 
 
-def _introductions(item: Mapping[str, Any]) -> Introductions:
+def _blame_facts(item: Mapping[str, Any]) -> BlameFacts:
     widths = {int(oid): [(width, revision) for width, revision in known] for oid, known in item["widths"].items()}
-    return Introductions(list(item["revisions"]), list(item["highest"]), widths)
+    return BlameFacts(list(item["revisions"]), list(item["highest"]), widths)

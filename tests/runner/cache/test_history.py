@@ -46,7 +46,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv(OFF)
-    monkeypatch.setattr(head, "WORTH_KEEPING", 0.0)
+    monkeypatch.setattr(head, "WORTH_CACHING", 0.0)
     yield folder / "alembic-pgpatterns"
     shutil.rmtree(folder)
 
@@ -279,7 +279,7 @@ def test_traces_are_kept(project) -> None:
 
 
 def test_what_traced_revisions_read_counts_where_no_state_is_kept(project, monkeypatch) -> None:
-    monkeypatch.setattr(head, "WORTH_KEEPING", 1e9)
+    monkeypatch.setattr(head, "WORTH_CACHING", 1e9)
     settings = {"select": ("revisions",), "downgrade": False}
     project.write("kinds.sql", "CREATE INDEX one ON book (isbn)")
     add(project, "r3", 'op.execute(open("kinds.sql").read())', "r2")

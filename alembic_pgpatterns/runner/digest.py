@@ -1,0 +1,17 @@
+"""Digests of plain data and of files, by which the cache tells whether anything changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+
+def digest(value: object) -> str:
+    """The digest of plain data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file's bytes. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

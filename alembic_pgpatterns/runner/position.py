@@ -1,0 +1,40 @@
+"""How far a server has come with a project's history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alembic_pgpatterns.runner.blame import BlameFacts
+from alembic_pgpatterns.server.origin import Origin
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a server has come with a project's history.
+
+    ``order``: the revisions that have run, as they ran. ``databases``: by origin, the scratch database;
+    ``environment``: the one behind the variables of the settings.
+    ``blame`` and ``sessions``: per database, what came with which revision, and how env.py set up its session.
+    """
+
+    order: tuple[str, ...] = ()
+    databases: Mapping[Origin, str] = field(default_factory=dict)
+    environment: str | None = None
+    blame: Mapping[str, BlameFacts] = field(default_factory=dict)
+    sessions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """The revisions that have run."""
+        return frozenset(self.order)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All scratch databases."""
+        own = {self.environment} if self.environment is not None else set()
+        return frozenset({*self.databases.values(), *own})
+
+
+EMPTY = Position()
+"""An empty server."""

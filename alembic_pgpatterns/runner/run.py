@@ -1,0 +1,65 @@
+"""A project's migrations, run on a throw-away server: the entry point of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns.runner.context import RunContext
+from alembic_pgpatterns.runner.head_schema import Head, bring_to_head, server_at
+from alembic_pgpatterns.runner.position import EMPTY, Position
+from alembic_pgpatterns.runner.tracer import TraceResult, trace
+from alembic_pgpatterns.runner.upgrade import Upgraded, upgrade
+from alembic_pgpatterns.server.protocol import Server
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+
+class Run(RunContext):
+    """One run of a project's migrations."""
+
+    def upgrade(self, start: Position = EMPTY, heads: tuple[str, ...] | None = None, *, keep: bool = False) -> Upgraded:
+        """Run the missing revisions on the server. Arguments and errors: see `upgrade.upgrade`."""
+        return upgrade(self, start, heads, keep=keep)
+
+    @contextmanager
+    def at_head(self, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
+        """Start a server, upgrade it to head and read its schemas. The server is gone afterwards.
+
+        Args:
+            milestone: revisions after which the cluster is cached too, because a later step resumes there.
+
+        Raises:
+            PgPatternsError: no server could be started, or a revision fails.
+        """
+        with bring_to_head(self, milestone) as head:
+            yield head
+
+    @contextmanager
+    def at(self, revisions: Iterable[str], *, watched: bool = False) -> Iterator[Server]:
+        """Start a server at some revisions and redirect the project's connections to it.
+
+        Args:
+            revisions: identifiers, with all their ancestors. If they fail, the server is an empty one: whoever runs
+                them again is then told why.
+            watched: whether the server writes what the tracer needs into its log.
+
+        Raises:
+            PgPatternsError: no server could be started.
+        """
+        with server_at(self, revisions, watched=watched) as server:
+            yield server
+
+    def trace(self, scope: Sequence[Script], before: frozenset[str] = frozenset()) -> TraceResult:
+        """Run revisions under observation on a server of their own.
+
+        Args:
+            scope: the revisions to trace, in order.
+            before: the revisions that precede the first of them.
+
+        Raises:
+            PgPatternsError: no server could be started.
+        """
+        return trace(self, scope, self.cache.find(before) if self.cache is not None else None)
