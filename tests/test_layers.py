@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parent.parent / "alembic_pgpatterns"
 
@@ -38,12 +38,19 @@ LAYERS = (
 """From the top down, a folder's name per room; a module may import from its own row and from those below it."""
 
 
-def modules() -> list[str]:
-    return sorted(
+@cache
+def modules() -> tuple[str, ...]:
+    names = (
         str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix(".__init__")
         for path in PACKAGE.rglob("*.py")
         if path != PACKAGE / "__init__.py"
     )
+    return tuple(sorted(names))
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(path_of(module).read_text(encoding="utf-8"))
 
 
 def layer(module: str) -> int:
@@ -62,10 +69,11 @@ def path_of(module: str) -> Path:
     return plain if plain.exists() else PACKAGE / module.replace(".", "/") / "__init__.py"
 
 
-def imports(module: str) -> set[str]:
+@cache
+def imports(module: str) -> frozenset[str]:
     """What a module of ours imports from us, as module names, lazily or not, for types or not."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path_of(module).read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("alembic_pgpatterns"):
             base = node.module.removeprefix("alembic_pgpatterns").lstrip(".")
             for alias in node.names:
@@ -74,13 +82,12 @@ def imports(module: str) -> set[str]:
         elif isinstance(node, ast.Import):
             ours = (alias.name for alias in node.names if alias.name.startswith("alembic_pgpatterns."))
             found |= {name.removeprefix("alembic_pgpatterns.") for name in ours}
-    return found - {""}
+    return frozenset(found - {""})
 
 
-@pytest.mark.parametrize("module", modules())
-def test_imports_go_down(module: str) -> None:
-    upward = {name for name in imports(module) if layer(name) < layer(module)}
-    assert not upward, f"{module} imports from above: {sorted(upward)}"
+def test_imports_go_down() -> None:
+    upward = {module: {name for name in imports(module) if layer(name) < layer(module)} for module in modules()}
+    assert not {module: names for module, names in upward.items() if names}, "imports from above"
 
 
 def test_no_circles() -> None:
@@ -98,20 +105,49 @@ def test_no_circles() -> None:
         visit(module, ())
 
 
-@pytest.mark.parametrize("module", modules())
-def test_only_commands_see_alembic_config(module: str) -> None:
-    if module.startswith("cli") or module == "plugin":
-        return
-    tree = ast.parse(path_of(module).read_text())
-    seen = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    seen |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert "alembic.config" not in seen
+def test_only_commands_see_alembic_config() -> None:
+    others = [module for module in modules() if not module.startswith("cli") and module != "plugin"]
+    assert not [module for module in others if "alembic.config" in _imported_anywhere(module)]
 
 
-@pytest.mark.parametrize("module", modules())
-def test_files_and_functions_are_short(module: str) -> None:
-    source = path_of(module).read_text()
-    assert len(source.splitlines()) < 400
-    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    long = {n.name: n.end_lineno - n.lineno for n in functions if n.end_lineno and n.end_lineno - n.lineno > 50}
-    assert not long
+def _imported_anywhere(module: str) -> set[str | None]:
+    nodes = list(ast.walk(tree_of(module)))
+    names = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    return names | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+
+
+def test_files_are_short() -> None:
+    lines = {module: len(path_of(module).read_text(encoding="utf-8").splitlines()) for module in modules()}
+    assert not {module: count for module, count in lines.items() if count >= 400}
+
+
+def test_functions_are_short() -> None:
+    lengths = {
+        f"{module}.{node.name}:{node.lineno}": (node.end_lineno or 0) - node.lineno
+        for module in modules()
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {name: length for name, length in lengths.items() if length > 50}
+
+
+def test_the_design_names_every_room() -> None:
+    text = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    table = text[text.index("\n## Rooms") : text.index("```mermaid")]
+    named = [
+        name for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", cell)
+    ]
+    assert set(named) == {name for row in LAYERS for name in row}
+
+
+def test_the_picture_in_the_design_is_what_the_sources_say() -> None:
+    from tests import rooms
+
+    drawn = rooms.PICTURE.search(rooms.DESIGN.read_text(encoding="utf-8"))
+    assert drawn and drawn[0] == rooms.picture(), "draw it again: python -m tests.rooms"
+
+
+def test_the_glossary_is_short() -> None:
+    text = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (\w[^|]*) \|", text[text.index("\n## Words") : text.index("\n## Rooms")], re.MULTILINE)
+    assert len(words) - 1 <= 20
