@@ -18,7 +18,7 @@ from statistics import median
 
 import psycopg
 
-from alembic_pgpatterns.revisions.observation import Relations, held, install
+from alembic_pgpatterns.revisions.observation import ObservedRelations, held, install
 from alembic_pgpatterns.revisions.serverlog import SETTINGS
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
@@ -70,7 +70,7 @@ def statement_cost(tables: int) -> None:
                 times[name] = one_by_one(connection, monitor if name == traced else None)
         with server.connect(traced) as connection:
             start = time.perf_counter()
-            Relations.read(connection)
+            ObservedRelations.read(connection)
             read = time.perf_counter() - start
         more = (times[traced] - times[plain]) * 1000
         print(f"a statement among {tables:5} tables: {times[plain] * 1000:6.2f} ms alone, {more:5.2f} ms more traced; "

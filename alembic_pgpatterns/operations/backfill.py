@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.support.relations import Relation, reflected, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, reflected, table
 from alembic_pgpatterns.operations.support.session import (
     connection,
     fetch_value,
@@ -123,7 +123,7 @@ class _Job:
     """A backfill that is running."""
 
     def __init__(
-        self, operations: Operations, plan: BackfillOp, at: Relation, walk: Walk, advance: Callable[[int], None]
+        self, operations: Operations, plan: BackfillOp, at: TableOrIndex, walk: Walk, advance: Callable[[int], None]
     ) -> None:
         self._operations = operations
         self._plan = plan
@@ -207,7 +207,7 @@ def _tried(batch: Callable[[], int], name: str) -> int:
     raise AssertionError("unreachable")
 
 
-def estimate(operations: Operations, at: Relation) -> int | None:
+def estimate(operations: Operations, at: TableOrIndex) -> int | None:
     """Rows of the table by the planner's estimate; None where it has none."""
     query = """
         SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_catalog.pg_class c

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateTable
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value, always_quoted, literal
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, Value, always_quoted, literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -122,7 +122,7 @@ class AddColumnWithReferenceOp(Directive):
             "ALTER TABLE {table} ADD COLUMN {column}{constraint} REFERENCES {referent} ({key}){options}",
             table=table,
             column=Sql(self._specification()),
-            constraint=Statement(" CONSTRAINT {n}", n=Name(self.constraint_name)) if self.constraint_name else Sql(""),
+            constraint=Template(" CONSTRAINT {n}", n=Name(self.constraint_name)) if self.constraint_name else Sql(""),
             referent=Name(self.referent_schema, self.referent_table),
             key=Name(self.referent_column),
             options=Sql("".join(self._options())),

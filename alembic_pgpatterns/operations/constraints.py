@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ClauseElement, conv
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.support.relations import Relation, constraint, relation, scratch_table, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, constraint, relation, scratch_table, table
 from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
@@ -21,7 +21,7 @@ from alembic_pgpatterns.operations.support.session import (
     outside_transaction,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.support.statement import Name
+from alembic_pgpatterns.operations.support.template import Name
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NOT_VALID = "postgresql_not_valid"
 
 
-def _other(at: Relation, name: str, found: str, wanted: str) -> errors.PgPatternsError:
+def _other(at: TableOrIndex, name: str, found: str, wanted: str) -> errors.PgPatternsError:
     return errors.PgPatternsError(
         f"{at} has a constraint {name} already, but another one ({found}; wanted is {wanted}). Drop it first with "
         "op.drop_constraint, or choose another name"
@@ -143,7 +143,7 @@ class CreateForeignKeyNotValidOp(Directive):
         stock.constraint_name = conv(self.constraint_name)
         operations.invoke(stock)
 
-    def _is_there(self, operations: Operations, at: Relation) -> bool:
+    def _is_there(self, operations: Operations, at: TableOrIndex) -> bool:
         """Whether an earlier try of the revision added it already."""
         target = (self.referent_schema, self.referent_table)
         found = constraint(operations, at, self.constraint_name, referent=target)
@@ -157,7 +157,7 @@ class CreateForeignKeyNotValidOp(Directive):
         log.info("foreign key %s on %s is there already", self.constraint_name, at)
         return True
 
-    def _refuse_partitioned(self, operations: Operations, at: Relation) -> None:
+    def _refuse_partitioned(self, operations: Operations, at: TableOrIndex) -> None:
         version = fetch_value(operations, "SELECT current_setting('server_version_num')::int")
         if at.partitioned and version < 180000:
             raise errors.PgPatternsError(
@@ -258,7 +258,7 @@ class CreateCheckNotValidOp(Directive):
         log.info("check %s on %s is there already", self.constraint_name, at)
         return True
 
-    def _definition(self, operations: Operations, at: Relation) -> str | None:
+    def _definition(self, operations: Operations, at: TableOrIndex) -> str | None:
         """The condition as PostgreSQL prints it; None where it cannot be asked."""
         with scratch_table(operations, at) as scratch:
             if scratch is None:

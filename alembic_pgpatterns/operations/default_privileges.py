@@ -11,7 +11,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.support import acl
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, role_sql
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -44,8 +44,8 @@ class _DefaultPrivileges(Directive):
         emit(
             operations,
             "ALTER DEFAULT PRIVILEGES{creator}{schema} " + template,
-            creator=Statement(" FOR ROLE {name}", name=Name(self.creator)) if self.creator else Sql(""),
-            schema=Statement(" IN SCHEMA {name}", name=Name(self.schema)) if self.schema else Sql(""),
+            creator=Template(" FOR ROLE {name}", name=Name(self.creator)) if self.creator else Sql(""),
+            schema=Template(" IN SCHEMA {name}", name=Name(self.schema)) if self.schema else Sql(""),
             privileges=acl.privilege_sql(self.privileges),
             on=Sql(self.on.upper()),
             roles=role_sql(self.roles),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
 from alembic_pgpatterns.operations.support.session import emit, explained, outside_transaction
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, Value
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -60,7 +60,7 @@ class AddEnumValueOp(Directive):
         """ALTER TYPE ... ADD VALUE."""
         neighbour = self.before if self.before is not None else self.after
         words = Sql(" BEFORE " if self.before is not None else " AFTER ")
-        place = Statement("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
+        place = Template("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
         what = f"value {self.value!r} could not be added to {self.enum_name}"
         with outside_transaction(operations, self.name), explained(what, "See to the cause, then run it again"):
             emit(

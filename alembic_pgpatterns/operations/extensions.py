@@ -9,7 +9,7 @@ from alembic.util import PriorityDispatchResult
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -59,8 +59,8 @@ class CreateExtensionOp(Directive):
             "CREATE EXTENSION {check}{name}{schema}{version}{cascade}",
             check=Sql("IF NOT EXISTS " if self.if_not_exists else ""),
             name=Name(self.extension),
-            schema=Statement(" SCHEMA {name}", name=Name(self.schema)) if self.schema else Sql(""),
-            version=Statement(" VERSION {value}", value=Value(self.version)) if self.version else Sql(""),
+            schema=Template(" SCHEMA {name}", name=Name(self.schema)) if self.schema else Sql(""),
+            version=Template(" VERSION {value}", value=Value(self.version)) if self.version else Sql(""),
             cascade=Sql(" CASCADE" if self.cascade else ""),
         )
 

@@ -11,7 +11,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
 from alembic_pgpatterns.operations.support import acl
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Sql, role_sql
+from alembic_pgpatterns.operations.support.template import Name, Sql, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -291,7 +291,7 @@ def _everything(context: AutogenContext, kind: str) -> frozenset[str]:
     return frozenset(row.p for row in comparing.fetch(context, query, letter=_CATALOGS[kind].letter))
 
 
-def _operation(target: _Target, change: acl.Change) -> GrantOp | RevokeOp:
+def _operation(target: _Target, change: acl.AclChange) -> GrantOp | RevokeOp:
     return (GrantOp if change.grant else RevokeOp)(
         change.privileges,
         target.object,

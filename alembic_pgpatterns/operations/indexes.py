@@ -9,7 +9,7 @@ from alembic.operations.ops import CreateIndexOp, DropIndexOp
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.support.relations import Relation, relation, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, relation, table
 from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
@@ -19,7 +19,7 @@ from alembic_pgpatterns.operations.support.session import (
     run,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.support.statement import Name, Sql, always_quoted
+from alembic_pgpatterns.operations.support.template import Name, Sql, always_quoted
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -116,7 +116,7 @@ class CreateIndexConcurrentlyOp(Directive):
         plan = IndexPlan(self.index_name, self.columns, self.unique, self.kw)
         with outside_transaction(operations, self.name):
             if offline(operations):
-                at = Relation(self.schema, self.table_name, "r")
+                at = TableOrIndex(self.schema, self.table_name, "r")
                 with without_timeouts(operations):
                     run(operations, plan.on(self.index_name, at, operations, postgresql_concurrently=True))
             else:
@@ -276,7 +276,7 @@ class ReindexConcurrentlyOp(Directive):
         for row in fetch(operations, _LEFTOVERS, target=always_quoted(target.schema, target.name)):
             drop_leftover(operations, row.relname, at)
 
-    def _table_of(self, operations: Operations, index: Relation) -> Relation:
+    def _table_of(self, operations: Operations, index: TableOrIndex) -> TableOrIndex:
         query = """
             SELECT n.nspname, c.relname FROM pg_catalog.pg_index x
             JOIN pg_catalog.pg_class c ON c.oid = x.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

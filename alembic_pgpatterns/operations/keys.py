@@ -11,9 +11,9 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.indexes import CreateIndexConcurrentlyOp
 from alembic_pgpatterns.operations.not_null import SetNotNullOp
-from alembic_pgpatterns.operations.support.relations import Relation, constraint, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, constraint, table
 from alembic_pgpatterns.operations.support.session import emit, explained, fetch, offline, outside_transaction
-from alembic_pgpatterns.operations.support.statement import Name, Sql, always_quoted
+from alembic_pgpatterns.operations.support.template import Name, Sql, always_quoted
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -85,7 +85,7 @@ class _KeyUsingIndex(Directive):
             with explained(f"{self.kind} {self.constraint_name} could not be added", way_out):
                 self._add(operations)
 
-    def _is_there(self, operations: Operations, at: Relation) -> bool:
+    def _is_there(self, operations: Operations, at: TableOrIndex) -> bool:
         if at.partitioned:
             raise errors.PgPatternsError(
                 f"op.{self.name}: {at} is partitioned, and PostgreSQL makes no constraint from an index there. A "

@@ -21,7 +21,7 @@ from alembic_pgpatterns.operations.support.session import (
     offline,
     sqlstate,
 )
-from alembic_pgpatterns.operations.support.statement import Value
+from alembic_pgpatterns.operations.support.template import Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

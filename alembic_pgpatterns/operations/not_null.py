@@ -11,7 +11,7 @@ from alembic_pgpatterns.operations.constraints import CreateCheckNotValidOp, Val
 from alembic_pgpatterns.operations.directive import Directive, register
 from alembic_pgpatterns.operations.support.relations import derived_name, table
 from alembic_pgpatterns.operations.support.session import emit, fetch_value, offline, outside_transaction
-from alembic_pgpatterns.operations.support.statement import Name, Statement, as_text
+from alembic_pgpatterns.operations.support.template import Name, Template, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -54,7 +54,7 @@ class SetNotNullOp(Directive):
         check = derived_name(self.table_name, self.column_name, "is_not_null")
         with outside_transaction(operations, self.name):
             if not self._is_not_null(operations):
-                condition = as_text(Statement("{column} IS NOT NULL", column=Name(self.column_name)))
+                condition = as_text(Template("{column} IS NOT NULL", column=Name(self.column_name)))
                 operations.invoke(CreateCheckNotValidOp(check, self.table_name, condition, schema=self.schema))
                 operations.invoke(ValidateConstraintOp(check, self.table_name, schema=self.schema))
                 emit(

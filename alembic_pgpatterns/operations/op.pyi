@@ -4,32 +4,84 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, type_check_only
 
-from alembic.op import add_column as add_column
-from alembic.op import alter_column as alter_column
-from alembic.op import bulk_insert as bulk_insert
-from alembic.op import create_check_constraint as create_check_constraint
-from alembic.op import create_exclude_constraint as create_exclude_constraint
-from alembic.op import create_foreign_key as create_foreign_key
-from alembic.op import create_index as create_index
-from alembic.op import create_primary_key as create_primary_key
-from alembic.op import create_table as create_table
-from alembic.op import create_table_comment as create_table_comment
-from alembic.op import create_unique_constraint as create_unique_constraint
-from alembic.op import drop_column as drop_column
-from alembic.op import drop_constraint as drop_constraint
-from alembic.op import drop_index as drop_index
-from alembic.op import drop_table as drop_table
-from alembic.op import drop_table_comment as drop_table_comment
-from alembic.op import execute as execute
-from alembic.op import f as f
-from alembic.op import get_bind as get_bind
-from alembic.op import get_context as get_context
-from alembic.op import implementation_for as implementation_for
-from alembic.op import inline_literal as inline_literal
-from alembic.op import invoke as invoke
-from alembic.op import register_operation as register_operation
-from alembic.op import rename_table as rename_table
-from alembic.op import run_async as run_async
+from alembic.op import (
+    add_column as add_column,
+)
+from alembic.op import (
+    alter_column as alter_column,
+)
+from alembic.op import (
+    bulk_insert as bulk_insert,
+)
+from alembic.op import (
+    create_check_constraint as create_check_constraint,
+)
+from alembic.op import (
+    create_exclude_constraint as create_exclude_constraint,
+)
+from alembic.op import (
+    create_foreign_key as create_foreign_key,
+)
+from alembic.op import (
+    create_index as create_index,
+)
+from alembic.op import (
+    create_primary_key as create_primary_key,
+)
+from alembic.op import (
+    create_table as create_table,
+)
+from alembic.op import (
+    create_table_comment as create_table_comment,
+)
+from alembic.op import (
+    create_unique_constraint as create_unique_constraint,
+)
+from alembic.op import (
+    drop_column as drop_column,
+)
+from alembic.op import (
+    drop_constraint as drop_constraint,
+)
+from alembic.op import (
+    drop_index as drop_index,
+)
+from alembic.op import (
+    drop_table as drop_table,
+)
+from alembic.op import (
+    drop_table_comment as drop_table_comment,
+)
+from alembic.op import (
+    execute as execute,
+)
+from alembic.op import (
+    f as f,
+)
+from alembic.op import (
+    get_bind as get_bind,
+)
+from alembic.op import (
+    get_context as get_context,
+)
+from alembic.op import (
+    implementation_for as implementation_for,
+)
+from alembic.op import (
+    inline_literal as inline_literal,
+)
+from alembic.op import (
+    invoke as invoke,
+)
+from alembic.op import (
+    register_operation as register_operation,
+)
+from alembic.op import (
+    rename_table as rename_table,
+)
+from alembic.op import (
+    run_async as run_async,
+)
 from alembic.operations import BatchOperations
 from sqlalchemy import Column, ColumnElement, Table, TextClause
 from sqlalchemy.sql.elements import ClauseElement

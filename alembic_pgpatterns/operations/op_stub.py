@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -153,3 +154,4 @@ def _homes(module: ModuleType) -> dict[str, str]:
 
 if __name__ == "__main__":
     STUB.write_text(stub(), encoding="utf-8")
+    subprocess.run(["ruff", "format", "--quiet", STUB], check=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register
-from alembic_pgpatterns.operations.support.relations import Relation, derived_name, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, derived_name, table
 from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
@@ -19,7 +19,7 @@ from alembic_pgpatterns.operations.support.session import (
     outside_transaction,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.support.statement import Name, Sql
+from alembic_pgpatterns.operations.support.template import Name, Sql
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -57,7 +57,7 @@ class _Partition(Directive):
         self.schema = schema
         self.partition_schema = partition_schema
 
-    def _tables(self, operations: Operations) -> tuple[Relation, Relation]:
+    def _tables(self, operations: Operations) -> tuple[TableOrIndex, TableOrIndex]:
         parent = table(operations, self.parent, self.schema)
         if not parent.partitioned:
             raise errors.PgPatternsError(f"op.{self.name}: {parent} is not a partitioned table")
@@ -110,14 +110,14 @@ class AttachPartitionOp(_Partition):
             for at, name in names.items():
                 _drop_check(operations, at, name)
 
-    def _proofs(self, operations: Operations, parent: Relation, partition: Relation) -> dict[Relation, str]:
+    def _proofs(self, operations: Operations, parent: TableOrIndex, partition: TableOrIndex) -> dict[TableOrIndex, str]:
         if self.bound.strip().upper() == "DEFAULT":
             return {}
         condition = _bound_as_condition(operations, parent, self.bound)
         defaults = fetch(operations, _DEFAULT_PARTITION, parent=parent.quoted)
         proofs = {partition: condition}
         for row in defaults:
-            proofs[Relation(row.nspname, row.relname, row.kind)] = f"NOT ({condition})"
+            proofs[TableOrIndex(row.nspname, row.relname, row.kind)] = f"NOT ({condition})"
         return proofs
 
     def reverse(self) -> DetachPartitionOp:
@@ -131,7 +131,7 @@ def _bound(bound: str) -> Sql:
     return Sql("DEFAULT" if bound.strip().upper() == "DEFAULT" else f"FOR VALUES {bound}")
 
 
-def _prove(operations: Operations, at: Relation, name: str, condition: str) -> None:
+def _prove(operations: Operations, at: TableOrIndex, name: str, condition: str) -> None:
     _drop_check(operations, at, name)
     emit(
         operations,
@@ -145,15 +145,15 @@ def _prove(operations: Operations, at: Relation, name: str, condition: str) -> N
         emit(operations, "ALTER TABLE {table} VALIDATE CONSTRAINT {name}", table=at.sql, name=Name(name))
 
 
-def _drop_check(operations: Operations, at: Relation, name: str) -> None:
+def _drop_check(operations: Operations, at: TableOrIndex, name: str) -> None:
     emit(operations, "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", table=at.sql, name=Name(name))
 
 
-_TEMP_PARENT = Relation("pg_temp", "pgpatterns_parent", "p")
-_TEMP_PARTITION = Relation("pg_temp", "pgpatterns_partition", "r")
+_TEMP_PARENT = TableOrIndex("pg_temp", "pgpatterns_parent", "p")
+_TEMP_PARTITION = TableOrIndex("pg_temp", "pgpatterns_partition", "r")
 
 
-def _bound_as_condition(operations: Operations, parent: Relation, bound: str) -> str:
+def _bound_as_condition(operations: Operations, parent: TableOrIndex, bound: str) -> str:
     """What PostgreSQL itself would check for such a partition."""
     key = fetch_value(operations, "SELECT pg_get_partkeydef(CAST(:parent AS regclass))", parent=parent.quoted)
     with explained(f"{bound!r} is no bound for a partition of {parent}", "Correct it in the revision"):
@@ -228,7 +228,7 @@ class DetachPartitionOp(_Partition):
             else:
                 self._run_online(operations, *self._tables(operations))
 
-    def _run_online(self, operations: Operations, parent: Relation, partition: Relation) -> None:
+    def _run_online(self, operations: Operations, parent: TableOrIndex, partition: TableOrIndex) -> None:
         pending = fetch(operations, _PENDING, parent=parent.quoted, partition=partition.quoted)
         if not pending:
             log.info("%s is no partition of %s: nothing to detach", partition, parent)
@@ -246,7 +246,9 @@ class DetachPartitionOp(_Partition):
             if row.conname not in before:
                 _drop_check(operations, partition, row.conname)
 
-    def _own_checks(self, operations: Operations, parent: Relation, partition: Relation, *, pending: bool) -> set[str]:
+    def _own_checks(
+        self, operations: Operations, parent: TableOrIndex, partition: TableOrIndex, *, pending: bool
+    ) -> set[str]:
         """Checks that the partition had before; an interrupted DETACH has left the one of the bound already."""
         rows = fetch(operations, _CHECKS, partition=partition.quoted)
         left = _bound_as_condition(operations, parent, self.bound) if pending else None

@@ -12,7 +12,7 @@ from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
 from alembic_pgpatterns.operations.support.policy_sql import create_policy, expressions
 from alembic_pgpatterns.operations.support.session import emit, run
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, role_sql
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, role_sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -157,7 +157,7 @@ class AlterPolicyOp(Directive):
             "ALTER POLICY {name} ON {table}{roles}{expressions}",
             name=Name(self.policy),
             table=Name(self.schema, self.table),
-            roles=Statement(" TO {roles}", roles=role_sql(self.roles)) if self.roles else Sql(""),
+            roles=Template(" TO {roles}", roles=role_sql(self.roles)) if self.roles else Sql(""),
             expressions=expressions(self.using, self.with_check),
         )
 

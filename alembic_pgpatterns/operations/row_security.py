@@ -8,7 +8,7 @@ from alembic.util import PriorityDispatchResult
 
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Sql
+from alembic_pgpatterns.operations.support.template import Name, Sql
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

@@ -17,7 +17,7 @@ from alembic_pgpatterns.operations.support.session import (
     outside_transaction,
     run,
 )
-from alembic_pgpatterns.operations.support.statement import Name, Part, Sql, Statement, Value, as_text
+from alembic_pgpatterns.operations.support.template import Name, Part, Sql, Template, Value, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -38,12 +38,12 @@ class _Setting(Directive):
         self.value = value
         self.previous = previous
 
-    def change(self) -> Statement:
+    def change(self) -> Template:
         """``SET name = value`` or ``RESET name``."""
         name = Name(*self.setting.split("."))
         if self.value is None:
-            return Statement("RESET {name}", name=name)
-        return Statement("SET {name} = {value}", name=name, value=_literals(self.value))
+            return Template("RESET {name}", name=name)
+        return Template("SET {name} = {value}", name=name, value=_literals(self.value))
 
 
 def _literals(value: SettingValue) -> Part:
@@ -83,15 +83,15 @@ class AlterDatabaseSetOp(_Setting):
     def run(self, operations: Operations) -> None:
         """ALTER DATABASE, by way of ``current_database()`` where no name is given."""
         if self.database is not None:
-            statement = Statement("ALTER DATABASE {name} {change}", name=Name(self.database), change=self.change())
+            statement = Template("ALTER DATABASE {name} {change}", name=Name(self.database), change=self.change())
         else:
             change = as_text(self.change())
-            body = Statement(
+            body = Template(
                 "BEGIN EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || {change}; END",
                 change=Value(" " + change),
             )
             code = as_text(body)
-            statement = Statement("DO {code}", code=Value(code))
+            statement = Template("DO {code}", code=Value(code))
         run(operations, statement)
 
     def reverse(self) -> AlterDatabaseSetOp:
@@ -131,7 +131,7 @@ class AlterRoleSetOp(_Setting):
 
     def run(self, operations: Operations) -> None:
         """ALTER ROLE."""
-        where = Statement(" IN DATABASE {name}", name=Name(self.database)) if self.database else Sql("")
+        where = Template(" IN DATABASE {name}", name=Name(self.database)) if self.database else Sql("")
         emit(
             operations,
             "ALTER ROLE {role}{where} {change}",

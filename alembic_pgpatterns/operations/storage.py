@@ -12,7 +12,7 @@ from alembic.util import PriorityDispatchResult
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, register, register_in_batch
 from alembic_pgpatterns.operations.support.session import emit
-from alembic_pgpatterns.operations.support.statement import Name, Part, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.template import Name, Part, Sql, Template, Value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -66,7 +66,7 @@ class SetStorageParametersOp(Directive):
         """ALTER TABLE ... SET, then RESET."""
         table = Name(self.schema, self.table)
         given: list[Part] = [
-            Statement("{name} = {value}", name=_name(name), value=Value(value))
+            Template("{name} = {value}", name=_name(name), value=Value(value))
             for name, value in self.parameters.items()
             if value is not None
         ]

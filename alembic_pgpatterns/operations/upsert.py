@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.directive import Directive, NothingToUndo, register
-from alembic_pgpatterns.operations.support.relations import Relation, reflected, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, reflected, table
 from alembic_pgpatterns.operations.support.session import connection, fetch, offline, write
-from alembic_pgpatterns.operations.support.statement import literal as sql_literal
+from alembic_pgpatterns.operations.support.template import literal as sql_literal
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -139,7 +139,7 @@ class UpsertOp(Directive):
             columns.append(column(name, literal(values[0]).type if values else None))
         return lightweight_table(self.table_name, *columns, schema=self.schema)
 
-    def _need_unique_index(self, operations: Operations, at: Relation) -> None:
+    def _need_unique_index(self, operations: Operations, at: TableOrIndex) -> None:
         unique = [list(row.columns) for row in fetch(operations, _UNIQUE, table=at.quoted)]
         if sorted(self.conflict) not in unique:
             there = "; ".join(", ".join(columns) for columns in unique) or "none"

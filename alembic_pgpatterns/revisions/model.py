@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from alembic_pgpatterns.revisions.commands import Change, Command
+from alembic_pgpatterns.revisions.alter_table import AlterAction
+from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 
 MODES = (
@@ -101,9 +102,15 @@ class Statement:
     error: str | None = None
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def actions(self) -> tuple[AlterAction, ...]:
         """The parts of an ALTER TABLE."""
-        return self.command.changes if self.command is not None else ()
+        return self.command.actions if self.command is not None else ()
+
+    @property
+    def changes_roles(self) -> bool:
+        """Whether it creates or drops roles, which belong to the whole server; in a DO block too."""
+        commands = self.command.all() if self.command is not None else ()
+        return any(command.kind in ("create role", "drop role") for command in commands)
 
     def mode(self, root: Name) -> str | None:
         """The strongest lock on a table and its partitions while the statement ran."""

@@ -72,7 +72,7 @@ def remove(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class ObservedRelation:
     """A relation by its oid: kind as in pg_class; ``root`` of a partition; ``table`` of an index."""
 
     name: Name
@@ -83,18 +83,18 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Relations:
+class ObservedRelations:
     """The relations of a database at one moment."""
 
-    by_oid: dict[int, Relation]
+    by_oid: dict[int, ObservedRelation]
 
     @classmethod
-    def read(cls, connection: Connection) -> Relations:
+    def read(cls, connection: Connection) -> ObservedRelations:
         """All relations but toast, temporary and system ones, in one query."""
         rows = connection.execute(RELATIONS).fetchall()
-        return cls({row[0]: Relation(Name(row[1], row[2]), *row[3:]) for row in rows})
+        return cls({row[0]: ObservedRelation(Name(row[1], row[2]), *row[3:]) for row in rows})
 
-    def root(self, relation: Relation) -> Name:
+    def root(self, relation: ObservedRelation) -> Name:
         """The name of the partitioned table it belongs to, else its own."""
         parent = self.by_oid.get(relation.root) if relation.root is not None else None
         return parent.name if parent is not None else relation.name

@@ -35,7 +35,7 @@ _WORK = (
 
 
 @dataclass(slots=True)
-class Message:
+class LogEntry:
     """One entry of the log: ``start`` is its place in the file, in bytes."""
 
     start: int
@@ -47,7 +47,7 @@ class Message:
 
 
 @dataclass(slots=True)
-class Noted:
+class Notice:
     """What the event triggers wrote, as they wrote it; ``names`` of what is locked, None for what was dropped."""
 
     event: str
@@ -59,31 +59,31 @@ class Noted:
 
 
 @dataclass(slots=True)
-class Told:
+class LoggedStatement:
     """A statement that a backend was told to run, and what it said until the next one."""
 
     start: int
     pid: int
     transaction: str
     sql: str
-    noted: list[Noted | tuple[str, str, str]] = field(default_factory=list)
+    notices: list[Notice | tuple[str, str, str]] = field(default_factory=list)
     error: str | None = None
 
 
-def messages(path: Path, start: int, end: int) -> Iterator[Message]:
+def entries(path: Path, start: int, end: int) -> Iterator[LogEntry]:
     """The entries of a part of the file."""
     with path.open("rb") as file:
         file.seek(start)
         data = file.read(end - start)
     offset, lines = start, data.splitlines(keepends=True)
-    current: Message | None = None
+    current: LogEntry | None = None
     for line in lines:
         found = _LINE.match(line.rstrip(b"\n"))
         if found is not None:
             if current is not None:
                 yield current
             pid, state, transaction, level, text = (part.decode("utf-8", "replace") for part in found.groups())
-            current = Message(offset, int(pid), state, transaction, level, text)
+            current = LogEntry(offset, int(pid), state, transaction, level, text)
         elif current is not None:
             current.text += "\n" + line.decode("utf-8", "replace").removeprefix("\t").rstrip("\n")
         offset += len(line)
@@ -91,39 +91,39 @@ def messages(path: Path, start: int, end: int) -> Iterator[Message]:
         yield current
 
 
-def told(path: Path, start: int, end: int, pids: frozenset[int]) -> list[Told]:
+def logged_statements(path: Path, start: int, end: int, pids: frozenset[int]) -> list[LoggedStatement]:
     """The statements of some backends, in order."""
-    found: list[Told] = []
-    last: dict[int, Told] = {}
-    for message in messages(path, start, end):
+    found: list[LoggedStatement] = []
+    last: dict[int, LoggedStatement] = {}
+    for message in entries(path, start, end):
         if message.pid not in pids:
             continue
         statement = _STATEMENT.match(message.text) if message.level == "LOG" else None
         if statement is not None:
-            last[message.pid] = Told(message.start, message.pid, message.transaction, statement[1])
+            last[message.pid] = LoggedStatement(message.start, message.pid, message.transaction, statement[1])
             found.append(last[message.pid])
         elif message.pid in last:
             _take(last[message.pid], message)
     return found
 
 
-def _take(statement: Told, message: Message) -> None:
+def _take(statement: LoggedStatement, message: LogEntry) -> None:
     if message.level in ("ERROR", "FATAL"):
         statement.error = message.state
     elif message.text.startswith(MARK):
-        statement.noted.append(_noted(json.loads(message.text.removeprefix(MARK))))
+        statement.notices.append(_notice(json.loads(message.text.removeprefix(MARK))))
     elif message.level == "DEBUG":
         for kind, pattern in _WORK:
             found = pattern.match(message.text)
             if found is not None:
                 parts = found.groupdict()
-                statement.noted.append((kind, parts.get("table", ""), parts.get("name", "")))
+                statement.notices.append((kind, parts.get("table", ""), parts.get("name", "")))
 
 
-def _noted(data: dict[str, Any]) -> Noted:
+def _notice(data: dict[str, Any]) -> Notice:
     locks: dict[int, list[str]] = {}
     names: dict[int, Name | None] = {}
     for relation, mode, schema, name in data.get("locks") or ():
         locks.setdefault(relation, []).append(mode)
         names[relation] = Name(schema, name) if name is not None else None
-    return Noted(data["event"], data["tag"], locks, names, data.get("objects") or [], data.get("settings") or {})
+    return Notice(data["event"], data["tag"], locks, names, data.get("objects") or [], data.get("settings") or {})

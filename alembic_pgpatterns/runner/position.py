@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alembic_pgpatterns.runner.blame import BlameFacts
-from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.real_database import RealDatabase
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Position:
     """
 
     order: tuple[str, ...] = ()
-    databases: Mapping[Origin, str] = field(default_factory=dict)
+    databases: Mapping[RealDatabase, str] = field(default_factory=dict)
     environment: str | None = None
     blame: Mapping[str, BlameFacts] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)

@@ -18,8 +18,8 @@ from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.command import variables
 from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.external import external_server
-from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
@@ -69,7 +69,7 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
 def on_server(
     settings: Settings,
     server: Server,
-    databases: Mapping[Origin, str] | None = None,
+    databases: Mapping[RealDatabase, str] | None = None,
     environment: str | None = None,
 ) -> Iterator[Routes]:
     """Whatever the project connects to in here is the server, by its URLs as by the variables of the settings.

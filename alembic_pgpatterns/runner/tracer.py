@@ -7,7 +7,6 @@ be read from outside; its downgrade runs in a copy of the database, which is the
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,14 +32,12 @@ from alembic_pgpatterns.runner.watcher import RevisionTracer, State, read_state
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.command import variables
-from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.redirect import redirect
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import Script
-
-_ROLES = re.compile(r"\b(?:CREATE|DROP)\s+(?:ROLE|USER|GROUP)\b(?!\s+MAPPING)", re.IGNORECASE)
 
 
 MAKES_ROLES = "it makes or drops roles, which belong to the whole server"
@@ -155,7 +152,7 @@ class Tracer:
         self._monitor = run.server.connect()
         self._revision_tracer = RevisionTracer(run.project, run.server.log, self._monitor)
         self._start = start
-        self._origins: dict[Origin, str] = dict(start.databases)
+        self._origins: dict[RealDatabase, str] = dict(start.databases)
         self._environment_database = start.environment
         self._version_tables: tuple[Name, ...] = ()
         self._states: dict[str, State] = {}
@@ -259,7 +256,7 @@ class Tracer:
         return read_state(self._server, database, self._version_tables)
 
     def _downgrade(self, script: Script, run: RevisionRun, database: str) -> Downgrade:
-        if any(_ROLES.search(statement.sql) for statement in run.statements):
+        if any(statement.changes_roles for statement in run.statements):
             return Downgrade(skipped=MAKES_ROLES)
         try:
             copy = self._copy(database)
@@ -272,7 +269,9 @@ class Tracer:
         finally:
             self._server.drop_database(copy)
 
-    def _there_and_back(self, script: Script, run: RevisionRun, copy: str, moved: Mapping[Origin, str]) -> Downgrade:
+    def _there_and_back(
+        self, script: Script, run: RevisionRun, copy: str, moved: Mapping[RealDatabase, str]
+    ) -> Downgrade:
         try:
             self._run(lambda heads, context: [self._step(script, up=False)], moved, database=copy)
         except PgPatternsError as error:
@@ -311,7 +310,7 @@ class Tracer:
     def _run(
         self,
         destination: Callable[..., Any],
-        moved: Mapping[Origin, str],
+        moved: Mapping[RealDatabase, str],
         observers: Sequence[Observer] = (),
         database: str | None = None,
     ) -> None:

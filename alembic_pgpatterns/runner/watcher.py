@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.revisions.observation import SCHEMA, Relations, held
+from alembic_pgpatterns.revisions.observation import SCHEMA, ObservedRelations, held
 from alembic_pgpatterns.revisions.recorder import Recorder
-from alembic_pgpatterns.revisions.trace import Run, statements
+from alembic_pgpatterns.revisions.statements import RecordedRun, statements
 from alembic_pgpatterns.runner.project import Project, relative
 from alembic_pgpatterns.runner.run_env import database_of, migration_step
 from alembic_pgpatterns.schema.catalog import reader as catalog
@@ -35,7 +35,7 @@ class State:
     """A database between two revisions. ``version_tables``: Alembic's own, which nobody asks about."""
 
     schema: Schema
-    relations: Relations
+    relations: ObservedRelations
     version_tables: tuple[Name, ...]
 
 
@@ -43,7 +43,7 @@ def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) 
     """What is in a database now, but for what watches it."""
     with server.connect(database) as connection:
         schema = catalog.read(connection, version_tables=version_tables)
-        return State(_without_ours(schema), Relations.read(connection), version_tables)
+        return State(_without_ours(schema), ObservedRelations.read(connection), version_tables)
 
 
 @dataclass
@@ -105,7 +105,7 @@ class RevisionTracer:
             statements=tuple(
                 replace(s, location=Location(relative(str(Path(s.location.path).absolute())), s.location.line))
                 for window in step.windows[database]
-                for s in statements(self._run(step, window, before, fallback))
+                for s in statements(self._recorded(step, window, before, fallback))
             ),
             before=before.schema,
             after=after.schema,
@@ -114,9 +114,9 @@ class RevisionTracer:
             database=database,
         )
 
-    def _run(self, step: Step, window: tuple[int, int], before: State, fallback: Location) -> Run:
+    def _recorded(self, step: Step, window: tuple[int, int], before: State, fallback: Location) -> RecordedRun:
         default_schema = before.schema.default_schema
-        return Run(
+        return RecordedRun(
             recorder=step.recorder,
             log=self.log,
             start=step.start,

@@ -99,7 +99,7 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatementUsage:
     """What pg_stat_statements has of one text in this database. Times in milliseconds."""
 
     query: str
@@ -170,7 +170,7 @@ class LiveServer:
     database_limit: int = -1
     sessions: Sessions = Sessions(0, 0)
     recording: Recording = Recording(False, None)
-    statements: tuple[Statement, ...] | None = None
+    statements: tuple[StatementUsage, ...] | None = None
     ages: tuple[Age, ...] = ()
     table_ages: tuple[Age, ...] = ()
     hba: tuple[HbaRule, ...] | None = None

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server.origin import completed
+from alembic_pgpatterns.server.real_database import completed
 
 Reroute = Callable[[Mapping[str, str]], Mapping[str, str]]
 """From the libpq parameters that were meant to the ones to use."""

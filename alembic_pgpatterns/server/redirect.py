@@ -16,8 +16,8 @@ from sqlalchemy.pool import Pool
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server import drivers, environment
-from alembic_pgpatterns.server.origin import Origin, origin_of
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
 
@@ -34,7 +34,7 @@ class Routes:
 
     server: Server
     prepare: Callable[[str], None] | None = None
-    databases: dict[Origin, str] = field(default_factory=dict)
+    databases: dict[RealDatabase, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
     meant: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     environment: str | None = None
@@ -42,7 +42,7 @@ class Routes:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
-    def origins(self) -> tuple[Origin, ...]:
+    def origins(self) -> tuple[RealDatabase, ...]:
         """The real databases that the project meant, in the order of first use."""
         return tuple(self.databases)
 
@@ -51,7 +51,7 @@ class Routes:
         if self.server.owns(meant):
             database = meant["dbname"]
         else:
-            database = self.database_for(origin_of(meant), meant.get("user"))
+            database = self.database_for(real_database(meant), meant.get("user"))
             self.meant.setdefault(database, dict(meant))
         parameters = self.server.parameters(database)
         environment.clear()
@@ -64,7 +64,7 @@ class Routes:
         self.connections[parameters["dbname"]] += 1
         return parameters
 
-    def database_for(self, origin: Origin, user: str | None = None) -> str:
+    def database_for(self, origin: RealDatabase, user: str | None = None) -> str:
         """The scratch database of an origin; ``user`` becomes a role, as histories GRANT to it and it owns things."""
         with self._lock:
             if origin not in self.databases:

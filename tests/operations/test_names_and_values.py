@@ -15,7 +15,7 @@ from alembic_pgpatterns.operations.settings import AlterDatabaseSetOp
 from alembic_pgpatterns.operations.storage import SetStorageParametersOp
 from alembic_pgpatterns.operations.support.acl import privilege_names
 from alembic_pgpatterns.operations.support.relations import derived_name
-from alembic_pgpatterns.operations.support.statement import Name, Statement, Value
+from alembic_pgpatterns.operations.support.template import Name, Template, Value
 
 SPICE = st.sampled_from(["'", '"', "\\", ";", "--", "/*", "$$", "%s", "%(a)s", ":x", "::", "{}", "{a}", "\n", "😀"])
 TEXTS = st.lists(SPICE | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)).map(
@@ -29,7 +29,7 @@ NAMES = TEXTS.filter(lambda name: 0 < len(name.encode()) <= 63)
 @given(values=st.lists(TEXTS | st.integers() | st.booleans() | st.none(), min_size=1, max_size=5), name=NAMES)
 def test_values_and_names_come_back_as_they_were(server, driver, values, name):
     engine = sa.create_engine(server.url().set(drivername=f"postgresql+{driver}"), poolclass=sa.NullPool)
-    statement = Statement("SELECT ARRAY[{values}] AS {name}", values=[Value(str(v)) for v in values], name=Name(name))
+    statement = Template("SELECT ARRAY[{values}] AS {name}", values=[Value(str(v)) for v in values], name=Name(name))
     with engine.connect() as connection:
         row = connection.execute(statement).mappings().one()
     assert dict(row) == {name: [str(value) for value in values]}
@@ -41,7 +41,7 @@ def test_the_same_on_asyncpg(server):
     async def ask() -> list[object]:
         engine = create_async_engine(server.url().set(drivername="postgresql+asyncpg"), poolclass=sa.NullPool)
         async with engine.connect() as connection:
-            statement = Statement("SELECT {v} AS {n}", v=Value("it's 5% :x \\ $1"), n=Name('a "b" %s :y'))
+            statement = Template("SELECT {v} AS {n}", v=Value("it's 5% :x \\ $1"), n=Name('a "b" %s :y'))
             return [*(await connection.execute(statement)).mappings().all()]
 
     assert asyncio.run(ask()) == [{'a "b" %s :y': "it's 5% :x \\ $1"}]
@@ -71,7 +71,7 @@ def test_what_cannot_be_quoted_is_refused(make):
 
 
 def _compiled(value: str) -> str:
-    return str(Statement("SELECT {v}", v=Value(value)))
+    return str(Template("SELECT {v}", v=Value(value)))
 
 
 def test_batch_operations_take_their_table_and_their_turn(lab):

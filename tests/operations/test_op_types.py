@@ -39,7 +39,7 @@ def test_the_stub_is_what_the_directives_say():
         }
         for tree in (written, expected)
     ]
-    assert functions[0] == functions[1], "run: python -m alembic_pgpatterns.operations.op_stub, then ruff format"
+    assert functions[0] == functions[1], "run: python -m alembic_pgpatterns.operations.op_stub"
     assert imports[0] >= imports[1]
 
 

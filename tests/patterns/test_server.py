@@ -19,7 +19,7 @@ from alembic_pgpatterns.schema.live import (
     RoleSetting,
     ServerSetting,
     Sessions,
-    Statement,
+    StatementUsage,
     is_zero,
 )
 from alembic_pgpatterns.schema.model import Index, IndexKey, Name, Schema, Table, TableStatistics
@@ -88,7 +88,7 @@ def test_tables_read_whole() -> None:
     def server(**changes: float) -> LiveServer:
         facts = TableStatistics(20_000, 0, 0, 1, 5000, 10, 5000 * 20_000)
         table = Table(Name("public", "book"), statistics=replace(facts, **changes))
-        slow = Statement("SELECT * FROM book WHERE title = $1", 5000, 20.0, 100_000.0, 5)
+        slow = StatementUsage("SELECT * FROM book WHERE title = $1", 5000, 20.0, 100_000.0, 5)
         return replace(SERVER, schema=Schema("database", (table,)), statements=(slow,))
 
     (found,) = findings("missing-index-by-scans", server())
@@ -101,12 +101,12 @@ def test_tables_read_whole() -> None:
 def test_slow_statements() -> None:
     tables = (Table(Name("public", "book")), Table(Name("sales", "Order")))
     statements = (
-        Statement('SELECT count(*) FROM sales."Order" WHERE x = $1', 100, 250.0, 25_000.0, 100),
-        Statement("SELECT * FROM book", 9, 900.0, 8100.0, 9),
-        Statement("SELECT * FROM book WHERE id = $1", 1_000_000, 0.1, 100_000.0, 1),
-        Statement("COPY book TO stdout", 100, 900.0, 90_000.0, 1),
-        Statement("SELECT * FROM elsewhere", 100, 900.0, 90_000.0, 1),
-        Statement("this cannot be read", 100, 900.0, 90_000.0, 1),
+        StatementUsage('SELECT count(*) FROM sales."Order" WHERE x = $1', 100, 250.0, 25_000.0, 100),
+        StatementUsage("SELECT * FROM book", 9, 900.0, 8100.0, 9),
+        StatementUsage("SELECT * FROM book WHERE id = $1", 1_000_000, 0.1, 100_000.0, 1),
+        StatementUsage("COPY book TO stdout", 100, 900.0, 90_000.0, 1),
+        StatementUsage("SELECT * FROM elsewhere", 100, 900.0, 90_000.0, 1),
+        StatementUsage("this cannot be read", 100, 900.0, 90_000.0, 1),
     )
     server = replace(SERVER, schema=Schema("database", tables), statements=statements)
     (found,) = findings("slow-statement", server)

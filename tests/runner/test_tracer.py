@@ -200,6 +200,24 @@ def test_a_downgrade_that_was_not_walked_is_said(make, traced_server) -> None:
     assert [item.what for item in traced.skipped] == ["the downgrade of r1"]
 
 
+def test_a_comment_that_mentions_roles_hides_no_downgrade(make, traced_server) -> None:
+    upgrade = "op.execute(\"COMMENT ON TABLE book IS 'see CREATE ROLE reader'\")"
+    (run,) = trace(make(EXISTING, upgrade, downgrade="op.execute('DROP TABLE none')"), traced_server, ["r1"]).runs
+    assert run.downgrade.failure is not None and run.downgrade.skipped is None
+
+
+def test_transactions_within_one_text(make, traced_server) -> None:
+    upgrade = """
+        op.execute("COMMIT")
+        op.execute("BEGIN; ALTER TABLE book ADD COLUMN a text; COMMIT; ALTER TABLE book ADD COLUMN b text")
+        op.execute("BEGIN")
+    """
+    (run,) = trace(make(EXISTING, textwrap.dedent(upgrade)), traced_server, ["r1"]).runs
+    a, b = of(run, "COLUMN a"), of(run, "COLUMN b")
+    assert (a.transactional, b.transactional) == (True, False)
+    assert a.transaction != b.transaction
+
+
 @pytest.mark.parametrize(("text", "milliseconds"), [("'5s'", 5000), ("250", 250), ("'2 min'", 120_000), ("0", 0)])
 def test_timeouts_have_units(make, traced_server, text: str, milliseconds: int) -> None:
     upgrade = f'op.execute("SET LOCAL lock_timeout = {text}")\nop.execute("LOCK TABLE book")'

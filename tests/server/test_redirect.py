@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server.origin import Origin
+from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.redirect import Routes, redirect
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
@@ -78,7 +78,7 @@ def test_sync_engines_keep_their_driver_and_their_session(driver: str, routes: R
     assert ask(engine, "SELECT usesuper FROM pg_user WHERE usename = current_user") == (True,)
     with engine.connect() as connection:
         assert type(connection.connection.driver_connection).__module__.startswith(driver)
-    assert routes.databases == {Origin("db.invalid", "6543", "app"): "app"}
+    assert routes.databases == {RealDatabase("db.invalid", "6543", "app"): "app"}
     assert routes.connections["app"] == 5
     assert routes.elsewhere == []
 
@@ -134,7 +134,10 @@ def test_asyncpg_with_several_hosts_and_with_a_dsn(routes: Routes, target: Throw
             await connection.close()
 
     assert asyncio.run(direct()) == ("other", str(target.data), "dsn_path")
-    several, local = Origin("a.invalid,b.invalid", "1,2", "app"), Origin("localhost,c.invalid", "7,8", "other")
+    several, local = (
+        RealDatabase("a.invalid,b.invalid", "1,2", "app"),
+        RealDatabase("localhost,c.invalid", "7,8", "other"),
+    )
     assert routes.origins == (several, local)
 
 
@@ -195,7 +198,7 @@ def test_drivers_called_directly_are_redirected(routes: Routes, target: Throwawa
         return rows
 
     assert asyncio.run(asynchronously()) == [("app", str(target.data))] * 2
-    assert routes.databases == {Origin("db.invalid", "6543", "app"): "app"}
+    assert routes.databases == {RealDatabase("db.invalid", "6543", "app"): "app"}
     assert routes.connections["app"] == 7
 
 
@@ -233,7 +236,7 @@ def test_environment_and_service_of_libpq_do_not_leak(
             assert ask(engine, WHERE + ", current_setting('search_path')") == ("shop", str(target.data), "svc")
         assert ask_async("postgresql+asyncpg://u@/shop") == ("shop", str(target.data))
         assert subprocess.check_output(in_c, text=True).split() == [str(target.folder), "None"]
-    assert routes.origins[0] == Origin("prod.invalid", "99", "shop")
+    assert routes.origins[0] == RealDatabase("prod.invalid", "99", "shop")
     assert subprocess.check_output(in_c, text=True).split() == ["env.invalid", "prod"]
     for name in routes.databases.values():
         target.drop_database(name)

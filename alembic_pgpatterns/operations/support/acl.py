@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.support.statement import Sql
+from alembic_pgpatterns.operations.support.template import Sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -31,7 +31,7 @@ PRIVILEGES = frozenset(
 )
 
 
-class Change(NamedTuple):
+class AclChange(NamedTuple):
     """What has to be granted to (or revoked from) a role."""
 
     grant: bool
@@ -81,18 +81,20 @@ def held(rows: Iterable[Row[tuple[str, str, bool]]]) -> dict[str, dict[str, bool
     return found
 
 
-def changes(role: str, wanted: dict[str, bool], there: dict[str, bool], everything: frozenset[str]) -> Iterator[Change]:
+def changes(
+    role: str, wanted: dict[str, bool], there: dict[str, bool], everything: frozenset[str]
+) -> Iterator[AclChange]:
     """Steps from the privileges that *role* has to those it shall have; both say which may be granted on."""
     for option in (False, True):
         missing = {p for p, o in wanted.items() if o is option and (p not in there or (o and not there[p]))}
         if missing:
-            yield Change(True, _summary(missing, everything), role, option)
+            yield AclChange(True, _summary(missing, everything), role, option)
     extra = {p for p in there if p not in wanted}
     if extra:
-        yield Change(False, _summary(extra, everything), role, False)
+        yield AclChange(False, _summary(extra, everything), role, False)
     option_only = {p for p, o in there.items() if o and wanted.get(p) is False}
     if option_only:
-        yield Change(False, _summary(option_only, everything), role, True)
+        yield AclChange(False, _summary(option_only, everything), role, True)
 
 
 def _summary(privileges: set[str], everything: frozenset[str]) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import TextClause, text
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.support.relations import Relation
+from alembic_pgpatterns.operations.support.relations import TableOrIndex
 from alembic_pgpatterns.operations.support.session import fetch
-from alembic_pgpatterns.operations.support.statement import Name, Statement, as_text
+from alembic_pgpatterns.operations.support.template import Name, Template, as_text
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -33,7 +33,7 @@ class KeyColumn(NamedTuple):
 
 def quoted(*path: str | None) -> str:
     """An identifier path inside a text(), where a colon begins a parameter."""
-    return as_text(Statement("{name}", name=Name(*path))).replace(":", "\\:")
+    return as_text(Template("{name}", name=Name(*path))).replace(":", "\\:")
 
 
 _KEYS = """
@@ -53,7 +53,7 @@ _KEYS = """
 """
 
 
-def key_of(operations: Operations, table: Relation, wanted: Sequence[str] | None) -> list[KeyColumn]:
+def key_of(operations: Operations, table: TableOrIndex, wanted: Sequence[str] | None) -> list[KeyColumn]:
     """The primary key, or the columns *wanted*, which must be unique and NOT NULL.
 
     Raises:
@@ -77,7 +77,7 @@ def key_of(operations: Operations, table: Relation, wanted: Sequence[str] | None
 class Walk:
     """A table, its key, and how many rows a range has."""
 
-    def __init__(self, operations: Operations, table: Relation, key: Sequence[KeyColumn], size: int) -> None:
+    def __init__(self, operations: Operations, table: TableOrIndex, key: Sequence[KeyColumn], size: int) -> None:
         """*size*: rows a range."""
         self._operations = operations
         self._key = key

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import NullType
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.support.relations import Relation, derived_name, partitions, scratch_table, table
+from alembic_pgpatterns.operations.support.relations import TableOrIndex, derived_name, partitions, scratch_table, table
 from alembic_pgpatterns.operations.support.session import (
     emit,
     explained,
@@ -23,7 +23,7 @@ from alembic_pgpatterns.operations.support.session import (
     run,
     without_timeouts,
 )
-from alembic_pgpatterns.operations.support.statement import Name, always_quoted
+from alembic_pgpatterns.operations.support.template import Name, always_quoted
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -43,7 +43,7 @@ class IndexPlan(NamedTuple):
     unique: bool
     options: dict[str, Any]
 
-    def on(self, name: str, at: Relation, operations: Operations, **options: Any) -> CreateIndex:
+    def on(self, name: str, at: TableOrIndex, operations: Operations, **options: Any) -> CreateIndex:
         """The statement that makes it, under that name, on that table."""
         operation = CreateIndexOp(
             name, at.name, self.columns, schema=at.schema, unique=self.unique, **self.options, **options
@@ -107,12 +107,12 @@ _INDEX = """
 """
 
 
-def _state(operations: Operations, name: str, at: Relation) -> _State | None:
+def _state(operations: Operations, name: str, at: TableOrIndex) -> _State | None:
     rows = fetch(operations, _INDEX, table=at.quoted, index=always_quoted(at.schema, name))
     return _State(rows[0].indisvalid, rows[0].own) if rows else None
 
 
-def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: Relation, *, skip: bool) -> None:
+def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, *, skip: bool) -> None:
     state = _state(operations, name, at)
     if state is not None and state.own and not state.valid:
         drop_leftover(operations, name, at)
@@ -123,7 +123,7 @@ def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: Rela
         run(operations, plan.on(name, at, operations, postgresql_concurrently=True))
 
 
-def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at: Relation, *, skip: bool) -> None:
+def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, *, skip: bool) -> None:
     """ON ONLY the parent, CONCURRENTLY on each partition, ATTACH; PostgreSQL cannot do it in one."""
     state = _state(operations, name, at)
     if state is None:
@@ -131,7 +131,7 @@ def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at:
             run(operations, CreateIndexOnly(plan.on(name, at, operations).element))
     elif _is_there(operations, plan, name, at, state, skip=True if not state.valid else skip) and state.valid:
         return
-    parent = Relation(at.schema, name, "I")
+    parent = TableOrIndex(at.schema, name, "I")
     for partition in partitions(operations, at):
         if partition.kind == "f" or _attached(operations, parent, partition):
             continue
@@ -164,7 +164,7 @@ def _warn_of_old_transactions(operations: Operations, name: str) -> None:
 
 
 @contextmanager
-def _building(name: str, at: Relation) -> Iterator[None]:
+def _building(name: str, at: TableOrIndex) -> Iterator[None]:
     with explained(f"index {name} on {at} could not be built", WAY_OUT):
         yield
 
@@ -175,7 +175,7 @@ _ATTACHED = """
 """
 
 
-def _attached(operations: Operations, parent: Relation, partition: Relation) -> bool:
+def _attached(operations: Operations, parent: TableOrIndex, partition: TableOrIndex) -> bool:
     return bool(fetch_value(operations, _ATTACHED, parent=parent.quoted, table=partition.quoted))
 
 
@@ -187,7 +187,7 @@ _UNDER_WAY = """
 """
 
 
-def drop_leftover(operations: Operations, name: str, at: Relation) -> None:
+def drop_leftover(operations: Operations, name: str, at: TableOrIndex) -> None:
     """Drop an INVALID index which a failed build left.
 
     Raises:
@@ -204,13 +204,15 @@ def drop_leftover(operations: Operations, name: str, at: Relation) -> None:
         emit(operations, "DROP INDEX CONCURRENTLY IF EXISTS {name}", name=Name(at.schema, name))
 
 
-def _is_there(operations: Operations, plan: IndexPlan, name: str, at: Relation, state: _State, *, skip: bool) -> bool:
+def _is_there(
+    operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, state: _State, *, skip: bool
+) -> bool:
     if not state.own:
         raise errors.PgPatternsError(f"index {name} exists in schema {at.schema}, but not on {at}: choose another name")
     if not skip:
         return False
     wanted = _description_of(operations, plan, at)
-    found = _description(operations, Relation(at.schema, name, "i"))
+    found = _description(operations, TableOrIndex(at.schema, name, "i"))
     if wanted is not None and wanted != found:
         raise errors.PgPatternsError(
             f"index {name} exists on {at} with another definition ({found}; wanted is {wanted}). "
@@ -235,14 +237,14 @@ _DESCRIPTION = """
 """
 
 
-def _description(operations: Operations, index: Relation) -> str:
+def _description(operations: Operations, index: TableOrIndex) -> str:
     return str(fetch_value(operations, _DESCRIPTION, index=index.quoted))
 
 
-def _description_of(operations: Operations, plan: IndexPlan, at: Relation) -> str | None:
+def _description_of(operations: Operations, plan: IndexPlan, at: TableOrIndex) -> str | None:
     """As `_description`, of the index the plan makes; None where this role may not make temporary tables."""
     with scratch_table(operations, at) as scratch:
         if scratch is None:
             return None
         run(operations, plan.on("pgpatterns_scratch", scratch, operations))
-        return _description(operations, Relation("pg_temp", "pgpatterns_scratch", "i"))
+        return _description(operations, TableOrIndex("pg_temp", "pgpatterns_scratch", "i"))

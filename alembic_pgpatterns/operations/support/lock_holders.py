@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.operations.support.session import fetch
-from alembic_pgpatterns.operations.support.statement import always_quoted
+from alembic_pgpatterns.operations.support.template import always_quoted
 from alembic_pgpatterns.schema.sql.parser import RangeVar, postgast
 
 if TYPE_CHECKING:

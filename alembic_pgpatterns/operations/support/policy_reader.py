@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from alembic_pgpatterns.declare import Policy
 from alembic_pgpatterns.operations.support import comparing
 from alembic_pgpatterns.operations.support.policy_sql import create_policy
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, always_quoted
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, always_quoted
 from alembic_pgpatterns.schema.sql.parser import postgast
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
 def _make_scratch(context: AutogenContext, connection: Connection, table: Table, scratch: Name) -> None:
     """The table as it is, plus the columns that the model has and the database has not (yet)."""
     # last in the path: a sub-select on the table itself must mean the real one
-    connection.execute(Statement(_SEARCH_PATH))
+    connection.execute(Template(_SEARCH_PATH))
     real = Name(comparing.schema_of(context, table), table.name)
-    connection.execute(Statement("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=real))
+    connection.execute(Template("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=real))
     query = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND NOT attisdropped"
     there = {row.attname for row in comparing.fetch(context, query, table=always_quoted("pg_temp", table.name))}
     for column in table.columns:
@@ -192,8 +192,8 @@ _SEARCH_PATH = (
 )
 
 
-def _add_column(connection: Connection, scratch: Name, column: Column[object]) -> Statement:
-    return Statement(
+def _add_column(connection: Connection, scratch: Name, column: Column[object]) -> Template:
+    return Template(
         "ALTER TABLE {scratch} ADD COLUMN {name} {type}",
         scratch=scratch,
         name=Name(column.name),

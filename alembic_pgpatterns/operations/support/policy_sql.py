@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alembic_pgpatterns.operations.support.statement import Name, Sql, Statement, role_sql
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template, role_sql
 
 
 def create_policy(
@@ -16,9 +16,9 @@ def create_policy(
     command: str = "ALL",
     roles: Sequence[str] = ("public",),
     permissive: bool = True,
-) -> Statement:
+) -> Template:
     """``CREATE POLICY``."""
-    return Statement(
+    return Template(
         "CREATE POLICY {name} ON {table} AS {kind} FOR {command} TO {roles}{expressions}",
         name=Name(policy),
         table=table,
@@ -29,10 +29,10 @@ def create_policy(
     )
 
 
-def expressions(using: str | None, with_check: str | None) -> Statement:
+def expressions(using: str | None, with_check: str | None) -> Template:
     """``USING (...) WITH CHECK (...)``, each where it is given."""
-    return Statement(
+    return Template(
         "{using}{check}",
-        using=Statement(" USING ({sql})", sql=Sql(using)) if using is not None else Sql(""),
-        check=Statement(" WITH CHECK ({sql})", sql=Sql(with_check)) if with_check is not None else Sql(""),
+        using=Template(" USING ({sql})", sql=Sql(using)) if using is not None else Sql(""),
+        check=Template(" WITH CHECK ({sql})", sql=Sql(with_check)) if with_check is not None else Sql(""),
     )

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns import errors
 from alembic_pgpatterns.operations.support.session import connection, emit, fetch, fetch_value
-from alembic_pgpatterns.operations.support.statement import Name, always_quoted
+from alembic_pgpatterns.operations.support.template import Name, always_quoted
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -20,7 +20,7 @@ LONGEST_NAME = 63
 """Bytes PostgreSQL keeps of an identifier."""
 
 
-class Relation(NamedTuple):
+class TableOrIndex(NamedTuple):
     """A table or index; *kind* is pg_class.relkind. The schema is None only offline, where it is not known."""
 
     schema: str | None
@@ -53,13 +53,13 @@ _RELATION = """
 """
 
 
-def relation(operations: Operations, name: str, schema: str | None) -> Relation | None:
+def relation(operations: Operations, name: str, schema: str | None) -> TableOrIndex | None:
     """The table or index of that name, by way of the search path where no schema is given."""
     rows = fetch(operations, _RELATION, name=always_quoted(schema, name))
-    return Relation(rows[0].nspname, rows[0].relname, rows[0].kind) if rows else None
+    return TableOrIndex(rows[0].nspname, rows[0].relname, rows[0].kind) if rows else None
 
 
-def table(operations: Operations, name: str, schema: str | None) -> Relation:
+def table(operations: Operations, name: str, schema: str | None) -> TableOrIndex:
     """The table of that name.
 
     Raises:
@@ -80,10 +80,10 @@ _PARTITIONS = """
 """
 
 
-def partitions(operations: Operations, parent: Relation) -> list[Relation]:
+def partitions(operations: Operations, parent: TableOrIndex) -> list[TableOrIndex]:
     """The direct partitions of a partitioned table or index."""
     rows = fetch(operations, _PARTITIONS, table=parent.quoted)
-    return [Relation(row.nspname, row.relname, row.kind) for row in rows]
+    return [TableOrIndex(row.nspname, row.relname, row.kind) for row in rows]
 
 
 _CONSTRAINT = """
@@ -100,7 +100,7 @@ _CONSTRAINT = """
 
 
 def constraint(
-    operations: Operations, on: Relation, name: str, *, referent: tuple[str | None, str] | None = None
+    operations: Operations, on: TableOrIndex, name: str, *, referent: tuple[str | None, str] | None = None
 ) -> Row[Any] | None:
     """The constraint of that name; with *referent* (schema, table) also whether it points there."""
     target = always_quoted(*referent) if referent else ""
@@ -108,7 +108,7 @@ def constraint(
     return rows[0] if rows else None
 
 
-def reflected(operations: Operations, at: Relation, columns: Iterable[str]) -> Table:
+def reflected(operations: Operations, at: TableOrIndex, columns: Iterable[str]) -> Table:
     """The table with its columns' types, for statements with bound values.
 
     Raises:
@@ -124,7 +124,7 @@ def reflected(operations: Operations, at: Relation, columns: Iterable[str]) -> T
 
 
 @contextmanager
-def scratch_table(operations: Operations, at: Relation) -> Iterator[Relation | None]:
+def scratch_table(operations: Operations, at: TableOrIndex) -> Iterator[TableOrIndex | None]:
     """An empty temporary table with the columns of *at*; None where this role may not make any.
 
     To ask PostgreSQL for the form it gives to a definition. Takes ACCESS SHARE on *at*.
@@ -132,7 +132,7 @@ def scratch_table(operations: Operations, at: Relation) -> Iterator[Relation | N
     if not fetch_value(operations, "SELECT has_database_privilege(current_database(), 'TEMP')"):
         yield None
         return
-    scratch = Relation("pg_temp", at.name, "r")
+    scratch = TableOrIndex("pg_temp", at.name, "r")
     emit(operations, "CREATE TEMP TABLE {scratch} (LIKE {table})", scratch=scratch.sql, table=at.sql)
     try:
         yield scratch

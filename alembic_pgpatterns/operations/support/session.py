@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from alembic_pgpatterns import errors
-from alembic_pgpatterns.operations.support.statement import Part, Sql, Statement, Value
+from alembic_pgpatterns.operations.support.template import Part, Sql, Template, Value
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -27,7 +27,7 @@ TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
 
 def emit(operations: Operations, template: str, **parts: Part) -> None:
     """Run one statement, or write it when offline; inside ``batch_alter_table``, in its turn."""
-    run(operations, Statement(template, **parts))
+    run(operations, Template(template, **parts))
 
 
 def run(operations: Operations, statement: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -33,7 +33,7 @@ def busy(run: RevisionRun, name: Name | None) -> bool:
     return name is not None and run.existed(name) and not run.is_small(name)
 
 
-def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Change]]:
+def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, AlterAction]]:
     """The parts of one kind of every ALTER TABLE on a table that was there before."""
     for statement in run.statements:
         command = statement.command
@@ -41,7 +41,7 @@ def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Chan
             continue
         table = named(statement)
         if table is not None and run.existed(table):
-            yield from ((statement, table, change) for change in command.changes if change.kind == kind)
+            yield from ((statement, table, change) for change in command.actions if change.kind == kind)
 
 
 def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
@@ -51,9 +51,9 @@ def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
     return [work for work in statement.works(kind) if work.root not in empty and not run.is_small(work.root)]
 
 
-def constraint(statement: Statement, *kinds: str) -> Change | None:
+def constraint(statement: Statement, *kinds: str) -> AlterAction | None:
     """The constraint of one of these kinds that an ALTER TABLE adds, and checks at once."""
-    found = (change for change in statement.changes if change.kind == "add constraint" and change.constraint in kinds)
+    found = (change for change in statement.actions if change.kind == "add constraint" and change.constraint in kinds)
     return next((change for change in found if change.validated and not change.index), None)
 
 

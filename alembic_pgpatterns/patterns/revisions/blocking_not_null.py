@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
-from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -54,8 +54,8 @@ class BlockingNotNull(RevisionPattern):
                 )
 
 
-def _not_null(statement: Statement) -> Change | None:
-    for change in statement.changes:
+def _not_null(statement: Statement) -> AlterAction | None:
+    for change in statement.actions:
         if change.kind == "set not null":
             return change
         if change.kind == "add constraint" and change.constraint == "not null" and change.validated:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, constraint, python, worked
-from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -52,11 +52,11 @@ class BlockingUnique(RevisionPattern):
                 )
 
 
-def _column(statement: Statement) -> Change | None:
-    return next((c for c in statement.changes if c.kind == "add column" and c.constraint == "unique"), None)
+def _column(statement: Statement) -> AlterAction | None:
+    return next((c for c in statement.actions if c.kind == "add column" and c.constraint == "unique"), None)
 
 
-def _instead(statement: Statement, change: Change, table: Name) -> str:
+def _instead(statement: Statement, change: AlterAction, table: Name) -> str:
     if change.constraint == "exclusion":
         return "Make a new table with the exclusion, fill it, and let it take the old one's place."
     if change.kind == "add column":
@@ -69,5 +69,5 @@ def _instead(statement: Statement, change: Change, table: Name) -> str:
     return f"{block(build)}\nop.execute({python(use)})\n# or op.create_{_directive(change)}_using_index"
 
 
-def _directive(change: Change) -> str:
+def _directive(change: AlterAction) -> str:
     return "unique" if change.constraint == "unique" else "primary_key"

@@ -34,7 +34,7 @@ class RebuiltDependents(RevisionPattern):
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """Builds and scans by ALTER TYPE without a rewrite."""
         for statement in run.statements:
-            change = next((change for change in statement.changes if change.kind == "alter type"), None)
+            change = next((change for change in statement.actions if change.kind == "alter type"), None)
             if change is None or statement.command is None or statement.works("rewrite"):
                 continue
             table = named(statement)

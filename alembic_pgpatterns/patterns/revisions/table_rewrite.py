@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
-from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
@@ -67,15 +67,15 @@ class TableRewrite(RevisionPattern):
                 )
 
 
-def _reason(statement: Statement) -> Change | None:
+def _reason(statement: Statement) -> AlterAction | None:
     kinds = ("alter type", "set logged", "set unlogged", "set tablespace", "set access method", "set expression")
-    for change in statement.changes:
+    for change in statement.actions:
         if change.kind in kinds or (change.kind == "add column" and (change.default or change.generated)):
             return change
-    return next((change for change in statement.changes if change.kind == "add column"), None)
+    return next((change for change in statement.actions if change.kind == "add column"), None)
 
 
-def _words(change: Change, run: RevisionRun, table: Name) -> str:
+def _words(change: AlterAction, run: RevisionRun, table: Name) -> str:
     if change.kind == "alter type":
         old, new = _type(run.before, table, change), _type(run.after, table, change)
         longer = ", which fails where a value is longer" if _shorter(old, new) and not change.using else ""
@@ -87,7 +87,7 @@ def _words(change: Change, run: RevisionRun, table: Name) -> str:
     return change.kind.upper()
 
 
-def _type(schema: Schema, table: Name, change: Change) -> DataType | None:
+def _type(schema: Schema, table: Name, change: AlterAction) -> DataType | None:
     known = schema.table(table)
     column = known.column(change.name) if known is not None else None
     return column.type if column is not None else None
@@ -106,7 +106,7 @@ def _verb(statement: Statement) -> str:
     return known.get(kind, kind.upper()) or "by a function"
 
 
-def _instead(run: RevisionRun, statement: Statement, change: Change | None, table: Name) -> str:
+def _instead(run: RevisionRun, statement: Statement, change: AlterAction | None, table: Name) -> str:
     command = statement.command
     if command is not None and command.kind == "refresh":
         text = command.text.replace("MATERIALIZED VIEW", "MATERIALIZED VIEW CONCURRENTLY", 1)
@@ -136,7 +136,7 @@ def _becomes_aware(old: DataType | None, new: DataType | None) -> bool:
     return (old.name, new.name) == ("timestamp", "timestamptz") and old.precision in (None, new.precision)
 
 
-def _retyped(run: RevisionRun, statement: Statement, change: Change, table: Name) -> str:
+def _retyped(run: RevisionRun, statement: Statement, change: AlterAction, table: Name) -> str:
     old, new = _type(run.before, table, change), _type(run.after, table, change)
     written, column = as_written(statement, table), quote(change.name)
     if _becomes_aware(old, new) and (not change.using or _IN_UTC.search(change.using)):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
-from alembic_pgpatterns.revisions.commands import Change
+from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.names import Name, quote
 
@@ -51,8 +51,8 @@ class ValidatingCheck(RevisionPattern):
                 )
 
 
-def _check(statement: Statement) -> Change | None:
-    for change in statement.changes:
+def _check(statement: Statement) -> AlterAction | None:
+    for change in statement.actions:
         if change.kind == "add constraint" and change.constraint == "check" and change.validated:
             return change
         if change.kind == "add column" and change.checks:
@@ -60,10 +60,10 @@ def _check(statement: Statement) -> Change | None:
     return None
 
 
-def _instead(statement: Statement, change: Change, table: Name) -> str:
+def _instead(statement: Statement, change: AlterAction, table: Name) -> str:
     if change.kind == "add column":
         return "Add the column alone, then the CHECK with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
-    if len(statement.changes) > 1:
+    if len(statement.actions) > 1:
         return "Add it alone and with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     validate = f"ALTER TABLE {as_written(statement, table)} VALIDATE CONSTRAINT {quote(change.name)}"
     return (

@@ -54,7 +54,7 @@ class ValidatingForeignKey(RevisionPattern):
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """Checks of a foreign key while writers wait."""
         for statement in run.statements:
-            if any(change.kind == "validate" for change in statement.changes):
+            if any(change.kind == "validate" for change in statement.actions):
                 continue
             for work in worked(statement, "foreign key", run):
                 if statement.mode(work.root) not in (None, "SHARE UPDATE EXCLUSIVE"):
@@ -83,7 +83,7 @@ def _modes(statement: Statement, work: Work) -> dict[str, list[str]]:
 def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:
     """The key together with its column, where the revision adds that as well and fills nothing in: all are null."""
     change, written = constraint(statement, "foreign key"), _REFERENCES.search(statement.sql)
-    if change is None or written is None or len(change.columns) != 1 or len(statement.changes) > 1:
+    if change is None or written is None or len(change.columns) != 1 or len(statement.actions) > 1:
         return None
     for added, table, column in altered(run, "add column"):
         if table == work.root and column.name == change.columns[0] and not (column.required or column.default):
@@ -101,7 +101,7 @@ def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:
 
 def _instead(statement: Statement, work: Work) -> str:
     change = constraint(statement, "foreign key")
-    if change is None or statement.command is None or len(statement.changes) > 1:
+    if change is None or statement.command is None or len(statement.actions) > 1:
         return "Add it with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     validate = f"ALTER TABLE {as_written(statement, work.root)} VALIDATE CONSTRAINT {quote(work.name or '')}"
     return (

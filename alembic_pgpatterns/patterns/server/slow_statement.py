@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.live import LiveObject, LiveServer, Statement
+from alembic_pgpatterns.schema.live import LiveObject, LiveServer, StatementUsage
 from alembic_pgpatterns.schema.model import Name, Schema
 
 _SHOWN = 120
@@ -90,7 +90,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _share(statement: Statement, server: LiveServer) -> str:
+def _share(statement: StatementUsage, server: LiveServer) -> str:
     total = sum(other.total for other in server.statements or ()) or 1.0
     return f"{statement.total / total:.0%}"
 

@@ -20,8 +20,8 @@ from alembic_pgpatterns.runner.digest import digest
 from alembic_pgpatterns.runner.position import Position
 from alembic_pgpatterns.runner.scratch_databases import scratch_databases
 from alembic_pgpatterns.server import cluster
-from alembic_pgpatterns.server.origin import Origin
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 PREFIX = "history-"
@@ -140,7 +140,7 @@ class _Notes:
         known = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
         position = Position(
             order=tuple(revisions),
-            databases={Origin(host, port, database): name for host, port, database, name in notes["databases"]},
+            databases={RealDatabase(host, port, database): name for host, port, database, name in notes["databases"]},
             environment=notes["environment"],
             blame={name: _blame_facts(item) for name, item in notes["introductions"].items()},
             sessions=dict(notes["sessions"]),
@@ -186,7 +186,7 @@ def _tidy(server: Server, names: frozenset[str]) -> None:
         server.drop_database(name)
 
 
-def _parts(origin: Origin) -> Sequence[str]:
+def _parts(origin: RealDatabase) -> Sequence[str]:
     return (origin.host, origin.port, origin.database)
 
 

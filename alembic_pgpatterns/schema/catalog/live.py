@@ -19,7 +19,7 @@ from alembic_pgpatterns.schema.live import (
     RoleSetting,
     ServerSetting,
     Sessions,
-    Statement,
+    StatementUsage,
 )
 from alembic_pgpatterns.schema.names import Name
 
@@ -109,7 +109,7 @@ class _Reader:
             for line, kind, databases, users, address, netmask, method in self._rows(sql.HBA)
         )
 
-    def _statements(self, role: str) -> tuple[Recording, tuple[Statement, ...] | None]:
+    def _statements(self, role: str) -> tuple[Recording, tuple[StatementUsage, ...] | None]:
         installed, schema = self._rows(sql.RECORDING)[0]
         libraries = [row[1] for row in self._rows(sql.SETTINGS) if row[0] == "shared_preload_libraries"]
         loaded = "pg_stat_statements" in libraries[0] if libraries else None
@@ -127,7 +127,7 @@ class _Reader:
             return Recording(True, loaded), None
         if any(row[0] in (None, sql.HIDDEN) for row in rows):
             self.partial["statements"] = MONITOR.format(role=role) + ", so other roles' statements are hidden"
-        return Recording(True, True), tuple(Statement(*row) for row in rows if row[0] not in (None, sql.HIDDEN))
+        return Recording(True, True), tuple(StatementUsage(*row) for row in rows if row[0] not in (None, sql.HIDDEN))
 
 
 def _table_age(schema: str, name: str, transactions: int, multixacts: int) -> Age:

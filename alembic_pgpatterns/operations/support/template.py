@@ -49,10 +49,10 @@ class Sql:
         self.text = text
 
 
-Part: TypeAlias = "Name | Value | Sql | Statement | Sequence[Part]"
+Part: TypeAlias = "Name | Value | Sql | Template | Sequence[Part]"
 
 
-class Statement(ExecutableDDLElement):
+class Template(ExecutableDDLElement):
     """A template such as ``ALTER TABLE {table} ENABLE ROW LEVEL SECURITY`` and the parts it names.
 
     A sequence of parts is joined with commas. The dialect quotes the names when it is compiled, so the same
@@ -108,7 +108,7 @@ def _render(part: str | Part, compiler: DDLCompiler, **kw: Any) -> str:
         return escape(literal(part.value))
     if isinstance(part, Sql):
         return escape(part.text)
-    if isinstance(part, Statement):
+    if isinstance(part, Template):
         return "".join(_render(piece, compiler, **kw) for piece in part.pieces())
     return ", ".join(_render(item, compiler, **kw) for item in part)
 
@@ -118,7 +118,7 @@ def role_sql(roles: Sequence[str]) -> list[Part]:
     return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
 
 
-def as_text(statement: Statement) -> str:
+def as_text(statement: Template) -> str:
     """The SQL text of *statement*, to be a `Value` inside another one (the body of a DO block)."""
     return "".join(_plain(piece) for piece in statement.pieces())
 
@@ -133,11 +133,11 @@ def _plain(part: str | Part) -> str:
         return literal(part.value)
     if isinstance(part, Sql):
         return part.text
-    if isinstance(part, Statement):
+    if isinstance(part, Template):
         return as_text(part)
     return ", ".join(_plain(item) for item in part)
 
 
-@compiles(Statement)
-def _compile(statement: Statement, compiler: DDLCompiler, **kw: Any) -> str:
+@compiles(Template)
+def _compile(statement: Template, compiler: DDLCompiler, **kw: Any) -> str:
     return _render(statement, compiler, **kw)

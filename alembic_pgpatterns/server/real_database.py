@@ -25,7 +25,7 @@ _LOCAL = {"", "localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class RealDatabase:
     """A server and database that a project meant to use.
 
     Names of this machine (none, a socket's folder, localhost) are one host: projects write them in turn for
@@ -52,12 +52,12 @@ def completed(parameters: Mapping[str, object]) -> dict[str, str]:
     return ambient | named | given
 
 
-def origin_of(parameters: Mapping[str, str]) -> Origin:
+def real_database(parameters: Mapping[str, str]) -> RealDatabase:
     """The origin that libpq's `completed` parameters name."""
     host = parameters.get("host") or parameters.get("hostaddr") or ""
     ports = parameters.get("port") or ""
     user = parameters.get("user") or _system_user()
-    return Origin(_one(host.split(","), _host), _one(ports.split(","), _port), parameters.get("dbname") or user)
+    return RealDatabase(_one(host.split(","), _host), _one(ports.split(","), _port), parameters.get("dbname") or user)
 
 
 def _one(parts: Iterable[str], read: object) -> str:

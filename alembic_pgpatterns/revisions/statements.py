@@ -1,0 +1,310 @@
+"""From a recorded run to its statements with their facts: locks, rewrites, scans, index builds, transactions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alembic_pgpatterns.revisions.alter_table import RelationName
+from alembic_pgpatterns.revisions.commands import Command, SettingChange, parse
+from alembic_pgpatterns.revisions.model import Lock, Statement, Work
+from alembic_pgpatterns.revisions.observation import ObservedRelation, ObservedRelations
+from alembic_pgpatterns.revisions.recorder import Call, Recorder
+from alembic_pgpatterns.revisions.serverlog import LoggedStatement, Notice, logged_statements
+from alembic_pgpatterns.revisions.session import TRANSACTION_KINDS, Locked, Session, add_locks, copied
+from alembic_pgpatterns.schema.model import Location, Name
+
+Note = Notice | tuple[str, str, str]
+
+_MODES = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+# Locks of statements that commit by themselves and fire no event at their end (PostgreSQL docs, "Explicit Locking").
+_ALONE = {
+    "truncate": "ACCESS EXCLUSIVE",
+    "vacuum full": "ACCESS EXCLUSIVE",
+    "cluster": "ACCESS EXCLUSIVE",
+    "vacuum": "SHARE UPDATE EXCLUSIVE",
+    "update": "ROW EXCLUSIVE",
+    "delete": "ROW EXCLUSIVE",
+}
+_LOCK_LEVELS = (
+    "ACCESS SHARE",
+    "ROW SHARE",
+    "ROW EXCLUSIVE",
+    "SHARE UPDATE EXCLUSIVE",
+    "SHARE",
+    "SHARE ROW EXCLUSIVE",
+    "EXCLUSIVE",
+    "ACCESS EXCLUSIVE",
+)
+_COPIES = ("vacuum full", "cluster", "refresh")
+"""They write the table anew; of that the log only shows the indexes."""
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """Where a recorded run is to be found, and what there was before it.
+
+    ``start``: of the environment's run in the server's log, in bytes; ``window``: of the revision within it.
+    ``fallback``: the revision's function, for statements that no event told the line of.
+    """
+
+    recorder: Recorder
+    log: Path
+    start: int
+    window: tuple[int, int]
+    before: ObservedRelations
+    fallback: Location
+    default_schema: str
+    ignored: frozenset[Name] = frozenset()
+
+
+def statements(recording: RecordedRun) -> tuple[Statement, ...]:
+    """The statements of the revision, in order, as the server got them."""
+    return tuple(_with_copies(list(_Assembly(recording).statements()), recording))
+
+
+def _with_copies(found: list[Statement], recording: RecordedRun) -> list[Statement]:
+    """A table whose rows go into another that takes its name is written anew, if not by a statement of that kind.
+
+    Alembic's ``batch_alter_table(recreate="always")`` does so.
+    """
+    existing = {item.name: item for item in recording.before.by_oid.values() if item.kind in ("r", "p")}
+    for number, statement in enumerate(found):
+        command = statement.command
+        if command is None or command.kind != "rename table" or statement.tables != (None,):
+            continue
+        made = command.relations[0]
+        replaced = existing.get(Name(made.schema or recording.default_schema, command.new_name))
+        for earlier, copy in enumerate(found[:number]):
+            named = copy.command.relations if copy.command is not None and copy.command.kind == "insert" else ()
+            if replaced is not None and named[:1] == (made,) and replaced.name in copy.tables[1:]:
+                work = Work("rewrite", replaced.name, recording.before.root(replaced))
+                found[earlier] = replace(copy, work=(*copy.work, work))
+    return found
+
+
+class _Assembly:
+    def __init__(self, recording: RecordedRun) -> None:
+        self._recording = recording
+        self._sessions: dict[int, Session] = {}
+        self._count = 0
+        # Renamed tables keep their oid, and new ones may take their names.
+        self._names = {oid: relation.name for oid, relation in recording.before.by_oid.items()}
+
+    def statements(self) -> Iterator[Statement]:
+        """All that the backends of the run were sent between the start and the end of the revision."""
+        recorder = self._recording.recorder
+        first, last = self._recording.window
+        for item in logged_statements(self._recording.log, self._recording.start, last, frozenset(recorder.pids)):
+            session = self._sessions.setdefault(item.pid, Session())
+            yield from self._of(item, session, looked_at=item.start >= first)
+
+    def _of(self, item: LoggedStatement, session: Session, looked_at: bool) -> Iterator[Statement]:
+        """The statements of one text. It is one transaction, unless it begins, continues or ends another."""
+        if not session.in_block:
+            session.begin(self._next_transaction(), in_block=False)
+        call = _call(item, self._recording.recorder.calls)
+        parts = _parts(parse(item.sql), item)
+        for number, (command, notices) in enumerate(parts):
+            monitored = call.locks if call is not None and session.in_block and number == len(parts) - 1 else {}
+            part = _Part(item, call, command, notices, monitored)
+            if command is not None and command.kind in TRANSACTION_KINDS:
+                self._transaction(command, session)
+            elif looked_at:
+                yield self._statement(part, session)
+            else:
+                session.set(part.settings(), part.noticed_settings())
+
+    def _transaction(self, command: Command, session: Session) -> None:
+        """BEGIN, COMMIT, SAVEPOINT and so on: locks and names come and go with them."""
+        self._names = session.transaction_command(command, self._next_transaction, self._names)
+
+    def _next_transaction(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _statement(self, part: _Part, session: Session) -> Statement:
+        item, call, command = part.item, part.call, part.command
+        session.set(part.settings(), part.noticed_settings())
+        before = copied(session.held)
+        taken = part.locked()
+        new = {oid: modes - before.get(oid, set()) for oid, modes in taken.items()}
+        add_locks(session.held, taken)
+        site = call.site if call is not None else None
+        relations = command.relations if command is not None else ()
+        meant = [self._recording.before.by_oid.get(self._oid(relation) or 0) for relation in relations]
+        return Statement(
+            sql=command.text if command is not None else item.sql,
+            command=command,
+            location=Location(site.path, site.line) if site is not None else self._recording.fallback,
+            last_line=site.last_line if site is not None else self._recording.fallback.line,
+            op=call.op if call is not None else None,
+            transaction=session.transaction,
+            transactional=session.in_block,
+            tables=tuple(relation.name if relation is not None else None for relation in meant),
+            locks=(*self._locks(new), *self._known(command, taken)),
+            held=tuple(self._locks(before)),
+            work=tuple(dict.fromkeys(self._work(part, session.held))),
+            tags=tuple(note.tag for note in part.notes if isinstance(note, Notice) and note.event == "ended"),
+            lock_timeout=session.timeouts.get("lock_timeout"),
+            statement_timeout=session.timeouts.get("statement_timeout"),
+            milliseconds=call.milliseconds if call is not None else 0.0,
+            error=item.error,
+        )
+
+    def _locks(self, locked: Locked) -> Iterator[Lock]:
+        for oid, modes in sorted(locked.items()):
+            relation = self._recording.before.by_oid.get(oid)
+            if relation is None or relation.kind in ("i", "I") or relation.name in self._recording.ignored:
+                continue
+            for mode in sorted(map(_mode, modes)):
+                yield Lock(relation.name, mode, self._recording.before.root(relation))
+
+    def _known(self, command: Command | None, taken: Locked) -> Iterator[Lock]:
+        """The locks of a statement that nobody saw."""
+        if command is None or taken:
+            return
+        mode = "SHARE UPDATE EXCLUSIVE" if _concurrent(command) else _ALONE.get(command.kind)
+        if command.kind == "lock":
+            mode = _LOCK_LEVELS[int(command.name) - 1]
+        for relation in self._named(command) if mode is not None else ():
+            yield Lock(relation.name, mode or "", self._recording.before.root(relation), by_table=True)
+
+    def _named(self, command: Command) -> Iterator[ObservedRelation]:
+        """The tables that a statement names, or those of the indexes it names."""
+        for named in command.relations:
+            found = self._recording.before.by_oid.get(self._oid(named) or 0)
+            if found is not None and found.kind in ("i", "I"):
+                found = self._recording.before.by_oid.get(found.table or 0)
+            if found is not None:
+                yield found
+
+    def _oid(self, named: RelationName) -> int | None:
+        """What a name means now: without a schema a temporary table, else the default schema's, else any."""
+        found = {
+            name.schema: oid
+            for oid, name in self._names.items()
+            if name.name == named.name and named.schema in ("", name.schema)
+        }
+        temporary = (oid for schema, oid in found.items() if schema.startswith("pg_temp"))
+        return next(temporary, found.get(self._recording.default_schema, next(iter(found.values()), None)))
+
+    def _renamed(self, note: Note) -> None:
+        """What is called otherwise, made or gone, after a statement of DDL."""
+        for oid, name in note.names.items() if isinstance(note, Notice) else ():
+            if name is not None:
+                self._names[oid] = name
+            else:
+                self._names.pop(oid, None)
+
+    def _work(self, part: _Part, locked: Locked) -> Iterator[Work]:
+        command = part.command
+        kind = command.kind if command is not None else ""
+        if command is not None and kind in _COPIES:
+            yield from (self._done("rewrite", relation) for relation in self._named(command))
+        if kind in (*_COPIES, "truncate"):
+            return
+        yield from self._rewritten(part)
+        for note in part.notes:
+            if isinstance(note, tuple) and note[0] != "rewrite":
+                for relation in self._working(note, part, locked):
+                    yield self._done(note[0], relation, note[2] or None)
+            self._renamed(note)
+
+    def _rewritten(self, part: _Part) -> Iterator[Work]:
+        for note in part.notes:
+            if isinstance(note, Notice) and note.event == "rewrite":
+                found = (self._recording.before.by_oid.get(oid) for oid in note.objects)
+                yield from (self._done("rewrite", relation) for relation in found if relation is not None)
+        actions = part.command.actions if part.command is not None else ()
+        if part.command is not None and any(action.kind == "set tablespace" for action in actions):
+            yield from (self._done("rewrite", relation) for relation in self._named(part.command))
+
+    def _done(self, kind: str, relation: ObservedRelation, name: str | None = None) -> Work:
+        return Work(kind, relation.name, self._recording.before.root(relation), name)  # type: ignore[arg-type]
+
+    def _working(self, note: tuple[str, str, str], part: _Part, locked: Locked) -> Iterable[ObservedRelation]:
+        """The table of a log line, which does not say its schema: the one of that name that is locked."""
+        kind, table, _ = note
+        if kind == "foreign key":
+            return self._referencing(part)
+        meant = [self._oid(relation) for relation in part.relations() if relation.name == table]
+        oids = meant or [oid for oid, name in self._names.items() if name.name == table]
+        tables = [self._recording.before.by_oid.get(oid or 0) for oid in oids if oid in locked or not locked]
+        return [item for item in tables if item is not None and item.kind in ("r", "p", "m")][:1]
+
+    def _referencing(self, part: _Part) -> Iterable[ObservedRelation]:
+        if part.command is not None and part.command.kind == "alter table":
+            return list(self._named(part.command))[:1]
+        strong = {oid for oid, modes in part.locked().items() if "ShareRowExclusiveLock" in modes}
+        return [
+            item for oid, item in self._recording.before.by_oid.items() if oid in strong and item.kind in ("r", "p")
+        ][:1]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One statement of the text that was sent, with what the server said while it ran."""
+
+    item: LoggedStatement
+    call: Call | None
+    command: Command | None
+    notes: Sequence[Note]
+    monitored: Locked
+
+    def relations(self) -> Sequence[RelationName]:
+        """What the statement names."""
+        return self.command.relations if self.command is not None else ()
+
+    def locked(self) -> Locked:
+        """All locks seen after it, by event or by monitor."""
+        locked: Locked = {}
+        add_locks(locked, self.monitored)
+        for note in self.notes:
+            if isinstance(note, Notice):
+                add_locks(locked, {oid: set(modes) for oid, modes in note.locks.items()})
+        return locked
+
+    def settings(self) -> Sequence[SettingChange]:
+        """What the statement itself says that it sets."""
+        return self.command.settings if self.command is not None else ()
+
+    def noticed_settings(self) -> Iterator[Mapping[str, int]]:
+        """The timeouts in force, as an event trigger saw them, in milliseconds."""
+        return (note.settings for note in self.notes if isinstance(note, Notice))
+
+
+def _call(item: LoggedStatement, calls: Sequence[Call]) -> Call | None:
+    for call in reversed(calls):
+        if call.pid == item.pid and call.start <= item.start:
+            return call if item.start < call.end or not call.end else None
+    return None
+
+
+def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[tuple[Command | None, list[Note]]]:
+    """What the server noted, given to the statements of one text; each event says which kind of statement ended."""
+    if len(commands) < 2:
+        return [(commands[0] if commands else None, list(item.notices))]
+    parts: list[tuple[Command | None, list[Note]]] = [(command, []) for command in commands]
+    current, waiting = 0, list[Note]()
+    for note in item.notices:
+        waiting.append(note)
+        if isinstance(note, Notice) and note.event == "ended":
+            verb = note.tag.split()[0]
+            current = next((n for n in range(current, len(commands)) if commands[n].verb == verb), current)
+            parts[current][1].extend(waiting)
+            waiting, current = [], min(current + 1, len(commands) - 1)
+    parts[current][1].extend(waiting)
+    return parts
+
+
+def _concurrent(command: Command) -> bool:
+    return command.concurrently or any(action.concurrently for action in command.actions)
+
+
+def _mode(mode: str) -> str:
+    """``ShareRowExclusiveLock`` as SHARE ROW EXCLUSIVE."""
+    return _MODES.sub(" ", mode.removesuffix("Lock")).upper()
