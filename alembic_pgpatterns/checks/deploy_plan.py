@@ -1,4 +1,4 @@
-"""What the next deployment does to the database: a table a revision, for whoever presses the button."""
+"""What the next deployment does to the database: one table of locks and work per revision."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
 from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
-BREAKS_OLD_CODE = ("rename-under-running-code", "drop-under-running-code", "required-column-without-default")
+BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name, RequiredColumnWithoutDefault.name)
 HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "line")
 _WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
 _QUIET = ("ACCESS SHARE", "ROW SHARE")
@@ -42,8 +45,8 @@ class Line:
 class Plan:
     """One revision.
 
-    ``old_code``: what code that is still running would fail over; empty: it may go on running. ``database``: which one
-    it is about, where revisions run in several.
+    ``old_code``: what old code that is still running would fail on; empty: it can keep running. ``database``: the
+    database's name, if revisions run in several.
     """
 
     revision: str
@@ -121,7 +124,7 @@ def write(plans: Sequence[Plan], stream: TextIO, format: str) -> None:
 
 def _text(plans: Sequence[Plan]) -> Iterator[str]:
     if not plans:
-        yield "No revision is in scope: nothing to plan."
+        yield "No revision to check, so there is nothing to plan."
     for plan in plans:
         yield f"{plan.revision}  {plan.heading}"
         yield from (f"  {line}" for line in text(plan))
@@ -135,13 +138,13 @@ def text(plan: Plan) -> Iterator[str]:
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     if not rows:
-        yield "locks no table that was there before"
-    yield f"old code must be gone: {_old_code(plan)}"
+        yield "locks no table that existed before"
+    yield f"keep running the old code: {_old_code(plan)}"
 
 
 def _markdown(plans: Sequence[Plan]) -> Iterator[str]:
     if not plans:
-        yield "No revision is in scope."
+        yield "No revision to check."
     for plan in plans:
         yield f"### `{plan.revision}`\n{_escaped(plan.heading)}\n"
         rows = [f"| {' | '.join(map(_escaped, row))} |" for row in plan.rows()]
@@ -149,12 +152,12 @@ def _markdown(plans: Sequence[Plan]) -> Iterator[str]:
             yield f"{rows[0]}\n{'|---' * len(plan.rows()[0])}|"
             yield from rows[1:]
         else:
-            yield "Locks no table that was there before."
-        yield f"\nOld code must be gone: **{_escaped(_old_code(plan))}**\n"
+            yield "Locks no table that existed before."
+        yield f"\nKeep running the old code: **{_escaped(_old_code(plan))}**\n"
 
 
 def _old_code(plan: Plan) -> str:
-    return f"yes ({', '.join(plan.old_code)})" if plan.old_code else "no"
+    return f"no, it would fail ({', '.join(plan.old_code)})" if plan.old_code else "yes"
 
 
 def _escaped(text: str) -> str:

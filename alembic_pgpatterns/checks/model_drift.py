@@ -1,4 +1,4 @@
-"""The models beside the head: both made on one server, and read back from its catalog."""
+"""Compare the models with the head: create both on one server, and read both from its catalog."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import sqlalchemy
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.report_model import Skipped
 from alembic_pgpatterns.operations.missing_declarations import missing_declarations
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.difference import Difference, table_differences
 from alembic_pgpatterns.schema.model import Location, Schema, Table
 from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.sqltext import parse_type, sequence_of
 from alembic_pgpatterns.server.protocol import Server
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def drifts_of(
             models = catalog.read(connection, default_schema=head.default_schema)
         declared = list(_declared(server, database, head, metadatas, settings))
     except (sqlalchemy.exc.SQLAlchemyError, AttributeError, TypeError) as error:
-        return Skipped("model-drift", f"the models cannot be created by themselves: {str(error).splitlines()[0]}")
+        return Skipped(
+            ModelDrift.name, f"the tables cannot be created from the models alone: {str(error).splitlines()[0]}"
+        )
     finally:
         server.drop_database(name)
     return (*_drifts(models, head, settings), *declared)
@@ -98,7 +102,7 @@ def _counts(item: Difference, table: Table) -> bool:
         return bool(table.policies)
     if item.aspect == "default":
         # A table that was renamed keeps the name of its sequence.
-        return not ("nextval(" in item.first and "nextval(" in item.second)
+        return not (sequence_of(item.first) and sequence_of(item.second))
     return item.aspect != "partition"
 
 
@@ -139,7 +143,8 @@ def _drift(item: Difference, place: Location | None) -> Drift:
     return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
 
 
-WIDER = {"smallint": ("integer", "bigint"), "integer": ("bigint",), "json": ("jsonb",)}
+WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}
+"""Types whose values another type takes, by PostgreSQL's own names."""
 
 
 def head_takes_more(item: Difference) -> bool:
@@ -148,5 +153,14 @@ def head_takes_more(item: Difference) -> bool:
         return False
     if item.aspect == "default":
         return not item.first
-    limited = item.first.startswith("character varying(") and item.second in ("character varying", "text")
-    return item.aspect == "type" and (limited or item.second in WIDER.get(item.first, ()))
+    return item.aspect == "type" and _is_wider(item.second, item.first)
+
+
+def _is_wider(type_: str, other: str) -> bool:
+    """Whether a type takes all values of the other one: a whole number of more bytes, text of no or a higher limit."""
+    wide, narrow = parse_type(type_), parse_type(other)
+    if wide is None or narrow is None or wide.array != narrow.array:
+        return False
+    if narrow.names[-1] == "varchar" and wide.names[-1] in ("varchar", "text"):
+        return not wide.modifiers or bool(narrow.modifiers and wide.modifiers >= narrow.modifiers)
+    return wide.names[-1] in WIDER.get(narrow.names[-1], ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -190,10 +191,13 @@ def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
 
 def _autocommit_blocks(paths: Iterable[str]) -> Iterator[Location]:
     for path in dict.fromkeys(paths):
-        for number, line in enumerate(Path(path).read_text("utf-8", "replace").splitlines(), 1):
-            if "autocommit_block(" in line and not line.lstrip().startswith("#"):
-                yield Location(path, number)
-                break
+        tree = ast.parse(Path(path).read_bytes())
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_autocommit_block(node)]
+        yield from (Location(path, call.lineno) for call in calls[:1])
+
+
+def _is_autocommit_block(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "autocommit_block"
 
 
 def _drifts(

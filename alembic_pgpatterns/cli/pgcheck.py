@@ -8,20 +8,20 @@ from typing import Any
 from alembic_pgpatterns.cli.exit_codes import end
 
 DESCRIPTION = """\
-Bring the revisions to head on a throw-away PostgreSQL, and check schema, revisions and models.
+Run all revisions on a throw-away PostgreSQL, then check the schema, the revisions and the models.
 
-No database is needed and none is touched: the server is started for the run and every
-connection that env.py opens is redirected to it. Only --live looks at a real one, and
-reads its catalogs, nothing else.
+You need no database. The server is started for this run only, and every connection that
+env.py opens goes to it. Only --live connects to a real database, and only reads.
 
-  alembic pgcheck                           the report, in the terminal
-  alembic pgcheck --write-baseline          accept what is there; from now on report only what is new
-  alembic pgcheck --select indexes          only a folder of patterns, a name or a glob
-  alembic pgcheck --format json             for programs; stdout carries nothing else
-  alembic pgcheck --live                    the configured database too, read-only: drift, settings, statistics
+  alembic pgcheck                           show the report in the terminal
+  alembic pgcheck --write-baseline          accept today's findings; later runs report only new ones
+  alembic pgcheck --select indexes          check only some patterns: a name, a folder or a glob
+  alembic pgcheck --format json             for programs; stdout holds only the JSON
+  alembic pgcheck --live                    also read the database in use: drift, settings, statistics
+  alembic pgfix --all --dry-run             show the revisions that would fix the findings
 
-Exit codes: 0 nothing at or above --fail-on (default: warning); 1 findings, or an env.py
-that fails here; 2 wrong use; 255 the check itself could not be done ("FAILED: ...")."""
+Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are such findings;
+2 wrong use; 255 not everything could be checked ("FAILED: ...")."""
 
 
 def pgcheck(config: Any) -> None:
@@ -34,21 +34,31 @@ def pgcheck(config: Any) -> None:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgcheck``."""
     what = parser.add_argument_group("what to check")
-    names = "patterns, folders of patterns or globs, separated by commas"
-    what.add_argument("--select", metavar="NAMES", action="append", help=f"only these: {names}")
-    what.add_argument("--ignore", metavar="NAMES", action="append", help=f"not these: {names}")
-    what.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major in production")
+    names = "names of patterns, folders or globs, separated by commas"
+    what.add_argument("--select", metavar="NAMES", action="append", help=f"check only these: {names}")
+    what.add_argument("--ignore", metavar="NAMES", action="append", help=f"leave these out: {names}")
+    what.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major version in production")
 
     what.add_argument(
         "--live",
         metavar="URL",
         nargs="?",
         const="",
-        help="the database in use, read-only: the one that env.py connects to, or the one of this URL",
+        help="also read the database in use: the one env.py connects to, or the one at URL",
     )
 
     _revision_flags(parser)
+    _report_flags(parser)
+    _server_flags(parser)
+    about = parser.add_argument_group("information")
+    about.add_argument("--list", action="store_true", help="list all patterns with their severity and action")
+    about.add_argument("--explain", metavar="PATTERN", help="show the page of a pattern")
+    about.add_argument(
+        "--show-settings", action="store_true", help="show the settings in use and where each comes from"
+    )
 
+
+def _report_flags(parser: argparse.ArgumentParser) -> None:
     report = parser.add_argument_group("the report")
     report.add_argument(
         "--format",
@@ -56,44 +66,55 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="text (default), json, sarif, github, gitlab, junit, markdown; =FILE writes a file; may be repeated",
     )
-    report.add_argument("--all", action="store_true", help="show every finding in full, not only the twenty worst")
+    report.add_argument("--all", action="store_true", help="show every finding in full")
     report.add_argument(
-        "--fail-on", choices=("info", "warning", "error"), help="least severity for exit code 1 (default: warning)"
+        "--fail-on",
+        choices=("info", "warning", "error"),
+        help="lowest severity that gives exit code 1 (default: warning)",
     )
-    report.add_argument("--exit-zero", action="store_true", help="exit with 0 even when there are findings")
+    report.add_argument("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
 
     adoption = parser.add_argument_group("adoption")
-    adoption.add_argument("--baseline", metavar="FILE", help="file of accepted findings")
-    adoption.add_argument("--write-baseline", action="store_true", help="accept all findings there are now")
+    adoption.add_argument("--baseline", metavar="FILE", help="the file of accepted findings")
+    adoption.add_argument("--write-baseline", action="store_true", help="accept all findings that there are now")
 
+
+def _server_flags(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server and run")
-    server.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
-    server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head by this command instead")
-    server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
-    server.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
+    server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
+    server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head with this command")
+    server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
     server.add_argument(
-        "--no-cache", dest="cache", action="store_false", default=None, help="run all from nothing, keep nothing"
+        "--create-all", action="store_true", default=None, help="create the tables from the models, run no revision"
     )
-
-    about = parser.add_argument_group("information")
-    about.add_argument("--list", action="store_true", help="all patterns, with severity and action as they are set")
-    about.add_argument("--explain", metavar="PATTERN", help="the page of a pattern")
-    about.add_argument("--show-settings", action="store_true", help="print what is in force and where it came from")
+    server.add_argument(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        default=None,
+        help="run every revision again, keep no snapshot",
+    )
 
 
 def _revision_flags(parser: argparse.ArgumentParser) -> None:
-    revisions = parser.add_argument_group("which revisions to trace")
-    revisions.add_argument("--since", metavar="REV", help="those after this one, or base (default: the baseline's)")
-    revisions.add_argument("--diff-base", metavar="REF", help="those that are not in this branch or commit of git")
+    revisions = parser.add_argument_group("which revisions to check")
     revisions.add_argument(
-        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run their downgrades"
+        "--since", metavar="REV", help="check the revisions after REV, or all with base (default: after the baseline)"
     )
-    revisions.add_argument("--stats", metavar="FILE", help="rows per table in production: `table rows` a line, or JSON")
+    revisions.add_argument(
+        "--diff-base", metavar="REF", help="check the revisions that a branch or commit of git lacks"
+    )
+    revisions.add_argument(
+        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run downgrades"
+    )
+    revisions.add_argument(
+        "--stats", metavar="FILE", help="row counts in production: one `table rows` per line, or JSON"
+    )
 
     revisions.add_argument(
         "--plan",
         nargs="?",
         const="text",
         choices=("text", "markdown"),
-        help="in place of the report: what each revision locks, scans and rewrites (always exits with 0)",
+        help="show what each revision locks, scans and rewrites instead of the report (always exits with 0)",
     )

@@ -8,23 +8,25 @@ from typing import Any
 from alembic_pgpatterns.cli.exit_codes import end
 
 DESCRIPTION = """\
-Write the revisions that cure findings of pgcheck, and prove them on a throw-away PostgreSQL.
+Write revisions that fix findings of pgcheck, and test them on a throw-away PostgreSQL.
 
-They are made safe for tables in use, run up, down and up again, and the check is repeated: only when the
-findings are gone, and the downgrades restore what was there, do the files stay. No real database is touched.
+The revisions are safe for tables in use. They run up, down and up again, and the check runs again.
+The files stay only if the findings are gone and the downgrades restore the old schema. No real
+database is touched.
 
-  alembic pgfix --select unindexed-foreign-key      what a pattern, a folder of patterns or a glob finds
-  alembic pgfix orders public.book                  what is found on some tables
-  alembic pgfix --all --models                      everything; the models' source too
-  alembic pgfix --all --dry-run                     show it, write nothing
+  alembic pgfix --select unindexed-foreign-key      fix the findings of some patterns: name, folder or glob
+  alembic pgfix orders public.book                  fix the findings on some tables
+  alembic pgfix --all --models                      fix everything, and change the models' source
+  alembic pgfix --all --dry-run                     show the changes, write nothing
 
-Findings that the baseline accepts can be chosen too: their lines are taken out of it.
+You can also fix findings that the baseline accepts: their lines leave the baseline.
 
-Exit codes: 0 done, or nothing to do; 2 wrong use; 255 not done, and nothing is left on disk ("FAILED: ...")."""
+Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to write by hand;
+2 wrong use; 255 not done, and no file was changed ("FAILED: ...")."""
 
 
 def pgfix(config: Any) -> None:
-    """Write the revisions that cure findings of pgcheck."""
+    """Write revisions that fix findings of pgcheck."""
     from alembic_pgpatterns.cli.run_pgfix import run
 
     end(config, run)
@@ -33,17 +35,21 @@ def pgfix(config: Any) -> None:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgfix``."""
     what = parser.add_argument_group("what to fix")
-    what.add_argument("tables", nargs="*", metavar="TABLE", help="what is found on this table, `name` or `schema.name`")
-    what.add_argument("--select", metavar="NAMES", action="append", help="patterns, folders or globs, by commas")
-    what.add_argument("--ignore", metavar="NAMES", action="append", help="not these")
-    what.add_argument("--all", action="store_true", help="everything that can be fixed")
+    what.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="fix the findings on this table: `name` or `schema.name`"
+    )
+    what.add_argument(
+        "--select", metavar="NAMES", action="append", help="names of patterns, folders or globs, separated by commas"
+    )
+    what.add_argument("--ignore", metavar="NAMES", action="append", help="leave these out")
+    what.add_argument("--all", action="store_true", help="fix everything that can be fixed")
 
     how = parser.add_argument_group("how")
-    how.add_argument("--models", action="store_true", help="change the models' source too (needs the extra [fix])")
-    how.add_argument("--dry-run", action="store_true", help="show the changes, and leave nothing on disk")
+    how.add_argument("--models", action="store_true", help="also change the models' source (needs the extra [fix])")
+    how.add_argument("--dry-run", action="store_true", help="show the changes, write nothing")
     how.add_argument("-m", "--message", metavar="TEXT", help="message of the revisions")
-    how.add_argument("--head", metavar="REV", default="head", help="head to go on from, where there are several")
+    how.add_argument("--head", metavar="REV", default="head", help="the head to continue from, if there are several")
 
     server = parser.add_argument_group("server and run")
-    server.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
-    server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
+    server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
+    server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")

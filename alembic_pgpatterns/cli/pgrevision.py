@@ -8,11 +8,11 @@ from typing import Any
 from alembic_pgpatterns.cli.exit_codes import end
 
 DESCRIPTION = """\
-Write a new revision by autogenerate, with no database at hand.
+Write a new revision with autogenerate, without a database.
 
-A throw-away PostgreSQL is brought to head, the revision is generated against it by the project's
-own env.py, and then runs there: up, down and up again. What it locks, and what that blocks, is shown.
-No real database is needed, and none is touched.
+All revisions run on a throw-away PostgreSQL. Your own env.py then generates the new revision
+against it, and the new revision runs there: up, down and up again. You see what it locks and
+what it blocks. No real database is needed or touched.
 
 Takes the flags of `alembic revision`; --autogenerate is implied.
 
@@ -39,7 +39,7 @@ def pgrevision(
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgrevision`` beside those of ``alembic revision``."""
-    parser.add_argument("--autogenerate", action="store_true", help="implied; accepted out of habit")
+    parser.add_argument("--autogenerate", action="store_true", help="implied, and accepted")
     server = parser.add_argument_group("server and run")
-    server.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
-    server.add_argument("--prepare", metavar="FILE", help="SQL to run before the first revision")
+    server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
+    server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,8 +34,12 @@ def run(path: str, options: Mapping[str, Any]) -> None:
 
 def _is_last(path: str, identifier: str) -> bool:
     """Whether the file is the one of the chain's last revision."""
-    declared = re.compile(rf"^revision\b[^=]*=\s*['\"]{re.escape(identifier)}['\"]", re.MULTILINE)
-    return declared.search(Path(path).read_text(encoding="utf-8")) is not None
+    for statement in ast.parse(Path(path).read_bytes()).body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        value = getattr(statement, "value", None)
+        if any(isinstance(target, ast.Name) and target.id == "revision" for target in targets):
+            return isinstance(value, ast.Constant) and value.value == identifier
+    return False
 
 
 def _of_caller() -> tuple[Any, list[Any]]:

@@ -18,6 +18,7 @@ from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.fix.model_edit import Edit
 from alembic_pgpatterns.fix.model_source import edited, edits
 from alembic_pgpatterns.fix.plan import Fix
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.remedies.model import CreateIndex, Statements
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.naming import index_name
@@ -98,7 +99,7 @@ def _drift(config: Any, fixes: Sequence[Fix], settings: Settings) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "alembic", "-c", str(config.config_file_name), "pgcheck", "--exit-zero"]
-        command += ["--select", "model-drift", "--format", f"json={report}"]
+        command += ["--select", ModelDrift.name, "--format", f"json={report}"]
         command += _baseline(settings, fixes, Path(folder))
         if settings.server:
             command += ["--server", settings.server]

@@ -31,11 +31,12 @@ from alembic_pgpatterns.remedies.model import (
     ValidateConstraint,
 )
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.remedies.operations import operations, read_in_utc
+from alembic_pgpatterns.remedies.operations import operations, read_in_utc, reads_utc
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
+from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 Operations = tuple[ops.MigrateOperation, ...]
 
@@ -97,14 +98,19 @@ def _why_not(remedy: Remedy | None) -> str | None:
         return "it could not be taken back by a downgrade"
     if isinstance(remedy, SetDefault) and remedy.replaces_python_default:
         return "the models make the value in Python, before the database could: take that default out of them first"
-    if isinstance(remedy, ChangeType) and any(_is_conversion(change.using) for change in remedy.changes):
+    if isinstance(remedy, ChangeType) and any(_is_conversion(change) for change in remedy.changes):
         return "values change with the type, so the application has to change at the same time"
     return None
 
 
-def _is_conversion(using: str | None) -> bool:
-    """Whether USING does more than cast the column itself."""
-    return using is not None and any(word in using.upper() for word in ("CASE", "(", "||"))
+def _is_conversion(change: TypeChange) -> bool:
+    """Whether USING does more than cast the column itself; one that does not parse may do anything."""
+    if change.using is None or reads_utc(change):
+        return False
+    node = parse(change.using)
+    while node is not None and node.WhichOneof("node") == "type_cast":
+        node = node.type_cast.arg
+    return node is None or column_name(node) != change.column
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:

@@ -56,7 +56,7 @@ def test_writes_and_tries_out(shop: Project) -> None:
     first = shop.alembic("pgrevision", "-m", "authors", "--rev-id", "a1")
     assert first.returncode == 0, first.stderr
     assert "a1_authors.py: up, down and up again on PostgreSQL 18." in first.stdout
-    assert "  locks no table that was there before\n  old code must be gone: no\n" in first.stdout
+    assert "  locks no table that existed before\n  keep running the old code: yes\n" in first.stdout
     assert "Text()" in files(shop)[0].read_text()
     assert (shop.folder / "pgpatterns-baseline.txt").exists()
     shop.write("shop_models.py", MODELS + BOOK)
@@ -78,7 +78,7 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     assert run.returncode == 0, run.stderr
     assert len(files(shop)) > 2
     assert "part_2_of_more.py: up, down and up again" in run.stdout
-    assert run.stdout.count("    old code must be gone: no\n") == len(files(shop)) - 1
+    assert run.stdout.count("    keep running the old code: yes\n") == len(files(shop)) - 1
 
 
 def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
@@ -132,7 +132,7 @@ def test_hook(shop: Project) -> None:
     run = shop.alembic("revision", "-m", "by hand", "--rev-id", "a1")
     assert run.returncode == 0, run.stderr
     assert "a1_by_hand.py: up, down and up again on PostgreSQL 18." in run.stdout
-    assert "  locks no table that was there before\n" in run.stdout
+    assert "  locks no table that existed before\n" in run.stdout
     assert 'revision = "a1"' in files(shop)[0].read_text()
     again = shop.alembic("pgrevision", "-m", "authors")
     assert again.returncode == 0, again.stderr

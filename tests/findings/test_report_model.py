@@ -1,0 +1,63 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.report_model import MANY, Gathered, Report, Skipped
+from alembic_pgpatterns.findings.run_patterns import unique
+from alembic_pgpatterns.patterns import Finding, Severity
+from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
+from alembic_pgpatterns.schema.model import Name, Table
+
+
+def finding(name: str, severity: Severity = Severity.WARNING) -> Finding:
+    table = Table(Name("public", name))
+    return MissingPrimaryKey().finding(table, f"{name} has no primary key").but(severity=severity)
+
+
+def gathered(*names: str) -> Gathered:
+    return Gathered(findings=[finding(name) for name in names])
+
+
+@pytest.mark.parametrize(
+    ("number", "baseline", "shown"),
+    [(MANY - 1, None, False), (MANY, None, True), (MANY + 1, None, True), (MANY, Baseline(), False)],
+)
+def test_from_twenty_findings_on_the_baseline_is_suggested(number: int, baseline: Baseline | None, shown: bool) -> None:
+    report = Report.of(gathered(*(f"t{n}" for n in range(number))), baseline, Settings())
+    assert MANY == 20
+    assert any("--write-baseline" in hint for hint in report.hints) is shown
+
+
+def test_the_second_of_the_same_gets_a_number() -> None:
+    same = [finding("t"), finding("t"), finding("u"), finding("t")]
+    names = [item.fingerprint for item in unique(same)]
+    assert names == [
+        "missing-primary-key public.t",
+        "missing-primary-key public.t #2",
+        "missing-primary-key public.u",
+        "missing-primary-key public.t #3",
+    ]
+
+
+def test_the_worst_first_then_by_table_and_what_is_accepted_apart() -> None:
+    findings = [finding("b"), finding("a"), finding("z", Severity.ERROR), finding("aged")]
+    baseline = Baseline({"missing-primary-key public.aged": None})
+    report = Report.of(Gathered(findings=findings), baseline, Settings())
+    assert [item.table.name for item in report.findings if item.table] == ["z", "a", "b"]
+    assert [item.fingerprint for item in report.accepted] == ["missing-primary-key public.aged"]
+
+
+def test_an_entry_is_stale_only_if_its_pattern_ran() -> None:
+    entries = {"missing-primary-key public.gone": None, "unused-index public.gone_too": None, "no-such-pattern x": None}
+    report = Report.of(gathered(), Baseline(entries), Settings())
+    assert report.stale == ("missing-primary-key public.gone", "no-such-pattern x")
+    skipped = Gathered(skipped=[Skipped("missing-primary-key", "no"), Skipped("missing-primary-key", "no")])
+    report = Report.of(skipped, Baseline(entries), Settings())
+    assert report.stale == ("no-such-pattern x",)
+    assert report.skipped == (Skipped("missing-primary-key", "no"),)
+    report = Report.of(Gathered(of_models=("missing-primary-key public.gone",)), Baseline(entries), Settings())
+    assert report.stale == ("no-such-pattern x",)
