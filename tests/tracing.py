@@ -11,12 +11,12 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.tracer import Tracer, TraceResult
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run import Run
-from alembic_pgpatterns.runner.tracer import Tracer, TraceResult
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from tests import projects
 

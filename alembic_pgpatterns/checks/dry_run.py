@@ -11,18 +11,18 @@ from alembic_pgpatterns.checks.deploy_plan import Plan, plans, text
 from alembic_pgpatterns.checks.revisions import run_revision_patterns
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.head_schema import enriched
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, Steps, read_state
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
-from alembic_pgpatterns.runner.head_schema import enriched
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.runner.run_env import EnvRun, migration_step, run_revisions
 from alembic_pgpatterns.runner.target_metadata import read_models
-from alembic_pgpatterns.runner.watcher import RevisionTracer, State, Steps, read_state
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.server.protocol import Server

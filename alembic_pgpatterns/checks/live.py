@@ -9,6 +9,10 @@ from alembic_pgpatterns.checks import live_connection as live
 from alembic_pgpatterns.checks.live_connection import Live
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head, enriched
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
@@ -20,11 +24,7 @@ from alembic_pgpatterns.findings.run_patterns import (
     without_excluded,
 )
 from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
-from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.head_schema import DatabaseAtHead, Head, enriched
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.schema.live import LiveServer
 
 

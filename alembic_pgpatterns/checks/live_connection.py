@@ -15,8 +15,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.bring_to_head import Database
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.bring_to_head import Database
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.catalog.live import Connection, read_live, reason
 from alembic_pgpatterns.schema.catalog.queries.live import BLOCKERS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead
 from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.runner.head_schema import DatabaseAtHead
 from alembic_pgpatterns.schema.model import NO_ORIGIN
 
 

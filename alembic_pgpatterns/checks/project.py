@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.head_schema import Head
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
 from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
-from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.head_schema import Head
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run import Run
 
 
 def check(project: Project, settings: Settings, progress: Progress) -> Report:

@@ -12,6 +12,12 @@ from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_
 from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
+from alembic_pgpatterns.controller.head_schema import Head
+from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.selection import scope_of
+from alembic_pgpatterns.controller.tracer import TraceResult
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Skipped
@@ -20,13 +26,7 @@ from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppres
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
-from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.cache.traces import NO_TRACES, Traces
-from alembic_pgpatterns.runner.head_schema import Head
 from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.run import Run
-from alembic_pgpatterns.runner.selection import scope_of
-from alembic_pgpatterns.runner.tracer import TraceResult
 from alembic_pgpatterns.schema.model import Location
 
 if TYPE_CHECKING:

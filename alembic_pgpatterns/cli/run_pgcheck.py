@@ -15,13 +15,13 @@ from alembic_pgpatterns.checks.revisions import about_a_revision
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
 
 WRONG_USE = 2

@@ -17,6 +17,9 @@ from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import tell
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.head_schema import enriched
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
@@ -26,10 +29,7 @@ from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.head_schema import enriched
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.runner.run_env import Configured, run_to_heads
 from alembic_pgpatterns.runner.target_metadata import read_models
 from alembic_pgpatterns.schema.catalog import reader as catalog

@@ -12,11 +12,11 @@ from typing import Any
 from alembic_pgpatterns.checks.dry_run import dry_run, in_words
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.progress import Progress
 from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.run import Run
 from alembic_pgpatterns.runner.run_env import explained, run_to_heads
 from alembic_pgpatterns.server.protocol import Server
 

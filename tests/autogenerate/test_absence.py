@@ -10,8 +10,8 @@ from pathlib import Path
 
 from alembic_pgpatterns.autogenerate.target.adoption import adoption
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.bring_to_head import OPT_IN
 from alembic_pgpatterns.patterns import Finding, Severity
-from alembic_pgpatterns.runner.bring_to_head import OPT_IN
 from tests.autogenerate.conftest import AlembicProject
 from tests.autogenerate.test_revision_chain import NEEDED
 from tests.autogenerate.test_templates import AFTER, BEFORE

@@ -14,10 +14,10 @@ from alembic_pgpatterns.checks import deploy_plan as plan
 from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run, in_words
 from alembic_pgpatterns.cli.run_pgrevision import write
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.scratch_databases import on_server
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.scratch_databases import on_server
 from alembic_pgpatterns.server.protocol import Server
 from tests import projects
 from tests.tracing import Silent, findings, inside, trace

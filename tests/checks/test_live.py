@@ -295,7 +295,7 @@ def test_urls_of_every_driver(driver: str) -> None:
 
 def test_the_variable_behind_env_is_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     from alembic_pgpatterns.config.settings import Settings
-    from alembic_pgpatterns.runner.bring_to_head import Database
+    from alembic_pgpatterns.controller.bring_to_head import Database
 
     settings = Settings(env={"SHOP_URL": "{url}"})
     monkeypatch.setenv("SHOP_URL", "postgresql+asyncpg://me@db/shop")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
+from alembic_pgpatterns.controller.blame import BlameFacts
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.position import EMPTY, Position
+from alembic_pgpatterns.controller.scratch_databases import SCRATCH, on_server, prepare
+from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, versions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.runner.blame import BlameFacts
-from alembic_pgpatterns.runner.context import RunContext
-from alembic_pgpatterns.runner.position import EMPTY, Position
 from alembic_pgpatterns.runner.project import Project, relative
 from alembic_pgpatterns.runner.run_env import EnvRun, explained, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import SCRATCH, on_server, prepare
-from alembic_pgpatterns.runner.upgrade import Upgraded, is_at, upgrade, versions
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import sqlalchemy
 
+from alembic_pgpatterns.controller.cache.snapshots import Snapshot
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.position import EMPTY, Position
+from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
+from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server, prepare
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
-from alembic_pgpatterns.runner.cache.snapshots import Snapshot
-from alembic_pgpatterns.runner.context import RunContext
-from alembic_pgpatterns.runner.position import EMPTY, Position
 from alembic_pgpatterns.runner.project import innermost, relative
 from alembic_pgpatterns.runner.run_env import Observer, environment_variables, migration_step, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import SCRATCH, open_server, prepare
-from alembic_pgpatterns.runner.watcher import RevisionTracer, State, read_state
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.server.command import variables

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.controller.blame import BlameFacts
+from alembic_pgpatterns.controller.cache.contents import Contents
+from alembic_pgpatterns.controller.cache.dependencies import Dependencies
+from alembic_pgpatterns.controller.position import Position
+from alembic_pgpatterns.controller.scratch_databases import scratch_databases
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.blame import BlameFacts
-from alembic_pgpatterns.runner.cache.contents import Contents
-from alembic_pgpatterns.runner.cache.dependencies import Dependencies
 from alembic_pgpatterns.runner.digest import digest
-from alembic_pgpatterns.runner.position import Position
-from alembic_pgpatterns.runner.scratch_databases import scratch_databases
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from alembic_pgpatterns.runner.context import RunContext
-from alembic_pgpatterns.runner.head_schema import Head, bring_to_head, server_at
-from alembic_pgpatterns.runner.position import EMPTY, Position
-from alembic_pgpatterns.runner.tracer import TraceResult, trace
-from alembic_pgpatterns.runner.upgrade import Upgraded, upgrade
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.head_schema import Head, bring_to_head, server_at
+from alembic_pgpatterns.controller.position import EMPTY, Position
+from alembic_pgpatterns.controller.tracer import TraceResult, trace
+from alembic_pgpatterns.controller.upgrade import Upgraded, upgrade
 from alembic_pgpatterns.server.protocol import Server
 
 if TYPE_CHECKING:

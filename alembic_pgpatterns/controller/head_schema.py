@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from alembic_pgpatterns.controller.blame import Blame
+from alembic_pgpatterns.controller.bring_to_head import AtHead, Database, upgrade_to_head
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.position import EMPTY
+from alembic_pgpatterns.controller.scratch_databases import on_server, open_server
+from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.runner.blame import Blame
-from alembic_pgpatterns.runner.bring_to_head import AtHead, Database, upgrade_to_head
-from alembic_pgpatterns.runner.cache.history import HistoryCache
-from alembic_pgpatterns.runner.cache.snapshots import Snapshot, forget
-from alembic_pgpatterns.runner.context import RunContext
-from alembic_pgpatterns.runner.position import EMPTY
-from alembic_pgpatterns.runner.scratch_databases import on_server, open_server
 from alembic_pgpatterns.runner.target_metadata import read_models
-from alembic_pgpatterns.runner.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.runner.cache import dependencies
+from alembic_pgpatterns.controller.cache import dependencies
 from alembic_pgpatterns.runner.file_reads import UNTRACKED, recorded
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.runner.progress import Progress
+from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server.protocol import Server
 
 if TYPE_CHECKING:
-    from alembic_pgpatterns.runner.cache.history import HistoryCache
+    from alembic_pgpatterns.controller.cache.history import HistoryCache
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 
+from alembic_pgpatterns.controller.blame import BlameFacts
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.position import EMPTY, Position
+from alembic_pgpatterns.controller.scratch_databases import engine_connection, on_server, scratch_databases
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.blame import BlameFacts
-from alembic_pgpatterns.runner.context import RunContext
 from alembic_pgpatterns.runner.digest import digest
-from alembic_pgpatterns.runner.position import EMPTY, Position
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.runner.run_env import Configured, EnvRun, database_of, migration_step, run_revisions
-from alembic_pgpatterns.runner.scratch_databases import engine_connection, on_server, scratch_databases
 from alembic_pgpatterns.runner.session_state import leaves_more, session, session_digest
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.protocol import Server

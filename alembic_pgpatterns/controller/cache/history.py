@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.cache import traces
+from alembic_pgpatterns.controller.cache.contents import Contents, contents, place
+from alembic_pgpatterns.controller.cache.dependencies import Dependencies, dependencies
+from alembic_pgpatterns.controller.cache.snapshots import PREFIX, Snapshot, Snapshots
+from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
+from alembic_pgpatterns.controller.position import Position
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
-from alembic_pgpatterns.runner.cache import traces
-from alembic_pgpatterns.runner.cache.contents import Contents, contents, place
-from alembic_pgpatterns.runner.cache.dependencies import Dependencies, dependencies
-from alembic_pgpatterns.runner.cache.snapshots import PREFIX, Snapshot, Snapshots
-from alembic_pgpatterns.runner.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.runner.file_reads import UNTRACKED
-from alembic_pgpatterns.runner.position import Position
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries

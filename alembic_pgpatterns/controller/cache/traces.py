@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.controller.cache.dependencies import Dependencies
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
-from alembic_pgpatterns.runner.cache.dependencies import Dependencies
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.server import cluster
 
