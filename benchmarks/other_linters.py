@@ -3,7 +3,7 @@
     python benchmarks/other_linters.py FOLDER_WITH_THE_TWO_PROGRAMS
 
 squawk gets what `alembic upgrade --sql` prints, zdm the revision's file. That our own patterns fire on each bad one
-and on none of the good ones is what tests/revisions/test_examples.py runs; this shows the others beside them.
+and on none of the good ones is what tests/checks/test_examples.py runs; this shows the others beside them.
 """
 
 from __future__ import annotations
