@@ -22,6 +22,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.run_patterns import run_patterns
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.metadata import reader as metadata
+from alembic_pgpatterns.schema.sql import sqltext
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
 _TABLE = """
@@ -84,7 +85,7 @@ def reflected(engine: sqlalchemy.Engine, tables: int) -> tuple[float, sqlalchemy
 
 def seconds_of_models(models: sqlalchemy.MetaData) -> float:
     start = time.perf_counter()
-    metadata.read(models)
+    metadata.read(models, sqltext)
     return time.perf_counter() - start
 
 

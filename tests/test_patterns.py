@@ -20,8 +20,8 @@ from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import UNKNOWN, Schema
+from tests import reader as metadata
 
 OLDEST_TESTED = 15
 

@@ -12,6 +12,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
 from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql import sqltext
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -42,6 +43,7 @@ def read_models(
     try:
         schema = metadata.read(
             metadatas,
+            sqltext,
             default_schema=default_schema,
             target_version=settings.target_version,
             registries=load_registries(settings),

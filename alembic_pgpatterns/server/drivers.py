@@ -16,9 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.real_database import completed
 
@@ -76,9 +73,19 @@ def libpq_arguments(driver: str, arguments: list[Any], keywords: Mapping[str, An
 def libpq_parameters(conninfo: str, keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, str]:
     """The libpq parameters to use in place of a connection string and its keywords."""
     keywords = {("dbname" if name == "database" else name): value for name, value in keywords.items()}
-    meant = completed(conninfo_to_dict(conninfo, **keywords))
+    given = {name: value for name, value in keywords.items() if value is not None}
+    meant = completed(_parsed(conninfo) | given)
     kept = {name: meant[name] for name in _KEPT if meant.get(name)}
     return kept | dict(reroute(meant))
+
+
+def _parsed(conninfo: str) -> dict[str, Any]:
+    """A connection string or URL of libpq as its parameters, read by libpq itself in whichever driver there is."""
+    if not conninfo:
+        return {}
+    if _import("psycopg"):
+        return dict(importlib.import_module("psycopg.conninfo").conninfo_to_dict(conninfo))
+    return dict(importlib.import_module("psycopg2.extensions").parse_dsn(conninfo))
 
 
 def asyncpg_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
@@ -145,7 +152,8 @@ def _asyncpg_tls(route: Mapping[str, str]) -> Any:
 def patched_drivers(reroute: Reroute) -> Iterator[None]:
     """Every connection that one of the drivers opens inside goes through ``reroute``; restored afterwards."""
     with contextlib.ExitStack() as stack:
-        _patch_psycopg(stack, reroute)
+        if _import("psycopg"):
+            _patch_psycopg(stack, reroute)
         if _import("psycopg2"):
             _patch_psycopg2(stack, reroute)
         if _import("asyncpg"):
@@ -181,6 +189,7 @@ def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> 
 
 
 def _patch_psycopg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
+    psycopg: Any = importlib.import_module("psycopg")
     original = vars(psycopg.Connection)["_get_connection_params"].__func__
 
     def meant(cls: type, /, conninfo: str, **keywords: Any) -> Any:
@@ -201,7 +210,7 @@ def _patch_psycopg2(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
     def connect(dsn: str, connection_factory: Any = None, **keywords: Any) -> Any:
         if not _straight.get():
-            dsn = make_conninfo("", **libpq_parameters(dsn, {}, reroute))
+            dsn = psycopg2.extensions.make_dsn(**libpq_parameters(dsn, {}, reroute))
         return original(dsn, connection_factory=connection_factory, **keywords)
 
     _replace(stack, psycopg2, "_connect", connect)

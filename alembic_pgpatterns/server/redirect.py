@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, AdaptedConnection, Connection, Dialect, Engine
@@ -16,10 +16,25 @@ from sqlalchemy.pool import Pool
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server import drivers, environment
-from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
+
+
+class RedirectTarget(Protocol):
+    """What a redirect needs to know of the server that connections go to; see `protocol.Server`."""
+
+    def parameters(self, database: str = "postgres") -> Mapping[str, str]:
+        """The connection's parameters, by the names that libpq gives them."""
+
+    def create_scratch(self, wish: str) -> str:
+        """Create a database for the real one of the name ``wish``."""
+
+    def welcome(self, user: str) -> None:
+        """Make the user of a project's URL known as a role."""
+
+    def owns(self, parameters: Mapping[str, str]) -> bool:
+        """Whether libpq parameters lead to a database that is ours to use as it is."""
 
 
 @dataclass(slots=True)
@@ -32,7 +47,7 @@ class Routes:
     let through because no server is behind it (SQLite in memory), for the error when no revision arrived.
     """
 
-    server: Server
+    server: RedirectTarget
     prepare: Callable[[str], None] | None = None
     databases: dict[RealDatabase, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
@@ -79,7 +94,7 @@ class Routes:
 
 
 @contextlib.contextmanager
-def redirect(server: Server, prepare: Callable[[str], None] | None = None) -> Iterator[Routes]:
+def redirect(server: RedirectTarget, prepare: Callable[[str], None] | None = None) -> Iterator[Routes]:
     """Send every connection opened inside to ``server``: each (host, port, database) to a scratch database of its own.
 
     ``prepare`` is called with the name of each scratch database when it was made, before anything connects to it.

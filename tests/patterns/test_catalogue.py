@@ -34,8 +34,8 @@ from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import Schema
+from tests import reader as metadata
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 SQL_FILES = sorted(CATALOGUE.glob("*.sql"))

@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, backref, relationship
 
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.patterns.constraints.unnamed_constraint import CONVENTION as CONVENTION_ADVICE
-from alembic_pgpatterns.schema.metadata import reader as metadata
+from tests import reader as metadata
 
 CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

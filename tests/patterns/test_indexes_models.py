@@ -28,7 +28,7 @@ from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.schema.metadata import reader as metadata
+from tests import reader as metadata
 
 
 def table(*parts: Any, name: str = "person") -> Table:

@@ -37,7 +37,7 @@ from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, SetDefault
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.metadata import reader as metadata
+from tests import reader as metadata
 
 ROUNDS = 10
 ENFORCED = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql as pg
 
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.metadata import reader as metadata
+from tests import reader as metadata
 
 
 def load(name: str) -> ModuleType:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql import asyncpg, psycopg, psycopg2
 
-from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import UNKNOWN, Name
+from tests import reader as metadata
 
 _numbers = itertools.count()
 

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import NO_ORIGIN, UNKNOWN, Name
 from alembic_pgpatterns.schema.overlay import overlay
+from tests import reader as metadata
 
 LONG = "an index whose name is too long for PostgreSQL, which cuts it in silence after 63 bytes"
 

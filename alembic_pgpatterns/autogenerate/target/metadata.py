@@ -22,6 +22,7 @@ from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.schema.metadata import reader as models
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
+from alembic_pgpatterns.schema.sql import sqltext
 
 ROUNDS = 10
 DEFAULT_SCHEMA = "public"
@@ -74,7 +75,7 @@ def build_target(
     """
     originals = [metadata] if isinstance(metadata, MetaData) else list(metadata)
     copy = copied(originals)
-    declared = models.read(originals, default_schema=DEFAULT_SCHEMA)
+    declared = models.read(originals, sqltext, default_schema=DEFAULT_SCHEMA)
     patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
     applied: list[Applied] = []
     for _ in range(ROUNDS):
@@ -113,7 +114,7 @@ def detect(
         settings: which tables are left out.
     """
     version = settings.target_version
-    schema = models.read(metadata, default_schema=DEFAULT_SCHEMA, target_version=version, located=False)
+    schema = models.read(metadata, sqltext, default_schema=DEFAULT_SCHEMA, target_version=version, located=False)
     schema = without_excluded(overlay(schema, declared), settings)
     findings: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
     return [finding for finding in unique(findings) if not suppressed(finding)]

@@ -32,7 +32,8 @@ from alembic_pgpatterns.schema.catalog.relations import (
     read_columns,
     read_facts,
 )
-from alembic_pgpatterns.schema.catalog.session import Connection, Session, catalog_session, without_collector
+from alembic_pgpatterns.schema.catalog.session import Connection, Session, catalog_session
+from alembic_pgpatterns.schema.collector import without_collector
 from alembic_pgpatterns.schema.model import Schema, Table, TableKind, TableStatistics
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.parts import ColumnStatistics, Index, Policy

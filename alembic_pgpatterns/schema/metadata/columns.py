@@ -18,8 +18,8 @@ from alembic_pgpatterns.schema.metadata.origins import Origins
 from alembic_pgpatterns.schema.metadata.python_defaults import python_default
 from alembic_pgpatterns.schema.metadata.types import ModelTypes
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.parts import UNKNOWN, Unknown
-from alembic_pgpatterns.schema.sql.sqltext import sequence_of
 from alembic_pgpatterns.schema.types import DataType
 
 _INTEGERS = {"smallint": "int2", "integer": "int4", "bigint": "int8"}
@@ -34,6 +34,7 @@ class Context:
     types: ModelTypes
     default_schema: str
     origins: Origins
+    sql: SqlParser
 
     def name(self, schema: str | None, name: str) -> Name:
         """A qualified name."""
@@ -114,7 +115,7 @@ def _sequence(context: Context, column: Column[Any]) -> Name | None:
     if isinstance(column.default, ModelSequence):
         return context.name(column.default.schema, column.default.name)
     default = _default(context, column)
-    names = sequence_of(default) if isinstance(default, str) and "nextval" in default.lower() else None
+    names = context.sql.sequence_of(default) if isinstance(default, str) and "nextval" in default.lower() else None
     return context.name(names[-2] if len(names) > 1 else None, names[-1]) if names else None
 
 

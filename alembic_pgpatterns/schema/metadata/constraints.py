@@ -15,7 +15,6 @@ from alembic_pgpatterns.schema.metadata.names import final_name
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.parts import UNKNOWN, Check, Column, ForeignKey, Key, Unknown
 from alembic_pgpatterns.schema.sql.opclasses import equality_families
-from alembic_pgpatterns.schema.sql.sqltext import column_references
 from alembic_pgpatterns.schema.types import DataType
 
 TypeOf = Callable[[Name, str], DataType | None]
@@ -155,7 +154,7 @@ def read_check(context: Context, constraint: CheckConstraint, table: Name, colum
         )
     except Exception:
         text = UNKNOWN
-    found = column_references(text) if text is not UNKNOWN else None
+    found = context.sql.column_references(text) if text is not UNKNOWN else None
     ordered = None if found is None else tuple(sorted(columns[name].name for name in found if name in columns))
     return Check(
         table=table,

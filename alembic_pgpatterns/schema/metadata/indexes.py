@@ -14,6 +14,7 @@ from sqlalchemy.sql import quoted_name
 from alembic_pgpatterns.schema.metadata.columns import Context
 from alembic_pgpatterns.schema.metadata.names import final_name, joined_columns, made_up_name
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.parsed import IndexText, KeyText
 from alembic_pgpatterns.schema.parts import (
     UNKNOWN,
     Column,
@@ -25,7 +26,6 @@ from alembic_pgpatterns.schema.parts import (
     Unknown,
 )
 from alembic_pgpatterns.schema.sql.opclasses import default_class, family_of
-from alembic_pgpatterns.schema.sql.sqltext import IndexText, KeyText, parse_exclusion, parse_index
 
 Columns = Mapping[str, Column]
 
@@ -71,7 +71,7 @@ def _statement(context: Context, index: ModelIndex) -> IndexText | None:
         index = copy.copy(index)
         index.name = quoted_name("unnamed", None)
     try:
-        return parse_index(str(CreateIndex(index).compile(dialect=context.dialect)))
+        return context.sql.parse_index(str(CreateIndex(index).compile(dialect=context.dialect)))
     except Exception:
         # A construct that cannot be written for PostgreSQL: create_all would fail on it as well.
         return None
@@ -85,7 +85,7 @@ def read_exclusion(
     declared = final_name(constraint, context.dialect)
     try:
         # Not AddConstraint(): that takes the constraint out of its table's CREATE TABLE, for good.
-        text = parse_exclusion(f"ALTER TABLE t ADD {context.compiler.process(constraint)}")
+        text = context.sql.parse_exclusion(f"ALTER TABLE t ADD {context.compiler.process(constraint)}")
     except Exception:
         text = None
     keys = text.keys if text else ()

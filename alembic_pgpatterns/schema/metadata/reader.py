@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import registry
 
-from alembic_pgpatterns.schema.catalog.session import without_collector
+from alembic_pgpatterns.schema.collector import without_collector
 from alembic_pgpatterns.schema.metadata.columns import Context, read_columns
 from alembic_pgpatterns.schema.metadata.constraints import (
     merged_keys,
@@ -37,12 +37,14 @@ from alembic_pgpatterns.schema.metadata.types import ModelTypes
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.schema.names import Name, truncate
 from alembic_pgpatterns.schema.others import ModelMetaData
+from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.parts import Column
 from alembic_pgpatterns.schema.types import DataType
 
 
 def read(
     metadata: MetaData | Several[MetaData],
+    parser: SqlParser,
     *,
     default_schema: str = "public",
     target_version: int | None = None,
@@ -55,6 +57,7 @@ def read(
 
     Args:
         metadata: one or several; of tables with one name the first counts.
+        parser: reads the SQL in them.
         default_schema: of tables without a schema.
         target_version: PostgreSQL's major version in production.
         registries: whose relationships are read; that configures their mappers.
@@ -68,11 +71,12 @@ def read(
     """
     metadatas = [metadata] if isinstance(metadata, MetaData) else list(metadata)
     with without_collector():
-        return _read(metadatas, default_schema, target_version, registries, root, dialect, located)
+        return _read(metadatas, parser, default_schema, target_version, registries, root, dialect, located)
 
 
 def _read(
     metadatas: list[MetaData],
+    parser: SqlParser,
     default_schema: str,
     target_version: int | None,
     registries: Several[registry],
@@ -84,9 +88,10 @@ def _read(
     context = Context(
         dialect=own,
         compiler=own.ddl_compiler(own, None),  # type: ignore[arg-type]
-        types=ModelTypes(own, default_schema),
+        types=ModelTypes(own, default_schema, parser),
         default_schema=default_schema,
         origins=Origins(metadatas, registries, root, located),
+        sql=parser,
     )
     models = {context.table_name(table): table for table in reversed(list(_tables(metadatas)))}
     tables = _Tables(context, models)
@@ -132,7 +137,7 @@ class _Tables:
             comment=model.comment,
             origin=self._context.origins.of_table(model),
         )
-        return self._with_indexes(self._with_constraints(partitioning(found, model), model), model)
+        return self._with_indexes(self._with_constraints(partitioning(found, model, self._context.sql), model), model)
 
     def _with_constraints(self, table: Table, model: ModelTable) -> Table:
         context, columns = self._context, _by_name(table)

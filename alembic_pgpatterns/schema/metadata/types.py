@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine.interfaces import Dialect
 
 from alembic_pgpatterns.schema.names import Name, quote
-from alembic_pgpatterns.schema.sql.sqltext import TypeText, parse_type
+from alembic_pgpatterns.schema.parsed import SqlParser, TypeText
 from alembic_pgpatterns.schema.types import DataType, TypeKind
 
 NO_TYPE = DataType(name="", schema="", kind="unknown")
@@ -68,8 +68,9 @@ class ModelTypes:
         default_schema: of types without a schema that are not PostgreSQL's own.
     """
 
-    def __init__(self, dialect: Dialect, default_schema: str) -> None:
+    def __init__(self, dialect: Dialect, default_schema: str, parser: SqlParser) -> None:
         self._dialect = dialect
+        self._sql = parser
         self._default_schema = default_schema
 
     def data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
@@ -114,14 +115,14 @@ class ModelTypes:
         )
 
     def _enum(self, found: sa.Enum) -> DataType:
-        text = parse_type(self._dialect.type_compiler_instance.process(found))
+        text = self._sql.parse_type(self._dialect.type_compiler_instance.process(found))
         if text is None:
             return NO_TYPE
         name = self._name(text.names)
         return DataType(name.name, name.schema, "enum", labels=tuple(map(str, found.enums)), display=str(name))
 
     def _from_text(self, text: str) -> DataType:
-        parsed = parse_type(text)
+        parsed = self._sql.parse_type(text)
         if parsed is None:
             return NO_TYPE
         name = self._name(parsed.names)

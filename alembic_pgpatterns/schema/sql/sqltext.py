@@ -6,43 +6,11 @@ So text(), custom types and compile extensions need no handling of their own: wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from alembic_pgpatterns.schema.parsed import IndexText, KeyText, TypeText
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
-
-
-@dataclass(frozen=True, slots=True)
-class TypeText:
-    """A parsed type: ``names`` as written but for SQL's own spellings (``int`` is pg_catalog, int4)."""
-
-    names: tuple[str, ...]
-    modifiers: tuple[int, ...]
-    array: bool
-    collation: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyText:
-    """A parsed index key. Empty tuples where collation or operator class are not named."""
-
-    column: str | None
-    expression: str | None
-    collation: tuple[str, ...]
-    opclass: tuple[str, ...]
-    descending: bool
-    nulls_first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IndexText:
-    """A parsed CREATE INDEX or EXCLUDE constraint."""
-
-    method: str
-    keys: tuple[KeyText, ...]
-    include: tuple[str, ...]
-    predicate: str | None
 
 
 @lru_cache(maxsize=4096)
