@@ -1,7 +1,10 @@
-"""The plugin for pytest: a fixture ``pgcheck`` for a project's own suite. It does nothing unless a test asks for it.
+"""The plugin for pytest: fixtures for a project's own suite. It does nothing unless a test asks for it.
 
     def test_schema(pgcheck):
         assert not pgcheck.findings
+
+    def test_our_pattern(pgpattern_examples):
+        assert pgpattern_examples(OurPattern)
 
 Imports nothing of ours or Alembic's: every run of pytest loads it wherever this package is installed.
 """
@@ -13,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +92,29 @@ def pgcheck(pytestconfig: pytest.Config) -> Checked:
         if run.returncode or not report.exists():
             pytest.fail(f"alembic pgcheck could not be done:\n{run.stderr}", pytrace=False)
         return _checked(json.loads(report.read_text(encoding="utf-8")), run.stdout)
+
+
+@pytest.fixture(scope="session")
+def pgpattern_examples() -> Iterator[Callable[[Any], tuple[str, ...]]]:
+    """A function that runs the examples of a pattern of your own; see docs/own-patterns.md.
+
+    It starts a PostgreSQL when it is first called, and gives the messages of the bad example. It fails if `bad` is not
+    found, if it is still found after its remedy, or if `good` is found.
+    """
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        servers: list[Any] = []
+
+        def examples(pattern: Any) -> tuple[str, ...]:
+            from alembic_pgpatterns.checks.pattern_examples import check_examples
+            from alembic_pgpatterns.server.throwaway import throwaway_server
+
+            if not servers:
+                servers.append(stack.enter_context(throwaway_server()))
+            return check_examples(pattern, servers[0])
+
+        yield examples
 
 
 def _checked(document: dict[str, Any], text: str) -> Checked:

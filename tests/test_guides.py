@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 import pytest
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.patterns import use_plugins
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from tests import warm
+from tests import projects, warm
 
 ROOT = Path(__file__).parent.parent
 WRITTEN = set(pages.files())
@@ -47,10 +49,16 @@ def test_python_compiles(code: str) -> None:
 
 @parametrized("toml")
 def test_settings_are_settings(code: str, tmp_path: Path) -> None:
-    if "alembic_pgpatterns" not in code:
+    if "tool.alembic_pgpatterns" not in code:
         pytest.skip("not ours")
+    for path, text in marked("plugin"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text)
     (tmp_path / "pyproject.toml").write_text(code)
-    assert Settings.read(None, tmp_path / "pyproject.toml").sources
+    try:
+        assert Settings.read(None, tmp_path / "pyproject.toml").sources
+    finally:
+        use_plugins((), "")
 
 
 def marked(kind: str) -> list[tuple[str, str]]:
@@ -76,6 +84,29 @@ def test_a_guides_pattern_is_one(place: str, source: str, new_database: Callable
     (sheet,) = [text for of, text in marked("sheet") if of == place]
     defects = re.findall(r"^-- defect: (.+?) -- ", sheet, re.MULTILINE)
     assert len(defects) >= 4 and set(found(cls, new_database, sheet)) == {f"{cls.name} {defect}" for defect in defects}
+
+
+def test_the_guides_own_patterns_run(tmp_path: Path) -> None:
+    """As in a project: the setting, the list, the page, and the project's own test with the fixture."""
+    project = projects.make(tmp_path)
+    for path, code in (*marked("plugin"), *marked("plugin-test")):
+        project.write(path, code)
+    project.write("pyproject.toml", next(code for _, code in blocks("toml") if "plugins = " in code))
+    project.sql("r0", "CREATE TABLE invoice (id bigint PRIMARY KEY, created_at timestamptz)")
+    assert "house\n  created-at-without-default" in project.alembic("pgcheck", "--list").stdout
+    assert (
+        "# created-at-without-default" in project.alembic("pgcheck", "--explain", "created-at-without-default").stdout
+    )
+    checked = project.alembic("pgcheck", "--select", "house", "--exit-zero", "--all")
+    assert "created_at has no default" in checked.stdout, checked.stderr
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert "1 passed" in run.stdout, run.stdout
 
 
 def found(cls: Any, new_database: Callable[[], Any], *scripts: str) -> dict[str, Any]:

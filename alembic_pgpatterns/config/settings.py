@@ -19,7 +19,7 @@ from typing import Any
 
 from alembic_pgpatterns.config.conversion import Setting, convert, options_of, setting, settings_of
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.patterns import Action, Pattern, Severity, registry
+from alembic_pgpatterns.patterns import Action, Pattern, Severity, registry, use_plugins
 
 TABLE = "tool.alembic_pgpatterns"
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
@@ -50,6 +50,9 @@ class Settings:
 
     select: tuple[str, ...] = setting(("*",), "Patterns to check: names, folders (`indexes`), or globs.")
     ignore: tuple[str, ...] = setting((), "Patterns to leave out; as `select`, and stronger.")
+    plugins: tuple[str, ...] = setting(
+        (), "Modules with patterns of your own, such as `app.pgpatterns` ([how to write them](own-patterns.md))."
+    )
     exclude_tables: tuple[str, ...] = setting((), "Tables to leave out: globs of `table` or `schema.table`.")
     exclude_schemas: tuple[str, ...] = setting((), "Schemas to leave out: globs.")
     target_version: int | None = setting(
@@ -107,7 +110,11 @@ class Settings:
 
     @classmethod
     def read(
-        cls, ini: Path | None = None, pyproject: Path | None = None, flags: Mapping[str, object] | None = None
+        cls,
+        ini: Path | None = None,
+        pyproject: Path | None = None,
+        flags: Mapping[str, object] | None = None,
+        search: Iterable[Path] = (),
     ) -> Settings:
         """Settings from the files that exist, then the flags that are not None.
 
@@ -115,12 +122,21 @@ class Settings:
             ini: alembic.ini, or None.
             pyproject: pyproject.toml, or None.
             flags: values by field name, already of the right type.
+            search: folders in which plugins are searched for, besides those of the files.
 
         Raises:
             SettingsError: an unknown key or pattern, or a value that does not fit.
+            PgPatternsError: a plugin does not load, or one of its patterns has a name that exists already.
         """
         settings = cls(root=_root(ini, pyproject))
-        for source, folder, table in (*_toml_tables(pyproject), *_ini_tables(ini)):
+        tables = (*_toml_tables(pyproject), *_ini_tables(ini))
+        # Before the rest is read: the other values may name the plugins' patterns.
+        for source, folder, table in tables:
+            named = {key: value for key, value in table.items() if key == "plugins"}
+            settings = settings.merged(named, source, folder)
+        where = f"{settings.sources.get('plugins', '')}: plugins"
+        use_plugins(settings.plugins, where, (*search, *dict.fromkeys(folder for _, folder, _ in tables)))
+        for source, folder, table in tables:
             settings = settings.merged(table, source, folder)
         given: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
         settings = replace(settings, **given, sources={**settings.sources, **dict.fromkeys(given, "command line")})

@@ -22,7 +22,13 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     Raises:
         SettingsError: an unknown key or pattern, or a value that does not fit.
     """
-    return Settings.read(ini_of(config), pyproject_of(config), flags)
+    return Settings.read(ini_of(config), pyproject_of(config), flags, _search(config))
+
+
+def _search(config: Any) -> list[Path]:
+    """The folders that Alembic puts on sys.path before it runs env.py (``prepend_sys_path``)."""
+    listed = getattr(config, "get_prepend_sys_paths_list", None)
+    return [Path(folder) for folder in (listed() or ()) if folder] if listed is not None else []
 
 
 def ini_of(config: Any) -> Path | None:

@@ -106,6 +106,7 @@ class Pattern:
         references: URLs; PostgreSQL's documentation first.
         Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
         not_when: when the remedy should not be followed, one sentence.
+        folder: the group it is listed in, which settings can name; by default the folder of its file.
     """
 
     abstract: ClassVar[bool] = True
@@ -121,7 +122,8 @@ class Pattern:
         super().__init_subclass__(**kwargs)
         cls.abstract = abstract
         cls.name = kebab(cls.__name__)
-        cls.folder = cls.__module__.split(".")[-2]
+        if "folder" not in cls.__dict__:
+            cls.folder = cls.__module__.split(".")[-2:][0]
 
     def __init__(
         self,

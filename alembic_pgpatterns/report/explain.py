@@ -7,7 +7,7 @@ from typing import TextIO
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.patterns import Action, registry
-from alembic_pgpatterns.report.pages import FOLDERS, WRITTEN, page, title
+from alembic_pgpatterns.report.pages import WRITTEN, folders, page, title
 
 
 def explain(name: str, stream: TextIO) -> None:
@@ -40,7 +40,7 @@ enforce: autogenerate does it. suggest: autogenerate writes it as a comment. rep
 def write_list(settings: Settings, stream: TextIO) -> None:
     """Write all patterns by folder: name, severity and action as they are set, and what each is."""
     chosen = {pattern.name for pattern in settings.chosen()}
-    for folder in FOLDERS:
+    for folder in folders():
         classes = [cls for cls in registry().values() if cls.folder == folder]
         if classes:
             stream.write(f"{folder}\n")

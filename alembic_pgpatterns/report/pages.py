@@ -10,14 +10,14 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.patterns import Pattern, SchemaPattern, registry
+from alembic_pgpatterns.patterns import Pattern, SchemaPattern, ServerPattern, built_in, registry, use_plugins
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
@@ -32,10 +32,30 @@ STATEMENTS = {kind.__name__ for kind in (*Remedy.__subclasses__(), TypeChange)} 
 """Remedies that come as statements, not only in words."""
 
 
+def folders() -> tuple[str, ...]:
+    """The folders of all patterns: those of this package first, then those of plugins."""
+    others = sorted({cls.folder for cls in registry().values()} - set(FOLDERS))
+    return (*FOLDERS, *others)
+
+
+def pages_of(modules: Sequence[str]) -> dict[str, str]:
+    """The pages of the patterns of some plugins, and their index, by file name.
+
+    Args:
+        modules: dotted names.
+
+    Raises:
+        PgPatternsError: one does not load.
+    """
+    use_plugins(modules, "command line", (Path.cwd(),))
+    own = {name: cls for name, cls in registry().items() if name not in built_in()}
+    return {"index.md": index(own.values()), **{f"{name}.md": page(cls) for name, cls in own.items()}}
+
+
 def files() -> dict[str, str]:
     """All generated files below docs/, by their path there."""
-    pages = {f"patterns/{name}.md": page(cls) for name, cls in registry().items()}
-    return {"patterns/index.md": index(), "settings.md": settings_page(), **pages}
+    pages = {f"patterns/{name}.md": page(cls) for name, cls in built_in().items()}
+    return {"patterns/index.md": index(built_in().values()), "settings.md": settings_page(), **pages}
 
 
 def page(cls: type[Pattern]) -> str:
@@ -69,7 +89,7 @@ def _needs(cls: type[Pattern]) -> str:
     words = {"either": "database or models", "database": "needs a database", "models": "needs the models"}
     if issubclass(cls, SchemaPattern):
         return words[cls.needs]
-    return {"revisions": "needs a run of the revisions", "server": "needs a live server"}.get(cls.folder, "")
+    return "needs a live server" if issubclass(cls, ServerPattern) else "needs a run of the revisions"
 
 
 def _examples(cls: type[Pattern]) -> Iterator[str]:
@@ -128,11 +148,12 @@ def _documented(owner: ast.stmt) -> dict[str, str]:
     return found
 
 
-def index() -> str:
-    """The table of all patterns."""
+def index(patterns: Iterable[type[Pattern]]) -> str:
+    """The table of patterns, by folder."""
     lines = ["# Patterns", WRITTEN, LEGEND]
-    for folder in FOLDERS:
-        rows = [cls for cls in registry().values() if cls.folder == folder]
+    listed = list(patterns)
+    for folder in folders():
+        rows = [cls for cls in listed if cls.folder == folder]
         if rows:
             lines += [f"## {folder}", "| pattern | what | severity | action | needs | remedy |", "|---" * 6 + "|"]
             lines += [_row(cls) for cls in rows]
@@ -197,5 +218,16 @@ def write_all(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def main(arguments: Sequence[str]) -> None:
+    """``FOLDER`` writes this package's documentation there; ``FOLDER MODULE…`` the pages of those plugins."""
+    folder = Path(arguments[0] if arguments else "docs")
+    if len(arguments) < 2:
+        write_all(folder)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages_of(arguments[1:]).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    write_all(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    main(sys.argv[1:])
