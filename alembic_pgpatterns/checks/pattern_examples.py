@@ -21,6 +21,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.metadata import reader as metadata
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql import sqltext
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 _INI = "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql+psycopg://nobody@localhost/example\n"
@@ -138,7 +139,7 @@ def _in_models(cls: type[SchemaPattern], module: types.ModuleType, server: Throw
     bases = [item for item in vars(module).values() if isinstance(item, type) and hasattr(item, "registry")]
     registries = tuple({id(base.registry): base.registry for base in bases}.values())
     version = server.version // 10000
-    schema: Schema = metadata.read(module.metadata, target_version=version, registries=registries)
+    schema: Schema = metadata.read(module.metadata, sqltext, target_version=version, registries=registries)
     return list(cls(target_version=version).detect(schema))
 
 
