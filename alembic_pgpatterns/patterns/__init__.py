@@ -23,6 +23,7 @@ from alembic_pgpatterns.patterns._base import (
     SchemaPattern,
     ServerPattern,
     Severity,
+    StatementPattern,
     kebab,
 )
 from alembic_pgpatterns.patterns._plugins import installed, patterns_of, together
@@ -39,6 +40,7 @@ __all__ = [
     "SchemaPattern",
     "ServerPattern",
     "Severity",
+    "StatementPattern",
     "built_in",
     "kebab",
     "registry",

@@ -17,6 +17,7 @@ from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
+from alembic_pgpatterns.workload.model import Workload
 
 
 class Severity(enum.IntEnum):
@@ -280,4 +281,21 @@ class HistoryPattern(Pattern, abstract=True):
 
     def detect(self, history: History) -> Iterator[Finding]:
         """The findings in a history."""
+        raise NotImplementedError
+
+
+class StatementPattern(Pattern, abstract=True):
+    """A pattern about what an application sends to its database, from a recorded workload.
+
+    Class attributes beside those of Pattern:
+        models: Python source that defines mapped classes on ``Base``, for the examples.
+        bad, good: Python source of the application: ``run(session)`` sends the statements. bad fires, good is silent.
+    """
+
+    models: ClassVar[str] = ""
+    bad: ClassVar[str] = ""
+    good: ClassVar[str] = ""
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """The findings in a workload, in its order. ``schema``: at head, where it is known."""
         raise NotImplementedError

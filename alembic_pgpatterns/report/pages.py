@@ -17,10 +17,18 @@ from typing import Any
 
 from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.patterns import Pattern, SchemaPattern, ServerPattern, built_in, registry, use_plugins
+from alembic_pgpatterns.patterns import (
+    Pattern,
+    SchemaPattern,
+    ServerPattern,
+    StatementPattern,
+    built_in,
+    registry,
+    use_plugins,
+)
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 
-FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "server")
+FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "statements", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
 LEGEND = """\
 Action is what autogenerate does: *enforce* (the revision follows it), *suggest* (a comment in the revision), *report*
@@ -89,6 +97,8 @@ def _needs(cls: type[Pattern]) -> str:
     words = {"either": "database or models", "database": "needs a database", "models": "needs the models"}
     if issubclass(cls, SchemaPattern):
         return words[cls.needs]
+    if issubclass(cls, StatementPattern):
+        return "needs a workload"
     return "needs a live server" if issubclass(cls, ServerPattern) else "needs a run of the revisions"
 
 

@@ -1,0 +1,75 @@
+"""What the patterns of statements share: the place of a finding, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.model import NO_ORIGIN, Location, Name, Origin
+from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
+
+SHOWN = 160
+"""Characters of a statement that a message shows."""
+
+SQLALCHEMY_LOADING = "https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html"
+SQLALCHEMY_DML = "https://docs.sqlalchemy.org/en/20/orm/queryguide/dml.html"
+POPULATE = "https://www.postgresql.org/docs/current/populate.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A function of the application and what it sends: what a finding is about. Lines move, so there is none in it."""
+
+    what: str
+    site: Site | None
+    table: Name | None = None
+
+    @property
+    def identifier(self) -> str:
+        """``User.orders in list_users (app/users.py)``."""
+        return f"{self.what} in {self.site.function} ({self.site.path})" if self.site else self.what
+
+    @property
+    def origin(self) -> Origin:
+        """Where it is sent."""
+        return Origin(Location(self.site.path, self.site.line)) if self.site else NO_ORIGIN
+
+
+def usages(workload: Workload) -> Iterator[tuple[Recorded, Usage]]:
+    """Every place of every statement."""
+    for statement in workload.statements:
+        for usage in statement.usages:
+            yield statement, usage
+
+
+def sent(
+    pattern: StatementPattern, statement: Recorded, usage: Usage, message: str, instead: str, what: str = ""
+) -> Finding:
+    """A finding at one place of a statement.
+
+    Args:
+        pattern: whose finding it is.
+        statement: the statement.
+        usage: the place.
+        message: the fact.
+        instead: the code or the step in its place.
+        what: of the fingerprint: the relationship or class; else the shape of the statement.
+    """
+    seen_in = f" ({_tests(usage)})" if usage.tests else ""
+    # What a test does in its own body is no fault of the application.
+    severity = Severity.INFO if usage.site is not None and usage.site.test else None
+    at = Sender(what or statement.fingerprint, usage.site)
+    return pattern.finding(at, f"{message}{seen_in}", Advice(instead), severity=severity)
+
+
+def _tests(usage: Usage) -> str:
+    more = f" and {usage.test_count - 1} more tests" if usage.test_count > 1 else ""
+    return f"{usage.tests[0]}{more}"
+
+
+def shown(statement: Recorded) -> str:
+    """The statement on one line, cut where it is long."""
+    text = " ".join(statement.text.split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,0 +1,153 @@
+"""Which line of the application sends a statement: a walk up the stack, with an answer per code object.
+
+It runs once per recorded statement, so it does little: a dictionary look-up per frame.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import sqlalchemy
+
+from alembic_pgpatterns.workload.model import Site
+
+
+class Kind(IntEnum):
+    """What a frame is."""
+
+    LIBRARY = 0
+    APPLICATION = 1
+    TEST = 2
+    """The body of a test."""
+    TEST_HELPER = 3
+    """In a test's file, and not the test itself."""
+    FLUSH = 4
+    """A flush of SQLAlchemy's session."""
+    MIGRATION = 5
+    """Alembic at work: what follows is a migration's."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who sends a statement.
+
+    ``key``: code object and line of the innermost frame of the application, a plain key for dictionaries.
+    ``root``: the outermost frame of the application below the test, by which two calls of it are told apart.
+    ``flush``: the frame of the flush that sends it.
+    """
+
+    key: tuple[CodeType, int] | None = None
+    root: FrameType | None = None
+    flush: FrameType | None = None
+    test: bool = False
+    migration: bool = False
+
+
+_SQLALCHEMY = os.path.dirname(sqlalchemy.__file__) + os.sep
+_FLUSH = frozenset({"_flush"})
+
+
+def _library_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    names = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return tuple(sorted(os.path.join(name, "") for name in names))
+
+
+class CallSites:
+    """Finds callers. ``root``: the project's folder, in which application and tests are; paths are told from there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.path.join(str(root), "")
+        self._libraries = _library_folders()
+        self._ours = os.path.join(str(Path(__file__).parent.parent), "")
+        self._kinds: dict[CodeType, Kind] = {}
+        self._test: CodeType | None = None
+
+    def test_begins(self, body: CodeType | None) -> None:
+        """From now on ``body`` is the body of the test that runs."""
+        self._kinds.pop(self._test, None) if self._test is not None else None
+        self._test = body
+        if body is not None:
+            self._kinds[body] = Kind.TEST
+
+    def caller(self, depth: int) -> Caller:
+        """Who sends a statement, seen from ``depth`` frames above."""
+        found = Caller()
+        kinds = self._kinds
+        fallback: tuple[CodeType, int] | None = None
+        for frame in _frames(sys._getframe(depth)):
+            code = frame.f_code
+            kind = kinds.get(code)
+            if kind is None:
+                kind = kinds[code] = self._kind(code)
+            if kind is Kind.LIBRARY:
+                continue
+            if kind is Kind.TEST:
+                found.test = found.key is None
+                fallback = (code, frame.f_lineno)
+                break
+            if kind is Kind.FLUSH:
+                found.flush = frame
+            elif kind is Kind.MIGRATION:
+                found.migration = True
+                break
+            else:
+                found.root = frame
+                if found.key is None:
+                    found.key = (code, frame.f_lineno)
+        if found.key is None:
+            found.key = fallback
+        return found
+
+    def site(self, key: tuple[CodeType, int], test: bool) -> Site:
+        """A caller's key in words."""
+        code, line = key
+        path = code.co_filename
+        if path.startswith(self._root):
+            path = path[len(self._root) :]
+        return Site(path, line, code.co_qualname, test)
+
+    def _kind(self, code: CodeType) -> Kind:
+        path = code.co_filename
+        if path.startswith(_SQLALCHEMY):
+            is_flush = code.co_name in _FLUSH and path.endswith("session.py")
+            return Kind.FLUSH if is_flush else Kind.LIBRARY
+        if path.startswith("<") or path.startswith(self._ours):
+            return Kind.LIBRARY
+        inside = path.startswith(self._root) and not _installed(path[len(self._root) :])
+        if not inside and (path.startswith(self._libraries) or _installed(path)):
+            is_alembic = f"{os.sep}alembic{os.sep}" in path and code.co_name == "run_migrations"
+            return Kind.MIGRATION if is_alembic else Kind.LIBRARY
+        name = os.path.basename(path)
+        is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+        return Kind.TEST_HELPER if is_test else Kind.APPLICATION
+
+
+def _installed(path: str) -> bool:
+    return any(part in ("site-packages", "dist-packages") for part in path.split(os.sep))
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames from the inside out; beyond the greenlet of SQLAlchemy's asyncio those of the coroutine."""
+    greenlet: Any = None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        if frame is None:
+            greenlet = _parent(greenlet)
+            frame = greenlet.gr_frame if greenlet is not None else None
+
+
+def _parent(greenlet: Any) -> Any:
+    module: Any = sys.modules.get("greenlet")
+    if module is None:
+        return None
+    return (greenlet or module.getcurrent()).parent

@@ -1,0 +1,232 @@
+"""A workload as plain data: each statement once, with who sends it, how often and with which values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+SAMPLES: Final = 5
+"""Sets of values that are kept per statement."""
+TESTS: Final = 5
+"""Names of tests that are kept per place."""
+
+TESTS_SOURCE: Final = "pytest"
+"""Source of a workload that tests sent: how often a statement runs there says nothing of production."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """The place in the application that sends a statement. ``test``: it is the body of a test."""
+
+    path: str
+    line: int
+    function: str
+    test: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The longest series of one statement from one place within one call of the application.
+
+    Attributes:
+        calls: how often it was sent.
+        distinct: with how many different sets of values.
+        in_transaction: the most calls within one transaction.
+        distinct_in_transaction: different sets of values within that transaction.
+        repeated: calls with values that the same transaction had sent before, with no write between.
+        commits: how often something was committed between two of the calls.
+        flushes: by how many flushes of the ORM the calls were sent; 0 where none sent them.
+        batches: how many of the calls carried many rows (executemany).
+        parameters: the most parameters of one call.
+        rows: the most rows that one call returned or changed; -1 where the driver did not say.
+        transactions: in how many transactions.
+    """
+
+    calls: int = 1
+    distinct: int = 1
+    in_transaction: int = 1
+    distinct_in_transaction: int = 1
+    repeated: int = 0
+    commits: int = 0
+    flushes: int = 0
+    batches: int = 0
+    parameters: int = 0
+    rows: int = -1
+    transactions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One place that sends a statement.
+
+    ``reason``: "lazy load", "eager load" or "column load" where the ORM sends it by itself; None for the application.
+    ``attribute``: what is loaded (``User.orders``, or the class). ``after``: fingerprints of queries that found no row
+    in the same function and transaction just before.
+    """
+
+    site: Site | None
+    calls: int
+    series: Series = Series()
+    reason: str | None = None
+    attribute: str | None = None
+    tests: tuple[str, ...] = ()
+    test_count: int = 0
+    after: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[Site | None, str | None, str | None]:
+        """What makes two of them the same place."""
+        return self.site, self.reason, self.attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One statement of the workload.
+
+    Attributes:
+        fingerprint: of its shape, by PostgreSQL's parser: lists of any length and all constants are alike.
+        text: SQL with ``$1`` for parameters.
+        kind: "select", "insert", "update", "delete" or "other".
+        calls: how often it was sent.
+        values: up to five different sets of values, as JSON has them; empty where they are not known or not allowed.
+        constant: positions (from 0) of the parameters that had one value in all calls.
+        milliseconds: mean time, where the source knows it.
+        tables: the tables it writes.
+    """
+
+    fingerprint: str
+    text: str
+    kind: str
+    calls: int = 1
+    values: tuple[tuple[object, ...], ...] = ()
+    constant: tuple[int, ...] = ()
+    milliseconds: float | None = None
+    tables: tuple[str, ...] = ()
+    usages: tuple[Usage, ...] = ()
+
+    @property
+    def site(self) -> Site | None:
+        """The place that sends it most often, the application's before a test's."""
+        known = [usage for usage in self.usages if usage.site is not None]
+        if not known:
+            return None
+        return min(known, key=lambda usage: (usage.site.test if usage.site else True, -usage.calls)).site
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """How an engine of the application pools its connections. ``overflow`` -1: without limit; sizes in connections."""
+
+    dialect: str
+    pool: str
+    size: int | None = None
+    overflow: int | None = None
+    recycle: int | None = None
+    pre_ping: bool = False
+    is_async: bool = False
+    expires_on_commit: bool | None = None
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All statements of a recording or an import. ``source``: "pytest", "record", "pg_stat_statements", "sql", "log"."""
+
+    statements: tuple[Recorded, ...] = ()
+    source: str = TESTS_SOURCE
+    engines: tuple[EngineFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+    _by_fingerprint: dict[str, Recorded] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_fingerprint.update((statement.fingerprint, statement) for statement in self.statements)
+
+    def statement(self, fingerprint: str) -> Recorded | None:
+        """The statement of that fingerprint."""
+        return self._by_fingerprint.get(fingerprint)
+
+    @property
+    def from_tests(self) -> bool:
+        """Whether any of it comes from tests, so that counts say nothing of production."""
+        return TESTS_SOURCE in self.source.split("+")
+
+
+def merged(workloads: Iterable[Workload]) -> Workload:
+    """Several workloads as one: calls are added up, places and values united."""
+    statements: dict[str, Recorded] = {}
+    engines: dict[EngineFacts, None] = {}
+    sources: dict[str, None] = {}
+    notes: dict[str, None] = {}
+    for workload in workloads:
+        sources.update(dict.fromkeys(workload.source.split("+")))
+        engines.update(dict.fromkeys(workload.engines))
+        notes.update(dict.fromkeys(workload.notes))
+        for statement in workload.statements:
+            present = statements.get(statement.fingerprint)
+            statements[statement.fingerprint] = statement if present is None else both(present, statement)
+    return Workload(tuple(statements.values()), "+".join(sources) or TESTS_SOURCE, tuple(engines), tuple(notes))
+
+
+def both(one: Recorded, other: Recorded) -> Recorded:
+    """Two records of one statement as one."""
+    main, second = (one, other) if one.calls >= other.calls else (other, one)
+    alike = main.text == second.text
+    values = tuple(dict(_keyed((*main.values, *(second.values if alike else ())))).values())[:SAMPLES]
+    constant = tuple(p for p in main.constant if alike and p in second.constant and _same(main, second, p))
+    return replace(
+        main,
+        calls=main.calls + second.calls,
+        values=values,
+        constant=constant if alike else main.constant,
+        milliseconds=_mean(main, second),
+        tables=tuple(dict.fromkeys((*main.tables, *second.tables))),
+        usages=_united((*main.usages, *second.usages)),
+    )
+
+
+def _keyed(samples: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, tuple[object, ...]]]:
+    return ((repr(sample), sample) for sample in samples)
+
+
+def _same(one: Recorded, other: Recorded, position: int) -> bool:
+    samples = [sample[position] for sample in (*one.values, *other.values) if len(sample) > position]
+    return all(value == samples[0] for value in samples)
+
+
+def _mean(one: Recorded, other: Recorded) -> float | None:
+    timed = [item for item in (one, other) if item.milliseconds is not None]
+    calls = sum(item.calls for item in timed)
+    return sum((item.milliseconds or 0.0) * item.calls for item in timed) / calls if calls else None
+
+
+def _united(usages: Iterable[Usage]) -> tuple[Usage, ...]:
+    places: dict[tuple[Site | None, str | None, str | None], Usage] = {}
+    for usage in usages:
+        present = places.get(usage.key)
+        places[usage.key] = usage if present is None else _one_place(present, usage)
+    return tuple(places.values())
+
+
+def _one_place(one: Usage, other: Usage) -> Usage:
+    return replace(
+        one,
+        calls=one.calls + other.calls,
+        series=max(one.series, other.series, key=lambda series: (series.distinct_in_transaction, series.calls)),
+        tests=tuple(dict.fromkeys((*one.tests, *other.tests)))[:TESTS],
+        test_count=one.test_count + other.test_count,
+        after=tuple(dict.fromkeys((*one.after, *other.after))),
+    )
+
+
+def by_site(workload: Workload) -> Mapping[Site, list[tuple[Recorded, Usage]]]:
+    """What each place sends, in the order of the workload."""
+    places: dict[Site, list[tuple[Recorded, Usage]]] = {}
+    for statement in workload.statements:
+        for usage in statement.usages:
+            if usage.site is not None:
+                places.setdefault(usage.site, []).append((statement, usage))
+    return places

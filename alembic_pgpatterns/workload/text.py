@@ -1,0 +1,90 @@
+"""The text of a statement as PostgreSQL's parser takes it: ``$n`` for parameters; its shape, kind and tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import postgast
+from postgast import pg_query_pb2 as pg
+
+_NAMED = re.compile(r"%\((?P<name>[^)]+)\)s|%%")
+_POSITIONAL = re.compile(r"%s|%%")
+_KINDS = {"select_stmt": "select", "insert_stmt": "insert", "update_stmt": "update", "delete_stmt": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dollar:
+    """A statement with ``$n``. ``names``: of the parameters in their order; None where they come by position."""
+
+    text: str
+    names: tuple[str, ...] | None
+
+    def values(self, parameters: Any) -> tuple[object, ...] | None:
+        """The parameters of one call in the order of ``$n``; None where they do not fit."""
+        if isinstance(parameters, Mapping):
+            if self.names is None:
+                return None if parameters else ()
+            return tuple(parameters.get(name) for name in self.names)
+        if isinstance(parameters, Sequence) and not isinstance(parameters, (str, bytes)):
+            return tuple(parameters)
+        return () if not parameters else None
+
+
+def dollar(statement: str, parameters: Any) -> Dollar:
+    """The statement with ``$n`` in place of the driver's own placeholders.
+
+    Drivers look for ``%(name)s`` and ``%s`` in the text alone, strings of SQL included, so that this may as well; and
+    only where parameters come along, as the drivers do.
+    """
+    if isinstance(parameters, Mapping) and parameters:
+        names: dict[str, int] = {}
+        return Dollar(_NAMED.sub(_numbered(names), statement), tuple(names))
+    if parameters and "$1" not in statement:
+        count = iter(range(1, 65536))
+        return Dollar(_POSITIONAL.sub(lambda m: "%" if m[0] == "%%" else f"${next(count)}", statement), None)
+    return Dollar(statement, None)
+
+
+def _numbered(names: dict[str, int]) -> Callable[[re.Match[str]], str]:
+    def number(match: re.Match[str]) -> str:
+        name = match["name"]
+        return "%" if name is None else f"${names.setdefault(name, len(names) + 1)}"
+
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the parser says of a statement: see `Recorded`."""
+
+    fingerprint: str
+    kind: str
+    writes: tuple[str, ...]
+
+
+@lru_cache(maxsize=16384)
+def read(text: str) -> Reading | None:
+    """Fingerprint, kind and tables of one statement; None where PostgreSQL could not parse it, or it is several."""
+    try:
+        tree = postgast.parse(text)
+        if len(tree.stmts) != 1:
+            return None
+        fingerprint = str(postgast.fingerprint(text).hex)
+    except postgast.PgQueryError:
+        return None
+    node = tree.stmts[0].stmt
+    return Reading(fingerprint, _KINDS.get(node.WhichOneof("node"), "other"), tuple(_written(node)))
+
+
+def _written(node: Any) -> dict[str, None]:
+    relations = (
+        getattr(found, "relation", None)
+        for kind in (pg.InsertStmt, pg.UpdateStmt, pg.DeleteStmt)
+        for found in postgast.find_nodes(node, kind)
+    )
+    names = (f"{r.schemaname}.{r.relname}" if r.schemaname else r.relname for r in relations if r is not None)
+    return dict.fromkeys(names)
