@@ -1,4 +1,4 @@
-"""The plugin for pytest: fixtures for a project's own suite. It does nothing unless a test asks for it.
+"""The plugin for pytest: fixtures for a project's own suite, and the recording of statements. It does nothing unasked.
 
     def test_schema(pgcheck):
         assert not pgcheck.findings
@@ -6,11 +6,15 @@
     def test_our_pattern(pgpattern_examples):
         assert pgpattern_examples(OurPattern)
 
+And ``pytest --pgpatterns-record=workload.jsonl``: what the tests' bodies send to the database is recorded, judged at
+the end of the run, and kept for ``alembic pgadvise``.
+
 Imports nothing of ours or Alembic's: every run of pytest loads it wherever this package is installed.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -64,9 +68,71 @@ class Checked:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Two settings for pytest's own configuration file."""
+    """Settings for pytest's own configuration file, and flags for recording statements."""
     parser.addini(INI, "alembic.ini of the project for the fixture pgcheck, from rootdir", default="alembic.ini")
     parser.addini(ARGUMENTS, "more arguments for `alembic pgcheck`, for the fixture pgcheck", type="args", default=[])
+    group = parser.getgroup("pgpatterns", "statements that go to PostgreSQL")
+    group.addoption(
+        "--pgpatterns-record",
+        metavar="FILE",
+        nargs="?",
+        const="workload.jsonl",
+        help="record what tests send through SQLAlchemy, for `alembic pgadvise` (default: workload.jsonl)",
+    )
+    group.addoption(
+        "--pgpatterns-values",
+        choices=("all", "safe", "none"),
+        default="all",
+        help="values that the file may hold: all (default), safe (numbers, booleans, times, enums), none",
+    )
+    group.addoption(
+        "--pgpatterns-statements",
+        choices=("off", "warn", "fail"),
+        help="judge the statements at the end of the run: warn (default when recording), fail the run, or off",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to record, if that was asked for."""
+    file, judge = config.getoption("--pgpatterns-record"), config.getoption("--pgpatterns-statements")
+    if file is None and judge in (None, "off"):
+        return
+    if file is not None and (file.endswith(".py") or Path(file).is_dir() or "::" in file):
+        raise pytest.UsageError(
+            f"--pgpatterns-record took {file!r} for the file to write. Write --pgpatterns-record=workload.jsonl {file}"
+        )
+    from alembic_pgpatterns.workload.pytest_session import NAME, RecordingPlugin
+
+    conclude = None if judge == "off" else functools.partial(_conclude, config, fail=judge == "fail")
+    path = config.invocation_params.dir / file if file is not None else None
+    plugin = RecordingPlugin(config, path, config.getoption("--pgpatterns-values"), conclude)
+    config.pluginmanager.register(plugin, NAME)
+
+
+def _conclude(config: pytest.Config, workload: Any, terminal: Any, fail: bool) -> bool:
+    """Say what the statements show; whether the run fails for it."""
+    from alembic_pgpatterns.errors import PgPatternsError
+    from alembic_pgpatterns.findings.statements import check_statements
+    from alembic_pgpatterns.report.statements import lines
+
+    try:
+        settings = _settings(config)
+        report = check_statements(workload, settings)
+    except PgPatternsError as error:
+        terminal.write_line(f"FAILED: the statements could not be judged: {error}", red=True)
+        return fail
+    if report.findings:
+        terminal.section("pgpatterns: statements")
+        for line in lines(report):
+            terminal.write_line(line)
+    return fail and bool(report.at_least(settings.fail_on))
+
+
+def _settings(config: pytest.Config) -> Any:
+    from alembic_pgpatterns.config.settings import Settings
+
+    ini = config.rootpath / str(config.getini(INI))
+    return Settings.read(ini, config.rootpath / "pyproject.toml")
 
 
 @pytest.fixture(scope="session")

@@ -158,10 +158,11 @@ class Aggregate:
         named = isinstance(parameters, dict)
         text = self._texts.get((statement, named))
         if text is None:
-            first = parameters[0] if executemany and parameters else parameters
-            text = self._texts[statement, named] = Text(dollar(statement, first), _kind(statement, context))
+            text = self._texts[statement, named] = Text(
+                dollar(statement, _first(parameters)), _kind(statement, context)
+            )
         text.calls += 1
-        values = text.dollar.values(parameters[0] if executemany and parameters else parameters)
+        values = text.dollar.values(_first(parameters))
         key = _hash(values)
         self._sample(text, values, key)
         if text.kind != "select":
@@ -191,7 +192,8 @@ class Aggregate:
         if text.first is None:
             text.first = values
         elif len(text.varying) < len(values):
-            text.varying.update(i for i, (a, b) in enumerate(zip(text.first, values, strict=False)) if a is not b and a != b)
+            pairs = enumerate(zip(text.first, values, strict=False))
+            text.varying.update(i for i, (one, other) in pairs if one is not other and one != other)
         if len(text.samples) < SAMPLES and key not in text.samples and self._level != "none":
             kept = tuple(plain(value, self._level) for value in values)
             if WITHHELD not in kept:
@@ -266,9 +268,15 @@ def _kind(statement: str, context: Any) -> str:
     return next((name for name in ("insert", "update", "delete") if head.startswith(name)), "other")
 
 
+def _first(parameters: Any) -> Any:
+    """The parameters of the first row, where one call carries many."""
+    many = isinstance(parameters, list) and parameters and isinstance(parameters[0], dict | tuple)
+    return parameters[0] if many else parameters
+
+
 def _is_batch(context: Any, parameters: Any, executemany: bool) -> bool:
     """Whether one call carries many rows: executemany, SQLAlchemy's insertmanyvalues, or VALUES with several rows."""
-    if executemany:
+    if executemany and isinstance(parameters, list):
         return len(parameters) > 1
     if getattr(getattr(context, "execute_style", None), "name", "") == "INSERTMANYVALUES":
         return len(context.compiled_parameters) > 1

@@ -51,23 +51,23 @@ class Caller:
     migration: bool = False
 
 
-_SQLALCHEMY = os.path.dirname(sqlalchemy.__file__) + os.sep
+_SQLALCHEMY = f"{Path(sqlalchemy.__file__).parent}{os.sep}"
 _FLUSH = frozenset({"_flush"})
 
 
 def _library_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     names = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return tuple(sorted(os.path.join(name, "") for name in names))
+    return tuple(sorted(f"{name}{os.sep}" for name in names))
 
 
 class CallSites:
     """Finds callers. ``root``: the project's folder, in which application and tests are; paths are told from there."""
 
     def __init__(self, root: Path) -> None:
-        self._root = os.path.join(str(root), "")
+        self._root = f"{root}{os.sep}"
         self._libraries = _library_folders()
-        self._ours = os.path.join(str(Path(__file__).parent.parent), "")
+        self._ours = f"{Path(__file__).parent.parent}{os.sep}"
         self._kinds: dict[CodeType, Kind] = {}
         self._test: CodeType | None = None
 
@@ -113,26 +113,26 @@ class CallSites:
         path = code.co_filename
         if path.startswith(self._root):
             path = path[len(self._root) :]
-        return Site(path, line, code.co_qualname, test)
+        return Site(path, line, code.co_qualname.partition(".<locals>.<")[0], test)
 
     def _kind(self, code: CodeType) -> Kind:
         path = code.co_filename
         if path.startswith(_SQLALCHEMY):
             is_flush = code.co_name in _FLUSH and path.endswith("session.py")
             return Kind.FLUSH if is_flush else Kind.LIBRARY
-        if path.startswith("<") or path.startswith(self._ours):
+        if path.startswith(("<", self._ours)):
             return Kind.LIBRARY
         inside = path.startswith(self._root) and not _installed(path[len(self._root) :])
         if not inside and (path.startswith(self._libraries) or _installed(path)):
             is_alembic = f"{os.sep}alembic{os.sep}" in path and code.co_name == "run_migrations"
             return Kind.MIGRATION if is_alembic else Kind.LIBRARY
-        name = os.path.basename(path)
+        name = Path(path).name
         is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
         return Kind.TEST_HELPER if is_test else Kind.APPLICATION
 
 
 def _installed(path: str) -> bool:
-    return any(part in ("site-packages", "dist-packages") for part in path.split(os.sep))
+    return any(part in ("site-packages", "dist-packages") for part in Path(path).parts)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

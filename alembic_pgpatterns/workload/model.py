@@ -134,7 +134,10 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All statements of a recording or an import. ``source``: "pytest", "record", "pg_stat_statements", "sql", "log"."""
+    """All statements of a recording or an import.
+
+    ``source``: "pytest", "record", "pg_stat_statements", "sql" or "log"; several are joined by "+".
+    """
 
     statements: tuple[Recorded, ...] = ()
     source: str = TESTS_SOURCE

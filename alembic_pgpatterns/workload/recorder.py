@@ -7,6 +7,7 @@ stack and a few dictionary look-ups; parsing is left to the end.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -42,6 +43,7 @@ class Recorder:
         self._engines: dict[Engine, tuple[EngineFacts, set[bool]]] = {}
         self._threads = threading.local()
         self._lock = threading.Lock()
+        self._failures: dict[str, None] = {}
 
     def start(self) -> None:
         """Listen."""
@@ -76,7 +78,8 @@ class Recorder:
         """What was recorded."""
         self._aggregate.fold_all()
         engines = tuple(dict.fromkeys(_with_sessions(*item) for item in self._engines.values()))
-        return Workload(self._aggregate.statements(), self._source, engines)
+        notes = tuple(f"some statements could not be recorded: {failure}" for failure in list(self._failures)[:5])
+        return Workload(self._aggregate.statements(), self._source, engines, notes)
 
     def _do_orm_execute(self, state: Any) -> None:
         if not self.active:
@@ -103,9 +106,16 @@ class Recorder:
     def _after_cursor_execute(
         self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
-        if not self.active or connection.dialect.name != "postgresql":
-            return
-        caller = self._sites.caller(2)
+        if self.active and connection.dialect.name == "postgresql":
+            try:
+                self._record(connection, cursor, statement, parameters, context, executemany)
+            except Exception as error:  # whatever it is, the application's statement has run and must not fail for it
+                self._failures[f"{type(error).__name__}: {error}"] = None
+
+    def _record(
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        caller = self._sites.caller(3)
         if caller.migration:
             return
         reason, attribute = context.execution_options.get(_OPTION, (None, None)) if context else (None, None)
@@ -136,6 +146,4 @@ def _attribute(path: Any) -> str | None:
 
 
 def _with_sessions(facts: EngineFacts, expires: set[bool]) -> EngineFacts:
-    import dataclasses
-
-    return dataclasses.replace(facts, expires_on_commit=any(expires)) if expires else facts
+    return replace(facts, expires_on_commit=any(expires)) if expires else facts

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import postgast
-from postgast import pg_query_pb2 as pg
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 _NAMED = re.compile(r"%\((?P<name>[^)]+)\)s|%%")
 _POSITIONAL = re.compile(r"%s|%%")

@@ -1,0 +1,271 @@
+"""From a workload and sizes to the indexes that it needs, on a copy of a database at head."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psycopg
+from psycopg import sql as psql
+
+from alembic_pgpatterns.advisor.candidates import Candidate, Knowledge, Question, candidates
+from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Statistics, Unplanned
+from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
+from alembic_pgpatterns.advisor.robustness import Robustness
+from alembic_pgpatterns.advisor.scale import Relation, Scale
+from alembic_pgpatterns.advisor.search import Built, Choice, Search
+from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
+from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
+from alembic_pgpatterns.advisor.synthesise import synthesised
+from alembic_pgpatterns.advisor.unused import unused
+from alembic_pgpatterns.advisor.uses import read_uses
+from alembic_pgpatterns.advisor.writes import penalty, read_writes
+from alembic_pgpatterns.remedies.sql import create_index
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
+from alembic_pgpatterns.workload.model import Recorded, Workload
+
+READS = ("select", "update", "delete")
+
+
+@dataclass
+class Advisor:
+    """One run of the advisor on a copy of a database at head.
+
+    Attributes:
+        server: on which the copy is made.
+        schema: of the database.
+        statistics: what is known of sizes and columns; what is missing is guessed, and the advice says so.
+        say: is told what goes on.
+    """
+
+    server: Server
+    schema: Schema
+    statistics: Statistics
+    say: Callable[[str], None] = lambda what: None
+    notes: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+
+    def advise(self, database: str, workload: Workload, options: Options) -> Advice:
+        """The indexes worth having for a workload.
+
+        Args:
+            database: at head; it is copied, and nobody may be connected to it.
+            workload: of the application.
+            options: what the user asked for.
+        """
+        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema))
+        name = self.server.create_database(f"{database}_advice", template=database)
+        try:
+            with self.server.connect(name) as connection:
+                return self._advise(connection, workload, options)
+        finally:
+            self.server.drop_database(name)
+
+    def _advise(self, connection: psycopg.Connection[Any], workload: Workload, options: Options) -> Advice:
+        self._connection = connection
+        self._planner = Planner(connection)
+        self._sizes = Sizes(self.schema, self.statistics)
+        self._scale = Scale(connection, isinstance(self.server, ThrowawayServer))
+        self.notes += load_columns(connection, self.statistics)
+        self._oids = self._relations()
+        self._scale.set(self._present())
+        self.say("reading the statements")
+        questions, unplanned = self._questions(workload)
+        built = self._build(self._candidates(questions, options), workload)
+        self.say(f"choosing among {len(built)} indexes")
+        search = Search(self._planner, questions, built)
+        choice = Choice(search, options.max_indexes, self.say)
+        choice.run()
+        return self._advice(workload, choice, unplanned)
+
+    def _relations(self) -> Mapping[Name, int]:
+        rows = self._connection.execute(
+            "SELECT n.nspname, c.relname, c.oid::bigint FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'i', 'm')"
+        ).fetchall()
+        return {Name(schema, name): oid for schema, name, oid in rows}
+
+    def _present(self) -> list[Relation]:
+        """Tables, materialised views and their indexes at the sizes of the statistics."""
+        relations = []
+        for table in self.schema.tables:
+            if table.name in self._oids and table.kind in ("table", "materialized view"):
+                oid = self._oids[table.name]
+                relations.append(Relation(oid, self._sizes.pages(table.name), self._sizes.rows(table.name)))
+                indexes = [index for index in table.indexes if index.name in self._oids]
+                relations += [Relation(self._oids[item.name], *self._sizes.of_index(item)) for item in indexes]
+        return relations
+
+    def _questions(self, workload: Workload) -> tuple[list[Question], list[Unplanned]]:
+        questions, unplanned = [], []
+        known = {table.name for table in self.schema.tables}
+        for statement in workload.statements:
+            if statement.kind not in READS:
+                continue
+            try:
+                uses = [use for use in read_uses(self._planner, statement.text) if use.table in known]
+                question = Question(self._plannable(statement), tuple(uses))
+            except CannotPlan as error:
+                unplanned.append(Unplanned(statement, str(error).splitlines()[0]))
+                continue
+            if uses:
+                questions.append(question)
+        return questions, unplanned
+
+    def _plannable(self, statement: Recorded) -> Recorded:
+        """The statement with those of its recorded values that the server takes.
+
+        Raises:
+            CannotPlan: it takes the statement neither with values nor without.
+        """
+        samples = []
+        for sample in statement.values:
+            try:
+                self._planner.plan(statement.text, sample)
+                samples.append(sample)
+            except CannotPlan:
+                continue
+        if not samples:
+            self._planner.plan(statement.text, None)
+
+        return replace(statement, values=tuple(samples))
+
+    def _candidates(self, questions: Sequence[Question], options: Options) -> list[Candidate]:
+        known = Knowledge(
+            schema=self.schema,
+            distinct=self._sizes.distinct,
+            width=self._sizes.width,
+            share=self._share,
+            correlation=lambda table, column: self._sizes.facts(table, column).correlation or 0.0,
+            pages=self._sizes.pages,
+        )
+        proposed = candidates(questions, known)
+        if not options.tables:
+            return proposed
+        return [item for item in proposed if {item.index.table.name, str(item.index.table)} & set(options.tables)]
+
+    def _share(self, table: Name, where: str) -> float:
+        """Share of a table's rows for which a condition is true, as the planner sees it."""
+        return self._matching(table, where) / max(1.0, self._sizes.rows(table))
+
+    def _matching(self, table: Name, where: str) -> float:
+        try:
+            text = psql.SQL("SELECT 1 FROM {} WHERE {}").format(
+                psql.Identifier(table.schema, table.name), psql.SQL(where)
+            )
+            root = self._planner.explain(text.as_string(self._connection), ())
+        except CannotPlan:
+            return self._sizes.rows(table)
+        return max(float(node["Plan Rows"]) for node in nodes(root))
+
+    def _build(self, proposed: Sequence[Candidate], workload: Workload) -> dict[str, Built]:
+        """The candidates as real indexes, made while the tables are small, then sized."""
+        writes = read_writes(workload.statements, self.schema.default_schema)
+        rows = {id(item): self._entries(item) for item in proposed}
+        self._scale.shrink(oid for oid in self._oids.values())
+        built: dict[str, Built] = {}
+        for number, item in enumerate(proposed):
+            name = f"pgpatterns_{number}"
+            oid = self._create(item, name)
+            if oid is not None:
+                pages = self._sizes.of_candidate(item.index, rows[id(item)])
+                built[name] = Built(item, name, oid, rows[id(item)], pages)
+                built[name].penalty = self._penalty(built[name], writes)
+        self._connection.execute(
+            "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY(%s)",
+            ([item.oid for item in built.values()],),
+        )
+        self._scale.set([*self._present(), *(Relation(item.oid, item.pages, item.rows) for item in built.values())])
+        return built
+
+    def _penalty(self, built: Built, writes: Any) -> float:
+        index = built.candidate.index
+        rows, pages = self._sizes.rows(index.table), self._sizes.pages(index.table)
+        return penalty(index, min(1.0, built.rows / max(1.0, rows)), built.pages / max(1, pages), writes)
+
+    def _entries(self, candidate: Candidate) -> float:
+        index = candidate.index
+        return self._matching(index.table, index.where) if index.where else self._sizes.rows(index.table)
+
+    def _create(self, candidate: Candidate, name: str) -> int | None:
+
+        index = replace(candidate.index, name=name)
+        try:
+            if candidate.requires:
+                self._connection.execute(candidate.requires.encode())
+            self._connection.execute(create_index(index).encode())
+            where = Name(index.table.schema, name)
+            row = self._connection.execute("SELECT %s::regclass::oid::bigint", (str(where),)).fetchone()
+            assert row is not None
+            self._expression_statistics(candidate, where)
+            return int(row[0])
+        except psycopg.Error as error:
+            self.rejected.append(f"{create_index(candidate.index)}: {str(error).splitlines()[0]}")
+            return None
+
+    def _expression_statistics(self, candidate: Candidate, name: Name) -> None:
+        """An expression is taken to have the statistics of its column, without which it is guessed at 0.5 percent."""
+        if self._connection.info.server_version < 180000:
+            return
+        for number, key in enumerate(candidate.index.keys, 1):
+            columns = list(index_columns(type(candidate.index)(candidate.index.table, (key,))))
+            if key.expression is None or len(columns) != 1 or candidate.index.method != "btree":
+                continue
+            row = self._connection.execute(
+                "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum = %s",
+                (str(name), number),
+            ).fetchone()
+            facts = self._sizes.facts(candidate.index.table, columns[0])
+
+            plain = replace(facts, values=(), frequencies=(), bounds=())
+            if row is not None:
+                load_column(self._connection, name, row[0], plain)
+
+    def _advice(self, workload: Workload, choice: Choice, unplanned: Sequence[Unplanned]) -> Advice:
+        search = choice.search
+        benefits = {name: self._benefits(choice, name) for name in choice.chosen}
+        chosen = [name for name in choice.chosen if benefits[name]]
+        self.say("trying other sizes")
+        robustness = Robustness(search, self._scale, self._sizes, self._present, chosen, benefits)
+        break_even, factors = robustness.break_even(), robustness.factors()
+        indexes = tuple(
+            AdvisedIndex(
+                index=search.built[name].candidate.index,
+                benefits=benefits[name],
+                size=search.built[name].pages * PAGE,
+                break_even_rows=break_even.get(name),
+                robust=factors.get(name, {}),
+                write_cost=round(search.built[name].penalty, 3),
+                requires=search.built[name].candidate.requires,
+            )
+            for name in chosen
+        )
+        costs = {key: (choice.before[key], choice.costs[key]) for key in choice.before}
+        return Advice(
+            indexes=indexes,
+            unused=unused(self.schema, choice, workload),
+            sizes=self.statistics.sizes,
+            unplanned=tuple(unplanned),
+            planned=len(search.questions),
+            candidates=len(search.built),
+            plans=self._planner.plans,
+            mode=self._scale.mode,
+            notes=tuple(self.notes),
+            costs=costs,
+            rejected=tuple(self.rejected),
+        )
+
+    def _benefits(self, choice: Choice, name: str) -> tuple[Benefit, ...]:
+        """The statements whose plan with all chosen indexes uses this one."""
+        result = []
+        for question in choice.search.questions:
+            key = question.statement.fingerprint
+            cost = choice.search.cost(question, choice.chosen)
+            if name in cost.used and cost.value < choice.before[key]:
+                result.append(Benefit(question.statement, choice.before[key], cost.value))
+        return tuple(sorted(result, key=lambda item: -math.log(max(item.factor, 1e-9))))

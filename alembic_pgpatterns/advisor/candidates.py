@@ -1,0 +1,304 @@
+"""Indexes that might serve a workload: what to try, not what to take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from alembic_pgpatterns.advisor.predicates import Comparison, Order, TableUse, Term
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
+from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
+from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.expressions import text_literal
+from alembic_pgpatterns.workload.model import Recorded
+
+INCLUDED = 3
+"""The most columns that INCLUDE carries."""
+INCLUDED_BYTES = 48
+LARGEST_SHARE = 0.5
+"""Of the rows that a partial index may hold."""
+BRIN_PAGES = 12_800
+"""100 MB: BRIN pays on large tables only."""
+_WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
+_TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
+_KINDS = ("status", "state", "kind", "type")
+
+Key = IndexedKey
+
+
+@dataclass
+class Candidate:
+    """An index to try. ``asked``: fingerprints of the statements that brought it up. ``rule``: by rule, not by cost."""
+
+    index: CreateIndex
+    asked: set[str] = field(default_factory=set)
+    rule: bool = False
+    requires: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One statement of the workload with what it asks of each table."""
+
+    statement: Recorded
+    uses: tuple[TableUse, ...]
+
+    @property
+    def tables(self) -> frozenset[Name]:
+        """The tables that it reads."""
+        return frozenset(use.table for use in self.uses)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the choice of candidates asks about columns.
+
+    ``distinct``: different values of a column. ``share``: of the rows for which a condition on a table is true.
+    ``correlation``: of a column with the order of the rows. ``pages`` of a table.
+    """
+
+    schema: Schema
+    distinct: Callable[[Name, str], float]
+    width: Callable[[Name, str], int]
+    share: Callable[[Name, str], float]
+    correlation: Callable[[Name, str], float]
+    pages: Callable[[Name], int]
+
+
+def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidate]:
+    """All indexes that are worth trying for a workload, each once."""
+    shared = Counter(
+        (use.table, item.term) for question in questions for use in question.uses for item in set(use.equal)
+    )
+    result: dict[CreateIndex, Candidate] = {}
+    for question in questions:
+        for use in question.uses:
+            table = known.schema.table(use.table)
+            if table is None:
+                continue
+            for candidate in _Proposals(question, use, table, known, shared).all():
+                present = result.setdefault(candidate.index, candidate)
+                present.asked.add(question.statement.fingerprint)
+    return [item for item in result.values() if not _exists(item.index, known.schema.table(item.index.table))]
+
+
+class _Proposals:
+    """The candidates of one table in one statement."""
+
+    def __init__(
+        self, question: Question, use: TableUse, table: Table, known: Knowledge, shared: Mapping[Any, int]
+    ) -> None:
+        self._statement = question.statement
+        self._use = use
+        self._table = table
+        self._known = known
+        self._shared = shared
+
+    def all(self) -> Iterator[Candidate]:
+        """All of them."""
+        for where, columns in self._predicates():
+            for keys in self._key_lists(columns):
+                yield from self._with_include(keys, where)
+        yield from self._likes()
+        yield from self._contains()
+        yield from self._brin()
+
+    def _predicates(self) -> Iterator[tuple[str | None, frozenset[str]]]:
+        """WHERE clauses of partial indexes with the columns that they fix, and no clause."""
+        yield None, frozenset()
+        use = self._use
+        parts = dict.fromkeys(use.constants)
+        columns = set(use.constant_columns)
+        for item in use.equal:
+            text = self._constant_value(item)
+            if text is not None and item.term.column is not None:
+                parts[text] = None
+                columns.add(item.term.column)
+        if not parts:
+            return
+        where = " AND ".join(parts)
+        if self._known.share(use.table, where) <= LARGEST_SHARE:
+            yield where, frozenset(columns)
+        for part in parts if len(parts) > 1 else ():
+            named = frozenset(column for column in columns if column in part)
+            if self._known.share(use.table, part) <= LARGEST_SHARE:
+                yield part, named
+
+    def _constant_value(self, item: Comparison) -> str | None:
+        """``status = 'pending'`` for a parameter that had one value in all calls, of a column with few values."""
+        number = item.parameter
+        column = self._table.column(item.term.column) if item.term.column else None
+        if number is None or column is None or number - 1 not in self._statement.constant or item.operator != "=":
+            return None
+        values = [sample[number - 1] for sample in self._statement.values if len(sample) >= number]
+        if not values or isinstance(values[0], list) or values[0] is None or not self._few_values(column):
+            return None
+        value = values[0]
+        if column.type.name == "bool":
+            return quote(column.name) if value in (True, "true", "t") else f"NOT {quote(column.name)}"
+        return f"{quote(column.name)} = {text_literal(str(value))}"
+
+    def _few_values(self, column: Column) -> bool:
+        if column.type.name == "bool" or column.type.labels:
+            return True
+        is_kind = any(column.name.lower().endswith(word) for word in _KINDS)
+        return column.type.name in _TEXTS and (is_kind or self._known.distinct(self._table.name, column.name) <= 20)
+
+    def _key_lists(self, fixed: frozenset[str]) -> Iterator[tuple[Key, ...]]:
+        use = self._use
+        equal = [item.term for item in use.equal if item.term.column not in fixed and self._allowed(item.term)]
+        equal = sorted(dict.fromkeys(equal), key=self._rank)
+        keys = tuple(map(_key, equal))
+        ranges = [item.term for item in use.ranges if item.term not in equal and self._allowed(item.term)]
+        order = self._order(equal, fixed)
+        for term in dict.fromkeys(ranges):
+            yield (*keys, _key(term))
+        for row in use.rows:
+            yield (*keys, *map(_key, row))
+        if order:
+            yield (*keys, *order)
+            firsts = [term for term in dict.fromkeys(ranges) if term.text not in {key.column for key in order}]
+            yield from ((*keys, *order, _key(term)) for term in firsts[:1])
+        yield keys
+        for number in range(1, len(keys)):
+            yield keys[:number]
+            if order:
+                yield (*keys[:number], *order)
+        yield from self._joined(keys, order)
+        for alternative in use.alternatives:
+            yield from ((*keys, _key(item.term)) for item in alternative if self._allowed(item.term))
+
+    def _joined(self, keys: tuple[Key, ...], order: tuple[Key, ...]) -> Iterator[tuple[Key, ...]]:
+        for term in dict.fromkeys(self._use.joins):
+            key = _key(term)
+            yield (key,)
+            yield (*keys, key)
+            yield (key, *keys)
+            if order:
+                yield (key, *keys, *order)
+
+    def _rank(self, term: Term) -> tuple[int, float]:
+        distinct = self._known.distinct(self._use.table, term.column) if term.column else 1e9
+        return -self._shared.get((self._use.table, term), 0), -distinct
+
+    def _order(self, equal: Sequence[Term], fixed: frozenset[str]) -> tuple[Key, ...]:
+        """ORDER BY as keys; where all descend in the usual way an ascending index is read backwards."""
+        order = [item for item in self._use.order if item.term not in equal and item.term.column not in fixed]
+        if not order or any(not item.term.text or not self._allowed(item.term) for item in order):
+            return ()
+        if all(item.descending and item.nulls_first for item in order):
+            return tuple(_key(item.term) for item in order)
+        return tuple(_ordered(item) for item in order)
+
+    def _allowed(self, term: Term) -> bool:
+        if term.column is None:
+            return bool(term.expression) and "$" not in str(term.expression) and "SubPlan" not in str(term.expression)
+        column = self._table.column(term.column)
+        return column is not None and not column.type.array and column.type.name not in _WIDE
+
+    def _with_include(self, keys: tuple[Key, ...], where: str | None) -> Iterator[Candidate]:
+        keys = tuple(_without_repetition(keys))
+        if not keys and where is not None and self._table.primary_key is not None:
+            keys = tuple(Key(column) for column in self._table.primary_key.columns)
+        if not keys:
+            return
+        index = CreateIndex(self._use.table, keys, where=where)
+        yield Candidate(index)
+        include = self._include(index)
+        if include:
+            yield Candidate(replace(index, include=include))
+
+    def _include(self, index: CreateIndex) -> tuple[str, ...]:
+        use = self._use
+        named = {key.column for key in index.keys}
+        fixed = use.constant_columns if index.where and all(part in index.where for part in use.constants) else set()
+        needed = sorted(use.fetched - named - fixed)
+        columns = [self._table.column(name) for name in needed]
+        present = [column for column in columns if column is not None]
+        if use.star or use.locks or not 0 < len(present) <= INCLUDED:
+            return ()
+        if any(column.type.array or column.type.name in _WIDE for column in present):
+            return ()
+        widths = sum(self._known.width(use.table, column.name) for column in present)
+        return tuple(column.name for column in present) if widths <= INCLUDED_BYTES else ()
+
+    def _likes(self) -> Iterator[Candidate]:
+        for item in self._use.likes:
+            pattern = self._pattern(item)
+            if item.operator == "like" and pattern and not pattern.startswith(("%", "_")):
+                key = replace(_key(item.term), opclass="text_pattern_ops")
+                equal = tuple(_key(term.term) for term in self._use.equal if self._allowed(term.term))
+                yield Candidate(CreateIndex(self._use.table, (key,)))
+                if equal:
+                    yield Candidate(CreateIndex(self._use.table, (*equal, key)))
+            elif pattern is None or len(pattern.strip("%_")) >= 3:
+                key = replace(_key(item.term), opclass="gin_trgm_ops")
+                has = any(extension.name == "pg_trgm" for extension in self._known.schema.extensions)
+                requires = None if has else "CREATE EXTENSION IF NOT EXISTS pg_trgm"
+                yield Candidate(CreateIndex(self._use.table, (key,), method="gin"), requires=requires)
+
+    def _pattern(self, item: Comparison) -> str | None:
+        if item.constant is not None:
+            return item.constant
+        samples = self._statement.values if item.parameter is not None else ()
+        values = [sample[item.parameter - 1] for sample in samples if item.parameter and len(sample) >= item.parameter]
+        return str(values[0]) if values and values[0] is not None else None
+
+    def _contains(self) -> Iterator[Candidate]:
+        for item in self._use.contains:
+            column = self._table.column(item.term.column) if item.term.column else None
+            name = column.type.name if column is not None else ""
+            if item.operator == "<@" or (column is not None and name.endswith("range")):
+                continue
+            paths = name == "jsonb" and item.operator in ("@>", "@?", "@@")
+            yield Candidate(
+                CreateIndex(
+                    self._use.table,
+                    (replace(_key(item.term), opclass="jsonb_path_ops" if paths else None),),
+                    method="gin",
+                )
+            )
+
+    def _brin(self) -> Iterator[Candidate]:
+        """The planner under-rates BRIN, so it is proposed by rule: a long table in the order of the range's column."""
+        if self._known.pages(self._use.table) < BRIN_PAGES or self._use.equal:
+            return
+        for item in self._use.ranges:
+            column = item.term.column
+            if column is not None and abs(self._known.correlation(self._use.table, column)) > 0.9:
+                yield Candidate(CreateIndex(self._use.table, (Key(column),), method="brin"), rule=True)
+
+
+def _key(term: Term) -> Key:
+    return Key(term.column, term.expression)
+
+
+def _ordered(order: Order) -> Key:
+    first = order.nulls_first if order.nulls_first != order.descending else None
+    return Key(order.term.column, order.term.expression, descending=order.descending, nulls_first=first)
+
+
+def _without_repetition(keys: Iterable[Key]) -> Iterator[Key]:
+    seen: set[tuple[str | None, str | None]] = set()
+    for key in keys:
+        if (key.column, key.expression) not in seen:
+            seen.add((key.column, key.expression))
+            yield key
+
+
+def _exists(index: CreateIndex, table: Table | None) -> bool:
+    """Whether an index of the table begins with the same keys and holds as much."""
+    return table is not None and any(_serves(present, index) for present in table.indexes)
+
+
+def _serves(present: Index, index: CreateIndex) -> bool:
+    if present.method != index.method or present.predicate is not None or not present.valid:
+        return False
+    if any(not key.plain or key.opclass for key in index.keys):
+        return False
+    columns = tuple(key.column for key in index.keys)
+    ascending = not any(key.descending for key in present.keys)
+    held = {*present.columns, *present.include}
+    return ascending and present.columns[: len(columns)] == columns and set(index.include) <= held

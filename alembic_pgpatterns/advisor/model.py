@@ -1,0 +1,137 @@
+"""What the advisor is asked, and what it answers, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alembic_pgpatterns.remedies.model import CreateIndex
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.workload.model import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """The size of a table. ``pages``: of 8 kB, None where only the rows are known. ``source``: who says so."""
+
+    rows: float
+    pages: int | None = None
+    source: str = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """Statistics of one column, as pg_stats has them (docs, "pg_stats"). None: not known.
+
+    ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. All values as text.
+    """
+
+    null_frac: float = 0.0
+    avg_width: int | None = None
+    n_distinct: float = 0.0
+    correlation: float | None = None
+    values: tuple[str, ...] = ()
+    frequencies: tuple[float, ...] = ()
+    bounds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Sizes and column statistics for planning. ``columns`` by (table, column)."""
+
+    sizes: Mapping[Name, TableSize] = field(default_factory=dict)
+    columns: Mapping[tuple[Name, str], ColumnFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Benefit:
+    """What an index does for one statement. Costs in the planner's units."""
+
+    statement: Recorded
+    cost_before: float
+    cost_after: float
+
+    @property
+    def factor(self) -> float:
+        """How many times cheaper the statement is."""
+        return self.cost_before / max(self.cost_after, 0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisedIndex:
+    """An index worth having.
+
+    Attributes:
+        index: its definition.
+        benefits: the statements that use it, the greatest gain first.
+        size: bytes that it takes at the assumed number of rows, estimated.
+        break_even_rows: rows of the table from which it saves a noticeable part of a query; None if never seen to.
+        robust: how many times cheaper its statements are (geometric mean) at a tenth of the rows, the rows, ten times.
+        write_cost: what it costs writes, on the scale on which the gain is counted.
+        requires: a statement that must run before, such as CREATE EXTENSION.
+        note: what a person must know of it.
+    """
+
+    index: CreateIndex
+    benefits: tuple[Benefit, ...]
+    size: int
+    break_even_rows: int | None = None
+    robust: Mapping[str, float] = field(default_factory=dict)
+    write_cost: float = 0.0
+    requires: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedIndex:
+    """An index that is there and that no statement uses once the advised ones are there."""
+
+    name: Name
+    table: Name
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A statement that could not be planned, and why."""
+
+    statement: Recorded
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The advisor's answer.
+
+    Attributes:
+        indexes: worth having together, the greatest gain first.
+        unused: indexes that are there for nothing.
+        sizes: what was taken for the size of each table.
+        unplanned: statements that were left out.
+        planned: how many statements were planned.
+        candidates: how many indexes were tried. ``plans``: how many plans were made.
+        mode: "sparse files" or "row density": how the server was made to believe the sizes.
+        notes: what the reader must know, one line each.
+        costs: each statement's cost before and after, by fingerprint.
+    """
+
+    indexes: tuple[AdvisedIndex, ...] = ()
+    unused: tuple[UnusedIndex, ...] = ()
+    sizes: Mapping[Name, TableSize] = field(default_factory=dict)
+    unplanned: tuple[Unplanned, ...] = ()
+    planned: int = 0
+    candidates: int = 0
+    plans: int = 0
+    mode: str = ""
+    notes: tuple[str, ...] = ()
+    costs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for. ``tables``: only indexes of these; empty: of all."""
+
+    max_indexes: int | None = None
+    tables: tuple[str, ...] = ()
+    explain: str | None = None

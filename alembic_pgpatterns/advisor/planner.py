@@ -1,0 +1,147 @@
+"""Plans of statements on a scratch database, with some of the candidate indexes visible and the others not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+PlanNode = dict[str, Any]
+
+
+class CannotPlan(Exception):
+    """A statement that the server does not plan; the message is the server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan: its total cost in the planner's units, the indexes it uses, and its tree as EXPLAIN has it."""
+
+    cost: float
+    indexes: frozenset[str]
+    root: PlanNode
+
+
+def nodes(root: PlanNode) -> Iterator[PlanNode]:
+    """All nodes of a plan, from the top down."""
+    yield root
+    for child in root.get("Plans", ()):
+        yield from nodes(child)
+
+
+class Planner:
+    """Plans statements over one connection, which must be in autocommit mode."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self.plans = 0
+        self._version = connection.info.server_version
+
+    def explain(self, text: str, values: Sequence[object] | None, *options: str) -> PlanNode:
+        """The plan's tree.
+
+        Args:
+            text: SQL with ``$n``.
+            values: of the parameters, as JSON has them; None: the plan must hold for any values.
+            options: of EXPLAIN.
+
+        Raises:
+            CannotPlan: the server refuses.
+        """
+        self.plans += 1
+        if values is None and self._version < 160000:
+            return self._generic_before_16(text, options)
+        words = ["FORMAT JSON", *options, *(["GENERIC_PLAN"] if values is None else [])]
+        command = f"EXPLAIN ({', '.join(words)}) {text}"
+        if values is None:
+            return self._tree(self.connection.pgconn.exec_(command.encode()))
+        bound = [as_text(value) for value in values]
+        return self._tree(self.connection.pgconn.exec_params(command.encode(), bound))
+
+    def _generic_before_16(self, text: str, options: Sequence[str]) -> PlanNode:
+        """PREPARE and EXPLAIN EXECUTE, with nulls for all parameters, which a generic plan does not look at."""
+        run = self.connection.pgconn.exec_
+        prepared = run(f"SET plan_cache_mode = force_generic_plan; PREPARE pgpatterns AS {text}".encode())
+        if prepared.status not in (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK):
+            raise CannotPlan(prepared.error_message.decode("utf-8", "replace").strip())
+        try:
+            row = self.connection.execute(
+                "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'pgpatterns'"
+            ).fetchone()
+            count = row[0] if row else 0
+            arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+            words = ", ".join(["FORMAT JSON", *options])
+            return self._tree(run(f"EXPLAIN ({words}) EXECUTE pgpatterns{arguments}".encode()))
+        finally:
+            run(b"DEALLOCATE pgpatterns; RESET plan_cache_mode")
+
+    def _tree(self, result: Any) -> PlanNode:
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+            raise CannotPlan(result.error_message.decode("utf-8", "replace").strip())
+        document = json.loads(result.get_value(0, 0))
+        tree: PlanNode = document[0]["Plan"]
+        return tree
+
+    def plan(self, text: str, values: Sequence[object] | None) -> Plan:
+        """A plan with its cost.
+
+        Raises:
+            CannotPlan: the server refuses.
+        """
+        root = self.explain(text, values)
+        used = frozenset(node["Index Name"] for node in nodes(root) if "Index Name" in node)
+        return Plan(float(root["Total Cost"]), used, root)
+
+    @contextmanager
+    def visible(self, indexes: Iterable[int]) -> Iterator[None]:
+        """Candidates, by their oids, that plans may use in here; all are invalid outside."""
+        self.connection.execute("BEGIN")
+        try:
+            self.connection.execute(
+                "UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY(%s)", (list(indexes),)
+            )
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def settings(self, values: Mapping[str, str]) -> Iterator[None]:
+        """Settings of the planner that hold in here."""
+        self.connection.execute("BEGIN")
+        try:
+            for name, value in values.items():
+                self.connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
+
+
+def as_text(value: object) -> bytes | None:
+    """A value as PostgreSQL's text form of a parameter."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, list | tuple):
+        return _array(value).encode()
+    if isinstance(value, dict):
+        return json.dumps(value).encode()
+    return str(value).encode()
+
+
+def _array(items: Sequence[object]) -> str:
+    return "{" + ",".join(map(_item, items)) + "}"
+
+
+def _item(item: object) -> str:
+    if isinstance(item, list | tuple):
+        return _array(item)
+    text = as_text(item)
+    if text is None:
+        return "NULL"
+    escaped = text.decode().replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,118 @@
+"""Make the planner believe that tables are large.
+
+The planner takes ``reltuples / relpages`` for the rows per page, and multiplies by the pages of the file as it is on
+disk (PostgreSQL, ``estimate_rel_size`` in plancat.c). So the statistics alone are not enough: the file must be large as
+well. A file with a hole at its end is, and takes no space. Nobody reads its rows: statements are only planned.
+
+The server itself makes the files larger, by COPY … TO PROGRAM, so that no file of another account is touched by us.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+SEGMENT = 131072
+"""Pages of a file: PostgreSQL begins another one after 1 GB (RELSEG_SIZE)."""
+_PATH = re.compile(r"(base|pg_tblspc)/[0-9A-Za-z_/.]+")
+_CHUNK = 400
+"""Commands per call of the shell: its argument must stay below 128 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or index, by its oid, with the pages and rows that it shall seem to have."""
+
+    oid: int
+    pages: int
+    rows: float
+
+
+class Scale:
+    """Sets the sizes of relations in one scratch database.
+
+    ``sparse``: whether files can be made larger; where they cannot, one row of each table stands for all of them.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], ours: bool) -> None:
+        """``ours``: the server was started by this process; on any other no program is run."""
+        self._connection = connection
+        self._least: dict[int, int] = {}
+        self._largest: dict[int, int] = {}
+        self.sparse = ours and self._self_test()
+
+    @property
+    def mode(self) -> str:
+        """How it is done, for people."""
+        return "sparse files" if self.sparse else "row density"
+
+    def set(self, relations: Iterable[Relation]) -> None:
+        """Give relations their sizes. Indexes of a table must exist before it grows: building them reads the file."""
+        relations = list(relations)
+        if self.sparse:
+            self._resize({relation.oid: relation.pages for relation in relations})
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE pg_catalog.pg_class SET relpages = %s, reltuples = %s, relallvisible = %s WHERE oid = %s",
+                [self._row(relation) for relation in relations],
+            )
+
+    def _row(self, relation: Relation) -> tuple[int, float, int, int]:
+        pages = max(relation.pages, self._least.get(relation.oid, 0)) if self.sparse else 1
+        return pages, relation.rows, pages, relation.oid
+
+    def shrink(self, oids: Iterable[int]) -> None:
+        """Give the files the sizes that they had before."""
+        if self.sparse:
+            self._resize(dict.fromkeys(oids, 0))
+
+    def _resize(self, pages: dict[int, int]) -> None:
+        rows = self._connection.execute(
+            "SELECT oid::bigint, pg_relation_filepath(oid), pg_relation_size(oid) / 8192 FROM pg_catalog.pg_class "
+            "WHERE oid = ANY(%s) AND pg_relation_filepath(oid) IS NOT NULL",
+            (list(pages),),
+        ).fetchall()
+        commands: list[str] = []
+        for oid, path, present in rows:
+            least = self._least.setdefault(oid, present)
+            wanted = max(least, pages[oid])
+            commands += self._commands(path, wanted, max(present, self._largest.get(oid, 0)))
+            self._largest[oid] = max(wanted, present)
+        for start in range(0, len(commands), _CHUNK):
+            self._run("; ".join(commands[start : start + _CHUNK]))
+
+    def _commands(self, path: str, pages: int, before: int) -> list[str]:
+        assert _PATH.fullmatch(path), path
+        segments = max(pages, before) // SEGMENT + 1
+        sizes = (min(max(pages - number * SEGMENT, 0), SEGMENT) for number in range(segments))
+        names = (path if number == 0 else f"{path}.{number}" for number in range(segments))
+        # dd of nothing sets the size of a file, upwards and downwards, on every Unix.
+        return [
+            f"dd if=/dev/null of={name} bs=8192 seek={size} count=0" for name, size in zip(names, sizes, strict=True)
+        ]
+
+    def _run(self, script: str) -> None:
+        statement = sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(sql.Literal(f"{{ {script}; }} 2>/dev/null"))
+        self._connection.execute(statement)
+
+    def _self_test(self) -> bool:
+        """Whether a table of a million rows is planned as one."""
+        try:
+            self._connection.execute("CREATE TABLE public.pgpatterns_self_test (a bigint)")
+            row = self._connection.execute("SELECT 'public.pgpatterns_self_test'::regclass::oid::bigint").fetchone()
+            assert row is not None
+            self.sparse = True
+            self.set([Relation(row[0], 5000, 1e6)])
+            plan = self._connection.execute(
+                "EXPLAIN (FORMAT JSON) SELECT * FROM public.pgpatterns_self_test"
+            ).fetchone()
+            return plan is not None and 9e5 < plan[0][0]["Plan"]["Plan Rows"] < 1.1e6
+        except psycopg.Error:
+            return False
+        finally:
+            self._connection.execute("DROP TABLE IF EXISTS public.pgpatterns_self_test")

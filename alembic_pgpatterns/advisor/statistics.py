@@ -1,0 +1,137 @@
+"""Statistics for planning: read from a file, and given to the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics, TableSize
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.schema.names import Name
+
+EXPORT = "pgpatterns-statistics"
+"""The key by which an export of ``alembic pgstats`` is known; its value is the version."""
+ASSUMED_ALONE = 1_000_000
+"""Rows of a table of which nothing is known, where nothing is known of any."""
+ASSUMED_BESIDE = 10_000
+"""Rows of a table that is left out where others are declared or exported: what matters is named."""
+
+
+def read_statistics(path: Path, schema: Schema) -> Statistics:
+    """Sizes, and where the file is an export of ``alembic pgstats`` statistics of columns too.
+
+    Args:
+        path: an export, a JSON object of rows by table, or ``table rows`` per line.
+        schema: in whose default schema names without one are.
+
+    Raises:
+        PgPatternsError: the file cannot be read, or a line is neither.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text.lstrip().startswith("{"):
+            document = json.loads(text)
+            return _export(document) if EXPORT in document else _sizes(document.items(), path, schema)
+        lines = (line.partition("#")[0].replace(",", " ").replace("|", " ").split() for line in text.splitlines())
+        return _sizes([(line[0], line[1]) for line in lines if line], path, schema)
+    except (OSError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        raise PgPatternsError(
+            f"{path}: the statistics cannot be read: {error}. A line is `table rows`; "
+            "`alembic pgstats -o FILE` writes an export."
+        ) from error
+
+
+def _sizes(pairs: Iterable[tuple[Any, Any]], path: Path, schema: Schema) -> Statistics:
+    return Statistics({_name(str(name), schema): TableSize(float(rows), source=path.name) for name, rows in pairs})
+
+
+def _name(text: str, schema: Schema) -> Name:
+    owner, _, name = text.rpartition(".")
+    return Name(owner.strip('"') or schema.default_schema, name.strip('"'))
+
+
+def _export(document: Mapping[str, Any]) -> Statistics:
+    sizes, columns = {}, {}
+    for item in document["tables"]:
+        table = Name(item["schema"], item["table"])
+        sizes[table] = TableSize(float(item["rows"]), item.get("pages"), "export")
+        for name, facts in item.get("columns", {}).items():
+            tuples = {key: tuple(facts.get(key, ())) for key in ("values", "frequencies", "bounds")}
+            columns[table, name] = ColumnFacts(**{**facts, **tuples})
+    return Statistics(sizes, columns)
+
+
+def with_sizes(statistics: Statistics, schema: Schema) -> Statistics:
+    """The statistics with a size for every table: of the file, else declared in the models, else assumed."""
+    sizes = dict(statistics.sizes)
+    for table in schema.tables:
+        declared = declared_rows(table)
+        if table.name not in sizes and declared is not None:
+            sizes[table.name] = TableSize(declared, source="declared")
+    some = bool(sizes)
+    for table in schema.tables:
+        if table.name not in sizes:
+            sizes[table.name] = TableSize(float(ASSUMED_BESIDE if some else ASSUMED_ALONE))
+    return Statistics(sizes, statistics.columns)
+
+
+def declared_rows(table: Table) -> float | None:
+    """``rows`` of the table's ``info``: what its model says of production."""
+    rows = table.origin.info.get("rows")
+    return float(rows) if isinstance(rows, int | float) and not isinstance(rows, bool) and rows > 0 else None
+
+
+_TYPES = {
+    "null_frac": "real",
+    "avg_width": "integer",
+    "n_distinct": "real",
+    "correlation": "real",
+    "most_common_vals": "text",
+    "most_common_freqs": "real[]",
+    "histogram_bounds": "text",
+}
+COLUMNS_SINCE = 180000
+"""The first PostgreSQL that takes statistics of columns (``pg_restore_attribute_stats``)."""
+
+
+def load_columns(connection: psycopg.Connection[Any], statistics: Statistics) -> list[str]:
+    """Give the server the statistics of columns; what it does not take is returned in words."""
+    if connection.info.server_version < COLUMNS_SINCE:
+        return ["this server takes no statistics of columns (PostgreSQL 18 does): all columns are planned alike"]
+    refused: list[str] = []
+    for (table, column), facts in statistics.columns.items():
+        try:
+            load_column(connection, table, column, facts)
+        except psycopg.Error as error:
+            refused.append(f"statistics of {table}.{column} were not taken: {str(error).splitlines()[0]}")
+    return refused
+
+
+def load_column(connection: psycopg.Connection[Any], table: Name, column: str, facts: ColumnFacts) -> None:
+    """Give the server the statistics of one column, or of one attribute of an index on an expression."""
+    values = {
+        "null_frac": facts.null_frac,
+        "avg_width": facts.avg_width,
+        "n_distinct": facts.n_distinct,
+        "correlation": facts.correlation,
+        "most_common_vals": _array(facts.values) if facts.values else None,
+        "most_common_freqs": list(facts.frequencies) if facts.values else None,
+        "histogram_bounds": _array(facts.bounds) if len(facts.bounds) > 1 else None,
+    }
+    given = [(name, value) for name, value in values.items() if value is not None]
+    pairs = "".join(f", %s, %s::{_TYPES[name]}" for name, _ in given)
+    connection.execute(
+        "SELECT pg_catalog.pg_restore_attribute_stats('schemaname', %s::text, 'relname', %s::text, 'attname', "
+        f"%s::text, 'inherited', false{pairs})".encode(),
+        (table.schema, table.name, column, *(part for pair in given for part in pair)),
+    )
+
+
+def _array(values: Iterable[str]) -> str:
+    escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"

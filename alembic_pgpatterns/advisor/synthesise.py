@@ -1,0 +1,180 @@
+"""Statistics from what a schema says: keys, foreign keys, enums, CHECKs, defaults, types and names.
+
+They are guesses, and the advice says so; of an export none is needed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.sql.expressions import is_now
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
+
+YEARS = 3
+"""Over how long a table's rows were made."""
+BOUNDS = 101
+"""As many as a server keeps by default (``default_statistics_target``)."""
+
+_WIDTHS = {"bool": 1, "int2": 2, "int4": 4, "int8": 8, "uuid": 16, "date": 4, "float4": 4, "numeric": 8}
+_WIDE = {"json": 200, "jsonb": 200, "xml": 300, "bytea": 500, "tsvector": 150}
+_TIMES = frozenset({"timestamptz", "timestamp", "date"})
+_DISTINCT_NAMES = ("email", "slug", "token", "code", "sku", "uuid", "hash", "url", "key", "reference", "number")
+_KIND_NAMES = ("status", "state", "kind", "type", "category", "level", "priority", "currency", "country", "role")
+_LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")
+_DELETED = ("deleted", "archived", "discarded", "removed", "cancelled", "canceled", "failed", "blocked", "revoked")
+
+
+def synthesised(schema: Schema, statistics: Statistics, now: datetime.datetime | None = None) -> Statistics:
+    """The statistics with guesses for the columns of which the file says nothing. Sizes must be there."""
+    now = now or datetime.datetime.now(datetime.UTC)
+    columns = dict(statistics.columns)
+    for table in schema.tables:
+        if any(key[0] == table.name for key in statistics.columns):
+            continue
+        for column in table.columns:
+            columns[table.name, column.name] = _guess(table, column, statistics, now)
+    return replace(statistics, columns=columns)
+
+
+def _guess(table: Table, column: Column, statistics: Statistics, now: datetime.datetime) -> ColumnFacts:
+    facts = ColumnFacts(avg_width=width(column), null_frac=_null_share(column, table))
+    labels = _labels(table, column)
+    if labels:
+        return _common(facts, labels)
+    if column.type.name == "bool" and not column.type.array:
+        return _flag(facts, column)
+    if _unique(table, column.name):
+        ordered = column.identity is not None or column.sequence is not None or column.type.name in ("int4", "int8")
+        return replace(facts, n_distinct=-1.0, correlation=1.0 if ordered else 0.0, null_frac=0.0)
+    key = _foreign_key(table, column.name)
+    if key is not None:
+        return replace(facts, n_distinct=_of_parent(table.name, key.referred_table, statistics), correlation=0.0)
+    if column.type.name in _TIMES and not column.type.array:
+        return _time(facts, column, now)
+    return _by_type_and_name(facts, column)
+
+
+def width(column: Column) -> int:
+    """Average bytes of a value."""
+    kind = column.type
+    if kind.array:
+        return 48
+    if kind.name in _WIDE:
+        return _WIDE[kind.name]
+    if kind.name in ("text", "varchar", "bpchar", "citext"):
+        usual = 120 if _named(column, _LONG_NAMES) else 10 if _named(column, _KIND_NAMES) else 24
+        return min(usual, kind.length) if kind.length else usual
+    return _WIDTHS.get(kind.name, 8)
+
+
+def _null_share(column: Column, table: Table) -> float:
+    if not column.nullable or column.name in (table.primary_key.columns if table.primary_key else ()):
+        return 0.0
+    if column.type.name in _TIMES or _named(column, _DELETED):
+        return 0.95 if _named(column, _DELETED) else 0.5
+    return 0.2 if _foreign_key(table, column.name) else 0.1
+
+
+def _named(column: Column, words: tuple[str, ...]) -> bool:
+    return any(word in column.name.lower() for word in words)
+
+
+def _common(facts: ColumnFacts, values: tuple[str, ...]) -> ColumnFacts:
+    share = (1.0 - facts.null_frac) / len(values)
+    return replace(
+        facts, values=values, frequencies=(share,) * len(values), n_distinct=float(len(values)), correlation=0.3
+    )
+
+
+def _flag(facts: ColumnFacts, column: Column) -> ColumnFacts:
+    """A flag with a default has it mostly."""
+    default = str(column.default if column.default not in (None, UNKNOWN) else column.python_default).lower()
+    first = "t" if default.startswith("true") else "f"
+    often, seldom = (0.85, 0.15) if default.startswith(("true", "false")) else (0.5, 0.5)
+    values = (first, "f" if first == "t" else "t")
+    left = 1.0 - facts.null_frac
+    return replace(facts, values=values, frequencies=(often * left, seldom * left), n_distinct=2.0, correlation=0.5)
+
+
+def _time(facts: ColumnFacts, column: Column, now: datetime.datetime) -> ColumnFacts:
+    """Spread evenly over the last years; in the order of the rows where the default is now."""
+    step = datetime.timedelta(days=365 * YEARS) / (BOUNDS - 1)
+    moments = [now - step * number for number in reversed(range(BOUNDS))]
+    pattern = "%Y-%m-%d" if column.type.name == "date" else "%Y-%m-%d %H:%M:%S"
+    suffix = "+00" if column.type.name == "timestamptz" else ""
+    bounds = tuple(dict.fromkeys(moment.strftime(pattern) + suffix for moment in moments))
+    ordered = (isinstance(column.default, str) and is_now(column.default)) or column.name.startswith("created")
+    distinct = float(365 * YEARS) if column.type.name == "date" else -1.0 + facts.null_frac
+    return replace(facts, n_distinct=distinct, bounds=bounds, correlation=1.0 if ordered else 0.3)
+
+
+def _by_type_and_name(facts: ColumnFacts, column: Column) -> ColumnFacts:
+    kind = column.type.name
+    if column.type.array or kind in _WIDE:
+        return replace(facts, n_distinct=0.0)
+    if kind in ("text", "varchar", "bpchar", "citext"):
+        if _named(column, _KIND_NAMES):
+            return replace(facts, n_distinct=6.0, correlation=0.2)
+        unique = _named(column, _DISTINCT_NAMES) or _named(column, _LONG_NAMES)
+        return replace(facts, n_distinct=-0.95 if unique else -0.3, correlation=0.0)
+    if kind == "uuid":
+        return replace(facts, n_distinct=-1.0, correlation=0.0)
+    if kind in ("int2", "int4", "int8"):
+        by_name = 6.0 if _named(column, _KIND_NAMES) else 1000.0 if column.name.endswith("_id") else 100.0
+        return replace(facts, n_distinct=by_name, correlation=0.1)
+    return replace(facts, n_distinct=-0.1, correlation=0.1)
+
+
+def _unique(table: Table, column: str) -> bool:
+    keys = [key for key in (table.primary_key, *table.unique_constraints) if key is not None]
+    indexes = (index for index in table.indexes if index.unique and index.predicate is None)
+    return any(key.columns == (column,) for key in keys) or any(index.columns == (column,) for index in indexes)
+
+
+def _foreign_key(table: Table, column: str) -> ForeignKey | None:
+    return next((key for key in table.foreign_keys if column in key.columns), None)
+
+
+def _of_parent(table: Name, parent: Name, statistics: Statistics) -> float:
+    """As many different values as the parent has rows, as a share of the table's rows where that is below one."""
+    sizes: Mapping[Name, object] = statistics.sizes
+    if table not in sizes or parent not in sizes:
+        return -0.1
+    rows, parents = statistics.sizes[table].rows, statistics.sizes[parent].rows
+    return -min(1.0, parents / rows) if parents / rows > 0.001 else max(1.0, parents)
+
+
+def _labels(table: Table, column: Column) -> tuple[str, ...]:
+    """The values that an enum or a CHECK allows; at most 50."""
+    if column.type.labels and not column.type.array:
+        return column.type.labels[:50]
+    for check in table.checks:
+        if isinstance(check.expression, str):
+            values = tuple(_listed(check.expression, column.name))
+            if values:
+                return values[:50]
+    return ()
+
+
+def _listed(expression: str, column: str) -> Iterator[str]:
+    """The constants of ``column IN (…)``, which the catalog spells ``column = ANY (ARRAY[…])``."""
+    try:
+        node = postgast.parse(f"SELECT {expression}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    except (postgast.PgQueryError, IndexError):
+        return
+    if node.WhichOneof("node") != "a_expr" or node.a_expr.kind not in (pg.AEXPR_OP_ANY, pg.AEXPR_IN):
+        return
+    references = [ref.fields[-1].string.sval for ref in postgast.find_nodes(node.a_expr.lexpr, pg.ColumnRef)]
+    if references != [column]:
+        return
+    for constant in postgast.find_nodes(node.a_expr.rexpr, pg.A_Const):
+        kind = constant.WhichOneof("val")
+        if kind == "sval":
+            yield constant.sval.sval
+        elif kind == "ival":
+            yield str(constant.ival.ival)

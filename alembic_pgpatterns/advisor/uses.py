@@ -1,0 +1,111 @@
+"""What a statement asks of each table: conditions from the server's own plan, the rest from the parse tree.
+
+The plan has names, views, CTEs and policies resolved. It is made with every index and every clever join off, so that
+all conditions stand in it as filters. What it does not show (the columns fetched, LIMIT, FOR UPDATE) the tree does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic_pgpatterns.advisor.planner import Planner, PlanNode, nodes
+from alembic_pgpatterns.advisor.predicates import TableUse, read_condition, read_order
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
+
+PLAIN_PLANS = dict.fromkeys(
+    (
+        "enable_indexscan",
+        "enable_bitmapscan",
+        "enable_indexonlyscan",
+        "enable_hashjoin",
+        "enable_mergejoin",
+        "enable_material",
+        "enable_memoize",
+        "enable_hashagg",
+        "enable_incremental_sort",
+        "enable_presorted_aggregate",
+    ),
+    "off",
+) | {"max_parallel_workers_per_gather": "0"}
+_CONDITIONS = ("Filter", "Join Filter", "Index Cond", "Recheck Cond", "One-Time Filter")
+
+
+def read_uses(planner: Planner, text: str) -> list[TableUse]:
+    """What the statement asks of each table.
+
+    Raises:
+        CannotPlan: the server refuses the statement.
+    """
+    known = {name: value for name, value in PLAIN_PLANS.items() if _has(planner, name)}
+    with planner.settings(known):
+        root = planner.explain(text, None, "VERBOSE")
+    uses = _from_plan(root)
+    _from_tree(text, uses)
+    return list(uses.values())
+
+
+def _has(planner: Planner, setting: str) -> bool:
+    newer = {"enable_presorted_aggregate": 160000, "enable_memoize": 140000, "enable_incremental_sort": 130000}
+    return planner.connection.info.server_version >= newer.get(setting, 0)
+
+
+def _from_plan(root: PlanNode) -> dict[str, TableUse]:
+    uses: dict[str, TableUse] = {}
+    listed = list(nodes(root))
+    for node in listed:
+        if "Relation Name" in node and node["Node Type"] != "ModifyTable":
+            name = Name(node["Schema"], node["Relation Name"])
+            uses.setdefault(node["Alias"], TableUse(name, node["Alias"]))
+    for node in listed:
+        for condition in _CONDITIONS:
+            if condition in node:
+                read_condition(node[condition], uses)
+    for node in listed:
+        if node["Node Type"] == "Sort":
+            for key in node["Sort Key"]:
+                read_order(key, uses)
+            break  # the outermost one is the statement's; those within serve aggregates
+    return uses
+
+
+def _from_tree(text: str, uses: dict[str, TableUse]) -> None:
+    tree = postgast.parse(text).stmts[0].stmt
+    starred = any(postgast.find_nodes(tree, pg.A_Star))
+    for reference in postgast.find_nodes(tree, pg.ColumnRef):
+        names = [part.string.sval for part in reference.fields if part.WhichOneof("node") == "string"]
+        for use in uses.values():
+            if names and (len(names) == 1 or names[-2] in (use.alias, use.table.name)):
+                use.fetched.add(names[-1])
+    select = tree.select_stmt if tree.WhichOneof("node") == "select_stmt" else None
+    for use in uses.values():
+        use.star = starred or select is None
+        use.limit = select is not None and select.HasField("limit_count")
+        use.locks = any(postgast.find_nodes(tree, pg.LockingClause))
+
+
+def limit_parameters(text: str) -> frozenset[int]:
+    """Numbers of the parameters that are LIMIT or OFFSET."""
+    tree = postgast.parse(text)
+    numbers: set[int] = set()
+    for select in postgast.find_nodes(tree, pg.SelectStmt):
+        for name in ("limit_count", "limit_offset"):
+            if select.HasField(name):
+                references: Any = postgast.find_nodes(getattr(select, name), pg.ParamRef)
+                numbers |= {int(reference.number) for reference in references}
+    return frozenset(numbers)
+
+
+def with_limits(text: str, limit: int = 50) -> str:
+    """The statement with a number for each LIMIT that is a parameter: a generic plan takes it for a tenth of all rows.
+
+    Parameters keep their numbers.
+    """
+    if not limit_parameters(text):
+        return text
+    tree = postgast.parse(text)
+    for select in postgast.find_nodes(tree, pg.SelectStmt):
+        for name, value in (("limit_count", limit), ("limit_offset", 0)):
+            if select.HasField(name) and any(postgast.find_nodes(getattr(select, name), pg.ParamRef)):
+                getattr(select, name).CopyFrom(pg.Node(a_const=pg.A_Const(ival=pg.Integer(ival=value))))
+    return str(postgast.deparse(tree))
