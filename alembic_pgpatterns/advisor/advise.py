@@ -18,7 +18,7 @@ from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Choice, Search
 from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
 from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
-from alembic_pgpatterns.advisor.synthesise import synthesised
+from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
 from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
@@ -58,7 +58,7 @@ class Advisor:
             workload: of the application.
             options: what the user asked for.
         """
-        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema))
+        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload))
         name = self.server.create_database(f"{database}_advice", template=database)
         try:
             with self.server.connect(name) as connection:
@@ -86,7 +86,8 @@ class Advisor:
     def _relations(self) -> Mapping[Name, int]:
         rows = self._connection.execute(
             "SELECT n.nspname, c.relname, c.oid::bigint FROM pg_catalog.pg_class c "
-            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'i', 'm')"
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'i', 'm') "
+            "AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
         ).fetchall()
         return {Name(schema, name): oid for schema, name, oid in rows}
 

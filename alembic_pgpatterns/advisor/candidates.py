@@ -19,11 +19,12 @@ INCLUDED = 3
 INCLUDED_BYTES = 48
 LARGEST_SHARE = 0.5
 """Of the rows that a partial index may hold."""
+FEW_VALUES = 20
+"""Different values of a column by which a partial index may be told from another."""
 BRIN_PAGES = 12_800
 """100 MB: BRIN pays on large tables only."""
 _WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
 _TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
-_KINDS = ("status", "state", "kind", "type")
 
 Key = IndexedKey
 
@@ -81,7 +82,22 @@ def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidat
             for candidate in _Proposals(question, use, table, known, shared).all():
                 present = result.setdefault(candidate.index, candidate)
                 present.asked.add(question.statement.fingerprint)
+    for candidate in list(_united(result.values(), known)):
+        result.setdefault(candidate.index, candidate)
     return [item for item in result.values() if not _exists(item.index, known.schema.table(item.index.table))]
+
+
+def _united(proposed: Iterable[Candidate], known: Knowledge) -> Iterator[Candidate]:
+    """Where several candidates differ in INCLUDE alone: one that carries what all of them do."""
+    groups: dict[CreateIndex, list[Candidate]] = {}
+    for candidate in proposed:
+        if candidate.index.include:
+            groups.setdefault(replace(candidate.index, include=()), []).append(candidate)
+    for index, group in groups.items():
+        include = tuple(sorted({column for item in group for column in item.index.include}))
+        widths = sum(known.width(index.table, column) for column in include)
+        if len(group) > 1 and len(include) <= INCLUDED + 1 and widths <= INCLUDED_BYTES + 16:
+            yield Candidate(replace(index, include=include), set().union(*(item.asked for item in group)))
 
 
 class _Proposals:
@@ -100,7 +116,7 @@ class _Proposals:
         """All of them."""
         for where, columns in self._predicates():
             for keys in self._key_lists(columns):
-                yield from self._with_include(keys, where)
+                yield from self._with_include(keys, where, columns)
         yield from self._likes()
         yield from self._contains()
         yield from self._brin()
@@ -127,13 +143,17 @@ class _Proposals:
                 yield part, named
 
     def _constant_value(self, item: Comparison) -> str | None:
-        """``status = 'pending'`` for a parameter that had one value in all calls, of a column with few values."""
+        """``status = 'pending'``, in the statement or as the one value of all calls, of a column with few values."""
         number = item.parameter
         column = self._table.column(item.term.column) if item.term.column else None
-        if number is None or column is None or number - 1 not in self._statement.constant or item.operator != "=":
+        if column is None or item.operator != "=" or not self._few_values(column):
+            return None
+        if item.condition is not None:
+            return item.condition
+        if number is None or number - 1 not in self._statement.constant:
             return None
         values = [sample[number - 1] for sample in self._statement.values if len(sample) >= number]
-        if not values or isinstance(values[0], list) or values[0] is None or not self._few_values(column):
+        if not values or isinstance(values[0], list) or values[0] is None:
             return None
         value = values[0]
         if column.type.name == "bool":
@@ -143,8 +163,8 @@ class _Proposals:
     def _few_values(self, column: Column) -> bool:
         if column.type.name == "bool" or column.type.labels:
             return True
-        is_kind = any(column.name.lower().endswith(word) for word in _KINDS)
-        return column.type.name in _TEXTS and (is_kind or self._known.distinct(self._table.name, column.name) <= 20)
+        few = self._known.distinct(self._table.name, column.name) <= FEW_VALUES
+        return few and (column.type.name in _TEXTS or column.type.name in ("int2", "int4"))
 
     def _key_lists(self, fixed: frozenset[str]) -> Iterator[tuple[Key, ...]]:
         use = self._use
@@ -198,7 +218,7 @@ class _Proposals:
         column = self._table.column(term.column)
         return column is not None and not column.type.array and column.type.name not in _WIDE
 
-    def _with_include(self, keys: tuple[Key, ...], where: str | None) -> Iterator[Candidate]:
+    def _with_include(self, keys: tuple[Key, ...], where: str | None, fixed: frozenset[str]) -> Iterator[Candidate]:
         keys = tuple(_without_repetition(keys))
         if not keys and where is not None and self._table.primary_key is not None:
             keys = tuple(Key(column) for column in self._table.primary_key.columns)
@@ -206,14 +226,13 @@ class _Proposals:
             return
         index = CreateIndex(self._use.table, keys, where=where)
         yield Candidate(index)
-        include = self._include(index)
+        include = self._include(index, fixed)
         if include:
             yield Candidate(replace(index, include=include))
 
-    def _include(self, index: CreateIndex) -> tuple[str, ...]:
+    def _include(self, index: CreateIndex, fixed: frozenset[str]) -> tuple[str, ...]:
         use = self._use
         named = {key.column for key in index.keys}
-        fixed = use.constant_columns if index.where and all(part in index.where for part in use.constants) else set()
         needed = sorted(use.fetched - named - fixed)
         columns = [self._table.column(name) for name in needed]
         present = [column for column in columns if column is not None]

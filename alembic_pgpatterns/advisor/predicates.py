@@ -39,12 +39,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A term compared with something. ``parameter``: number of the ``$n``, None for a constant or an expression."""
+    """A term compared with something.
+
+    ``parameter``: number of the ``$n``, None for a constant or an expression. ``constant``: the text it is compared
+    with. ``condition``: SQL of the whole where nothing in it changes from call to call.
+    """
 
     term: Term
     operator: str
     parameter: int | None = None
     constant: str | None = None
+    condition: str | None = None
 
 
 @dataclass
@@ -181,7 +186,8 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
 
 def _compared(use: TableUse, expression: Any, operator: str, left: Any, right: Any, node: Any, uses: Uses) -> None:
     term = _term(left, uses)
-    item = Comparison(term, operator, _parameter(right), _literal(right))
+    fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
+    item = Comparison(term, operator, _parameter(right), _literal(right), fixed)
     lists = expression.kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
     if operator == "=" and (lists or expression.kind == pg.AEXPR_OP):
         use.equal.append(item)
@@ -191,8 +197,6 @@ def _compared(use: TableUse, expression: Any, operator: str, left: Any, right: A
         use.contains.append(item)
     elif operator in _LIKE and expression.kind in (pg.AEXPR_OP, pg.AEXPR_LIKE, pg.AEXPR_ILIKE):
         use.likes.append(Comparison(term, _LIKE[operator], item.parameter, item.constant))
-    if operator in ("=", *_RANGE) and not lists:
-        _constant(node, uses)
 
 
 def _row_range(row: Any, uses: Uses) -> None:

@@ -16,6 +16,8 @@ FLOOR = 100.0
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
+_ALIKE = 0.4
+"""Orders of magnitude that one index more must gain where another one begins with the same keys."""
 SAMPLES = 3
 """Sets of recorded values that a statement is planned with."""
 
@@ -163,6 +165,19 @@ class Choice:
                 total += gain
         return total
 
+    def _replaced(self, built: Built, others: Iterable[str]) -> bool:
+        """Whether another chosen index begins with the same keys: it does the same, a little less well."""
+        index = built.candidate.index
+        indexes = (self.search.built[name].candidate.index for name in others)
+        return any(
+            other.table == index.table
+            and other.method == index.method
+            and other.where == index.where
+            and other.keys[: len(index.keys)] == index.keys
+            and set(index.include) <= {*other.include, *(key.column for key in other.keys)}
+            for other in indexes
+        )
+
     def _prune(self) -> None:
         for name in sorted(self.chosen, key=lambda item: -self.search.built[item].pages):
             less = [item for item in self.chosen if item != name]
@@ -170,6 +185,6 @@ class Choice:
             touched = self._touched(built.table)
             after = {item.statement.fingerprint: self._cost(item, less) for item in touched}
             loss = sum(orders(cost, self.costs[key]) for key, cost in after.items())
-            if loss < built.penalty + NOTICED:
+            if loss < built.penalty + (_ALIKE if self._replaced(built, less) else NOTICED):
                 self.chosen = less
                 self.costs.update(after)

@@ -124,7 +124,7 @@ def load_column(connection: psycopg.Connection[Any], table: Name, column: str, f
         "histogram_bounds": _array(facts.bounds) if len(facts.bounds) > 1 else None,
     }
     given = [(name, value) for name, value in values.items() if value is not None]
-    pairs = "".join(f", %s, %s::{_TYPES[name]}" for name, _ in given)
+    pairs = "".join(f", %s::text, %s::{_TYPES[name]}" for name, _ in given)
     connection.execute(
         "SELECT pg_catalog.pg_restore_attribute_stats('schemaname', %s::text, 'relname', %s::text, 'attname', "
         f"%s::text, 'inherited', false{pairs})".encode(),

@@ -6,17 +6,22 @@ They are guesses, and the advice says so; of an export none is needed.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.expressions import is_now
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
+from alembic_pgpatterns.workload.model import Workload
 
 YEARS = 3
 """Over how long a table's rows were made."""
+FARTHEST = 20
+"""Years from now beyond which a time says nothing of when rows were made: an epoch, a "for ever"."""
+_LITERAL = re.compile(r"'(\d{4}-\d\d-\d\d[^']*)'")
 BOUNDS = 101
 """As many as a server keeps by default (``default_statistics_target``)."""
 
@@ -29,19 +34,46 @@ _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "mes
 _DELETED = ("deleted", "archived", "discarded", "removed", "cancelled", "canceled", "failed", "blocked", "revoked")
 
 
-def synthesised(schema: Schema, statistics: Statistics, now: datetime.datetime | None = None) -> Statistics:
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When the rows of a table were made."""
+
+    start: datetime.datetime
+    end: datetime.datetime
+
+
+def period_of(workload: Workload, now: datetime.datetime | None = None) -> Period:
+    """The last three years, and as far back or forward as the times go that the workload asks for."""
+    end = now or datetime.datetime.now(datetime.UTC)
+    start = end - datetime.timedelta(days=365 * YEARS)
+    values = (value for item in workload.statements for sample in item.values for value in sample)
+    literals = (text for item in workload.statements for text in _LITERAL.findall(item.text))
+    times = [time for text in (*values, *literals) if isinstance(text, str) and (time := _as_time(text)) is not None]
+    asked = [time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST)]
+    margin = datetime.timedelta(days=30)
+    return Period(min([start, *(time - margin for time in asked)]), max([end, *asked]))
+
+
+def _as_time(text: str) -> datetime.datetime | None:
+    try:
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+
+
+def synthesised(schema: Schema, statistics: Statistics, period: Period) -> Statistics:
     """The statistics with guesses for the columns of which the file says nothing. Sizes must be there."""
-    now = now or datetime.datetime.now(datetime.UTC)
     columns = dict(statistics.columns)
     for table in schema.tables:
         if any(key[0] == table.name for key in statistics.columns):
             continue
         for column in table.columns:
-            columns[table.name, column.name] = _guess(table, column, statistics, now)
+            columns[table.name, column.name] = _guess(table, column, statistics, period)
     return replace(statistics, columns=columns)
 
 
-def _guess(table: Table, column: Column, statistics: Statistics, now: datetime.datetime) -> ColumnFacts:
+def _guess(table: Table, column: Column, statistics: Statistics, period: Period) -> ColumnFacts:
     facts = ColumnFacts(avg_width=width(column), null_frac=_null_share(column, table))
     labels = _labels(table, column)
     if labels:
@@ -55,7 +87,7 @@ def _guess(table: Table, column: Column, statistics: Statistics, now: datetime.d
     if key is not None:
         return replace(facts, n_distinct=_of_parent(table.name, key.referred_table, statistics), correlation=0.0)
     if column.type.name in _TIMES and not column.type.array:
-        return _time(facts, column, now)
+        return _time(facts, column, period)
     return _by_type_and_name(facts, column)
 
 
@@ -101,10 +133,10 @@ def _flag(facts: ColumnFacts, column: Column) -> ColumnFacts:
     return replace(facts, values=values, frequencies=(often * left, seldom * left), n_distinct=2.0, correlation=0.5)
 
 
-def _time(facts: ColumnFacts, column: Column, now: datetime.datetime) -> ColumnFacts:
+def _time(facts: ColumnFacts, column: Column, period: Period) -> ColumnFacts:
     """Spread evenly over the last years; in the order of the rows where the default is now."""
-    step = datetime.timedelta(days=365 * YEARS) / (BOUNDS - 1)
-    moments = [now - step * number for number in reversed(range(BOUNDS))]
+    step = (period.end - period.start) / (BOUNDS - 1)
+    moments = [period.end - step * number for number in reversed(range(BOUNDS))]
     pattern = "%Y-%m-%d" if column.type.name == "date" else "%Y-%m-%d %H:%M:%S"
     suffix = "+00" if column.type.name == "timestamptz" else ""
     bounds = tuple(dict.fromkeys(moment.strftime(pattern) + suffix for moment in moments))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.cli import pgcheck, pgfix, pgrevision
+from alembic_pgpatterns.cli import pgadvise, pgcheck, pgfix, pgrevision
 
-COMMANDS = (pgcheck, pgfix, pgrevision)
+COMMANDS = (pgcheck, pgfix, pgrevision, pgadvise)
 
 
 def register(command_line: Any) -> None:

@@ -1,0 +1,97 @@
+"""Advise a project on indexes: bring it to head on a scratch server, and plan its workload at production's size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alembic_pgpatterns.advisor.advise import Advisor
+from alembic_pgpatterns.advisor.model import Advice, Options, Statistics
+from alembic_pgpatterns.advisor.statistics import read_statistics
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.report_model import Gathered, Report
+from alembic_pgpatterns.findings.statements import gather_statements
+from alembic_pgpatterns.patterns import StatementPattern
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.workload.files import read_all
+from alembic_pgpatterns.workload.model import Workload
+
+
+@dataclass(frozen=True)
+class AdviceReport:
+    """The advice for a project, with the findings about the statements themselves."""
+
+    workload: Workload
+    advice: Advice = field(default_factory=Advice)
+    report: Report = field(default_factory=Report)
+
+
+def advise(
+    project: Project, settings: Settings, progress: Progress, workloads: Sequence[Path], options: Options
+) -> AdviceReport:
+    """The indexes that a workload needs, and what is wrong with its statements.
+
+    Args:
+        project: the project.
+        settings: of the project; ``stats`` names the file of sizes.
+        progress: shows what is going on.
+        workloads: files of recordings, read as one workload.
+        options: what the user asked for.
+
+    Raises:
+        PgPatternsError: a file cannot be read, or the project cannot be brought to head.
+    """
+    workload = read_all(workloads)
+    if not workload.statements:
+        raise PgPatternsError(
+            f"{', '.join(map(str, workloads))}: no statement was recorded. Only what tests send to PostgreSQL through "
+            "SQLAlchemy in their own bodies is; fixtures are not."
+        )
+    run = Run(project, settings, progress, cache=HistoryCache.open(project, settings))
+    with run.at_head() as head:
+        database = _database(head)
+        statistics = statistics_for(settings, database.schema)
+        _disconnect(head.server, database.database.name)
+        advisor = Advisor(head.server, database.schema, statistics, progress.say)
+        advice = advisor.advise(database.database.name, workload, options)
+        progress.say("judging the statements")
+        report = _report(workload, settings, head, database.schema)
+    return AdviceReport(workload, advice, report)
+
+
+def statistics_for(settings: Settings, schema: Schema) -> Statistics:
+    """The sizes that the settings' file gives; none where they name no file.
+
+    Raises:
+        PgPatternsError: the file cannot be read.
+    """
+    return read_statistics(settings.path(settings.stats), schema) if settings.stats is not None else Statistics()
+
+
+def _database(head: Head) -> DatabaseAtHead:
+    """The database that is advised: of several the one with the most tables."""
+    return max(head.databases, key=lambda database: len(database.schema.tables))
+
+
+def _disconnect(server: Server, database: str) -> None:
+    """End the connections that the project's pools keep: a database that somebody uses cannot be copied."""
+    with server.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
+        )
+
+
+def _report(workload: Workload, settings: Settings, head: Head, schema: Schema) -> Report:
+    gathered = Gathered(kinds=(StatementPattern,), heads=head.heads, facts=head.facts)
+    gathered.skipped += head.skipped
+    gather_statements(workload, settings, schema, gathered)
+    return Report.of(gathered, Baseline.read(settings.path(settings.baseline)), settings)

@@ -1,0 +1,52 @@
+"""``alembic pgadvise``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from alembic_pgpatterns.cli.exit_codes import end
+
+DESCRIPTION = """\
+Say which indexes the application's statements need, with the evidence, and what is wrong with the statements.
+
+Record first what your tests send:  pytest --pgpatterns-record=workload.jsonl
+Say how large the tables are:       a file with `table rows` per line, or `alembic pgstats -o FILE`
+
+No database is needed and none is touched: each statement is planned on a throw-away PostgreSQL
+that believes its tables to be as large as production's, with and without each index.
+
+  alembic pgadvise --workload workload.jsonl --stats rows.txt
+  alembic pgadvise --workload workload.jsonl --format json       for programs
+  alembic pgadvise --workload workload.jsonl --table orders      only indexes of one table
+
+Exit codes: 0 done, whatever was found; 2 wrong use; 255 it could not be done ("FAILED: ...")."""
+
+
+def pgadvise(config: Any) -> None:
+    """Say which indexes the application's statements need, with the evidence."""
+    from alembic_pgpatterns.cli.run_pgadvise import run
+
+    end(config, run)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``alembic pgadvise``."""
+    parser.add_argument(
+        "--workload",
+        metavar="FILE",
+        nargs="+",
+        help="recordings of `pytest --pgpatterns-record` or imports; several are one workload",
+    )
+    parser.add_argument("--stats", metavar="FILE", help="rows per table: `table rows` per line, JSON, or an export")
+    parser.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text", help="default: text")
+    parser.add_argument("--max-indexes", metavar="N", type=int, help="at most so many indexes, the best first")
+    parser.add_argument("--table", metavar="NAME", action="append", help="only indexes of this table; repeatable")
+    parser.add_argument("--explain", metavar="INDEX", help="why this index (a name or a definition) is advised, or not")
+    parser.add_argument("--select", metavar="NAMES", action="append", help="patterns of statements to run")
+    parser.add_argument("--ignore", metavar="NAMES", action="append", help="patterns of statements to leave out")
+    parser.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
+    parser.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
+    parser.add_argument(
+        "--no-cache", dest="cache", action="store_false", default=None, help="run all from nothing, keep nothing"
+    )

@@ -1,0 +1,44 @@
+"""What ``alembic pgadvise`` does with its flags."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.advisor.model import Options
+from alembic_pgpatterns.checks.advice import advise
+from alembic_pgpatterns.cli.run_pgcheck import flags
+from alembic_pgpatterns.cli.stdout import standard_output
+from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.report.advice import write
+from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.runner.project import Project
+
+WRONG_USE = 2
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Advise, and write the advice.
+
+    Raises:
+        PgPatternsError: it could not be done.
+    """
+    project = Project(config)
+    try:
+        settings = settings_of(config, flags(options))
+        if not options.workload:
+            raise SettingsError("--workload FILE is missing: `pytest --pgpatterns-record=FILE` records one.")
+        if options.max_indexes is not None and options.max_indexes < 1:
+            raise SettingsError("--max-indexes: a number from 1 on is expected.")
+    except SettingsError as error:
+        sys.stderr.write(f"alembic pgadvise: {error}\n")
+        return WRONG_USE
+    wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
+    with progress_on(sys.stderr) as progress:
+        report = advise(project, settings, progress, [Path(name) for name in options.workload], wanted)
+    with standard_output(config.stdout, options.format != "text") as stream:
+        write(report, stream, options.format)
+    return 0

@@ -1,0 +1,39 @@
+"""The advice as Markdown, for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from alembic_pgpatterns.advisor.model import AdvisedIndex
+from alembic_pgpatterns.checks.advice import AdviceReport
+from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, size, sources, summary
+from alembic_pgpatterns.report.statements import lines as finding_lines
+
+
+def write(report: AdviceReport, stream: TextIO) -> None:
+    """Write the advice."""
+    stream.write("\n".join(_lines(report)) + "\n")
+
+
+def _lines(report: AdviceReport) -> Iterator[str]:
+    yield f"## Indexes\n\n{summary(report)}. {'; '.join(sources(report.advice))}."
+    for item in report.advice.indexes:
+        yield from _index(item)
+    if report.advice.unused:
+        yield "\n### Not needed any more\n"
+        yield from (f"- `{item.name}` of `{item.table}`: {item.reason}" for item in report.advice.unused)
+    if report.report.findings:
+        yield "\n## Statements\n\n```text"
+        yield from finding_lines(report.report)
+        yield "```"
+
+
+def _index(item: AdvisedIndex) -> Iterator[str]:
+    yield f"\n### `{item.index.table}`\n\n```sql\n{ddl(item)};\n```\n\n```python\n{model(item)}\n```\n"
+    pays = f"pays from {item.break_even_rows:,} rows on" if item.break_even_rows else "pays little"
+    yield f"{size(item.size)}; {pays}.\n\n| statement | sent by | cost before | after |\n|---|---|---|---|"
+    for benefit in item.benefits:
+        text = one_line(benefit.statement).replace("|", "\\|").replace("`", "'")
+        place = location(benefit.statement) or ""
+        yield f"| `{text}` | {place} | {benefit.cost_before:,.0f} | {benefit.cost_after:,.1f} |"

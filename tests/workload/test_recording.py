@@ -1,0 +1,113 @@
+"""Recording on a real server: texts, values, places, reasons and series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic_pgpatterns.workload.files import read, write
+from alembic_pgpatterns.workload.model import Recorded, Workload, merged
+
+MODELS = """
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    books: Mapped[list["Book"]] = relationship()
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+
+
+def fill(session):
+    session.add_all([Author(name=f"a{n}", books=[Book(), Book()]) for n in range(6)])
+"""
+Record = Callable[..., Workload]
+
+
+def only(workload: Workload, kind: str) -> Recorded:
+    (statement,) = [item for item in workload.statements if item.kind == kind]
+    return statement
+
+
+def test_text_values_and_place(record: Record) -> None:
+    workload = record(
+        MODELS,
+        "def run(session):\n    for n in (3, 4):\n        session.scalars(select(Book).where(Book.id == n)).all()\n",
+    )
+    statement = only(workload, "select")
+    assert statement.text.endswith("WHERE book.id = $1::INTEGER")
+    assert statement.values == ((3,), (4,))
+    assert statement.constant == ()
+    assert statement.calls == 2
+    (usage,) = statement.usages
+    assert usage.site is not None
+    assert usage.site.function == "run"
+    assert usage.tests == ("test_app.py::test_run",)
+    assert usage.series.distinct_in_transaction == 2
+
+
+def test_why_the_orm_loads(record: Record) -> None:
+    workload = record(
+        MODELS,
+        "def run(session):\n    for author in session.scalars(select(Author)).all():\n        len(author.books)\n",
+    )
+    usages = [usage for statement in workload.statements for usage in statement.usages if usage.reason]
+    assert [(usage.reason, usage.attribute, usage.calls) for usage in usages] == [("lazy load", "Author.books", 6)]
+
+
+def test_lists_of_any_length_are_one_shape(record: Record) -> None:
+    source = """
+def run(session):
+    for ids in ([1], [1, 2, 3]):
+        session.scalars(select(Book).where(Book.id.in_(ids))).all()
+"""
+    assert only(record(MODELS, source), "select").calls == 2
+
+
+def test_one_value_in_all_calls_is_known(record: Record) -> None:
+    source = """
+def run(session):
+    for n in range(3):
+        session.scalars(select(Author).where(Author.name == "a1", Author.id == n)).all()
+"""
+    assert only(record(MODELS, source), "select").constant == (0,)
+
+
+def test_a_loop_of_the_test_is_no_loop_of_the_application(record: Record) -> None:
+    source = """
+def names(session, n):
+    return session.scalars(select(Author.name).where(Author.id == n)).all()
+
+def run(session):
+    names(session, 1)
+    names(session, 2)
+"""
+    workload = record(MODELS, source)
+    assert only(workload, "select").usages[0].series.distinct_in_transaction == 2
+
+
+def test_what_a_level_does_not_allow_is_not_kept(record: Record) -> None:
+    source = 'def run(session):\n    session.scalars(select(Author).where(Author.name == "secret")).all()\n'
+    for level, expected in (("all", (("secret",),)), ("safe", ()), ("none", ())):
+        assert only(record(MODELS, source, values=level), "select").values == expected
+
+
+def test_a_file_holds_it_all(record: Record, tmp_path: Path) -> None:
+    workload = record(MODELS, 'def run(session):\n    session.add(Author(name="x"))\n    session.commit()\n')
+    write(workload, tmp_path / "workload.jsonl")
+    assert read(tmp_path / "workload.jsonl") == workload
+    twice = merged([workload, workload])
+    assert only(twice, "insert").calls == 2
+    assert only(twice, "insert").tables == ("author",)
+
+
+def test_writes_of_one_flush_are_one_series(record: Record) -> None:
+    workload = record(
+        MODELS, 'def run(session):\n    session.add_all([Author(name="x"), Author(name="y")])\n    session.flush()\n'
+    )
+    series = only(workload, "insert").usages[0].series
+    assert (series.calls, series.batches) == (1, 1)
