@@ -36,6 +36,7 @@ LAYERS = (
     ("schema",),
     ("evidence.model",),
     ("server",),
+    ("fences",),
     ("errors",),
 )
 """From the top down, a folder's name per room; a module may import from its own row and from those below it."""

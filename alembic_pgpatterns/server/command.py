@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server.environment import VARIABLES, offered
+from alembic_pgpatterns.fences.libpq import VARIABLES, offered
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.signals import sigterm_as_exit
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server import drivers, environment
+from alembic_pgpatterns.fences import libpq
+from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
@@ -69,8 +70,8 @@ class Routes:
             database = self.database_for(real_database(meant), meant.get("user"))
             self.meant.setdefault(database, dict(meant))
         parameters = self.server.parameters(database)
-        environment.clear()
-        environment.offer(parameters)
+        libpq.clear()
+        libpq.offer(parameters)
         return parameters
 
     def count(self, meant: Mapping[str, str]) -> Mapping[str, str]:
@@ -106,8 +107,8 @@ def redirect(server: RedirectTarget, prepare: Callable[[str], None] | None = Non
     libpq's variables count for nothing inside; what a subprocess does with a server of its own is out of reach.
     """
     routes = Routes(server, prepare)
-    with environment.cleared(), drivers.patched_drivers(routes.count), _listening(routes):
-        environment.offer(server.parameters())
+    with libpq.cleared(), drivers.patched_drivers(routes.count), _listening(routes):
+        libpq.offer(server.parameters())
         yield routes
 
 

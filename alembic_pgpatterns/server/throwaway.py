@@ -20,33 +20,14 @@ import sqlalchemy
 from psycopg import sql
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server import cluster, environment
+from alembic_pgpatterns.fences import libpq
+from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.account import Account, server_account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.folder import run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
+from alembic_pgpatterns.server.server_settings import SETTINGS
 
-_SETTINGS: Mapping[str, str] = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "autovacuum": "off",
-    "checkpoint_timeout": "1h",
-    "max_wal_size": "1GB",
-    "min_wal_size": "2MB",
-    # A whole history may run in one transaction, and each of its tables holds several locks until the end.
-    "max_locks_per_transaction": "1024",
-    # /dev/shm of a container has 64 MB; a file in the data folder has the disk, and goes with it.
-    "dynamic_shared_memory_type": "mmap",
-    "jit": "off",
-    # When the system kills one of its processes for want of memory, end: what we would go on with is half a state.
-    "restart_after_crash": "off",
-    "logging_collector": "off",
-    "log_checkpoints": "off",
-    "lc_messages": "C",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _SHARE = "share"
 _NAME_BYTES = 63
@@ -67,7 +48,7 @@ class ThrowawayServer:
         self.folder = folder
         self.port = port or 5432
         self.password: str | None = None
-        self._settings = {**_SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
+        self._settings = {**SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
         if binaries.version >= 180000:
             # Real ones first: a stand-in is only for what this server lacks.
             self._settings.setdefault("extension_control_path", f"$system:{folder / _SHARE}")
@@ -129,7 +110,7 @@ class ThrowawayServer:
         Raises PgPatternsError with the last lines of the log when the server is gone.
         """
         try:
-            with environment.cleared():
+            with libpq.cleared():
                 return psycopg.connect(**self.parameters(database), autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             gone = self.failure()

@@ -1,0 +1,109 @@
+"""To what the project's code may connect: our server, what belongs to itself, and what the settings allow."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+_LOCAL_SERVICES = (
+    # Name service and logging of the machine. Refusing them would only break getpwnam() and logging.
+    "/dev/log",
+    "/run/nscd/",
+    "/var/run/nscd/",
+    "/run/systemd/",
+    "/var/lib/sss/pipes/",
+)
+_DNS = 53
+
+Address = Union[str, tuple[Any, ...]]
+"""As Python's sockets have it: a path, or a host and a port."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Plain data, to be handed to the process that is fenced.
+
+    ``sockets``: paths of Unix sockets, or of folders with all sockets in them. ``addresses``: host and port of TCP; a
+    port of 0 stands for all ports of that host.
+    """
+
+    sockets: tuple[str, ...] = ()
+    addresses: tuple[tuple[str, int], ...] = ()
+    _resolved: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def ports(self) -> set[int]:
+        """The TCP ports, for a fence that knows no hosts."""
+        return {port for _, port in self.addresses}
+
+    def permits(self, family: int, address: Address, is_udp: bool = False) -> bool:
+        """Whether a connection to that address may be made."""
+        if family == socket.AF_UNIX:
+            return isinstance(address, (str, bytes)) and self._permits_path(os.fsdecode(address))
+        if family not in (socket.AF_INET, socket.AF_INET6):
+            # Netlink and its like stay within the machine's kernel; nothing that we would guard listens there.
+            return family not in (getattr(socket, "AF_VSOCK", -1),)
+        host, port = str(address[0]), int(address[1])
+        if is_udp:
+            # Look-ups of names. Everything else by UDP is statistics or worse.
+            return port == _DNS
+        near = [name for name, item_port in self.addresses if item_port in (0, port)]
+        return any(self._hosts(host) & self._hosts(name) for name in near)
+
+    def _permits_path(self, path: str) -> bool:
+        if path.startswith("\0") or not path:
+            return False
+        places = (*self.sockets, *_LOCAL_SERVICES)
+        real = os.path.realpath(path)
+        return any(_is_at(candidate, place) for candidate in (path, real) for place in places)
+
+    def _hosts(self, name: str) -> frozenset[str]:
+        """A name and its addresses, looked up once."""
+        if name not in self._resolved:
+            try:
+                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            except OSError:
+                found = []
+            self._resolved[name] = frozenset({name, *(str(item[4][0]) for item in found)})
+        return self._resolved[name]
+
+
+def _is_at(path: str, place: str) -> bool:
+    folder = place.rstrip("/")
+    return path == place or path.startswith(f"{folder}/")
+
+
+def parse(text: str) -> Allowed:
+    """One entry of the setting `allow_connect`: ``host:port``, ``host:*``, or the path of a Unix socket.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.startswith("/"):
+        return Allowed(sockets=(text,))
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not (port == "*" or (port.isdecimal() and 0 < int(port) < 65536)):
+        raise ValueError(f"{text!r} is no address: write host:port (vault:8200), host:*, or the path of a Unix socket")
+    return Allowed(addresses=((host, 0 if port == "*" else int(port)),))
+
+
+def together(*parts: Allowed) -> Allowed:
+    """All that any of them allows."""
+    return Allowed(
+        tuple(path for part in parts for path in part.sockets),
+        tuple(address for part in parts for address in part.addresses),
+    )
+
+
+def describe(family: int, address: Address) -> str:
+    """An address for people."""
+    if family == socket.AF_UNIX:
+        text = os.fsdecode(address) if isinstance(address, (str, bytes)) else str(address)
+        return f"the socket {'@' + text[1:] if text.startswith(chr(0)) else text}"
+    if isinstance(address, tuple) and len(address) > 1:
+        host = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
+        return f"{host}:{address[1]}"
+    return str(address)

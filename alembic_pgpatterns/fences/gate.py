@@ -1,0 +1,246 @@
+"""The gate: another process of ours decides about each connection that the project's processes make.
+
+A seccomp filter makes connect() wait until somebody allows or refuses it, whatever made the call: Python, a driver in
+C, a program that a revision starts. It sees hosts, ports and Unix sockets that are files, which Landlock does not.
+Linux 5.5, x86-64 and ARM64.
+
+The process that calls `stand` becomes the gatekeeper and its child goes on, for two reasons: where Yama allows tracing
+of descendants only (kernel.yama.ptrace_scope = 1, as on Ubuntu), just an ancestor may read the address; and a process
+that ends with its gatekeeper cannot outlive it. The gatekeeper ends as its child ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+from typing import NoReturn
+
+from alembic_pgpatterns.fences import listeners, seccomp, syscalls
+from alembic_pgpatterns.fences.allowed import Address, Allowed, describe
+from alembic_pgpatterns.fences.refusals import Refusal, Sink
+
+# ioctl numbers of <linux/seccomp.h>, and the structures' sizes, which are in them.
+_RECEIVE, _SEND, _STILL_WAITS = 0xC0502100, 0xC0182101, 0x40082102
+_NOTIFICATION, _ANSWER = 80, 24
+_CONTINUE = 1
+_LONGEST_ADDRESS = 128
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def stand(allowed: Allowed, sink: Sink) -> bool:
+    """Put up the gate. It returns in a new process, a child of the one that called it.
+
+    Call it first of all, before threads are started. Returns whether it holds; where it does not, in the same process.
+    """
+    if not seccomp.available():
+        return False
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        theirs.close()
+        _keep(child, ours, allowed, sink)
+    ours.close()
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    listener = seccomp.ask_about_connections()
+    with theirs:
+        if listener is None:
+            # Another filter of this process has a listener already, and a process can have one only.
+            theirs.sendall(b"-")
+            return False
+        socket.send_fds(theirs, [b"+"], [listener])
+        os.close(listener)
+        theirs.recv(1)
+    return True
+
+
+def _keep(child: int, channel: socket.socket, allowed: Allowed, sink: Sink) -> NoReturn:
+    """Serve the gate until the child has ended, then end in the same way."""
+    code = 1
+    try:
+        # Also what the child starts and leaves behind stays a descendant of ours, and so readable.
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        _forward_signals(child)
+        answer, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+        listener = descriptors[0] if answer == b"+" and descriptors else None
+        _close_all_but(*(item for item in (listener, sink.descriptor, channel.fileno()) if item is not None))
+        channel.sendall(b".")
+        channel.close()
+        code = _serve(child, listener, allowed, sink)
+    except BaseException as error:
+        sink.tell(Refusal(f"everything (the gatekeeper failed: {error!r})"))
+        os.kill(child, signal.SIGKILL)
+    finally:
+        _end_as(code)
+
+
+def _forward_signals(child: int) -> None:
+    def forward(number: int, frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in _FORWARDED:
+        signal.signal(number, forward)
+    # A terminal sends it to the whole group: the child gets it as well.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _close_all_but(*kept: int) -> None:
+    """The child's pipes end when the child ends, and not with us."""
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20)
+    start = 3
+    for descriptor in (*sorted(item for item in kept if item > 2), limit):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+
+
+def _serve(child: int, listener: int | None, allowed: Allowed, sink: Sink) -> int:
+    """Answer until the child has ended; its status."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    if listener is not None:
+        poll.register(listener, select.POLLIN)
+    while True:
+        status = _status(child)
+        if status is not None:
+            return status
+        for descriptor, event in poll.poll(1000):
+            if descriptor == reader:
+                os.read(reader, 4096)
+            elif event & select.POLLIN:
+                _answer(descriptor, child, allowed, sink)
+            else:
+                poll.unregister(descriptor)
+
+
+def _status(child: int) -> int | None:
+    """How the child ended; None while it lives. Takes the dead whom others left to us as well."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return 1 << 8
+        if pid == child:
+            return status
+        if pid == 0:
+            return None
+
+
+def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
+    request = bytearray(_NOTIFICATION)
+    try:
+        fcntl.ioctl(listener, _RECEIVE, request, True)
+    except OSError:
+        return  # it was interrupted, or who asked has ended
+    identifier, pid = struct.unpack_from("QI", request)
+    number = struct.unpack_from("i", request, 16)[0]
+    arguments = struct.unpack_from("6Q", request, 32)
+    refusal = _decide(pid, number, arguments, child, allowed)
+    answer = struct.pack("QqiI", identifier, 0, 0, _CONTINUE)
+    if refusal is not None:
+        answer = struct.pack("QqiI", identifier, 0, -errno.ECONNREFUSED, 0)
+        if refusal.what:
+            sink.tell(refusal)
+    with contextlib.suppress(OSError):  # who asked has ended meanwhile
+        fcntl.ioctl(listener, _SEND, answer)
+
+
+def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allowed: Allowed) -> Refusal | None:
+    """Why it is refused; None where it is allowed. A refusal without words is not worth any."""
+    machine = syscalls.architecture()
+    sends = machine is not None and number == machine.sendto
+    where, length = (arguments[4], arguments[5]) if sends else (arguments[1], arguments[2])
+    try:
+        family, address = _read_address(pid, where, min(length & 0xFFFFFFFF, _LONGEST_ADDRESS))
+    except OSError as error:
+        return Refusal(f"a connection to an address that could not be read ({error.strerror})", process=_name(pid))
+    if family == socket.AF_UNSPEC:
+        return None  # it dissolves a connection
+    is_udp = family != socket.AF_UNIX and _socket_type(pid, arguments[0]) == socket.SOCK_DGRAM
+    if allowed.permits(family, address, is_udp) or listeners.belongs(child, family, address):
+        return None
+    if is_udp:
+        # Most often getaddrinfo(), which asks in this way which of several addresses the machine could reach.
+        return Refusal("")
+    process = "" if _group(pid) == child else _name(pid)
+    return Refusal(f"a connection to {describe(family, address)}", process=process)
+
+
+def _read_address(pid: int, where: int, length: int) -> tuple[int, Address]:
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(where)
+        raw = memory.read(length)
+    if len(raw) < 2:
+        raise OSError(errno.EFAULT, "it is too short")
+    family = struct.unpack_from("H", raw)[0]
+    if family == socket.AF_UNIX:
+        path = raw[2:]
+        return family, os.fsdecode(path if path[:1] == b"\0" else path.split(b"\0")[0])
+    if family == socket.AF_INET and len(raw) >= 8:
+        return family, (socket.inet_ntop(family, raw[4:8]), struct.unpack_from("!H", raw, 2)[0])
+    if family == socket.AF_INET6 and len(raw) >= 24:
+        return _unmapped(socket.inet_ntop(family, raw[8:24]), struct.unpack_from("!H", raw, 2)[0])
+    return family, ("", 0)
+
+
+def _unmapped(host: str, port: int) -> tuple[int, Address]:
+    """An IPv4 address that is written as an IPv6 one is an IPv4 address."""
+    if host.startswith("::ffff:") and "." in host:
+        return socket.AF_INET, (host[7:], port)
+    return socket.AF_INET6, (host, port)
+
+
+def _socket_type(pid: int, descriptor: int) -> int:
+    """SOCK_STREAM, SOCK_DGRAM …; 0 where it cannot be known, which counts as the stricter one."""
+    try:
+        process = syscalls.call(syscalls.PIDFD_OPEN, _group(pid), 0)
+        try:
+            copy = syscalls.call(syscalls.PIDFD_GETFD, process, descriptor, 0)
+        finally:
+            os.close(process)
+    except OSError:
+        return 0
+    with socket.socket(fileno=copy) as same:
+        return same.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
+
+
+def _group(pid: int) -> int:
+    """The process that a thread belongs to."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("Tgid:")), pid)
+    except (OSError, ValueError):
+        return pid
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm") as comm:
+            return f"the program {comm.read().strip()}"
+    except OSError:
+        return "a program"
+
+
+def _end_as(status: int) -> NoReturn:
+    if os.WIFSIGNALED(status):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        number = os.WTERMSIG(status)
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1)
+
+
+__all__ = ["stand"]

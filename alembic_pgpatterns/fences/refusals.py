@@ -1,0 +1,95 @@
+"""What the fences refused, as lines of JSON on a descriptor: who reads them may be another process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A connection or a program that was refused.
+
+    ``where``: file and line of the project, "" where a library in C or another program connected. ``process``: the
+    program that did it, "" for the project's own process.
+    """
+
+    what: str
+    where: str = ""
+    process: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what} was refused" + (f" to {self.process}" if self.process else "")
+
+
+class Sink:
+    """Where refusals go: a descriptor, or stderr."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self.descriptor = descriptor
+
+    def tell(self, refusal: Refusal) -> None:
+        """Write one line, in one piece: several processes may write here."""
+        if self.descriptor is None:
+            line = f"alembic-pgpatterns: {refusal}\n"
+        else:
+            line = json.dumps({"what": refusal.what, "where": refusal.where, "process": refusal.process}) + "\n"
+        # Where nobody reads any more, the refusal itself is not the worse for it.
+        with contextlib.suppress(OSError):
+            os.write(2 if self.descriptor is None else self.descriptor, line.encode("utf-8", "replace"))
+
+
+def read(text: str) -> Iterator[Refusal]:
+    """The refusals that a `Sink` wrote, each once. What is no such line is left out."""
+    seen = set()
+    for line in text.splitlines():
+        try:
+            data = json.loads(line)
+            refusal = Refusal(str(data["what"]), str(data["where"]), str(data["process"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if refusal not in seen:
+            seen.add(refusal)
+            yield refusal
+
+
+_LIBRARY = os.path.dirname(os.__file__)
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+
+
+def place(frame: FrameType | None) -> str:
+    """File and line of the innermost call outside of Python's library, installed packages and ourselves.
+
+    Where all is in packages, as in a thread that a library started: the outermost call that is not Python's own.
+    """
+    fallback = ""
+    while frame is not None:
+        path = frame.f_code.co_filename
+        installed = "site-packages" in path or "dist-packages" in path or path.startswith(_PACKAGE)
+        in_library = path.startswith((_LIBRARY, "<frozen"))
+        if installed and not path.startswith(_PACKAGE):
+            fallback = f"{path}:{frame.f_lineno}"
+        elif not installed and not in_library:
+            return f"{_short(path)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return fallback
+
+
+def _short(path: str) -> str:
+    """Seen from the working folder, where it is below it."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):
+        return path
+    return path if relative.startswith("..") else relative
+
+
+def current_place() -> str:
+    """As `place`, of the caller."""
+    return place(sys._getframe(1))

@@ -1,0 +1,81 @@
+"""All fences of the project's process, put up in one call at its very start; and which of them this machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from alembic_pgpatterns.fences import audit, gate, landlock, libpq, seccomp
+from alembic_pgpatterns.fences.allowed import Allowed
+from alembic_pgpatterns.fences.refusals import Sink
+
+
+@dataclass(frozen=True)
+class Fence:
+    """``name`` of a fence, whether it ``stands``, and what it holds, or why it is missing."""
+
+    name: str
+    stands: bool
+    note: str
+
+
+def stand(
+    allowed: Allowed, parameters: Callable[[], Mapping[str, str]], refusals: int | None = None
+) -> tuple[str, ...]:
+    """Let this process, and all that it starts, reach nothing but what is allowed. Nothing takes that back.
+
+    Call it first of all in a process that ends with the project's code: before a thread is started, before anything of
+    the project is imported. **It may return in another process**, a child of the one that called it, which waits for
+    that child, hands signals on to it, and ends as it ended. So ask for process ids afterwards.
+
+    Args:
+        allowed: where connections may go: the check's server, and what the setting `allow_connect` names.
+        parameters: gives libpq's parameters of the check's server, for programs that are started.
+        refusals: a descriptor that gets what was refused (`refusals.read`); None: stderr.
+
+    Returns:
+        The names of the fences that stand.
+    """
+    sink = Sink(refusals)
+    gated = gate.stand(allowed, sink)
+    # An address with any port cannot be told to Landlock, which knows no hosts.
+    landlocked = 0 not in allowed.ports and landlock.restrict(allowed.ports)
+    libpq.clear()
+    libpq.offer(parameters())
+    libpq.redirect_programs(parameters)
+    audit.stand(allowed, sink, programs=gated or landlocked)
+    names = {"gate": gated, "landlock": landlocked, "libpq": True, "audit": True}
+    return tuple(name for name, stands in names.items() if stands)
+
+
+def survey() -> tuple[Fence, ...]:
+    """Which fences this machine has, without putting any up."""
+    gated, abi = seccomp.available(), landlock.abi()
+    return (
+        Fence("redirect", True, "drivers of PostgreSQL connect to the check's server, whatever they are told"),
+        Fence("libpq", True, "the environment leads libpq, and programs that use it, to the check's server"),
+        Fence("audit", True, "Python's sockets connect to nothing else"),
+        Fence(
+            "gate",
+            gated,
+            "no process of the project connects to anything else, by TCP or a Unix socket"
+            if gated
+            else "needs seccomp with user notification: Linux 5.5 on x86-64 or ARM64",
+        ),
+        Fence(
+            "landlock",
+            abi >= landlock.NETWORK,
+            f"no process of the project, nor the server, connects by TCP (ABI {abi})"
+            if abi >= landlock.NETWORK
+            else f"needs Linux 6.7 with Landlock (this kernel: ABI {abi})",
+        ),
+        Fence(
+            "server",
+            gated or abi >= landlock.NETWORK,
+            "the check's PostgreSQL makes no connection"
+            if gated
+            else "the check's PostgreSQL makes no connection by TCP; statements that connect are refused"
+            if abi >= landlock.NETWORK
+            else "statements that make the check's PostgreSQL connect are refused",
+        ),
+    )
