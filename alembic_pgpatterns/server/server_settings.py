@@ -1,4 +1,4 @@
-"""How the throw-away PostgreSQL is configured: fast, small, quiet. Nothing of it survives a run, so nothing is synced."""
+"""How the throw-away PostgreSQL is configured: fast, small, quiet. Nothing survives a run, so nothing is synced."""
 
 from __future__ import annotations
 
