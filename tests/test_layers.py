@@ -38,6 +38,7 @@ LAYERS = (
     ("server",),
     ("fences",),
     ("errors",),
+    ("output",),
 )
 """From the top down, a folder's name per room; a module may import from its own row and from those below it."""
 
