@@ -1,4 +1,4 @@
-"""New revisions tried out before anybody has them: up, down and up again on a throw-away server, and judged."""
+"""Run new revisions up, down and up again on a throw-away server, and run the patterns on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic_pgpatterns.checks.deploy_plan import Plan, plans, text
+from alembic_pgpatterns.checks.deploy_plan import Plan, plans
 from alembic_pgpatterns.checks.revisions import run_revision_patterns
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
@@ -181,29 +181,3 @@ def _new(before: States, after: States, run: EnvRun, settings: Settings, baselin
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
             if finding.fingerprint not in known and not accepted:
                 yield finding
-
-
-def in_words(rehearsed: DryRun, names: Sequence[str], server: Server) -> Iterator[str]:
-    """The outcome in lines for people; what is locked in the words of ``alembic pgcheck --plan``.
-
-    Args:
-        rehearsed: the outcome.
-        names: the files, as people write them.
-        server: where it happened.
-    """
-    version = f"{server.version // 10000}.{server.version % 10000}"
-    yield f"pgpatterns: {', '.join(names)}: up, down and up again on PostgreSQL {version}."
-    several = len(rehearsed.plans) > 1
-    for plan in rehearsed.plans:
-        yield from (f"  {plan.heading}",) if several else ()
-        yield from (f"{'    ' if several else '  '}{line}" for line in text(plan))
-    if rehearsed.unseen is not None:
-        yield f"pgpatterns: {rehearsed.unseen}."
-    yield from dict.fromkeys(map(_in_words, rehearsed.new))
-    for line in rehearsed.lost:
-        yield f"pgpatterns: its downgrade does not restore all: {line}"
-
-
-def _in_words(finding: Finding) -> str:
-    where = f" ({finding.location})" if finding.location else ""
-    return f"pgpatterns: {finding.severity}: {finding.pattern}: {finding.message}{where}"

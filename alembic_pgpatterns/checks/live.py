@@ -41,7 +41,7 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
         PgPatternsError: the check could not be done; the message says what to do.
     """
     baseline = Baseline.read(settings.path(settings.baseline))
-    gathered = Gathered(kinds=(SchemaPattern, ServerPattern))
+    gathered = Gathered(kinds=(SchemaPattern, ServerPattern), fixable=False)
     databases: list[Live] = []
     progress.say("reading the revisions")
     with Run(project, settings, progress, cache=HistoryCache.open(project, settings)).at_head() as head:

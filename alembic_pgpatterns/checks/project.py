@@ -30,7 +30,7 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
         PgPatternsError: the check could not be done; the message says what to do.
     """
     baseline = Baseline.read(settings.path(settings.baseline))
-    gathered = Gathered()
+    gathered = Gathered(fixable=not settings.create_all and settings.upgrade_command is None)
     progress.say("reading the revisions")
     cache = HistoryCache.open(project, settings)
     todo = to_trace(project, settings, baseline, cache)
@@ -78,4 +78,4 @@ def _of_models(head: Head, settings: Settings) -> Iterator[str]:
 def _not_live(settings: Settings) -> Iterator[Skipped]:
     """A fresh server says nothing about one in use."""
     if settings.chosen((ServerPattern,)):
-        yield Skipped("patterns of the server in use", "alembic pgcheck --live checks them")
+        yield Skipped("patterns of the server in use", "alembic pgcheck --live checks them", expected=True)

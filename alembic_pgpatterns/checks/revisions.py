@@ -35,22 +35,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ToTrace:
-    """The revisions to look at: what an earlier run saw of the first ones, and the others.
+    """The revisions to trace: the first ones from an earlier run's traces, the others by running them.
 
-    ``reason``: why there are none although there could be.
+    ``reason``: why there are none although the history has some; ``expected``: the settings leave them out.
     """
 
     scope: tuple[Script, ...] = ()
     reason: str | None = None
+    expected: bool = False
     known: Traces = NO_TRACES
 
     @property
     def others(self) -> tuple[Script, ...]:
-        """Those that nobody has looked at yet."""
+        """The revisions without a trace from an earlier run."""
         return self.scope[len(self.known.runs) :]
 
     def before(self, project: Project) -> frozenset[str]:
-        """The revisions that have run when the first of the others does; none where there is no such one."""
+        """The revisions that must have run before the first of the others; empty if there are no others."""
         names = [script.revision for script in project.revisions] if self.others else []
         return frozenset(names[: names.index(self.others[0].revision)] if names else ())
 
@@ -64,10 +65,10 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
     patterns = settings.chosen((RevisionPattern, HistoryPattern))
     reason = _untraceable(settings, patterns) if patterns else None
     if reason is not None or not patterns:
-        return ToTrace(reason=reason)
+        return ToTrace(reason=reason, expected=True)
     scope = scope_of(project, settings, baseline)
     known = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
-    return ToTrace(scope.revisions, scope.reason, known)
+    return ToTrace(scope.revisions, scope.reason, known=known)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class RevisionCheck:
         if not patterns:
             return
         if todo.reason and not todo.scope:
-            gathered.skipped.append(Skipped("what revisions do", todo.reason))
+            gathered.skipped.append(Skipped("what revisions do", todo.reason, expected=todo.expected))
         traced = self._trace(todo)
         gathered.runs = with_rows(traced.runs, settings)
         of_runs = run_revision_patterns(patterns, gathered.runs)
@@ -125,7 +126,7 @@ class RevisionCheck:
         And if they did load here, that would be the whole application a second time.
         """
         if self.run.settings.upgrade_command is not None:
-            gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it"))
+            gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it", expected=True))
             return History(runs=gathered.runs)
         return _history(self.run.project, gathered.runs)
 

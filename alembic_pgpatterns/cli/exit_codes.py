@@ -1,36 +1,106 @@
-"""How every command of ours ends: its exit code, and what is said on stderr where it could not be done."""
+"""How every command of ours ends: its exit code, and what stands on stderr if it could not be done."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+FINDINGS = 1
+WRONG_USE = 2
 NOT_DONE = 255
 INTERRUPTED = 130
 
 
 def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> None:
-    """Run a command and leave the program where its exit code is not 0.
+    """Run a command, and leave the program if its exit code is not 0.
 
     Args:
         config: Alembic's.
-        run: takes the config and the flags; gives the exit code, None for 0.
+        run: takes the config and the flags; returns the exit code, None for 0.
     """
-    from alembic_pgpatterns.errors import PgPatternsError
-
     options = config.cmd_opts or argparse.Namespace()
     try:
-        status = run(config, options)
-    except PgPatternsError as error:
-        if getattr(options, "raiseerr", False):
+        status = _status(config, options, run)
+    except BaseException as error:
+        if getattr(options, "raiseerr", False) or isinstance(error, SystemExit):
             raise
-        # Alembic would print it to stdout, which is the report's.
-        sys.stderr.write(f"FAILED: {error}\n")
-        status = NOT_DONE
-    except KeyboardInterrupt:
-        sys.stderr.write("alembic: interrupted\n")
-        status = INTERRUPTED
+        status = _after(error, options)
     if status:
         sys.exit(status)
+
+
+def _status(config: Any, options: argparse.Namespace, run: Callable[[Any, argparse.Namespace], int | None]) -> int:
+    from alembic_pgpatterns.config.settings import SettingsError
+
+    try:
+        return run(config, options) or 0
+    except SettingsError as error:
+        say_error(f"alembic {_command(options)}: {error}")
+        return WRONG_USE
+
+
+def _after(error: BaseException, options: argparse.Namespace) -> int:
+    from alembic_pgpatterns.errors import PgPatternsError
+
+    if isinstance(error, KeyboardInterrupt):
+        say_error("alembic: interrupted")
+        return INTERRUPTED
+    if isinstance(error, PgPatternsError):
+        # Alembic would print it to stdout, which is the report's.
+        say_error(f"FAILED: {error}")
+    else:
+        say_error(_unexpected(error, options))
+    return NOT_DONE
+
+
+def say_error(text: str) -> None:
+    """Write a message to stderr, without secrets and without anything that acts; a closed stderr is no error."""
+    from alembic_pgpatterns.output.safe_text import error
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"{error(text)}\n")
+        sys.stderr.flush()
+
+
+def _command(options: argparse.Namespace) -> str:
+    command = getattr(options, "cmd", None)
+    return str(command[0].__name__) if command else "pgcheck"
+
+
+def _unexpected(error: BaseException, options: argparse.Namespace) -> str:
+    """What to say of an error that nobody expected: a mistake of ours, or of something below us."""
+    from alembic_pgpatterns.report.project_pages import project_url
+
+    place = _trace_file(error)
+    kept = f"The trace is in {place}; " if place else ""
+    return (
+        f"FAILED: internal error in `alembic {_command(options)}`: {type(error).__name__}: {_text_of(error)}\n"
+        f"This is a mistake in alembic-pgpatterns. {kept}please report it: {project_url('Issues')}"
+    )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be read)"
+
+
+def _trace_file(error: BaseException) -> str | None:
+    """The trace, without secrets, in a new file that only this user can read; None if none can be written."""
+    from alembic_pgpatterns.output.safe_text import error as safe
+
+    with contextlib.suppress(Exception):
+        text = "".join(traceback.format_exception(error))
+        handle, name = tempfile.mkstemp(prefix="pgpatterns-trace-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(safe(text))
+        return str(Path(name))
+    return None

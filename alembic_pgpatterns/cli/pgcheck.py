@@ -72,6 +72,9 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         choices=("info", "warning", "error"),
         help="lowest severity that gives exit code 1 (default: warning)",
     )
+    report.add_argument(
+        "--allow-skipped", action="store_true", help="let the run pass if something could not be checked"
+    )
     report.add_argument("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
 
     adoption = parser.add_argument_group("adoption")

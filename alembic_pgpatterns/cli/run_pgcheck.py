@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.checks import deploy_plan as plan
+from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.checks.revisions import about_a_revision
+from alembic_pgpatterns.cli.exit_codes import FINDINGS, NOT_DONE, say_error
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -20,11 +21,11 @@ from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.explain import explain, write_list
+from alembic_pgpatterns.report.plan import write as write_plan
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
+from alembic_pgpatterns.report.words import skipped_lines
 from alembic_pgpatterns.runner.project import Project
-
-WRONG_USE = 2
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -33,31 +34,38 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: the check could not be done.
     """
-    project = Project(config)
-    try:
-        settings = settings_of(config, flags(options))
-        outputs = reports.outputs(getattr(options, "format", None) or ["text"])
-        _demand_baseline(options)
-        if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
-            with standard_output(config.stdout) as stream:
-                _inform(settings, options, stream)
-            return 0
-        with progress_on(sys.stderr) as progress:
-            report = _checked(project, settings, progress, getattr(options, "live", None))
-    except SettingsError as error:
-        sys.stderr.write(f"alembic pgcheck: {error}\n")
-        return WRONG_USE
-    if getattr(options, "plan", None):
-        plan.write(plan.plans(report.runs, report.findings), config.stdout, options.plan)
+    settings = settings_of(config, flags(options))
+    outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+    _demand_baseline(options)
+    if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
+        with standard_output(config.stdout) as stream:
+            _inform(settings, options, stream)
         return 0
+    with progress_on(sys.stderr) as progress:
+        report = _checked(Project(config), settings, progress, getattr(options, "live", None))
+    if getattr(options, "plan", None):
+        with standard_output(config.stdout) as stream:
+            write_plan(plans(report.runs, report.findings), stream, options.plan)
+        return _incomplete(report, settings)
     if getattr(options, "write_baseline", False):
         return _accept(report, settings, config.stdout)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)
     with standard_output(config.stdout, for_programs) as stream:
         for output in outputs:
             output.write(report, stream, full=getattr(options, "all", False))
-    failing = report.broken or report.at_least(settings.fail_on)
-    return 1 if failing and not getattr(options, "exit_zero", False) else 0
+    failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
+    return _incomplete(report, settings) or (FINDINGS if failing else 0)
+
+
+def _incomplete(report: Report, settings: Settings) -> int:
+    """The exit code of a run that has not checked all that it was asked to; 0 if it has, or if it may pass so."""
+    missed = report.missed if settings.skips_fail else report.broken
+    if not missed:
+        return 0
+    lines = [line for line, _ in skipped_lines(missed)]
+    way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
+    say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)
+    return NOT_DONE
 
 
 def _demand_baseline(options: argparse.Namespace) -> None:
@@ -104,6 +112,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "downgrade": given.get("downgrade"),
         "cache": given.get("cache"),
         "stats": _path(given.get("stats")),
+        "fail_on_skipped": "never" if given.get("allow_skipped") else None,
     }
 
 

@@ -36,7 +36,6 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
-WRONG_USE = 2
 ROUNDS = 5
 """Chains of revisions: what one cures may let the next see further."""
 
@@ -81,13 +80,9 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: it could not be done; nothing is left on disk.
     """
-    try:
-        settings = settings_of(config, _flags(options))
-        if not (options.tables or options.select or options.all):
-            raise SettingsError("say what to fix: --select NAMES, a table, or --all")
-    except SettingsError as error:
-        sys.stderr.write(f"alembic pgfix: {error}\n")
-        return WRONG_USE
+    settings = settings_of(config, _flags(options))
+    if not (options.tables or options.select or options.all):
+        raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     _refuse(settings)
     outcome = Outcome()
     try:
@@ -244,9 +239,9 @@ def _message(fixes: Sequence[Fix]) -> str:
 
 def _prove(config: Any, files: Sequence[WrittenFile], settings: Settings, server: Server, progress: Progress) -> None:
     """Up, down and up again; the way down must restore what was there."""
-    rehearsed = dry_run(Project(config), [one.revision for one in files], settings, server, progress)
-    if rehearsed.lost:
-        lost = "\n  ".join(rehearsed.lost)
+    outcome_of_run = dry_run(Project(config), [one.revision for one in files], settings, server, progress)
+    if outcome_of_run.lost:
+        lost = "\n  ".join(outcome_of_run.lost)
         raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")
 
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.checks.dry_run import dry_run, in_words
+from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.runner.project import Project, relative
 from alembic_pgpatterns.runner.run_env import explained, run_to_heads
@@ -102,7 +103,7 @@ def _try_out(config: Any, scripts: Sequence[Any], settings: Settings, server: Se
         outcome = dry_run(Project(config), identifiers, settings, server, progress, watched=True)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}\n{_kept(names)}") from error
-    for line in in_words(outcome, names, server):
+    for line in lines_of(outcome, names, server):
         config.print_stdout("%s", line)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -66,6 +67,12 @@ class Settings:
     )
     fail_on: Severity = setting(
         Severity.WARNING, "The least severity that makes `pgcheck` exit with 1: info, warning or error."
+    )
+    fail_on_skipped: str = setting(
+        "ci",
+        "Whether the run fails (exit code 255) if something could not be checked that should have been: `always`, "
+        "`never`, or only in CI (`ci`: the environment variable `CI` is set).",
+        choices=("ci", "always", "never"),
     )
     server: str | None = setting(
         None, "URL of a PostgreSQL to make the scratch database on, in place of the embedded one."
@@ -199,6 +206,12 @@ class Settings:
     def path(self, value: Path) -> Path:
         """A path of a setting, seen from the folder of the file that holds the settings."""
         return value if value.is_absolute() else self.root / value
+
+    @property
+    def skips_fail(self) -> bool:
+        """Whether a run fails if something could not be checked."""
+        in_ci = os.environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
+        return self.fail_on_skipped == "always" or (self.fail_on_skipped == "ci" and in_ci)
 
     @property
     def postgres_folder(self) -> Path | None:

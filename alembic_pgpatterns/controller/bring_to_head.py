@@ -109,7 +109,12 @@ def _by_models(project: Project, server: Server) -> AtHead:
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise explained(error, project) from error
     reason = "none ran: the schema was built from the models"
-    return AtHead((Database(name, "", (), run.metadatas),), 0, project.heads, skipped=(Skipped("revisions", reason),))
+    return AtHead(
+        (Database(name, "", (), run.metadatas),),
+        0,
+        project.heads,
+        skipped=(Skipped("revisions", reason, expected=True),),
+    )
 
 
 def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
@@ -136,7 +141,7 @@ def _by_command(run: RunContext, command: str) -> AtHead:
             f"{command}\nDoes it read the variables in `env`? They are: {given}."
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
-    unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read")
+    unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read", expected=True)
     return AtHead((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
 
 
@@ -191,6 +196,7 @@ def _outside(project: Project) -> Iterator[Skipped]:
             f"{len(strangers)} files such as {strangers[0]}",
             "they look like revisions, but Alembic does not load them: see version_locations and "
             "recursive_version_locations",
+            expected=True,
         )
 
 

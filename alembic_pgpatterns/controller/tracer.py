@@ -70,7 +70,11 @@ class TraceResult:
             for line in run.failure.splitlines()[:1]
         ]
         ways_back = ((run.revision, run.downgrade.skipped) for run in self.runs if run.downgrade is not None)
-        found += [Skipped(f"the downgrade of {name}", reason) for name, reason in ways_back if reason is not None]
+        found += [
+            Skipped(f"the downgrade of {name}", reason, expected=reason == MAKES_ROLES)
+            for name, reason in ways_back
+            if reason is not None
+        ]
         return (*self.troubles, *found)
 
     def settled(self) -> dict[str, tuple[RevisionRun, ...]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
+from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import RevisionRun
 
@@ -16,12 +17,14 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 class Skipped:
     """Something that was not checked, and why.
 
-    ``broken``: the project does not work here, so the check fails, whatever else it found.
+    ``broken``: the project does not work here, so the run fails, whatever else it found. ``expected``: the settings or
+    the project itself leave it out, so the run may pass.
     """
 
     what: str
     reason: str
     broken: bool = False
+    expected: bool = False
 
 
 MANY = 20
@@ -42,6 +45,7 @@ class Gathered:
         runs: what the revisions in scope did, in order.
         of_models: fingerprints of what autogenerate would enforce on the models alone.
         kinds: the kinds of patterns that ran.
+        fixable: whether pgfix can work on this project and what was checked.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -53,6 +57,7 @@ class Gathered:
     runs: tuple[RevisionRun, ...] = ()
     of_models: tuple[str, ...] = ()
     kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
+    fixable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Report:
     """The result of a check.
 
     Attributes:
-        findings: what is new, the worst first, then by table.
+        findings: what is new, the most expensive first, then by table.
         accepted: what the baseline accepts.
         suppressed: how many findings the models' ``info`` and comments in revisions suppress.
         stale: baseline entries that match nothing any more.
@@ -71,6 +76,8 @@ class Report:
         runs: what the revisions in scope did, in order.
         of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has; for the
             baseline, because models may say more than any revision made.
+        fixable: whether pgfix can work on this project and what was checked.
+        fail_on: the lowest severity that fails the run.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -83,6 +90,8 @@ class Report:
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
     of_models: tuple[str, ...] = ()
+    fixable: bool = True
+    fail_on: Severity = Severity.WARNING
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
@@ -106,6 +115,8 @@ class Report:
             heads=gathered.heads,
             runs=gathered.runs,
             of_models=gathered.of_models,
+            fixable=gathered.fixable,
+            fail_on=settings.fail_on,
         )
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
@@ -113,9 +124,14 @@ class Report:
         return tuple(finding for finding in self.findings if finding.severity >= severity)
 
     @property
-    def broken(self) -> bool:
-        """Whether something could not be looked at since the project does not work here."""
-        return any(item.broken for item in self.skipped)
+    def broken(self) -> tuple[Skipped, ...]:
+        """What was not checked because the project does not work here."""
+        return tuple(item for item in self.skipped if item.broken)
+
+    @property
+    def missed(self) -> tuple[Skipped, ...]:
+        """What should have been checked and was not."""
+        return tuple(item for item in self.skipped if not item.expected)
 
     def counts(self) -> dict[str, int]:
         """Findings by severity, the worst first; zeros are there."""
@@ -127,8 +143,8 @@ class Report:
         return dict(Counter(finding.pattern for finding in self.findings).most_common())
 
 
-def _order(finding: Finding) -> tuple[int, str, str, str]:
-    return (-finding.severity, str(finding.table or ""), finding.object, finding.pattern)
+def _order(finding: Finding) -> tuple[object, ...]:
+    return (*rank(finding), str(finding.table or ""), finding.object, finding.pattern)
 
 
 def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterator[str]:

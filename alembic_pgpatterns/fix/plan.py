@@ -14,8 +14,8 @@ from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import (
-    Advice,
     ChangeType,
     CreateIndex,
     DropConstraint,
@@ -31,12 +31,11 @@ from alembic_pgpatterns.remedies.model import (
     ValidateConstraint,
 )
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.remedies.operations import operations, read_in_utc, reads_utc
+from alembic_pgpatterns.remedies.operations import operations, read_in_utc
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
-from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 Operations = tuple[ops.MigrateOperation, ...]
 
@@ -75,9 +74,9 @@ def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
     by_remedy: dict[Remedy, list[Finding]] = {}
     left: list[Left] = []
     for finding in findings:
-        reason = _why_not(finding.remedy)
+        reason = why_not_fixable(finding.remedy)
         if reason is not None or finding.remedy is None:
-            left.append(Left(finding, reason or "nothing is known that a revision could do"))
+            left.append(Left(finding, reason or ""))
         else:
             by_remedy.setdefault(finding.remedy, []).append(finding)
     taken: set[Hashable] = set()
@@ -89,28 +88,6 @@ def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
             fixes.append(Fix(tuple(cured), remedy, up, down))
             taken |= keys
     return Plan(tuple(fixes), tuple(left))
-
-
-def _why_not(remedy: Remedy | None) -> str | None:
-    if isinstance(remedy, Advice):
-        return "a person has to decide"
-    if isinstance(remedy, Statements) and not remedy.down:
-        return "it could not be taken back by a downgrade"
-    if isinstance(remedy, SetDefault) and remedy.replaces_python_default:
-        return "the models make the value in Python, before the database could: take that default out of them first"
-    if isinstance(remedy, ChangeType) and any(_is_conversion(change) for change in remedy.changes):
-        return "values change with the type, so the application has to change at the same time"
-    return None
-
-
-def _is_conversion(change: TypeChange) -> bool:
-    """Whether USING does more than cast the column itself; one that does not parse may do anything."""
-    if change.using is None or reads_utc(change):
-        return False
-    node = parse(change.using)
-    while node is not None and node.WhichOneof("node") == "type_cast":
-        node = node.type_cast.arg
-    return node is None or column_name(node) != change.column
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:

@@ -20,7 +20,8 @@ _WORKFLOW = re.compile(r"(?m)^(\s*):(?=:)")
 """GitHub's runner trims a line before it looks for ``::`` (actions/runner, ActionCommand.TryParseV2)."""
 _COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))")
 """The older form is found anywhere in a line (TryParse); Azure and TeamCity have forms of their own."""
-_MENTION = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
+_MENTION = re.compile(r"(?<![\w`])(?<!\*\*\*)@(?=[A-Za-z0-9])")
+"""Not after a password that was hidden: ``://user:***@host``."""
 
 
 class _Inert(dict[int, str]):

@@ -18,7 +18,7 @@ _WITHIN = r"\\+'(?:[^'\\]|\\+[^'\\])*(?:\\+'|\Z)|''(?:[^']|'''')+''"
 """A string within a string of Python or of SQL."""
 _STRINGS = (
     _WITHIN,
-    r"E'(?:[^'\\]|\\+'|\\.|'')*(?:'|\Z)",  # a repr doubles the backslash, so rather too much is hidden than too little
+    r"E'(?:[^'\\]|\\+''?|\\.|'')*(?:'|\Z)",  # a repr doubles the backslash: rather hide too much
     r"U&'(?:[^']|'')*(?:'|\Z)(?:\s*UESCAPE\s*'.')?",
     rf"N?'(?:[^']|'')*(?:'|\Z)(?:\s*{_BREAK}\s*'(?:[^']|'')*')*",
     r"(?P<dollar>\$(?:[^\W\d]\w*)?\$).*?(?:(?P=dollar)|\Z)",

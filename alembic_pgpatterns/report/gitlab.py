@@ -9,23 +9,24 @@ from typing import Any, TextIO
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.places import file_and_line
-from alembic_pgpatterns.report.words import fix_lines
+from alembic_pgpatterns.report.words import fix_lines, message
 
 SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.INFO: "info"}
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the array; it always holds every finding."""
-    json.dump([_issue(finding) for finding in report.findings], stream, indent=2, ensure_ascii=False)
+    # ASCII: what a name may hold then stays an escape wherever the file is shown.
+    json.dump([_issue(finding) for finding in report.findings], stream, indent=2)
     stream.write("\n")
 
 
 def _issue(finding: Finding) -> dict[str, Any]:
     path, line = file_and_line(finding)
     return {
-        "description": ". ".join([finding.message, *(f"Fix: {fix}" for fix in fix_lines(finding))]),
+        "description": ". ".join([message(finding), *(f"Fix: {fix}" for fix in fix_lines(finding))]),
         "check_name": finding.pattern,
-        "fingerprint": hashlib.sha256(finding.fingerprint.encode()).hexdigest(),
+        "fingerprint": hashlib.sha256(finding.fingerprint.encode("utf-8", "surrogatepass")).hexdigest(),
         "severity": SEVERITIES[finding.severity],
         "location": {"path": path, "lines": {"begin": line}},
     }

@@ -6,8 +6,11 @@ import json
 from importlib import resources
 from typing import Any, TextIO
 
+from alembic_pgpatterns.findings.cost import cost_of
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
@@ -17,7 +20,7 @@ VERSION = 1
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the document; it always holds every finding."""
-    json.dump(document(report), stream, indent=2, ensure_ascii=False, default=str)
+    json.dump(document(report), stream, indent=2, default=str)  # ASCII: a name stays an escape in a terminal
     stream.write("\n")
 
 
@@ -25,10 +28,13 @@ def document(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
         "version": VERSION,
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(finding, report) for finding in report.findings],
         "accepted": [finding.fingerprint for finding in report.accepted],
         "stale": list(report.stale),
-        "skipped": [{"what": item.what, "reason": item.reason} for item in report.skipped],
+        "skipped": [
+            {"what": item.what, "reason": without_passwords(item.reason), "expected": item.expected}
+            for item in report.skipped
+        ],
         "summary": {
             **report.facts,
             "severities": report.counts(),
@@ -47,24 +53,26 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, report: Report) -> dict[str, Any]:
     location = finding.location
     return {
         "pattern": finding.pattern,
         "severity": str(finding.severity),
         "object": finding.object,
-        "message": finding.message,
+        "message": without_passwords(finding.message),
         "location": {"path": location.path, "line": location.line} if location else None,
         "revision": finding.revision,
         "remedy": _remedy(finding.remedy) if finding.remedy is not None else None,
         "fingerprint": finding.fingerprint,
+        "cost": str(cost_of(finding.pattern)),
+        "fixable": report.fixable and why_not_fixable(finding.remedy) is None,
     }
 
 
 def _remedy(remedy: Remedy) -> dict[str, Any]:
     return {
         "kind": type(remedy).__name__,
-        "model": list(model_line(remedy)),
-        "sql": list(sql(remedy)),
-        "advice": remedy.text if isinstance(remedy, Advice) else None,
+        "model": list(map(without_passwords, model_line(remedy))),
+        "sql": list(map(without_passwords, sql(remedy))),
+        "advice": without_passwords(remedy.text) if isinstance(remedy, Advice) else None,
     }

@@ -1,29 +1,37 @@
-"""The report as JUnit XML: a test suite, a failing test case a finding, as CI systems show it."""
+"""The report as JUnit XML: one test case per finding, as CI systems show it; it fails from ``fail_on`` on."""
 
 from __future__ import annotations
 
+import re
 from typing import TextIO
 from xml.etree import ElementTree
 
 from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.output.safe_text import inert, one_line
+from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.report.words import fix_lines, looked_at
+from alembic_pgpatterns.report.words import fix_lines, looked_at, message
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write ("Char" in its grammar)."""
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
-    """Write the document; it always holds every finding, and a passing case where there is none."""
+    """Write the document; it always holds every finding, and a passing case if there is none."""
+    failing = report.at_least(report.fail_on)
+    cases = [_case(finding, finding.severity >= report.fail_on) for finding in report.findings]
+    if not cases:
+        cases = [ElementTree.Element("testcase", classname="pgcheck", name=_printable(looked_at(report)))]
+    cases += [_skipped(item) for item in report.skipped]
     suite = ElementTree.Element(
         "testsuite",
         name="alembic pgcheck",
-        tests=str(max(len(report.findings), 1) + len(report.skipped)),
-        failures=str(len(report.findings)),
+        tests=str(len(cases)),
+        failures=str(len(failing)),
         skipped=str(len(report.skipped)),
         errors="0",
     )
-    suite.extend(_case(finding) for finding in report.findings)
-    if not report.findings:
-        ElementTree.SubElement(suite, "testcase", classname="pgcheck", name=_printable(looked_at(report)))
-    suite.extend(_skipped(item) for item in report.skipped)
+    suite.extend(cases)
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
@@ -31,24 +39,28 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
     stream.write(ElementTree.tostring(root, encoding="unicode") + "\n")
 
 
-def _case(finding: Finding) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname=finding.pattern, name=_printable(finding.object))
+def _case(finding: Finding, fails: bool) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname=finding.pattern, name=_printable(one_line(finding.object)))
     if finding.location:
         case.set("file", _printable(finding.location.path))
         case.set("line", str(finding.location.line))
-    failure = ElementTree.SubElement(case, "failure", type=str(finding.severity), message=_printable(finding.message))
     places = [f"at {finding.location}"] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
-    failure.text = _printable("\n".join([finding.message, *places, *(f"fix: {fix}" for fix in fix_lines(finding))]))
+    text = _printable("\n".join([message(finding), *places, *(f"fix: {fix}" for fix in fix_lines(finding))]))
+    if fails:
+        said = _printable(message(finding))
+        ElementTree.SubElement(case, "failure", type=str(finding.severity), message=said).text = text
+    else:
+        ElementTree.SubElement(case, "system-out").text = f"{finding.severity}: {text}"
     return case
 
 
 def _skipped(item: Skipped) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname="pgcheck", name=_printable(item.what))
-    ElementTree.SubElement(case, "skipped", message=_printable(item.reason))
+    case = ElementTree.Element("testcase", classname="pgcheck", name=_printable(one_line(item.what)))
+    reason = without_passwords(item.reason)
+    ElementTree.SubElement(case, "skipped", message=_printable(reason if item.expected else f"not checked: {reason}"))
     return case
 
 
 def _printable(text: str) -> str:
-    """XML 1.0 has no way to write most control characters, and identifiers may hold them."""
-    return "".join(char if char in "\t\n" or ord(char) >= 32 else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", inert(text))

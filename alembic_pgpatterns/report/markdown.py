@@ -1,60 +1,116 @@
-"""The report as Markdown, fit for a pull request's comment."""
+"""The report as Markdown, fit for a pull request's comment: the most expensive first, code as blocks."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import inert, one_line, without_mentions
 from alembic_pgpatterns.patterns import Finding, Severity
-from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, looked_at
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.report.words import (
+    count_line,
+    fix_lines,
+    foremost,
+    is_advice,
+    looked_at,
+    message,
+    skipped_lines,
+)
 
 SHOWN = 50
-"""Findings shown unless all are asked for: a comment has a limited length (65,536 characters on GitHub)."""
+"""Findings shown unless all are asked for."""
+ROOM = 60_000
+"""Characters that a comment may have; GitHub takes 65,536."""
+FIXES = 4
+"""Lines of one fix that are shown, unless all are asked for."""
 MARKS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 
 
 def write(report: Report, stream: TextIO, full: bool = False) -> None:
-    """Write the comment: the count, then a table an object's table, then what was skipped."""
+    """Write the comment: the count, what was not checked, the findings by table, hints."""
     stream.write(f"### pgcheck: {_text(count_line(report))}\n\n{_text(looked_at(report))}\n")
+    for line, missed in skipped_lines(report.skipped):
+        if missed:
+            stream.write(f"\n**Not checked:** {_text(line)}\n")
     shown = report.findings if full else foremost(report.findings, SHOWN)
-    for table, findings in groupby(sorted(shown, key=_group), key=_group):
-        stream.write(f"\n#### {_code(table)}\n\n| | finding | where | fix |\n|---|---|---|---|\n")
-        for finding in findings:
-            stream.write(_row(finding))
-    if len(shown) < len(report.findings):
-        stream.write(f"\n… and {len(report.findings) - len(shown)} more.\n")
-    for item in report.skipped:
-        stream.write(f"\nSkipped: {_text(item.what)}: {_text(item.reason)}\n")
+    written = _write_findings(shown, stream, full)
+    if written < len(report.findings):
+        stream.write(f"\n… and {len(report.findings) - written} more.\n")
+    for line, missed in skipped_lines(report.skipped):
+        if not missed:
+            stream.write(f"\nSkipped: {_text(line)}\n")
     for hint in report.hints:
         stream.write(f"\n{_text(hint)}\n")
 
 
+def _write_findings(findings: Sequence[Finding], stream: TextIO, full: bool) -> int:
+    """Write as many as there is room for; returns how many that were."""
+    written, room = 0, ROOM
+    for table, own in groupby(_by_table(findings), key=_group):
+        heading = f"\n#### {_code(table)}\n"
+        for finding in own:
+            text = heading + _item(finding, full)
+            if len(text) > room and not full:
+                return written
+            stream.write(text)
+            heading, room, written = "", room - len(text), written + 1
+    return written
+
+
+def _by_table(findings: Sequence[Finding]) -> list[Finding]:
+    order: dict[str, int] = {}
+    for position, finding in enumerate(findings):
+        order.setdefault(_group(finding), position)
+    return sorted(findings, key=lambda finding: order[_group(finding)])
+
+
 def _group(finding: Finding) -> str:
-    return str(finding.table) if finding.table is not None else "the database"
+    return str(finding.table) if finding.table is not None else "Project"
 
 
-def _row(finding: Finding) -> str:
+def _item(finding: Finding, full: bool) -> str:
     places = [_code(str(finding.location))] if finding.location else []
     places += [f"revision {_code(finding.revision)}"] if finding.revision else []
-    fixes = "<br>".join(map(_code, fix_lines(finding)))
-    what = f"**{finding.pattern}**: {_text(finding.message)}"
-    return f"| {MARKS[finding.severity]} | {what} | {'<br>'.join(places)} | {fixes} |\n"
+    where = f" ({', '.join(places)})" if places else ""
+    what = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {_text(message(finding))}{where}\n"
+    return what + "".join(_fix(finding, full))
+
+
+def _fix(finding: Finding, full: bool) -> Iterator[str]:
+    lines = fix_lines(finding)
+    if not lines:
+        return
+    if is_advice(finding):
+        yield f"\n  {_text(lines[0])}\n"
+        return
+    code = "\n".join(lines if full else lines[:FIXES])
+    language = "python" if finding.remedy is not None and model_line(finding.remedy) else "sql"
+    yield _block(code, language)
+    if not full and len(lines) > FIXES:
+        yield f"\n  … and {len(lines) - FIXES} that change with it\n"
+
+
+def _block(code: str, language: str) -> str:
+    """A fenced block in a list's item; the fence is longer than any run of backticks inside."""
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", code)), default=0) + 1)
+    inner = "\n".join(f"  {line}" for line in code.split("\n"))
+    return f"\n  {fence}{language}\n{inner}\n  {fence}\n"
 
 
 def _text(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
-    for char in "|*_`[]#":
-        escaped = escaped.replace(char, f"\\{char}")
-    return escaped.replace("\n", " ")
+    """Prose in which nothing is markup, a link or a mention."""
+    escaped = _SPECIAL.sub(r"\\\1", one_line(text)).replace("://", ":\\//")
+    return without_mentions(escaped.replace("\\<", "&lt;").replace("\\&", "&amp;"))
 
 
 def _code(text: str) -> str:
-    """Code in a table's cell: the fence longer than any run of backticks inside, pipes escaped."""
-    fence = "`" * (max((len(run) for run in _runs(text)), default=0) + 1)
+    """Code in a line: the fence longer than any run of backticks inside."""
+    text = inert(text).replace("\n", "\N{SYMBOL FOR NEWLINE}")
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|").replace("\n", " ")
-
-
-def _runs(text: str) -> list[str]:
-    return ["".join(group) for char, group in groupby(text) if char == "`"]
+    return f"{fence}{pad}{text}{pad}{fence}"

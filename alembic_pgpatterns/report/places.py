@@ -1,28 +1,32 @@
-"""Where to show a finding in a file, for formats that know nothing but files and lines."""
+"""Where to show a finding in a file, for formats that know only files and lines of a repository."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import quote
 
+from alembic_pgpatterns.output.places import within_repository
 from alembic_pgpatterns.patterns import Finding
 
-NOWHERE = "alembic.ini"
-"""What stands for "the project" where neither a model nor a revision is known."""
-
-
-def path_and_line(finding: Finding) -> tuple[str, int]:
-    """The file as a relative reference of a URI where it is below the current folder, and the line from 1."""
-    if finding.location is None:
-        return NOWHERE, 1
-    path = Path(finding.location.path)
-    if path.is_absolute():
-        return path.as_uri(), max(finding.location.line, 1)
-    return quote(path.as_posix()), max(finding.location.line, 1)
+CONFIGURATION = ("alembic.ini", "pyproject.toml")
+"""What stands for the project if neither a model nor a revision is known, or the file is not of the repository."""
 
 
 def file_and_line(finding: Finding) -> tuple[str, int]:
-    """The file as it is written on disk, and the line."""
-    if finding.location is None:
-        return NOWHERE, 1
-    return finding.location.path, max(finding.location.line, 1)
+    """The file, seen from the repository's root, and the line from 1; never a path of this machine alone."""
+    location = finding.location
+    path = within_repository(location.path) if location is not None else None
+    if location is None or path is None:
+        return _configuration(), 1
+    return path, max(location.line, 1)
+
+
+def uri_and_line(finding: Finding) -> tuple[str, int]:
+    """The same with the file as a relative reference of a URI."""
+    path, line = file_and_line(finding)
+    return quote(path), line
+
+
+def _configuration() -> str:
+    name = next((name for name in CONFIGURATION if Path(name).is_file()), CONFIGURATION[0])
+    return within_repository(name) or name

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from alembic_pgpatterns.output.safe_text import one_line
+from alembic_pgpatterns.output.secrets import without_secrets
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -30,7 +33,7 @@ class Spinning:
         """Show the phase."""
         from rich.markup import escape
 
-        self._status.update(escape(what))
+        self._status.update(escape(one_line(without_secrets(what))))
 
     def step(self, done: int, total: int, revision: str) -> None:
         """Show how far the revisions are."""

@@ -1,6 +1,7 @@
 """The report as SARIF 2.1.0, for GitHub code scanning and others.
 
-A finding without a place in a file is placed on alembic.ini's folder, line 1: GitHub takes no result without one.
+A finding without a place in a file of the repository is placed on alembic.ini, line 1: GitHub takes no result without
+one.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from importlib.metadata import version
 from typing import Any, TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding, Pattern, Severity, registry
-from alembic_pgpatterns.report.pages import page, title
-from alembic_pgpatterns.report.places import path_and_line
-from alembic_pgpatterns.report.words import fix_lines
+from alembic_pgpatterns.report.pages import WRITTEN, page, title
+from alembic_pgpatterns.report.places import uri_and_line
+from alembic_pgpatterns.report.project_pages import pattern_url, project_url
+from alembic_pgpatterns.report.words import fix_lines, message, skipped_lines
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -23,7 +26,7 @@ FINGERPRINT = "pgpatterns/v1"
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the log; it always holds every finding, and those the baseline accepts as suppressed."""
-    json.dump(document(report), stream, indent=2, ensure_ascii=False)
+    json.dump(document(report), stream, indent=2)  # ASCII, so that names stay escapes wherever the file is shown
     stream.write("\n")
 
 
@@ -32,6 +35,7 @@ def document(report: Report) -> dict[str, Any]:
     names = sorted({finding.pattern for finding in (*report.findings, *report.accepted)})
     driver = {
         "name": "alembic-pgpatterns",
+        "informationUri": project_url("Homepage"),
         "version": version("alembic-pgpatterns"),
         "rules": [_rule(registry()[name]) for name in names],
     }
@@ -40,34 +44,53 @@ def document(report: Report) -> dict[str, Any]:
         {**_result(finding, names), "suppressions": [{"kind": "external", "justification": "accepted by the baseline"}]}
         for finding in report.accepted
     ]
-    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    run = {
+        "tool": {"driver": driver},
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "invocations": [
+            {
+                "executionSuccessful": not report.missed,
+                "toolExecutionNotifications": [
+                    {"level": "error" if missed else "note", "message": {"text": text}}
+                    for text, missed in skipped_lines(report.skipped)
+                ],
+            }
+        ],
+    }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(cls: type[Pattern]) -> dict[str, Any]:
-    text = page(cls)
-    rule: dict[str, Any] = {
+    text = _help(cls)
+    return {
         "id": cls.name,
         "shortDescription": {"text": title(cls)},
+        "fullDescription": {"text": title(cls)},
+        "helpUri": pattern_url(cls.name),
         "help": {"text": text, "markdown": text},
         "defaultConfiguration": {"level": LEVELS[cls.severity]},
         "properties": {"tags": ["postgresql", cls.folder]},
     }
-    return rule | ({"helpUri": cls.references[0]} if cls.references else {})
+
+
+def _help(cls: type[Pattern]) -> str:
+    """The pattern's page without its title, which is shown above it anyway, and without the note on who wrote it."""
+    return page(cls).partition("\n")[2].replace(WRITTEN, "").lstrip("\n")
 
 
 def _result(finding: Finding, names: list[str]) -> dict[str, Any]:
-    path, line = path_and_line(finding)
-    message = "\n".join([finding.message, *(textwrap.indent(fix, "  ") for fix in fix_lines(finding))])
+    path, line = uri_and_line(finding)
+    text = "\n".join([message(finding), *(textwrap.indent(fix, "  ") for fix in fix_lines(finding))])
     return {
         "ruleId": finding.pattern,
         "ruleIndex": names.index(finding.pattern),
         "level": LEVELS[finding.severity],
-        "message": {"text": message},
+        "message": {"text": text},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": line}},
-                "logicalLocations": [{"fullyQualifiedName": finding.object}],
+                "logicalLocations": [{"fullyQualifiedName": one_line(finding.object)}],
             }
         ],
         "partialFingerprints": {FINGERPRINT: finding.fingerprint},

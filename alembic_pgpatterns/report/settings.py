@@ -1,4 +1,4 @@
-"""``--show-settings``: what is in force, and where each value came from."""
+"""``--show-settings``: the settings in use, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import TextIO
 
 from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import PatternSettings, Settings
+from alembic_pgpatterns.output.safe_text import error
+from alembic_pgpatterns.output.secrets import without_secrets
+
+PLACEHOLDERS = ("url", "host", "port", "user", "password", "database")
+"""What `env` may hold in braces, to be filled with the scratch database's own."""
 
 
 def write_settings(settings: Settings, stream: TextIO) -> None:
-    """One line a setting: name, value, source; passwords hidden."""
+    """Write one line per setting: name, value, source; passwords hidden."""
     for name in settings_of(Settings):
         source = settings.sources.get(name, "default")
         stream.write(f"{name} = {_shown(name, getattr(settings, name))}  ({source})\n")
@@ -22,10 +27,16 @@ def _shown(name: str, value: object) -> str:
     if name == "server" and isinstance(value, str):
         return without_password(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {text}" for key, text in value.items()) + "}"
+        return error("{" + ", ".join(f"{key} = {_value(key, text)}" for key, text in value.items()) + "}")
     if isinstance(value, tuple):
-        return "[" + ", ".join(value) + "]"
-    return "(unset)" if value is None else str(value)
+        return error("[" + ", ".join(value) + "]")
+    return "(unset)" if value is None else error(str(value))
+
+
+def _value(name: str, text: str) -> str:
+    """A variable's value; a name such as DB_PASSWORD or TOKEN says that it is a secret, unless it is ours to fill."""
+    hidden = without_secrets(f"{name}={text}")
+    return text if any(f"{{{word}}}" in text for word in PLACEHOLDERS) else hidden.partition("=")[2]
 
 
 def without_password(url: str) -> str:

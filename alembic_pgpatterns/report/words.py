@@ -1,29 +1,49 @@
-"""A finding in words, shared by the formats for people."""
+"""A report in words, shared by the formats: safe to print, without secrets."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.cost import rank
+from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
 
 
 def foremost(findings: Sequence[Finding], number: int) -> list[Finding]:
-    """The worst findings in their order; within a severity each pattern's first come before any pattern's second.
+    """The first findings in their order, but each pattern's first before any pattern's second.
 
     Two hundred of one kind then do not hide the one of another.
+
+    Args:
+        findings: the most expensive first, as in a report.
+        number: how many at most.
     """
-    seen: Counter[tuple[int, str]] = Counter()
-    ranked: list[tuple[int, int, int]] = []
+    seen: Counter[tuple[object, str]] = Counter()
+    ranked = []
     for position, finding in enumerate(findings):
-        kind = (finding.severity, finding.pattern)
-        ranked.append((-finding.severity, seen[kind], position))
+        kind = (rank(finding), finding.pattern)
+        ranked.append((rank(finding), seen[kind], position))
         seen[kind] += 1
     return [findings[position] for position in sorted(position for _, _, position in sorted(ranked)[:number])]
+
+
+def message(finding: Finding) -> str:
+    """What is wrong, on one line."""
+    return prose(finding.message)
+
+
+def place(finding: Finding) -> str:
+    """The file and line, and the revision; empty if neither is known."""
+    parts = [str(finding.location)] if finding.location else []
+    parts += [f"revision {finding.revision}"] if finding.revision else []
+    return one_line(", ".join(parts))
 
 
 def fix_lines(finding: Finding) -> tuple[str, ...]:
@@ -32,27 +52,56 @@ def fix_lines(finding: Finding) -> tuple[str, ...]:
     if remedy is None:
         return ()
     if isinstance(remedy, Advice):
-        return (remedy.text,)
-    return model_line(remedy) or tuple(f"{statement};" for statement in sql(remedy))
+        return (code(remedy.text),)
+    return tuple(map(code, model_line(remedy) or (f"{statement};" for statement in sql(remedy))))
+
+
+def is_advice(finding: Finding) -> bool:
+    """Whether the fix is prose and not code."""
+    return isinstance(finding.remedy, Advice)
+
+
+def fixable(report: Report) -> tuple[Finding, ...]:
+    """The findings that pgfix can fix by itself."""
+    if not report.fixable:
+        return ()
+    return tuple(finding for finding in report.findings if why_not_fixable(finding.remedy) is None)
 
 
 def count_line(report: Report) -> str:
-    """How many there are, of which severity; what was accepted and suppressed."""
+    """How many findings, of which severity; what was accepted and suppressed; what was not checked."""
     total = len(report.findings)
     counts = report.counts().items()
     parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts if count]
     tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
     tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
+    tail += f"; not checked: {_whats(report.missed)}" if report.missed else ""
     if not total:
         return f"no findings{tail}"
     return f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){tail}"
 
 
+def skipped_lines(items: Sequence[Skipped]) -> Iterator[tuple[str, bool]]:
+    """What was not checked and why, one line per reason; and whether it should have been."""
+    for (expected, reason), alike in groupby(sorted(items, key=_reason), key=_reason):
+        yield f"{_whats(list(alike))}: {one_line(code(reason))}", not expected
+
+
+def _reason(item: Skipped) -> tuple[bool, str]:
+    return (item.expected, item.reason)
+
+
+def _whats(items: Sequence[Skipped]) -> str:
+    names = [one_line(item.what) for item in items]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"{', '.join(names[:6])}{more}"
+
+
 def looked_at(report: Report) -> str:
-    """What was looked at: revisions, tables, the server."""
+    """What was checked: revisions, tables, the server."""
     facts = report.facts
     looked = ", ".join(_counted(facts[key], key) for key in ("revisions", "tables") if key in facts)
-    return f"{looked} on {facts.get('server', 'no server')}"
+    return one_line(f"{looked} on {facts.get('server', 'no server')}")
 
 
 def _counted(number: object, plural: str) -> str:

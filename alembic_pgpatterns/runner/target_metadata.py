@@ -39,7 +39,7 @@ def read_models(
         dialect: the application's, where it is known; a few types are other ones with another driver.
     """
     if not metadatas:
-        return Models(None, (Skipped("models", "env.py names no target_metadata"),))
+        return Models(None, (Skipped("models", "env.py names no target_metadata", expected=True),))
     try:
         schema = metadata.read(
             metadatas,

@@ -10,13 +10,14 @@ import textwrap
 import pytest
 from alembic.config import Config
 
-from alembic_pgpatterns.checks import deploy_plan as plan
-from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run, in_words
+from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run
 from alembic_pgpatterns.cli.run_pgrevision import write
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.scratch_databases import on_server
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.report import plan
+from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server.protocol import Server
 from tests import projects
@@ -43,7 +44,7 @@ def rehearsed(
                 for database in routes.databases.values() if look else ():
                     with server.connect(database) as connection:
                         assert connection.execute(look).fetchall() == [(0,)]
-                return outcome, list(in_words(outcome, [f"{name}.py" for name in revisions], server))
+                return outcome, list(lines_of(outcome, [f"{name}.py" for name in revisions], server))
             finally:
                 for database in routes.databases.values():
                     server.drop_database(database)

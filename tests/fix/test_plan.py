@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alembic_pgpatterns.fix.plan import _is_conversion
+from alembic_pgpatterns.remedies.fixable import is_conversion
 from alembic_pgpatterns.remedies.model import TypeChange
 from alembic_pgpatterns.schema.names import Name
 
@@ -27,4 +27,4 @@ from alembic_pgpatterns.schema.names import Name
     ],
 )
 def test_values_that_change_with_the_type(using: str | None, conversion: bool) -> None:
-    assert _is_conversion(TypeChange(Name("public", "t"), "c", "text", "uuid", using=using)) is conversion
+    assert is_conversion(TypeChange(Name("public", "t"), "c", "text", "uuid", using=using)) is conversion

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, Column, Index
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target
+from alembic_pgpatterns.output.places import portable
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import ChangeType
 from alembic_pgpatterns.remedies.operations import AlterTypeOp, reads_utc
@@ -56,13 +57,20 @@ def notes_by_object(target: Target) -> dict[ObjectKey, list[Note]]:
 
 def note_of(finding: Finding, item: object) -> Note:
     """Return the note for one object that the remedy of a finding added or changed."""
-    location = str(finding.location) if finding.location else None
+    location = portable_location(finding)
     if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
         changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
         subject = f"{changed}.{quote(item.name)}"
         why = f"{subject} changes together with {finding.object}"
         return Note(finding.pattern, subject, why, location, aside=True)
     return Note(finding.pattern, finding.object, f"{finding.message}{_instead(finding, item)}", location)
+
+
+def portable_location(finding: Finding) -> str | None:
+    """Return the model's file and line as they can be committed: without a folder of this machine."""
+    if finding.location is None:
+        return None
+    return f"{portable(finding.location.path)}:{finding.location.line}"
 
 
 def _instead(finding: Finding, item: object) -> str:

@@ -14,7 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import commits
 from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_concurrently
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
-from alembic_pgpatterns.autogenerate.target.comments import objects_of
+from alembic_pgpatterns.autogenerate.target.comments import objects_of, portable_location
 from alembic_pgpatterns.autogenerate.target.metadata import (
     DEFAULT_SCHEMA,
     Accepts,
@@ -90,7 +90,7 @@ class Suggestions:
         return result
 
     def _comment(self, finding: Finding) -> CommentOp:
-        location = str(finding.location) if finding.location else None
+        location = portable_location(finding)
         not_when = registry()[finding.pattern].not_when
         prose = [f"not when: {not_when}"] if not_when else []
         prose += [finding.remedy.text] if isinstance(finding.remedy, Advice) else []

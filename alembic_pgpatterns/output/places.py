@@ -1,0 +1,36 @@
+"""Files as they are named in what is committed or read by other programs: the same on every machine."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+
+def repository(folder: Path | None = None) -> Path:
+    """The nearest folder with a ``.git`` in it, from a folder up; that folder itself without one.
+
+    Args:
+        folder: to begin with; None for the current one.
+    """
+    start = (folder or Path.cwd()).absolute()
+    return next((parent for parent in (start, *start.parents) if (parent / ".git").exists()), start)
+
+
+def within_repository(path: str) -> str | None:
+    """A path, as people in the current folder write it, seen from the repository's root; None if it is outside."""
+    absolute = Path.cwd() / path
+    root = repository()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else None
+
+
+def portable(path: str) -> str:
+    """A path without a folder of this machine: from the repository's root, or from the name of an installed package.
+
+    Args:
+        path: absolute, or relative to the current folder.
+    """
+    inside = within_repository(path)
+    if inside is not None:
+        return inside
+    parts = PurePath(path).parts
+    packages = [number for number, part in enumerate(parts) if part.endswith("-packages")]
+    return "/".join(parts[packages[-1] + 1 :] if packages else parts[-1:])
