@@ -22,6 +22,7 @@ from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
 from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
@@ -63,6 +64,9 @@ class Advisor:
         try:
             with self.server.connect(name) as connection:
                 return self._advise(connection, workload, options)
+        except psycopg.Error as error:
+            gone = self.server.failure()
+            raise PgPatternsError(gone or f"the statements could not be planned: {str(error).strip()}") from error
         finally:
             self.server.drop_database(name)
 

@@ -97,7 +97,9 @@ class Scale:
         ]
 
     def _run(self, script: str) -> None:
-        statement = sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(sql.Literal(f"{{ {script}; }} 2>/dev/null"))
+        # A program that ends before it has read what it is sent is an error (broken pipe), so it reads that first.
+        command = f"cat >/dev/null; {{ {script}; }} 2>/dev/null"
+        statement = sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(sql.Literal(command))
         self._connection.execute(statement)
 
     def _self_test(self) -> bool:
