@@ -11,8 +11,8 @@ from alembic_pgpatterns.advisor.planner import CannotPlan, Plan, Planner
 from alembic_pgpatterns.advisor.uses import with_limits
 from alembic_pgpatterns.schema.names import Name
 
-FLOOR = 100.0
-"""Units of the planner below which a statement is quick enough: a few pages."""
+FLOOR = 10.0
+"""Units of the planner below which a statement is quick enough: one look-up in an index."""
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
@@ -186,27 +187,22 @@ def _labels(table: Table, column: Column) -> tuple[str, ...]:
     if column.type.labels and not column.type.array:
         return column.type.labels[:50]
     for check in table.checks:
-        if isinstance(check.expression, str):
-            values = tuple(_listed(check.expression, column.name))
-            if values:
-                return values[:50]
+        listed = listed_values(check.expression) if isinstance(check.expression, str) else None
+        if listed is not None and listed[0] == column.name:
+            return listed[1][:50]
     return ()
 
 
-def _listed(expression: str, column: str) -> Iterator[str]:
-    """The constants of ``column IN (…)``, which the catalog spells ``column = ANY (ARRAY[…])``."""
+@lru_cache(maxsize=4096)
+def listed_values(expression: str) -> tuple[str, tuple[str, ...]] | None:
+    """Column and constants of ``column IN (…)``, which the catalog spells ``column = ANY (ARRAY[…])``; else None."""
     try:
         node = postgast.parse(f"SELECT {expression}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
     except (postgast.PgQueryError, IndexError):
-        return
+        return None
     if node.WhichOneof("node") != "a_expr" or node.a_expr.kind not in (pg.AEXPR_OP_ANY, pg.AEXPR_IN):
-        return
-    references = [ref.fields[-1].string.sval for ref in postgast.find_nodes(node.a_expr.lexpr, pg.ColumnRef)]
-    if references != [column]:
-        return
-    for constant in postgast.find_nodes(node.a_expr.rexpr, pg.A_Const):
-        kind = constant.WhichOneof("val")
-        if kind == "sval":
-            yield constant.sval.sval
-        elif kind == "ival":
-            yield str(constant.ival.ival)
+        return None
+    columns = [ref.fields[-1].string.sval for ref in postgast.find_nodes(node.a_expr.lexpr, pg.ColumnRef)]
+    constants = list(postgast.find_nodes(node.a_expr.rexpr, pg.A_Const))
+    values = tuple(item.sval.sval if item.HasField("sval") else str(item.ival.ival) for item in constants)
+    return (columns[0], values) if len(columns) == 1 and values else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.cli import pgadvise, pgcheck, pgfix, pgrevision
+from alembic_pgpatterns.cli import pgadvise, pgcheck, pgfix, pgrevision, pgstats
 
-COMMANDS = (pgcheck, pgfix, pgrevision, pgadvise)
+COMMANDS = (pgcheck, pgfix, pgrevision, pgadvise, pgstats)
 
 
 def register(command_line: Any) -> None:

@@ -290,8 +290,10 @@ class StatementPattern(Pattern, abstract=True):
     Class attributes beside those of Pattern:
         models: Python source that defines mapped classes on ``Base``, for the examples.
         bad, good: Python source of the application: ``run(session)`` sends the statements. bad fires, good is silent.
+        runs: whether the examples say enough to be run by themselves; else a test of the pattern's own does.
     """
 
+    runs: ClassVar[bool] = True
     models: ClassVar[str] = ""
     bad: ClassVar[str] = ""
     good: ClassVar[str] = ""

@@ -14,6 +14,7 @@ from alembic_pgpatterns.workload.model import Workload
 from alembic_pgpatterns.workload.recorder import Recorder
 
 MODELS = """
+import datetime
 from sqlalchemy import *
 from sqlalchemy.orm import *
 from sqlalchemy.dialects.postgresql import *
@@ -28,6 +29,8 @@ class Base(DeclarativeBase):
 @pytest.fixture
 def record(database: Any, load_models: Callable[[str], ModuleType], tmp_path: Path) -> Callable[..., Workload]:
     """A function that makes tables of models, fills them, and records ``run(session)`` of the application's source."""
+
+    monkeypatch.chdir(tmp_path)
 
     def recorded(models: str, application: str, values: str = "all") -> Workload:
         module = load_models(MODELS + models + "\n\n" + application)

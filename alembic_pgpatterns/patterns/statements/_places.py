@@ -15,6 +15,8 @@ SHOWN = 160
 
 SQLALCHEMY_LOADING = "https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html"
 SQLALCHEMY_DML = "https://docs.sqlalchemy.org/en/20/orm/queryguide/dml.html"
+SQLALCHEMY_SELECT = "https://docs.sqlalchemy.org/en/20/orm/queryguide/select.html"
+SQLALCHEMY_EXPIRE = "https://docs.sqlalchemy.org/en/20/orm/session_basics.html#committing"
 POPULATE = "https://www.postgresql.org/docs/current/populate.html"
 
 

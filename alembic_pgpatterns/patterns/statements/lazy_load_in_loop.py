@@ -11,8 +11,8 @@ from alembic_pgpatterns.workload.model import Workload
 class LazyLoadInLoop(StatementPattern):
     """A relationship that is loaded with one query per object (N+1 queries).
 
-    The first query loads a list of objects. Then the code reads a relationship of each, and SQLAlchemy sends one query
-    per object. A list of 100 objects costs 101 round trips to the database instead of 2.
+    The first query loads a list of objects. Then the code reads a relationship of each, and SQLAlchemy sends one
+    query per object. A list of 100 objects costs 101 round trips to the database instead of 2.
 
     It is certain: the ORM says of each query why it sent it. Two or more different parents within one call of the
     application and one transaction count, since test data is small.

@@ -1,0 +1,33 @@
+"""``alembic pgstats``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from alembic_pgpatterns.cli.exit_codes import end
+
+DESCRIPTION = """\
+Write the sizes and statistics of a live database to a file, for --stats of the other commands.
+
+The connection is read-only and reads catalogs alone, no table. Rows and pages need no rights at all;
+statistics of columns are those of the columns that the role may SELECT. No value of a text column
+is in the file, but for values that a CHECK constraint names.
+
+  alembic pgstats -o stats.json                     of the database that env.py connects to
+  alembic pgstats postgresql://host/db -o stats.json
+
+Exit codes: 0 written; 2 wrong use; 255 it could not be done ("FAILED: ...")."""
+
+
+def pgstats(config: Any) -> None:
+    """Write the sizes and statistics of a live database to a file, without its values."""
+    from alembic_pgpatterns.cli.run_pgstats import run
+
+    end(config, run)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``alembic pgstats``."""
+    parser.add_argument("url", metavar="URL", nargs="?", help="the database; without it the one env.py connects to")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where the statistics go (default: standard output)")

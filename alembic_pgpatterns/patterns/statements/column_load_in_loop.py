@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_EXPIRE, sent, usages
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.workload.model import Workload
+
+LEAST = 5
+INSTEAD = (
+    "After a commit: read what is needed before it, or make the session with expire_on_commit=False. "
+    "Deferred columns: .options(undefer(...)) in the first query. refresh() in a loop: one query with "
+    "execution_options(populate_existing=True)."
+)
+
+
+class ColumnLoadInLoop(StatementPattern):
+    """Objects whose columns are loaded one object at a time.
+
+    After a commit the session forgets what it knows of its objects (expire_on_commit), and the next access to each
+    object sends a query. Deferred columns are loaded in the same way, and so is each refresh().
+
+    Five or more objects of one class within one call of the application and one transaction count.
+    """
+
+    references = (SQLALCHEMY_EXPIRE,)
+    models = """
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(unique=True)
+            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+            status: Mapped[str] = mapped_column(default="new")
+
+        def fill(session):
+            session.add_all([Author(name=f"a{n}") for n in range(8)])
+            session.flush()
+            session.add_all([Book(author_id=n) for n in range(1, 8)])
+    """
+    bad = """
+        def run(session):
+            books = session.scalars(select(Book)).all()
+            session.commit()
+            return [book.status for book in books]
+    """
+    good = """
+        def run(session):
+            books = session.scalars(select(Book)).all()
+            statuses = [book.status for book in books]
+            session.commit()
+            return statuses
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Column loads of five or more objects."""
+        for statement, usage in usages(workload):
+            count = usage.series.distinct_in_transaction
+            if usage.reason == "column load" and count >= LEAST:
+                what = usage.attribute or "an object"
+                message = f"columns of {what} are loaded one object at a time: {count} queries in one call"
+                yield sent(self, statement, usage, message, INSTEAD, what=what)

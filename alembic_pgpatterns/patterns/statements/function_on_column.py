@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
+from alembic_pgpatterns.patterns.statements._trees import column_of, compared, table_of, unwrapped
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.workload.model import Recorded, Workload
+
+
+class FunctionOnColumn(StatementPattern):
+    """A function around a column that is compared.
+
+    An index on the column does not serve lower(column) or date_trunc('day', column). An index on the expression does;
+    for times a range on the plain column is better.
+
+    What does not count: expressions that an index of the table holds. Without the schema that is not known, so the
+    finding is for information only.
+    """
+
+    severity = Severity.INFO
+    references = ("https://www.postgresql.org/docs/current/indexes-expressional.html",)
+    models = """
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(unique=True)
+            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+            status: Mapped[str] = mapped_column(default="new")
+
+        def fill(session):
+            session.add_all([Author(name=f"a{n}") for n in range(8)])
+            session.flush()
+            session.add_all([Book(author_id=n) for n in range(1, 8)])
+    """
+    bad = """
+        def run(session):
+            session.scalars(select(Author).where(func.lower(Author.name) == "smith")).all()
+    """
+    good = """
+        def run(session):
+            session.scalars(select(Author).where(Author.name == "smith")).all()
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Comparisons of a function of one column with a value."""
+        for statement, usage in usages(workload):
+            for left, operator, right in compared(statement):
+                call = unwrapped(left)
+                if (
+                    call.WhichOneof("node") != "func_call"
+                    or operator not in ("=", "<", ">", "<=", ">=")
+                    or not _value(right)
+                ):
+                    continue
+                columns = [column for item in call.func_call.args if (column := column_of(unwrapped(item))) is not None]
+                name = call.func_call.funcname[-1].string.sval
+                if len(columns) == 1 and not _is_indexed(statement, columns[0], name, schema):
+                    named = columns[0][1]
+                    message = f"{name}({named}) is compared, so no index on {named} can be used: {shown(statement)}"
+                    yield sent(self, statement, usage, message, _instead(name, named))
+                    break
+
+
+def _value(node: pg.Node) -> bool:
+    inner = unwrapped(node)
+    plain = inner.WhichOneof("node") in ("param_ref", "a_const")
+    return plain or (inner.WhichOneof("node") == "func_call" and all(map(_value, inner.func_call.args)))
+
+
+def _is_indexed(statement: Recorded, column: tuple[str | None, str], name: str, schema: Schema | None) -> bool:
+    table = table_of(statement, column[0], schema)
+    keys = (key for index in (table.indexes if table is not None else ()) for key in index.keys)
+    return any(
+        key.expression and f"{name}(" in str(key.expression) and column[1] in str(key.expression) for key in keys
+    )
+
+
+def _instead(name: str, column: str) -> str:
+    if name in ("date", "date_trunc", "date_part", "extract", "to_char"):
+        return f"Compare the plain column with a range: {column} >= start, {column} < end."
+    return f'Index the expression: Index("...", text("{name}({column})")).'

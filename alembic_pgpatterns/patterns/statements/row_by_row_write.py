@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import POPULATE, SQLALCHEMY_DML, sent, shown, usages
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.workload.model import Workload
+
+LEAST = 5
+INSTEAD = {
+    "insert": "Send all rows at once: session.execute(insert(Model), [{...}, ...]), or session.add_all(objects) and "
+    "one flush. Above a thousand rows: COPY.",
+    "update": "Change all rows at once: session.execute(update(Model), [{primary key and new values}, ...]), or one "
+    "update(Model).where(...) where the new value is the same.",
+    "delete": "Delete all rows at once: delete(Model).where(Model.id.in_(ids)).",
+}
+
+
+class RowByRowWrite(StatementPattern):
+    """Rows that are written one statement at a time.
+
+    Each statement costs a round trip. One statement for many rows is 10 to 100 times faster; above some thousand rows
+    COPY is faster still.
+
+    Five or more statements from one line within one transaction count. What does not count: the statements of one
+    flush (the ORM groups those itself), lists of rows (executemany), and writes that each commit, which is another
+    pattern.
+    """
+
+    references = (
+        SQLALCHEMY_DML,
+        POPULATE,
+    )
+    models = """
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(unique=True)
+            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+            status: Mapped[str] = mapped_column(default="new")
+
+        def fill(session):
+            session.add_all([Author(name=f"a{n}") for n in range(8)])
+            session.flush()
+            session.add_all([Book(author_id=n) for n in range(1, 8)])
+    """
+    bad = """
+        def run(session):
+            for n in range(6):
+                session.add(Author(name=f"new {n}"))
+                session.flush()
+    """
+    good = """
+        def run(session):
+            session.add_all([Author(name=f"new {n}") for n in range(6)])
+            session.flush()
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Writes of one row each, five or more in one transaction."""
+        for statement, usage in usages(workload):
+            series = usage.series
+            by_flush = usage.series.flushes
+            if statement.kind not in INSTEAD or series.batches or series.in_transaction < LEAST:
+                continue
+            if series.rows <= 1 and (by_flush == 0 or by_flush >= LEAST):
+                message = f"{series.in_transaction} rows are written one statement at a time: {shown(statement)}"
+                yield sent(self, statement, usage, message, INSTEAD[statement.kind])

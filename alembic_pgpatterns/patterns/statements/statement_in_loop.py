@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_SELECT, sent, shown, usages
+from alembic_pgpatterns.patterns.statements._trees import all_of, column_of, compared, outer, parameter, relations, tree
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.workload.model import Recorded, Workload
+
+LEAST = 5
+LIST = 50
+
+
+class StatementInLoop(StatementPattern):
+    """A query that the application sends again and again in a loop, with other values each time (N+1 queries by hand).
+
+    Each query costs a round trip to the database. One query with a list of values reads the same rows.
+
+    Five different sets of values from one line, within one call of the application and one transaction, count. What
+    does not count: queries for lists of 50 or more values (they go in portions on purpose), pages of a longer result,
+    and queries that lock rows. Loops in a test itself are no fault of the application.
+    """
+
+    references = (SQLALCHEMY_SELECT,)
+    models = """
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(unique=True)
+            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+            status: Mapped[str] = mapped_column(default="new")
+
+        def fill(session):
+            session.add_all([Author(name=f"a{n}") for n in range(8)])
+            session.flush()
+            session.add_all([Book(author_id=n) for n in range(1, 8)])
+    """
+    bad = """
+        def run(session):
+            for author_id in range(1, 8):
+                session.scalars(select(Book).where(Book.author_id == author_id)).all()
+    """
+    good = """
+        def run(session):
+            books = session.scalars(select(Book).where(Book.author_id.in_(range(1, 8))))
+            return [book.id for book in books]
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Queries of the application with five or more sets of values."""
+        for statement, usage in usages(workload):
+            count = usage.series.distinct_in_transaction
+            if statement.kind != "select" or usage.reason is not None or count < LEAST:
+                continue
+            if usage.series.parameters < LIST and not _pages(statement) and _reads_rows(statement):
+                message = f"a query is sent {count} times in one call, each time with other values: {shown(statement)}"
+                yield sent(self, statement, usage, message, _instead(statement))
+
+
+def _pages(statement: Recorded) -> bool:
+    """Whether it is a page of a longer result, or locks rows."""
+    select = outer(statement)
+    return select is None or select.HasField("limit_offset") or bool(select.locking_clause) or _keyset(select)
+
+
+def _keyset(select: pg.SelectStmt) -> bool:
+    operators = {item.name[-1].string.sval for item in all_of(select.where_clause, pg.A_Expr)}
+    return select.HasField("limit_count") and bool(select.sort_clause) and bool(operators & {"<", ">", "<=", ">="})
+
+
+def _reads_rows(statement: Recorded) -> bool:
+    return bool(relations(tree(statement.text)))
+
+
+def _instead(statement: Recorded) -> str:
+    for left, operator, right in compared(statement):
+        for side, other in ((left, right), (right, left)):
+            column = column_of(side)
+            if operator == "=" and column is not None and parameter(other) is not None:
+                return (
+                    f"Send one query for all values: .where({column[1]}.in_(values)), "
+                    f"and sort the rows by {column[1]} in Python."
+                )
+    return "Send one query for all values, with in_(values), and sort the rows in Python."

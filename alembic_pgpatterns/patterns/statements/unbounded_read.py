@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
+from alembic_pgpatterns.patterns.statements._trees import has, outer, rows_of, table_of
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.workload.model import Workload
+
+INSTEAD = "Read it in pages after the last key, or as a stream: execution_options(yield_per=1000)."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of unbounded-read."""
+
+    rows: int = 100_000
+    """Rows from which a table is too large to be read at once."""
+
+
+class UnboundedRead(StatementPattern):
+    """A whole large table is read.
+
+    A query without a condition, a LIMIT or an aggregate returns every row. That is fine on a test's ten rows, and
+    fills the memory of the application with production's ten million.
+
+    It is reported where the size of the table is known: declared in the model (`info={"pgpatterns": {"rows":
+    10_000_000}}`) or given with --stats.
+    """
+
+    Options = Options
+    references = (
+        "https://docs.sqlalchemy.org/en/20/orm/queryguide/api.html#fetching-large-result-sets-with-yield-per",
+    )
+    runs = False
+    models = """
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(unique=True)
+            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+            status: Mapped[str] = mapped_column(default="new")
+
+        def fill(session):
+            session.add_all([Author(name=f"a{n}") for n in range(8)])
+            session.flush()
+            session.add_all([Book(author_id=n) for n in range(1, 8)])
+    """
+    bad = """
+        def run(session):
+            session.scalars(select(Book)).all()
+    """
+    good = """
+        def run(session):
+            session.scalars(select(Book).order_by(Book.id).limit(100)).all()
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Queries without WHERE, LIMIT and aggregates of one table that is known to be large."""
+        for statement, usage in usages(workload):
+            select = outer(statement)
+            if select is None or usage.reason is not None or not _everything(select):
+                continue
+            table = table_of(statement, None, schema)
+            rows = rows_of(table) if table is not None else None
+            if rows is not None and rows >= self.options.rows:
+                message = f"all {rows:,.0f} rows of {table.name if table else ''} are read at once: {shown(statement)}"
+                yield sent(self, statement, usage, message, INSTEAD)
+
+
+def _everything(select: pg.SelectStmt) -> bool:
+    limited = select.HasField("where_clause") or select.HasField("limit_count") or bool(select.group_clause)
+    joined = len(select.from_clause) != 1 or select.from_clause[0].WhichOneof("node") != "range_var"
+    counted = any(item.res_target.val.WhichOneof("node") == "func_call" for item in select.target_list) and not has(
+        select.sort_clause[0] if select.sort_clause else pg.Node(), pg.WindowDef
+    )
+    return not limited and not joined and not counted and not select.distinct_clause

@@ -1,0 +1,165 @@
+"""What holds for every pattern of statements: its examples, recorded on a real server."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.patterns import Finding, StatementPattern, built_in
+from alembic_pgpatterns.patterns.statements.async_session_expires import AsyncSessionExpires
+from alembic_pgpatterns.patterns.statements.pool_larger_than_server import PoolLargerThanServer
+from alembic_pgpatterns.patterns.statements.pool_without_recycle import PoolWithoutRecycle
+from alembic_pgpatterns.patterns.statements.unbounded_read import UnboundedRead
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Schema, TableStatistics
+from alembic_pgpatterns.workload.model import EngineFacts, Workload
+
+PATTERNS = [cls for cls in built_in().values() if issubclass(cls, StatementPattern)]
+RUN = [pytest.param(cls, id=cls.name) for cls in PATTERNS if cls.runs]
+Record = Callable[..., Workload]
+BOOKS = next(cls.models for cls in PATTERNS if cls.name == "random-order")
+STATISTICS = TableStatistics(0, 0, 0, 0, 0, 0, 0)
+
+
+def detect(cls: type[StatementPattern], workload: Workload, schema: Schema | None = None) -> list[Finding]:
+    return list(cls().detect(workload, schema))
+
+
+def source(cls: type[StatementPattern], name: str) -> tuple[str, str]:
+    return textwrap.dedent(cls.models), textwrap.dedent(getattr(cls, name))
+
+
+@pytest.mark.parametrize("cls", RUN)
+def test_bad_fires_and_good_is_silent(cls: type[StatementPattern], record: Record, database: Any) -> None:
+    findings = detect(cls, record(*source(cls, "bad")))
+    assert len(findings) == 1
+    assert findings[0].location is not None
+    assert " in run " in findings[0].fingerprint
+    assert findings[0].remedy is not None
+    with database.connect() as connection:
+        schema = catalog.read(connection)
+    assert detect(cls, record(*source(cls, "good"))) == []
+    assert detect(cls, record(*source(cls, "bad")), schema), "the schema alone does not make it silent"
+
+
+@pytest.mark.parametrize("cls", RUN)
+def test_good_is_silent_for_all_patterns_about_certain_things(cls: type[StatementPattern], record: Record) -> None:
+    workload = record(*source(cls, "good"))
+    loud = {other.name: detect(other, workload) for other in PATTERNS if not other.name.startswith("pool-")}
+    assert {name for name, findings in loud.items() if findings} <= {"function-on-column", "offset-paging"}
+
+
+QUIET = {
+    "a list in portions": """
+def run(session):
+    for start in range(0, 600, 100):
+        session.scalars(select(Book).where(Book.id.in_(range(start, start + 100)))).all()
+""",
+    "pages": """
+def run(session):
+    last = 0
+    for _ in range(6):
+        last += 1
+        session.scalars(select(Book).where(Book.id > last).order_by(Book.id).limit(1)).all()
+""",
+    "polling in transactions of their own": """
+def run(session):
+    for _ in range(6):
+        session.scalar(select(func.count()).select_from(Book).where(Book.status == "done"))
+        session.commit()
+""",
+    "retries": """
+def run(session):
+    for _ in range(2):
+        session.scalars(select(Book).where(Book.id == 1)).all()
+""",
+    "rows that are locked one by one": """
+def run(session):
+    for n in range(1, 7):
+        session.scalars(select(Book).where(Book.id == n).with_for_update()).all()
+""",
+    "one flush of changes": """
+def run(session):
+    for n, book in enumerate(session.scalars(select(Book)).all()):
+        book.status = f"s{n}"
+    session.flush()
+""",
+    "portions with a commit each": """
+def run(session):
+    for start in range(6):
+        session.execute(insert(Author), [{"name": f"{start}-{n}"} for n in range(20)])
+        session.commit()
+""",
+    "a sequence": """
+def run(session):
+    for _ in range(6):
+        session.scalar(text("SELECT nextval('book_id_seq')"))
+""",
+    "a join by a condition that is no equality": """
+def run(session):
+    session.execute(select(Author.id, Book.id).where(Book.id < Author.id)).all()
+""",
+    "a query again after a write": """
+def run(session):
+    for n in range(4):
+        session.scalar(select(func.count()).select_from(Author))
+        session.execute(insert(Author), [{"name": f"{n}-{m}"} for m in range(2)])
+""",
+}
+
+
+@pytest.mark.parametrize("name", list(QUIET))
+def test_known_false_alarms_are_quiet(name: str, record: Record) -> None:
+    workload = record(textwrap.dedent(BOOKS), QUIET[name])
+    loud = [
+        finding.fingerprint for cls in PATTERNS if not cls.name.startswith("pool-") for finding in detect(cls, workload)
+    ]
+    assert loud == []
+
+
+def test_a_loop_in_the_test_itself_is_for_information(record: Record) -> None:
+    workload = record(*source(next(cls for cls in PATTERNS if cls.name == "statement-in-loop"), "bad"))
+    usages = tuple(
+        replace(statement, usages=tuple(replace(u, site=replace(u.site, test=True)) for u in statement.usages))
+        for statement in workload.statements
+    )
+    findings = [finding for cls in PATTERNS for finding in detect(cls, replace(workload, statements=usages))]
+    assert {str(finding.severity) for finding in findings} == {"info"}
+
+
+def test_whole_tables_are_reported_where_their_size_is_known(record: Record, database: Any) -> None:
+    workload = record(textwrap.dedent(BOOKS), "def run(session):\n    session.scalars(select(Book)).all()\n")
+    assert detect(UnboundedRead, workload) == []
+    with database.connect() as connection:
+        schema = catalog.read(connection)
+    assert detect(UnboundedRead, workload, schema) == []
+    large = tuple(replace(table, statistics=replace(STATISTICS, rows=5e6)) for table in schema.tables)
+    (finding,) = detect(UnboundedRead, workload, replace(schema, tables=large))
+    assert "all 5,000,000 rows of public.book" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("cls", "bad", "good"),
+    [
+        (PoolLargerThanServer, {"size": 50, "overflow": 10}, {"size": 5, "overflow": 10}),
+        (PoolLargerThanServer, {"size": 5, "overflow": -1}, {"size": None, "overflow": None}),
+        (PoolWithoutRecycle, {"size": 5, "recycle": -1}, {"size": 5, "recycle": 1800}),
+        (PoolWithoutRecycle, {"size": 5, "recycle": -1}, {"size": 5, "recycle": -1, "pre_ping": True}),
+        (
+            AsyncSessionExpires,
+            {"is_async": True, "expires_on_commit": True},
+            {"is_async": True, "expires_on_commit": False},
+        ),
+        (AsyncSessionExpires, {"is_async": True, "expires_on_commit": True}, {"expires_on_commit": True}),
+    ],
+)
+def test_engines(cls: type[StatementPattern], bad: dict[str, Any], good: dict[str, Any]) -> None:
+    def engine(facts: dict[str, Any]) -> Workload:
+        return Workload(engines=(EngineFacts(**{"dialect": "postgresql+psycopg", "pool": "QueuePool", **facts}),))
+
+    assert len(detect(cls, engine(bad))) == 1
+    assert detect(cls, engine(good)) == []
