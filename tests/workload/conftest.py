@@ -27,7 +27,9 @@ class Base(DeclarativeBase):
 
 
 @pytest.fixture
-def record(database: Any, load_models: Callable[[str], ModuleType], tmp_path: Path) -> Callable[..., Workload]:
+def record(
+    database: Any, load_models: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Workload]:
     """A function that makes tables of models, fills them, and records ``run(session)`` of the application's source."""
 
     monkeypatch.chdir(tmp_path)
