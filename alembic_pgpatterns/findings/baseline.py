@@ -5,19 +5,21 @@ Its presence, even empty, marks adoption: autogenerate enforces patterns on what
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.files import read_regular, write_whole
 
 HEADER = (
     "# Findings of alembic-pgpatterns that are accepted as they are, one a line; a reason may follow behind '  # '.\n"
     "# Take a line out to have the debt paid by the next revision. Written by `alembic pgcheck --write-baseline`.\n"
 )
 HEADS = "# heads:"
+FORMAT = "# format:"
+VERSION = 1
+CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 REASON = "  # "
 
 
@@ -38,7 +40,7 @@ class Baseline:
         if not path.exists():
             return None
         try:
-            lines = path.read_text(encoding="utf-8").split("\n")
+            lines = read_regular(path).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise PgPatternsError(f"{path}: the baseline cannot be read: {error}") from error
         return cls._parse(path, lines)
@@ -48,6 +50,7 @@ class Baseline:
         entries: dict[str, str | None] = {}
         heads: tuple[str, ...] = ()
         for number, line in enumerate(lines, 1):
+            _refuse_mark(path, number, line)
             if line.startswith(HEADS):
                 heads = tuple(head.strip() for head in line.removeprefix(HEADS).split(",") if head.strip())
             elif line.strip() and not line.startswith("#"):
@@ -79,9 +82,27 @@ class Baseline:
         text = HEADER + (f"{HEADS} {', '.join(self.heads)}\n" if self.heads else "")
         text += "".join(f"{item}{REASON + reason if reason else ''}\n" for item, reason in sorted(self.entries.items()))
         try:
-            _replace(path, text)
+            write_whole(path, text)
         except OSError as error:
             raise PgPatternsError(f"{path}: the baseline cannot be written: {error.strerror or error}") from error
+
+
+def _refuse_mark(path: Path, number: int, line: str) -> None:
+    """An unfinished merge, or a file of a later version, must not be read as if it were whole.
+
+    Raises:
+        PgPatternsError: the line is a mark of a conflict, or names a format that is not known here.
+    """
+    if line.startswith(CONFLICT):
+        raise PgPatternsError(
+            f"{path}:{number}: the baseline has an unfinished merge ({line[:7]}). Keep the lines of both sides, "
+            "and take the marks out."
+        )
+    if line.startswith(FORMAT) and line.removeprefix(FORMAT).strip() != str(VERSION):
+        raise PgPatternsError(
+            f"{path}:{number}: the baseline has format {line.removeprefix(FORMAT).strip()}, and this version of "
+            f"alembic-pgpatterns knows format {VERSION}: upgrade it."
+        )
 
 
 def escaped(fingerprint: str) -> str:
@@ -97,15 +118,3 @@ def _split(line: str) -> tuple[str, str | None]:
             return line[:start].rstrip(), line[start + len(REASON) :].strip() or None
         start = line.find(REASON, start + 1)
     return line, None
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -11,6 +12,7 @@ from typing import TextIO
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.files import write_whole
 
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
 
@@ -33,10 +35,19 @@ class Output:
             module.write(report, stdout, full)
             return
         try:
-            with self.file.open("w", encoding="utf-8") as stream:
-                module.write(report, stream, full)
+            stream = io.StringIO()
+            module.write(report, stream, full)
+            # A name may hold half of a surrogate pair, which UTF-8 cannot write.
+            self._write(stream.getvalue().encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise PgPatternsError(f"{self.file}: the report cannot be written: {error.strerror or error}") from error
+
+    def _write(self, data: bytes) -> None:
+        assert self.file is not None
+        if self.file.exists() and not self.file.is_file():
+            self.file.write_bytes(data)  # /dev/stderr, or a pipe to another program
+        else:
+            write_whole(self.file, data)
 
 
 def outputs(requested: list[str]) -> list[Output]:

@@ -1,0 +1,112 @@
+"""Files written whole: after a failure or a signal there is the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+NEW_MODE = 0o666
+"""Of a new file, before the user's umask; of an existing one the mode is kept."""
+
+
+def real(path: Path) -> Path:
+    """The file that a path leads to, through symbolic links: that one is written, and the link stays a link.
+
+    Raises:
+        OSError: it is there and is not a regular file, or the links go in a circle.
+    """
+    target = Path(os.path.realpath(path, strict=False))
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise OSError(f"{path} is not a regular file")
+    return target
+
+
+def read_regular(path: Path) -> bytes:
+    """What a file holds; one that is no regular file, such as a pipe that nobody writes, is an error and no wait.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return real(path).read_bytes()
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write a file in one step.
+
+    Args:
+        path: a symbolic link stays one, and the file it leads to is written.
+        data: text is written in UTF-8, with its line ends as they are.
+
+    Raises:
+        OSError: the folder or the file cannot be written; the old file is as it was.
+    """
+    target = real(path)
+    new = beside(target, secrets.token_hex(4))
+    prepare(new, target, data)
+    replace(new, target)
+
+
+def beside(target: Path, mark: str) -> Path:
+    """A name beside the target for what will take its place."""
+    return target.parent / f".{target.name[:100]}.{mark}.pgpatterns"
+
+
+def prepare(new: Path, target: Path, data: bytes | str) -> None:
+    """Write a new file, on the disk as a whole, with the target's mode; `replace` puts it in the target's place.
+
+    Raises:
+        OSError: it cannot be written; nothing of it is left.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            _take_mode(stream.fileno(), target)
+            os.fsync(stream.fileno())
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def replace(new: Path, target: Path) -> None:
+    """Put a prepared file in its place, in one step.
+
+    Raises:
+        OSError: it cannot be moved; the new file is gone then, the old one as it was.
+    """
+    try:
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder last through a power cut, if its file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _take_mode(handle: int, target: Path) -> None:
+    """Mode and owner of the file that is replaced; of a new one what the umask leaves."""
+    try:
+        status = target.stat()
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.fchmod(handle, NEW_MODE & ~mask)
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(handle, status.st_uid, status.st_gid)
+    os.fchmod(handle, stat.S_IMODE(status.st_mode))

@@ -1,0 +1,199 @@
+"""Several files that change together: all of them or none, whatever ends the program.
+
+The new files stand beside the old ones, under names that nobody else reads, until all is proven. A journal says which
+they are. From the moment it says "commit", the files are moved, each in one step; if that is interrupted, the next run
+moves the rest. Before that moment the next run takes the new files away. If a move fails, those before it are undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from alembic_pgpatterns.output.files import beside, prepare, read_regular, real, sync_folder, write_whole
+
+PREFIX = ".pgpatterns-"
+JOURNAL = "journal.json"
+LOCK = "lock"
+
+
+class ChangedMeanwhile(Exception):
+    """A file was changed by somebody else between reading and writing."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One file: the new one, where it goes, the digest of the old one (None if there was none), a copy of that."""
+
+    new: str
+    target: str
+    before: str | None
+    backup: str | None
+
+
+class Staging:
+    """The files that one command will write. Use it as a context: what was not committed is gone at its end."""
+
+    def __init__(self, home: Path) -> None:
+        """Make the folder that belongs to this command.
+
+        Args:
+            home: a folder of the project, which must exist; of its file system.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=home))
+        self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._moves: list[Move] = []
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take away what was not committed."""
+        for move in self._moves:
+            Path(move.new).unlink(missing_ok=True)
+        self._moves = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
+        self._lock = -1
+
+    def add(self, target: Path, data: bytes, read: bytes | None) -> None:
+        """Prepare a file.
+
+        Args:
+            target: where it will go; a symbolic link stays one.
+            data: what it will hold.
+            read: what it held when it was read; None if there is none yet.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        target = real(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number = len(self._moves)
+        new = beside(target, f"{self.folder.name.removeprefix(PREFIX)}-{number}")
+        backup = None
+        if read is not None:
+            backup = str(self.folder / f"before-{number}")
+            Path(backup).write_bytes(read)
+        # First the journal, then the file: whatever is there after a signal is known by name.
+        self._moves.append(Move(str(new), str(target), _digest(read), backup))
+        self._write("staged")
+        prepare(new, target, data)
+
+    def commit(self) -> None:
+        """Move all files in.
+
+        Raises:
+            ChangedMeanwhile: a file is not as it was read; nothing was moved.
+            OSError: a file cannot be moved; those that were are back as before.
+        """
+        for move in self._moves:
+            if _digest(_content(Path(move.target))) != move.before:
+                raise ChangedMeanwhile(move.target)
+        self._write("commit")
+        try:
+            _move_all(self._moves)
+        except OSError:
+            _undo(self._moves)
+            raise
+        except BaseException:
+            _move_all(self._moves)  # a signal in the middle: the rest is a matter of milliseconds
+            raise
+        finally:
+            self._moves = []
+
+    def _write(self, state: str) -> None:
+        text = json.dumps({"state": state, "moves": [asdict(move) for move in self._moves]}, indent=1)
+        write_whole(self.folder / JOURNAL, text)
+
+
+def recover(home: Path) -> Iterator[str]:
+    """Finish or take back what interrupted commands left in a folder of the project.
+
+    Yields:
+        What was done, for people, one line per command.
+    """
+    for folder in sorted(home.glob(f"{PREFIX}*")) if home.is_dir() else ():
+        if folder.is_dir() and not folder.is_symlink() and not _in_use(folder):
+            yield _recovered(folder)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether the command that made the folder still runs: it holds the lock until it ends."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _recovered(folder: Path) -> str:
+    state, moves = "staged", []
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        journal = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))
+        state, moves = journal["state"], [Move(**entry) for entry in journal["moves"]]
+    names = ", ".join(Path(move.target).name for move in moves) or "nothing"
+    if state == "commit":
+        _move_all(moves)
+        what = f"finished what an interrupted command had begun: {names}"
+    else:
+        for move in moves:
+            Path(move.new).unlink(missing_ok=True)
+        what = f"removed what an interrupted command had prepared: {names}"
+    shutil.rmtree(folder, ignore_errors=True)
+    return what
+
+
+def _move_all(moves: list[Move]) -> None:
+    """Move the new files that are still to be moved."""
+    for move in moves:
+        new, target = Path(move.new), Path(move.target)
+        if new.exists():
+            new.replace(target)
+            sync_folder(target.parent)
+
+
+def _undo(moves: list[Move]) -> None:
+    for move in moves:
+        new, target = Path(move.new), Path(move.target)
+        if new.exists():
+            new.unlink()
+        elif move.backup is not None:
+            write_whole(target, Path(move.backup).read_bytes())
+        else:
+            target.unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_regular(path)
+    except FileNotFoundError:
+        return None
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()

@@ -1,0 +1,180 @@
+"""Files are written whole, and several of them together or not at all, whatever ends the program."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.output.files import read_regular, write_whole
+from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
+
+
+def test_mode_and_link_are_kept(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target.name)
+    write_whole(link, "new\r\n")
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new\r\n", 0o640)
+    assert link.is_symlink()
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "new.txt", "x")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_an_error_and_no_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        write_whole(tmp_path / "pipe", "x")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(tmp_path / "pipe")
+    with pytest.raises(PgPatternsError, match="not a regular file"):
+        Baseline.read(tmp_path / "pipe")
+
+
+def test_a_full_disk_leaves_the_old_file() -> None:
+    with pytest.raises(OSError, match="regular file"):
+        write_whole(Path("/dev/full"), "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("missing-primary-key public.t\n<<<<<<< HEAD\nx y\n=======\n", ":2: the baseline has an unfinished merge"),
+        ("# format: 2\nmissing-primary-key public.t\n", "knows format 1: upgrade it"),
+    ],
+)
+def test_a_baseline_that_cannot_be_meant(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "baseline.txt").write_text(text)
+    with pytest.raises(PgPatternsError, match=said):
+        Baseline.read(tmp_path / "baseline.txt")
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def staged(folder: Path) -> Staging:
+    staging = Staging(folder)
+    for name in ("a", "b"):
+        staging.add(folder / name, b"new", (folder / name).read_bytes())
+    staging.add(folder / "c", b"new", None)
+    return staging
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"old")
+    return tmp_path
+
+
+OLD = {"a": b"old", "b": b"old"}
+NEW = {"a": b"new", "b": b"new", "c": b"new"}
+
+
+def test_together(home: Path) -> None:
+    with staged(home) as staging:
+        assert {name: data for name, data in state(home).items() if name in NEW} == OLD
+        staging.commit()
+    assert state(home) == NEW
+    assert sorted(path.name for path in home.iterdir()) == ["a", "b", "c"]
+
+
+def test_not_committed_is_nothing(home: Path) -> None:
+    with staged(home):
+        pass
+    assert state(home) == OLD
+    assert list(recover(home)) == []
+
+
+def test_a_file_that_was_changed_meanwhile(home: Path) -> None:
+    with staged(home) as staging:
+        (home / "b").write_bytes(b"mine")
+        with pytest.raises(ChangedMeanwhile):
+            staging.commit()
+    assert state(home) == {"a": b"old", "b": b"mine"}
+
+
+def test_a_move_that_fails_undoes_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if Path(target).name == "c":
+            raise OSError(28, "No space left on device")
+        return stock(self, target)
+
+    with staged(home) as staging, monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(OSError, match="No space"):
+            staging.commit()
+    assert state(home) == OLD
+
+
+def test_a_command_that_still_runs_is_left_alone(home: Path) -> None:
+    with staged(home):
+        assert list(recover(home)) == []
+        assert len(list(home.glob(".pgpatterns-*"))) == 1
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from alembic_pgpatterns.output.staging import Staging
+home = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+with Staging(home) as staging:
+    for number in range(30):
+        target = home / f"f{number}"
+        staging.add(target, b"new", target.read_bytes() if number % 2 else None)
+    staging.commit()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_at_random_moments(number: signal.Signals, tmp_path: Path) -> None:
+    """After the next run there is all of it or nothing, and nothing else."""
+    outcomes = set()
+    chance = random.Random(number)
+    for turn in range(6):
+        home = tmp_path / str(turn)
+        home.mkdir()
+        old = {f"f{n}": b"old" for n in range(1, 30, 2)}
+        for name, data in old.items():
+            (home / name).write_bytes(data)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        time.sleep(chance.uniform(0, 0.08))
+        child.send_signal(number)
+        child.communicate()
+        list(recover(home))
+        after = state(home)
+        assert after in (old, {f"f{n}": b"new" for n in range(30)}), sorted(after)
+        assert sorted(path.name for path in home.iterdir()) == sorted(after)
+        outcomes.add(len(after))
+    assert outcomes <= {15, 30}
