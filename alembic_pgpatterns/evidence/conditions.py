@@ -1,0 +1,253 @@
+"""Conditions and ORDER BY keys as SQLAlchemy writes them, as data."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from alembic_pgpatterns.evidence.declarations import sql_literal
+from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.evidence.scope import Conditions, Constant, Items, Ref, Scope, Value
+from alembic_pgpatterns.evidence.symbols import PathCondition, PathOrder, PathQuery
+
+_COMPARED = {
+    ast.Eq: Use.EQUAL, ast.NotEq: Use.NOT_EQUAL, ast.Lt: Use.RANGE, ast.LtE: Use.RANGE, ast.Gt: Use.RANGE,
+    ast.GtE: Use.RANGE,
+}  # fmt: skip
+_METHODS = {
+    "in_": Use.MEMBER, "not_in": Use.NOT_EQUAL, "notin_": Use.NOT_EQUAL, "between": Use.RANGE,
+    "startswith": Use.PREFIX, "istartswith": Use.PATTERN, "endswith": Use.PATTERN, "icontains": Use.PATTERN,
+    "contains": Use.CONTAINS, "contained_by": Use.OTHER, "has_key": Use.KEY, "has_any": Use.KEY, "has_all": Use.KEY,
+    "overlap": Use.OVERLAP, "overlaps": Use.OVERLAP, "match": Use.SEARCH, "bool_op": Use.OTHER,
+    "regexp_match": Use.PATTERN, "is_distinct_from": Use.NOT_EQUAL, "isnot_distinct_from": Use.EQUAL,
+    "path_exists": Use.CONTAINS, "path_match": Use.CONTAINS, "all_": Use.OTHER, "notlike": Use.OTHER,
+    "not_like": Use.OTHER, "not_ilike": Use.OTHER, "any_": Use.CONTAINS,
+}  # fmt: skip
+_OPERATORS = {
+    "@>": Use.CONTAINS, "<@": Use.OTHER, "&&": Use.OVERLAP, "?": Use.KEY, "?|": Use.KEY, "?&": Use.KEY,
+    "@@": Use.SEARCH, "=": Use.EQUAL, "<": Use.RANGE, ">": Use.RANGE, "~": Use.PATTERN, "~*": Use.PATTERN,
+    "ILIKE": Use.PATTERN,
+    "@?": Use.CONTAINS, "%": Use.PATTERN, "<->": Use.NEAREST, "<=>": Use.NEAREST, "<#>": Use.NEAREST,
+}  # fmt: skip
+_DISTANCES = frozenset({"l2_distance", "cosine_distance", "max_inner_product", "l1_distance", "distance_centroid"})
+_TAKEN_OUT = frozenset({"astext", "as_string", "as_integer", "as_float", "as_boolean", "as_numeric", "as_json"})
+_SAME = frozenset({"collate", "label", "self_group", "op", "expression", "column_valued"})
+
+
+def literal_of(value: Value) -> str | None:
+    """A constant as SQL text; None where the value changes from call to call."""
+    if not isinstance(value, Constant) or value.prefix:
+        return None
+    return sql_literal(value.value)
+
+
+class Expressions:
+    """Evaluates expressions in a scope; a part of the interpreter (`queries`)."""
+
+    scope: Scope
+
+    def value(self, node: ast.expr) -> Value:
+        """What an expression is."""
+        raise NotImplementedError
+
+    def compare(self, node: ast.Compare) -> Value:
+        """``User.name == name``; a chain of comparisons is one condition per link."""
+        result = Conditions()
+        left = self.value(node.left)
+        for operator, right_node in zip(node.ops, node.comparators, strict=True):
+            right = self.value(right_node)
+            self._link(result, left, operator, right)
+            left = right
+        return result
+
+    def _link(self, result: Conditions, left: Value, operator: ast.cmpop, right: Value) -> None:
+        use = _COMPARED.get(type(operator))
+        if use is None:  # `in`, `is`: Python's own, which is no SQL
+            result.complete = False
+            return
+        if not isinstance(left, Ref):
+            left, right = right, left
+        if not isinstance(left, Ref):
+            result.complete = False
+            return
+        result.items.append(_condition(left, use, right))
+
+    def boolean(self, node: ast.UnaryOp | ast.BinOp | ast.BoolOp) -> Value:
+        """``~a``, ``a & b``, ``a | b``."""
+        if isinstance(node, ast.UnaryOp):
+            inner = self.value(node.operand)
+            if isinstance(node.op, (ast.Invert, ast.Not)):
+                return negated(inner)
+            return inner if isinstance(inner, Constant) else None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
+            joined = self.joined([node.left, node.right])
+            return joined if isinstance(node.op, ast.BitAnd) else alternatives(joined)
+        if isinstance(node, ast.BinOp):
+            return self._arithmetic(node)
+        return None
+
+    def _arithmetic(self, node: ast.BinOp) -> Value:
+        """``"%" + term``: a text of which the beginning is known; a sum with a column is an expression."""
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(left, Constant) and isinstance(left.value, str):
+            return Constant(left.value, prefix=True)
+        if isinstance(left, Items) and isinstance(right, Items):
+            return Items([*left.values, *right.values])
+        for side in (left, right):
+            if isinstance(side, Ref):
+                return Ref(side.path, function="expression")
+        return None
+
+    def joined(self, nodes: list[ast.expr]) -> Conditions:
+        """Conditions joined by AND; what is no condition makes them incomplete."""
+        result = Conditions()
+        for node in nodes:
+            add(result, self.value(node.value if isinstance(node, ast.Starred) else node))
+        return result
+
+    def method(self, ref: Ref, name: str, node: ast.Call) -> Value:
+        """``User.name.in_(…)`` and the other operators that are methods of a column."""
+        arguments = [self.value(item) for item in node.args]
+        first = arguments[0] if arguments else None
+        if name in ("is_", "is_not", "isnot"):
+            return Conditions([_identity(ref, name != "is_", first)])
+        if name in ("like", "ilike"):
+            return Conditions([_condition(ref, _like(name, first), first)])
+        if name in _METHODS:
+            use = _METHODS[name]
+            return Conditions([_condition(ref, use, first if use in (Use.MEMBER, Use.RANGE, Use.EQUAL) else None)])
+        if name in _DISTANCES:
+            return Ref(ref.path, function="<->")
+        if name in _TAKEN_OUT:
+            return Ref(ref.path, taken_out=True)
+        return ref if name in _SAME else Ref(ref.path, function=name) if name == "cast" else None
+
+    def operator(self, node: ast.Call) -> Value:
+        """``User.data.op("@>")(…)``."""
+        assert isinstance(node.func, ast.Call) and isinstance(node.func.func, ast.Attribute)
+        ref = self.value(node.func.func.value)
+        named = self.value(node.func.args[0]) if node.func.args else None
+        if not isinstance(ref, Ref) or not isinstance(named, Constant):
+            return None
+        use = _OPERATORS.get(str(named.value).upper(), Use.OTHER)
+        if use is Use.NEAREST:
+            return Ref(ref.path, function="<->")
+        return Conditions([_condition(ref, use, self.value(node.args[0]) if node.args else None)])
+
+    def order_keys(self, nodes: list[ast.expr]) -> Iterator[PathOrder | None]:
+        """The keys of order_by(); None for one that is not understood."""
+        for node in nodes:
+            value = self.value(node.value if isinstance(node, ast.Starred) else node)
+            items = value.values if isinstance(value, Items) else [value]
+            for item, source in zip(items, [node] * len(items), strict=True):
+                yield self._order_key(item, source)
+
+    def _order_key(self, value: Value, node: ast.expr) -> PathOrder | None:
+        if isinstance(value, Constant) and isinstance(value.value, str):
+            words = value.value.split()
+            name = words[0].lstrip("-+") if words else ""
+            descending = value.value.startswith("-") or (len(words) > 1 and words[1].lower() == "desc")
+            return PathOrder(name, descending)
+        if not isinstance(value, Ref):
+            return None
+        key = PathOrder(value.path, function=value.function if value.function not in _SORTS else "")
+        _direct(node, key)
+        return key
+
+
+_SORTS = frozenset({"desc", "asc", "nulls_last", "nulls_first", "nullslast", "nullsfirst"})
+
+
+def _direct(node: ast.expr, key: PathOrder) -> None:
+    """Read ``.desc()``, ``nulls_last(…)`` and their like off the expression, from outside in."""
+    while isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name == "desc":
+            key.descending = True
+        elif name in ("nulls_last", "nullslast"):
+            key.nulls_first = False
+        elif name in ("nulls_first", "nullsfirst"):
+            key.nulls_first = True
+        if name in _SORTS and isinstance(node.func, ast.Attribute) and not node.args:
+            node = node.func.value
+        elif node.args:
+            node = node.args[0]
+        else:
+            return
+
+
+def sorts(name: str) -> bool:
+    """Whether a function or method only says how to sort."""
+    return name in _SORTS
+
+
+def _condition(ref: Ref, use: Use, other: Value) -> PathCondition:
+    if isinstance(other, Constant) and other.value is None and use in (Use.EQUAL, Use.NOT_EQUAL):
+        use = Use.IS_NULL if use is Use.EQUAL else Use.IS_NOT_NULL
+    if ref.taken_out and use in (Use.EQUAL, Use.MEMBER, Use.RANGE, Use.NOT_EQUAL, Use.PATTERN, Use.PREFIX):
+        use = Use.PATH
+    if ref.function == "<->":
+        use = Use.NEAREST
+    if ref.function == "any_" and use is Use.EQUAL:
+        return PathCondition(ref.path, Use.CONTAINS)
+    path = other.path if isinstance(other, Ref) else ""
+    return PathCondition(ref.path, use, literal_of(other), ref.function, other=path)
+
+
+def _identity(ref: Ref, negative: bool, value: Value) -> PathCondition:
+    if isinstance(value, Constant) and value.value is None:
+        return PathCondition(ref.path, Use.IS_NOT_NULL if negative else Use.IS_NULL, function=ref.function)
+    return PathCondition(ref.path, Use.NOT_EQUAL if negative else Use.EQUAL, literal_of(value), ref.function)
+
+
+def _like(name: str, value: Value) -> Use:
+    text = value.value if isinstance(value, Constant) else None
+    begins = isinstance(text, str) and text[:1] not in ("%", "_", "")
+    return Use.PREFIX if begins and name == "like" else Use.PATTERN
+
+
+def add(result: Conditions, value: Value) -> None:
+    """Add what a value says as conditions."""
+    if isinstance(value, Conditions):
+        result.items += value.items
+        result.complete &= value.complete
+    elif isinstance(value, Ref):
+        result.items.append(PathCondition(value.path, Use.EQUAL, "true", value.function))
+    elif isinstance(value, Items):
+        for item in value.values:
+            add(result, item)
+    elif isinstance(value, PathQuery) or (isinstance(value, Constant) and isinstance(value.value, bool)):
+        return  # EXISTS (…), which is a query of its own; true()
+    else:
+        result.complete = False
+
+
+def alternatives(conditions: Conditions) -> Conditions:
+    """The branches of an OR. Equalities of one column are a list of values, and no alternatives."""
+    paths = {item.path for item in conditions.items}
+    if len(paths) == 1 and conditions.complete and all(item.use is Use.EQUAL for item in conditions.items):
+        first = conditions.items[0]
+        return Conditions([PathCondition(first.path, Use.MEMBER, None, first.function)])
+    for item in conditions.items:
+        item.alternative = True
+    return conditions
+
+
+OPPOSITE = {
+    Use.EQUAL: Use.NOT_EQUAL, Use.NOT_EQUAL: Use.EQUAL, Use.MEMBER: Use.NOT_EQUAL, Use.IS_NULL: Use.IS_NOT_NULL,
+    Use.IS_NOT_NULL: Use.IS_NULL, Use.RANGE: Use.RANGE,
+}  # fmt: skip
+
+
+def negated(value: Value) -> Value:
+    """NOT of a condition or of a boolean column."""
+    if isinstance(value, Ref):
+        return Conditions([PathCondition(value.path, Use.EQUAL, "false", value.function)])
+    if not isinstance(value, Conditions):
+        return value if isinstance(value, PathQuery) else None
+    for item in value.items:
+        if item.use is Use.EQUAL and item.literal in ("true", "false"):
+            item.literal = "false" if item.literal == "true" else "true"
+        else:
+            item.use = OPPOSITE.get(item.use, Use.OTHER)
+    return value

@@ -1,0 +1,248 @@
+"""Classes and tables of a file: tables, columns, relationships, and what repositories are made for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.evidence.scope import statements
+from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration
+
+_TESTS: dict[type[ast.cmpop], Use] = {
+    ast.Is: Use.EQUAL, ast.Eq: Use.EQUAL, ast.IsNot: Use.NOT_EQUAL, ast.NotEq: Use.NOT_EQUAL,
+}  # fmt: skip
+
+Resolve = Callable[[ast.expr], str]
+"""From an expression to its dotted path; empty where it is none."""
+
+_COLUMNS = frozenset({"Column", "mapped_column", "Field", "column_property"})
+_RELATIONSHIPS = frozenset({"relationship", "Relationship", "dynamic_loader"})
+_MAPPED = frozenset({"Mapped", "WriteOnlyMapped", "DynamicMapped", "InstrumentedAttribute"})
+_SNAKE = frozenset({"camel_to_snake", "camel2snake", "snake_case", "to_snake", "underscore", "camel_to_snake_case"})
+
+
+def called_name(node: ast.expr | None) -> str:
+    """The last word of what is called: ``sa.Column(…)`` is Column; empty where it is no call."""
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def constant_text(node: ast.AST | None) -> str:
+    """The text of a constant; empty for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def read_class(node: ast.ClassDef, path: str, resolve: Resolve) -> ClassDeclaration:
+    """What a class statement declares.
+
+    Args:
+        node: the statement.
+        path: its dotted path.
+        resolve: of names in this file.
+    """
+    result = ClassDeclaration(path, node.lineno)
+    result.bases = tuple(filter(None, (resolve(_plain_base(base)) for base in node.bases)))
+    result.arguments = tuple(filter(None, (resolve(item) for base in node.bases for item in _subscripts(base))))
+    result.is_model = any(
+        word.arg == "table" and isinstance(word.value, ast.Constant) and bool(word.value.value)
+        for word in node.keywords
+    )
+    for statement in node.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            result.methods += (statement.name,)
+            _read_method(statement, result)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            _read_assignment(statement, result, resolve)
+    return result
+
+
+def _plain_base(base: ast.expr) -> ast.expr:
+    return base.value if isinstance(base, ast.Subscript) else base
+
+
+def _subscripts(base: ast.expr) -> list[ast.expr]:
+    if not isinstance(base, ast.Subscript):
+        return []
+    return list(base.slice.elts) if isinstance(base.slice, ast.Tuple) else [base.slice]
+
+
+def _read_method(statement: ast.FunctionDef | ast.AsyncFunctionDef, result: ClassDeclaration) -> None:
+    decorators = {_decorator(item) for item in statement.decorator_list}
+    returned = [item.value for item in statements(statement.body) if isinstance(item, ast.Return)]
+    if statement.name == "__tablename__":
+        result.declares_table = True
+        result.table = next((text for item in returned if (text := constant_text(item))), "")
+        result.naming = "" if result.table else _naming(statement)
+    elif "declared_attr" in decorators or "declared_attr.directive" in decorators:
+        for item in returned:
+            _read_value(statement.name, item, statement.lineno, result, "")
+    elif "hybrid_property" in decorators and len(returned) == 1:
+        _read_hybrid(statement.name, returned[0], result)
+
+
+def _read_hybrid(name: str, value: ast.expr | None, result: ClassDeclaration) -> None:
+    """A hybrid property that is another attribute, or a test of one with a constant."""
+    attribute = _of_self(value)
+    if attribute:
+        result.hybrids[name] = attribute
+    elif isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) and (attribute := _of_self(value.operand)):
+        result.tests[name] = (attribute, Use.EQUAL, "false")
+    elif isinstance(value, ast.Compare) and len(value.ops) == 1 and (attribute := _of_self(value.left)):
+        other = value.comparators[0]
+        use = _TESTS.get(type(value.ops[0]))
+        if use is not None and isinstance(other, ast.Constant):
+            if other.value is None:
+                use = Use.IS_NULL if use is Use.EQUAL else Use.IS_NOT_NULL
+            result.tests[name] = (attribute, use, None if other.value is None else sql_literal(other.value))
+
+
+def sql_literal(value: object) -> str | None:
+    """A constant of Python as SQL text; None where it is none of SQL's."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value) if isinstance(value, (int, float)) else None
+
+
+def _of_self(value: ast.expr | None) -> str:
+    """The attribute that ``self.<attribute>`` names; empty for anything else."""
+    own = isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id in ("self", "cls")
+    return value.attr if own and isinstance(value, ast.Attribute) else ""
+
+
+def _decorator(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_decorator(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else called_name(node)
+
+
+def _naming(statement: ast.AST) -> str:
+    """How a table's name is made from its class's: ``cls.__name__.lower()`` or by a function for snake case."""
+    names = {called_name(item) for item in ast.walk(statement) if isinstance(item, ast.Call)}
+    return "snake" if names & _SNAKE or names & {"sub"} else "lower" if "lower" in names else ""
+
+
+def _read_assignment(statement: ast.Assign | ast.AnnAssign, result: ClassDeclaration, resolve: Resolve) -> None:
+    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
+    annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
+    for target in targets:
+        if isinstance(target, ast.Name):
+            _read_attribute(target.id, statement.value, annotation, statement.lineno, result, resolve)
+
+
+def _read_attribute(
+    name: str,
+    value: ast.expr | None,
+    annotation: ast.expr | None,
+    line: int,
+    result: ClassDeclaration,
+    resolve: Resolve,
+) -> None:
+    if name == "__tablename__":
+        result.declares_table = True
+        result.table = constant_text(value)
+    elif name == "__table__" and called_name(value) == "Table":
+        result.declares_table = True
+        result.table, result.schema, columns = table_call(value)
+        result.columns.update({column.attribute: column for column in columns})
+    elif name == "__table_args__":
+        result.schema = _schema_of(value) or result.schema
+    elif not _read_value(name, value, line, result, _words(annotation)):
+        mapped = isinstance(annotation, ast.Subscript) and _last(annotation.value) in _MAPPED
+        if mapped and called_name(value) not in _RELATIONSHIPS:
+            result.columns[name] = ColumnDeclaration(name, name, line, _words(annotation))
+        elif value is None and annotation is not None:
+            # A plain annotation is a column in SQLModel; `resolve` decides that by the bases.
+            result.columns.setdefault(name, ColumnDeclaration(name, name, line, f"plain {_words(annotation)}"))
+        elif isinstance(value, (ast.Name, ast.Attribute)) and (path := resolve(value)):
+            result.values[name] = path
+
+
+def _read_value(name: str, value: ast.expr | None, line: int, result: ClassDeclaration, kind: str) -> bool:
+    """Whether the value is a column or a relationship."""
+    called = called_name(value)
+    if called == "deferred" and isinstance(value, ast.Call) and value.args:
+        return _read_value(name, value.args[0], line, result, kind)
+    if called in _COLUMNS and isinstance(value, ast.Call):
+        result.columns[name] = _column(name, value, line, kind)
+        return True
+    if called in _RELATIONSHIPS and isinstance(value, ast.Call):
+        result.relationships[name] = _target(value, kind)
+        return True
+    return False
+
+
+def _column(attribute: str, call: ast.Call, line: int, kind: str) -> ColumnDeclaration:
+    name = constant_text(call.args[0]) if call.args and called_name(call) != "Field" else ""
+    words = {word.arg: word.value for word in call.keywords}
+    name = constant_text(words.get("name")) or name or attribute
+    nested = words.get("sa_column")
+    if isinstance(nested, ast.Call) and nested.args:
+        name = constant_text(nested.args[0]) or name
+    primary = words.get("primary_key")
+    types = " ".join(
+        _words(item) for item in (*call.args, *(words.get(key) for key in ("type_", "sa_type", "sa_column")))
+    )
+    return ColumnDeclaration(
+        attribute, name, line, f"{kind} {types}", isinstance(primary, ast.Constant) and primary.value is True
+    )
+
+
+def _target(call: ast.Call, annotation: str) -> str:
+    """The class a relationship leads to, as it is named: the argument, else the last word of the annotation."""
+    first = call.args[0] if call.args else next((w.value for w in call.keywords if w.arg == "argument"), None)
+    if isinstance(first, ast.Lambda):
+        first = first.body
+    named = constant_text(first) or (_last(first) if first is not None else "")
+    return named.rsplit(".", 1)[-1] or (annotation.split() or [""])[-1]
+
+
+def _words(node: ast.AST | None) -> str:
+    """All names in an expression, for a look at types: ``Mapped[list[str] | None]`` is "Mapped list str"."""
+    if node is None:
+        return ""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) and len(node.value) < 80 else ""
+    names = (
+        item.id if isinstance(item, ast.Name) else item.attr if isinstance(item, ast.Attribute) else constant_text(item)
+        for item in ast.walk(node)
+    )
+    return " ".join(name for name in names if name)
+
+
+def _last(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _schema_of(value: ast.expr | None) -> str:
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    for item in items:
+        if isinstance(item, ast.Dict):
+            for key, entry in zip(item.keys, item.values, strict=True):
+                if constant_text(key) == "schema":
+                    return constant_text(entry)
+    return ""
+
+
+def table_call(value: ast.expr | None) -> tuple[str, str, list[ColumnDeclaration]]:
+    """Name, schema and columns of ``Table("name", metadata, Column(…), schema=…)``."""
+    if not isinstance(value, ast.Call) or not value.args:
+        return "", "", []
+    schema = next((constant_text(word.value) for word in value.keywords if word.arg == "schema"), "")
+    return constant_text(value.args[0]), schema, list(_columns_of(value))
+
+
+def _columns_of(call: ast.Call) -> Iterator[ColumnDeclaration]:
+    for argument in call.args[2:]:
+        if called_name(argument) == "Column" and isinstance(argument, ast.Call) and argument.args:
+            name = constant_text(argument.args[0])
+            if name:
+                yield _column(name, argument, argument.lineno, "")
