@@ -51,6 +51,7 @@ def _gather_head(head: Head, gathered: Gathered) -> None:
     gathered.skipped += head.skipped
     gathered.hints += head.hints
     gathered.facts, gathered.heads = head.facts, head.heads
+    gathered.schemas = tuple((database.label, database.schema) for database in head.databases)
 
 
 def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:

@@ -11,6 +11,7 @@ from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Gathered:
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
         of_models: fingerprints of what autogenerate would enforce on the models alone.
+        schemas: of each database at head, with its name for people, which is empty if there is only one.
         kinds: the kinds of patterns that ran.
         fixable: whether pgfix can work on this project and what was checked.
     """
@@ -56,6 +58,7 @@ class Gathered:
     heads: tuple[str, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
     of_models: tuple[str, ...] = ()
+    schemas: tuple[tuple[str, Schema], ...] = ()
     kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
     fixable: bool = True
 
@@ -78,6 +81,7 @@ class Report:
             baseline, because models may say more than any revision made.
         fixable: whether pgfix can work on this project and what was checked.
         fail_on: the lowest severity that fails the run.
+        schemas: of each database at head, with its name for people, which is empty if there is only one.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -92,6 +96,7 @@ class Report:
     of_models: tuple[str, ...] = ()
     fixable: bool = True
     fail_on: Severity = Severity.WARNING
+    schemas: tuple[tuple[str, Schema], ...] = ()
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
@@ -117,6 +122,7 @@ class Report:
             of_models=gathered.of_models,
             fixable=gathered.fixable,
             fail_on=settings.fail_on,
+            schemas=gathered.schemas,
         )
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:

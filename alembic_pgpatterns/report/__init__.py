@@ -14,7 +14,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
 
-FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
+FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import inert, one_line, without_mentions
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.report.diagram.mermaid import pictures
 from alembic_pgpatterns.report.words import (
     count_line,
     fix_lines,
@@ -25,6 +26,8 @@ SHOWN = 50
 """Findings shown unless all are asked for."""
 ROOM = 60_000
 """Characters that a comment may have; GitHub takes 65,536."""
+PICTURE = 15_000
+"""Characters that one picture may have; a larger one is left out, since findings matter more."""
 FIXES = 4
 """Lines of one fix that are shown, unless all are asked for."""
 MARKS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
@@ -38,9 +41,11 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
         if missed:
             stream.write(f"\n**Not checked:** {_text(line)}\n")
     shown = report.findings if full else foremost(report.findings, SHOWN)
-    written = _write_findings(shown, stream, full)
+    drawn = "".join(_pictures(report))
+    written = _write_findings(shown, stream, full, ROOM - len(drawn))
     if written < len(report.findings):
         stream.write(f"\n… and {len(report.findings) - written} more.\n")
+    stream.write(drawn)
     for line, missed in skipped_lines(report.skipped):
         if not missed:
             stream.write(f"\nSkipped: {_text(line)}\n")
@@ -48,9 +53,16 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
         stream.write(f"\n{_text(hint)}\n")
 
 
-def _write_findings(findings: Sequence[Finding], stream: TextIO, full: bool) -> int:
+def _pictures(report: Report) -> Iterator[str]:
+    for title, picture in pictures(report):
+        if len(picture) <= PICTURE:
+            # GitHub and GitLab draw Mermaid inside of <details> if empty lines surround it.
+            yield f"\n<details><summary>{_text(title)}</summary>\n\n```mermaid\n{picture}```\n\n</details>\n"
+
+
+def _write_findings(findings: Sequence[Finding], stream: TextIO, full: bool, room: int) -> int:
     """Write as many as there is room for; returns how many that were."""
-    written, room = 0, ROOM
+    written = 0
     for table, own in groupby(_by_table(findings), key=_group):
         heading = f"\n#### {_code(table)}\n"
         for finding in own:
