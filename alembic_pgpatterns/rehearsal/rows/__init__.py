@@ -1,0 +1,1 @@
+"""Rows that satisfy a schema, made on the server by set-based statements."""
