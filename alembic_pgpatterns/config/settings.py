@@ -110,6 +110,9 @@ class Settings:
     )
     downgrade: bool = setting(True, "Run each revision's downgrade too, and compare the schemas.")
     stats: Path | None = setting(None, "A file of rows per table in production: `table rows` a line, or JSON.")
+    rows: Path | None = setting(
+        None, "A file of SQL with rows of your own for `pgrehearse`; the tables that it fills get no made-up rows."
+    )
     cache: bool = setting(True, "Keep copies of the cluster, so that revisions that did not change do not run again.")
     patterns: Mapping[str, PatternSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

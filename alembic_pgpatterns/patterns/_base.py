@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
+from alembic_pgpatterns.revisions.rehearsed import RehearsedRun
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 from alembic_pgpatterns.workload.model import Workload
@@ -266,6 +267,23 @@ class RevisionPattern(Pattern, abstract=True):
         spot = Spot(object or str(table or run.revision), table, statement.location, statement.last_line)
         remedy = Advice(advice) if advice else None
         return self.finding(spot, message, remedy, severity=severity, detail=run.revision, revision=run.revision)
+
+
+class RehearsalPattern(Pattern, abstract=True):
+    """A pattern about what one revision does to rows; only ``pgrehearse`` looks.
+
+    Class attributes beside those of Pattern:
+        existing: SQL that runs before the revision: the tables there are.
+        bad, good: Python source of a revision's functions: bad fires, good is silent.
+    """
+
+    existing: ClassVar[str] = ""
+    bad: ClassVar[str] = ""
+    good: ClassVar[str] = ""
+
+    def detect(self, run: RehearsedRun) -> Iterator[Finding]:
+        """The findings in a rehearsed revision."""
+        raise NotImplementedError
 
 
 class HistoryPattern(Pattern, abstract=True):

@@ -28,7 +28,7 @@ def document(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
         "version": VERSION,
-        "findings": [_finding(finding, report) for finding in report.findings],
+        "findings": [document_of(finding, report) for finding in report.findings],
         "accepted": [finding.fingerprint for finding in report.accepted],
         "stale": list(report.stale),
         "skipped": [
@@ -53,7 +53,8 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _finding(finding: Finding, report: Report) -> dict[str, Any]:
+def document_of(finding: Finding, report: Report) -> dict[str, Any]:
+    """One finding of a report as plain data."""
     location = finding.location
     return {
         "pattern": finding.pattern,

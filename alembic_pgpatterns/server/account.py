@@ -81,8 +81,8 @@ def run_roots() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(place.absolute() for place in places))
 
 
-def run_root(account: Account, name_length: int) -> Path:
-    """Memory where there is plenty, else the first of `run_roots` that will do.
+def run_root(account: Account, name_length: int, on_disk: bool = False) -> Path:
+    """Memory where there is plenty, unless ``on_disk``; else the first of `run_roots` that will do.
 
     That is one that can be written, that ``account`` reaches, and that is short enough.
 
@@ -90,7 +90,7 @@ def run_root(account: Account, name_length: int) -> Path:
     Raises PgPatternsError, naming each place and what is wrong with it.
     """
     refused = []
-    in_memory = memory.memory_folder()
+    in_memory = None if on_disk else memory.memory_folder()
     places = [*([in_memory] if in_memory is not None else []), *run_roots()]
     for place in places:
         reason = next(_objections(place, account, name_length), None)

@@ -58,13 +58,13 @@ rm -rf "$folder"
 
 
 @contextlib.contextmanager
-def run_folder(account: Account) -> Iterator[Path]:
+def run_folder(account: Account, on_disk: bool = False) -> Iterator[Path]:
     """A folder for one run, of mode 0700 and the account's own; removed at the end, come what may.
 
     A lock file in it, held until this process ends in whatever way, tells `sweep` that the run lives. A shell
     that waits at the other end of a pipe stops the server and removes the folder when this process is killed.
     """
-    root = run_root(account, _SOCKET_NAME)
+    root = run_root(account, _SOCKET_NAME, on_disk)
     folder, lock = _make(root, account)
     watchdog = _watch(folder)
     owner = os.getpid()

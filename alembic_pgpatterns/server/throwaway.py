@@ -28,6 +28,8 @@ from alembic_pgpatterns.server.folder import run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.server_settings import SETTINGS
 
+_CHANGEABLE = ("fsync",)
+"""Given as empty, these are left out of the command line, which would win over ALTER SYSTEM."""
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _SHARE = "share"
 _NAME_BYTES = 63
@@ -199,6 +201,8 @@ class ThrowawayServer:
         """
         command = [str(self.binaries.postgres), "-D", str(self.data), "-k", str(self.folder), "-p", str(self.port)]
         for name, value in self._settings.items():
+            if not value and name in _CHANGEABLE:
+                continue
             command += ["-c", f"{name}={value}"]
         try:
             with (self.folder / "server.log").open("ab") as log:
@@ -287,18 +291,20 @@ def throwaway_server(
     settings: Mapping[str, str] | None = None,
     snapshot: Path | None = None,
     listen: bool = False,
+    on_disk: bool = False,
 ) -> Iterator[ThrowawayServer]:
     """A PostgreSQL for the length of the ``with``, then gone with all its files, however the process ends.
 
     ``roles`` are created beforehand, without login. ``settings`` go over ours (no fsync, no autovacuum).
     ``snapshot``: start from a folder that `ThrowawayServer.save` wrote. ``listen``: also on 127.0.0.1, at a free
     port with a random ``password``, for programs that cannot use a socket. Root switches to an unprivileged account.
+    ``on_disk``: not in memory, however much of it there is.
     Raises PgPatternsError, with the way out, when there is no PostgreSQL, no space, or when the server died meanwhile.
     """
     account = server_account()
     binaries = reachable(binaries or find_binaries(), account)
     sweep()
-    with run_folder(account) as folder:
+    with run_folder(account, on_disk) as folder:
         port = _free_port() if listen else None
         server = ThrowawayServer(binaries, account, folder, settings or {}, port)
         try:

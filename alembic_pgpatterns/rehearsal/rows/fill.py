@@ -181,7 +181,10 @@ class _Filler:
         by_column = {name: item for item in refs for name in item.columns}
         late = frozenset(name for key in waiting for name in key.columns) - set(by_column)
         columns = tuple(column for column in table.columns if column.generated is None)
-        plans = {c.name: ColumnPlan(c, self._limit(table, c, known)) for c in columns}
+        like = self._request.like
+        plans = {
+            c.name: ColumnPlan(c, self._limit(table, c, known), like=like.get((table.name, c.name))) for c in columns
+        }
         unique = unique_keys(table)
         capacities = {name: self._values.capacity(plan) for name, plan in plans.items()}
         arrangement = arrange(unique, rows, lambda name: capacities.get(name), by_column)

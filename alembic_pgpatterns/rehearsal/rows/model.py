@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.model import Column, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Request:
     """What to fill.
 
     ``rows``: per table; a table that is not named gets ``others``. ``shapes``: of columns, by table and name.
-    ``null_frac``: share of NULLs in a nullable column without a shape. ``seed``: another one gives other rows.
+    ``null_frac``: share of NULLs in a nullable column without a shape. ``like``: columns
+    whose values must be readable as another type, with a column of that type. ``seed``: another one gives other rows.
     ``keep_filled``: tables that have rows already get no others.
     """
 
@@ -36,6 +37,7 @@ class Request:
     others: int = 100
     shapes: Mapping[tuple[Name, str], ColumnShape] = field(default_factory=dict)
     null_frac: float = 0.1
+    like: Mapping[tuple[Name, str], Column] = field(default_factory=dict)
     seed: int = 1
     keep_filled: bool = False
 

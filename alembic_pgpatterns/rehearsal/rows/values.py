@@ -67,7 +67,8 @@ class ColumnPlan:
     """How a column gets its values.
 
     ``unique``: they must differ from row to row, so the number of the row is the number of the value. ``style``: of
-    text, where a trial chose one. ``json_keys``: that generated columns look for in a document.
+    text, where a trial chose one. ``json_keys``: that generated columns look for in a document. ``like``: a column of
+    another type, whose values these must look like.
     """
 
     column: Column
@@ -75,6 +76,7 @@ class ColumnPlan:
     unique: bool = False
     style: TextStyle | None = None
     json_keys: tuple[str, ...] = ()
+    like: Column | None = None
 
 
 class Values:
@@ -88,6 +90,8 @@ class Values:
         data_type, limit = plan.column.type, plan.limit
         if data_type.array:
             return None
+        if plan.like is not None and limit.choices is None:
+            return self.capacity(ColumnPlan(plan.like, limit))
         if limit.choices is not None:
             return len(limit.choices)
         if data_type.kind == "enum" and not data_type.array:
@@ -111,6 +115,9 @@ class Values:
         """
         data_type = plan.column.type
         spelled = sql.SQL(data_type.display)
+        if plan.like is not None and plan.limit.choices is None:
+            other = self.expression(ColumnPlan(plan.like, plan.limit, plan.unique), index)
+            return sql.SQL("({})::text::{}").format(other, spelled)
         if data_type.array:
             if plan.limit.choices is not None:
                 return self._choice(plan, index, spelled)

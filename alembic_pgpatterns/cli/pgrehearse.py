@@ -1,0 +1,78 @@
+"""``alembic pgrehearse``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from alembic_pgpatterns.cli.exit_codes import end
+
+DESCRIPTION = """\
+Run revisions on millions of made-up rows, while readers and writers work, and say how long they wait.
+
+For each revision a throw-away PostgreSQL is brought to its parent, the tables are filled with rows
+that satisfy the schema, and the project's own env.py runs the revision: first on a few rows, up,
+down and up again, for what fails only with rows and for data that is lost; then at two sizes, for
+the longest wait of reads and writes per table, and what it will be at production's size (--stats).
+No real database is touched.
+
+  alembic pgrehearse                        the revisions that pgcheck would trace
+  alembic pgrehearse a1b2c3 --rows 200000   one revision, with fewer rows
+  alembic pgrehearse --stats rows.txt       predict the waits for these numbers of rows
+  alembic pgrehearse --budget 5m --disk 2GB limit what it may cost
+
+Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are such findings;
+2 wrong use; 255 the rehearsal could not be done ("FAILED: ...")."""
+
+
+def pgrehearse(config: Any) -> None:
+    """Run revisions on made-up rows under load, and say how long production waits."""
+    from alembic_pgpatterns.cli.run_pgrehearse import run
+
+    end(config, run)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``alembic pgrehearse``."""
+    parser.add_argument("revisions", metavar="REV", nargs="*", help="the revisions (default: those pgcheck traces)")
+    rows = parser.add_argument_group("rows")
+    rows.add_argument("--rows", metavar="N", type=int, help="rows of the largest table (default: 1000000)")
+    rows.add_argument("--stats", metavar="FILE", help="row counts in production: one `table rows` per line, or JSON")
+    rows.add_argument(
+        "--seed-rows", metavar="FILE", help="SQL file with rows of your own; the tables it fills are left"
+    )
+    cost = parser.add_argument_group("cost")
+    cost.add_argument("--budget", metavar="TIME", help="most time for all of it, such as 90s, 5m, 1h (default: 15m)")
+    cost.add_argument("--disk", metavar="SIZE", help="most disk, such as 500MB, 2GB (default: 10GB)")
+    _scope_flags(parser)
+    _report_flags(parser)
+    server = parser.add_argument_group("server and run")
+    server.add_argument("--server", metavar="URL", help="rehearse on this PostgreSQL, which must say it is disposable")
+    server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
+
+
+def _scope_flags(parser: argparse.ArgumentParser) -> None:
+    scope = parser.add_argument_group("which revisions to rehearse")
+    scope.add_argument("--since", metavar="REV", help="the revisions after REV, or all with base")
+    scope.add_argument("--diff-base", metavar="REF", help="the revisions that a branch or commit of git lacks")
+    scope.add_argument(
+        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run downgrades"
+    )
+
+
+def _report_flags(parser: argparse.ArgumentParser) -> None:
+    report = parser.add_argument_group("the report")
+    report.add_argument(
+        "--format",
+        metavar="F[=FILE]",
+        action="append",
+        help="text (default), json, sarif, github, gitlab, junit, markdown; =FILE writes a file; may be repeated",
+    )
+    report.add_argument("--all", action="store_true", help="show every table, statement and finding")
+    report.add_argument(
+        "--fail-on",
+        choices=("info", "warning", "error"),
+        help="lowest severity that gives exit code 1 (default: warning)",
+    )
+    report.add_argument("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
+    report.add_argument("--baseline", metavar="FILE", help="the file of accepted findings")

@@ -1,0 +1,66 @@
+"""What ``alembic pgrehearse`` does with its flags."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.cli.run_pgcheck import WRONG_USE, flags
+from alembic_pgpatterns.cli.stdout import standard_output
+from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.rehearsal.options import Options, bytes_of, seconds_of
+from alembic_pgpatterns.rehearsal.rehearse import rehearse
+from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
+from alembic_pgpatterns.report import rehearsal as writer
+from alembic_pgpatterns.report.progress import progress_on
+from alembic_pgpatterns.runner.project import Project
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Rehearse, report, and return the exit code.
+
+    Raises:
+        PgPatternsError: the rehearsal could not be done.
+    """
+    project = Project(config)
+    try:
+        settings = settings_of(config, flags(options))
+        asked = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
+        outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+        with progress_on(sys.stderr) as progress:
+            gathered = rehearse(project, settings, asked, progress)
+    except SettingsError as error:
+        sys.stderr.write(f"alembic pgrehearse: {error}\n")
+        return WRONG_USE
+    result = rehearsal_of(gathered, settings)
+    for_programs = any(output.file is None and output.format != "text" for output in outputs)
+    with standard_output(config.stdout, for_programs) as stream:
+        for output in outputs:
+            writer.write(result, output, stream, full=getattr(options, "all", False))
+    failing = [finding for finding in result.findings if finding.severity >= settings.fail_on]
+    return 1 if failing and not getattr(options, "exit_zero", False) else 0
+
+
+def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
+    """What the flags ask for.
+
+    Raises:
+        SettingsError: a value that cannot be meant.
+    """
+    given = vars(options)
+    rows = given.get("rows")
+    if rows is not None and rows < 1:
+        raise SettingsError(f"--rows: {rows} is not a number of rows.")
+    budget, disk, own = given.get("budget"), given.get("disk"), given.get("seed_rows")
+    default = Options()
+    return Options(
+        rows=rows if rows is not None else default.rows,
+        seconds=seconds_of(budget) if budget else default.seconds,
+        bytes=bytes_of(disk) if disk else default.bytes,
+        revisions=tuple(given.get("revisions") or ()),
+        seed=Path(own).absolute() if own else seed,
+    )

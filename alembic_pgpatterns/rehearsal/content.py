@@ -1,0 +1,87 @@
+"""What is in the columns of a database, in a form that can be compared: digests per column, computed on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from alembic_pgpatterns.revisions.rehearsed import LostContent
+from alembic_pgpatterns.schema.model import Name, Schema, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Of one column: how many values it has, and a digest of them with the row's key, in no order."""
+
+    rows: int
+    values: int
+    digest: str
+
+
+Contents = dict[tuple[Name, str], Content]
+
+
+def contents(connection: Any, schema: Schema) -> Contents:
+    """The contents of all tables that have rows; generated columns left out. Reads each table once.
+
+    Args:
+        connection: psycopg's, to a database that nobody changes meanwhile.
+        schema: as the catalog has it.
+    """
+    result: Contents = {}
+    for table in schema.tables:
+        if table.partition_of is None and table.kind in ("table", "partitioned"):
+            result |= _of_table(connection, table)
+    return result
+
+
+def _of_table(connection: Any, table: Table) -> Contents:
+    columns = [column for column in table.columns if column.generated is None]
+    if not columns:
+        return {}
+    key = _key(table)
+    parts = [
+        sql.SQL(
+            "count({c}), coalesce(sum(pg_catalog.hashtextextended({key} || {c}::text, 0)::numeric), 0)::text"
+        ).format(c=sql.Identifier(column.name), key=key)
+        for column in columns
+    ]
+    query = sql.SQL("SELECT count(*), {} FROM {}").format(
+        sql.SQL(", ").join(parts), sql.Identifier(table.name.schema, table.name.name)
+    )
+    try:
+        row = connection.execute(query).fetchone()
+    except psycopg.Error:
+        return {}
+    return {
+        (table.name, column.name): Content(row[0], row[1 + 2 * n], row[2 + 2 * n]) for n, column in enumerate(columns)
+    }
+
+
+def _key(table: Table) -> sql.Composable:
+    """The row's key as text, so that values that change rows are noticed; empty without a key."""
+    names = table.primary_key.columns if table.primary_key is not None else ()
+    parts = [sql.SQL("coalesce({}::text, '')").format(sql.Identifier(name)) for name in names]
+    return sql.SQL("({} || '/')").format(sql.SQL(" || '/' || ").join(parts)) if parts else sql.SQL("''")
+
+
+def lost(before: Contents, back: Contents, between: Contents) -> Iterator[LostContent]:
+    """What is not as it was: columns that exist before the upgrade and after the downgrade.
+
+    Args:
+        before: the upgrade.
+        back: after upgrade and downgrade.
+        between: after the upgrade.
+    """
+    for (table, column), old in before.items():
+        new = back.get((table, column))
+        if new is None or not old.rows or new == old:
+            continue
+        if old.values and (new.digest != old.digest or new.rows != old.rows):
+            yield LostContent(
+                table, column, old.rows, old.values, new.values, (table, column) in between, max(0, old.rows - new.rows)
+            )

@@ -1,0 +1,89 @@
+"""The load: a program of its own, so that what the project's code does in its process does not slow it down.
+
+It reads one line of JSON: ``{"conninfo", "interval", "probes": [{"name", "statements"}]}``. Each probe is a connection
+that runs its statements in turn. It writes "ready" once all are connected and have run for a moment, goes on until its
+input ends, and then writes per probe: the longest statement, the median before "ready", the number, an error.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+WARM_UP = 0.4
+"""Seconds of statements by which the usual time is known."""
+
+
+class Probe(threading.Thread):
+    """One connection."""
+
+    def __init__(self, conninfo: str, probe: dict[str, Any], interval: float) -> None:
+        super().__init__(daemon=True)
+        self.name = probe["name"]
+        self.statements = [statement.encode() for statement in probe["statements"]]
+        self.interval = interval
+        self.before: list[float] = []
+        self.longest = 0.0
+        self.count = 0
+        self.error: str | None = None
+        self.began = 0.0
+        self.warm = threading.Event()
+        self.stopped = threading.Event()
+        self.connection = psycopg.connect(conninfo, autocommit=True, application_name="pgpatterns load")
+
+    def run(self) -> None:
+        """Statement after statement, with a pause between."""
+        number = 0
+        while not self.stopped.is_set():
+            self.began = time.perf_counter()
+            try:
+                self.connection.execute(self.statements[number % len(self.statements)])
+            except psycopg.Error as error:
+                self.error = self.error or str(error).strip()
+                if self.connection.closed:
+                    return
+                self.stopped.wait(0.05)
+            self._note(time.perf_counter() - self.began)
+            number += 1
+            self.stopped.wait(self.interval)
+
+    def _note(self, seconds: float) -> None:
+        if self.warm.is_set():
+            self.longest = max(self.longest, seconds)
+            self.count += 1
+        else:
+            self.before.append(seconds)
+
+    def result(self) -> dict[str, Any]:
+        """What it saw."""
+        usual = statistics.median(self.before) if self.before else 0.0
+        return {"name": self.name, "longest": self.longest, "usual": usual, "count": self.count, "error": self.error}
+
+
+def main() -> None:
+    """Run the probes until the input ends."""
+    task = json.loads(sys.stdin.readline())
+    probes = [Probe(task["conninfo"], probe, task["interval"]) for probe in task["probes"]]
+    for probe in probes:
+        probe.start()
+    time.sleep(WARM_UP)
+    for probe in probes:
+        probe.warm.set()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    for probe in probes:
+        probe.stopped.set()
+    for probe in probes:
+        probe.join(30)
+    sys.stdout.write(json.dumps([probe.result() for probe in probes]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""One run of a revision on filled tables, under load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns.rehearsal.load import Load, under_load
+from alembic_pgpatterns.rehearsal.model import Measurement
+from alembic_pgpatterns.rehearsal.server import make_durable
+from alembic_pgpatterns.rehearsal.stage import RunOutcome, Stage
+from alembic_pgpatterns.schema.model import Name, Table
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+_WRITTEN = """
+SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(current_database()),
+       (SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database())
+"""
+
+
+def measure(
+    stage: Stage,
+    script: Script,
+    line: int,
+    copies: Mapping[str, str],
+    tables: Mapping[str, Sequence[Table]],
+    rows: Mapping[str, Mapping[Name, int]],
+) -> tuple[dict[str, Measurement], RunOutcome]:
+    """Upgrade by the revision in copies of the databases, while readers and writers work there.
+
+    Args:
+        stage: where.
+        script: the revision.
+        line: where its upgrade begins.
+        copies: of the databases, by their names.
+        tables: to read and write, by database.
+        rows: of the tables, by database.
+    """
+    before = {name: _written(stage, copies[name]) for name in tables}
+    loads: dict[str, Load] = {}
+    make_durable(stage.run.server, True)
+    with ExitStack() as stack:
+        stack.callback(make_durable, stage.run.server, False)
+        for name in tables:
+            loads[name] = stack.enter_context(under_load(stage.run.server, copies[name], tables[name]))
+        outcome = stage.step(script, True, line, copies)
+    result = {}
+    for name, load in loads.items():
+        wal, size, temporary = (new - old for new, old in zip(_written(stage, copies[name]), before[name], strict=True))
+        result[name] = Measurement(
+            rows=dict(rows[name]),
+            reads=load.reads,
+            writes=load.writes,
+            statements=outcome.statements,
+            seconds=outcome.seconds,
+            wal_bytes=wal,
+            disk_bytes=max(0, size) + max(0, temporary),
+        )
+    return result, outcome
+
+
+def _written(stage: Stage, database: str) -> tuple[int, int, int]:
+    with stage.run.server.connect(database) as connection:
+        wal, size, temporary = connection.execute(_WRITTEN).fetchone() or (0, 0, 0)
+    return int(wal), int(size), int(temporary or 0)

@@ -1,0 +1,105 @@
+"""What a rehearsal measured, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.rehearsal.rows.model import Unfilled
+from alembic_pgpatterns.schema.model import Location, Name
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long one statement of a kind took, in seconds. ``usual``: the median while nothing went on.
+
+    ``error``: what the server said to one of them, where it refused it.
+    """
+
+    longest: float
+    usual: float
+    count: int = 0
+    error: str | None = None
+
+    @property
+    def waited(self) -> float:
+        """What the revision added to the slowest one."""
+        return max(0.0, self.longest - self.usual)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTime:
+    """One statement of the revision. ``rows``: that it changed, None where it changes none."""
+
+    location: Location
+    seconds: float
+    rows: int | None
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One run of a revision on rows, under load.
+
+    ``rows``: per table. ``reads`` and ``writes``: per table. Bytes: of WAL, and what the database grew by, temporary
+    files included.
+    """
+
+    rows: dict[Name, int]
+    reads: dict[Name, Wait]
+    writes: dict[Name, Wait]
+    statements: tuple[StatementTime, ...]
+    seconds: float
+    wal_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a wait will be with other rows. ``low`` and ``high``: its spread. ``growth``: in words."""
+
+    rows: int
+    read_wait: float
+    write_wait: float
+    low: float
+    high: float
+    growth: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableResult:
+    """The waits on one table at the largest size, in seconds."""
+
+    table: Name
+    rows: int
+    read_wait: float
+    write_wait: float
+    predicted: Prediction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionResult:
+    """One revision in one database. ``sizes``: rows of the largest table in each measured run."""
+
+    revision: str
+    path: str
+    database: str
+    tables: tuple[TableResult, ...] = ()
+    statements: tuple[StatementTime, ...] = ()
+    wal_bytes: int = 0
+    disk_bytes: int = 0
+    sizes: tuple[int, ...] = ()
+    seconds: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The result of ``alembic pgrehearse``."""
+
+    revisions: tuple[RevisionResult, ...] = ()
+    unfilled: tuple[Unfilled, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    facts: dict[str, object] = field(default_factory=dict)

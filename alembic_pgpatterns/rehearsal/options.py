@@ -1,0 +1,81 @@
+"""What the user asks of a rehearsal, and what it may cost."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alembic_pgpatterns.config.settings import SettingsError
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(kB|MB|GB|TB)?", re.IGNORECASE)
+_SECONDS = {"s": 1, "": 60, "m": 60, "min": 60, "h": 3600}
+_BYTES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``rows``: of the largest table. ``seconds`` and ``bytes``: the most time and disk that all of it may take.
+
+    ``revisions``: which; none: those that pgcheck would trace. ``seed``: a file of SQL with the user's own rows.
+    """
+
+    rows: int = 1_000_000
+    seconds: float = 900.0
+    bytes: int = 10 << 30
+    revisions: tuple[str, ...] = ()
+    seed: Path | None = None
+
+
+def seconds_of(text: str) -> float:
+    """``90s``, ``5m``, ``1h``; a number alone means minutes.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise SettingsError(f"--budget: {text!r} is not a time such as 90s, 5m or 1h.")
+    return float(match[1]) * _SECONDS[match[2] or ""]
+
+
+def bytes_of(text: str) -> int:
+    """``500MB``, ``2GB``; a number alone means bytes.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise SettingsError(f"--disk: {text!r} is not a size such as 500MB or 2GB.")
+    return int(float(match[1]) * _BYTES[(match[2] or "").lower()])
+
+
+class BudgetSpent(Exception):
+    """The time is over."""
+
+
+@dataclass
+class Budget:
+    """The time that is left. ``waiting``: revisions that want a part of it."""
+
+    seconds: float
+    waiting: int = 1
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self.seconds - (time.monotonic() - self.began)
+
+    @property
+    def share(self) -> float:
+        """Seconds for the next revision: an equal part of what is left, or half of it."""
+        return max(0.0, self.left) / max(1, min(self.waiting, 4))
+
+    def check(self) -> None:
+        """Raise BudgetSpent if the time is over."""
+        if self.left <= 0:
+            raise BudgetSpent

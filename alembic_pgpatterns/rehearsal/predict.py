@@ -1,0 +1,64 @@
+"""From waits at two sizes to the wait at another size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+NOISE = 0.03
+"""Seconds: below it, two waits are the same."""
+STEEPEST = 2.0
+"""The steepest growth that is believed: with the square of the rows."""
+LEAST_SPREAD = 0.15
+"""A prediction is never said to be better than this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a wait grows with the rows: ``fixed`` seconds, and ``slope`` seconds for ``rows ** power``.
+
+    ``spread``: the share by which measurements at one size differ.
+    """
+
+    fixed: float
+    slope: float
+    power: float
+    spread: float
+    words: str
+
+    def at(self, rows: float) -> float:
+        """Seconds at a number of rows."""
+        return max(0.0, self.fixed + self.slope * math.pow(rows, self.power))
+
+
+def growth(points: Sequence[tuple[int, float]]) -> Growth:
+    """The growth that measurements show.
+
+    Args:
+        points: rows and seconds, at two sizes at the least, several for a size where it was measured again.
+    """
+    sizes = sorted({rows for rows, _ in points})
+    means = [mean(seconds for rows, seconds in points if rows == size) for size in sizes]
+    spread = max((_spread([s for r, s in points if r == size]) for size in sizes), default=0.0)
+    spread = max(spread, LEAST_SPREAD)
+    if len(sizes) < 2 or max(means) < NOISE:
+        return Growth(means[-1] if means else 0.0, 0.0, 1.0, spread, "does not grow")
+    small, large = means[0], means[-1]
+    ratio, factor = large / max(small, 1e-6), sizes[-1] / sizes[0]
+    if ratio <= 1.25:
+        return Growth((small + large) / 2, 0.0, 1.0, spread, "does not grow")
+    if ratio <= factor * 1.3:
+        slope = (large - small) / (sizes[-1] - sizes[0])
+        fixed = large - slope * sizes[-1]
+        if fixed < 0:
+            return Growth(0.0, large / sizes[-1], 1.0, spread, "linear")
+        return Growth(fixed, slope, 1.0, spread, "linear")
+    power = min(math.log(ratio) / math.log(factor), STEEPEST)
+    return Growth(0.0, large / sizes[-1] ** power, power, spread, f"with the rows to the power of {power:.1f}")
+
+
+def _spread(values: Sequence[float]) -> float:
+    middle = mean(values)
+    return (max(values) - min(values)) / middle / 2 if len(values) > 1 and middle > NOISE else 0.0

@@ -1,0 +1,325 @@
+"""Rehearse revisions: each on made-up rows, first a few for what fails, then many under load for how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from alembic_pgpatterns.checks.row_counts import read_rows
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.revision_tracer import line_of
+from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.selection import scope_of
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.rehearsal.measure import measure
+from alembic_pgpatterns.rehearsal.model import Measurement, RevisionResult
+from alembic_pgpatterns.rehearsal.options import Budget, BudgetSpent, Options
+from alembic_pgpatterns.rehearsal.results import result_of
+from alembic_pgpatterns.rehearsal.rows.fill import fill
+from alembic_pgpatterns.rehearsal.rows.merged import expected_types, merged
+from alembic_pgpatterns.rehearsal.rows.model import Filled, Request, Unfilled
+from alembic_pgpatterns.rehearsal.server import rehearsal_server
+from alembic_pgpatterns.rehearsal.sizes import SMALL, Sizes, touched
+from alembic_pgpatterns.rehearsal.stage import Stage
+from alembic_pgpatterns.rehearsal.trial import Trial, message_of
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.revisions.rehearsed import RehearsedRun, RowFailure
+from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.schema.model import Location, Name, Schema
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+FEW = 500
+"""Rows per table for what fails and what is lost."""
+REPEATS = 2
+"""Measurements at the small size: how much they differ is the spread."""
+
+
+@dataclass
+class Gathered:
+    """What a rehearsal collects."""
+
+    results: list[RevisionResult] = field(default_factory=list)
+    rehearsed: list[RehearsedRun] = field(default_factory=list)
+    unfilled: dict[Name, Unfilled] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    server: str = ""
+
+
+def rehearse(project: Project, settings: Settings, options: Options, progress: Progress) -> Gathered:
+    """Rehearse the revisions in scope.
+
+    Args:
+        project: the project.
+        settings: of it.
+        options: which revisions, how many rows, and what it may cost.
+        progress: told what goes on.
+
+    Raises:
+        PgPatternsError: no server, a server that is not disposable, a revision that was named and does not exist.
+    """
+    gathered = Gathered()
+    scope = _scope(project, settings, options, gathered)
+    if not scope:
+        return gathered
+    runs = _traced(project, settings, scope, progress, gathered)
+    budget = Budget(options.seconds, len(scope))
+    with rehearsal_server(settings) as server:
+        gathered.server = f"PostgreSQL {server.version // 10000}.{server.version % 10000} ({server.source})"
+        stage = Stage(Run(project, settings, progress).on(server))
+        for number, script in enumerate(scope):
+            progress.step(number, len(scope), script.revision)
+            if not _one(stage, script, runs.get(script.revision, ()), options, budget, gathered):
+                break
+            budget.waiting -= 1
+    return gathered
+
+
+def _scope(project: Project, settings: Settings, options: Options, gathered: Gathered) -> tuple[Script, ...]:
+    if settings.upgrade_command is not None or settings.create_all:
+        reason = "an upgrade command runs them" if settings.upgrade_command else "the schema is built from the models"
+        gathered.skipped.append(Skipped("revisions", f"{reason}, so none can be run by itself"))
+        return ()
+    if options.revisions:
+        names = {_known(project, name) for name in options.revisions}
+        return tuple(script for script in project.revisions if script.revision in names)
+    scope = scope_of(project, settings, Baseline.read(settings.path(settings.baseline)))
+    if scope.reason is not None:
+        gathered.skipped.append(Skipped("revisions", scope.reason))
+    return scope.revisions
+
+
+def _known(project: Project, name: str) -> str:
+    with project.explained_history():
+        script = project.script.get_revision(name)
+    if script is None:
+        raise SettingsError(f"there is no revision {name!r} in {project.script.dir}.")
+    return str(script.revision)
+
+
+def _traced(
+    project: Project, settings: Settings, scope: Sequence[Script], progress: Progress, gathered: Gathered
+) -> dict[str, tuple[RevisionRun, ...]]:
+    """What each revision does on empty tables: which tables it touches, and the schema before and after."""
+    progress.say("running the revisions on empty tables")
+    local = replace(settings, server=None)
+    names = [script.revision for script in project.revisions]
+    before = frozenset(names[: names.index(scope[0].revision)])
+    traced = Run(project, local, progress, cache=HistoryCache.open(project, local)).trace(scope, before)
+    gathered.skipped += traced.skipped
+    runs: dict[str, tuple[RevisionRun, ...]] = {}
+    for run in traced.runs:
+        runs[run.revision] = (*runs.get(run.revision, ()), run)
+    return runs
+
+
+def _one(
+    stage: Stage, script: Script, runs: Sequence[RevisionRun], options: Options, budget: Budget, gathered: Gathered
+) -> bool:
+    """Rehearse one revision; False: there is no going on after it."""
+    what = f"revision {script.revision}"
+    try:
+        budget.check()
+        stage.advance(frozenset(stage.run.project.ancestors([script.revision])) - {script.revision})
+        reason = _unfit(runs)
+        if reason is not None:
+            gathered.skipped += [Skipped(what, reason)] if reason else []
+            return True
+        _Revision(stage, script, runs, options, budget, gathered).rehearse()
+    except BudgetSpent:
+        gathered.skipped.append(Skipped(what, "the time of --budget was over"))
+    except PgPatternsError as error:
+        gathered.skipped.append(Skipped(what, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
+        return False
+    except psycopg.Error as error:
+        gathered.skipped.append(Skipped(what, f"the server refused it: {str(error).splitlines()[0]}"))
+    return True
+
+
+def _unfit(runs: Sequence[RevisionRun]) -> str | None:
+    """Why a revision is not rehearsed; empty where that is said already."""
+    if not runs or any(run.failure is not None for run in runs):
+        return ""
+    if any(statement.changes_roles for run in runs for statement in run.statements):
+        return "it makes or drops roles, which belong to the whole server"
+    return None
+
+
+@dataclass
+class _Revision:
+    """One revision's rehearsal."""
+
+    stage: Stage
+    script: Script
+    runs: Sequence[RevisionRun]
+    options: Options
+    budget: Budget
+    gathered: Gathered
+
+    def rehearse(self) -> None:
+        """A few rows, then many."""
+        by_database = dict(zip(self.stage.names, self.runs, strict=False))
+        lines = (line_of(self.script, "upgrade"), line_of(self.script, "downgrade"))
+        if not any(touched(run) for run in self.runs):
+            self.gathered.results += [_untouched(run) for run in self.runs]
+            return
+        self._say("a few rows in", "")
+        undo = self.stage.run.settings.downgrade and all(_goes_back(run) for run in self.runs)
+        trial = Trial(self.stage, self.script, by_database, lines)
+        result, filled = trial.run(lambda name, copy: self._fill_few(by_database[name], copy), undo)
+        if result.failures and result.failures[0].way == "upgrade":
+            # Rows that the schema allows, but not the revision: what happens to those that it allows?
+            second, _ = trial.run(lambda name, copy: self._fill_few(by_database[name], copy, kind=True), undo)
+            result = replace(result, failures=_distinct(result.failures + second.failures), lost=second.lost)
+        self.gathered.rehearsed.append(result)
+        self._note(filled)
+        self._measure(by_database, lines[0])
+
+    def _measure(self, by_database: Mapping[str, RevisionRun], line: int) -> None:
+        sizes = {name: self._sizes(run) for name, run in by_database.items()}
+        measured: dict[str, list[tuple[int, Measurement]]] = {name: [] for name in sizes}
+        most = max(self._most(item) for item in sizes.values())
+        small = max(1, most // SMALL)
+        cost = self._at(small, sizes, measured, line, REPEATS)
+        if cost is not None:
+            most = self._affordable(small, most, cost)
+            if most > small:
+                self._at(most, sizes, measured, line, 1)
+        for name, run in by_database.items():
+            if measured[name]:
+                self.gathered.results.append(result_of(run, sizes[name], measured[name]))
+
+    def _sizes(self, run: RevisionRun) -> Sizes:
+        stats = self.stage.run.settings.stats
+        counts = read_rows(self.stage.run.settings.path(stats)) if stats is not None else ()
+        production = {run.resolve(name.schema, name.name): rows for name, rows in counts}
+        known = {name: rows for name, rows in production.items() if run.before.table(name) is not None}
+        return Sizes(run.before, known, touched(run), self.options.rows)
+
+    def _most(self, sizes: Sizes) -> int:
+        return min(sizes.most, sizes.largest) if sizes.largest else sizes.most
+
+    def _at(
+        self,
+        rows: int,
+        sizes: Mapping[str, Sizes],
+        measured: dict[str, list[tuple[int, Measurement]]],
+        line: int,
+        times: int,
+    ) -> tuple[float, int] | None:
+        """Measure at one size; gives seconds and bytes that it took, None where the revision failed."""
+        before = self.budget.left
+        with self.stage.copied() as filled:
+            self._say("rows in", f"{rows:,}")
+            results = {name: self._fill_many(item, rows, filled[name]) for name, item in sizes.items()}
+            self._note(results.values())
+            taken = sum(self._size(name) for name in filled.values())
+            for number in range(times):
+                self.budget.check()
+                self._say("running it under load on", f"{rows:,} rows")
+                with self._place(filled, last=number == times - 1) as copies:
+                    tables = {name: item.touched for name, item in sizes.items()}
+                    counts = {name: results[name].rows for name in sizes}
+                    found, outcome = measure(self.stage, self.script, line, copies, tables, counts)
+                if outcome.failure is not None:
+                    self._failed(message_of(outcome.failure), outcome.place)
+                    return None
+                for name, item in found.items():
+                    measured[name].append((rows, item))
+        return before - self.budget.left, taken
+
+    def _place(self, filled: dict[str, str], last: bool) -> Any:
+        return _Same(filled) if last else self.stage.copied(filled)
+
+    def _affordable(self, small: int, most: int, cost: tuple[float, int]) -> int:
+        """As many rows as time and disk allow: a table that is rewritten is there twice, and its WAL beside it."""
+        seconds, size = cost
+        by_time = small * self.budget.share / max(seconds, 0.1)
+        by_disk = small * self.options.bytes / max(3 * size, 1)
+        result = int(min(most, by_time, by_disk))
+        if result < most:
+            limit = "--budget" if by_time < by_disk else "--disk"
+            self.gathered.skipped.append(
+                Skipped(f"revision {self.script.revision} with {most:,} rows", f"{limit} allows {max(result, small):,}")
+            )
+        return result
+
+    def _fill_few(self, run: RevisionRun, copy: str, kind: bool = False) -> Filled:
+        names = {table.name for table in touched(run)}
+        schema = merged(run.before, run.after) if kind else run.before
+        like = expected_types(run.before, run.after)
+        request = Request(dict.fromkeys(names, FEW), others=FEW // 10, like=like)
+        return self._fill(copy, schema, request)
+
+    def _fill_many(self, sizes: Sizes, rows: int, copy: str) -> Filled:
+        run = next(run for run in self.runs if run.before is sizes.schema)
+        like = expected_types(run.before, run.after)
+        return self._fill(copy, merged(run.before, run.after), Request(sizes.rows(rows), like=like))
+
+    def _fill(self, copy: str, schema: Schema, request: Request) -> Filled:
+        with self.stage.run.server.connect(copy) as connection:
+            if self.options.seed is not None:
+                request = replace(request, keep_filled=True)
+                _own_rows(connection, self.options)
+            return fill(connection, schema, request, lambda table, done, total: self.budget.check())
+
+    def _size(self, database: str) -> int:
+        with self.stage.run.server.connect(database) as connection:
+            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        return int(row[0]) if row else 0
+
+    def _note(self, filled: Any) -> None:
+        for item in filled:
+            for unfilled in item.unfilled:
+                self.gathered.unfilled.setdefault(unfilled.table, unfilled)
+
+    def _failed(self, message: str, place: Location) -> None:
+        last = self.gathered.rehearsed[-1]
+        failures = _distinct((*last.failures, RowFailure("upgrade", message, place)))
+        self.gathered.rehearsed[-1] = replace(last, failures=failures)
+
+    def _say(self, what: str, rows: str) -> None:
+        self.stage.run.progress.say(f"{self.script.revision}: {what} {rows}".rstrip())
+
+
+class _Same:
+    """The databases themselves, for the last run in them."""
+
+    def __init__(self, databases: dict[str, str]) -> None:
+        self._databases = databases
+
+    def __enter__(self) -> dict[str, str]:
+        return self._databases
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def _distinct(failures: Sequence[RowFailure]) -> tuple[RowFailure, ...]:
+    """Each place and way once: another row that fails there is no other mistake."""
+    return tuple({(item.way, item.location): item for item in reversed(failures)}.values())[::-1]
+
+
+def _goes_back(run: RevisionRun) -> bool:
+    way = run.downgrade
+    return way is not None and not way.declared and way.failure is None and way.skipped is None
+
+
+def _untouched(run: RevisionRun) -> RevisionResult:
+    return RevisionResult(run.revision, run.path, run.database, note="touches no table that was there before")
+
+
+def _own_rows(connection: Any, options: Options) -> None:
+    assert options.seed is not None
+    try:
+        connection.execute(options.seed.read_text(encoding="utf-8").encode())
+    except (OSError, UnicodeDecodeError, psycopg.Error) as error:
+        raise PgPatternsError(f"{options.seed}: the rows could not be inserted: {error}") from error

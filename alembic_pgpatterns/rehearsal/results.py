@@ -1,0 +1,60 @@
+"""From measurements to what is reported of a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alembic_pgpatterns.rehearsal.model import Measurement, Prediction, RevisionResult, TableResult, Wait
+from alembic_pgpatterns.rehearsal.predict import Growth, growth
+from alembic_pgpatterns.rehearsal.sizes import Sizes
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name, Table
+
+NO_WAIT = Wait(0.0, 0.0)
+
+
+def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> RevisionResult:
+    """The result of one revision in one database.
+
+    Args:
+        run: on empty tables.
+        sizes: rows per table.
+        measured: the rows of the largest table, and the measurement; the last one is reported.
+    """
+    last = measured[-1][1]
+    return RevisionResult(
+        revision=run.revision,
+        path=run.path,
+        database=run.database,
+        tables=tuple(_table(table, sizes, measured) for table in sizes.touched if table.name in last.reads),
+        statements=last.statements,
+        wal_bytes=last.wal_bytes,
+        disk_bytes=last.disk_bytes,
+        sizes=tuple(dict.fromkeys(size for size, _ in measured)),
+        seconds=last.seconds,
+    )
+
+
+def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> TableResult:
+    name, last = table.name, measured[-1][1]
+    rows = last.rows.get(name, 0)
+    reads = growth([(size, item.reads.get(name, NO_WAIT).waited) for size, item in measured])
+    writes = growth([(size, item.writes.get(name, NO_WAIT).waited) for size, item in measured])
+    return TableResult(
+        table=name,
+        rows=rows,
+        read_wait=last.reads.get(name, NO_WAIT).waited,
+        write_wait=last.writes.get(name, NO_WAIT).waited,
+        predicted=_prediction(name, rows, sizes, measured[-1][0], reads, writes),
+    )
+
+
+def _prediction(name: Name, rows: int, sizes: Sizes, measured: int, reads: Growth, writes: Growth) -> Prediction:
+    target, factor = sizes.target(name, rows)
+    size = measured * factor
+    read, write = reads.at(size), writes.at(size)
+    worse = writes if write >= read else reads
+    longest = max(read, write)
+    # The farther away, the less is known: the spread counts once more for each factor of ten.
+    spread = worse.spread * (1 + max(0, len(str(int(factor))) - 1))
+    return Prediction(target, read, write, longest * max(0.0, 1 - spread), longest * (1 + spread), worse.words)

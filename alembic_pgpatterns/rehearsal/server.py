@@ -1,0 +1,91 @@
+"""The server of a rehearsal: as a production's is set up, on disk; or one that the user gave for it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.external import external_server
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+
+MARKER = "pgpatterns_disposable"
+"""An empty database of this name says that the server may be filled and slowed down."""
+AS_PRODUCTION = {
+    "fsync": "",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_level": "replica",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "5min",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "64MB",
+    "max_connections": "200",
+    "log_min_messages": "fatal",
+}
+"""What decides durations is as PostgreSQL's defaults have it, where the throw-away server has it otherwise."""
+
+
+@contextmanager
+def rehearsal_server(settings: Settings) -> Iterator[Server]:
+    """The server of the settings if it says that it is disposable, else a throw-away one on disk.
+
+    Raises:
+        PgPatternsError: the server holds no marker database, or one with something in it.
+    """
+    if settings.server is not None:
+        with external_server(settings.server, roles=settings.roles) as external:
+            _demand_marker(external)
+            yield external
+        return
+    with throwaway_server(
+        find_binaries(settings.postgres_folder), roles=settings.roles, settings=AS_PRODUCTION, on_disk=True
+    ) as server:
+        make_durable(server, False)
+        yield server
+
+
+def make_durable(server: Server, durable: bool) -> None:
+    """Let a throw-away server write to disk as a production's does, or not while it is only filled.
+
+    Args:
+        server: one that the user gave stays as it is.
+        durable: whether commits and checkpoints wait for the disk.
+    """
+    if isinstance(server, ThrowawayServer):
+        with server.connect() as connection:
+            connection.execute(sql.SQL("ALTER SYSTEM SET fsync = {}").format(sql.Literal("on" if durable else "off")))
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def free_disk() -> int:
+    """Bytes that are free where a throw-away server keeps its files."""
+    return shutil.disk_usage(tempfile.gettempdir()).free
+
+
+def _demand_marker(server: Server) -> None:
+    with server.connect() as connection:
+        row = connection.execute("SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s", (MARKER,)).fetchone()
+    if row is None:
+        raise PgPatternsError(
+            f"{server.source} has no database {MARKER}. A rehearsal fills the disk and slows the server down, so it "
+            f"runs only where that database says that it may. If nobody else uses the server: CREATE DATABASE {MARKER}."
+        )
+    try:
+        with server.connect(MARKER) as connection:
+            tables = connection.execute("SELECT count(*) FROM pg_catalog.pg_class WHERE oid >= 16384").fetchone()
+    except psycopg.Error as error:
+        raise PgPatternsError(f"{server.source}: the database {MARKER} cannot be opened: {error}") from error
+    if tables is not None and tables[0]:
+        raise PgPatternsError(
+            f"The database {MARKER} of {server.source} is not empty, so it is not the marker of a disposable server. "
+            "Name another server, or empty it."
+        )

@@ -1,0 +1,61 @@
+"""How many rows each table gets: from the production's numbers where they are known, else by what the revision does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name, Schema, Table
+
+SMALL = 4
+"""The first size is this part of the second."""
+UNTOUCHED = 100
+"""Rows of a table that the revision has nothing to do with."""
+WITHOUT_STATISTICS = 10
+"""The factor of the prediction where nobody said how many rows production has."""
+
+
+def touched(run: RevisionRun) -> tuple[Table, ...]:
+    """The tables that were there before and that the revision locks, reads or writes; partitions as their root."""
+    names: dict[Name, None] = {}
+    for statement in run.statements:
+        for name in (
+            *(lock.root for lock in statement.locks),
+            *(name for name in statement.tables if name is not None),
+        ):
+            names[name] = None
+    tables = (run.before.table(name) for name in names)
+    return tuple(t for t in tables if t is not None and t.kind in ("table", "partitioned") and t.partition_of is None)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """``production``: rows per table, where known. ``touched``: by the revision. ``most``: rows of the largest."""
+
+    schema: Schema
+    production: Mapping[Name, int]
+    touched: tuple[Table, ...]
+    most: int
+
+    @property
+    def largest(self) -> int:
+        """Rows of production's largest touched table; 0 where none is known."""
+        return max((self.production.get(table.name, 0) for table in self.touched), default=0)
+
+    def rows(self, most: int) -> dict[Name, int]:
+        """The rows of each table where the largest has ``most``."""
+        if self.largest:
+            scale = min(1.0, most / self.largest)
+            known = {name: max(1, round(count * scale)) for name, count in self.production.items()}
+            return {**dict.fromkeys((table.name for table in self.touched), min(most, 1000)), **known}
+        names = {table.name for table in self.touched}
+        around = {key.referred_table for table in self.touched for key in table.foreign_keys} - names
+        return {**dict.fromkeys(around, max(UNTOUCHED, most // 10)), **dict.fromkeys(names, most)}
+
+    def target(self, table: Name, rows: int) -> tuple[int, float]:
+        """Rows of a table that a prediction is for, and the factor from the measured size to there."""
+        if not self.largest:
+            return rows * WITHOUT_STATISTICS, float(WITHOUT_STATISTICS)
+        factor = max(1.0, self.largest / max(1, min(self.most, self.largest)))
+        return self.production.get(table, rows), factor

@@ -1,0 +1,84 @@
+"""A revision on a few made-up rows, up, down and up again: what fails only with rows, and what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.rehearsal.content import Contents, contents, lost
+from alembic_pgpatterns.rehearsal.rows.model import Filled
+from alembic_pgpatterns.rehearsal.stage import Stage
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.revisions.rehearsed import LostContent, RehearsedRun, RowFailure
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Schema
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+Fill = Callable[[str, str], Filled]
+"""Fills a copy; takes the name of the database and of its copy."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``script``: the revision; ``runs``: what it did on empty tables, per database; ``lines``: of its functions."""
+
+    stage: Stage
+    script: Script
+    runs: Mapping[str, RevisionRun]
+    lines: tuple[int, int]
+
+    def run(self, fill: Fill, downgrade: bool) -> tuple[RehearsedRun, tuple[Filled, ...]]:
+        """Fill copies of the databases and run the revision there.
+
+        Args:
+            fill: fills one copy.
+            downgrade: also go down and up again.
+        """
+        with self.stage.copied() as copies:
+            filled = tuple(fill(name, copies[name]) for name in self.runs)
+            failures, losses = self._ways(copies, downgrade)
+        first = next(iter(self.runs.values()))
+        result = RehearsedRun(
+            first.revision, first.path, self.lines[0], self.lines[1], first.database, tuple(failures), tuple(losses)
+        )
+        return result, filled
+
+    def _ways(self, copies: Mapping[str, str], downgrade: bool) -> tuple[list[RowFailure], list[LostContent]]:
+        before = self._contents(copies)
+        failures = self._step(True, copies, "upgrade")
+        if failures or not downgrade:
+            return failures, []
+        between = self._contents(copies)
+        failures = self._step(False, copies, "downgrade")
+        if failures:
+            return failures, []
+        back = self._contents(copies)
+        losses = [item for name in copies for item in lost(before[name], back[name], between[name])]
+        failures = self._step(True, copies, "second upgrade")
+        return failures, losses
+
+    def _step(self, up: bool, copies: Mapping[str, str], way: str) -> list[RowFailure]:
+        outcome = self.stage.step(self.script, up, self.lines[0 if up else 1], copies)
+        if outcome.failure is None:
+            return []
+        return [RowFailure(way, message_of(outcome.failure), outcome.place)]
+
+    def _contents(self, copies: Mapping[str, str]) -> dict[str, Contents]:
+        result = {}
+        for name, copy in copies.items():
+            with self.stage.run.server.connect(copy) as connection:
+                result[name] = contents(connection, self._schema(connection))
+        return result
+
+    def _schema(self, connection: object) -> Schema:
+        return catalog.read(connection)  # type: ignore[arg-type]
+
+
+def message_of(error: PgPatternsError) -> str:
+    """What the server said, on one line, with the row that it named; without the statement."""
+    said = str(error).partition("\nStatement:")[0]
+    return "; ".join(" ".join(line.split()) for line in said.splitlines() if line.strip(" ^"))

@@ -1,0 +1,32 @@
+"""What the patterns say of a rehearsal, and the whole result."""
+
+from __future__ import annotations
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.run_patterns import unique
+from alembic_pgpatterns.findings.suppressions import apply_suppressions
+from alembic_pgpatterns.patterns import Finding, RehearsalPattern
+from alembic_pgpatterns.rehearsal.model import Rehearsal
+from alembic_pgpatterns.rehearsal.rehearse import Gathered
+
+
+def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
+    """The result: findings that neither the files suppress nor the baseline accepts, the worst first."""
+    patterns = [item for item in settings.chosen((RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
+    findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in pattern.detect(run)]
+    names = frozenset(pattern.name for pattern in patterns)
+    kept = apply_suppressions(list(unique(findings)), (run.path for run in gathered.rehearsed), names)
+    baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
+    new = [finding for finding in kept.findings if not baseline.accepts(finding.fingerprint)]
+    return Rehearsal(
+        revisions=tuple(gathered.results),
+        unfilled=tuple(gathered.unfilled.values()),
+        findings=tuple(sorted(new, key=_order)),
+        skipped=tuple(dict.fromkeys(gathered.skipped)),
+        facts={"server": gathered.server, "accepted": len(kept.findings) - len(new), "suppressed": kept.suppressed},
+    )
+
+
+def _order(finding: Finding) -> tuple[int, str, str]:
+    return (-finding.severity, finding.revision or "", finding.object)
