@@ -172,12 +172,13 @@ class _Revision:
             self.gathered.results += [_untouched(run) for run in self.runs]
             return
         self._say("a few rows in", "")
+        again = all(run.downgrade is not None and run.downgrade.again is None for run in self.runs)
         undo = self.stage.run.settings.downgrade and all(_goes_back(run) for run in self.runs)
         trial = Trial(self.stage, self.script, by_database, lines)
-        result, filled = trial.run(lambda name, copy: self._fill_few(by_database[name], copy), undo)
+        result, filled = trial.run(lambda name, copy: self._fill_few(by_database[name], copy), undo, again)
         if result.failures and result.failures[0].way == "upgrade":
             # Rows that the schema allows, but not the revision: what happens to those that it allows?
-            second, _ = trial.run(lambda name, copy: self._fill_few(by_database[name], copy, kind=True), undo)
+            second, _ = trial.run(lambda name, copy: self._fill_few(by_database[name], copy, kind=True), undo, again)
             result = replace(result, failures=_distinct(result.failures + second.failures), lost=second.lost)
         self.gathered.rehearsed.append(result)
         self._note(filled)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.rehearsal.content import Contents, contents, lost
+from alembic_pgpatterns.rehearsal.culprit import culprit
 from alembic_pgpatterns.rehearsal.rows.model import Filled
 from alembic_pgpatterns.rehearsal.stage import Stage
 from alembic_pgpatterns.revisions.model import RevisionRun
@@ -31,23 +32,26 @@ class Trial:
     runs: Mapping[str, RevisionRun]
     lines: tuple[int, int]
 
-    def run(self, fill: Fill, downgrade: bool) -> tuple[RehearsedRun, tuple[Filled, ...]]:
+    def run(self, fill: Fill, downgrade: bool, again: bool) -> tuple[RehearsedRun, tuple[Filled, ...]]:
         """Fill copies of the databases and run the revision there.
 
         Args:
             fill: fills one copy.
-            downgrade: also go down and up again.
+            downgrade: also go down.
+            again: and then up again.
         """
         with self.stage.copied() as copies:
             filled = tuple(fill(name, copies[name]) for name in self.runs)
-            failures, losses = self._ways(copies, downgrade)
+            failures, losses = self._ways(copies, downgrade, again)
         first = next(iter(self.runs.values()))
         result = RehearsedRun(
             first.revision, first.path, self.lines[0], self.lines[1], first.database, tuple(failures), tuple(losses)
         )
         return result, filled
 
-    def _ways(self, copies: Mapping[str, str], downgrade: bool) -> tuple[list[RowFailure], list[LostContent]]:
+    def _ways(
+        self, copies: Mapping[str, str], downgrade: bool, again: bool
+    ) -> tuple[list[RowFailure], list[LostContent]]:
         before = self._contents(copies)
         failures = self._step(True, copies, "upgrade")
         if failures or not downgrade:
@@ -58,14 +62,23 @@ class Trial:
             return failures, []
         back = self._contents(copies)
         losses = [item for name in copies for item in lost(before[name], back[name], between[name])]
-        failures = self._step(True, copies, "second upgrade")
-        return failures, losses
+        return self._step(True, copies, "second upgrade") if again else [], losses
 
     def _step(self, up: bool, copies: Mapping[str, str], way: str) -> list[RowFailure]:
         outcome = self.stage.step(self.script, up, self.lines[0 if up else 1], copies)
         if outcome.failure is None:
             return []
-        return [RowFailure(way, message_of(outcome.failure), outcome.place)]
+        row = self._row(copies, outcome.failure) if up else None
+        message = message_of(outcome.failure) + (f"; a row that stands in the way: {row}" if row else "")
+        return [RowFailure(way, message, outcome.place)]
+
+    def _row(self, copies: Mapping[str, str], failure: PgPatternsError) -> str | None:
+        for name, run in self.runs.items():
+            with self.stage.run.server.connect(copies[name]) as connection:
+                row = culprit(connection, failure, run.after)
+            if row is not None:
+                return row
+        return None
 
     def _contents(self, copies: Mapping[str, str]) -> dict[str, Contents]:
         result = {}
@@ -79,6 +92,6 @@ class Trial:
 
 
 def message_of(error: PgPatternsError) -> str:
-    """What the server said, on one line, with the row that it named; without the statement."""
+    """What the server said, on one line, with the row that it named; without the statement and the place."""
     said = str(error).partition("\nStatement:")[0]
     return "; ".join(" ".join(line.split()) for line in said.splitlines() if line.strip(" ^"))

@@ -19,6 +19,7 @@ from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.patterns import (
     Pattern,
+    RehearsalPattern,
     SchemaPattern,
     ServerPattern,
     StatementPattern,
@@ -28,7 +29,7 @@ from alembic_pgpatterns.patterns import (
 )
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 
-FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "statements", "server")
+FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "rehearsal", "statements", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
 LEGEND = """\
 Action is what autogenerate does: *enforce* (the revision follows it), *suggest* (a comment in the revision), *report*
@@ -99,6 +100,8 @@ def _needs(cls: type[Pattern]) -> str:
         return words[cls.needs]
     if issubclass(cls, StatementPattern):
         return "needs a workload"
+    if issubclass(cls, RehearsalPattern):
+        return "needs `alembic pgrehearse`"
     return "needs a live server" if issubclass(cls, ServerPattern) else "needs a run of the revisions"
 
 

@@ -18,7 +18,7 @@ from alembic_pgpatterns.rehearsal.rows.order import Order, key_id, nullable, ord
 from alembic_pgpatterns.rehearsal.rows.references import Reference, references
 from alembic_pgpatterns.rehearsal.rows.tables import TablePlan
 from alembic_pgpatterns.rehearsal.rows.trials import Condition, satisfy
-from alembic_pgpatterns.rehearsal.rows.values import ColumnPlan, Values
+from alembic_pgpatterns.rehearsal.rows.values import PLAIN, ColumnPlan, Values
 from alembic_pgpatterns.schema.model import Column, ForeignKey, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.expressions import parse
@@ -199,6 +199,7 @@ class _Filler:
         for name in arrangement.unique & set(plans):
             plans[name] = replace(plans[name], unique=True)
         plan = TablePlan(table, columns, plans, refs, arrangement, late=late, seed=self._request.seed)
+        _leave_out_unknown(self._connection, plan, self._values)
         plan.shapes = {c.name: shape for c in columns if (shape := self._request.shapes.get((table.name, c.name)))}
         together = {name for key in unique if key.nulls_not_distinct for name in key.columns}
         plan.nulls = {c.name: share for c in columns if (share := self._null_share(table, c, together, known)) > 0}
@@ -299,6 +300,23 @@ class _Filler:
 
 def _keys(table: Table) -> list[ForeignKey]:
     return [key for key in table.foreign_keys if key.enforced]
+
+
+def _leave_out_unknown(connection: Any, plan: TablePlan, values: Values) -> None:
+    """Columns whose type this server cannot make a value of stay NULL.
+
+    Raises:
+        Unfillable: one of them is NOT NULL.
+    """
+    for column in plan.columns:
+        if column.type.name in PLAIN and column.name not in plan.by_column:
+            expression = values.expression(plan.plans[column.name], sql.SQL("1::bigint"))
+            try:
+                connection.execute(sql.SQL("SELECT {}").format(expression))
+            except psycopg.Error as error:
+                if not column.nullable:
+                    raise Unfillable(f"{column.name}: {_message(error)}") from error
+                plan.late |= {column.name}
 
 
 def _json_keys(table: Table) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,59 @@
+"""The row that a failed statement does not name: PostgreSQL says "contains null values", and not where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.schema.model import Name, Schema
+
+LONGEST = 300
+"""Characters of a row that are shown."""
+
+
+def culprit(connection: Any, failure: PgPatternsError, after: Schema) -> str | None:
+    """A row that stands in the way, as PostgreSQL writes rows; None where it was said already, or cannot be found.
+
+    Args:
+        connection: to the database in which the revision failed and was rolled back.
+        failure: of the run; the driver's error is behind it.
+        after: the schema that the revision leads to, whose constraint it may be.
+    """
+    facts = _facts(failure)
+    table = Name(facts.get("schema_name", ""), facts.get("table_name", ""))
+    if not table.name or facts.get("message_detail"):
+        return None
+    for condition in _conditions(facts, table, after):
+        query = sql.SQL("SELECT t::text FROM {} AS t WHERE {} LIMIT 1").format(
+            sql.Identifier(table.schema, table.name), condition
+        )
+        try:
+            row = connection.execute(query).fetchone()
+        except psycopg.Error:
+            continue
+        if row is not None:
+            return str(row[0]) if len(row[0]) <= LONGEST else f"{row[0][:LONGEST]}…"
+    return None
+
+
+def _facts(failure: PgPatternsError) -> dict[str, str]:
+    """What the driver kept of the server's message: psycopg and psycopg2 in ``diag``, asyncpg on the error itself."""
+    error = getattr(failure.__cause__, "orig", None)
+    source = getattr(error, "diag", None) or getattr(error, "__cause__", None) or error
+    names = ("schema_name", "table_name", "column_name", "constraint_name", "message_detail")
+    facts = {name: getattr(source, name, None) for name in names}
+    facts["message_detail"] = facts["message_detail"] or getattr(source, "detail", None)
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+def _conditions(facts: dict[str, str], table: Name, after: Schema) -> Iterator[sql.Composable]:
+    if "column_name" in facts:
+        yield sql.SQL("{} IS NULL").format(sql.Identifier(facts["column_name"]))
+    changed = after.table(table)
+    for check in changed.checks if changed is not None else ():
+        if check.name == facts.get("constraint_name") and isinstance(check.expression, str):
+            yield sql.SQL("NOT ({})").format(sql.SQL(check.expression))

@@ -1,0 +1,72 @@
+"""Small projects whose revisions are rehearsed, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+from alembic.config import Config
+
+from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.rehearsal.model import Rehearsal
+from alembic_pgpatterns.rehearsal.options import Options
+from alembic_pgpatterns.rehearsal.rehearse import rehearse
+from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
+from alembic_pgpatterns.runner.project import Project
+
+ENV = """
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+URL = "postgresql+psycopg://nobody@db.example.invalid/app"
+
+with create_engine(URL, poolclass=pool.NullPool).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+HEAD = "import sqlalchemy as sa\nimport time\nfrom alembic import op\n"
+
+
+class Quiet:
+    """Progress that nobody looks at."""
+
+    def say(self, what: str) -> None:
+        """Nothing."""
+
+    def step(self, done: int, total: int, revision: str) -> None:
+        """Nothing."""
+
+
+def write_revision(folder: Path, name: str, parent: str | None, source: str) -> None:
+    text = f"{HEAD}\nrevision = {name!r}\ndown_revision = {parent!r}\n\n{dedent(source).strip()}\n"
+    if "def downgrade" not in text:
+        text += "\n\ndef downgrade():\n    pass\n"
+    (folder / "versions" / f"{name}.py").write_text(text, encoding="utf-8")
+
+
+Rehearse = Callable[..., Rehearsal]
+
+
+@pytest.fixture
+def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
+    """A function: SQL of the tables there are, the source of a revision's functions, options; gives the result."""
+
+    def run(existing: str, source: str, *, settings: dict[str, object] | None = None, **options: Any) -> Rehearsal:
+        folder = tmp_path / "migrations"
+        (folder / "versions").mkdir(parents=True)
+        (folder / "env.py").write_text(ENV, encoding="utf-8")
+        start = f"def upgrade():\n    op.execute('''\n{indent(dedent(existing), '    ')}    ''')"
+        write_revision(folder, "start", None, start)
+        write_revision(folder, "second", "start", source)
+        (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n", encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        config = Config(str(tmp_path / "alembic.ini"))
+        given = settings_of(config, settings or {})
+        asked = Options(**{"rows": 4000, "revisions": ("second",), **options})
+        return rehearsal_of(rehearse(Project(config), given, asked, Quiet()), given)
+
+    return run

@@ -1,0 +1,195 @@
+"""A revision rehearsed from end to end: waits, failures that only rows show, content that is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.patterns import RehearsalPattern, registry
+from tests.rehearsal.conftest import Rehearse
+
+BOOK = "CREATE TABLE book (id bigint PRIMARY KEY, title text, pages integer NOT NULL);"
+QUIET = """
+    def upgrade():
+        op.execute("COMMENT ON TABLE book IS 'x'")
+"""
+
+
+def test_a_lock_of_a_known_time_is_measured(rehearsed: Rehearse) -> None:
+    """The wait is the lock's time within 5 %, for readers and writers; the other table waits for nothing."""
+    result = rehearsed(
+        f"{BOOK} CREATE TABLE other (id bigint PRIMARY KEY, n integer);",
+        """
+        def upgrade():
+            op.execute("SELECT 1 FROM other LIMIT 1")
+            op.execute("LOCK TABLE book IN ACCESS EXCLUSIVE MODE")
+            op.execute("SELECT pg_sleep(2)")
+        """,
+    )
+    (revision,) = result.revisions
+    waits = {table.table.name: (table.read_wait, table.write_wait) for table in revision.tables}
+    assert waits["book"] == (pytest.approx(2, rel=0.05), pytest.approx(2, rel=0.05))
+    assert max(waits["other"]) < 1
+    assert [statement.location.line for statement in revision.statements] == [9, 10, 11]
+    assert revision.tables[0].predicted is not None
+    assert revision.tables[0].predicted.growth == "does not grow"
+
+
+def test_a_weaker_lock_lets_readers_through(rehearsed: Rehearse) -> None:
+    result = rehearsed(
+        BOOK,
+        """
+        def upgrade():
+            op.execute("LOCK TABLE book IN SHARE MODE")
+            op.execute("SELECT pg_sleep(1.5)")
+        """,
+    )
+    (table,) = result.revisions[0].tables
+    assert table.write_wait > 1.4
+    assert table.read_wait < 1
+
+
+def test_rows_changed_and_wal_are_counted(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = pages + 1')", rows=8000)
+    (revision,) = result.revisions
+    assert [statement.rows for statement in revision.statements] == [8000]
+    assert revision.wal_bytes > 8000 * 50
+    assert revision.sizes == (2000, 8000)
+    assert [table.rows for table in revision.tables] == [8000]
+
+
+NULLS = "contains null values; a row that stands in the way: ("
+VIOLATED = "is violated by some row; a row that stands in the way: ("
+FAILING = {
+    "not null": (
+        "op.alter_column('book', 'title', nullable=False)",
+        NULLS,
+    ),
+    "unique": ("op.create_unique_constraint('u', 'book', ['pages'])", "is duplicated"),
+    "check": (
+        "op.create_check_constraint('c', 'book', 'pages > 100000')",
+        VIOLATED,
+    ),
+    "cast": (
+        "op.execute('ALTER TABLE book ALTER title TYPE int USING (title || $x$a$x$)::int')",
+        "invalid input syntax",
+    ),
+    "loop": ("[int(title) for (title,) in op.get_bind().execute(sa.text('SELECT title FROM book'))]", "int()"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_what_fails_only_with_rows_is_a_finding(kind: str, rehearsed: Rehearse) -> None:
+    statement, said = FAILING[kind]
+    result = rehearsed(BOOK, f"def upgrade():\n    {statement}\n", rows=400)
+    (finding,) = [item for item in result.findings if item.pattern == "fails-with-rows"]
+    assert said in finding.message
+    assert finding.location is not None
+    assert finding.location.line == 9
+    assert finding.revision == "second"
+
+
+def test_keys_pointed_at_another_column_fail_as_soon_as_there_is_a_row(rehearsed: Rehearse) -> None:
+    """A uuid column becomes the name, and foreign keys that held uuids now shall hold names."""
+    result = rehearsed(
+        """
+        CREATE TABLE author (id uuid PRIMARY KEY, name text NOT NULL UNIQUE);
+        CREATE TABLE book (id bigint PRIMARY KEY, author_id uuid NOT NULL REFERENCES author);
+        """,
+        """
+        def upgrade():
+            op.drop_constraint("book_author_id_fkey", "book")
+            op.execute("ALTER TABLE book ALTER author_id TYPE text")
+            op.alter_column("book", "author_id", new_column_name="author_name")
+            op.create_foreign_key("book_author_name_fkey", "book", "author", ["author_name"], ["name"])
+        """,
+        rows=400,
+    )
+    (finding,) = [item for item in result.findings if item.pattern == "fails-with-rows"]
+    assert "is not present in table" in finding.message
+    assert finding.location is not None
+    assert finding.location.line == 12
+
+
+def test_rows_that_the_revision_demands_are_measured_although_others_fail(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, "def upgrade():\n    op.alter_column('book', 'title', nullable=False)\n")
+    assert [finding.pattern for finding in result.findings] == ["fails-with-rows"]
+    assert [table.rows for table in result.revisions[0].tables] == [4000]
+
+
+@pytest.mark.parametrize(
+    "pattern", [pytest.param(cls, id=name) for name, cls in registry().items() if issubclass(cls, RehearsalPattern)]
+)
+@pytest.mark.parametrize("example", ["bad", "good"])
+def test_the_examples_of_the_patterns(pattern: type[RehearsalPattern], example: str, rehearsed: Rehearse) -> None:
+    result = rehearsed(pattern.existing, getattr(pattern, example), rows=400)
+    found = [finding.pattern for finding in result.findings if finding.pattern == pattern.name]
+    assert found == ([pattern.name] if example == "bad" else [])
+
+
+def test_a_dropped_column_that_comes_back_empty_is_told_as_information(rehearsed: Rehearse) -> None:
+    result = rehearsed(
+        BOOK,
+        """
+        def upgrade():
+            op.drop_column("book", "title")
+
+        def downgrade():
+            op.add_column("book", sa.Column("title", sa.Text()))
+        """,
+        rows=400,
+    )
+    (finding,) = result.findings
+    assert finding.pattern == "data-lost-on-downgrade"
+    assert str(finding.severity) == "info"
+    assert "values of book.title are gone" in finding.message
+
+
+def test_production_decides_the_rows_and_what_is_predicted(rehearsed: Rehearse, tmp_path: Path) -> None:
+    stats = tmp_path / "rows.txt"
+    stats.write_text("book 4000000\nshelf 400\n", encoding="utf-8")
+    result = rehearsed(
+        f"{BOOK} CREATE TABLE shelf (id bigint PRIMARY KEY, n integer);",
+        """
+        def upgrade():
+            op.execute("UPDATE book SET pages = 1")
+            op.execute("UPDATE shelf SET n = 1")
+        """,
+        settings={"stats": stats},
+    )
+    tables = {table.table.name: table for table in result.revisions[0].tables}
+    assert {name: table.rows for name, table in tables.items()} == {"book": 4000, "shelf": 1}
+    assert {name: t.predicted.rows for name, t in tables.items() if t.predicted} == {"book": 4000000, "shelf": 400}
+
+
+def test_a_revision_that_touches_nothing_needs_no_rows(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, "def upgrade():\n    op.create_table('t', sa.Column('id', sa.Integer()))\n")
+    (revision,) = result.revisions
+    assert revision.tables == ()
+    assert revision.note == "touches no table that was there before"
+
+
+def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, QUIET, seconds=0.001)
+    assert [(item.what, item.reason) for item in result.skipped] == [
+        ("revision second", "the time of --budget was over")
+    ]
+
+
+def test_a_table_without_rows_is_named(rehearsed: Rehearse) -> None:
+    result = rehearsed(
+        "CREATE TABLE book (id bigint PRIMARY KEY CHECK (id > 5 AND id < 3), pages integer);",
+        QUIET,
+        rows=400,
+    )
+    assert [(item.table.name, item.reason) for item in result.unfilled] == [
+        ("book", "no value of id satisfies check book_id_check")
+    ]
+
+
+def test_own_rows_take_the_place_of_made_up_ones(rehearsed: Rehearse, tmp_path: Path) -> None:
+    seed = tmp_path / "rows.sql"
+    seed.write_text("INSERT INTO book VALUES (1, 'a', 1), (2, 'b', 2)", encoding="utf-8")
+    result = rehearsed(BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = 0')", rows=400, seed=seed)
+    assert [statement.rows for statement in result.revisions[0].statements] == [2]
