@@ -46,7 +46,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     if getattr(options, "plan", None):
         with standard_output(config.stdout) as stream:
             write_plan(plans(report.runs, report.findings), stream, options.plan)
-        return _incomplete(report, settings)
+        return incomplete(report, settings)
     if getattr(options, "write_baseline", False):
         return _accept(report, settings, config.stdout)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)
@@ -54,10 +54,10 @@ def run(config: Any, options: argparse.Namespace) -> int:
         for output in outputs:
             output.write(report, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
-    return _incomplete(report, settings) or (FINDINGS if failing else 0)
+    return incomplete(report, settings) or (FINDINGS if failing else 0)
 
 
-def _incomplete(report: Report, settings: Settings) -> int:
+def incomplete(report: Report, settings: Settings) -> int:
     """The exit code of a run that has not checked all that it was asked to; 0 if it has, or if it may pass so."""
     missed = report.missed if settings.skips_fail else report.broken
     if not missed:

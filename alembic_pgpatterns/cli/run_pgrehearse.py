@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.cli.run_pgcheck import WRONG_USE, flags
+from alembic_pgpatterns.cli.exit_codes import FINDINGS
+from alembic_pgpatterns.cli.run_pgcheck import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.rehearsal.options import Options, bytes_of, seconds_of
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
@@ -26,23 +28,19 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: the rehearsal could not be done.
     """
-    project = Project(config)
-    try:
-        settings = settings_of(config, flags(options))
-        asked = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
-        outputs = reports.outputs(getattr(options, "format", None) or ["text"])
-        with progress_on(sys.stderr) as progress:
-            gathered = rehearse(project, settings, asked, progress)
-    except SettingsError as error:
-        sys.stderr.write(f"alembic pgrehearse: {error}\n")
-        return WRONG_USE
+    settings = settings_of(config, flags(options))
+    asked = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
+    outputs = reports.outputs(getattr(options, "format", None) or ["text"])
+    with progress_on(sys.stderr) as progress:
+        gathered = rehearse(Project(config), settings, asked, progress)
     result = rehearsal_of(gathered, settings)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)
     with standard_output(config.stdout, for_programs) as stream:
         for output in outputs:
             writer.write(result, output, stream, full=getattr(options, "all", False))
-    failing = [finding for finding in result.findings if finding.severity >= settings.fail_on]
-    return 1 if failing and not getattr(options, "exit_zero", False) else 0
+    report = Report(findings=result.findings, skipped=result.skipped)
+    failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
+    return incomplete(report, settings) or (FINDINGS if failing else 0)
 
 
 def options_of(options: argparse.Namespace, seed: Path | None) -> Options:

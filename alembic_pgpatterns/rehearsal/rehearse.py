@@ -93,7 +93,7 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
         return tuple(script for script in project.revisions if script.revision in names)
     scope = scope_of(project, settings, Baseline.read(settings.path(settings.baseline)))
     if scope.reason is not None:
-        gathered.skipped.append(Skipped("revisions", scope.reason))
+        gathered.skipped.append(Skipped("revisions", scope.reason, expected=True))
     return scope.revisions
 
 
@@ -249,7 +249,11 @@ class _Revision:
         if result < most:
             limit = "--budget" if by_time < by_disk else "--disk"
             self.gathered.skipped.append(
-                Skipped(f"revision {self.script.revision} with {most:,} rows", f"{limit} allows {max(result, small):,}")
+                Skipped(
+                    f"revision {self.script.revision} with {most:,} rows",
+                    f"{limit} allows {max(result, small):,}",
+                    expected=True,
+                )
             )
         return result
 

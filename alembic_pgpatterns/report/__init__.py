@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -31,12 +32,20 @@ class Output:
             PgPatternsError: the file cannot be written.
         """
         module = importlib.import_module(f"{__name__}.{self.format}")
+        self.put(lambda stream: module.write(report, stream, full), stdout)
+
+    def put(self, write: Callable[[TextIO], None], stdout: TextIO) -> None:
+        """Let ``write`` write to the file, whole or not at all, or to the standard output.
+
+        Raises:
+            PgPatternsError: the file cannot be written.
+        """
         if self.file is None:
-            module.write(report, stdout, full)
+            write(stdout)
             return
         try:
             stream = io.StringIO()
-            module.write(report, stream, full)
+            write(stream)
             # A name may hold half of a surrogate pair, which UTF-8 cannot write.
             self._write(stream.getvalue().encode("utf-8", "backslashreplace"))
         except OSError as error:

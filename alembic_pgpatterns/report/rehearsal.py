@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import inert, prose
+from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.rehearsal.model import Prediction, Rehearsal, RevisionResult, StatementTime, TableResult
 from alembic_pgpatterns.report import Output
 from alembic_pgpatterns.report.json import document_of
-from alembic_pgpatterns.report.words import fix_lines
+from alembic_pgpatterns.report.words import fix_lines, message
 
 VERSION = 1
 SHOWN = 5
@@ -31,33 +32,28 @@ def write(result: Rehearsal, output: Output, stdout: TextIO, full: bool) -> None
         report = Report(findings=result.findings, skipped=result.skipped, facts=result.facts)
         output.write(report, stdout, full)
         return
-    text = "".join(f"{line}\n" for line in _lines(result, output.format, full))
-    if output.file is None:
-        stdout.write(text)
-        return
-    try:
-        output.file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PgPatternsError(f"{output.file}: the report cannot be written: {error.strerror or error}") from error
+    lines = (f"{line}\n" for line in _lines(result, output.format, full))
+    output.put(lambda stream: stream.writelines(lines), stdout)
 
 
 def _lines(result: Rehearsal, format: str, full: bool) -> Iterator[str]:
     if format == "json":
-        yield json.dumps(document(result), indent=2, ensure_ascii=False, default=str)
+        yield json.dumps(document(result), indent=2, default=str)
     elif format == "markdown":
         yield from _markdown(result)
     else:
-        yield from _text(result, full)
+        yield from map(inert, map(without_passwords, _text(result, full)))
 
 
 def document(result: Rehearsal) -> dict[str, Any]:
     """The result as plain data, version 1."""
+    report = Report(findings=result.findings)
     return {
         "version": VERSION,
         "revisions": [_revision(item) for item in result.revisions],
-        "unfilled": [{"table": str(item.table), "reason": item.reason} for item in result.unfilled],
-        "findings": [document_of(finding) for finding in result.findings],
-        "skipped": [{"what": item.what, "reason": item.reason} for item in result.skipped],
+        "unfilled": [{"table": str(item.table), "reason": without_passwords(item.reason)} for item in result.unfilled],
+        "findings": [document_of(finding, report) for finding in report.findings],
+        "skipped": [{"what": item.what, "reason": without_passwords(item.reason)} for item in result.skipped],
         "summary": dict(result.facts),
     }
 
@@ -103,7 +99,7 @@ def _statement(item: StatementTime) -> dict[str, Any]:
         "location": {"path": item.location.path, "line": item.location.line},
         "seconds": round(item.seconds, 4),
         "rows": item.rows,
-        "sql": item.sql,
+        "sql": without_passwords(item.sql),
     }
 
 
@@ -162,7 +158,7 @@ def wait_line(table: TableResult) -> str:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield f"{finding.severity} {finding.pattern}: {finding.message}"
+    yield f"{finding.severity} {finding.pattern}: {message(finding)}"
     places = [str(finding.location)] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
     if places:
@@ -195,7 +191,7 @@ def _row(table: TableResult) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+    return prose(" ".join(text.replace("|", "\\|").replace("<", "&lt;").split()))
 
 
 def duration(seconds: float) -> str:
