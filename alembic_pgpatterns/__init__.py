@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alembic_pgpatterns.declare import RowSecurity as RowSecurity
     from alembic_pgpatterns.declare import StorageParameters as StorageParameters
     from alembic_pgpatterns.operations import op as op
+    from alembic_pgpatterns.workload.record import record as record
 
 _HOMES = {
     "effective_metadata": "alembic_pgpatterns.autogenerate.target.effective_metadata",
@@ -26,6 +27,7 @@ _HOMES = {
     "StorageParameters": "alembic_pgpatterns.declare",
     # The same object as that of ``from alembic import op``; type checkers see `operations/op.pyi`, with our directives.
     "op": "alembic",
+    "record": "alembic_pgpatterns.workload.record",
 }
 
 

@@ -238,6 +238,8 @@ class _Proposals:
         present = [column for column in columns if column is not None]
         if use.star or use.locks or not 0 < len(present) <= INCLUDED:
             return ()
+        if len(present) + len(named) >= len(self._table.columns):
+            return ()  # a second copy of the table
         if any(column.type.array or column.type.name in _WIDE for column in present):
             return ()
         widths = sum(self._known.width(use.table, column.name) for column in present)

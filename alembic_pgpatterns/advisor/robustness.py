@@ -53,7 +53,7 @@ class Robustness:
         for scale in SCALES:
             self._resize(scale)
             for name in self.chosen:
-                factors = [self._factor(name, self._question(item)) for item in self.benefits[name]]
+                factors = [self._factor(self._question(item)) for item in self.benefits[name]]
                 mean = math.exp(sum(map(math.log, factors)) / len(factors))
                 result[name][f"{scale:g}"] = round(mean, 1)
         self._resize(1.0)
@@ -63,12 +63,11 @@ class Robustness:
         return next(item for item in self.search.questions if item.statement is benefit.statement)
 
     def _saving(self, name: str, question: Question) -> float:
-        without = [item for item in self.chosen if item != name]
-        return self.search.cost(question, without).value - self.search.cost(question, self.chosen).value
+        """Of the index alone: what the other ones save is theirs."""
+        return self.search.cost(question, ()).value - self.search.cost(question, [name]).value
 
-    def _factor(self, name: str, question: Question) -> float:
-        without = [item for item in self.chosen if item != name]
-        before, after = self.search.cost(question, without).value, self.search.cost(question, self.chosen).value
+    def _factor(self, question: Question) -> float:
+        before, after = self.search.cost(question, ()).value, self.search.cost(question, self.chosen).value
         return max(before, 0.01) / max(after, 0.01)
 
     def _resize(self, scale: float) -> None:

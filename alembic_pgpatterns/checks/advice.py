@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic_pgpatterns.advisor.advise import Advisor
 from alembic_pgpatterns.advisor.model import Advice, Options, Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
+from alembic_pgpatterns.checks.statistics_export import live_workload
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
@@ -22,8 +23,8 @@ from alembic_pgpatterns.patterns import StatementPattern
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.workload.files import read_all
-from alembic_pgpatterns.workload.model import Workload
+from alembic_pgpatterns.workload.imports import read_workloads
+from alembic_pgpatterns.workload.model import Workload, merged
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AdviceReport:
 
 
 def advise(
-    project: Project, settings: Settings, progress: Progress, workloads: Sequence[Path], options: Options
+    project: Project, settings: Settings, progress: Progress, workloads: Sequence[str], options: Options
 ) -> AdviceReport:
     """The indexes that a workload needs, and what is wrong with its statements.
 
@@ -44,13 +45,14 @@ def advise(
         project: the project.
         settings: of the project; ``stats`` names the file of sizes.
         progress: shows what is going on.
-        workloads: files of recordings, read as one workload.
+        workloads: recordings, imports and URLs of live databases, read as one workload.
         options: what the user asked for.
 
     Raises:
         PgPatternsError: a file cannot be read, or the project cannot be brought to head.
     """
-    workload = read_all(workloads)
+    progress.say("reading the workload")
+    workload = _workload(workloads, progress)
     if not workload.statements:
         raise PgPatternsError(
             f"{', '.join(map(str, workloads))}: no statement was recorded. Only what tests send to PostgreSQL through "
@@ -66,6 +68,13 @@ def advise(
         progress.say("judging the statements")
         report = _report(workload, settings, head, database.schema)
     return AdviceReport(workload, advice, report)
+
+
+def _workload(names: Sequence[str], progress: Progress) -> Workload:
+    """Files and folders by their names; what looks like a URL is a live database with pg_stat_statements."""
+    urls = [name for name in names if "://" in name]
+    paths = [Path(name) for name in names if name not in urls]
+    return merged([*([read_workloads(paths, progress.say)] if paths else []), *map(live_workload, urls)])
 
 
 def statistics_for(settings: Settings, schema: Schema) -> Statistics:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from alembic_pgpatterns.advisor.export import export
@@ -15,6 +17,8 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.workload.imports.collect import Collected
+from alembic_pgpatterns.workload.model import Workload
 
 
 def export_statistics(project: Project, settings: Settings, progress: Progress, url: str | None) -> dict[str, Any]:
@@ -37,6 +41,37 @@ def export_statistics(project: Project, settings: Settings, progress: Progress, 
             return export(connection)
         except psycopg.Error as error:
             raise PgPatternsError(f"{place}: its statistics could not be read: {str(error).strip()}") from error
+
+
+_STATEMENTS: LiteralString = """
+    SELECT s.query, s.calls, s.mean_exec_time FROM {}.pg_stat_statements s
+    JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+    WHERE d.datname = current_database() AND s.toplevel IS NOT FALSE
+"""
+
+
+def live_workload(url: str) -> Workload:
+    """The statements that pg_stat_statements of a live database has counted; their values are not in it.
+
+    Raises:
+        PgPatternsError: it cannot be reached, or it does not count statements.
+    """
+    meant = _parameters(url)
+    collected = Collected("pg_stat_statements")
+    with live.guarded(meant) as connection:
+        try:
+            row = connection.execute(
+                "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
+                "ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'"
+            ).fetchone()
+            if row is None:
+                raise PgPatternsError(f"{live.shown(meant)}: the extension pg_stat_statements is not there.")
+            statement = sql.SQL(_STATEMENTS).format(sql.Identifier(row[0]))
+            for text, calls, mean in connection.execute(statement):
+                collected.add(text, calls=calls, milliseconds=mean)
+        except psycopg.Error as error:
+            raise PgPatternsError(f"{live.shown(meant)}: pg_stat_statements: {str(error).strip()}") from error
+    return collected.workload(Path(live.shown(meant)))
 
 
 def _parameters(url: str) -> dict[str, str]:

@@ -36,7 +36,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--workload",
         metavar="FILE",
         nargs="+",
-        help="recordings of `pytest --pgpatterns-record` or imports; several are one workload",
+        help="recordings of `pytest --pgpatterns-record`, folders of SQL, logs of PostgreSQL (.log, .csv, .json), CSV "
+        "of pg_stat_statements, or the URL of a database that has it; several are one workload",
     )
     parser.add_argument("--stats", metavar="FILE", help="rows per table: `table rows` per line, JSON, or an export")
     parser.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text", help="default: text")

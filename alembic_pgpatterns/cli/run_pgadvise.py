@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.advisor.model import Options
@@ -38,7 +37,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return WRONG_USE
     wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with progress_on(sys.stderr) as progress:
-        report = advise(project, settings, progress, [Path(name) for name in options.workload], wanted)
+        report = advise(project, settings, progress, options.workload, wanted)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
     return 0

@@ -45,7 +45,7 @@ class Caller:
     """
 
     key: tuple[CodeType, int] | None = None
-    root: FrameType | None = None
+    root: Any = None
     flush: FrameType | None = None
     test: bool = False
     migration: bool = False

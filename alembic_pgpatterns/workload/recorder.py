@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from alembic_pgpatterns.workload.aggregate import Aggregate, Place
 from alembic_pgpatterns.workload.call_site import CallSites
 from alembic_pgpatterns.workload.engines import engine_facts
-from alembic_pgpatterns.workload.model import EngineFacts, Workload
+from alembic_pgpatterns.workload.model import TESTS_SOURCE, EngineFacts, Workload
 
 _OPTION = "_pgpatterns_reason"
 
@@ -127,6 +127,9 @@ class Recorder:
             commits=getattr(self._threads, "commits", 0),
             rows=getattr(cursor, "rowcount", -1),
         )
+        if self._source != TESTS_SOURCE:
+            # Without a test around it nobody knows where one call of the application begins: a transaction is one.
+            caller.root = place.transaction
         with self._lock:
             self._aggregate.add(statement, parameters, context, executemany, place)
             self._note_engine(connection.engine)

@@ -1,0 +1,156 @@
+"""Statements that are counted as they come from a stream; memory grows with their shapes, not with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
+from alembic_pgpatterns.workload.model import SAMPLES, Recorded, Site, Usage, Workload
+from alembic_pgpatterns.workload.text import read
+
+_CACHED = 1024
+"""Texts that are remembered: a log repeats the same ones."""
+_LONGEST = 100_000
+"""Characters of a statement beyond which it is a load of data, and no query."""
+_KINDS = frozenset({"select", "insert", "update", "delete"})
+
+
+@dataclass
+class _Shape:
+    recorded: Recorded
+    calls: int = 0
+    milliseconds: float = 0.0
+    timed: int = 0
+    samples: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    sites: dict[Site, int] = field(default_factory=dict)
+
+
+class Collected:
+    """Counts statements by shape. ``source``: of the workload."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._shapes: dict[str, _Shape] = {}
+        self.unread = 0
+
+    def add(
+        self,
+        text: str,
+        values: Sequence[object] | None = None,
+        *,
+        calls: int = 1,
+        milliseconds: float | None = None,
+        site: Site | None = None,
+    ) -> None:
+        """Count a statement.
+
+        Args:
+            text: with ``$n``, or with constants, which become parameters and their values.
+            values: of the parameters; None: not known.
+            calls: how often it ran.
+            milliseconds: of one call.
+            site: where it is written.
+        """
+        normal = _normal(text) if len(text) <= _LONGEST else None
+        if normal is None:
+            self.unread += 1
+            return
+        recorded, constants = normal
+        if recorded.kind not in _KINDS:
+            return
+        shape = self._shapes.setdefault(recorded.fingerprint, _Shape(recorded))
+        shape.calls += calls
+        if milliseconds is not None:
+            shape.milliseconds += milliseconds * calls
+            shape.timed += calls
+        sample = tuple(values) if values is not None else constants
+        if sample is not None and len(shape.samples) < SAMPLES and shape.recorded.text == recorded.text:
+            shape.samples.setdefault(repr(sample), sample)
+        if site is not None:
+            shape.sites[site] = shape.sites.get(site, 0) + calls
+
+    def script(self, text: str, path: Path) -> None:
+        """Count the statements of a file of SQL, each at its line."""
+        position = 0
+        try:
+            parts = postgast.split(text)
+        except postgast.PgQueryError:
+            self.unread += 1
+            return
+        for part in parts:
+            position = max(text.find(part, position), 0)
+            line = text.count("\n", 0, position + len(part) - len(part.lstrip())) + 1
+            self.add(part, site=Site(str(path), line, path.stem))
+            position += len(part)
+
+    def workload(self, path: Path) -> Workload:
+        """All that was counted.
+
+        Raises:
+            PgPatternsError: there was no statement at all.
+        """
+        if not self._shapes:
+            raise PgPatternsError(f"{path}: no statement was found in it. {_EXPECTED[self._source]}")
+        notes = (f"{path}: {self.unread} statements could not be parsed",) if self.unread else ()
+        return Workload(tuple(map(_recorded, self._shapes.values())), self._source, notes=notes)
+
+
+_EXPECTED = {
+    "sql": "Files of SQL with SELECT, INSERT, UPDATE or DELETE are expected.",
+    "log": "Let the server write statements into it: log_min_duration_statement = 0, or auto_explain.",
+    "pg_stat_statements": "A CSV with the columns query and calls is expected.",
+}
+
+
+def _recorded(shape: _Shape) -> Recorded:
+    usages = tuple(Usage(site, calls) for site, calls in shape.sites.items()) or (Usage(None, shape.calls),)
+    mean = shape.milliseconds / shape.timed if shape.timed else None
+    return replace(
+        shape.recorded, calls=shape.calls, values=tuple(shape.samples.values()), milliseconds=mean, usages=usages
+    )
+
+
+@lru_cache(maxsize=_CACHED)
+def _normal(text: str) -> tuple[Recorded, tuple[object, ...] | None] | None:
+    """The statement with its constants as parameters, and their values; None where it cannot be parsed."""
+    try:
+        tree = postgast.parse(text)
+        if len(tree.stmts) != 1:
+            return None
+        constants: tuple[object, ...] | None = None
+        if not any(postgast.find_nodes(tree, pg.ParamRef)):
+            normalized = str(postgast.normalize(text))
+            constants = _values(tree)
+            text = normalized if constants else text
+        reading = read(text.strip().rstrip(";"))
+    except postgast.PgQueryError:
+        return None
+    if reading is None:
+        return None
+    recorded = Recorded(reading.fingerprint, text.strip().rstrip(";"), reading.kind, tables=reading.writes)
+    wanted = _parameters(recorded.text)
+    return recorded, constants if constants is not None and len(constants) == wanted else None
+
+
+def _parameters(text: str) -> int:
+    return max((item.number for item in postgast.find_nodes(postgast.parse(text), pg.ParamRef)), default=0)
+
+
+def _values(tree: Any) -> tuple[object, ...]:
+    """The constants in the order of the text, in which the parser numbers them."""
+    constants = sorted(postgast.find_nodes(tree, pg.A_Const), key=lambda item: item.location)
+    return tuple(map(_value, constants))
+
+
+def _value(constant: Any) -> object:
+    kind = constant.WhichOneof("val")
+    if kind == "ival":
+        return int(constant.ival.ival)
+    if kind == "boolval":
+        return bool(constant.boolval.boolval)
+    return {"sval": constant.sval.sval, "fval": constant.fval.fval, "bsval": constant.bsval.bsval}.get(str(kind))
