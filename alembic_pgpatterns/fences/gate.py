@@ -26,10 +26,6 @@ from alembic_pgpatterns.fences import listeners, seccomp, syscalls
 from alembic_pgpatterns.fences.allowed import Address, Allowed, describe
 from alembic_pgpatterns.fences.refusals import Refusal, Sink
 
-# ioctl numbers of <linux/seccomp.h>, and the structures' sizes, which are in them.
-_RECEIVE, _SEND, _STILL_WAITS = 0xC0502100, 0xC0182101, 0x40082102
-_NOTIFICATION, _ANSWER = 80, 24
-_CONTINUE = 1
 _LONGEST_ADDRESS = 128
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -139,22 +135,22 @@ def _status(child: int) -> int | None:
 
 
 def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
-    request = bytearray(_NOTIFICATION)
+    request = bytearray(seccomp.NOTIFICATION)
     try:
-        fcntl.ioctl(listener, _RECEIVE, request, True)
+        fcntl.ioctl(listener, seccomp.RECEIVE, request, True)
     except OSError:
         return  # it was interrupted, or who asked has ended
     identifier, pid = struct.unpack_from("QI", request)
     number = struct.unpack_from("i", request, 16)[0]
     arguments = struct.unpack_from("6Q", request, 32)
     refusal = _decide(pid, number, arguments, child, allowed)
-    answer = struct.pack("QqiI", identifier, 0, 0, _CONTINUE)
+    answer = seccomp.let_pass(identifier)
     if refusal is not None:
-        answer = struct.pack("QqiI", identifier, 0, -errno.ECONNREFUSED, 0)
+        answer = seccomp.returned(identifier, error=errno.ECONNREFUSED)
         if refusal.what:
             sink.tell(refusal)
     with contextlib.suppress(OSError):  # who asked has ended meanwhile
-        fcntl.ioctl(listener, _SEND, answer)
+        fcntl.ioctl(listener, seccomp.SEND, answer)
 
 
 def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allowed: Allowed) -> Refusal | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import struct
 import sys
+from collections.abc import Callable
 
 from alembic_pgpatterns.fences import syscalls
 from alembic_pgpatterns.fences.syscalls import Architecture
@@ -28,6 +30,13 @@ _MSG_FASTOPEN = 0x20000000
 
 _X32 = 0x40000000
 """The bit in the number of a system call of x86-64's second ABI, in which every call has another number."""
+
+# ioctl numbers of <linux/seccomp.h> for who answers, and the structures' sizes, which are in them.
+RECEIVE, SEND = 0xC0502100, 0xC0182101
+NOTIFICATION = 80
+ADD_DESCRIPTOR = 0x40182103
+_AND_ANSWER = 2
+_CONTINUE = 1
 
 Instruction = tuple[int, int, int, int]
 
@@ -49,18 +58,27 @@ def _argument(number: int) -> tuple[int, int]:
     return 16 + 8 * number, 20 + 8 * number
 
 
+def let_pass(identifier: int) -> bytes:
+    """The answer to a notification (struct seccomp_notif_resp): the call takes place."""
+    return struct.pack("QqiI", identifier, 0, 0, _CONTINUE)
+
+
+def returned(identifier: int, value: int = 0, error: int = 0) -> bytes:
+    """The answer to a notification: the call does not take place, and returns this value or error."""
+    return struct.pack("QqiI", identifier, value, -error, 0)
+
+
+def descriptor(identifier: int, source: int) -> bytes:
+    """struct seccomp_notif_addfd: the call returns a copy of our descriptor, closed by exec() (Linux 5.14)."""
+    return struct.pack("QIIII", identifier, _AND_ANSWER, source, 0, os.O_CLOEXEC)
+
+
 def program(machine: Architecture, connecting: int) -> bytes:
     """The filter: ``connecting`` is what happens to a call that connects, or sends to an address."""
     refused = _ERRNO | errno.EACCES
     unknown = _ERRNO | errno.ENOSYS
     instructions: list[Instruction] = [
-        (_LOAD, 0, 0, _ARCHITECTURE),
-        (_EQUAL, 1, 0, machine.audit),
-        # A program for another architecture has other numbers; we would not know what it does.
-        (_RETURN, 0, 0, unknown),
-        (_LOAD, 0, 0, _NUMBER),
-        (_GREATER_OR_EQUAL, 0, 1, _X32),
-        (_RETURN, 0, 0, unknown),
+        *_of_this_machine(machine),
         (_EQUAL, 0, 1, machine.connect),
         (_RETURN, 0, 0, connecting),
         # io_uring connects without a system call of that name. Programs do without it where it is missing.
@@ -71,6 +89,23 @@ def program(machine: Architecture, connecting: int) -> bytes:
         *_if_called(machine.sendmmsg, _has_bits(3, _MSG_FASTOPEN, refused)),
         (_RETURN, 0, 0, _ALLOW),
     ]
+    return _assembled(instructions)
+
+
+def _of_this_machine(machine: Architecture) -> list[Instruction]:
+    """Load the number of the call. A program for another architecture has other numbers, which we do not know."""
+    unknown = _ERRNO | errno.ENOSYS
+    return [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, machine.audit),
+        (_RETURN, 0, 0, unknown),
+        (_LOAD, 0, 0, _NUMBER),
+        (_GREATER_OR_EQUAL, 0, 1, _X32),
+        (_RETURN, 0, 0, unknown),
+    ]
+
+
+def _assembled(instructions: list[Instruction]) -> bytes:
     return b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
 
 
@@ -102,7 +137,7 @@ def refuse_connections() -> bool:
     Returns:
         Whether it holds; False where the kernel lacks it.
     """
-    return _install(_ERRNO | errno.EACCES, 0) is not None
+    return _install(lambda machine: program(machine, _ERRNO | errno.EACCES), 0) is not None
 
 
 def ask_about_connections() -> int | None:
@@ -110,15 +145,35 @@ def ask_about_connections() -> int | None:
 
     None where the kernel lacks it, or where another filter of this process has a descriptor already.
     """
-    return _install(_USER_NOTIF, _NEW_LISTENER)
+    return _install(lambda machine: program(machine, _USER_NOTIF), _NEW_LISTENER)
 
 
-def _install(connecting: int, flags: int) -> int | None:
+def ask_about_files() -> int | None:
+    """The same for the calls that open a file, in place of those that connect."""
+
+    def asking(machine: Architecture) -> bytes:
+        asked = [(_RETURN, 0, 0, _USER_NOTIF)]
+        numbers = [number for number in (machine.open, machine.openat) if number is not None]
+        calls = [instruction for number in numbers for instruction in _if_called(number, asked)]
+        return _assembled([*_of_this_machine(machine), *calls, (_RETURN, 0, 0, _ALLOW)])
+
+    return _install(asking, _NEW_LISTENER)
+
+
+def opened_path(request: bytearray) -> int:
+    """Where the path is, of a notification about a file."""
+    machine = syscalls.architecture()
+    number = struct.unpack_from("i", request, 16)[0]
+    arguments = struct.unpack_from("6Q", request, 32)
+    return int(arguments[0] if machine is not None and number == machine.open else arguments[1])
+
+
+def _install(build: Callable[[Architecture], bytes], flags: int) -> int | None:
     if not available():
         return None
     machine = syscalls.architecture()
     assert machine is not None
-    code = program(machine, connecting)
+    code = build(machine)
     buffer = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: the number of instructions, and where they are.
     head = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))

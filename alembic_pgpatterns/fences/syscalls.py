@@ -22,6 +22,8 @@ class Architecture:
     sendmsg: int
     sendmmsg: int
     seccomp: int
+    openat: int
+    open: int | None
 
 
 # Since Linux 5.1 new system calls have the same number everywhere.
@@ -29,8 +31,8 @@ IO_URING_SETUP, PIDFD_OPEN, PIDFD_GETFD = 425, 434, 438
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 
 _ARCHITECTURES = {
-    "x86_64": Architecture(0xC000003E, 42, 44, 46, 307, 317),
-    "aarch64": Architecture(0xC00000B7, 203, 206, 211, 269, 277),
+    "x86_64": Architecture(0xC000003E, 42, 44, 46, 307, 317, 257, 2),
+    "aarch64": Architecture(0xC00000B7, 203, 206, 211, 269, 277, 56, None),
 }
 
 

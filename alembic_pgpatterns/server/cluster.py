@@ -7,26 +7,31 @@ import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import platformdirs
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fences import seccomp
+from alembic_pgpatterns.server import files, nameless, process
 from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
+from alembic_pgpatterns.server.folder import RunFolder
+from alembic_pgpatterns.server.process import run_quietly
 
 SUPERUSER = "postgres"
-_LAYOUT = 2
+_LAYOUT = 3
 """Part of the cache's key: raise it when what a fresh cluster contains changes."""
 
 _MANIFEST = "pgpatterns.manifest"
 _UNUSED_DAYS = 30
-_HBA = """\
+HBA = """\
 # The socket is in a folder that only its owner enters; TCP is off unless it was asked for.
 local all all trust
 local replication all trust
@@ -34,12 +39,13 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 
-def fill(data: Path, binaries: Binaries, account: Account) -> bool:
-    """Make ``data`` a fresh cluster of the account's; whether it came from the cache.
+def fill(folder: RunFolder, binaries: Binaries, account: Account) -> bool:
+    """Make a fresh cluster of the account's in the folder of a run; whether it came from the cache.
 
-    A cached cluster that is damaged is thrown away and made anew. A cache that cannot be written costs the half
+    A cached cluster that is damaged is thrown away and made again. A cache that cannot be written costs the half
     second of initdb in each run and nothing else. Raises PgPatternsError when initdb fails.
     """
+    data = folder.inner / "data"
     cached = _cached(binaries, account)
     if cached is not None and is_whole(cached):
         with contextlib.suppress(OSError):
@@ -47,8 +53,9 @@ def fill(data: Path, binaries: Binaries, account: Account) -> bool:
             copy(cached / "data", data, account)
             return True
     shutil.rmtree(data, ignore_errors=True)
-    _initdb(data, binaries, account)
-    slim(data, binaries, account)
+    _initdb(folder, binaries, account)
+    with contextlib.suppress(OSError):
+        slim(folder, binaries, account)
     if cached is not None:
         _prune(cached.parent)
         with contextlib.suppress(OSError):  # the cache only saves time; where it is full or read-only, so be it
@@ -64,69 +71,80 @@ def forget(binaries: Binaries, account: Account) -> None:
 
 
 def copy(source: Path, target: Path, account: Account) -> None:
-    """Copy a stopped cluster, by reference where the file system can, keeping owners and modes.
+    """Copy a stopped cluster from the cache, by reference where the file system can.
 
-    Raises OSError with what the copying program said.
+    The account copies, and it is where the source is: the folders above that are closed to it. Raises OSError with
+    what the copying program said.
     """
     said = "no program to copy with"
     for command in _copiers():
         shutil.rmtree(target, ignore_errors=True)
-        answer = subprocess.run(
-            [*command, source, target],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-        )
-        if answer.returncode == 0:
-            own(target, account)
+        said = run_quietly([*command, ".", target], account, source)
+        if not said:
             return
-        said = answer.stderr.strip() or f"cp ended with {answer.returncode}"
+    raise OSError(said)
+
+
+def _copy_back(source: Path, target: Path, account: Account) -> None:
+    """Copy a stopped cluster into the cache; the account copies, and it is where the target is. Raises OSError."""
+    said = "no program to copy with"
+    for command in _copiers():
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(mode=0o700)
+        if account.uid != os.geteuid():
+            os.chown(target, account.uid, account.gid)
+        said = run_quietly([*command, f"{source}/.", "."], account, target)
+        if not said:
+            return
     raise OSError(said)
 
 
 def copy_whole(kept: Path, target: Path, account: Account) -> None:
     """Copy the data of a kept cluster, all of it: another run may be throwing it away. Raises OSError."""
     copy(kept / "data", target, account)
-    if not is_whole(kept, target):
+    if not is_whole(kept, target.parent):
         raise OSError(f"{kept} is not whole: it was damaged, or thrown away meanwhile")
 
 
-def slim(data: Path, binaries: Binaries, account: Account) -> None:
+def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:
     """Take away of a cluster that was stopped in order what copying it need not carry: about a third.
 
-    Its WAL (`pg_resetwal`), and the free space and visibility maps, which PostgreSQL makes anew where they are
-    missing. An installation without pg_resetwal keeps its WAL.
+    Its WAL (`pg_resetwal`), and the free space and visibility maps, which PostgreSQL makes again where they are
+    missing. An installation without pg_resetwal keeps its WAL. Raises OSError.
     """
+    data = folder.inner / "data"
     resetwal = binaries.directory / "pg_resetwal"
     if resetwal.exists():
-        subprocess.run(
-            [resetwal, "--pgdata", data],
-            capture_output=True,
-            check=False,
-            cwd=data.parent,
-            env=server_environment(),
-            **account.switch(),
-        )
-    for pattern in ("*/*_fsm", "*/*_vm", "base/*/*_fsm", "base/*/*_vm"):
-        for fork in data.glob(pattern):
-            fork.unlink()
+        process.start([str(resetwal), "--pgdata", str(data)], account, binaries.version, folder.inner).wait()
+    forks = ["(", "-name", "*_fsm", "-o", "-name", "*_vm", ")"]
+    run_quietly(["find", data / "global", data / "base", *forks, "-exec", "rm", "-f", "{}", "+"], account, Path("/"))
 
 
 def cache_folder() -> Path:
     """The folder of all that we keep between runs, in the user's cache folder (XDG_CACHE_HOME is heeded).
 
     Root, with another user's HOME as under sudo, keeps it in root's own: what root leaves in a user's folder
-    that user can no longer change.
+    that user can no longer change. Raises OSError or RuntimeError where there is none.
     """
     folder = platformdirs.user_cache_path("alembic-pgpatterns", appauthor=False)
     if os.geteuid() == 0:
-        own = Path(pwd.getpwuid(0).pw_dir)
+        ours = Path(pwd.getpwuid(0).pw_dir)
         home = Path.home()
-        if home != own and folder.is_relative_to(home):
-            return own / folder.relative_to(home)
+        if home != ours and folder.is_relative_to(home):
+            folder = ours / folder.relative_to(home)
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    # What exists and is another user's is left alone; below it root makes nothing either.
+    if nearest.stat().st_uid != os.geteuid() and (
+        nearest == folder or (os.geteuid() == 0 and not _is_for_all(nearest))
+    ):
+        raise PermissionError(f"the cache folder {nearest} belongs to another user")
     return folder
+
+
+def _is_for_all(folder: Path) -> bool:
+    """Whether everybody may make folders there, and nobody can take away another's, as in /tmp."""
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def way_out(said: str) -> str:
@@ -144,17 +162,12 @@ def _copiers() -> list[list[str]]:
     return [by_reference, ["cp", "-a"]]
 
 
-def own(target: Path, account: Account) -> None:
-    """Hand a copy to the account alone; `cp -a` kept the owner already unless the account has changed since."""
-    if target.stat().st_uid != account.uid:
-        for place in (target, *target.rglob("*")):
-            os.chown(place, account.uid, account.gid, follow_symlinks=False)
-    target.chmod(0o700)
-
-
 def _arguments(binaries: Binaries) -> list[str]:
     arguments = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
     arguments += ["--no-sync", "--no-instructions", "--wal-segsize=1"]
+    if binaries.version >= 160000:
+        # Its own server would use POSIX shared memory, which stays in /dev/shm when that server is killed.
+        arguments += ["--set", "dynamic_shared_memory_type=mmap"]
     if binaries.version >= 170000:
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if binaries.version >= 180000:
@@ -162,38 +175,36 @@ def _arguments(binaries: Binaries) -> list[str]:
     return arguments
 
 
-def _initdb(data: Path, binaries: Binaries, account: Account) -> None:
-    command = [str(binaries.initdb), f"--pgdata={data}", *_arguments(binaries)]
-    try:
-        answer = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            cwd=data.parent,
-            env=server_environment(),
-            **account.switch(),
-        )
-        said = (answer.stderr.strip() or answer.stdout.strip()) if answer.returncode else ""
-    except OSError as error:
-        said = str(error)
-    if not said:
+def _initdb(folder: RunFolder, binaries: Binaries, account: Account) -> None:
+    command = [str(binaries.initdb), f"--pgdata={folder.inner / 'data'}", *_arguments(binaries)]
+    with tempfile.TemporaryFile() as output:
+
+        def start(between: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+            program = process.start(command, account, binaries.version, folder.inner, output, between)
+            folder.started(program.pid)
+            return program
+
         try:
-            (data / "pg_hba.conf").write_text(_HBA)
-            return
+            named = nameless.has_name(account.uid) or not seccomp.available()
+            code = start().wait() if named else nameless.run(start, account.uid)
+            output.seek(0)
+            said = output.read().decode("utf-8", "replace").strip() if code else ""
         except OSError as error:
             said = str(error)
-    raise PgPatternsError(
-        f"initdb of {binaries.source} ({binaries.directory}), run as {account.name!r}, failed:\n{said}\n{way_out(said)}"
+    if said:
+        raise PgPatternsError(
+            f"initdb of {binaries.source} ({binaries.directory}), run as {account.name!r}, failed:\n{said}\n"
+            f"{_way_out_of_initdb(said, account)}"
+        )
+
+
+def _way_out_of_initdb(said: str, account: Account) -> str:
+    if nameless.has_name(account.uid):
+        return way_out(said)
+    return (
+        f"initdb needs a name for the user id {account.uid}, and this machine has none. Way out: add this line to "
+        f"/etc/passwd: {nameless.line_to_add(account.uid)}"
     )
-
-
-def server_environment() -> dict[str, str]:
-    """The environment of PostgreSQL's programs: nothing of ours, no PG variable, no secret, messages in English."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def _cached(binaries: Binaries, account: Account) -> Path | None:
@@ -214,7 +225,7 @@ def identity(binaries: Binaries, account: Account) -> str:
     # Not the programs' folder: the same wheel in another environment makes the same cluster. Should two builds
     # of one version and size ever differ, the server refuses the other's cluster, and it is made anew.
     key = [_LAYOUT, binaries.version, facts.st_size, os.uname().machine, os.geteuid(), account.uid]
-    return "\0".join(map(str, [*key, *_arguments(binaries), _HBA]))
+    return "\0".join(map(str, [*key, *_arguments(binaries), HBA]))
 
 
 def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, str] | None = None) -> None:
@@ -227,10 +238,10 @@ def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, st
     try:
         fresh = workshop / "fresh"
         fresh.mkdir(mode=0o700)
-        copy(data, fresh / "data", account)
+        _copy_back(data, fresh / "data", account)
         for name, text in (notes or {}).items():
             (fresh / name).write_text(text, encoding="utf-8")
-        (fresh / _MANIFEST).write_text(_census(fresh / "data"))
+        (fresh / _MANIFEST).write_text(_census(fresh))
         if not is_whole(destination):
             with contextlib.suppress(FileNotFoundError):
                 destination.rename(workshop / "damaged")
@@ -239,16 +250,16 @@ def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, st
         shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _census(data: Path) -> str:
-    """Number and bytes of the files: finds whatever a full disk, a cleaning job or a person took away."""
-    sizes = [entry.lstat().st_size for entry in data.rglob("*") if not entry.is_dir()]
-    return f"{len(sizes)} files, {sum(sizes)} bytes\n"
+def _census(parent: Path) -> str:
+    """Number and bytes of the files in ``parent``/data: finds what a full disk, a cleaning job or a person took."""
+    count, size = files.census(parent, "data")
+    return f"{count} files, {size} bytes\n"
 
 
-def is_whole(cached: Path, copied: Path | None = None) -> bool:
-    """Whether a kept cluster, or a copy of its data folder, has all its files, by their number and bytes."""
+def is_whole(kept: Path, copied: Path | None = None) -> bool:
+    """Whether a kept cluster, or a copy of its data folder in ``copied``, has all its files, by number and bytes."""
     try:
-        return (cached / _MANIFEST).read_text() == _census(copied or cached / "data")
+        return (kept / _MANIFEST).read_text() == _census(copied or kept)
     except OSError:
         return False
 

@@ -1,4 +1,8 @@
-"""The folder of one run: made, locked, watched, and always gone afterwards."""
+"""The folder of one run: made, locked, watched, and always gone afterwards.
+
+The folder itself is ours. In it, `INNER` belongs to the account that PostgreSQL runs as (as root another one than we
+are): its data, its socket, and nothing else. The log and all that we write stand outside of that.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +13,63 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.server import files, watchdog
 from alembic_pgpatterns.server.account import Account, run_root, run_roots
 
 PREFIX = "pgpatterns-"
+INNER = "pg"
 _LOCK = "owner.lock"
-_SOCKET_NAME = len(f"{PREFIX}12345678/.s.PGSQL.65535")
+_STATUS = (INNER, "data", "postmaster.pid")
+_SOCKET_NAME = len(f"{PREFIX}12345678/{INNER}/.s.PGSQL.65535")
 _GRACE = 60.0
 """Seconds that a folder without a lock may be old: its owner may just be about to lock it."""
 
-_WATCHDOG = r"""
-trap '' INT TERM HUP QUIT
-read -r answer
-[ "$answer" = done ] && exit 0
-folder=$1
-ours() {
-    { cat "/proc/$1/cmdline" 2>/dev/null || ps -o args= -p "$1" 2>/dev/null; } | grep -q -F "$folder"
-}
-stop() {
-    pid=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null)
-    case $pid in ''|*[!0-9]*) return;; esac
-    ours "$pid" || return
-    kill -QUIT "$pid" 2>/dev/null
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        ours "$pid" || return
-        sleep 0.1 2>/dev/null || sleep 1
-    done
-    kill -KILL "$pid" 2>/dev/null
-}
-# Only a server that was killed leaves its pid file, and with it the few bytes of memory that it names.
-forget() {
-    memory=$(sed -n 7p "$folder/data/postmaster.pid" 2>/dev/null)
-    [ -z "$memory" ] || ipcrm -m "${memory##* }" 2>/dev/null
-}
-stop
-forget
-rm -rf "$folder"
-# A server that was only just starting had no pid file yet, and may have written a little more.
-sleep 0.2 2>/dev/null || sleep 1
-stop
-rm -rf "$folder"
-"""
+
+class RunFolder:
+    """The folder of one run; made by `run_folder`."""
+
+    def __init__(self, path: Path, watching: Watching) -> None:
+        self.path = path
+        self._watching = watching
+
+    @property
+    def inner(self) -> Path:
+        """What belongs to the account: the data folder and the socket."""
+        return self.path / INNER
+
+    def started(self, group: int) -> None:
+        """Tell the watchdog about a process group that has to end with this run."""
+        self._watching.tell(f"group {group}")
 
 
 @contextlib.contextmanager
-def run_folder(account: Account, on_disk: bool = False) -> Iterator[Path]:
-    """A folder for one run, of mode 0700 and the account's own; removed at the end, come what may.
+def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
+    """A folder for one run, removed at the end, come what may.
 
-    A lock file in it, held until this process ends in whatever way, tells `sweep` that the run lives. A shell
-    that waits at the other end of a pipe stops the server and removes the folder when this process is killed.
+    A lock file in it, held until this process ends in whatever way, tells `sweep` that the run lives. A program that
+    waits at the other end of a pipe stops the server and removes the folder when this process is killed.
+
+    Raises:
+        PgPatternsError: no folder can be made.
     """
     root = run_root(account, _SOCKET_NAME, on_disk)
-    folder, lock = _make(root, account)
-    watchdog = _watch(folder)
+    path, lock = _make(root, account)
+    watching = Watching(path)
     owner = os.getpid()
     try:
-        yield folder
+        yield RunFolder(path, watching)
     finally:
         # A forked child that leaves through here must not take away its parent's server.
         if os.getpid() == owner:
-            remove(folder)
-            _dismiss(watchdog, b"" if folder.exists() else b"done\n")
+            remove(path)
+            watching.end(orderly=not path.exists())
         os.close(lock)
 
 
@@ -94,9 +89,12 @@ def sweep() -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder; a server that is just ending may still write into it, hence more than one try."""
+    """Remove a folder; a server that is just ending may still write into it, hence more than one try.
+
+    rmtree() goes by descriptors and follows no link, so that a link in the account's part leads nowhere.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError):
-        _release_memory((folder / "data" / "postmaster.pid").read_text().splitlines()[6])
+        _release_memory(files.read_text(folder, *_STATUS).splitlines()[6], (folder / INNER).lstat().st_uid)
     for pause in (0.0, 0.05, 0.2, 1.0):
         time.sleep(pause)
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,12 +102,24 @@ def remove(folder: Path) -> None:
             return
 
 
-def _release_memory(key_and_id: str) -> None:
-    """Give back the System V segment (56 bytes) of a server that was killed: one that ends by itself does so."""
+def _release_memory(key_and_id: str, owner: int) -> None:
+    """Give back the System V segment (56 bytes) of a server that was killed: one that ends by itself does so.
+
+    The file that names it is the account's. So a segment of anybody else is left alone.
+    """
     key, number = (int(word) for word in key_and_id.split())
     libc = ctypes.CDLL(None)
-    if libc.shmget(key, 0, 0) == number:  # still the one that the file means
+    if libc.shmget(key, 0, 0) == number and _segment_owner(number) in (owner, None):
         libc.shmctl(number, 0, None)  # IPC_RMID is 0 on Linux and macOS
+
+
+def _segment_owner(number: int) -> int | None:
+    """The user id; None where the system has no such list."""
+    try:
+        rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    except OSError:
+        return None
+    return next((int(row[7]) for row in rows if int(row[1]) == number), -1)
 
 
 def _make(root: Path, account: Account) -> tuple[Path, int]:
@@ -118,7 +128,7 @@ def _make(root: Path, account: Account) -> tuple[Path, int]:
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
             lock = _lock(folder / _LOCK, os.O_CREAT)
             if lock is not None:
-                os.chown(folder, account.uid, account.gid)
+                _make_inner(folder, account)
                 return folder, lock
             remove(folder)  # a sweep took the lock between our making it and taking it
     except OSError as error:
@@ -128,71 +138,80 @@ def _make(root: Path, account: Account) -> tuple[Path, int]:
         ) from error
 
 
+def _make_inner(folder: Path, account: Account) -> None:
+    inner = folder / INNER
+    inner.mkdir(mode=0o700)
+    if account.uid != os.geteuid():
+        os.chown(inner, account.uid, account.gid)
+        # The account passes through and sees no more than it knows the names of.
+        folder.chmod(0o711)
+
+
 def _lock(path: Path, flags: int = 0) -> int | None:
     """Take the lock; None when somebody holds it, or when the file was swept away meanwhile."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), path.stat()):
+        if os.path.samestat(os.fstat(handle), path.lstat()):
             return handle
     os.close(handle)
     return None
 
 
-def _watch(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCHDOG, "alembic-pgpatterns-watchdog", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd="/",
-        env={"PATH": os.pathsep.join((os.environ.get("PATH", ""), os.defpath)), "LC_ALL": "C"},
-    )
+class Watching:
+    """The watchdog of a folder, a program of its own."""
 
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", watchdog.__file__, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": os.pathsep.join((os.environ.get("PATH", ""), os.defpath)), "LC_ALL": "C"},
+        )
 
-def _dismiss(watchdog: subprocess.Popen[bytes], word: bytes) -> None:
-    with contextlib.suppress(OSError):
-        watchdog.communicate(word)
+    def tell(self, line: str) -> None:
+        """Send it a line."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
+
+    def end(self, *, orderly: bool) -> None:
+        """Let it end; unless all was orderly it tidies up first."""
+        with contextlib.suppress(OSError):
+            self._process.communicate(b"done\n" if orderly else b"")
 
 
 def _sweep_one(folder: Path) -> None:
     facts = folder.lstat()
+    if facts.st_uid != os.geteuid():
+        return
     try:
         if (folder / _LOCK).lstat().st_uid != os.geteuid():
             return
         lock = _lock(folder / _LOCK)
     except FileNotFoundError:
-        if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > _GRACE:
+        if time.time() - facts.st_mtime > _GRACE:
             shutil.rmtree(folder, ignore_errors=True)
         return
     if lock is not None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, IndexError):
             _stop_left_server(folder)
         remove(folder)
         os.close(lock)
 
 
 def _stop_left_server(folder: Path) -> None:
-    pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-    if not _is_ours(pid, folder):
+    pid = int(files.read_text(folder, *_STATUS).splitlines()[0])
+    if not watchdog.was_started_for(pid, str(folder)):
         return
     os.kill(pid, signal.SIGQUIT)
     deadline = time.monotonic() + 5
-    while _is_ours(pid, folder):
+    while watchdog.was_started_for(pid, str(folder)):
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
             return
         time.sleep(0.02)
-
-
-def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether that process was started on this folder: the number alone may be somebody else's by now."""
-    try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-        command = ["ps", "-o", "args=", "-p", str(pid)]
-        arguments = subprocess.run(command, capture_output=True, check=False).stdout
-    return os.fsencode(folder) in arguments

@@ -21,17 +21,17 @@ from psycopg import sql
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import libpq
-from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server import cluster, files, process
 from alembic_pgpatterns.server.account import Account, server_account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
-from alembic_pgpatterns.server.folder import run_folder, sweep
+from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.server_settings import SETTINGS
 
 _CHANGEABLE = ("fsync",)
 """Given as empty, these are left out of the command line, which would win over ALTER SYSTEM."""
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
-_SHARE = "share"
+_SHARE, _HBA_FILE = "share", "pg_hba.conf"
 _NAME_BYTES = 63
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
@@ -42,18 +42,20 @@ class ThrowawayServer:
     """A running PostgreSQL that belongs to this process; made by `throwaway_server`."""
 
     def __init__(
-        self, binaries: Binaries, account: Account, folder: Path, settings: Mapping[str, str], port: int | None
+        self, binaries: Binaries, account: Account, folder: RunFolder, settings: Mapping[str, str], port: int | None
     ) -> None:
         """Nothing runs yet: `start` does that. ``port``: of TCP on 127.0.0.1, or None for the socket alone."""
         self.binaries = binaries
         self.account = account
-        self.folder = folder
+        self.folder = folder.path
+        self._run_folder = folder
         self.port = port or 5432
         self.password: str | None = None
         self._settings = {**SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
+        self._settings["hba_file"] = str(self.folder / _HBA_FILE)
         if binaries.version >= 180000:
             # Real ones first: a stand-in is only for what this server lacks.
-            self._settings.setdefault("extension_control_path", f"$system:{folder / _SHARE}")
+            self._settings.setdefault("extension_control_path", f"$system:{self.folder / _SHARE}")
         self._process: subprocess.Popen[bytes] | None = None
         # A process that was forked off has no say over its parent's server.
         self._owner = os.getpid()
@@ -70,8 +72,13 @@ class ThrowawayServer:
 
     @property
     def data(self) -> Path:
-        """The data folder."""
-        return self.folder / "data"
+        """The data folder. It belongs to the account: read it by `files`."""
+        return self.sockets / "data"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the server's socket, which libpq takes as a host."""
+        return self._run_folder.inner
 
     @property
     def log(self) -> Path | None:
@@ -92,7 +99,7 @@ class ThrowawayServer:
         """
         facts = {"port": str(self.port), "user": cluster.SUPERUSER, "dbname": database, **_NO_TLS}
         if self.password is None:
-            return {"host": str(self.folder), **facts}
+            return {"host": str(self.sockets), **facts}
         return {"host": "127.0.0.1", "password": self.password, **facts}
 
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
@@ -181,7 +188,7 @@ class ThrowawayServer:
         """
         self.stop(signal.SIGINT)
         try:
-            cluster.slim(self.data, self.binaries, self.account)
+            cluster.slim(self._run_folder, self.binaries, self.account)
             destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             cluster.keep(self.data, destination, self.account, notes)
         except OSError as error:
@@ -199,42 +206,34 @@ class ThrowawayServer:
 
         Raises PgPatternsError with the last lines of its log when it does not.
         """
-        command = [str(self.binaries.postgres), "-D", str(self.data), "-k", str(self.folder), "-p", str(self.port)]
+        command = [str(self.binaries.postgres), "-D", str(self.data), "-k", str(self.sockets), "-p", str(self.port)]
         for name, value in self._settings.items():
             if not value and name in _CHANGEABLE:
                 continue
             command += ["-c", f"{name}={value}"]
         try:
             with (self.folder / "server.log").open("ab") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=self.folder,
-                    env=cluster.server_environment(),
-                    start_new_session=True,
-                    **self.account.switch(),
-                )
+                self._process = process.start(command, self.account, self.version, self.sockets, log)
         except OSError as error:
             raise PgPatternsError(
                 f"{self.binaries.postgres} could not be started as {self.account.name!r}: {error}\n"
                 f"{cluster.way_out(str(error))}"
             ) from error
+        self._run_folder.started(self._process.pid)
         self._wait_until_ready()
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop the server: at once (SIGQUIT), or in order so that its files can be kept (SIGINT)."""
-        process, self._process = self._process, None
-        if process is None or os.getpid() != self._owner:
+        running, self._process = self._process, None
+        if running is None or os.getpid() != self._owner:
             return
-        if process.poll() is None:
-            process.send_signal(how)
+        if running.poll() is None:
+            running.send_signal(how)
         try:
-            process.wait(10 if how == signal.SIGQUIT else 120)
+            running.wait(10 if how == signal.SIGQUIT else 120)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            running.kill()
+            running.wait()
 
     def failure(self, grace: float = 0.0) -> str | None:
         """Why the server ended by itself, with the last lines of its log; None while it runs.
@@ -265,12 +264,11 @@ class ThrowawayServer:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        status = self.data / "postmaster.pid"
         while time.monotonic() < deadline:
             if (gone := self.failure()) is not None:
                 raise PgPatternsError(gone)
             with contextlib.suppress(OSError, IndexError):
-                if status.read_text().splitlines()[7].strip() == "ready":
+                if files.read_text(self.sockets, "data", "postmaster.pid").splitlines()[7].strip() == "ready":
                     return
             time.sleep(0.003)
         raise PgPatternsError(
@@ -308,7 +306,7 @@ def throwaway_server(
         port = _free_port() if listen else None
         server = ThrowawayServer(binaries, account, folder, settings or {}, port)
         try:
-            _begin(server, snapshot)
+            _begin(server, folder, snapshot)
             _create_roles(server, roles)
             if listen:
                 server.set_password(secrets.token_urlsafe(24))
@@ -347,11 +345,9 @@ def _cut(name: str, length: int) -> str:
     return name.encode()[:length].decode(errors="ignore")
 
 
-def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
+def _begin(server: ThrowawayServer, folder: RunFolder, snapshot: Path | None) -> None:
     try:
-        # Beside the server and not in our package, which an unprivileged account may not be able to read.
-        shutil.copytree(Path(__file__).parent / _SHARE, server.folder / _SHARE)
-        cluster.own(server.folder / _SHARE, server.account)
+        _lay_out(server.folder)
         if snapshot is not None:
             cluster.copy_whole(snapshot, server.data, server.account)
     except OSError as error:
@@ -363,11 +359,22 @@ def _begin(server: ThrowawayServer, snapshot: Path | None) -> None:
     if snapshot is not None:
         server.start()
     else:
-        _begin_afresh(server)
+        _begin_afresh(server, folder)
 
 
-def _begin_afresh(server: ThrowawayServer) -> None:
-    from_cache = cluster.fill(server.data, server.binaries, server.account)
+def _lay_out(folder: Path) -> None:
+    """What the server reads and does not write: beside its own part of the folder, so that nothing of it is trusted.
+
+    The stand-ins for extensions are copied, since an unprivileged account may not be able to read our package.
+    """
+    (folder / _HBA_FILE).write_text(cluster.HBA)
+    shutil.copytree(Path(__file__).parent / _SHARE, folder / _SHARE)
+    for place in (folder / _HBA_FILE, folder / _SHARE, *(folder / _SHARE).rglob("*")):
+        place.chmod(0o755 if place.is_dir() else 0o644)
+
+
+def _begin_afresh(server: ThrowawayServer, folder: RunFolder) -> None:
+    from_cache = cluster.fill(folder, server.binaries, server.account)
     try:
         server.start()
     except PgPatternsError:
@@ -376,7 +383,7 @@ def _begin_afresh(server: ThrowawayServer) -> None:
         # A damage that the census does not see: once more, from nothing.
         server.stop()
         cluster.forget(server.binaries, server.account)
-        cluster.fill(server.data, server.binaries, server.account)
+        cluster.fill(folder, server.binaries, server.account)
         server.start()
 
 

@@ -133,6 +133,54 @@ def test_gone_however_the_run_ends(how: str, run: Run) -> None:
     assert wait_until(lambda: ended(pid) and not place.exists())
 
 
+def memory_left() -> set[str]:
+    """Shared memory of PostgreSQL, of both kinds, that no process uses."""
+    used = " ".join(path.read_text() for path in Path("/proc").glob("[0-9]*/maps") if _readable(path))
+    posix = {str(path) for path in Path("/dev/shm").glob("PostgreSQL.*") if str(path) not in used}
+    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return posix | {f"segment {row[1]}" for row in rows if row[6] == "0"}
+
+
+def _readable(path: Path) -> bool:
+    try:
+        path.read_text()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="lists shared memory by /proc")
+def test_nothing_is_left_by_initdb_either(run: Run, user: tuple[list[str], Path]) -> None:
+    """Its own server has shared memory too. Killed at several moments, with nothing in the cache."""
+    code = CHILD.replace("from alembic_pgpatterns", "print(flush=True)\nfrom alembic_pgpatterns", 1)
+    before = memory_left()
+    folders = set(Path("/dev/shm").glob("pgpatterns-*")) | set(Path(tempfile.gettempdir()).glob("pgpatterns-*"))
+    for number, seconds in enumerate((0.2, 0.35, 0.5, 0.65, 0.8, 1.0)):
+        shutil.rmtree(user[1] / ".cache", ignore_errors=True)
+        process = run(code)
+        assert process.stdout is not None and process.stdout.readline() == "\n"
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL) if number % 2 else process.kill()
+
+    def left() -> set[object]:
+        now = set(Path("/dev/shm").glob("pgpatterns-*")) | set(Path(tempfile.gettempdir()).glob("pgpatterns-*"))
+        return {*(memory_left() - before), *(item for item in now - folders if not _lives(item))}
+
+    assert wait_until(lambda: not left()), left()
+
+
+def _lives(folder: Path) -> bool:
+    """Whether a run of somebody else holds the folder's lock."""
+    try:
+        with (folder / "owner.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the watchdog in /proc")
 def test_what_the_watchdog_could_not_remove_is_swept_and_the_living_stay(run: Run, server: ThrowawayServer) -> None:
     process = run(CHILD)
@@ -158,8 +206,8 @@ def test_what_the_watchdog_could_not_remove_is_swept_and_the_living_stay(run: Ru
 
 def _left(pid: int) -> Path:
     place = Path(tempfile.mkdtemp(prefix=folder_module.PREFIX, dir="/tmp"))
-    (place / "data").mkdir()
-    (place / "data" / "postmaster.pid").write_text(f"{pid}\n{place}/data\n")
+    (place / "pg" / "data").mkdir(parents=True)
+    (place / "pg" / "data" / "postmaster.pid").write_text(f"{pid}\n{place}/data\n")
     (place / "owner.lock").touch(0o600)
     return place
 

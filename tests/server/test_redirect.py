@@ -235,7 +235,7 @@ def test_environment_and_service_of_libpq_do_not_leak(
             engine = create_engine(f"postgresql+{driver}://", poolclass=NullPool)
             assert ask(engine, WHERE + ", current_setting('search_path')") == ("shop", str(target.data), "svc")
         assert ask_async("postgresql+asyncpg://u@/shop") == ("shop", str(target.data))
-        assert subprocess.check_output(in_c, text=True).split() == [str(target.folder), "None"]
+        assert subprocess.check_output(in_c, text=True).split() == [str(target.sockets), "None"]
     assert routes.origins[0] == RealDatabase("prod.invalid", "99", "shop")
     assert subprocess.check_output(in_c, text=True).split() == ["env.invalid", "prod"]
     for name in routes.databases.values():

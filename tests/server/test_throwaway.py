@@ -63,7 +63,7 @@ def test_serves_databases_and_says_what_it_is(any_server: ThrowawayServer) -> No
 
 
 def test_pytest_postgresql_gets_a_database_of_its_own(postgresql: psycopg.Connection, server: ThrowawayServer) -> None:
-    assert postgresql.info.host == str(server.folder)
+    assert postgresql.info.host == str(server.sockets)
     assert postgresql.execute("SELECT count(*) FROM pg_class WHERE relname = 't'").fetchone() == (0,)
 
 
@@ -97,7 +97,7 @@ def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawaySe
             connection.execute("CREATE TABLE t AS SELECT 7 AS i")
         port = server.port
         server.save(kept, {"notes.txt": "of the time"})
-        assert server.port != port and not server.owns({"host": str(server.folder), "port": str(port)})
+        assert server.port != port and not server.owns({"host": str(server.sockets), "port": str(port)})
         with server.connect(name) as connection:  # the server goes on
             connection.execute("UPDATE t SET i = 8")
         server.save(kept)  # what is there stays
@@ -221,7 +221,7 @@ def test_odd_paths(name: str, fits: bool, memory: Path, monkeypatch: pytest.Monk
         assert server.folder.is_relative_to(odd) is fits
         connection.execute("CREATE EXTENSION pgcrypto")
         engine = sqlalchemy.create_engine(server.url(), poolclass=sqlalchemy.NullPool)
-        assert engine.connect().connection.driver_connection.info.host == str(server.folder)
+        assert engine.connect().connection.driver_connection.info.host == str(server.sockets)
     assert list(odd.iterdir()) == []
 
 

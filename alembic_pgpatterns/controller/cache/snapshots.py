@@ -19,7 +19,7 @@ from alembic_pgpatterns.controller.position import Position
 from alembic_pgpatterns.controller.scratch_databases import scratch_databases
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.digest import digest
-from alembic_pgpatterns.server import cluster
+from alembic_pgpatterns.server import cluster, files
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
@@ -155,8 +155,8 @@ def _can_be_moved(server: ThrowawayServer) -> bool:
     the next start on.
     """
     try:
-        elsewhere = any((server.data / "pg_tblspc").iterdir())
-        lines = (server.data / "postgresql.auto.conf").read_text("utf-8", "replace").splitlines()
+        elsewhere = files.entries(server.sockets, "data", "pg_tblspc")
+        lines = files.read_text(server.sockets, "data", "postgresql.auto.conf").splitlines()
     except OSError:
         return False
     return not elsewhere and all(not line.strip() or line.startswith("#") for line in lines)

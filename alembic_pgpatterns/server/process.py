@@ -1,0 +1,92 @@
+"""PostgreSQL's own programs: run as the right account, with an environment of ours, and unable to connect anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from alembic_pgpatterns.fences import landlock, seccomp
+from alembic_pgpatterns.server.account import Account
+
+NOWHERE = "255.255.255.255"
+"""An address that cannot be connected to: the system refuses it at once (ENETUNREACH, EACCES)."""
+
+_STATISTICS_BY_UDP = 150000
+"""Before PostgreSQL 15 the server connects to itself by UDP, to count its statistics."""
+
+
+def environment() -> dict[str, str]:
+    """The environment of PostgreSQL's programs: no secret, none of libpq's variables, messages in English.
+
+    dblink, postgres_fdw and subscriptions use libpq inside the server. There PGHOSTADDR wins over every host that is
+    named, Unix sockets included; only ``hostaddr`` wins over it.
+    """
+    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return inherited | {"LC_ALL": "C", "TZ": "UTC", "PGHOSTADDR": NOWHERE}
+
+
+def start(
+    command: list[str],
+    account: Account,
+    version: int,
+    cwd: Path,
+    output: IO[bytes] | int = subprocess.DEVNULL,
+    between: Callable[[], None] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start one of PostgreSQL's programs, in a session of its own.
+
+    Args:
+        command: the program and its arguments.
+        account: to run it as.
+        version: ``server_version_num`` of the program.
+        cwd: where it runs; the account must be able to enter it.
+        output: gets what it prints.
+        between: is called between fork() and exec(), in the new process, as the account.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=lambda: _fence(version, between),
+        **account.switch(),
+    )
+
+
+def _fence(version: int, between: Callable[[], None] | None) -> None:
+    """PostgreSQL accepts connections and makes none. Where the kernel lacks a fence, others must do."""
+    if between is not None:
+        between()
+    with contextlib.suppress(OSError):
+        landlock.restrict()
+    if version >= _STATISTICS_BY_UDP:
+        seccomp.refuse_connections()
+
+
+def run_quietly(command: list[Any], account: Account, cwd: Path) -> str:
+    """Run a program of the system as the account; what it said if it failed, else "". Raises OSError."""
+    answer = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        **account.switch(),
+    )
+    if not answer.returncode:
+        return ""
+    return answer.stderr.strip() or f"{Path(command[0]).name} ended with {answer.returncode}"

@@ -1,0 +1,110 @@
+"""Runs as a program of its own, with a pipe from the process that started it, and tidies up where that one was killed.
+
+Each line of the pipe is a process group that was started (``group 123``), or ``done`` at an orderly end. The pipe also
+ends when the process is gone. Nothing that the server's account could have changed is trusted: no file in its folder.
+Only the standard library, as it must work when the environment is being removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_SECONDS = 2.0
+_SHARED = "/dev/shm/PostgreSQL."
+"""POSIX shared memory of PostgreSQL, such as initdb's own server makes: it outlives who was killed."""
+
+
+def main(folder: str) -> None:
+    """Wait for the end of the pipe; without ``done`` before it, stop what runs and remove the folder."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    groups = []
+    for line in sys.stdin:
+        words = line.split()
+        if words == ["done"]:
+            return
+        groups.append(int(words[1]))
+    for _ in range(2):
+        for group in groups:
+            stop(group, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        # What was only just starting may have written a little more.
+        time.sleep(0.2)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop(group: int, folder: str) -> None:
+    """End a process group, and give back the shared memory that it would leave."""
+    if not was_started_for(group, folder):
+        return
+    members = list(of_group(group))
+    shared = {name for pid in members for name in shared_memory(pid)}
+    segments = system_v_segments(members)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(group, signal.SIGQUIT)
+    deadline = time.monotonic() + _SECONDS
+    while was_started_for(group, folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+    for name in shared:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+    for segment in segments:
+        release(segment)
+
+
+def was_started_for(pid: int, folder: str) -> bool:
+    """Whether that process was started on this folder: by now its number may be somebody else's."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+        command = ["ps", "-o", "args=", "-p", str(pid)]
+        arguments = subprocess.run(command, capture_output=True, check=False).stdout
+    return os.fsencode(folder) in arguments
+
+
+def of_group(group: int) -> Iterator[int]:
+    """The processes of a group."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if int((entry / "stat").read_bytes().rpartition(b")")[2].split()[2]) == group:
+                yield int(entry.name)
+
+
+def shared_memory(pid: int) -> Iterator[str]:
+    """The files of POSIX shared memory that a process uses."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+            name = line.rpartition(" ")[2]
+            if name.startswith(_SHARED):
+                yield name
+
+
+def system_v_segments(pids: list[int]) -> list[int]:
+    """The System V segments that these processes made. Linux only."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+        return [int(row[1]) for row in rows if int(row[4]) in pids]
+    return []
+
+
+def release(segment: int) -> None:
+    """Remove a System V segment."""
+    import ctypes
+
+    ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID is 0 on Linux and macOS
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
