@@ -5,39 +5,37 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
-from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.fix.edit_models import Edited
+from alembic_pgpatterns.fix.workspace import Workspace
+from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.report.words import fix_lines
-from alembic_pgpatterns.runner.project import relative
 
 
-def tell(outcome: Any, edited: Edited | None, options: argparse.Namespace, stream: TextIO) -> None:
-    """Write it: files, what they cure, what is left and the way, what the models lack."""
-    with standard_output(stream) as out:
-        for line in _lines(outcome, edited, options.dry_run, options.models):
-            out.write(f"{line}\n")
-
-
-def _lines(outcome: Any, edited: Edited | None, dry_run: bool, models: bool) -> Iterator[str]:
-    if dry_run:
-        yield from _sources(outcome, edited)
-    names = [relative(str(one.path.absolute())) for one in outcome.written]
-    yield f"pgfix: {len(outcome.fixed)} findings fixed{' (dry run: nothing is left on disk)' if dry_run else ''}"
+def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argparse.Namespace) -> Iterator[str]:
+    """The lines: files, what they cure, what is left and the way, what the models lack."""
+    if options.dry_run:
+        yield from _sources(outcome, edited, work)
+    count = len(outcome.fixed)
+    note = " (dry run: nothing is written)" if options.dry_run else ""
+    yield f"pgfix: {count} finding{'' if count == 1 else 's'} fixed{note}"
     for pattern, count in Counter(finding.pattern for finding in outcome.fixed).most_common():
         yield f"  {pattern:34} {count:>5}"
-    if names:
-        yield "Run up, down and up again, and checked anew:"
-        yield from (f"  {name}" for name in names)
+    if outcome.written:
+        yield "New revisions, run up, down and up again, and checked:"
+        yield from (f"  {work.shown(file.path)}" for file in outcome.written)
     if edited is not None:
-        yield from _models(edited, models)
+        yield from _models(edited, options.models)
     if outcome.left:
         yield ""
-        yield f"{len(outcome.left)} left, which no revision here can cure safely:"
+        yield f"{len(outcome.left)} left, which no revision here can fix safely:"
         for left in outcome.left.values():
-            yield f"  {left.finding.pattern} {left.finding.object}: {left.reason}"
+            yield f"  {left.finding.pattern} {one_line(left.finding.object)}: {one_line(left.reason)}"
             yield from (f"      fix  {line}" for line in fix_lines(left.finding))
+    if options.models and (outcome.unedited or (edited is not None and edited.drift)):
+        yield ""
+        yield "NOT ALL DONE: some models have to be changed by hand, see above (exit code 1)."
 
 
 def _models(edited: Edited, models: bool) -> Iterator[str]:
@@ -45,10 +43,10 @@ def _models(edited: Edited, models: bool) -> Iterator[str]:
         yield f"Models changed: {', '.join(map(str, edited.files))}"
     if edited.drift and edited.by_hand:
         yield ""
-        yield "The models do not say so yet, and the next autogenerate would take it back. Write there:"
+        yield "The models do not say so yet, so the next autogenerate would undo it. Write in the models:"
         yield from (f"  {line}" for line in dict.fromkeys(edited.by_hand))
         if not models:
-            yield "  (--models does the indexes, Text and DateTime(timezone=True))"
+            yield "  (--models writes indexes, Text and DateTime(timezone=True) for you)"
     elif edited.drift:
         yield ""
         yield "Models and database still differ:"
@@ -57,13 +55,12 @@ def _models(edited: Edited, models: bool) -> Iterator[str]:
         yield "Models and database agree: the next autogenerate of these tables is empty."
 
 
-def _sources(outcome: Any, edited: Edited | None) -> Iterator[str]:
-    for one in outcome.written:
-        name = relative(str(one.path.absolute()))
-        lines = one.path.read_text(encoding="utf-8").splitlines()
+def _sources(outcome: Any, edited: Edited | None, work: Workspace) -> Iterator[str]:
+    for file in outcome.written:
+        lines = file.path.read_text(encoding="utf-8").splitlines()
         yield "--- /dev/null"
-        yield f"+++ b/{name}"
+        yield f"+++ b/{work.shown(file.path)}"
         yield f"@@ -0,0 +1,{len(lines)} @@"
         yield from (f"+{line}" for line in lines)
     if edited is not None:
-        yield from (line.rstrip("\n") for line in edited.diff())
+        yield from (line.rstrip("\r\n") for line in edited.diff())

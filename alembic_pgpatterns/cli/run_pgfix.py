@@ -14,18 +14,21 @@ from typing import Any
 import psycopg
 
 from alembic_pgpatterns.checks.dry_run import dry_run
-from alembic_pgpatterns.cli.fix_summary import tell
+from alembic_pgpatterns.cli.fix_summary import summary
+from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.head_schema import enriched
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
-from alembic_pgpatterns.fix.edit_models import edit_models
-from alembic_pgpatterns.fix.plan import Fix, Left, plan, unsafe
+from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
+from alembic_pgpatterns.fix.plan import Fix, Left, plan
+from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
 from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
+from alembic_pgpatterns.output.files import read_regular
+from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
@@ -36,28 +39,29 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
+LEFT_BY_HAND = 1
 ROUNDS = 5
 """Chains of revisions: what one cures may let the next see further."""
 
 
 @dataclass
 class Outcome:
-    """What was done, and what is left. ``first``: the fingerprints that were there before anything was done."""
+    """What was done, and what is left.
+
+    ``first``: the fingerprints that were there before anything was done. ``unedited``: something is left because its
+    models could not be edited.
+    """
 
     written: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: dict[str, Left] = field(default_factory=dict)
     first: set[str] = field(default_factory=set)
+    unedited: bool = False
 
     @property
     def fixed(self) -> tuple[Finding, ...]:
         """The findings that are gone."""
         return tuple(finding for fix in self.fixes for finding in fix.findings)
-
-    def remove(self) -> None:
-        """Take the files away again."""
-        for one in self.written:
-            one.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -84,22 +88,24 @@ def run(config: Any, options: argparse.Namespace) -> int:
     if not (options.tables or options.select or options.all):
         raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     _refuse(settings)
-    outcome = Outcome()
-    try:
-        with progress_on(sys.stderr) as progress:
-            _fix(config, options, settings, progress, outcome)
-        edited = edit_models(config, outcome.fixes, options.models, settings) if outcome.fixes else None
-        tell(outcome, edited, options, config.stdout)
-    except BaseException:
-        outcome.remove()
-        raise
-    if options.dry_run:
-        outcome.remove()
-        if edited is not None:
-            edited.restore()
-    else:
-        _pay(settings, outcome)
-    return 0
+    outcome, edited = Outcome(), None
+    project = Project(config)
+    with workspace(config, project, options.head) as work:
+        try:
+            with progress_on(sys.stderr) as progress:
+                _fix(config, options, settings, progress, outcome, work)
+                if outcome.fixes:
+                    progress.say("comparing the models")
+                    edited = edit_models(config, outcome.fixes, work, settings, change=options.models)
+        except PgPatternsError as error:
+            raise PgPatternsError(work.in_final_words(str(error))) from error
+        lines = list(summary(outcome, edited, work, options))
+        if not options.dry_run:
+            _pay(settings, outcome, work)
+            work.commit()
+    with standard_output(config.stdout) as out:
+        out.writelines(f"{inert(line)}\n" for line in lines)
+    return LEFT_BY_HAND if options.models and (outcome.unedited or (edited is not None and edited.drift)) else 0
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
@@ -124,7 +130,9 @@ def _refuse(settings: Settings) -> None:
         )
 
 
-def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress: Progress, outcome: Outcome) -> None:
+def _fix(
+    config: Any, options: argparse.Namespace, settings: Settings, progress: Progress, outcome: Outcome, work: Workspace
+) -> None:
     chosen = Chosen(tuple(options.tables))
     project = Project(config)
     names = [script.revision for script in project.revisions]
@@ -138,10 +146,12 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
             _must_be_gone(outcome, found)
             _leave_suggestions(found, outcome)
             fixes = _possible(found, schema, entry, server, outcome)
+            if options.models:
+                fixes = _editable(fixes, outcome)
             if not fixes:
                 return
             progress.say("writing the revisions")
-            written = write(config, fixes, options.message or _message, options.head, unsafe)
+            written = write(config, fixes, options.message or _message, options.head, work.versions)
             outcome.written += written.files
             for left in written.left:
                 outcome.left[left.finding.fingerprint] = left
@@ -151,6 +161,20 @@ def _fix(config: Any, options: argparse.Namespace, settings: Settings, progress:
             outcome.fixes += done
             _prove(config, written.files, settings, server, progress)
         _must_be_gone(outcome, _found(_schema(entry, server, settings), settings, chosen))
+
+
+def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:
+    """Without those whose models cannot be edited: a revision without its model would be taken back by the next one."""
+    result = []
+    for fix in fixes:
+        reason = why_not_editable(fix)
+        if reason is None:
+            result.append(fix)
+            continue
+        outcome.unedited = True
+        for finding in fix.findings:
+            outcome.left[finding.fingerprint] = Left(finding, reason)
+    return result
 
 
 def _must_exist(chosen: Chosen, schema: Schema) -> None:
@@ -245,13 +269,11 @@ def _prove(config: Any, files: Sequence[WrittenFile], settings: Settings, server
         raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")
 
 
-def _pay(settings: Settings, outcome: Outcome) -> None:
-    """What was fixed leaves the baseline: else autogenerate would take the old state for what is wanted."""
+def _pay(settings: Settings, outcome: Outcome, work: Workspace) -> None:
+    """Add the baseline without what was fixed to the changes."""
+    after = paid(settings, outcome.fixes)
     path = settings.path(settings.baseline)
-    before = Baseline.read(path)
-    if before is None:
-        return
-    gone = {escaped(finding.fingerprint) for finding in outcome.fixed}
-    kept = {item: reason for item, reason in before.entries.items() if item not in gone}
-    if len(kept) < len(before.entries):
-        Baseline(kept, before.heads).write(path)
+    if after is not None:
+        before = read_regular(path)
+        if after.text().encode() != before:
+            work.changes[path] = Change(before, after.text().encode())

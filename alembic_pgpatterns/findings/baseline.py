@@ -73,16 +73,20 @@ class Baseline:
         entries = [*map(escaped, fingerprints), *kept]
         return Baseline({item: self.entries.get(item) for item in entries}, tuple(sorted(heads)))
 
+    def text(self) -> str:
+        """What the file holds: the heads, then the entries, sorted."""
+        lines = [f"{HEADS} {', '.join(self.heads)}"] if self.heads else []
+        lines += [f"{item}{REASON + reason if reason else ''}" for item, reason in sorted(self.entries.items())]
+        return HEADER + "".join(f"{line}\n" for line in lines)
+
     def write(self, path: Path) -> None:
-        """Write the file, sorted, in one step: it is the old one or the new one, never half of one.
+        """Write the file in one step: it is the old one or the new one, never half of one.
 
         Raises:
             PgPatternsError: the folder or the file cannot be written.
         """
-        text = HEADER + (f"{HEADS} {', '.join(self.heads)}\n" if self.heads else "")
-        text += "".join(f"{item}{REASON + reason if reason else ''}\n" for item, reason in sorted(self.entries.items()))
         try:
-            write_whole(path, text)
+            write_whole(path, self.text())
         except OSError as error:
             raise PgPatternsError(f"{path}: the baseline cannot be written: {error.strerror or error}") from error
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +13,11 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.fix.model_edit import Edit
-from alembic_pgpatterns.fix.model_source import edited, edits
+from alembic_pgpatterns.fix.model_source import decoded, edited_file, edits
+from alembic_pgpatterns.fix.models_check import Request, drift_after
 from alembic_pgpatterns.fix.plan import Fix
-from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
+from alembic_pgpatterns.fix.workspace import Change, Workspace
+from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.remedies.model import CreateIndex, Statements
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.naming import index_name
@@ -29,92 +28,113 @@ from alembic_pgpatterns.schema.names import Name
 class Edited:
     """Files before and after; lines that are left to write by hand; where models and database still differ."""
 
-    files: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    files: dict[Path, Change] = field(default_factory=dict)
     by_hand: list[str] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
 
-    def restore(self) -> None:
-        """Put the files back as they were."""
-        for path, (before, _) in self.files.items():
-            path.write_text(before, encoding="utf-8")
-
     def diff(self) -> Iterator[str]:
         """A unified diff of all files."""
-        for path, (before, after) in self.files.items():
-            lines = (before.splitlines(keepends=True), after.splitlines(keepends=True))
-            yield from difflib.unified_diff(*lines, f"a/{path}", f"b/{path}")
+        for path, change in self.files.items():
+            before, after = (
+                decoded(data)[0].splitlines(keepends=True) for data in (change.before or b"", change.after)
+            )
+            yield from difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
 
 
-def edit_models(config: Any, fixes: Sequence[Fix], wanted: bool, settings: Settings) -> Edited:
-    """Edit the source where that is wanted, and see where models and database differ after the fixes.
+def why_not_editable(fix: Fix) -> str | None:
+    """Why the models cannot be edited for a fix; None if they can, or if they need no edit.
 
     Raises:
-        PgPatternsError: LibCST is missing, or the models do not import any more; the files are then as before.
+        PgPatternsError: LibCST is missing, or a file cannot be read.
+    """
+    place = _place(fix)
+    if place is None or not _lines(fix):
+        return None
+    path, own = Path(place.path), edits(fix.remedy)
+    if own is None:
+        return f"the models need a change that pgfix does not make: {'; '.join(_by_hand(fix))}"
+    if not path.is_file() or "-packages/" in place.path:
+        return f"{place} is not in this project"
+    if edited_file(path, read_regular(path), own).missed:
+        return f"pgfix cannot change this place in the models by itself: {'; '.join(_by_hand(fix))}"
+    return None
+
+
+def edit_models(
+    config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, *, change: bool = True
+) -> Edited:
+    """Edit the source if that is asked for, and see where models and database differ after the fixes.
+
+    Args:
+        config: Alembic's.
+        fixes: what the revisions in the workspace do.
+        work: gets the changed files; nothing else is written.
+        settings: the project's.
+        change: edit the models.
+
+    Raises:
+        PgPatternsError: LibCST is missing, or the models do not import any more.
     """
     result = Edited()
-    try:
-        for path, own in _by_file(fixes, result).items() if wanted else ():
-            _edit(path, own, result)
-        result.drift = _drift(config, fixes, settings)
-    except BaseException:
-        result.restore()
-        raise
-    if not wanted and result.drift:
+    for path, own in _by_file(fixes).items() if change else ():
+        before = read_regular(path)
+        source = edited_file(path, before, [edit for _, edit in own])
+        result.by_hand += [line for fix, edit in own if edit in source.missed for line in _by_hand(fix)]
+        if source.data != before:
+            result.files[path] = Change(before, source.data)
+    result.drift = _drift(config, fixes, work, settings, result)
+    if not change and result.drift:
         result.by_hand = [line for fix in fixes for line in _by_hand(fix)]
+    work.changes |= result.files
     return result
 
 
-def _by_file(fixes: Sequence[Fix], result: Edited) -> dict[Path, list[tuple[Fix, Edit]]]:
-    found: dict[Path, list[tuple[Fix, Edit]]] = {}
+def _by_file(fixes: Sequence[Fix]) -> dict[Path, list[tuple[Fix, Edit]]]:
+    result: dict[Path, list[tuple[Fix, Edit]]] = {}
     for fix in fixes:
-        place = next((finding.location for finding in fix.findings if finding.location is not None), None)
-        own = edits(fix.remedy)
-        if place is None or own is None or not Path(place.path).is_file():
-            result.by_hand += _by_hand(fix)
-        else:
-            found.setdefault(Path(place.path), []).extend((fix, edit) for edit in own)
-    return found
+        place, own = _place(fix), edits(fix.remedy)
+        if place is not None and own is not None and Path(place.path).is_file():
+            result.setdefault(Path(place.path), []).extend((fix, edit) for edit in own)
+    return result
 
 
-def _edit(path: Path, own: Sequence[tuple[Fix, Edit]], result: Edited) -> None:
-    before = path.read_text(encoding="utf-8")
-    source = edited(before, [edit for _, edit in own])
-    result.by_hand += [line for fix, edit in own if edit in source.missed for line in _by_hand(fix)]
-    if source.text != before:
-        result.files[path] = (before, source.text)
-        path.write_text(source.text, encoding="utf-8")
+def _place(fix: Fix) -> Any:
+    return next((finding.location for finding in fix.findings if finding.location is not None), None)
+
+
+def _lines(fix: Fix) -> tuple[str, ...]:
+    """What models must say; not what they can say by our declarations, without which autogenerate leaves it alone."""
+    return () if isinstance(fix.remedy, Statements) else model_line(fix.remedy)
 
 
 def _by_hand(fix: Fix) -> list[str]:
-    """What models must say; not what they can say by our declarations, without which autogenerate leaves it alone."""
-    if isinstance(fix.remedy, Statements):
-        return []
-    place = next((finding.location for finding in fix.findings if finding.location is not None), None)
+    place = _place(fix)
     where = f"{place}: " if place is not None else ""
-    return [f"{where}{line}" for line in model_line(fix.remedy)]
+    return [f"{where}{line}" for line in _lines(fix)]
 
 
-def _drift(config: Any, fixes: Sequence[Fix], settings: Settings) -> list[str]:
-    """What model-drift says of the tables, in a process of its own, where the edited models are imported anew."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "alembic", "-c", str(config.config_file_name), "pgcheck", "--exit-zero"]
-        command += ["--select", ModelDrift.name, "--format", f"json={report}"]
-        command += _baseline(settings, fixes, Path(folder))
-        if settings.server:
-            command += ["--server", settings.server]
-        if settings.prepare:
-            command += ["--prepare", str(settings.path(settings.prepare))]
-        for option in config.cmd_opts.x or ():
-            command[3:3] = ["-x", option]
-        run = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-        if run.returncode or not report.exists():
-            said = run.stderr.strip()
-            raise PgPatternsError(f"After the change the check fails, so nothing is left on disk:\n{said}")
-        document = json.loads(report.read_text(encoding="utf-8"))
+def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, edited: Edited) -> list[str]:
+    """What model-drift says of the tables, where the edited models are imported afresh."""
+    flags = {"server": settings.server} if settings.server else {}
+    flags |= {"prepare": str(settings.path(settings.prepare))} if settings.prepare else {}
+    request = Request(
+        ini=config.config_file_name,
+        toml=config.toml_file_name,
+        section=config.config_ini_section,
+        x=tuple(getattr(config.cmd_opts, "x", None) or ()),
+        versions=tuple(config.get_version_locations_list()),
+        flags=flags,
+        path=tuple(sys.path),
+        baseline=_baseline(settings, fixes, work.staging.folder),
+        sources={str(path.resolve()): decoded(change.after)[0] for path, change in edited.files.items()},
+    )
+    try:
+        drifts = drift_after(request)
+    except PgPatternsError as error:
+        raise PgPatternsError(work.in_final_words(str(error))) from error
     named = {str(finding.table) for fix in fixes for finding in fix.findings}
     named |= {name for fix in fixes for name in _indexes(fix)}
-    return [one["message"] for one in document["findings"] if _on(one["object"], named)]
+    return [drift.message for drift in drifts if _on(drift.object, named)]
 
 
 def _indexes(fix: Fix) -> Iterator[str]:
@@ -131,12 +151,23 @@ def _on(identifier: str, tables: Iterable[str]) -> bool:
     return any(identifier == name or identifier.startswith(tuple(name + mark for mark in ".( ")) for name in tables)
 
 
-def _baseline(settings: Settings, fixes: Sequence[Fix], folder: Path) -> list[str]:
-    """The baseline as it will be."""
+def _baseline(settings: Settings, fixes: Sequence[Fix], folder: Path) -> str | None:
+    """A file with the baseline as it will be; None if the project has none."""
+    after = paid(settings, fixes)
+    if after is None:
+        return None
+    path = folder / "baseline.txt"
+    after.write(path)
+    return str(path)
+
+
+def paid(settings: Settings, fixes: Sequence[Fix]) -> Baseline | None:
+    """The baseline without the findings that the fixes cure; None if the project has none.
+
+    If they stayed, autogenerate would take the old state for what is wanted.
+    """
     before = Baseline.read(settings.path(settings.baseline))
     if before is None:
-        return []
+        return None
     gone = {escaped(finding.fingerprint) for fix in fixes for finding in fix.findings}
-    kept = {item: reason for item, reason in before.entries.items() if item not in gone}
-    Baseline(kept, before.heads).write(folder / "baseline.txt")
-    return ["--baseline", str(folder / "baseline.txt")]
+    return Baseline({item: reason for item, reason in before.entries.items() if item not in gone}, before.heads)

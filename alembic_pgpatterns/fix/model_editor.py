@@ -55,7 +55,7 @@ class Editor(cst.CSTTransformer):
         """``__table_args__`` without the indexes that go; no line where nothing is left in it."""
         statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
         value = getattr(statement, "value", None)
-        if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple):
+        if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple) or not _is_alone(line):
             return [line]
         kept = [element for element in value.elements if not self._is_removed(element.value, wanted)]
         if len(kept) == len(value.elements):
@@ -70,7 +70,7 @@ class Editor(cst.CSTTransformer):
         return [line.with_deep_changes(value, elements=kept)]
 
     def _is_removed(self, value: cst.BaseExpression, wanted: Sequence[Edit]) -> bool:
-        if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args:
+        if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args or _has_comment(value):
             return False
         name = _text(value.args[0].value)
         found = next((edit for edit in wanted if edit.removes == name and edit not in self.made), None)
@@ -116,7 +116,7 @@ class Editor(cst.CSTTransformer):
             value = argument.value
             kind = value.func if isinstance(value, cst.Call) else value
             named = kind.attr.value if isinstance(kind, cst.Attribute) else getattr(kind, "value", None)
-            if argument.keyword is None and named in edit.replaces:
+            if argument.keyword is None and named in edit.replaces and not _has_comment(value):
                 new = self._in_the_manner_of(kind, edit.expression, str(named))
                 if isinstance(value, cst.Call) and edit.expression == "Text":
                     new = _with_collation(new, value)
@@ -127,7 +127,7 @@ class Editor(cst.CSTTransformer):
         """A type for ``mapped_column()`` that took it from ``Mapped[datetime]`` alone."""
         given = [one for one in call.args if one.keyword is None and not one.star]
         others = [one for one in given if not isinstance(one.value, cst.SimpleString) and not _is_part(one.value)]
-        if _called(call) != "mapped_column" or others:
+        if _called(call) != "mapped_column" or others or any(_keyword(one) == "type_" for one in call.args):
             return None
         position = 1 if given and isinstance(given[0].value, cst.SimpleString) else 0
         new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
@@ -184,6 +184,8 @@ class Editor(cst.CSTTransformer):
         statement = line.body[0]
         assert isinstance(statement, cst.Assign | cst.AnnAssign)
         value = statement.value
+        if not _is_alone(line):
+            return line
         if isinstance(value, cst.Tuple):
             new: cst.BaseExpression = self._longer(value, rest)
         elif value is not None and _is_dictionary(value):
@@ -264,6 +266,20 @@ def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
     if len(expressions) == 1 and len(short) <= WIDTH:
         return cst.parse_statement(short)
     return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+
+
+def _is_alone(line: cst.BaseStatement) -> bool:
+    """Whether the line holds one statement: of ``a = 1; b = 2`` nothing is changed."""
+    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
+
+
+def _has_comment(node: cst.CSTNode) -> bool:
+    """Whether a comment within would be lost with the code."""
+    return isinstance(node, cst.Comment) or any(map(_has_comment, node.children))
+
+
+def _keyword(argument: cst.Arg) -> str | None:
+    return argument.keyword.value if argument.keyword is not None else None
 
 
 def _is_column(call: cst.Call) -> bool:

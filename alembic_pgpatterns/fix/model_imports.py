@@ -33,6 +33,10 @@ class _Finder(cst.CSTVisitor):
         super().__init__()
         self.names: set[str] = set()
 
+    def visit_If(self, node: cst.If) -> bool:
+        """What is imported for type checkers alone is not there when the module runs."""
+        return not _is_for_checkers(node)
+
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """One statement."""
         ours = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
@@ -47,6 +51,10 @@ class _Adder(cst.CSTTransformer):
         super().__init__()
         self.missing = set(needed)
 
+    def visit_If(self, node: cst.If) -> bool:
+        """Names that the module needs are not added for type checkers alone."""
+        return not _is_for_checkers(node)
+
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
         """One statement."""
         module = updated_node.module
@@ -58,6 +66,12 @@ class _Adder(cst.CSTTransformer):
         new = [cst.ImportAlias(cst.Name(name)) for name in sorted(self.missing - {_name(one) for one in names})]
         self.missing.clear()
         return updated_node.with_changes(names=_joined(names, new)) if new else updated_node
+
+
+def _is_for_checkers(node: cst.If) -> bool:
+    test = node.test
+    name = test.attr if isinstance(test, cst.Attribute) else test
+    return isinstance(name, cst.Name) and name.value == "TYPE_CHECKING"
 
 
 def _joined(names: Sequence[cst.ImportAlias], new: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:

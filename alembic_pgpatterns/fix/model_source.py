@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.model_edit import Edit
@@ -62,6 +65,48 @@ def _type(change: TypeChange) -> Edit | None:
     return None
 
 
+@dataclass
+class SourceFile:
+    """A file's bytes after the edits, and those that found no place."""
+
+    data: bytes
+    missed: list[Edit] = field(default_factory=list)
+
+
+def edited_file(path: Path, data: bytes, wanted: Sequence[Edit]) -> SourceFile:
+    """The file with the edits made; its encoding, byte order mark and line ends stay.
+
+    Args:
+        path: of the file, for messages.
+        data: what it holds.
+        wanted: the edits.
+
+    Raises:
+        PgPatternsError: LibCST is not installed, or the file is no Python that it can read.
+    """
+    try:
+        text, encoding = decoded(data)
+        source = edited(text, wanted)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise PgPatternsError(f"{path}: the file of a model cannot be read: {error}") from error
+    except PgPatternsError as error:
+        raise PgPatternsError(f"{path}: {error}") from error
+    if source.text == text:
+        return SourceFile(data, source.missed)
+    return SourceFile(source.text.encode(encoding), source.missed)
+
+
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text of a Python source with its line ends as they are, and its encoding, which writes a mark if it had one.
+
+    Raises:
+        SyntaxError: it declares an encoding that does not exist.
+        UnicodeDecodeError: it does not have the encoding that it declares.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return data.decode(encoding), encoding
+
+
 def edited(text: str, wanted: Sequence[Edit]) -> Source:
     """The source with the edits made: imports added, formatting kept.
 
@@ -78,7 +123,7 @@ def edited(text: str, wanted: Sequence[Edit]) -> Source:
     try:
         module = libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
-        raise PgPatternsError(f"a model's file cannot be read: {error}") from error
+        raise PgPatternsError(f"the file of a model cannot be read: {error}") from error
     editor = Editor(wanted)
     changed = with_imports(module.visit(editor), editor.needed, editor.replaced)
     return Source(changed.code, [edit for edit in wanted if edit not in editor.made])

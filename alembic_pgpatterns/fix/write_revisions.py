@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import read_facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, rewriter
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.fix.plan import Fix, Left
+from alembic_pgpatterns.fix.plan import Fix, Left, unsafe
 from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.runner.run_env import explained, run_revisions
 
@@ -45,7 +45,7 @@ def write(
     fixes: Sequence[Fix],
     message: str | Callable[[Sequence[Fix]], str],
     head: str,
-    unsafe: Callable[[Fix, Facts], str | None],
+    folder: Path,
 ) -> Files:
     """Write the revisions for some fixes.
 
@@ -54,7 +54,7 @@ def write(
         fixes: what they do.
         message: of the revisions; or what makes it of the fixes that are in them.
         head: the revision they come after.
-        unsafe: says why a fix has no safe way on this database.
+        folder: where the files go; one of Alembic's version locations.
 
     Raises:
         PgPatternsError: what Alembic, env.py or a hook raised; nothing is left on disk.
@@ -64,13 +64,13 @@ def write(
     project, result = Project(config), Files()
 
     def directives(context: MigrationContext, revision: Any, scripts: list[ops.MigrationScript]) -> None:
-        ops_of_fixes = _safe(context, fixes, result, unsafe)
+        ops_of_fixes = _safe(context, fixes, result)
         scripts[-1].message = message if isinstance(message, str) else message(result.fixes)
         scripts[-1].upgrade_ops_list[-1].ops, scripts[-1].downgrade_ops_list[-1].ops = ops_of_fixes
         rewriter.process_revision_directives(context, None, scripts)
 
     given: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
-    given |= {"branch_label": None, "version_path": None, "depends_on": None, "autogenerate": False}
+    given |= {"branch_label": None, "version_path": str(folder), "depends_on": None, "autogenerate": False}
     revisions = RevisionContext(config, project.script, given, process_revision_directives=directives)
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
@@ -100,7 +100,7 @@ def _generate(revisions: Any, project: Project, result: Files) -> None:
 
 
 def _safe(
-    context: MigrationContext, fixes: Sequence[Fix], result: Files, unsafe: Callable[[Fix, Facts], str | None]
+    context: MigrationContext, fixes: Sequence[Fix], result: Files
 ) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
     """The ops of what is safe, there and back; the result says which fixes these are."""
     facts = read_facts(context, rewrite_settings(context))

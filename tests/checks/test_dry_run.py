@@ -10,6 +10,7 @@ import textwrap
 import pytest
 from alembic.config import Config
 
+from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run
 from alembic_pgpatterns.cli.run_pgrevision import write
 from alembic_pgpatterns.config.settings import Settings
@@ -61,7 +62,7 @@ def test_locks_are_told_as_by_pgcheck_plan(make, version, request) -> None:
     outcome, said = rehearsed(project, server, "r1", look=LOOK)
     runs = trace(project, server, ["r1"]).runs
     found = findings(registry()["rename-under-running-code"], runs)
-    assert [list(plan.text(one)) for one in outcome.plans] == [list(plan.text(one)) for one in plan.plans(runs, found)]
+    assert [list(plan.text(one)) for one in outcome.plans] == [list(plan.text(one)) for one in plans(runs, found)]
     heading, table, old_code, *more = said[1:]
     assert cells(heading) == ["table", "strongest lock", "who waits", "work under it", "line"]
     work = "index build under ACCESS EXCLUSIVE"

@@ -85,7 +85,7 @@ def test_a_dry_run_leaves_nothing(books: Project) -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("--- /dev/null\n+++ b/migrations/versions/")
     assert "+++ b/shop_models.py" in run.stdout
-    assert "dry run: nothing is left on disk" in run.stdout
+    assert "dry run: nothing is written" in run.stdout
     assert {path: path.read_bytes() for path in books.folder.rglob("*") if path.suffix in (".py", ".txt")} == before
 
 
@@ -100,7 +100,7 @@ def test_what_postgresql_refuses_is_left_with_the_reason(books: Project) -> None
     books.sql("b2", "CREATE VIEW titles AS SELECT title FROM book", down="a1")
     run = books.alembic("pgfix", "--select", "varchar-length,unindexed-foreign-key")
     assert run.returncode == 0, run.stderr
-    assert "1 findings fixed" in run.stdout
+    assert "1 finding fixed" in run.stdout
     assert "titles" in run.stdout
     assert len(files(books)) == 3
 

@@ -1,0 +1,157 @@
+"""Where new revisions and changed files stand until all of them are proven; then they are moved in together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
+from alembic_pgpatterns.runner.project import Project, relative
+from alembic_pgpatterns.server.signals import ends_by_exception
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+VERSIONS = "versions"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file of the project: what it held (None: it is new), and what it will hold."""
+
+    before: bytes | None
+    after: bytes
+
+
+@dataclass
+class Workspace:
+    """The new files of one command.
+
+    Attributes:
+        staging: the journal and the files.
+        destination: the folder that the revisions will go to.
+        changes: other files of the project, by their path.
+    """
+
+    staging: Staging
+    destination: Path
+    changes: dict[Path, Change] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> Path:
+        """The folder that Alembic writes new revisions into, one of its version locations for now."""
+        return self.staging.folder / VERSIONS
+
+    def final(self, path: Path) -> Path:
+        """Where a revision will go."""
+        return self.destination / path.absolute().relative_to(self.versions)
+
+    def shown(self, path: Path) -> str:
+        """The same as people write it."""
+        return relative(str(self.final(path).absolute()))
+
+    def in_final_words(self, text: str) -> str:
+        """A message in which the new files have the names that they will have."""
+        for folder, final in ((str(self.versions), self.destination), (relative(str(self.versions)), self.destination)):
+            text = text.replace(folder, relative(str(final)))
+        return text
+
+    def revisions(self) -> Iterator[Path]:
+        """The new revisions that there are."""
+        return (path for path in sorted(self.versions.rglob("*.py")) if path.is_file())
+
+    def commit(self) -> None:
+        """Move everything in: all of it or nothing.
+
+        Raises:
+            PgPatternsError: a file was changed meanwhile, is in the way, or cannot be moved; nothing was changed then.
+        """
+        try:
+            for path in self.revisions():
+                self.staging.add(self.final(path), path.read_bytes(), None)
+            for target, change in self.changes.items():
+                self.staging.add(target, change.after, change.before)
+            self.staging.commit()
+        except ChangedMeanwhile as error:
+            raise PgPatternsError(
+                f"{relative(str(error))} was changed by somebody else while this command ran, so nothing was written. "
+                "Run it again."
+            ) from error
+        except OSError as error:
+            reason = f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")
+            raise PgPatternsError(f"The files cannot be written, so nothing was changed: {reason}") from error
+
+
+@contextmanager
+def workspace(config: Any, project: Project, head: str, version_path: str | None = None) -> Iterator[Workspace]:
+    """A workspace whose revisions Alembic sees as a part of the history; what is not committed is gone afterwards.
+
+    Args:
+        config: Alembic's; for the time of the workspace it has one more version location.
+        project: the project.
+        head: the revision that the new ones come after.
+        version_path: the folder that the user wants them in; None for Alembic's own choice.
+
+    Raises:
+        PgPatternsError: no file can be written in the project.
+    """
+    script = project.script
+    home = _home(script)
+    finish_interrupted(home)
+    destination = Path(version_path) if version_path else _destination(script, head)
+    with ends_by_exception():
+        try:
+            staging = Staging(home)
+        except OSError as error:
+            raise PgPatternsError(f"{home}: no file can be written there: {error.strerror or error}") from error
+        with staging, _located(config, script, staging.folder / VERSIONS):
+            yield Workspace(staging, destination.absolute())
+
+
+def finish_interrupted(home: Path) -> None:
+    """Finish or take back what an interrupted command left, and say so."""
+    for line in recover(home):
+        sys.stderr.write(f"pgpatterns: {line}\n")
+
+
+def _home(script: ScriptDirectory) -> Path:
+    """A folder of the project that is in no version location, where Alembic would look for revisions."""
+    home = Path(script.dir).absolute()
+    locations = [location.absolute() for location in script._version_locations]
+    while any(home == location or home.is_relative_to(location) for location in locations):
+        home = home.parent
+    return home
+
+
+def home_of(project: Project) -> Path:
+    """The folder in which the commands of a project keep their journals."""
+    return _home(project.script)
+
+
+def _destination(script: ScriptDirectory, head: str) -> Path:
+    """As Alembic chooses it (ScriptDirectory.generate_revision)."""
+    locations = script._version_locations
+    if len(locations) == 1:
+        return Path(locations[0])
+    for revision in script.get_revisions(head):
+        if revision is not None:
+            return Path(revision.path).parent
+    raise PgPatternsError("There are several version_locations, and no revision to say which one: give --version-path.")
+
+
+@contextmanager
+def _located(config: Any, script: ScriptDirectory, folder: Path) -> Iterator[None]:
+    """Make the folder one of Alembic's version locations."""
+    folder.mkdir()
+    locations = [str(location.absolute()) for location in script._version_locations]
+    # On the instance: the option in the file may be of alembic.ini or of pyproject.toml, each with rules of its own.
+    config.get_version_locations_list = lambda: [*locations, str(folder)]
+    try:
+        yield
+    finally:
+        del config.get_version_locations_list
