@@ -14,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+
+PROCESS = "alembic_pgpatterns.cli.check_models"
+"""The module whose `main` is the process: only the commands may make a configuration of Alembic's."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def drift_after(request: Request) -> tuple[Drifted, ...]:
     Raises:
         PgPatternsError: the check could not be done, or not as a whole: the models do not import any more, say.
     """
-    command = [sys.executable, "-c", f"from {__name__} import main; main()"]
+    command = [sys.executable, "-c", f"from {PROCESS} import main; main()"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     reading, writing = os.pipe()
     try:
@@ -89,46 +91,6 @@ def _drifts(answer: str, said: str) -> tuple[Drifted, ...]:
     if "failure" in result:
         raise PgPatternsError(f"After the change the check fails, so nothing was changed:\n{result['failure']}")
     return tuple(Drifted(**item) for item in result["drift"])
-
-
-def main() -> None:
-    """The process: a request on stdin, the answer on the descriptor that the last argument names."""
-    with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answer:
-        request = Request(**json.loads(sys.stdin.read()))
-        sys.argv, sys.path[:] = ["alembic"], request.path
-        try:
-            result: dict[str, Any] = {"drift": _check(request)}
-        except Exception as error:
-            result = {"failure": str(error)}
-        json.dump(result, answer)
-
-
-def _check(request: Request) -> list[dict[str, str]]:
-    from argparse import Namespace
-
-    from alembic.config import Config
-
-    from alembic_pgpatterns.checks.project import check
-    from alembic_pgpatterns.config.sources import settings_of
-    from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
-    from alembic_pgpatterns.report.progress import Silent
-    from alembic_pgpatterns.runner.project import Project
-
-    read_from_memory({path: text.encode("utf-8", "surrogateescape") for path, text in request.sources.items()})
-    options = Namespace(x=list(request.x) or None, config=None, name=request.section)
-    config = Config(request.ini, toml_file=request.toml, ini_section=request.section, cmd_opts=options)
-    setattr(config, "get_version_locations_list", lambda: list(request.versions))  # noqa: B010  # as `workspace` does
-    flags: dict[str, object] = {"select": (ModelDrift.name,), "ignore": (), "cache": False, **_paths(request)}
-    report = check(Project(config), settings_of(config, flags), Silent())
-    if report.missed:
-        raise PgPatternsError("; ".join(f"{item.what}: {item.reason}" for item in report.missed))
-    return [{"object": finding.object, "message": finding.message} for finding in report.findings]
-
-
-def _paths(request: Request) -> dict[str, object]:
-    given: dict[str, object] = {name: Path(value) for name, value in request.flags.items() if name == "prepare"}
-    given |= {name: value for name, value in request.flags.items() if name != "prepare"}
-    return given | ({"baseline": Path(request.baseline)} if request.baseline else {})
 
 
 def read_from_memory(sources: Mapping[str, bytes]) -> None:
