@@ -30,12 +30,16 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class StatementTime:
-    """One statement of the revision. ``rows``: that it changed, None where it changes none."""
+    """One statement of the revision. ``rows``: that it changed, None where it changes none.
+
+    ``predicted``: seconds at production's size, None where the sizes did not run the same statements.
+    """
 
     location: Location
     seconds: float
     rows: int | None
     sql: str
+    predicted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from alembic_pgpatterns.rehearsal.model import Measurement, Prediction, RevisionResult, TableResult, Wait
+from alembic_pgpatterns.rehearsal.model import Measurement, Prediction, RevisionResult, StatementTime, TableResult, Wait
 from alembic_pgpatterns.rehearsal.predict import Growth, growth
 from alembic_pgpatterns.rehearsal.sizes import Sizes
 from alembic_pgpatterns.revisions.model import RevisionRun
@@ -27,12 +28,22 @@ def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Meas
         path=run.path,
         database=run.database,
         tables=tuple(_table(table, sizes, measured) for table in sizes.touched if table.name in last.reads),
-        statements=last.statements,
+        statements=tuple(_statements(sizes, measured)),
         wal_bytes=last.wal_bytes,
         disk_bytes=last.disk_bytes,
         sizes=tuple(dict.fromkeys(size for size, _ in measured)),
         seconds=last.seconds,
     )
+
+
+def _statements(sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> Iterator[StatementTime]:
+    """The statements of the last run, with what they will take; a loop over rows runs others at each size."""
+    last = measured[-1][1].statements
+    alike = all([s.location for s in item.statements] == [s.location for s in last] for _, item in measured)
+    size = measured[-1][0] * sizes.factor(measured[-1][0])
+    for number, statement in enumerate(last):
+        points = [(rows, item.statements[number].seconds) for rows, item in measured] if alike else []
+        yield replace(statement, predicted=growth(points).at(size)) if points else statement
 
 
 def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> TableResult:
@@ -50,7 +61,7 @@ def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement
 
 
 def _prediction(name: Name, rows: int, sizes: Sizes, measured: int, reads: Growth, writes: Growth) -> Prediction:
-    target, factor = sizes.target(name, rows)
+    target, factor = sizes.target(name, rows), sizes.factor(measured)
     size = measured * factor
     read, write = reads.at(size), writes.at(size)
     worse = writes if write >= read else reads

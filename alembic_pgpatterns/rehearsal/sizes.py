@@ -53,9 +53,10 @@ class Sizes:
         around = {key.referred_table for table in self.touched for key in table.foreign_keys} - names
         return {**dict.fromkeys(around, max(UNTOUCHED, most // 10)), **dict.fromkeys(names, most)}
 
-    def target(self, table: Name, rows: int) -> tuple[int, float]:
-        """Rows of a table that a prediction is for, and the factor from the measured size to there."""
-        if not self.largest:
-            return rows * WITHOUT_STATISTICS, float(WITHOUT_STATISTICS)
-        factor = max(1.0, self.largest / max(1, min(self.most, self.largest)))
-        return self.production.get(table, rows), factor
+    def target(self, table: Name, rows: int) -> int:
+        """Rows of a table that a prediction is for."""
+        return self.production.get(table, rows) if self.largest else rows * WITHOUT_STATISTICS
+
+    def factor(self, measured: int) -> float:
+        """From the measured rows of the largest table to what predictions are for."""
+        return max(1.0, self.largest / measured) if self.largest else float(WITHOUT_STATISTICS)

@@ -99,6 +99,7 @@ def _statement(item: StatementTime) -> dict[str, Any]:
         "location": {"path": item.location.path, "line": item.location.line},
         "seconds": round(item.seconds, 4),
         "rows": item.rows,
+        "predicted_s": round(item.predicted, 4) if item.predicted is not None else None,
         "sql": without_passwords(item.sql),
     }
 

@@ -55,7 +55,7 @@ def limits(expressions: Iterable[str]) -> dict[str, Limit]:
     for expression in expressions:
         node = parse(expression)
         for part in _conjuncts(node) if node is not None else ():
-            for column, limit in _limits_of(part):
+            for column, limit in limits_of_node(part):
                 result[column] = narrowed(result.get(column, NO_LIMIT), limit)
     return result
 
@@ -158,7 +158,8 @@ def _conjuncts(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _limits_of(node: Node) -> Iterator[tuple[str, Limit]]:
+def limits_of_node(node: Node) -> Iterator[tuple[str, Limit]]:
+    """The limits that one part of a condition sets."""
     kind = node.WhichOneof("node")
     if kind == "a_expr":
         yield from _of_operator(node.a_expr)
@@ -177,7 +178,7 @@ def _limits_of(node: Node) -> Iterator[tuple[str, Limit]]:
 def _of_alternatives(parts: Iterable[Node]) -> Iterator[tuple[str, Limit]]:
     """Equalities of one column joined by OR are a choice; ``c IS NULL OR …`` is the other branch."""
     rest = [part for part in parts if not _tests_null(part)]
-    inner = [list(_limits_of(part)) for part in rest]
+    inner = [list(limits_of_node(part)) for part in rest]
     if len(inner) == 1:
         yield from ((column, replace(limit, not_null=False)) for column, limit in inner[0])
     elif inner and all(len(item) == 1 and item[0][1].choices is not None for item in inner):

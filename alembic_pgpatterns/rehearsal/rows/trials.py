@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from alembic_pgpatterns.rehearsal.rows.branches import ways
 from alembic_pgpatterns.rehearsal.rows.limits import constants_beside
 from alembic_pgpatterns.rehearsal.rows.model import Unfillable
 from alembic_pgpatterns.rehearsal.rows.regex import matching
@@ -138,7 +139,8 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
     names = sorted(_underlying(plan, {name for item in group for name in item.columns}))
     columns = [column for column in plan.columns if column.name in names]
     entries = {column.name: _entries(connection, plan, column, columns, group) for column in columns}
-    templates = list(_combinations(entries))
+    read = [way for way in ways([item.expression for item in group]) if _possible(plan, way, entries)]
+    templates = [*({**dict.fromkeys(entries, FREE), **way} for way in read), *_combinations(entries)]
     for name in entries:
         plan.nulls.pop(name, None)
     good = _satisfying(connection, plan, values, columns, templates, group, TRIED_ROWS) if columns else []
@@ -149,6 +151,14 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
         raise Unfillable(f"no values were found that satisfy {named}: {group[0].expression}")
     chosen = _varied(good, KEPT)
     plan.templates = tuple(_merged(plan.templates, chosen))
+
+
+def _possible(plan: TablePlan, way: Template, entries: Mapping[str, object]) -> bool:
+    """Whether the way is about columns that are given a value, and sets none that follows a key."""
+    bound = {*plan.by_column, *plan.arrangement.unique}
+    return way.keys() <= entries.keys() and not any(
+        name in bound and entry != FREE and entry != NULL for name, entry in way.items()
+    )
 
 
 def _underlying(plan: TablePlan, names: Iterable[str]) -> set[str]:
