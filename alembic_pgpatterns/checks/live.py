@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic_pgpatterns.checks import live_connection as live
+from alembic_pgpatterns.checks.application import read_application, with_evidence
 from alembic_pgpatterns.checks.live_connection import Live
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.config.settings import Settings
@@ -51,7 +52,8 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
             databases.append(live.read(meant, database.database.version_tables))
             results = _results(databases[-1], head, database, project, settings)
             kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-            gathered.findings += kept
+            gathered.findings += [finding for finding in kept if not finding.guess]
+            gathered.guesses += [finding for finding in kept if finding.guess]
             gathered.suppressed += len(results.findings) - len(kept)
             gathered.skipped += results.skipped
     gathered.skipped[:0] = head.skipped
@@ -84,7 +86,8 @@ def _results(found: Live, head: Head, database: DatabaseAtHead, project: Project
         head=without_excluded(expected, settings),
         unread=unread,
     )
-    of_schema = run_patterns(schema if schema is not None else expected, settings)
+    looked_at = schema if schema is not None else expected
+    of_schema = run_patterns(with_evidence(looked_at, read_application(settings, [expected])), settings)
     of_server = run_server_patterns(server, settings)
     skipped = (*of_schema.skipped, *of_server.skipped, *_unread(server))
     return Results((*of_schema.findings, *of_server.findings), skipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.checks.application import read_application, unread, with_evidence
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.config.settings import Settings
@@ -55,10 +56,13 @@ def _gather_head(head: Head, gathered: Gathered) -> None:
 
 
 def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
+    evidence = read_application(settings, [database.schema for database in head.databases])
+    gathered.skipped += unread(evidence)
     for database in head.databases:
-        results = run_patterns(database.schema, settings)
+        results = run_patterns(with_evidence(database.schema, evidence), settings)
         kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-        gathered.findings += kept
+        gathered.findings += [finding for finding in kept if not finding.guess]
+        gathered.guesses += [finding for finding in kept if finding.guess]
         gathered.suppressed += len(results.findings) - len(kept)
         gathered.skipped += results.skipped
 

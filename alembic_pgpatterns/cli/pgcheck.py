@@ -66,6 +66,12 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="text (default), json, sarif, github, gitlab, junit, markdown, html; =FILE writes a file; may be repeated",
     )
+    report.add_argument(
+        "--guesses",
+        action="store_true",
+        default=None,
+        help="also show what would be a finding if a query of the application supported it",
+    )
     report.add_argument("--all", action="store_true", help="show every finding in full")
     report.add_argument(
         "--fail-on",

@@ -108,6 +108,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "prepare": _path(given.get("prepare")),
         "create_all": given.get("create_all"),
         "since": given.get("since"),
+        "guesses": given.get("guesses"),
         "diff_base": given.get("diff_base"),
         "downgrade": given.get("downgrade"),
         "cache": given.get("cache"),

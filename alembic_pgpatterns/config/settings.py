@@ -108,6 +108,12 @@ class Settings:
     diff_base: str | None = setting(
         None, "Judge the revisions that the working tree adds to this branch or commit of git."
     )
+    source: tuple[Path, ...] = setting(
+        (),
+        "Folders of the application's own code, whose queries support findings about indexes. Unset: the folder of "
+        "these settings, and the packages of the models.",
+    )
+    guesses: bool = setting(False, "Show what would be a finding if a query of the application supported it.")
     downgrade: bool = setting(True, "Run each revision's downgrade too, and compare the schemas.")
     stats: Path | None = setting(None, "A file of rows per table in production: `table rows` a line, or JSON.")
     rows: Path | None = setting(

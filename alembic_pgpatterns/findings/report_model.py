@@ -47,6 +47,7 @@ class Gathered:
         of_models: fingerprints of what autogenerate would enforce on the models alone.
         schemas: of each database at head, with its name for people, which is empty if there is only one.
         kinds: the kinds of patterns that ran.
+        guesses: findings that no query of the application supports; in any order.
         fixable: whether pgfix can work on this project and what was checked.
     """
 
@@ -60,6 +61,7 @@ class Gathered:
     of_models: tuple[str, ...] = ()
     schemas: tuple[tuple[str, Schema], ...] = ()
     kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
+    guesses: list[Finding] = field(default_factory=list)
     fixable: bool = True
 
 
@@ -82,6 +84,8 @@ class Report:
         fixable: whether pgfix can work on this project and what was checked.
         fail_on: the lowest severity that fails the run.
         schemas: of each database at head, with its name for people, which is empty if there is only one.
+        guesses: what no query of the application supports and the baseline does not accept. They fail nothing.
+        show_guesses: whether formats for people show them.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -97,6 +101,8 @@ class Report:
     fixable: bool = True
     fail_on: Severity = Severity.WARNING
     schemas: tuple[tuple[str, Schema], ...] = ()
+    guesses: tuple[Finding, ...] = ()
+    show_guesses: bool = False
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
@@ -109,13 +115,18 @@ class Report:
         """
         accepts = (baseline or Baseline()).accepts
         new = sorted((item for item in gathered.findings if not accepts(item.fingerprint)), key=_order)
+        guesses = sorted((item for item in gathered.guesses if not accepts(item.fingerprint)), key=_order)
         return cls(
             findings=tuple(new),
             accepted=tuple(item for item in gathered.findings if accepts(item.fingerprint)),
             suppressed=gathered.suppressed,
             stale=tuple(_stale(gathered, baseline or Baseline(), settings)),
             skipped=tuple(dict.fromkeys(gathered.skipped)),
-            hints=(*gathered.hints, *_adoption_hint(len(new), baseline, settings)),
+            hints=(
+                *gathered.hints,
+                *_guesses_hint(len(guesses), settings),
+                *_adoption_hint(len(new), baseline, settings),
+            ),
             facts=gathered.facts,
             heads=gathered.heads,
             runs=gathered.runs,
@@ -123,6 +134,8 @@ class Report:
             fixable=gathered.fixable,
             fail_on=settings.fail_on,
             schemas=gathered.schemas,
+            guesses=tuple(guesses),
+            show_guesses=settings.guesses,
         )
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
@@ -157,10 +170,17 @@ def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterat
     """Entries that match no finding, of patterns that ran; of another pattern nothing is known."""
     ran = {pattern.name for pattern in settings.chosen(gathered.kinds)} - {item.what for item in gathered.skipped}
     of_models = set(map(escaped, gathered.of_models))
-    for entry in baseline.stale(finding.fingerprint for finding in gathered.findings):
+    reported = (*gathered.findings, *gathered.guesses)
+    for entry in baseline.stale(finding.fingerprint for finding in reported):
         name = entry.partition(" ")[0]
         if (name in ran or name not in registry()) and entry not in of_models:
             yield entry
+
+
+def _guesses_hint(guesses: int, settings: Settings) -> Iterable[str]:
+    if guesses and not settings.guesses:
+        number = "1 guess" if guesses == 1 else f"{guesses} guesses"
+        yield f"{number} without evidence in the application's queries: --guesses shows them."
 
 
 def _adoption_hint(findings: int, baseline: Baseline | None, settings: Settings) -> Iterable[str]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns._base import (
     Action,
+    Basis,
     Finding,
     HistoryPattern,
     Identified,
@@ -31,6 +32,7 @@ from alembic_pgpatterns.patterns._plugins import installed, patterns_of, togethe
 
 __all__ = [
     "Action",
+    "Basis",
     "Finding",
     "HistoryPattern",
     "Identified",

@@ -49,6 +49,16 @@ class Needs(enum.StrEnum):
     MODELS = "models"
 
 
+class Basis(enum.StrEnum):
+    """What the findings of a pattern rest on: facts of the schema, or on what the application asks for.
+
+    A finding of the second kind is a guess as long as no query of the application is known that supports it.
+    """
+
+    FACTS = "facts"
+    QUERIES = "queries"
+
+
 class Identified(Protocol):
     """Whatever a finding can be about."""
 
@@ -70,7 +80,8 @@ class Finding:
     """One thing that is wrong, as a fact, with what can be done about it.
 
     ``object`` is schema-qualified. ``fingerprint`` is stable across runs, readers and messages: the pattern's name and
-    the object's identifier. ``revision`` is the one that introduced it, where known.
+    the object's identifier. ``revision`` is the one that introduced it, where known. ``guess``: it depends on what the
+    application asks, and no query of its is known that supports it; guesses are shown when asked for, and fail nothing.
     """
 
     pattern: str
@@ -83,6 +94,7 @@ class Finding:
     location: Location | None = None
     revision: str | None = None
     at: Identified | None = None
+    guess: bool = False
 
     def but(self, **changes: Any) -> Finding:
         """A copy with some fields changed."""
@@ -107,6 +119,7 @@ class Pattern:
         action: what autogenerate does.
         references: URLs; PostgreSQL's documentation first.
         Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
+        basis: what the findings rest on; see Basis.
         not_when: when the remedy should not be followed, one sentence.
         folder: the group it is listed in, which settings can name; by default the folder of its file.
     """
@@ -118,6 +131,7 @@ class Pattern:
     action: Action = Action.REPORT
     references: ClassVar[tuple[str, ...]] = ()
     not_when: ClassVar[str] = ""
+    basis: ClassVar[Basis] = Basis.FACTS
     Options: ClassVar[type[Any]] = NoOptions
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
@@ -157,6 +171,8 @@ class Pattern:
         detail: str = "",
         location: Location | None = None,
         revision: str | None = None,
+        evidence: str | None = None,
+        certain: bool = False,
     ) -> Finding:
         """A finding of this pattern.
 
@@ -168,19 +184,22 @@ class Pattern:
             detail: what tells two findings on one object apart, as part of the fingerprint.
             location: where it is written, if not where the models declare the object.
             revision: the revision that introduced it.
+            evidence: the queries that support it, in words; they become a part of the message.
+            certain: it needs no such evidence, although the pattern's basis is queries.
         """
         identity = f"{at.identifier} {detail}" if detail else at.identifier
         return Finding(
             pattern=self.name,
             severity=self.severity if severity is None or self._severity_set else severity,
             object=at.identifier,
-            message=message,
+            message=f"{message}; {evidence}" if evidence else message,
             fingerprint=f"{self.name} {identity}",
             table=at.table,
             remedy=remedy,
             location=location or at.origin.location,
             revision=revision,
             at=at,
+            guess=self.basis is Basis.QUERIES and not evidence and not certain,
         )
 
 

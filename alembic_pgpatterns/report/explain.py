@@ -6,7 +6,7 @@ import difflib
 from typing import TextIO
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
-from alembic_pgpatterns.patterns import Action, registry
+from alembic_pgpatterns.patterns import Action, Basis, registry
 from alembic_pgpatterns.report.pages import WRITTEN, folders, page, title
 
 
@@ -31,7 +31,9 @@ def explain(name: str, stream: TextIO) -> None:
     Console(file=stream).print(Markdown(text))
 
 
+MARK = {Basis.FACTS: "", Basis.QUERIES: " *"}
 LEGEND = """
+*: needs a query of the application that supports it; without one it is a guess, which --guesses shows.
 enforce: autogenerate does it. suggest: autogenerate writes it as a comment. report: only a check names it.
 --explain PATTERN shows a pattern's page; docs/settings.md says how to change severity and action.
 """
@@ -47,5 +49,5 @@ def write_list(settings: Settings, stream: TextIO) -> None:
         for cls in classes:
             pattern = settings.instance(cls)
             action = pattern.action if cls.name in chosen or pattern.action is Action.OFF else "not selected"
-            stream.write(f"  {cls.name:34} {pattern.severity!s:8} {action!s:12} {title(cls)}\n")
+            stream.write(f"  {cls.name:34} {pattern.severity!s:8} {action!s:12} {title(cls)}{MARK[cls.basis]}\n")
     stream.write(LEGEND)

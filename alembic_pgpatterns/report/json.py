@@ -29,6 +29,7 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "version": VERSION,
         "findings": [document_of(finding, report) for finding in report.findings],
+        "guesses": [document_of(finding, report) for finding in report.guesses],
         "accepted": [finding.fingerprint for finding in report.accepted],
         "stale": list(report.stale),
         "skipped": [

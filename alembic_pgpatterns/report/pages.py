@@ -18,6 +18,7 @@ from typing import Any
 from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.patterns import (
+    Basis,
     Pattern,
     RehearsalPattern,
     SchemaPattern,
@@ -33,7 +34,9 @@ FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "rehearsa
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
 LEGEND = """\
 Action is what autogenerate does: *enforce* (the revision follows it), *suggest* (a comment in the revision), *report*
-(`alembic pgcheck` alone), *off* (nothing, until the settings say otherwise). A remedy is *described* where it is text
+(`alembic pgcheck` alone), *off* (nothing, until the settings say otherwise). A pattern that needs *queries* depends on
+what the application asks for: it reports only what a query in the application's source supports, and the rest is a
+guess, which `alembic pgcheck --guesses` shows. A remedy is *described* where it is text
 for a person, such as the replacement of lines in a revision. Severity, action and options are
 [settings](../settings.md); `alembic pgcheck --explain NAME` shows a page in the terminal.
 """
@@ -97,7 +100,7 @@ def _page(cls: type[Pattern]) -> Iterator[str]:
 def _needs(cls: type[Pattern]) -> str:
     words = {"either": "database or models", "database": "needs a database", "models": "needs the models"}
     if issubclass(cls, SchemaPattern):
-        return words[cls.needs]
+        return words[cls.needs] + (", and queries" if cls.basis is Basis.QUERIES else "")
     if issubclass(cls, StatementPattern):
         return "needs a workload"
     if issubclass(cls, RehearsalPattern):

@@ -45,6 +45,7 @@ def _lines(report: Report, full: bool) -> Iterator[Line]:
         yield from _by_table(report.findings, full)
     else:
         yield from overview(report, STYLES)
+    yield from _guesses(report, full)
     yield from _afterwards(report)
     yield from _next_steps(report, full)
     yield Line("", Text())
@@ -95,6 +96,14 @@ def fixes(finding: Finding, full: bool) -> Iterator[Line]:
             yield Line("           " if number else "      fix  ", Text(part, "green"), 2)
     if len(shown) < len(lines):
         yield Line("           ", Text(f"… and {len(lines) - len(shown)} that change with it", "green"))
+
+
+def _guesses(report: Report, full: bool) -> Iterator[Line]:
+    """What no query supports, if it was asked for (--guesses)."""
+    if report.guesses and report.show_guesses:
+        yield Line("", Text())
+        yield Line("", Text("Guesses: no query of the application that was read supports these.", "bold"), 2)
+        yield from _by_table(report.guesses, full)
 
 
 def _message(finding: Finding) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
+from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.others import (
     DefaultPrivilege,
@@ -161,6 +162,7 @@ class Schema:
 
     ``server_version``: server_version_num / 10000 (18); from models the ``target_version``, or None.
     ``default_schema``: where unqualified names live, 'public' unless the search_path says otherwise.
+    ``evidence``: what the application asks; None where nothing was read or recorded.
     ``relationships`` is None where no registry was configured or named (the check then says "skipped").
     """
 
@@ -177,6 +179,7 @@ class Schema:
     default_privileges: tuple[DefaultPrivilege, ...] = ()
     metadatas: tuple[ModelMetaData, ...] = ()
     relationships: tuple[Relationship, ...] | None = None
+    evidence: Evidence | None = field(default=None, repr=False, compare=False, hash=False)
     _facts: dict[object, object] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
     _by_name: dict[Name, Table] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.remedies.naming import index_name
 from tests import reader as metadata
 
@@ -156,10 +156,8 @@ def test_flags_of_models() -> None:
     )
     findings = {finding.object: finding.remedy for finding in found("index-on-flag", made)}
     assert findings.keys() == {"public.ix_person_is_open", "public.ix_person_side"}
-    remedy = findings["public.ix_person_is_open"]
-    assert isinstance(remedy, ReplaceIndex)
-    assert (remedy.new.keys, remedy.new.where) == ((IndexedKey("id"),), "NOT is_open")
-    assert isinstance(findings["public.ix_person_side"], Advice)
+    # Which value is searched for is not known from the models.
+    assert all(isinstance(remedy, Advice) for remedy in findings.values())
 
 
 def test_one_index_serves_two_keys_of_which_one_is_part_of_the_other() -> None:

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._roles import default_constant
+from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._evidence import asked, counted, values_asked, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy, ReplaceIndex
+from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.sql.expressions import text_literal
 from alembic_pgpatterns.schema.sql.values import columns
-
-TRUE = frozenset({"true", "t", "yes", "on", "1"})
 
 
 class IndexOnFlag(SchemaPattern):
@@ -28,6 +27,7 @@ class IndexOnFlag(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Keep it if both values are searched for together with the columns that follow."
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html#INDEXES-PARTIAL-EX2",)
     bad = """
@@ -58,12 +58,19 @@ Table(
             for index in table.indexes:
                 flag = _flag(table, index)
                 if flag is not None and index.method in ("btree", "hash") and replaceable(index):
-                    role = "only" if len(index.keys) == 1 else "leading"
-                    yield self.finding(
-                        at=index,
-                        message=f"the {role} key of {index.name}, {quote(flag.name)}, has two values",
-                        remedy=_remedy(table, index, flag),
-                    )
+                    yield self._found(schema, table, index, flag)
+
+    def _found(self, schema: Schema, table: Table, index: Index, flag: Column) -> Finding:
+        shapes = with_condition(asked(schema, table), flag.name, Use)
+        values = values_asked(shapes, flag) or frozenset()
+        value = next(iter(values)) if len(values) == 1 else None
+        role = "only" if len(index.keys) == 1 else "first"
+        return self.finding(
+            at=index,
+            message=f"the {role} column of {index.name}, {quote(flag.name)}, has two values",
+            remedy=_remedy(table, index, flag, value),
+            evidence=counted(f"only {value} is searched for", shapes) if value is not None else None,
+        )
 
 
 def _flag(table: Table, index: Index) -> Column | None:
@@ -75,25 +82,25 @@ def _flag(table: Table, index: Index) -> Column | None:
     return column if two_valued and not about_it else None
 
 
-def _remedy(table: Table, index: Index, flag: Column) -> Remedy:
-    """New rows have the default: the other value is the rare one. What leads further keys is for a person to say."""
-    old, rare, key = definition(index, table), _rare(flag), table.primary_key
-    if old is None or rare is None or key is None or len(index.keys) > 1:
-        following = ", ".join(str(item) for item in index.keys[1:]) or "what the rows are sorted by"
+def _remedy(table: Table, index: Index, flag: Column, value: str | None) -> Remedy:
+    """Which value is searched for is read from the queries; the default says nothing about it."""
+    old, key = definition(index, table), table.primary_key
+    if old is None or value is None or (len(index.keys) == 1 and key is None):
+        following = ", ".join(map(str, index.keys[1:])) or "what the rows are sorted by"
         return Advice(
-            f"Index ({following}) WHERE {quote(flag.name)} has the value that is searched for, and drop {index.name}."
+            f"If one value is rare and searched for: Index ({following}) WHERE {quote(flag.name)} has that value. "
+            f"Drop {index.name}."
         )
+    rare = _equals(flag, value)
     where = f"({old.where}) AND {rare}" if old.where else rare
-    carried = tuple(name for name in old.include if name not in key.columns)
-    new = CreateIndex(table.name, tuple(map(IndexedKey, key.columns)), include=carried, where=where)
+    keys = old.keys[1:] or tuple(IndexedKey(name) for name in (key.columns if key is not None else ()))
+    named_in_keys = {item.column for item in keys}
+    new = replace(old, keys=keys, method="btree", where=where)
+    new = replace(new, include=tuple(name for name in old.include if name not in named_in_keys))
     return ReplaceIndex(index.name, old, beside(new, table, index.name.name, "partial"))
 
 
-def _rare(flag: Column) -> str | None:
-    usual = default_constant(flag)
-    if usual is None:
-        return None
+def _equals(flag: Column, value: str) -> str:
     if flag.type.name == "bool":
-        return f"NOT {quote(flag.name)}" if usual.lower() in TRUE else quote(flag.name)
-    other = [label for label in flag.type.labels if label != usual]
-    return f"{quote(flag.name)} = {text_literal(other[0])}" if len(other) == 1 else None
+        return quote(flag.name) if value == "true" else f"NOT {quote(flag.name)}"
+    return f"{quote(flag.name)} = {value}"

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.evidence.model import QueryShape
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import serves
+from alembic_pgpatterns.patterns.indexes._evidence import asked, counted, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import reads
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
-from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
+from alembic_pgpatterns.patterns.indexes._soft_deletion import DeletionMark, SoftDeletionOptions, deletion_marks
 from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table
-from alembic_pgpatterns.schema.names import quote
 
 
 class IndexOnSoftDeleted(SchemaPattern):
@@ -26,6 +27,7 @@ class IndexOnSoftDeleted(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Keep the full index if few rows are deleted, or if deleted rows are looked up by these columns too."
     Options = SoftDeletionOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html",)
@@ -55,15 +57,24 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Plain indexes that hold deleted rows."""
         for table in schema.judged_tables():
-            column = soft_delete_column(table, self.options.columns)
-            if column is None:
+            marks = deletion_marks(table, self.options.columns)
+            mark = _searched(marks, asked(schema, table)) if marks else None
+            if mark is None:
                 continue
+            living = with_condition(asked(schema, table), mark.column, mark.uses, mark.fits)
+            evidence = counted(f"{mark.alive} is asked for", living)
             for index in table.indexes:
-                if replaceable(index) and index.method != "brin" and not reads(index, column.name):
-                    remedy = None if serves_foreign_key(index, table) else _partial(index, table, column.name)
+                about = any(reads(index, other.column) for other in marks)
+                if replaceable(index) and index.method != "brin" and not about:
+                    remedy = None if serves_foreign_key(index, table) else _partial(index, table, mark.alive)
                     if remedy is not None:
-                        message = f"{index.name} also holds the rows of {table.name} whose {quote(column.name)} is set"
-                        yield self.finding(at=index, message=message, remedy=remedy)
+                        message = f"{index.name} also contains the deleted rows of {table.name} ({mark.dead})"
+                        yield self.finding(at=index, message=message, remedy=remedy, evidence=evidence)
+
+
+def _searched(marks: Sequence[DeletionMark], shapes: Sequence[QueryShape]) -> DeletionMark:
+    """The mark that the queries ask for most; the first where they ask for none."""
+    return max(marks, key=lambda mark: len(with_condition(shapes, mark.column, mark.uses, mark.fits)))
 
 
 def serves_foreign_key(index: Index, table: Table) -> bool:
@@ -71,10 +82,9 @@ def serves_foreign_key(index: Index, table: Table) -> bool:
     return any(serves(index, table, key, len(key.columns)) for key in table.foreign_keys)
 
 
-def _partial(index: Index, table: Table, column: str) -> ReplaceIndex | None:
+def _partial(index: Index, table: Table, alive: str) -> ReplaceIndex | None:
     old = definition(index, table)
     if old is None:
         return None
-    alive = f"{quote(column)} IS NULL"
     where = f"({old.where}) AND {alive}" if old.where else alive
     return ReplaceIndex(index.name, old, beside(replace(old, where=where), table, index.name.name, "partial"))

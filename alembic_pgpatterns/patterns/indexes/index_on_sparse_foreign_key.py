@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.patterns.indexes._roles import never_null
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
@@ -33,6 +33,7 @@ class IndexOnSparseForeignKey(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Keep the full index if most rows have the key, or if `key IS NULL` is searched for."
     Options = IndexOnSparseForeignKeyOptions
     references = ("https://www.postgresql.org/docs/current/indexes-partial.html",)
@@ -77,6 +78,7 @@ Table(
         sparse = [column for column in named if column is not None and self._sparse(table, column)]
         old = definition(index, table)
         if sparse and old is not None:
+            measured = all(column.statistics is not None for column in sparse)
             where = " AND ".join(f"{quote(column.name)} IS NOT NULL" for column in sparse)
             yield self.finding(
                 at=index,
@@ -84,6 +86,7 @@ Table(
                 remedy=ReplaceIndex(
                     index.name, old, beside(replace(old, where=where), table, index.name.name, "partial")
                 ),
+                certain=measured,
             )
 
     def _sparse(self, table: Table, column: Column) -> bool:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any, words
+from alembic_pgpatterns.patterns.indexes._evidence import RANGES, asked, counted, ordered_by, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, named, replaceable, usable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
@@ -63,6 +64,7 @@ class PlainIndexOnTimeSeries(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = (
         "Keep the btree if single rows are looked up by time, or the latest few are read (ORDER BY … LIMIT): BRIN "
         "cannot sort, and it does not help if rows are updated, backfilled or deleted here and there."
@@ -106,10 +108,14 @@ Table(
                 index for index in table.indexes if index.columns[:1] == (moment.name,) and index.predicate is None
             ]
             if all(_plain(index) for index in leading):
+                shapes = asked(schema, table)
+                spans = with_condition(shapes, moment.name, RANGES)
+                latest = [shape for shape in ordered_by(shapes, moment.name) if shape.limit]
                 yield self.finding(
                     at=moment,
                     message=f"{table.name} only grows, in the order of {moment.name}: {_state(leading)}",
                     remedy=_remedy(table, moment, leading),
+                    evidence=None if latest else counted("spans of time are searched", spans),
                 )
 
     def _moment(self, table: Table) -> Column | None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._evidence import JOINED, RANGES, asked, counted, ordered_by, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, is_status
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
 from alembic_pgpatterns.remedies.model import ReplaceIndex
@@ -37,6 +38,7 @@ class RangeBeforeEquality(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Keep it if the range is also searched for alone, or rows of all values are read in its order."
     Options = RangeBeforeEqualityOptions
     references = (
@@ -76,7 +78,7 @@ Table(
             for index in table.indexes:
                 order = self._order(table, index, linked)
                 if order is not None and tuple(index.columns[position] for position in order) not in orders:
-                    yield from self._found(table, index, order)
+                    yield from self._found(schema, table, index, order)
 
     def _order(self, table: Table, index: Index, linked: set[str]) -> tuple[int, ...] | None:
         """The positions of the keys in their better order; None where there is nothing to better."""
@@ -96,8 +98,11 @@ Table(
             return False
         return column.name in linked or column.type.kind == "enum" or is_status(column, self.options.status)
 
-    def _found(self, table: Table, index: Index, order: tuple[int, ...]) -> Iterator[Finding]:
+    def _found(self, schema: Schema, table: Table, index: Index, order: tuple[int, ...]) -> Iterator[Finding]:
         old = definition(index, table)
+        ranged, single = index.columns[0] or "", index.columns[1] or ""
+        both = with_condition(asked(schema, table), single, JOINED)
+        both = [shape for shape in both if with_condition([shape], ranged, RANGES) or ordered_by([shape], ranged)]
         if old is not None:
             keys = tuple(old.keys[position] for position in order)
             yield self.finding(
@@ -107,6 +112,7 @@ Table(
                 remedy=ReplaceIndex(
                     index.name, old, beside(replace(old, keys=keys), table, index.name.name, "ordered")
                 ),
+                evidence=counted("both are searched for together", both),
             )
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._evidence import JOINED, asked, counted, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, rule_of, usable
 from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
@@ -42,6 +43,7 @@ class UncoveredLookup(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = (
         "Leave it out if the fetched columns change often (each change then writes the index too), or if the table "
         "is updated so much that few of its pages are visible to all."
@@ -86,16 +88,18 @@ Table(
                     referenced = (table.name, frozenset(index.columns)) in referred
                     yield self._uncovered(table, index, lacking, referenced)
                 elif link is not None and index.columns == (link[1],) and link[0] not in index.include:
-                    yield from self._reverse(table, index, link)
+                    yield from self._reverse(schema, table, index, link)
 
-    def _reverse(self, table: Table, index: Index, link: tuple[str, str]) -> Iterator[Finding]:
+    def _reverse(self, schema: Schema, table: Table, index: Index, link: tuple[str, str]) -> Iterator[Finding]:
         old = definition(index, table)
+        used = with_condition(asked(schema, table), link[1], JOINED)
         if old is not None and index.method == "btree" and index.predicate is None and replaceable(index):
             both = replace(old, keys=(*old.keys, IndexedKey(link[0])))
             yield self.finding(
                 at=index,
                 message=f"{index.name} finds rows of the link table {table.name}, and does not hold {link[0]}",
                 remedy=ReplaceIndex(index.name, old, beside(both, table, index.name.name, "covering")),
+                evidence=counted("rows are looked up by it", used),
             )
 
     def _uncovered(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Finding:
@@ -103,6 +107,7 @@ Table(
             at=index,
             message=f"{index.name} does not include what its lookups fetch: {', '.join(lacking)}",
             remedy=self._remedy(table, index, lacking, referenced),
+            certain=True,
         )
 
     def _remedy(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Remedy:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._evidence import asked, counted, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import named, replaceable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
@@ -15,6 +17,8 @@ SERVED = {
     "tsvector": "no search in it (@@) uses an index",
     "jsonb": "no search for what it contains (@>, @?, @@) uses an index",
 }
+
+_SEARCHES = frozenset({Use.CONTAINS, Use.KEY, Use.OVERLAP, Use.SEARCH})
 
 
 class UnindexedDocument(SchemaPattern):
@@ -31,6 +35,7 @@ class UnindexedDocument(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Leave it out if the column is only stored and read whole: a GIN index slows down every write."
     references = (
         "https://www.postgresql.org/docs/current/datatype-json.html#JSON-INDEXING",
@@ -72,10 +77,15 @@ Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"la
             for column in table.columns:
                 kind = column.type.name
                 if kind in SEARCHED_BY and _indexable(column) and not _looked_after(table, column):
+                    shapes = with_condition(asked(schema, table), column.name, _SEARCHES)
+                    keys = with_condition(shapes, column.name, {Use.KEY})
                     yield self.finding(
                         at=column,
                         message=f"{column.identifier} is {kind}: {SERVED[kind]}",
-                        remedy=_index(table, column),
+                        remedy=_index(table, column, bool(keys)),
+                        evidence=counted("it is searched", shapes),
+                        # A tsvector is there for nothing but to be searched.
+                        certain=kind == "tsvector",
                     )
 
 
@@ -109,6 +119,7 @@ def _holds(index: Index, column: str) -> bool:
     return False
 
 
-def _index(table: Table, column: Column) -> CreateIndex:
-    key = IndexedKey(column.name, opclass="jsonb_path_ops" if column.type.name == "jsonb" else None)
+def _index(table: Table, column: Column, by_key: bool) -> CreateIndex:
+    """The smaller operator class, unless the application asks whether a key exists, which only the default serves."""
+    key = IndexedKey(column.name, opclass="jsonb_path_ops" if column.type.name == "jsonb" and not by_key else None)
     return named(CreateIndex(table.name, (key,), method="gin"), table)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.evidence.model import Condition
+from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, asked, counted, ordered_by, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
 from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
@@ -57,6 +59,7 @@ class UnindexedQueue(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    basis = Basis.QUERIES
     not_when = "Leave it out if no query asks for the waiting rows, or if finished rows are deleted at once."
     Options = UnindexedQueueOptions
     references = (
@@ -97,10 +100,13 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 continue
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
+            polled = with_condition(asked(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
+            polled = [shape for shape in polled if shape.limit or shape.lock or ordered_by([shape], moment.name)]
             yield self.finding(
                 at=status,
                 message=f"no index of {table.name} holds the rows where {where} in the order of {quote(moment.name)}",
                 remedy=named(CreateIndex(table.name, (IndexedKey(moment.name),), where=where), table),
+                evidence=counted("they are asked for", polled),
             )
 
     def _status(self, table: Table) -> Column | None:
@@ -117,6 +123,11 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 if names_any(column.name, (name,)):
                     return column
         return None
+
+
+def _asks_for(literal: str) -> Callable[[Condition], bool]:
+    """Whether a condition asks for that value, or for one that changes."""
+    return lambda condition: condition.literal in (None, literal)
 
 
 def _serves(index: Index, status: Column, moment: Column) -> bool:

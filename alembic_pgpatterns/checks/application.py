@@ -1,0 +1,84 @@
+"""What the application's own source asks the database, for the patterns that depend on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.evidence.source import read_source
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.patterns import Basis, SchemaPattern
+from alembic_pgpatterns.schema.model import Location, Schema
+from alembic_pgpatterns.server.cluster import cache_folder
+
+
+def read_application(settings: Settings, schemas: Sequence[Schema]) -> Evidence | None:
+    """The queries in the application's source; None where no selected pattern asks for them.
+
+    Args:
+        settings: which patterns, and where the source is.
+        schemas: with the lines of the models, which name the tables.
+    """
+    if not any(pattern.basis is Basis.QUERIES for pattern in settings.chosen((SchemaPattern,))):
+        return None
+    kept = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
+    return read_source(
+        _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if kept else None
+    )
+
+
+def with_evidence(schema: Schema, evidence: Evidence | None) -> Schema:
+    """The schema with what the application asks."""
+    return dataclasses.replace(schema, evidence=evidence)
+
+
+def unread(evidence: Evidence | None) -> list[Skipped]:
+    """What of the source could not be read."""
+    if evidence is None or not evidence.unread:
+        return []
+    more = f" (and {len(evidence.unread) - 1} more)" if len(evidence.unread) > 1 else ""
+    return [Skipped("queries of the application's source", f"{evidence.unread[0]}{more}", expected=True)]
+
+
+def _folders(settings: Settings, schemas: Sequence[Schema]) -> list[Path]:
+    """Those that the settings name; else the project's, and the packages of the models that are elsewhere."""
+    if settings.source:
+        return [settings.path(folder) for folder in settings.source]
+    folders = [settings.root.absolute()]
+    for path in {location.path for location in _locations(schemas)}:
+        package = _package(Path(path).absolute())
+        installed = {"site-packages", "dist-packages"} & set(package.parts)
+        if not installed and not any(package.is_relative_to(folder) for folder in folders):
+            folders.append(package)
+    return folders
+
+
+def _package(path: Path) -> Path:
+    """The folder of the outermost package that a file is in."""
+    folder = path.parent
+    while (folder.parent / "__init__.py").exists():
+        folder = folder.parent
+    return folder
+
+
+def _locations(schemas: Iterable[Schema]) -> Iterable[Location]:
+    for schema in schemas:
+        for table in schema.tables:
+            yield from (column.origin.location for column in table.columns if column.origin.location is not None)
+
+
+def _declared(schemas: Iterable[Schema]) -> dict[tuple[str, int], str]:
+    """The table by the line of a column's declaration; a mixin's line is in several tables, and names none."""
+    tables: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for schema in schemas:
+        for table in schema.tables:
+            for column in table.columns:
+                place = column.origin.location
+                if place is not None:
+                    tables[place.path, place.line].add(f"{table.name.schema}.{table.name.name}")
+    return {place: next(iter(names)) for place, names in tables.items() if len(names) == 1}

@@ -1,0 +1,66 @@
+"""What the application asks of a table, and how a finding says it.
+
+Each function gives words with a count and the first place, or None where nothing of the kind is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from alembic_pgpatterns.evidence.model import Condition, QueryShape, Use
+from alembic_pgpatterns.schema.model import Column, Schema, Table
+
+ONE_VALUE = frozenset({Use.EQUAL, Use.MEMBER})
+JOINED = frozenset({Use.EQUAL, Use.MEMBER, Use.JOIN})
+RANGES = frozenset({Use.RANGE, Use.PREFIX})
+
+
+def asked(schema: Schema, table: Table) -> tuple[QueryShape, ...]:
+    """The queries of the application on a table; none where nothing was recorded or read."""
+    if schema.evidence is None:
+        return ()
+    return schema.evidence.of_table(table.name.schema, table.name.name)
+
+
+def counted(what: str, shapes: Iterable[QueryShape]) -> str | None:
+    """``what`` with how often and where first: "searched in 3 queries, first app/repos.py:41"."""
+    found = list(shapes)
+    if not found:
+        return None
+    count = sum(shape.calls for shape in found)
+    places = sorted((place for shape in found for place in shape.places), key=lambda place: (place.path, place.line))
+    first = f", first {places[0]}" if len(places) > 1 else f", {places[0]}" if places else ""
+    return f"{what} in {count} {'query' if count == 1 else 'queries'}{first}"
+
+
+def with_condition(
+    shapes: Iterable[QueryShape], column: str, uses: Iterable[Use], fits: Callable[[Condition], bool] | None = None
+) -> list[QueryShape]:
+    """The shapes with such a condition on the column, which each row of their result meets."""
+    kinds = frozenset(uses)
+    return [
+        shape
+        for shape in shapes
+        if any(
+            item.column == column and item.use in kinds and not item.alternative and (fits is None or fits(item))
+            for item in shape.conditions
+        )
+    ]
+
+
+def ordered_by(shapes: Iterable[QueryShape], column: str) -> list[QueryShape]:
+    """The shapes whose ORDER BY begins with the column."""
+    return [shape for shape in shapes if shape.order[:1] and shape.order[0].column == column]
+
+
+def values_asked(shapes: Iterable[QueryShape], column: Column) -> frozenset[str] | None:
+    """The constants a column is compared with; None where it is also compared with values that change."""
+    values: set[str] = set()
+    for shape in shapes:
+        for item in shape.conditions:
+            if item.column != column.name:
+                continue
+            if item.use not in ONE_VALUE or item.literal is None:
+                return None
+            values.add(item.literal)
+    return frozenset(values)
