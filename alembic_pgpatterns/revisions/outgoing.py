@@ -1,0 +1,166 @@
+"""Statements that make the server connect to another one, and what runs in their place.
+
+The check's PostgreSQL connects to nothing. A subscription works all the same: it is made without its connecting part,
+so what depends on it runs. Where nothing keeps the server from connecting (`fences`), the other ways are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.revisions.plpgsql import inner_statements
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
+
+_NOTHING = "DO 'BEGIN END'"
+"""Stands for a statement that would do nothing but connect. It has no result, as that one."""
+
+_CONNECTING_OPTIONS = ("connect", "slot_name", "create_slot", "enabled", "copy_data", "failover")
+_FALSE = ("false", "off", "0", "none")
+
+
+def without_connecting(sql: str, *, in_transaction: bool, fenced: bool) -> str:
+    """What to run in place of ``sql``; itself, unless the server would connect for it.
+
+    Args:
+        sql: one or more statements.
+        in_transaction: whether it runs inside a transaction block.
+        fenced: whether the server cannot connect anyway.
+
+    Raises:
+        PgPatternsError: it is not to be run: it connects, and nothing would keep it from that; or PostgreSQL itself
+            would refuse it inside of a transaction.
+    """
+    try:
+        tree = postgast.parse(sql)
+    except postgast.PgQueryError:
+        return sql
+    if not fenced:
+        _refuse_what_connects(tree)
+    raw, texts, changed = sql.encode(), [], False
+    for item in tree.stmts:
+        replacement = _replacement(item.stmt, in_transaction)
+        changed |= replacement is not None
+        end = item.stmt_location + item.stmt_len if item.stmt_len else len(raw)
+        texts.append(replacement or raw[item.stmt_location : end].decode("utf-8", "replace"))
+    return "; ".join(texts) if changed else sql
+
+
+def _replacement(statement: Any, in_transaction: bool) -> str | None:
+    kind = statement.WhichOneof("node")
+    change = _CHANGES.get(kind)
+    return change(statement, getattr(statement, kind), in_transaction) if change is not None else None
+
+
+def _create_subscription(statement: Any, node: Any, in_transaction: bool) -> str:
+    """Without a slot it can also be dropped without connecting."""
+    given = {option.def_elem.defname: _text(option.def_elem) for option in node.options}
+    makes_slot = not {given.get("connect"), given.get("create_slot")} & set(_FALSE)
+    if makes_slot and in_transaction:
+        raise PgPatternsError(
+            f"CREATE SUBSCRIPTION {node.subname} makes a replication slot, so it cannot run inside a transaction "
+            "block. Run it in an autocommit block (with op.get_context().autocommit_block(): …), or write "
+            "WITH (create_slot = false)."
+        )
+    kept = [option for option in node.options if option.def_elem.defname not in _CONNECTING_OPTIONS]
+    return _with_options(statement, kept, {"connect": "false", "slot_name": "none", "enabled": "false"})
+
+
+def _alter_subscription(statement: Any, node: Any, in_transaction: bool) -> str | None:
+    if node.kind == pg.ALTER_SUBSCRIPTION_REFRESH or _enables(node):
+        return _NOTHING
+    publications = (
+        pg.ALTER_SUBSCRIPTION_SET_PUBLICATION,
+        pg.ALTER_SUBSCRIPTION_ADD_PUBLICATION,
+        pg.ALTER_SUBSCRIPTION_DROP_PUBLICATION,
+    )
+    if node.kind in publications:
+        kept = [option for option in node.options if option.def_elem.defname not in ("refresh", "copy_data")]
+        return _with_options(statement, kept, {"refresh": "false"})
+    return None
+
+
+def _enables(node: Any) -> bool:
+    enabled = (option.def_elem.arg.boolean.boolval for option in node.options)
+    return node.kind == pg.ALTER_SUBSCRIPTION_ENABLED and any(enabled)
+
+
+_CHANGES: dict[str, Callable[[Any, Any, bool], str | None]] = {
+    "create_subscription_stmt": _create_subscription,
+    "alter_subscription_stmt": _alter_subscription,
+}
+
+
+def _with_options(statement: Any, kept: list[Any], options: dict[str, str]) -> str:
+    tree = pg.ParseResult()
+    copy = tree.stmts.add().stmt
+    copy.CopyFrom(statement)
+    node = getattr(copy, copy.WhichOneof("node"))
+    del node.options[:]
+    for option in kept:
+        node.options.add().CopyFrom(option)
+    for name, value in options.items():
+        element = node.options.add().def_elem
+        element.defname, element.defaction = name, pg.DEFELEM_UNSPEC
+        element.arg.string.sval = value
+    return str(postgast.deparse(tree))
+
+
+def _text(element: Any) -> str:
+    """The value of an option in lower case; an option without a value is true."""
+    kind = element.arg.WhichOneof("node") if element.HasField("arg") else None
+    if kind == "string":
+        return str(element.arg.string.sval).lower()
+    if kind == "integer":
+        return str(element.arg.integer.ival)
+    if kind == "type_name":  # as a word that is no key word is read: off
+        return str(element.arg.type_name.names[-1].string.sval).lower()
+    return str(element.arg.boolean.boolval).lower() if kind == "boolean" else "true"
+
+
+_DBLINK = "dblink"
+
+
+def _refuse_what_connects(tree: Any) -> None:
+    for statement in _all(tree):
+        reason = _connects(statement)
+        if reason is not None:
+            raise PgPatternsError(
+                f"{reason} was not run: it makes the server connect to another one, and on this machine nothing "
+                "keeps the check's server from that. Run the check on Linux 5.5 or later, or leave the statement out "
+                "when the setting env says that this is a check."
+            )
+
+
+def _all(tree: Any) -> Iterator[Any]:
+    """The statements, and those inside DO blocks."""
+    for item in tree.stmts:
+        yield item.stmt
+        if item.stmt.WhichOneof("node") == "do_stmt":
+            single = pg.ParseResult()
+            single.stmts.add().stmt.CopyFrom(item.stmt)
+            for text in inner_statements(str(postgast.deparse(single))):
+                try:
+                    yield from _all(postgast.parse(text))
+                except postgast.PgQueryError:
+                    continue
+
+
+def _connects(statement: Any) -> str | None:
+    """What of the statement makes the server connect; None if nothing does."""
+    kind = statement.WhichOneof("node")
+    if kind == "copy_stmt" and statement.copy_stmt.is_program:
+        return "COPY … PROGRAM"
+    if kind == "import_foreign_schema_stmt":
+        return "IMPORT FOREIGN SCHEMA"
+    if kind in ("create_foreign_server_stmt", "alter_foreign_server_stmt"):
+        options = getattr(statement, kind).options
+        # PGHOSTADDR in the server's environment holds against everything but this option.
+        if any(option.def_elem.defname == "hostaddr" for option in options):
+            return "A foreign server with the option hostaddr"
+    for call in postgast.find_nodes(statement, pg.FuncCall):
+        name = call.funcname[-1].string.sval
+        if name.startswith(_DBLINK):
+            return f"The function {name}"
+    return None
