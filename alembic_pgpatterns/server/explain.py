@@ -15,6 +15,10 @@ _PRELOADED = re.compile(r'(\w+) must be loaded via "?shared_preload_libraries')
 _STOOD_IN = re.compile(r"the stand-in for (\S+) has no (.+)")
 _ROLE = re.compile(r'role "([^"]+)" does not exist')
 _RELATION = re.compile(r'(?<!of )relation "([^"]+)" does not exist')
+_CONNECTING = re.compile(
+    r"could not (?:establish connection|connect to (?:server|the publisher))|connection to server .* failed:"
+)
+_UNREACHABLE = re.compile(r"Permission denied|Network is unreachable")
 _ICU = re.compile(r"ICU is not supported in this build")
 
 
@@ -25,6 +29,7 @@ def explain(error: BaseException, server: Server) -> str | None:
         explain_missing_role,
         explain_missing_relation,
         explain_missing_icu,
+        explain_connecting,
         explain_full_disk,
     )
     return next((said for each in explanations if (said := each(error, server))), None)
@@ -84,6 +89,18 @@ def explain_missing_icu(error: BaseException, server: Server) -> str | None:
     return (
         f"{server.source} was built without ICU, so it has no ICU collations. "
         "Way out: --server URL with a PostgreSQL that has them, such as Debian's or the official container."
+    )
+
+
+def explain_connecting(error: BaseException, server: Server) -> str | None:
+    """Whether the statement behind ``error`` would have made the server connect to another one; else None."""
+    text = _text(error)
+    if not _CONNECTING.search(text) or not _UNREACHABLE.search(text):
+        return None
+    return (
+        f"{server.source} connects to no other server, so that no real one is reached (dblink, foreign tables, "
+        "subscriptions). Way out: leave the statement out when the setting env says that this is a check, or catch "
+        "its error."
     )
 
 

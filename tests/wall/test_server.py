@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from alembic_pgpatterns.fences import landlock, seccomp
+from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 from tests.wall.production import Production, production
 
@@ -95,6 +96,19 @@ def test_nothing_leads_out(any_server: ThrowawayServer, target: Production) -> N
         assert target.by_way == before, said
         assert "Network is unreachable" in said["dblink"] or "Permission denied" in said["dblink"]
     any_server.drop_database(name)
+
+
+def test_the_error_is_explained(server: ThrowawayServer, target: Production) -> None:
+    name = server.create_database("explained")
+    with server.connect(name) as connection:
+        connection.execute("CREATE EXTENSION dblink; CREATE EXTENSION postgres_fdw")
+        said = statements(target)
+        for way in ("dblink", "dblink hostaddr", "dblink socket", "fdw select", "fdwsocket import", "subscription"):
+            with pytest.raises(psycopg.Error) as caught:
+                for text in said[way]:
+                    connection.execute(text)
+            assert "connects to no other server" in (explain(caught.value, server) or ""), caught.value
+    server.drop_database(name)
 
 
 def test_programs_that_need_no_connection_run(server: ThrowawayServer) -> None:
