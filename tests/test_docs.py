@@ -8,6 +8,7 @@ import pytest
 
 from alembic_pgpatterns.patterns import Pattern, registry
 from alembic_pgpatterns.report import pages
+from alembic_pgpatterns.report.pattern_docs import option_docs
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -15,12 +16,13 @@ DOCS = Path(__file__).parent.parent / "docs"
 def test_generated_pages_are_current() -> None:
     wanted = pages.files()
     present = {f"patterns/{path.name}": path.read_text() for path in (DOCS / "patterns").glob("*.md")}
-    present["settings.md"] = (DOCS / "settings.md").read_text()
+    for name in ("settings.md", "settings.schema.json"):
+        present[name] = (DOCS / name).read_text()
     stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
     assert not stale, f"write them anew: python -m alembic_pgpatterns.report.pages docs ({stale})"
 
 
 @pytest.mark.parametrize("cls", registry().values(), ids=list(registry()))
 def test_options_are_documented(cls: type[Pattern]) -> None:
-    undocumented = set(cls.Options.__dataclass_fields__) - set(pages._field_docs(cls.Options))
+    undocumented = set(cls.Options.__dataclass_fields__) - set(option_docs(cls.Options))
     assert not undocumented, f"a string literal under the field documents it: {sorted(undocumented)}"

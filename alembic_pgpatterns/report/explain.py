@@ -7,7 +7,8 @@ from typing import TextIO
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.patterns import Action, Basis, registry
-from alembic_pgpatterns.report.pages import WRITTEN, folders, page, title
+from alembic_pgpatterns.report.pages import WRITTEN, folders, page
+from alembic_pgpatterns.report.pattern_docs import title
 
 
 def explain(name: str, stream: TextIO) -> None:

@@ -29,6 +29,8 @@ from alembic_pgpatterns.patterns import (
     use_plugins,
 )
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
+from alembic_pgpatterns.report.pattern_docs import option_docs, title
+from alembic_pgpatterns.report.settings_schema import settings_schema
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "rehearsal", "statements", "server")
 WRITTEN = "<!-- Written by `python -m alembic_pgpatterns.report.pages docs`; change the pattern, not this page. -->\n"
@@ -67,17 +69,13 @@ def pages_of(modules: Sequence[str]) -> dict[str, str]:
 def files() -> dict[str, str]:
     """All generated files below docs/, by their path there."""
     pages = {f"patterns/{name}.md": page(cls) for name, cls in built_in().items()}
-    return {"patterns/index.md": index(built_in().values()), "settings.md": settings_page(), **pages}
+    written = {"settings.md": settings_page(), "settings.schema.json": settings_schema()}
+    return {"patterns/index.md": index(built_in().values()), **written, **pages}
 
 
 def page(cls: type[Pattern]) -> str:
     """One pattern's page, as Markdown."""
     return "\n".join(line.rstrip() for line in "\n".join(_page(cls)).splitlines()).rstrip() + "\n"
-
-
-def title(cls: type[Pattern]) -> str:
-    """The first line of a pattern's docstring: what it is."""
-    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
 
 
 def _page(cls: type[Pattern]) -> Iterator[str]:
@@ -130,7 +128,7 @@ def _statements(code: str) -> str:
 
 
 def _options(cls: type[Pattern]) -> Iterator[str]:
-    documented = _field_docs(cls.Options)
+    documented = option_docs(cls.Options)
     if not documented:
         return
     yield "## Options\n\n| option | default | |\n|---|---|---|"
@@ -144,24 +142,6 @@ def _default(field: Any) -> str:
     if isinstance(value, (tuple, frozenset)):
         return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _field_docs(options: type[Any]) -> dict[str, str]:
-    """The string literals under the fields of a dataclass."""
-    found: dict[str, str] = {}
-    for owner in reversed(options.__mro__[:-1]):
-        found |= _documented(ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
-    return found if fields(options) else {}
-
-
-def _documented(owner: ast.stmt) -> dict[str, str]:
-    assert isinstance(owner, ast.ClassDef)
-    found: dict[str, str] = {}
-    for before, after in zip(owner.body, owner.body[1:], strict=False):
-        text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(text, str):
-            found[before.target.id] = " ".join(text.split())
-    return found
 
 
 def index(patterns: Iterable[type[Pattern]]) -> str:
@@ -200,7 +180,8 @@ def settings_page() -> str:
         "In `[tool.alembic_pgpatterns]` of pyproject.toml, or in `[pgpatterns]` of alembic.ini (lists separated by",
         "commas or lines, `env` as lines of `NAME = value`). Where both say something, alembic.ini wins; a flag wins",
         "over both.",
-        "`alembic pgcheck --show-settings` prints what is in force and where it came from.",
+        "`alembic pgcheck --show-settings` prints what is in force and where it came from. Editors complete and",
+        "check the settings with [settings.schema.json](settings.schema.json): see [editors](ci.md#editors).",
         "",
         "| setting | default | |",
         "|---|---|---|",

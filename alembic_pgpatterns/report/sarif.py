@@ -14,7 +14,8 @@ from typing import Any, TextIO
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding, Pattern, Severity, registry
-from alembic_pgpatterns.report.pages import WRITTEN, page, title
+from alembic_pgpatterns.report.pages import WRITTEN, page
+from alembic_pgpatterns.report.pattern_docs import title
 from alembic_pgpatterns.report.places import uri_and_line
 from alembic_pgpatterns.report.project_pages import pattern_url, project_url
 from alembic_pgpatterns.report.words import fix_lines, message, skipped_lines

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from alembic_pgpatterns.config.conversion import options_of, settings_of
 from alembic_pgpatterns.config.settings import Settings, SettingsError
-from alembic_pgpatterns.patterns import Action, Severity
+from alembic_pgpatterns.patterns import Action, Severity, built_in
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
 from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength
+from alembic_pgpatterns.report.settings_schema import settings_schema
 
 
 def read(folder: Path, toml: str = "", ini: str = "", **flags: object) -> Settings:
@@ -82,3 +87,46 @@ def test_exclusion_by_glob(tmp_path: Path) -> None:
     assert settings.excludes("audit", "log")
     assert not settings.excludes("public", "log")
     assert settings.excludes("xyz")
+
+
+SCHEMA = jsonschema.Draft7Validator(json.loads(settings_schema()))
+
+
+def test_the_schema_is_one_and_has_every_setting() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA.schema)
+    assert set(SCHEMA.schema["properties"]) == {*settings_of(Settings), "patterns"}
+    patterns = SCHEMA.schema["properties"]["patterns"]["properties"]
+    for name, cls in built_in().items():
+        assert set(patterns[name]["properties"]) == {"severity", "action", *options_of(cls.Options)}
+
+
+def test_the_schema_takes_every_default(tmp_path: Path) -> None:
+    defaults = {name: node["default"] for name, node in SCHEMA.schema["properties"].items() if "default" in node}
+    assert {"select", "fail_on", "history", "cache"} <= set(defaults) and SCHEMA.is_valid(defaults)
+    settings = Settings(root=tmp_path).merged(defaults, "defaults")
+    assert all(getattr(settings, name) == getattr(Settings(), name) for name in defaults)
+
+
+@pytest.mark.parametrize(
+    ("toml", "valid"),
+    [
+        ('select = ["indexes"]\nhistory = 3\ncache = false\nenv = { A = "b" }', True),
+        ('patterns.varchar-length.action = "suggest"\npatterns.varchar-length.keep_limit = true', True),
+        ('patterns.unindexed-foreign-key.severity = "error"', True),
+        ('fail_onn = "info"', False),
+        ('fail_on = "fatal"', False),
+        ('adopt = "some"', False),
+        ("history = [1]", False),
+        ("env = { A = 1.5 }", False),
+        ("patterns.varchar-length.keep_limits = true", False),
+        ('patterns.varchar-length.action = "perhaps"', False),
+    ],
+)
+def test_the_schema_says_what_the_reader_says(tmp_path: Path, toml: str, valid: bool) -> None:
+    text = f"[tool.alembic_pgpatterns]\n{toml}\n"
+    assert SCHEMA.is_valid(tomllib.loads(text)["tool"]["alembic_pgpatterns"]) is valid
+    if valid:
+        read(tmp_path, text)
+    else:
+        with pytest.raises(SettingsError):
+            read(tmp_path, text)
