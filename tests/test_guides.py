@@ -19,6 +19,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.patterns import use_plugins
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
+from alembic_pgpatterns.report.project_pages import project_url
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from tests import projects, warm
 
@@ -185,6 +186,9 @@ def missing(quoted: str, whole: str) -> list[str]:
 
 
 def test_links_lead_somewhere() -> None:
+    repository = f"{project_url('Repository')}/blob/main/"
     for path in GUIDES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+            local = ROOT / target.removeprefix(repository) if target.startswith(repository) else path.parent / target
+            if "://" not in target or target.startswith(repository):
+                assert local.exists(), f"{path.name}: {target}"
