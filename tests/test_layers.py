@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "alembic_pgpatterns"
 
 LAYERS = (
-    ("plugin", "pytest_plugin"),
+    ("plugin", "pytest_plugin", "__main__"),
     ("cli",),
     ("report", "fix"),
     ("rehearsal",),
@@ -113,7 +114,9 @@ def test_no_circles() -> None:
 
 
 def test_only_commands_see_alembic_config() -> None:
-    others = [module for module in modules() if not module.startswith("cli") and module != "plugin"]
+    # And the project's process in another interpreter, which makes its Config of plain data.
+    own = ("cli", "plugin", "__main__", "runner.start")
+    others = [module for module in modules() if not module.startswith(own)]
     assert not [module for module in others if "alembic.config" in _imported_anywhere(module)]
 
 
@@ -121,6 +124,24 @@ def _imported_anywhere(module: str) -> set[str | None]:
     nodes = list(ast.walk(tree_of(module)))
     names = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     return names | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+
+
+def test_the_project_s_process_needs_nothing_but_alembic_and_sqlalchemy() -> None:
+    """It runs in the project's environment, which has those and not our own dependencies."""
+    rooms = [module for module in modules() if module.startswith(("runner", "schema.metadata", "fences"))]
+    needed: set[str] = set()
+    while rooms:
+        module = rooms.pop()
+        if module not in needed:
+            needed.add(module)
+            rooms += imports(module) & set(modules())
+    allowed = {*sys.stdlib_module_names, "__future__", "alembic", "sqlalchemy", "alembic_pgpatterns"}
+    foreign = {
+        module: names - allowed
+        for module in needed
+        if (names := {str(name).partition(".")[0] for name in _imported_anywhere(module)}) - allowed
+    }
+    assert not foreign
 
 
 def test_files_are_short() -> None:

@@ -11,12 +11,12 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.tracer import Tracer, TraceResult
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 from tests import projects
 
@@ -25,6 +25,8 @@ class Silent:
     def say(self, what: str) -> None: ...
 
     def step(self, done: int, total: int, revision: str) -> None: ...
+
+    def running(self, revision: str) -> None: ...
 
 
 @contextlib.contextmanager
@@ -48,6 +50,7 @@ def trace(
             return tracer.trace(scope)
         finally:
             tracer.clear()
+            own.close()
 
 
 def findings(pattern: type[RevisionPattern], runs: Sequence[RevisionRun]) -> list[Finding]:

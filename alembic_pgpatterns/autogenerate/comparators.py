@@ -13,11 +13,11 @@ from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
 from alembic_pgpatterns.autogenerate.target.comments import annotated
 from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, build_target
-from alembic_pgpatterns.autogenerate.target.metadata_copy import Copy
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.remedies.metadata_copy import Copy
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.remedies.naming import index_name
 

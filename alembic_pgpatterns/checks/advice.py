@@ -14,13 +14,13 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import StatementPattern
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.workload.imports import read_workloads
@@ -58,6 +58,11 @@ def advise(
             f"{', '.join(map(str, workloads))}: no statement was recorded. Only what tests send to PostgreSQL through "
             "SQLAlchemy in their own bodies is; fixtures are not."
         )
+    return with_true_history(lambda: _advise(Run(project, settings, progress), workload, options))
+
+
+def _advise(run: Run, workload: Workload, options: Options) -> AdviceReport:
+    project, settings, progress = run.project, run.settings, run.progress
     run = Run(project, settings, progress, cache=HistoryCache.open(project, settings))
     with run.at_head() as head:
         database = _database(head)

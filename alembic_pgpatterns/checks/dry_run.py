@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.checks.deploy_plan import Plan, plans
 from alembic_pgpatterns.checks.revisions import run_revision_patterns
 from alembic_pgpatterns.checks.row_counts import with_rows
-from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.controller.head_schema import enriched
-from alembic_pgpatterns.controller.progress import Progress
-from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, Steps, read_state
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.env_run import run_env
+from alembic_pgpatterns.controller.head_schema import RunAt, enriched
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.models import Models, read_models
+from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
-from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run_env import EnvRun, migration_step, run_revisions
-from alembic_pgpatterns.runner.target_metadata import read_models
+from alembic_pgpatterns.runner.messages import EnvResult, Steps
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.server.protocol import Server
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,75 +43,64 @@ class DryRun:
 UNWATCHED = "what it locks is read from the log of a server of ours, and --server names another"
 
 
-def dry_run(
-    project: Project,
-    identifiers: Sequence[str],
-    settings: Settings,
-    server: Server,
-    progress: Progress,
-    watched: bool = False,
-) -> DryRun:
-    """Run revisions up, down and up again, by the project's env.py; to be called inside `scratch.on_server`.
+def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> DryRun:
+    """Run revisions up, down and up again, by the project's env.py.
 
     Args:
-        project: read after the revisions were written; the database may be at their parents or before them.
+        at: the project, read after the revisions were written, on a server at their parents or before them.
         identifiers: of the revisions, in the order they run.
-        settings: the project's.
-        server: where all of it happens.
-        progress: who is told.
-        watched: tell what they lock, too; a server of ours must have been opened so.
+        watched: tell what they lock, too; the server must have been opened so.
 
     Raises:
         PgPatternsError: one of them fails: which way, file and line, statement, what the server said.
     """
-    with project.explained_history():
-        scripts = [project.script.get_revision(identifier) for identifier in identifiers]
-    progress.say("running the revisions before")
-    environment = _run(project, _until(project, scripts[0]), "the revisions before it")
-    start = _states(environment, server)
-    progress.say("running the new revision")
-    if watched and server.log is not None:
-        runs, there = _watched(project, scripts, server, server.log, start)
+    run, names = at.run, tuple(identifiers)
+    revisions = [item for item in run.project.revisions if item.revision in names]
+    run.progress.say("running the revisions before")
+    result = _run(at, Steps("until", revisions[0].parents), "the revisions before it")
+    start = _states(result, run.server)
+    run.progress.say("running the new revision")
+    if watched and run.server.log is not None:
+        runs, there = _watched(at, revisions, start)
     else:
-        _run(project, _up(project, scripts), "upgrade")
-        runs, there = (), _states(environment, server)
-    _run(project, _down(project, scripts), "downgrade")
-    back = _states(environment, server)
-    _run(project, _up(project, scripts), "the second upgrade")
+        _run(at, Steps("up", names), "upgrade")
+        runs, there = (), _states(result, run.server)
+    _run(at, Steps("down", names[::-1]), "downgrade")
+    back = _states(result, run.server)
+    result = _run(at, Steps("up", names), "the second upgrade")
     lost = [str(item) for name, old in start.items() for item in differences(old.schema, back[name].schema)]
-    baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
-    runs = with_rows(runs, settings)
-    found = run_revision_patterns(settings.chosen((RevisionPattern,)), runs).findings
+    baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
+    runs = with_rows(runs, run.settings)
+    found = run_revision_patterns(run.settings.chosen((RevisionPattern,)), runs).findings
     of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
-    new = [*of_runs, *_new(start, there, environment, settings, baseline)]
+    new = [*of_runs, *_new(run, start, there, result, baseline)]
     return DryRun(
         new=tuple(sorted(new, key=lambda finding: -finding.severity)),
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
-        unseen=UNWATCHED if watched and server.log is None else None,
+        unseen=UNWATCHED if watched and run.server.log is None else None,
     )
 
 
 States = dict[str, State]
 
 
-def _watched(
-    project: Project, scripts: Sequence[Script], server: Server, log: Path, states: States
-) -> tuple[tuple[RevisionRun, ...], States]:
+def _watched(at: RunAt, revisions: Sequence[Revision], states: States) -> tuple[tuple[RevisionRun, ...], States]:
     """Run each by itself, so that what one of them leaves behind is there for the next to lock."""
     runs: list[RevisionRun] = []
+    server = at.run.server
     for database in states:
         with server.connect(database) as connection:
             install(connection)
     with server.connect() as monitor:
-        watcher = RevisionTracer(project, log, monitor)
-        for script in scripts:
-            step = watcher.watched(script, lambda steps: _run(project, steps, "upgrade"))
+        tracer = RevisionTracer(at.run, monitor)
+        for revision in revisions:
+            step = tracer.trace(revision, at.databases)
             if step.failure is not None:
-                raise step.failure
+                raise PgPatternsError(f"upgrade failed: {step.failure}") from step.failure
             after = {name: read_state(server, name, state.version_tables) for name, state in states.items()}
-            seen = [name for name in states if name in step.windows]
-            runs += [watcher.facts(script, step, name, states[name], after[name]) for name in seen]
+            seen = [name for name in states if name in step.result.windows]
+            runs += [tracer.facts(revision, step, name, states[name], after[name]) for name in seen]
             states = after
     for database in states:
         with server.connect(database) as connection:
@@ -124,60 +108,36 @@ def _watched(
     return tuple(runs), states
 
 
-def _run(project: Project, steps: Steps, what: str) -> EnvRun:
+def _run(at: RunAt, steps: Steps, what: str) -> EnvResult:
     try:
-        run = run_revisions(project, steps, destination_rev="heads")
+        result = run_env(at.run, steps, at.databases)
     except PgPatternsError as error:
         raise PgPatternsError(f"{what} failed: {error}") from error
-    if not any(entry.database for entry in run.configured):
+    if not any(item.database for item in result.configured):
         raise PgPatternsError("env.py ended without connecting to a database, so nothing could be tried out.")
-    return run
+    return result
 
 
-def _until(project: Project, script: Script) -> Steps:
-    """All that the first new revision comes from."""
-    parents = script.down_revision
-    target = parents if parents is not None else ()
-    names = [target] if isinstance(target, str) else list(target)
-    names += list(script._resolved_dependencies)
-
-    def steps(revision: Any, context: object) -> list[Any]:
-        if set(names) <= project.ancestors(revision):
-            return []
-        target: Any = tuple(names)
-        return project.script._upgrade_revs(target, revision)
-
-    return steps
-
-
-def _up(project: Project, scripts: Sequence[Script]) -> Steps:
-    return lambda revision, context: [migration_step(project, script, up=True) for script in scripts]
-
-
-def _down(project: Project, scripts: Sequence[Script]) -> Steps:
-    return lambda revision, context: [migration_step(project, script, up=False) for script in reversed(scripts)]
-
-
-def _states(run: EnvRun, server: Server) -> States:
+def _states(result: EnvResult, server: Server) -> States:
     """Each database that env.py connected to, as it is now; several environments may share one."""
     tables: dict[str, dict[Name, None]] = {}
-    for entry in run.configured:
-        if entry.database:
-            tables.setdefault(entry.database, {})[Name(entry.version_schema or "", entry.version_table)] = None
+    for item in result.configured:
+        if item.database:
+            tables.setdefault(item.database, {})[Name(item.version_schema or "", item.version_table)] = None
     return {name: read_state(server, name, tuple(names)) for name, names in tables.items()}
 
 
-def _new(before: States, after: States, run: EnvRun, settings: Settings, baseline: Baseline) -> Iterator[Finding]:
+def _new(run: RunContext, before: States, after: States, result: EnvResult, baseline: Baseline) -> Iterator[Finding]:
     """Findings at head that were not there before, that the models do not suppress and nobody accepted."""
-    for entry in run.configured:
-        if not entry.database:
+    for number, item in enumerate(result.configured):
+        if not item.database:
             continue
-        old, new = before[entry.database].schema, after[entry.database].schema
-        models = read_models(entry.metadatas, new.default_schema, settings, entry.dialect).schema
+        old, new = before[item.database].schema, after[item.database].schema
+        models = read_models(run, Models(result.run, number, item.models), new.default_schema).schema
         # What is wrong with the models as a whole came with the first revision, and not again with each.
         was = enriched(old, models if old.tables else None)
-        known = {finding.fingerprint for finding in run_patterns(was, settings).findings}
-        for finding in run_patterns(enriched(new, models), settings).findings:
+        known = {finding.fingerprint for finding in run_patterns(was, run.settings).findings}
+        for finding in run_patterns(enriched(new, models), run.settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
             if finding.fingerprint not in known and not accepted:
                 yield finding

@@ -13,6 +13,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head, enriched
 from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -25,7 +26,6 @@ from alembic_pgpatterns.findings.run_patterns import (
     without_excluded,
 )
 from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.schema.live import LiveServer
 
 
@@ -41,6 +41,10 @@ def check_live(project: Project, settings: Settings, progress: Progress, url: st
     Raises:
         PgPatternsError: the check could not be done; the message says what to do.
     """
+    return with_true_history(lambda: _check_live(project, settings, progress, url))
+
+
+def _check_live(project: Project, settings: Settings, progress: Progress, url: str | None) -> Report:
     baseline = Baseline.read(settings.path(settings.baseline))
     gathered = Gathered(kinds=(SchemaPattern, ServerPattern), fixable=False)
     databases: list[Live] = []

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import sqlalchemy
-
+from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
+from alembic_pgpatterns.autogenerate.target.metadata import converge
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead
+from alembic_pgpatterns.controller.models import RemoteCopy, create_models, missing_declarations
+from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.operations.missing_declarations import missing_declarations
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift
+from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.difference import Difference, table_differences
 from alembic_pgpatterns.schema.model import Location, Schema, Table
 from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.schema.sql.sqltext import parse_type, sequence_of
-from alembic_pgpatterns.server.protocol import Server
-
-if TYPE_CHECKING:
-    from sqlalchemy import MetaData
 
 _DECLARED = ("comment", "storage parameters", "row security", "forced row security")
 """Aspects that count only where the models say something of them."""
@@ -28,58 +28,57 @@ _UNNAMED = ("key", "foreign key", "check", "exclusion")
 """Kinds whose names differ where nobody chose them."""
 
 
-def drifts_of(
-    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
-) -> tuple[Drift, ...] | Skipped:
+def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tuple[Drift, ...] | Skipped:
     """What differs between the models and the head; or why that cannot be told.
 
     Args:
-        server: where a scratch database is made of the models, and dropped again.
-        database: the scratch database at head.
-        head: its schema, with what the models know laid over it.
-        metadatas: with all that autogenerate would enforce.
-        settings: for the tables that are left out.
+        run: the project, on a server where a scratch database is made of the models, and dropped again.
+        item: the scratch database at head.
+        effective: compare not the models as they are, but with all that autogenerate would enforce.
+
+    Raises:
+        PgPatternsError: enforced patterns contradict each other.
     """
+    head, server, models = item.schema, run.server, item.database.models
+    if effective:
+        converge(RemoteCopy(run, models), run.settings, accepted_by_files(run.settings))
     name = server.create_scratch("pgpatterns_models")
     try:
-        _create(server, name, head, metadatas)
+        failure = create_models(run, models, name, tuple(_before(head)), effective=effective)
+        if failure is not None:
+            return _skipped(failure)
         with server.connect(name) as connection:
-            models = catalog.read(connection, default_schema=head.default_schema)
-        declared = list(_declared(server, database, head, metadatas, settings))
-    except (sqlalchemy.exc.SQLAlchemyError, AttributeError, TypeError) as error:
-        return Skipped(
-            ModelDrift.name, f"the tables cannot be created from the models alone: {str(error).splitlines()[0]}"
-        )
+            created = catalog.read(connection, default_schema=head.default_schema)
+        declared = list(_declared(run, item))
+    except ProjectFailed as error:
+        return _skipped(error.failure)
     finally:
         server.drop_database(name)
-    return (*_drifts(models, head, settings), *declared)
+    return (*_drifts(created, head, run.settings), *declared)
 
 
-def _declared(
-    server: Server, database: str, head: Schema, metadatas: Sequence[MetaData], settings: Settings
-) -> Iterator[Drift]:
+def _skipped(failure: Failure) -> Skipped:
+    reason = failure.message.splitlines()[0]
+    return Skipped(ModelDrift.name, f"the tables cannot be created from the models alone: {reason}")
+
+
+def _declared(run: RunContext, item: DatabaseAtHead) -> Iterator[Drift]:
     """What models declare in our words (row security, policies), for which SQLAlchemy has none."""
-    engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
-    with engine.connect() as connection:
-        found = list(missing_declarations(connection, metadatas))
-    for schema, name, operation in found:
+    head, settings = item.schema, run.settings
+    for schema, name, operation in missing_declarations(run, item.database.models, item.database.name):
         table = head.table(Name(schema or head.default_schema, name))
         if table is not None and not settings.excludes(table.name.schema, table.name.name):
             message = f"table {table.name} is not as the models declare it: {operation}"
             yield Drift(table.name, f"{table.name} {operation}", message, table.origin.location)
 
 
-def _create(server: Server, name: str, head: Schema, metadatas: Sequence[MetaData]) -> None:
-    engine = sqlalchemy.create_engine(server.url(name), poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        for namespace in head.namespaces:
-            connection.execute(sqlalchemy.schema.CreateSchema(namespace.name, if_not_exists=True))
-        for extension in head.extensions:
-            if extension.name != "plpgsql":
-                text = f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)}"
-                connection.exec_driver_sql(f"{text} CASCADE")
-        for metadata in metadatas:
-            metadata.create_all(connection)
+def _before(head: Schema) -> Iterator[str]:
+    """What the models' tables need around them: schemas and extensions."""
+    for namespace in head.namespaces:
+        yield f"CREATE SCHEMA IF NOT EXISTS {quote(namespace.name)}"
+    for extension in head.extensions:
+        if extension.name != "plpgsql":
+            yield f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)} CASCADE"
 
 
 def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]:

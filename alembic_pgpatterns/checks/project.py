@@ -11,12 +11,12 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import Head
 from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
 from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
-from alembic_pgpatterns.runner.project import Project
 
 
 def check(project: Project, settings: Settings, progress: Progress) -> Report:
@@ -30,6 +30,10 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
     Raises:
         PgPatternsError: the check could not be done; the message says what to do.
     """
+    return with_true_history(lambda: _check(project, settings, progress))
+
+
+def _check(project: Project, settings: Settings, progress: Progress) -> Report:
     baseline = Baseline.read(settings.path(settings.baseline))
     gathered = Gathered(fixable=not settings.create_all and settings.upgrade_command is None)
     progress.say("reading the revisions")

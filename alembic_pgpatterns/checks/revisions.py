@@ -6,15 +6,17 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alembic_pgpatterns.autogenerate.target.effective_metadata import effective_metadata
 from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
+from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.head_schema import Head
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
@@ -26,11 +28,8 @@ from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppres
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
-from alembic_pgpatterns.runner.project import Project, relative
+from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class ToTrace:
     ``reason``: why there are none although the history has some; ``expected``: the settings leave them out.
     """
 
-    scope: tuple[Script, ...] = ()
+    scope: tuple[Revision, ...] = ()
     reason: str | None = None
     expected: bool = False
     known: Traces = NO_TRACES
 
     @property
-    def others(self) -> tuple[Script, ...]:
+    def others(self) -> tuple[Revision, ...]:
         """The revisions without a trace from an earlier run."""
         return self.scope[len(self.known.runs) :]
 
@@ -100,7 +99,7 @@ class RevisionCheck:
         of_runs = run_revision_patterns(patterns, gathered.runs)
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped
-        drifts = _drifts(head, settings, patterns, adopted, gathered.skipped)
+        drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
         of_history = _of_history(patterns, replace(history, drifts=drifts))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
@@ -183,8 +182,8 @@ def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:
     scripts = {script.revision: script for script in project.revisions}
     heads = [scripts[head] for head in project.heads if head in scripts]
     return History(
-        heads=tuple((script.revision, relative(str(Path(script.path).absolute()))) for script in heads),
-        labelled=bool(heads) and all(script.branch_labels for script in heads),
+        heads=tuple((script.revision, relative(script.path)) for script in heads),
+        labelled=bool(heads) and all(script.labels for script in heads),
         runs=runs,
         uses_autocommit=tuple(_autocommit_blocks(run.path for run in runs)),
     )
@@ -202,16 +201,14 @@ def _is_autocommit_block(call: ast.Call) -> bool:
 
 
 def _drifts(
-    head: Head, settings: Settings, patterns: Iterable[Pattern], adopted: bool, skipped: list[Skipped]
+    run: RunContext, head: Head, patterns: Iterable[Pattern], adopted: bool, skipped: list[Skipped]
 ) -> tuple[Drift, ...] | None:
-    if not any(pattern.name == ModelDrift.name for pattern in patterns) or settings.create_all:
+    if not any(pattern.name == ModelDrift.name for pattern in patterns) or run.settings.create_all:
         return None
     result: list[Drift] = []
     for item in head.databases:
-        metadatas = item.database.metadatas
-        if metadatas:
-            metadatas = (effective_metadata(metadatas, settings),) if adopted else metadatas
-            drifts = drifts_of(head.server, item.database.name, item.schema, metadatas, settings)
+        if item.database.models.count:
+            drifts = drifts_of(run, item, effective=adopted)
             if isinstance(drifts, Skipped):
                 skipped.append(drifts)
             else:

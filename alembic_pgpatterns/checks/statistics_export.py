@@ -14,9 +14,9 @@ from alembic_pgpatterns.checks import live_connection as live
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.workload.imports.collect import Collected
 from alembic_pgpatterns.workload.model import Workload
 

@@ -13,11 +13,11 @@ from alembic.config import Config
 
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.models_check import Request, read_from_memory
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.report.progress import Silent
-from alembic_pgpatterns.runner.project import Project
 
 
 def main() -> None:
@@ -38,7 +38,9 @@ def _check(request: Request) -> list[dict[str, str]]:
     config = Config(request.ini, toml_file=request.toml, ini_section=request.section, cmd_opts=options)
     setattr(config, "get_version_locations_list", lambda: list(request.versions))  # noqa: B010  # as `workspace` does
     flags: dict[str, object] = {"select": (ModelDrift.name,), "ignore": (), "cache": False, **_paths(request)}
-    report = check(Project(config), settings_of(config, flags), Silent())
+    settings = settings_of(config, flags)
+    with Project(config, settings) as project:
+        report = check(project, settings, Silent())
     if report.missed:
         raise PgPatternsError("; ".join(f"{item.what}: {item.reason}" for item in report.missed))
     return [{"object": finding.object, "message": finding.message} for finding in report.findings]

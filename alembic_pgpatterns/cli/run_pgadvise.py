@@ -12,9 +12,9 @@ from alembic_pgpatterns.cli.run_pgcheck import flags
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.report.advice import write
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.project import Project
 
 WRONG_USE = 2
 
@@ -25,7 +25,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: it could not be done.
     """
-    project = Project(config)
     try:
         settings = settings_of(config, flags(options))
         if not options.workload:
@@ -36,7 +35,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         sys.stderr.write(f"alembic pgadvise: {error}\n")
         return WRONG_USE
     wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
-    with progress_on(sys.stderr) as progress:
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = advise(project, settings, progress, options.workload, wanted)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)

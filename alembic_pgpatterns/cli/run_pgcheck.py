@@ -13,10 +13,12 @@ from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.checks.revisions import about_a_revision
 from alembic_pgpatterns.cli.exit_codes import FINDINGS, NOT_DONE, say_error
+from alembic_pgpatterns.cli.interpreter import default_interpreter
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
@@ -25,7 +27,6 @@ from alembic_pgpatterns.report.plan import write as write_plan
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
 from alembic_pgpatterns.report.words import skipped_lines
-from alembic_pgpatterns.runner.project import Project
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -41,8 +42,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
         with standard_output(config.stdout) as stream:
             _inform(settings, options, stream)
         return 0
-    with progress_on(sys.stderr) as progress:
-        report = _checked(Project(config), settings, progress, getattr(options, "live", None))
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        report = _checked(project, settings, progress, getattr(options, "live", None))
     if getattr(options, "plan", None):
         with standard_output(config.stdout) as stream:
             write_plan(plans(report.runs, report.findings), stream, options.plan)
@@ -105,6 +106,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "fail_on": Severity[fail_on.upper()] if fail_on else None,
         "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
         "upgrade_command": given.get("upgrade_command"),
+        "python": _program(given.get("python")),
         "prepare": _path(given.get("prepare")),
         "create_all": given.get("create_all"),
         "since": given.get("since"),
@@ -121,6 +123,11 @@ def _names(values: list[str] | None) -> tuple[str, ...] | None:
     if not values:
         return None
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _program(value: str | None) -> Path | None:
+    """An interpreter: not resolved, because a link in a virtual environment is what makes it one."""
+    return Path(value).absolute() if value else default_interpreter()
 
 
 def _path(value: str | None) -> Path | None:

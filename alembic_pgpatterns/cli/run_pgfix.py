@@ -18,8 +18,11 @@ from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
-from alembic_pgpatterns.controller.head_schema import enriched
-from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.bring_to_head import Database
+from alembic_pgpatterns.controller.env_run import run_env
+from alembic_pgpatterns.controller.head_schema import RunAt, enriched
+from alembic_pgpatterns.controller.models import Models, read_models
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
@@ -32,9 +35,7 @@ from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run_env import Configured, run_to_heads
-from alembic_pgpatterns.runner.target_metadata import read_models
+from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
@@ -89,11 +90,12 @@ def run(config: Any, options: argparse.Namespace) -> int:
         raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     _refuse(settings)
     outcome, edited = Outcome(), None
-    project = Project(config)
-    with workspace(config, project, options.head) as work:
+    with Project(config, settings) as project, workspace(config, project, options.head) as work:
         try:
             with progress_on(sys.stderr) as progress:
-                _fix(config, options, settings, progress, outcome, work)
+                names = [item.revision for item in project.revisions]
+                with Run(project, settings, progress).at(names) as at:
+                    _fix(config, options, at, outcome, work)
                 if outcome.fixes:
                     progress.say("comparing the models")
                     edited = edit_models(config, outcome.fixes, work, settings, change=options.models)
@@ -130,37 +132,32 @@ def _refuse(settings: Settings) -> None:
         )
 
 
-def _fix(
-    config: Any, options: argparse.Namespace, settings: Settings, progress: Progress, outcome: Outcome, work: Workspace
-) -> None:
-    chosen = Chosen(tuple(options.tables))
-    project = Project(config)
-    names = [script.revision for script in project.revisions]
-    with Run(project, settings, progress).at(names) as server:
-        progress.say("running the revisions")
-        entry = _to_heads(project)
-        for _ in range(ROUNDS):
-            schema = _schema(entry, server, settings)
-            _must_exist(chosen, schema)
-            found = _found(schema, settings, chosen)
-            _must_be_gone(outcome, found)
-            _leave_suggestions(found, outcome)
-            fixes = _possible(found, schema, entry, server, outcome)
-            if options.models:
-                fixes = _editable(fixes, outcome)
-            if not fixes:
-                return
-            progress.say("writing the revisions")
-            written = write(config, fixes, options.message or _message, options.head, work.versions)
-            outcome.written += written.files
-            for left in written.left:
-                outcome.left[left.finding.fingerprint] = left
-            done = [fix for fix in fixes if fix in written.fixes]
-            if not done:
-                return
-            outcome.fixes += done
-            _prove(config, written.files, settings, server, progress)
-        _must_be_gone(outcome, _found(_schema(entry, server, settings), settings, chosen))
+def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, work: Workspace) -> None:
+    chosen, settings, progress = Chosen(tuple(options.tables)), at.run.settings, at.run.progress
+    progress.say("running the revisions")
+    database = _to_heads(at)
+    for _ in range(ROUNDS):
+        schema = _schema(at, database)
+        _must_exist(chosen, schema)
+        found = _found(schema, settings, chosen)
+        _must_be_gone(outcome, found)
+        _leave_suggestions(found, outcome)
+        fixes = _possible(found, schema, database, at.run.server, outcome)
+        if options.models:
+            fixes = _editable(fixes, outcome)
+        if not fixes:
+            return
+        progress.say("writing the revisions")
+        written = write(at, fixes, options.message or _message, options.head, work.versions)
+        outcome.written += written.files
+        for left in written.left:
+            outcome.left[left.finding.fingerprint] = left
+        done = [fix for fix in fixes if fix in written.fixes]
+        if not done:
+            return
+        outcome.fixes += done
+        _prove(config, at, written.files)
+    _must_be_gone(outcome, _found(_schema(at, database), settings, chosen))
 
 
 def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:
@@ -186,21 +183,23 @@ def _must_exist(chosen: Chosen, schema: Schema) -> None:
             raise PgPatternsError(f"There is no table {name!r} at head.{meant}")
 
 
-def _to_heads(project: Project) -> Configured:
-    entries = [entry for entry in run_to_heads(project).configured if entry.database]
+def _to_heads(at: RunAt) -> Database:
+    result = run_env(at.run, Steps("heads"), at.databases)
+    entries = [(number, item) for number, item in enumerate(result.configured) if item.database]
     if len(entries) != 1:
         raise PgPatternsError(
             f"pgfix writes revisions for one database, and env.py connected to {len(entries)}. "
             "`alembic pgcheck --all` prints the SQL and the model's lines to write."
         )
-    return entries[0]
+    ((number, item),) = entries
+    table = Name(item.version_schema or "", item.version_table)
+    return Database(item.database, "", (table,), Models(result.run, number, item.models))
 
 
-def _schema(entry: Configured, server: Server, settings: Settings) -> Schema:
-    table = Name(entry.version_schema or "", entry.version_table)
-    with server.connect(entry.database) as connection:
-        schema = catalog.read(connection, version_tables=(table,))
-    return enriched(schema, read_models(entry.metadatas, schema.default_schema, settings).schema)
+def _schema(at: RunAt, database: Database) -> Schema:
+    with at.run.server.connect(database.name) as connection:
+        schema = catalog.read(connection, version_tables=database.version_tables)
+    return enriched(schema, read_models(at.run, database.models, schema.default_schema).schema)
 
 
 def _found(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
@@ -228,13 +227,13 @@ def _leave_suggestions(found: Sequence[Finding], outcome: Outcome) -> None:
 
 
 def _possible(
-    found: Sequence[Finding], schema: Schema, entry: Configured, server: Server, outcome: Outcome
+    found: Sequence[Finding], schema: Schema, database: Database, server: Server, outcome: Outcome
 ) -> list[Fix]:
     planned = plan([f for f in found if f.fingerprint not in outcome.left], schema)
     for left in planned.left:
         outcome.left[left.finding.fingerprint] = left
     fixes = []
-    with server.connect(entry.database) as connection:
+    with server.connect(database.name) as connection:
         for fix in planned.fixes:
             refused = _refused(connection, fix)
             if refused is None:
@@ -261,9 +260,10 @@ def _message(fixes: Sequence[Fix]) -> str:
     return f"fix {', '.join(names[:3])}{more}"
 
 
-def _prove(config: Any, files: Sequence[WrittenFile], settings: Settings, server: Server, progress: Progress) -> None:
+def _prove(config: Any, at: RunAt, files: Sequence[WrittenFile]) -> None:
     """Up, down and up again; the way down must restore what was there."""
-    outcome_of_run = dry_run(Project(config), [one.revision for one in files], settings, server, progress)
+    with Project(config, at.run.settings) as project:
+        outcome_of_run = dry_run(at.of(project), [one.revision for one in files])
     if outcome_of_run.lost:
         lost = "\n  ".join(outcome_of_run.lost)
         raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")

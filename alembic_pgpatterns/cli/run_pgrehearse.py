@@ -13,13 +13,13 @@ from alembic_pgpatterns.cli.run_pgcheck import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.rehearsal.options import Options, bytes_of, seconds_of
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
 from alembic_pgpatterns.report import rehearsal as writer
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.project import Project
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -31,8 +31,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
     settings = settings_of(config, flags(options))
     asked = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
     outputs = reports.outputs(getattr(options, "format", None) or ["text"])
-    with progress_on(sys.stderr) as progress:
-        gathered = rehearse(Project(config), settings, asked, progress)
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        gathered = rehearse(project, settings, asked, progress)
     result = rehearsal_of(gathered, settings)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)
     with standard_output(config.stdout, for_programs) as stream:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
-from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.env_run import perform, run_env
+from alembic_pgpatterns.controller.head_schema import RunAt
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.run_env import explained, run_to_heads
-from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.messages import Steps
+from alembic_pgpatterns.runner.paths import relative
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+from alembic_pgpatterns.runner.task import Route, redirected
 
 DRY_RUN = "pgpatterns_dry_run"
 """In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
@@ -31,15 +38,15 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
     Raises:
         PgPatternsError: it could not be written, or does not run; the file then stays, and the message says so.
     """
-    project = Project(config)
     settings = settings_of(config, _flags(options))
     _refuse(settings)
-    names = [script.revision for script in project.revisions]
-    with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(names, watched=True) as server:
-        _to_heads(project, progress)
-        progress.say("comparing the models")
-        files = _written(config, project, given)
-        _try_out(config, files, settings, server, progress)
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        names = [item.revision for item in project.revisions]
+        with Run(project, settings, progress).at(names, watched=True) as at:
+            _to_heads(at)
+            progress.say("comparing the models")
+            files = _written(config, at, given)
+            _try_out(config, at, files)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
@@ -63,47 +70,60 @@ def _refuse(settings: Settings) -> None:
         )
 
 
-def _to_heads(project: Project, progress: Progress) -> None:
-    if project.revisions:
-        progress.say("running the revisions")
-        run_to_heads(project)
+def _to_heads(at: RunAt) -> None:
+    if at.run.project.revisions:
+        at.run.progress.say("running the revisions")
+        run_env(at.run, Steps("heads"), at.databases)
 
 
-def _written(config: Any, project: Project, given: Mapping[str, Any]) -> list[Any]:
-    """The scripts that ``alembic revision --autogenerate`` wrote.
+def _written(config: Any, at: RunAt, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Identifier and path of what ``alembic revision --autogenerate`` wrote.
 
     Raises:
         PgPatternsError: what Alembic or env.py raised, with file and line.
     """
+    before = _files(at.run.project)
+    try:
+        written, said = perform(at.run, at.databases, partial(_autogenerate, given))
+    except PgPatternsError as error:
+        new = sorted(_files(at.run.project) - before)
+        raise PgPatternsError(f"{error}\n{_kept(new)}" if new else str(error)) from error
+    config.stdout.write(said)
+    return list(written)
+
+
+def _autogenerate(
+    given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
+) -> tuple[list[tuple[str, str]], str]:
+    """Run Alembic's command in the project's process: what was written, and what it printed."""
     from alembic import command
     from alembic.util import CommandError
 
+    config, output = scripts.config, io.StringIO()
     config.attributes[DRY_RUN] = True
-    before = _files(project)
+    config.stdout = output
     try:
-        written = command.revision(config, autogenerate=True, **given)
-    except Exception as error:
-        said = str(error) if isinstance(error, CommandError) else explained(error, project)
-        new = sorted(_files(project) - before)
-        raise PgPatternsError(f"{said}\n{_kept(new)}" if new else str(said)) from error
-    finally:
-        del config.attributes[DRY_RUN]
-    return [script for script in (written if isinstance(written, list) else [written]) if script is not None]
+        with redirected(parent, route), contextlib.redirect_stdout(output):
+            written = command.revision(config, autogenerate=True, **given)
+    except CommandError as error:
+        raise PgPatternsError(str(error)) from error
+    several = written if isinstance(written, list) else [written]
+    return [(str(script.revision), str(script.path)) for script in several if script is not None], output.getvalue()
 
 
 def _files(project: Project) -> set[str]:
-    folders = map(Path, project.script._version_locations)
+    folders = map(Path, project.script.version_locations)
     return {relative(str(path.absolute())) for folder in folders for path in folder.rglob("*.py")}
 
 
-def _try_out(config: Any, scripts: Sequence[Any], settings: Settings, server: Server, progress: Progress) -> None:
-    names = [relative(str(Path(script.path).absolute())) for script in scripts]
-    identifiers = [script.revision for script in scripts]
-    try:
-        outcome = dry_run(Project(config), identifiers, settings, server, progress, watched=True)
-    except PgPatternsError as error:
-        raise PgPatternsError(f"{error}\n{_kept(names)}") from error
-    for line in lines_of(outcome, names, server):
+def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
+    names = [relative(str(Path(path).absolute())) for _, path in files]
+    with Project(config, at.run.settings) as project:
+        try:
+            outcome = dry_run(at.of(project), [revision for revision, _ in files], watched=True)
+        except PgPatternsError as error:
+            raise PgPatternsError(f"{error}\n{_kept(names)}") from error
+    for line in lines_of(outcome, names, at.run.server):
         config.print_stdout("%s", line)
 
 
@@ -123,14 +143,14 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
     Raises:
         PgPatternsError: it does not run, or its downgrade does not; the file stays.
     """
-    project = Project(config)
     settings = settings_of(config, _flags(argparse.Namespace()))
-    by_path = {str(Path(script.path).absolute()): script for script in project.revisions}
-    own = by_path.get(str(Path(path).absolute()))
-    if own is None:
-        raise PgPatternsError(f"{path} is not in the history that {project.script.dir} holds.")
-    known = {script.revision: script for script in project.revisions}
-    scripts = [known[identifier] for identifier in identifiers if identifier in known] or [own]
-    before = project.ancestors([scripts[0].revision]) - {scripts[0].revision}
-    with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(before, watched=True) as server:
-        _try_out(config, scripts, settings, server, progress)
+    with Project(config, settings) as project:
+        by_path = {item.path: item for item in project.revisions}
+        own = by_path.get(str(Path(path).resolve()))
+        if own is None:
+            raise PgPatternsError(f"{path} is not in the history that {project.script.folder} holds.")
+        known = {item.revision: item for item in project.revisions}
+        new = [known[identifier] for identifier in identifiers if identifier in known] or [own]
+        before = project.ancestors([new[0].revision]) - {new[0].revision}
+        with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(before, watched=True) as at:
+            _try_out(config, at, [(item.revision, item.path) for item in new])

@@ -13,9 +13,9 @@ from alembic_pgpatterns.checks.statistics_export import export_statistics
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.project import Project
 
 WRONG_USE = 2
 
@@ -31,8 +31,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
     except SettingsError as error:
         sys.stderr.write(f"alembic pgstats: {error}\n")
         return WRONG_USE
-    with progress_on(sys.stderr) as progress:
-        document = export_statistics(Project(config), settings, progress, options.url)
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        document = export_statistics(project, settings, progress, options.url)
     text = json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"
     if options.output is None:
         with standard_output(config.stdout, True) as stream:

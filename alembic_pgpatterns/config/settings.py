@@ -25,6 +25,8 @@ from alembic_pgpatterns.patterns import Action, Pattern, Severity, registry, use
 TABLE = "tool.alembic_pgpatterns"
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
 """As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
+_TIME_LIMIT = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|min|h)?")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 SECTION = "pgpatterns"
 OLDEST = 13
 """The oldest PostgreSQL whose behaviour the patterns know."""
@@ -87,6 +89,19 @@ class Settings:
     roles: tuple[str, ...] = setting((), "Roles that revisions expect; created on the throw-away server.")
     upgrade_command: str | None = setting(
         None, "A command that brings the database in `env` to head, for projects that do not run `alembic`."
+    )
+    python: Path | None = setting(
+        None,
+        "The interpreter that runs the project's code, if the project is installed in another environment than this "
+        "package. The program `alembic-pgpatterns` takes the active environment's, or `.venv`'s, by itself.",
+    )
+    time_limit: str = setting(
+        "10m", "How long the project's own code may run at a time: seconds, or a number with `s`, `m` or `h`."
+    )
+    allow_connect: tuple[str, ...] = setting(
+        (),
+        "What env.py may connect to besides the check's own server, such as a store of secrets: `host:port`, `host:*`, "
+        "or the path of a Unix socket.",
     )
     create_all: bool = setting(
         False, "Build the schema from the models and stamp it, for histories that do not start from empty."
@@ -160,10 +175,19 @@ class Settings:
         if settings.target_version is not None and not OLDEST <= settings.target_version < 100:
             source = settings.sources["target_version"]
             raise SettingsError(f"{source}: target_version: a major version such as {OLDEST} or 17 is expected.")
+        if settings.seconds <= 0:
+            source = settings.sources["time_limit"]
+            raise SettingsError(f"{source}: time_limit: {settings.time_limit!r} is no time such as 90s, 10m or 1h.")
         if not _DURATION.fullmatch(settings.lock_timeout.strip()):
             source = settings.sources["lock_timeout"]
             raise SettingsError(f"{source}: lock_timeout: {settings.lock_timeout!r} is no time such as 5s or 500ms.")
         return settings
+
+    @property
+    def seconds(self) -> float:
+        """``time_limit`` in seconds; 0 if it is no time."""
+        match = _TIME_LIMIT.fullmatch(self.time_limit.strip())
+        return float(match[1]) * _SECONDS[match[2] or "s"] if match else 0.0
 
     def merged(self, table: Mapping[str, Any], source: str, folder: Path | None = None) -> Settings:
         """These settings with the values of one table of a file.

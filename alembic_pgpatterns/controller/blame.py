@@ -7,22 +7,16 @@ table, index or constraint came; and a column came with the revision after which
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.schema.model import Check, Column, ForeignKey, Index, Key, Name
 
 if TYPE_CHECKING:
     import psycopg
-    from alembic.runtime.migration import MigrationContext
 
 # 16384 is FirstNormalObjectId (PostgreSQL source, access/transam.h).
-WIDTHS = """
-    SELECT c.oid::bigint, c.relnatts::int, s.highest::bigint
-    FROM (SELECT greatest((SELECT max(oid) FROM pg_catalog.pg_class),
-                          (SELECT max(oid) FROM pg_catalog.pg_constraint)) AS highest) s
-    LEFT JOIN pg_catalog.pg_class c ON c.oid >= 16384 AND c.relkind IN ('r', 'p')
-"""
 OBJECTS = """
     SELECT n.nspname, c.relname, '' AS part, c.oid::bigint, 0
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid >= 16384
@@ -38,41 +32,21 @@ OBJECTS = """
 """
 
 
-@dataclass
-class BlameFacts:
-    """An observer of a run; asks inside the revision's own transaction, since nobody else sees it before it commits."""
+def resolve(facts: BlameFacts, connection: psycopg.Connection[Any]) -> Blame:
+    """The answers for the schema as it is now."""
+    rows = connection.execute(OBJECTS).fetchall()
+    return Blame(facts, {(Name(r[0], r[1]), r[2], r[4] > 0): (r[3], r[4]) for r in rows})
 
-    revisions: list[str] = field(default_factory=list)
-    highest: list[int] = field(default_factory=list)
-    widths: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
-    def configured(self, context: MigrationContext) -> None:
-        """Nothing to learn before the first revision."""
+def of_oid(facts: BlameFacts, oid: int) -> str | None:
+    """The revision that created the object of this identifier; None if it was there before the first."""
+    position = bisect_left(facts.highest, oid)
+    return facts.revisions[position] if position < len(facts.revisions) else None
 
-    def applied(self, context: MigrationContext, revision: str, is_upgrade: bool) -> None:
-        """Note the highest identifier and the tables' widths, unless that would begin a transaction of its own."""
-        if context.connection is None or not context.connection.in_transaction():
-            return
-        rows = context.connection.exec_driver_sql(WIDTHS).all()
-        self.revisions.append(revision)
-        self.highest.append(max([rows[0][2], *self.highest[-1:]]))
-        for oid, width, _ in rows:
-            if oid is not None and (not self.widths.get(oid) or self.widths[oid][-1][0] < width):
-                self.widths.setdefault(oid, []).append((width, revision))
 
-    def resolve(self, connection: psycopg.Connection[Any]) -> Blame:
-        """The answers for the schema as it is now."""
-        rows = connection.execute(OBJECTS).fetchall()
-        return Blame(self, {(Name(r[0], r[1]), r[2], r[4] > 0): (r[3], r[4]) for r in rows})
-
-    def of_oid(self, oid: int) -> str | None:
-        """The revision that created the object of this identifier; None where it was there before the first."""
-        position = bisect_left(self.highest, oid)
-        return self.revisions[position] if position < len(self.revisions) else None
-
-    def of_column(self, oid: int, number: int) -> str | None:
-        """The revision after which the table first had this column."""
-        return next((revision for width, revision in self.widths.get(oid, ()) if width >= number), None)
+def of_column(facts: BlameFacts, oid: int, number: int) -> str | None:
+    """The revision after which the table first had this column."""
+    return next((revision for width, revision in facts.widths.get(oid, ()) if width >= number), None)
 
 
 @dataclass(frozen=True)
@@ -93,7 +67,7 @@ class Blame:
         if known is None:
             return None
         oid, number = known
-        return self.facts.of_column(oid, number) if number else self.facts.of_oid(oid)
+        return of_column(self.facts, oid, number) if number else of_oid(self.facts, oid)
 
 
 def _key(at: object, table: Name | None) -> tuple[Name, str, bool]:

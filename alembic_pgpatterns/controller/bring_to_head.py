@@ -5,42 +5,39 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-import sqlalchemy
-
-from alembic_pgpatterns.controller.blame import BlameFacts
 from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env
+from alembic_pgpatterns.controller.models import NO_MODELS, Models
 from alembic_pgpatterns.controller.position import EMPTY, Position
-from alembic_pgpatterns.controller.scratch_databases import SCRATCH, on_server, prepare
+from alembic_pgpatterns.controller.process import ProjectFailed
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, versions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.runner.project import Project, relative
-from alembic_pgpatterns.runner.run_env import EnvRun, explained, run_revisions
+from alembic_pgpatterns.runner.blame_facts import BlameFacts
+from alembic_pgpatterns.runner.messages import CreateRequest, EnvResult, Steps
+from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server
-
-if TYPE_CHECKING:
-    from sqlalchemy import MetaData
-    from sqlalchemy.engine import Dialect
 
 
 @dataclass(frozen=True)
 class Database:
     """A scratch database at head. ``label``: the name of the real one it stands for.
 
-    ``meant``: libpq's parameters of the real one, with the password; None if no connection to it was seen.
+    ``models``: of the project, as env.py names them for this database. ``meant``: libpq's parameters of the real one,
+    with the password; None if no connection to it was seen.
     """
 
     name: str
     label: str
     version_tables: tuple[Name, ...]
-    metadatas: tuple[MetaData, ...]
+    models: Models = NO_MODELS
     blame_facts: BlameFacts | None = None
     meant: Mapping[str, str] | None = field(default=None, repr=False)
-    dialect: Dialect | None = None
 
 
 @dataclass(frozen=True)
@@ -70,60 +67,48 @@ def upgrade_to_head(run: RunContext, start: Position = EMPTY, *, keep: bool = Fa
         return _by_command(run, run.settings.upgrade_command)
     run.progress.say("reading the revisions")
     if run.settings.create_all or not run.project.revisions:
-        with on_server(run.settings, run.server):
-            return _by_models(run.project, run.server)
+        return _by_models(run)
     return _by_env_py(run.project, run.server, upgrade(run, start, keep=keep))
 
 
 def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
-    run = upgraded.run
+    result = upgraded.result
     databases = [
         Database(
-            name=entry.database,
-            label=_label(upgraded, entry.database),
-            version_tables=(Name(entry.version_schema or "", entry.version_table),),
-            metadatas=entry.metadatas,
-            blame_facts=upgraded.position.blame[entry.database],
-            meant=upgraded.routes.meant.get(entry.database),
-            dialect=entry.dialect,
+            name=item.database,
+            label=_label(upgraded, item.database),
+            version_tables=(Name(item.version_schema or "", item.version_table),),
+            models=Models(result.run, number, item.models),
+            blame_facts=upgraded.position.blame[item.database],
+            meant=result.meant.get(item.database),
         )
-        for entry in run.configured
-        if is_at(project, server, entry, project.heads)
+        for number, item in enumerate(result.configured)
+        if is_at(project, server, item, project.heads)
     ]
     if not databases:
         raise PgPatternsError(_lost(upgraded))
-    skipped = (*_without_models(run), *_outside(project))
-    hints = tuple(_opt_in(project, run))
+    skipped = (*_without_models(result), *_outside(project))
+    hints = tuple(_opt_in(project, result))
     return AtHead(tuple(databases), len(project.revisions), project.heads, skipped, hints, upgraded)
 
 
-def _by_models(project: Project, server: Server) -> AtHead:
+def _by_models(run: RunContext) -> AtHead:
     """No revision runs: the schema is what the models say, in an otherwise empty database."""
-    run = run_revisions(project, lambda revision, context: [], as_sql=True)
-    if not run.metadatas:
-        lacking = "--create-all needs models" if project.revisions else f"no revision is in {project.script.dir}"
-        raise PgPatternsError(f"There is nothing to check: {lacking}, and env.py names no target_metadata.")
-    name = server.create_scratch(SCRATCH)
-    try:
-        _create_all(run.metadatas, server.url(name))
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise explained(error, project) from error
+    project = run.project
+    result = run_env(run, Steps(), Databases(), offline=True)
+    count = sum(item.models for item in result.configured)
+    if not count:
+        what = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
+        raise PgPatternsError(f"There is nothing to check: {what}, and env.py names no target_metadata.")
+    name = run.server.create_scratch(SCRATCH)
+    request = CreateRequest(result.run, run.server.parameters(name), schemas=True)
+    failure = project.request("create", request, handlers=handlers(run, Databases()))
+    if failure is not None:
+        raise ProjectFailed(explained(failure, run.server))
     reason = "none ran: the schema was built from the models"
-    return AtHead(
-        (Database(name, "", (), run.metadatas),),
-        0,
-        project.heads,
-        skipped=(Skipped("revisions", reason, expected=True),),
-    )
-
-
-def _create_all(metadatas: Sequence[MetaData], url: sqlalchemy.URL) -> None:
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        for metadata in metadatas:
-            for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
-                connection.execute(sqlalchemy.schema.CreateSchema(schema, if_not_exists=True))
-            metadata.create_all(connection)
+    models = Models(result.run, None, count)
+    skipped = (Skipped("revisions", reason, expected=True),)
+    return AtHead((Database(name, "", (), models),), 0, project.heads, skipped=skipped)
 
 
 def _by_command(run: RunContext, command: str) -> AtHead:
@@ -142,7 +127,7 @@ def _by_command(run: RunContext, command: str) -> AtHead:
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
     unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read", expected=True)
-    return AtHead((Database(name, "", tables, ()),), 0, heads, skipped=(unread,))
+    return AtHead((Database(name, "", tables),), 0, heads, skipped=(unread,))
 
 
 VERSION_TABLES = """
@@ -173,10 +158,10 @@ OPT_IN = (
 """The line for env.py; it tolerates our absence, where Alembic would fail for a plugin that is not installed."""
 
 
-def _opt_in(project: Project, run: EnvRun) -> Iterator[str]:
+def _opt_in(project: Project, result: EnvResult) -> Iterator[str]:
     """How to name the plugin in env.py, where its autogenerate has models and does not know of us."""
-    unaware = [e for e in run.configured if e.metadatas and not _names_plugin(e.options.get("autogenerate_plugins"))]
-    if unaware and run.own_environment is None:
+    unaware = [item for item in result.configured if item.models and not _names_plugin(item.plugins)]
+    if unaware and result.own_environment is None:
         yield (
             f"{relative(str(project.env_py.absolute()))} does not name the plugin, so autogenerate does not follow the "
             f"patterns. Add to context.configure(), with `from importlib.util import find_spec` above:\n    {OPT_IN}"
@@ -200,17 +185,17 @@ def _outside(project: Project) -> Iterator[Skipped]:
         )
 
 
-def _without_models(run: EnvRun) -> Iterator[Skipped]:
-    if run.own_environment is not None:
-        reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {run.own_environment}"
+def _without_models(result: EnvResult) -> Iterator[Skipped]:
+    if result.own_environment is not None:
+        reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {result.own_environment}"
         yield Skipped("models", reason, broken=True)
 
 
 def _lost(upgraded: Upgraded) -> str:
-    went = ", ".join(map(str, upgraded.routes.origins)) or "nowhere"
-    if upgraded.routes.elsewhere:
-        went += f"; and to {', '.join(dict.fromkeys(upgraded.routes.elsewhere))}"
-    if not upgraded.run.configured:
+    went = ", ".join((str(origin) for origin, _ in upgraded.result.databases)) or "nowhere"
+    if upgraded.result.elsewhere:
+        went += f"; and to {', '.join(dict.fromkeys(upgraded.result.elsewhere))}"
+    if not upgraded.result.configured:
         return (
             f"env.py ended without calling context.configure(), so no revision ran. Connections were meant for: {went}."
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.progress import Progress
-from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.server.protocol import Server
 
 if TYPE_CHECKING:

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.controller.blame import Blame
+from alembic_pgpatterns.controller.blame import Blame, resolve
 from alembic_pgpatterns.controller.bring_to_head import AtHead, Database, upgrade_to_head
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.position import EMPTY
-from alembic_pgpatterns.controller.scratch_databases import on_server, open_server
+from alembic_pgpatterns.controller.env_run import Databases
+from alembic_pgpatterns.controller.models import read_models
+from alembic_pgpatterns.controller.position import EMPTY, Position
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.runner.target_metadata import read_models
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
@@ -51,6 +53,18 @@ class Head:
     server: Server
     skipped: tuple[Skipped, ...] = ()
     hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunAt:
+    """A run on a server at some revisions, and the scratch databases there."""
+
+    run: RunContext
+    databases: Databases
+
+    def of(self, project: Project) -> RunAt:
+        """The same, with the project as it is now: its files have changed."""
+        return replace(self, run=replace(self.run, project=project))
 
 
 @contextmanager
@@ -137,8 +151,8 @@ def _resume(run: RunContext, start: Snapshot | None, milestone: frozenset[str]) 
 
 
 @contextmanager
-def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = False) -> Iterator[Server]:
-    """Start a server at some revisions and redirect the project's connections to it.
+def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = False) -> Iterator[RunAt]:
+    """Start a server at some revisions.
 
     Args:
         run: the project and its settings.
@@ -153,21 +167,29 @@ def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = Fals
     run = replace(run, cache=HistoryCache.open(run.project, run.settings) if target else None)
     run.progress.say("starting PostgreSQL")
     with contextlib.ExitStack() as stack:
-        position, server = EMPTY, None
-        if run.cache is not None:
-            with contextlib.ExitStack() as attempt, contextlib.suppress(PgPatternsError):
-                tried, start = _open(attempt, run, run.cache.find(target), watched)
-                before = start.position if start is not None else EMPTY
-                run.progress.say("running the revisions")
-                upgraded = upgrade(tried, before, run.project.heads_of(target), keep=True)
-                if upgraded.complete:
-                    _cache_state(tried, upgraded, resume=True)
-                    position, server = upgraded.position, tried.server
-                    stack.push(attempt.pop_all())
-        if server is None:
-            server = stack.enter_context(open_server(run.settings, watched))
-        stack.enter_context(on_server(run.settings, server, position.databases, position.environment))
-        yield server
+        at = _at(stack, run, target, watched) if run.cache is not None else None
+        if at is None:
+            at = RunAt(run.on(stack.enter_context(open_server(run.settings, watched))), Databases())
+        yield at
+
+
+def _at(stack: contextlib.ExitStack, run: RunContext, target: frozenset[str], watched: bool) -> RunAt | None:
+    """The run at its revisions, from a snapshot if one fits; None if they fail."""
+    assert run.cache is not None
+    with contextlib.ExitStack() as attempt, contextlib.suppress(PgPatternsError):
+        tried, start = _open(attempt, run, run.cache.find(target), watched)
+        before = start.position if start is not None else EMPTY
+        run.progress.say("running the revisions")
+        upgraded = upgrade(tried, before, run.project.heads_of(target), keep=True)
+        if upgraded.complete:
+            _cache_state(tried, upgraded, resume=True)
+            stack.push(attempt.pop_all())
+            return RunAt(tried, _databases(upgraded.position))
+    return None
+
+
+def _databases(position: Position) -> Databases:
+    return Databases(dict(position.databases), position.environment)
 
 
 WORTH_CACHING = 0.5
@@ -191,8 +213,8 @@ def _head(run: RunContext, result: AtHead) -> Head:
     for database in result.databases:
         with run.server.connect(database.name) as connection:
             schema = catalog.read(connection, version_tables=database.version_tables)
-            blame = database.blame_facts.resolve(connection) if database.blame_facts is not None else None
-        models = read_models(database.metadatas, schema.default_schema, run.settings, database.dialect)
+            blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
+        models = read_models(run, database.models, schema.default_schema)
         if all(item.what != "models" for item in result.skipped):  # else that reason is known already
             skipped += models.skipped
         label = database.label if several else ""

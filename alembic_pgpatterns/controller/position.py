@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.controller.blame import BlameFacts
+from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.server.real_database import RealDatabase
 
 

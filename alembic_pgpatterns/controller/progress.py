@@ -13,3 +13,6 @@ class Progress(Protocol):
 
     def step(self, done: int, total: int, revision: str) -> None:
         """A revision ran."""
+
+    def running(self, revision: str) -> None:
+        """A revision begins to run."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.head_schema import Head, bring_to_head, server_at
+from alembic_pgpatterns.controller.head_schema import Head, RunAt, bring_to_head, server_at
+from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.tracer import TraceResult, trace
 from alembic_pgpatterns.controller.upgrade import Upgraded, upgrade
-from alembic_pgpatterns.server.protocol import Server
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 
 class Run(RunContext):
@@ -38,8 +34,8 @@ class Run(RunContext):
             yield head
 
     @contextmanager
-    def at(self, revisions: Iterable[str], *, watched: bool = False) -> Iterator[Server]:
-        """Start a server at some revisions and redirect the project's connections to it.
+    def at(self, revisions: Iterable[str], *, watched: bool = False) -> Iterator[RunAt]:
+        """Start a server at some revisions.
 
         Args:
             revisions: identifiers, with all their ancestors. If they fail, the server is an empty one: whoever runs
@@ -49,10 +45,10 @@ class Run(RunContext):
         Raises:
             PgPatternsError: no server could be started.
         """
-        with server_at(self, revisions, watched=watched) as server:
-            yield server
+        with server_at(self, revisions, watched=watched) as at:
+            yield at
 
-    def trace(self, scope: Sequence[Script], before: frozenset[str] = frozenset()) -> TraceResult:
+    def trace(self, scope: Sequence[Revision], before: frozenset[str] = frozenset()) -> TraceResult:
         """Run revisions under observation on a server of their own.
 
         Args:

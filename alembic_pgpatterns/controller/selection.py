@@ -5,15 +5,12 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.runner.project import Project
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 BASE = "base"
 
@@ -22,7 +19,7 @@ BASE = "base"
 class Scope:
     """The revisions to trace, in order; ``reason``: why there are none although there could be."""
 
-    revisions: tuple[Script, ...]
+    revisions: tuple[Revision, ...]
     reason: str | None = None
 
 
@@ -35,7 +32,7 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
     """
     revisions = project.revisions
     if settings.diff_base is not None:
-        added = _added(settings.diff_base, Path(project.script.dir))
+        added = _added(settings.diff_base, Path(project.script.folder))
         return Scope(tuple(script for script in revisions if Path(script.path).resolve() in added))
     if settings.since is not None:
         return Scope(_after(project, () if settings.since == BASE else (_known(project, settings.since),)))
@@ -50,20 +47,21 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
     )
 
 
-def _after(project: Project, heads: tuple[str, ...]) -> tuple[Script, ...]:
+def _after(project: Project, heads: tuple[str, ...]) -> tuple[Revision, ...]:
     old = project.ancestors(heads)
     return tuple(script for script in project.revisions if script.revision not in old)
 
 
 def _known(project: Project, wanted: str) -> str:
+    from alembic.script.revision import RevisionError
     from alembic.util import CommandError
 
     try:
-        found = project.script.get_revision(wanted)
-    except CommandError as error:
+        found = project.history.find(wanted)
+    except (CommandError, RevisionError) as error:
         raise SettingsError(f"--since: {error}") from error
     if found is None:
-        raise SettingsError(f"--since: no revision {wanted!r} in {project.script.dir}.")
+        raise SettingsError(f"--since: no revision {wanted!r} in {project.script.folder}.")
     return str(found.revision)
 
 

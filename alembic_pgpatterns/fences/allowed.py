@@ -26,11 +26,12 @@ class Allowed:
     """Plain data, to be handed to the process that is fenced.
 
     ``sockets``: paths of Unix sockets, or of folders with all sockets in them. ``addresses``: host and port of TCP; a
-    port of 0 stands for all ports of that host.
+    port of 0 stands for all ports of that host. ``beginnings``: of paths of Unix sockets, for servers to come.
     """
 
     sockets: tuple[str, ...] = ()
     addresses: tuple[tuple[str, int], ...] = ()
+    beginnings: tuple[str, ...] = ()
     _resolved: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -57,6 +58,8 @@ class Allowed:
             return False
         places = (*self.sockets, *_LOCAL_SERVICES)
         real = os.path.realpath(path)
+        if self.beginnings and real.startswith(self.beginnings):
+            return True
         return any(_is_at(candidate, place) for candidate in (path, real) for place in places)
 
     def _hosts(self, name: str) -> frozenset[str]:
@@ -95,6 +98,7 @@ def together(*parts: Allowed) -> Allowed:
     return Allowed(
         tuple(path for part in parts for path in part.sockets),
         tuple(address for part in parts for address in part.addresses),
+        tuple(beginning for part in parts for beginning in part.beginnings),
     )
 
 

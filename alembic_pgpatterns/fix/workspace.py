@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
-from alembic_pgpatterns.runner.project import Project, relative
+from alembic_pgpatterns.runner.messages import ScriptFacts
+from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.server.signals import ends_by_exception
-
-if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
 
 VERSIONS = "versions"
 
@@ -103,7 +102,7 @@ def workspace(config: Any, project: Project, head: str, version_path: str | None
     script = project.script
     home = _home(script)
     finish_interrupted(home)
-    destination = Path(version_path) if version_path else _destination(script, head)
+    destination = Path(version_path) if version_path else _destination(project, head)
     with ends_by_exception():
         try:
             staging = Staging(home)
@@ -119,10 +118,10 @@ def finish_interrupted(home: Path) -> None:
         sys.stderr.write(f"pgpatterns: {line}\n")
 
 
-def _home(script: ScriptDirectory) -> Path:
+def _home(script: ScriptFacts) -> Path:
     """A folder of the project that is in no version location, where Alembic would look for revisions."""
-    home = Path(script.dir).absolute()
-    locations = [location.absolute() for location in script._version_locations]
+    home = Path(script.folder).absolute()
+    locations = [Path(location).absolute() for location in script.version_locations]
     while any(home == location or home.is_relative_to(location) for location in locations):
         home = home.parent
     return home
@@ -133,22 +132,21 @@ def home_of(project: Project) -> Path:
     return _home(project.script)
 
 
-def _destination(script: ScriptDirectory, head: str) -> Path:
+def _destination(project: Project, head: str) -> Path:
     """As Alembic chooses it (ScriptDirectory.generate_revision)."""
-    locations = script._version_locations
+    locations = project.script.version_locations
     if len(locations) == 1:
         return Path(locations[0])
-    for revision in script.get_revisions(head):
-        if revision is not None:
-            return Path(revision.path).parent
+    for revision in project.history.find_all(head):
+        return Path(revision.path).parent
     raise PgPatternsError("There are several version_locations, and no revision to say which one: give --version-path.")
 
 
 @contextmanager
-def _located(config: Any, script: ScriptDirectory, folder: Path) -> Iterator[None]:
+def _located(config: Any, script: ScriptFacts, folder: Path) -> Iterator[None]:
     """Make the folder one of Alembic's version locations."""
     folder.mkdir()
-    locations = [str(location.absolute()) for location in script._version_locations]
+    locations = [str(Path(location).absolute()) for location in script.version_locations]
     # On the instance: the option in the file may be of alembic.ini or of pyproject.toml, each with rules of its own.
     config.get_version_locations_list = lambda: [*locations, str(folder)]
     try:

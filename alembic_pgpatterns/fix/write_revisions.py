@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,13 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import read_facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, rewriter
+from alembic_pgpatterns.controller.env_run import perform
+from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.plan import Fix, Left, unsafe
-from alembic_pgpatterns.runner.project import Project
-from alembic_pgpatterns.runner.run_env import explained, run_revisions
+from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+from alembic_pgpatterns.runner.task import Route, redirected
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -41,16 +43,12 @@ class Files:
 
 
 def write(
-    config: Any,
-    fixes: Sequence[Fix],
-    message: str | Callable[[Sequence[Fix]], str],
-    head: str,
-    folder: Path,
+    at: RunAt, fixes: Sequence[Fix], message: str | Callable[[Sequence[Fix]], str], head: str, folder: Path
 ) -> Files:
     """Write the revisions for some fixes.
 
     Args:
-        config: Alembic's.
+        at: the project, on a server at head.
         fixes: what they do.
         message: of the revisions; or what makes it of the fixes that are in them.
         head: the revision they come after.
@@ -59,59 +57,92 @@ def write(
     Raises:
         PgPatternsError: what Alembic, env.py or a hook raised; nothing is left on disk.
     """
+
+    def task(scripts: ProjectScripts, parent: Parent, route: Route) -> Any:
+        with redirected(parent, route):
+            return _write(scripts, fixes, message, head, folder)
+
+    files, safe, reasons = perform(at.run, at.databases, task)
+    return Files(
+        [WrittenFile(revision, Path(path)) for revision, path in files],
+        [fixes[number] for number in safe],
+        [Left(finding, reason) for number, reason in reasons for finding in fixes[number].findings],
+    )
+
+
+@dataclass
+class _Choice:
+    """Which of the fixes have a safe way, and why the others have none; by their numbers."""
+
+    safe: list[int] = field(default_factory=list)
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _write(
+    scripts: ProjectScripts,
+    fixes: Sequence[Fix],
+    message: str | Callable[[Sequence[Fix]], str],
+    head: str,
+    folder: Path,
+) -> tuple[list[tuple[str, str]], list[int], list[tuple[int, str]]]:
+    """Write them in the project's process: identifiers and paths, which fixes are in them, and why others are not."""
     from alembic.autogenerate.api import RevisionContext
+    from alembic.runtime.environment import EnvironmentContext
 
-    project, result = Project(config), Files()
+    config, choice = scripts.config, _Choice()
 
-    def directives(context: MigrationContext, revision: Any, scripts: list[ops.MigrationScript]) -> None:
-        ops_of_fixes = _safe(context, fixes, result)
-        scripts[-1].message = message if isinstance(message, str) else message(result.fixes)
-        scripts[-1].upgrade_ops_list[-1].ops, scripts[-1].downgrade_ops_list[-1].ops = ops_of_fixes
-        rewriter.process_revision_directives(context, None, scripts)
+    def directives(context: MigrationContext, revision: Any, found: list[ops.MigrationScript]) -> None:
+        ops_of_fixes = _safe(context, fixes, choice)
+        chosen = [fixes[number] for number in choice.safe]
+        found[-1].message = message if isinstance(message, str) else message(chosen)
+        found[-1].upgrade_ops_list[-1].ops, found[-1].downgrade_ops_list[-1].ops = ops_of_fixes
+        rewriter.process_revision_directives(context, None, found)
 
     given: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
     given |= {"branch_label": None, "version_path": str(folder), "depends_on": None, "autogenerate": False}
-    revisions = RevisionContext(config, project.script, given, process_revision_directives=directives)
+    revisions = RevisionContext(config, scripts.directory, given, process_revision_directives=directives)
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         revisions.run_no_autogenerate(revision, context)
         return []
 
-    run_revisions(project, steps, template_args={"config": config}, revision_context=revisions)
-    if result.fixes:
-        _generate(revisions, project, result)
-    return result
+    with EnvironmentContext(
+        config, scripts.directory, fn=steps, template_args={"config": config}, revision_context=revisions
+    ):
+        scripts.directory.run_env()
+    return (_generate(revisions) if choice.safe else []), choice.safe, choice.reasons
 
 
-def _generate(revisions: Any, project: Project, result: Files) -> None:
-    """Have Alembic write the files; none of them stays where one fails."""
+def _generate(revisions: Any) -> list[tuple[str, str]]:
+    """Have Alembic write the files; none of them stays if one fails."""
+    files: list[tuple[str, str]] = []
     try:
-        # "Generating ..." is not what the command has to say.
-        with contextlib.redirect_stdout(sys.stderr):
-            for script in revisions.generate_scripts():
-                if script is not None:
-                    result.files.append(WrittenFile(script.revision, Path(script.path)))
-    except Exception as error:
-        for one in result.files:
-            one.path.unlink(missing_ok=True)
-        raise explained(error, project) from error
-    if not result.files:
+        for script in revisions.generate_scripts():
+            if script is not None:
+                files.append((str(script.revision), str(script.path)))
+    except Exception:
+        for _, path in files:
+            Path(path).unlink(missing_ok=True)
+        raise
+    if not files:
         raise PgPatternsError("A process_revision_directives of env.py took every revision away.")
+    return files
 
 
 def _safe(
-    context: MigrationContext, fixes: Sequence[Fix], result: Files
+    context: MigrationContext, fixes: Sequence[Fix], choice: _Choice
 ) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
-    """The ops of what is safe, there and back; the result says which fixes these are."""
+    """The ops of what is safe, there and back; the choice says which fixes these are."""
     facts = read_facts(context, rewrite_settings(context))
     up: list[ops.MigrateOperation] = []
     down: list[ops.MigrateOperation] = []
-    for fix in fixes:
+    for number, fix in enumerate(fixes):
         reason = unsafe(fix, facts)
         if reason is not None:
-            result.left += [Left(finding, reason) for finding in fix.findings]
+            choice.reasons.append((number, reason))
             continue
-        result.fixes.append(fix)
+        choice.safe.append(number)
         up += [*_comments(fix), *fix.up]
         down[:0] = fix.down
     return up, down

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.schema.model import Name, Schema
 
 LONGEST = 300
 """Characters of a row that are shown."""
 
 
-def culprit(connection: Any, failure: PgPatternsError, after: Schema) -> str | None:
+def culprit(connection: Any, failure: ProjectFailed, after: Schema) -> str | None:
     """A row that stands in the way, as PostgreSQL writes rows; None where it was said already, or cannot be found.
 
     Args:
         connection: to the database in which the revision failed and was rolled back.
-        failure: of the run; the driver's error is behind it.
+        failure: of the run.
         after: the schema that the revision leads to, whose constraint it may be.
     """
-    facts = _facts(failure)
+    facts = failure.failure.diagnostics
     table = Name(facts.get("schema_name", ""), facts.get("table_name", ""))
     if not table.name or facts.get("message_detail"):
         return None
@@ -40,17 +40,7 @@ def culprit(connection: Any, failure: PgPatternsError, after: Schema) -> str | N
     return None
 
 
-def _facts(failure: PgPatternsError) -> dict[str, str]:
-    """What the driver kept of the server's message: psycopg and psycopg2 in ``diag``, asyncpg on the error itself."""
-    error = getattr(failure.__cause__, "orig", None)
-    source = getattr(error, "diag", None) or getattr(error, "__cause__", None) or error
-    names = ("schema_name", "table_name", "column_name", "constraint_name", "message_detail")
-    facts = {name: getattr(source, name, None) for name in names}
-    facts["message_detail"] = facts["message_detail"] or getattr(source, "detail", None)
-    return {name: str(value) for name, value in facts.items() if value}
-
-
-def _conditions(facts: dict[str, str], table: Name, after: Schema) -> Iterator[sql.Composable]:
+def _conditions(facts: Mapping[str, str], table: Name, after: Schema) -> Iterator[sql.Composable]:
     if "column_name" in facts:
         yield sql.SQL("{} IS NULL").format(sql.Identifier(facts["column_name"]))
     changed = after.table(table)

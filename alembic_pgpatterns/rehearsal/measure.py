@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
+from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.rehearsal.load import Load, under_load
 from alembic_pgpatterns.rehearsal.model import Measurement
 from alembic_pgpatterns.rehearsal.server import make_durable
 from alembic_pgpatterns.rehearsal.stage import RunOutcome, Stage
 from alembic_pgpatterns.schema.model import Name, Table
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 _WRITTEN = """
 SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(current_database()),
@@ -23,7 +20,7 @@ SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(cu
 
 def measure(
     stage: Stage,
-    script: Script,
+    script: Revision,
     line: int,
     copies: Mapping[str, str],
     tables: Mapping[str, Sequence[Table]],

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
+from alembic.script.revision import RevisionError
 
 from alembic_pgpatterns.checks.row_counts import read_rows
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.progress import Progress
-from alembic_pgpatterns.controller.revision_tracer import line_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.errors import PgPatternsError
@@ -31,11 +33,7 @@ from alembic_pgpatterns.rehearsal.stage import Stage
 from alembic_pgpatterns.rehearsal.trial import Trial, message_of
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.rehearsed import RehearsedRun, RowFailure
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.schema.model import Location, Name, Schema
-
-if TYPE_CHECKING:
-    from alembic.script import Script
 
 FEW = 500
 """Rows per table for what fails and what is lost."""
@@ -83,7 +81,7 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
     return gathered
 
 
-def _scope(project: Project, settings: Settings, options: Options, gathered: Gathered) -> tuple[Script, ...]:
+def _scope(project: Project, settings: Settings, options: Options, gathered: Gathered) -> tuple[Revision, ...]:
     if settings.upgrade_command is not None or settings.create_all:
         reason = "an upgrade command runs them" if settings.upgrade_command else "the schema is built from the models"
         gathered.skipped.append(Skipped("revisions", f"{reason}, so none can be run by itself"))
@@ -98,15 +96,17 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
 
 
 def _known(project: Project, name: str) -> str:
-    with project.explained_history():
-        script = project.script.get_revision(name)
-    if script is None:
-        raise SettingsError(f"there is no revision {name!r} in {project.script.dir}.")
-    return str(script.revision)
+    try:
+        revision = project.history.find(name)
+    except RevisionError as error:
+        raise SettingsError(str(error)) from error
+    if revision is None:
+        raise SettingsError(f"there is no revision {name!r} in {project.script.folder}.")
+    return revision.revision
 
 
 def _traced(
-    project: Project, settings: Settings, scope: Sequence[Script], progress: Progress, gathered: Gathered
+    project: Project, settings: Settings, scope: Sequence[Revision], progress: Progress, gathered: Gathered
 ) -> dict[str, tuple[RevisionRun, ...]]:
     """What each revision does on empty tables: which tables it touches, and the schema before and after."""
     progress.say("running the revisions on empty tables")
@@ -122,7 +122,7 @@ def _traced(
 
 
 def _one(
-    stage: Stage, script: Script, runs: Sequence[RevisionRun], options: Options, budget: Budget, gathered: Gathered
+    stage: Stage, script: Revision, runs: Sequence[RevisionRun], options: Options, budget: Budget, gathered: Gathered
 ) -> bool:
     """Rehearse one revision; False: there is no going on after it."""
     what = f"revision {script.revision}"
@@ -158,7 +158,7 @@ class _Revision:
     """One revision's rehearsal."""
 
     stage: Stage
-    script: Script
+    script: Revision
     runs: Sequence[RevisionRun]
     options: Options
     budget: Budget
@@ -167,7 +167,7 @@ class _Revision:
     def rehearse(self) -> None:
         """A few rows, then many."""
         by_database = dict(zip(self.stage.names, self.runs, strict=False))
-        lines = (line_of(self.script, "upgrade"), line_of(self.script, "downgrade"))
+        lines = (self.script.upgrade_line, self.script.downgrade_line)
         if not any(touched(run) for run in self.runs):
             self.gathered.results += [_untouched(run) for run in self.runs]
             return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.rehearsal.content import Contents, contents, lost
 from alembic_pgpatterns.rehearsal.culprit import culprit
@@ -16,9 +17,6 @@ from alembic_pgpatterns.revisions.rehearsed import LostContent, RehearsedRun, Ro
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 
-if TYPE_CHECKING:
-    from alembic.script import Script
-
 Fill = Callable[[str, str], Filled]
 """Fills a copy; takes the name of the database and of its copy."""
 
@@ -28,7 +26,7 @@ class Trial:
     """``script``: the revision; ``runs``: what it did on empty tables, per database; ``lines``: of its functions."""
 
     stage: Stage
-    script: Script
+    script: Revision
     runs: Mapping[str, RevisionRun]
     lines: tuple[int, int]
 
@@ -72,7 +70,7 @@ class Trial:
         message = message_of(outcome.failure) + (f"; a row that stands in the way: {row}" if row else "")
         return [RowFailure(way, message, outcome.place)]
 
-    def _row(self, copies: Mapping[str, str], failure: PgPatternsError) -> str | None:
+    def _row(self, copies: Mapping[str, str], failure: ProjectFailed) -> str | None:
         for name, run in self.runs.items():
             with self.stage.run.server.connect(copies[name]) as connection:
                 row = culprit(connection, failure, run.after)

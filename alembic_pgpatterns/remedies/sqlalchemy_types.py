@@ -8,18 +8,19 @@ from typing import Any
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
+# Uuid and Double are younger than SQLAlchemy 1.4, in which only remedies for models of other environments are applied.
 _PLAIN: dict[str, type[Any]] = {
     "text": types.Text,
     "bigint": types.BigInteger,
     "integer": types.Integer,
     "smallint": types.SmallInteger,
     "boolean": types.Boolean,
-    "uuid": types.Uuid,
+    "uuid": getattr(types, "Uuid", postgresql.UUID),
     "date": types.Date,
     "jsonb": postgresql.JSONB,
     "json": postgresql.JSON,
     "money": postgresql.MONEY,
-    "double precision": types.Double,
+    "double precision": getattr(types, "Double", postgresql.DOUBLE_PRECISION),
     "real": postgresql.REAL,
     "bytea": types.LargeBinary,
     "tsvector": postgresql.TSVECTOR,

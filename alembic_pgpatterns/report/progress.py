@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.output.secrets import without_secrets
-
-if TYPE_CHECKING:
-    from rich.status import Status
 
 
 class Silent:
@@ -22,31 +20,44 @@ class Silent:
     def step(self, done: int, total: int, revision: str) -> None:
         """Nothing."""
 
+    def running(self, revision: str) -> None:
+        """Nothing."""
 
-class Spinning:
-    """Progress as one line that changes, gone at the end."""
 
-    def __init__(self, status: Status) -> None:
-        self._status = status
+class OneLine:
+    """Progress as one line that changes, gone at the end. No thread draws it: the project's process is forked off."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def say(self, what: str) -> None:
         """Show the phase."""
-        from rich.markup import escape
-
-        self._status.update(escape(one_line(without_secrets(what))))
+        width = shutil.get_terminal_size().columns - 1
+        self._stream.write(f"\r\x1b[2K{one_line(without_secrets(what))[:width]}")
+        self._stream.flush()
 
     def step(self, done: int, total: int, revision: str) -> None:
-        """Show how far the revisions are."""
+        """Show how many revisions are done."""
         self.say(f"revision {done} of {total} ({revision})")
+
+    def running(self, revision: str) -> None:
+        """Show which revision runs."""
+        self.say(f"running revision {revision}")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        self._stream.write("\r\x1b[2K")
+        self._stream.flush()
 
 
 @contextmanager
-def progress_on(stream: TextIO) -> Iterator[Silent | Spinning]:
-    """Progress on a stream: a spinner where that is a terminal, else silence."""
+def progress_on(stream: TextIO) -> Iterator[Silent | OneLine]:
+    """Progress on a stream: one line if it is a terminal, else silence."""
     if not stream.isatty():
         yield Silent()
         return
-    from rich.console import Console
-
-    with Console(file=stream).status("reading the revisions") as status:
-        yield Spinning(status)
+    progress = OneLine(stream)
+    try:
+        yield progress
+    finally:
+        progress.clear()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -31,7 +31,10 @@ class Site:
 
 @dataclass(slots=True)
 class Call:
-    """A statement on its way: where the log was before and after it, and the locks held afterwards."""
+    """A statement on its way: where the log was before and after it, and the locks held afterwards.
+
+    ``rows``: how many it changed; None if it is none that changes rows.
+    """
 
     site: Site | None
     op: str | None
@@ -41,6 +44,24 @@ class Call:
     began: float = 0.0
     milliseconds: float = 0.0
     locks: dict[int, set[str]] = field(default_factory=dict)
+    text: str = ""
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run did: its statements, in order, and the server's processes behind its connections."""
+
+    calls: tuple[Call, ...] = ()
+    pids: frozenset[int] = frozenset()
+
+
+class RevisionFiles(Protocol):
+    """Whoever knows the revisions, once they are loaded."""
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The absolute paths of their files."""
 
 
 class _SitedBatch(list[Any]):
@@ -61,9 +82,9 @@ class _SitedBatch(list[Any]):
 class Recorder:
     """Notes the calls of a run."""
 
-    def __init__(self, files: frozenset[str], log: Path, locks: Callable[[int], dict[int, set[str]]]) -> None:
-        """``files``: absolute paths of the revisions. ``locks``: asks for those of a backend, on another connection."""
-        self._files = files
+    def __init__(self, revisions: RevisionFiles, log: Path, locks: Callable[[int], dict[int, set[str]]]) -> None:
+        """``revisions``: know their files. ``log``: the server's. ``locks``: asks for those of a backend."""
+        self._revisions = revisions
         self._log = log
         self._locks = locks
         self._ops: list[tuple[str, Site | None]] = []
@@ -71,6 +92,10 @@ class Recorder:
         self.active = False
         self.calls: list[Call] = []
         self.pids: set[int] = set()
+
+    def result(self) -> Recording:
+        """What was noted, as plain data."""
+        return Recording(tuple(self.calls), frozenset(self.pids))
 
     def position(self) -> int:
         """The end of the server's log, in bytes."""
@@ -103,11 +128,12 @@ class Recorder:
 
     def site(self) -> Site | None:
         """The innermost call in a revision's file."""
+        files = self._revisions.files
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             # A file is compiled under the path it was loaded by, which need not be absolute.
             path = frame.f_code.co_filename
-            if path in self._files or str(Path(path).absolute()) in self._files:
+            if path in files or str(Path(path).absolute()) in files:
                 first, last = _lines(frame)
                 return Site(path, first, last)
             frame = frame.f_back
@@ -122,7 +148,9 @@ class Recorder:
             op, site = self._ops[-1] if self._ops else (None, None)
             if self.batched is not None:
                 site, op = self.batched
-            self.calls.append(Call(site or self.site(), op, pid, self.position(), began=time.perf_counter()))
+            self.calls.append(
+                Call(site or self.site(), op, pid, self.position(), began=time.perf_counter(), text=statement)
+            )
 
     def _after(
         self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
@@ -131,23 +159,25 @@ class Recorder:
             call = self.calls[-1]
             call.milliseconds = (time.perf_counter() - call.began) * 1000
             call.end = self.position()
+            call.rows = _changed_rows(cursor)
             call.locks = self._locks(call.pid)
 
     @contextmanager
     def _named_operations(self) -> Iterator[None]:
-        from alembic.operations.base import AbstractOperations
+        from alembic.operations import base
 
-        stock = AbstractOperations.invoke
+        owner: Any = getattr(base, "AbstractOperations", base.Operations)  # the latter before Alembic 1.11
+        stock = owner.invoke
         recorder = self
 
         def invoke(operations: Any, operation: Any) -> Any:
             return recorder._invoked(stock, operations, operation)
 
-        AbstractOperations.invoke = invoke  # type: ignore[method-assign, assignment]
+        owner.invoke = invoke
         try:
             yield
         finally:
-            AbstractOperations.invoke = stock  # type: ignore[method-assign]
+            owner.invoke = stock
 
     def _invoked(self, stock: Callable[[Any, Any], Any], operations: Any, operation: Any) -> Any:
         from alembic.operations.batch import BatchOperationsImpl
@@ -167,6 +197,12 @@ class Recorder:
                 batch.sites += itertools.repeat((site, name), len(batch) - len(batch.sites))
 
 
+def _changed_rows(cursor: Any) -> int | None:
+    """A SELECT has a description; what changes no rows has no count."""
+    count = getattr(cursor, "rowcount", -1)
+    return count if cursor.description is None and count is not None and count >= 0 else None
+
+
 def operation_name(operation: Any) -> str:
     """``CreateIndexOp`` as ``create_index``."""
     name = type(operation).__name__.removesuffix("Op")
@@ -177,7 +213,8 @@ def backend_pid(connection: Any) -> int:
     """The server's process behind a connection of SQLAlchemy, as its driver knows it."""
     info = connection.info
     if _PID not in info:
-        driven = connection.connection.driver_connection
+        fairy = connection.connection
+        driven = getattr(fairy, "driver_connection", None) or fairy.connection  # the latter in SQLAlchemy 1.4
         found = getattr(driven, "info", None)
         info[_PID] = found.backend_pid if found is not None else driven.get_server_pid()
     return int(info[_PID])

@@ -11,7 +11,7 @@ from alembic_pgpatterns.revisions.alter_table import RelationName
 from alembic_pgpatterns.revisions.commands import Command, SettingChange, parse
 from alembic_pgpatterns.revisions.model import Lock, Statement, Work
 from alembic_pgpatterns.revisions.observation import ObservedRelation, ObservedRelations
-from alembic_pgpatterns.revisions.recorder import Call, Recorder
+from alembic_pgpatterns.revisions.recorder import Call, Recording
 from alembic_pgpatterns.revisions.serverlog import LoggedStatement, Notice, logged_statements
 from alembic_pgpatterns.revisions.session import TRANSACTION_KINDS, Locked, Session, add_locks, copied
 from alembic_pgpatterns.schema.model import Location, Name
@@ -51,7 +51,7 @@ class RecordedRun:
     ``fallback``: the revision's function, for statements that no event told the line of.
     """
 
-    recorder: Recorder
+    recording: Recording
     log: Path
     start: int
     window: tuple[int, int]
@@ -96,9 +96,9 @@ class _Assembly:
 
     def statements(self) -> Iterator[Statement]:
         """All that the backends of the run were sent between the start and the end of the revision."""
-        recorder = self._recording.recorder
+        recording = self._recording.recording
         first, last = self._recording.window
-        for item in logged_statements(self._recording.log, self._recording.start, last, frozenset(recorder.pids)):
+        for item in logged_statements(self._recording.log, self._recording.start, last, recording.pids):
             session = self._sessions.setdefault(item.pid, Session())
             yield from self._of(item, session, looked_at=item.start >= first)
 
@@ -106,7 +106,7 @@ class _Assembly:
         """The statements of one text. It is one transaction, unless it begins, continues or ends another."""
         if not session.in_block:
             session.begin(self._next_transaction(), in_block=False)
-        call = _call(item, self._recording.recorder.calls)
+        call = _call(item, self._recording.recording.calls)
         parts = _parts(parse(item.sql), item)
         for number, (command, notices) in enumerate(parts):
             monitored = call.locks if call is not None and session.in_block and number == len(parts) - 1 else {}

@@ -16,9 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_ROOMS = tuple(
-    f"alembic_pgpatterns.{room}."
-    for room in ("runner", "schema", "remedies", "revisions", "server.real_database", "controller.blame")
+_ROOMS = (
+    "alembic_pgpatterns.runner.",
+    "alembic_pgpatterns.schema.",
+    "alembic_pgpatterns.remedies.",
+    "alembic_pgpatterns.revisions.",
+    "alembic_pgpatterns.server.real_database:",
+    "alembic_pgpatterns.fences.allowed:",
 )
 
 

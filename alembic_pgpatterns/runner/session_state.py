@@ -19,12 +19,14 @@ _SESSION = """
     WHERE source IN ('global', 'database', 'user', 'database user', 'client', 'session') ORDER BY name
 """
 # A temporary table, and what a transaction that goes on treats otherwise than one that begins: rows whose deferred
-# checks are due, and values of an enum that nobody may use before the commit (PostgreSQL docs, ALTER TYPE, "Notes").
+# checks are due, and values added to an enum of an earlier transaction, which nobody may use before the commit
+# (PostgreSQL docs, ALTER TYPE, "Notes").
 _LEFT = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema()),
            EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql),
            EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE condeferrable),
-           EXISTS (SELECT FROM pg_catalog.pg_enum WHERE xmin = pg_catalog.pg_current_xact_id()::xid)
+           EXISTS (SELECT FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
+                   WHERE e.xmin = pg_catalog.pg_current_xact_id()::xid AND t.xmin <> e.xmin)
 """
 # The name of a program changes nothing; what holds for a transaction ends with it.
 _OF_DRIVERS = frozenset(
@@ -51,14 +53,11 @@ def session_digest(context: MigrationContext) -> str:
     return digest(_settings(context, _OF_DRIVERS | _HARMLESS))
 
 
-def leaves_more(context: MigrationContext, adds_values: bool) -> bool:
-    """Whether those that ran in this session leave more to the next there than a database has for all.
-
-    ``adds_values``: one of them adds values to an enum, so that the types of this transaction may have such.
-    """
+def leaves_more(context: MigrationContext) -> bool:
+    """Whether the revisions that ran leave something to the next ones in their session that no other session has."""
     ((temporary, prepared, deferrable, values),) = _asked(context, _LEFT) or [(True,) * 4]
     goes_on = not context._transaction_per_migration
-    return bool(temporary or prepared or (goes_on and (deferrable or (adds_values and values))))
+    return bool(temporary or prepared or (goes_on and (deferrable or values)))
 
 
 def _settings(context: MigrationContext, but: frozenset[str]) -> list[tuple[Any, ...]] | None:
@@ -72,12 +71,20 @@ def _asked(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | Non
         return None
     outside = not connection.in_transaction()
     try:
-        return [tuple(row) for row in connection.exec_driver_sql(query).all()]
+        return [tuple(row) for row in connection.exec_driver_sql(query).fetchall()]
     except SQLAlchemyError:
         return None
     finally:
         if outside:
-            connection.rollback()
+            _rollback(connection)
+
+
+def _rollback(connection: Any) -> None:
+    """End the transaction that the question began; SQLAlchemy 1.4 knows of none."""
+    if hasattr(connection, "rollback"):
+        connection.rollback()
+    else:
+        connection.connection.rollback()
 
 
 def _told(context: MigrationContext) -> Iterator[tuple[str, str]]:

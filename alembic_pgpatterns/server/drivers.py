@@ -217,8 +217,7 @@ def _patch_psycopg2(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
 
 def _patch_asyncpg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
-    from asyncpg import connect_utils
-
+    connect_utils: Any = importlib.import_module("asyncpg.connect_utils")
     original = connect_utils._connect
 
     async def connect(**keywords: Any) -> Any:

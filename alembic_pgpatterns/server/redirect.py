@@ -125,9 +125,16 @@ def _listening(routes: Routes) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for target, name, listener in listeners:
             # First of all, so that a project's own listener, which may ask a cloud for a token, is never called.
-            event.listen(target, name, listener, insert=True)
+            _listen_first(target, name, listener)
             stack.callback(event.remove, target, name, listener)
         yield
+
+
+def _listen_first(target: Any, name: str, listener: Callable[..., Any]) -> None:
+    try:
+        event.listen(target, name, listener, insert=True)
+    except TypeError:  # SQLAlchemy 1.4 has no place at the front for listeners of a dialect
+        event.listen(target, name, listener)
 
 
 class _Guard:

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 import alembic_pgpatterns
-from alembic_pgpatterns.autogenerate.target.metadata_copy import copied
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.remedies.metadata_copy import copied
 from tests.autogenerate.conftest import AlembicProject, snapshot
 
 SHOP = """

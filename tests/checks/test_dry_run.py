@@ -14,12 +14,14 @@ from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run
 from alembic_pgpatterns.cli.run_pgrevision import write
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.controller.scratch_databases import on_server
+from alembic_pgpatterns.controller.env_run import Databases
+from alembic_pgpatterns.controller.head_schema import RunAt
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.report import plan
 from alembic_pgpatterns.report.dry_run import lines_of
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server.protocol import Server
 from tests import projects
 from tests.tracing import Silent, findings, inside, trace
@@ -36,19 +38,18 @@ def rehearsed(
     project: projects.Project, server: Server, *revisions: str, watched: bool = True, look: str = "", **given: object
 ) -> tuple[DryRun, list[str]]:
     """The outcome, and its lines; ``look``: a query that must count 0 in each database afterwards."""
-    with inside(project.folder):
-        own = Project(Config("alembic.ini"))
+    with inside(project.folder), Project(Config("alembic.ini")) as own:
         settings = Settings.read(own.ini, own.pyproject, {"select": ("revisions",), **given})
-        with on_server(settings, server) as routes:
-            try:
-                outcome = dry_run(own, revisions, settings, server, Silent(), watched)
-                for database in routes.databases.values() if look else ():
-                    with server.connect(database) as connection:
-                        assert connection.execute(look).fetchall() == [(0,)]
-                return outcome, list(lines_of(outcome, [f"{name}.py" for name in revisions], server))
-            finally:
-                for database in routes.databases.values():
-                    server.drop_database(database)
+        at = RunAt(Run(own, settings, Silent(), server), Databases())
+        try:
+            outcome = dry_run(at, revisions, watched=watched)
+            for database in at.databases.names if look else ():
+                with server.connect(database) as connection:
+                    assert connection.execute(look).fetchall() == [(0,)]
+            return outcome, list(lines_of(outcome, [f"{name}.py" for name in revisions], server))
+        finally:
+            for database in at.databases.names:
+                server.drop_database(database)
 
 
 def cells(line: str) -> list[str]:

@@ -12,10 +12,10 @@ from alembic.config import Config
 
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.runner.project import Project
 from tests import projects
 from tests.tracing import Silent, inside
 

@@ -170,7 +170,7 @@ def test_hook_judges(shop: Project) -> None:
     run = shop.alembic("revision", "-m", "x")
     assert run.returncode == 0
     assert "varchar-length" in run.stdout
-    assert "downgrade does not restore all: table public.t is left behind" in run.stdout
+    assert "the downgrade does not restore everything: table public.t is left behind" in run.stdout
 
 
 def test_pgcheck_shows_the_line_to_add(shop: Project) -> None:

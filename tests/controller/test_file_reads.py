@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.controller.cache import dependencies
+from alembic_pgpatterns.controller.cache.dependencies import hold
 from alembic_pgpatterns.runner.file_reads import UNTRACKED, recorded
+from alembic_pgpatterns.runner.messages import Dependencies
 
 
 def _module(path: Path) -> None:
@@ -84,4 +85,4 @@ def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_pat
 
 
 def test_what_never_ends_is_not_read() -> None:
-    assert dependencies.Dependencies({"/dev/zero": None}).hold({})
+    assert hold(Dependencies({"/dev/zero": None}), {})

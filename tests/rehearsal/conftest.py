@@ -11,11 +11,11 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.rehearsal.model import Rehearsal
 from alembic_pgpatterns.rehearsal.options import Options
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
-from alembic_pgpatterns.runner.project import Project
 
 ENV = """
 from alembic import context
@@ -38,6 +38,9 @@ class Quiet:
         """Nothing."""
 
     def step(self, done: int, total: int, revision: str) -> None:
+        """Nothing."""
+
+    def running(self, revision: str) -> None:
         """Nothing."""
 
 
@@ -67,6 +70,7 @@ def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
         config = Config(str(tmp_path / "alembic.ini"))
         given = settings_of(config, settings or {})
         asked = Options(**{"rows": 4000, "revisions": ("second",), **options})
-        return rehearsal_of(rehearse(Project(config), given, asked, Quiet()), given)
+        with Project(config, given) as project:
+            return rehearsal_of(rehearse(project, given, asked, Quiet()), given)
 
     return run

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import MetaData
 
-from alembic_pgpatterns.autogenerate.target.metadata_copy import Copy, copied
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.run_patterns import run_pattern, suppressed, unique, without_excluded
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern
 from alembic_pgpatterns.remedies.apply import apply
+from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
+from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.schema.metadata import reader as models
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
@@ -52,6 +53,10 @@ class Target:
         """The effective metadata."""
         return self.copy.metadata
 
+    def read(self, target_version: int | None) -> Schema:
+        """The schema that the effective metadata declares."""
+        return _read(self.metadata, target_version)
+
 
 Accepts = Callable[[Finding], bool]
 
@@ -73,27 +78,83 @@ def build_target(
     Raises:
         PgPatternsError: findings remain after ten rounds. The message names the patterns.
     """
-    originals = [metadata] if isinstance(metadata, MetaData) else list(metadata)
-    copy = copied(originals)
-    declared = models.read(originals, sqltext, default_schema=DEFAULT_SCHEMA)
+    local = _LocalCopy([metadata] if isinstance(metadata, MetaData) else list(metadata))
+    declared, applied, described = converge(local, settings, lambda finding: accepts(finding) or not allowed(finding))
+    objects = dict(zip(map(id, applied), local.objects, strict=True))
+    return Target(local.copy, declared, tuple(Applied(item, objects[id(item)]) for item in applied), described)
+
+
+class ModelsCopy(Protocol):
+    """A copy of an application's models, to which remedies are applied; perhaps in another process."""
+
+    def declared(self, default_schema: str) -> Schema:
+        """Make the copy, and read the models as they are."""
+
+    def read(self, default_schema: str, target_version: int | None) -> Schema:
+        """Read the copy, as far as it has been changed."""
+
+    def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
+        """Apply remedies to the copy: whether each changed something; None: only a person can carry it out."""
+
+
+class _LocalCopy:
+    """A copy in this process; remembers the objects that each remedy added or changed."""
+
+    def __init__(self, originals: Sequence[MetaData]) -> None:
+        self._originals = originals
+        self.copy = copied(originals)
+        self.objects: list[tuple[object, ...]] = []
+
+    def declared(self, default_schema: str) -> Schema:
+        return models.read(self._originals, sqltext, default_schema=default_schema)
+
+    def read(self, default_schema: str, target_version: int | None) -> Schema:
+        return _read(self.copy.metadata, target_version)
+
+    def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
+        changed = [apply(remedy, self.copy.metadata, default_schema) for remedy in remedies]
+        self.objects += [objects for objects in changed if objects]
+        return [None if objects is None else bool(objects) for objects in changed]
+
+
+def _read(metadata: MetaData, target_version: int | None) -> Schema:
+    return models.read(metadata, sqltext, default_schema=DEFAULT_SCHEMA, target_version=target_version, located=False)
+
+
+def converge(
+    copy: ModelsCopy, settings: Settings, accepts: Accepts
+) -> tuple[Schema, list[Finding], tuple[Finding, ...]]:
+    """Apply the remedies of enforced patterns to a copy of the models until they find nothing more.
+
+    Args:
+        copy: of the models.
+        settings: which patterns are enforced.
+        accepts: whether a finding stays as it is.
+
+    Returns:
+        The schema that the models declare; the findings whose remedies changed the copy; those that remain, because
+        only a person can carry out their remedy.
+
+    Raises:
+        PgPatternsError: findings remain after ten rounds. The message names the patterns.
+    """
+    declared = copy.declared(DEFAULT_SCHEMA)
     patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
-    applied: list[Applied] = []
+    applied: list[Finding] = []
     for _ in range(ROUNDS):
-        findings = detect(copy.metadata, declared, patterns, settings)
-        open_findings = [finding for finding in findings if not accepts(finding) and allowed(finding)]
-        changed = [(finding, _objects(finding, copy.metadata)) for finding in open_findings]
-        applied += [Applied(finding, objects) for finding, objects in changed if objects]
-        if not any(objects for _, objects in changed):
-            return Target(copy, declared, tuple(applied), tuple(f for f, objects in changed if objects is None))
+        findings = detect(copy.read(DEFAULT_SCHEMA, settings.target_version), declared, patterns, settings)
+        open_findings = [finding for finding in findings if not accepts(finding)]
+        remedies = [finding.remedy for finding in open_findings if finding.remedy is not None]
+        results = iter(copy.apply(remedies, DEFAULT_SCHEMA) if remedies else ())
+        changed = [(item, None if item.remedy is None else next(results)) for item in open_findings]
+        applied += [finding for finding, result in changed if result]
+        if not any(result for _, result in changed):
+            return declared, applied, tuple(finding for finding, result in changed if result is None)
     names = ", ".join(sorted({finding.pattern for finding in open_findings}))
     raise PgPatternsError(
         f"The patterns {names} still find something after {ROUNDS} rounds of their remedies: they contradict each "
         'other on these models. Set the action of one of them to "report".'
     )
-
-
-def _objects(finding: Finding, metadata: MetaData) -> tuple[object, ...] | None:
-    return apply(finding.remedy, metadata, DEFAULT_SCHEMA) if finding.remedy is not None else None
 
 
 def schema_patterns(settings: Settings) -> list[SchemaPattern]:
@@ -102,19 +163,15 @@ def schema_patterns(settings: Settings) -> list[SchemaPattern]:
     return [p for p in chosen if isinstance(p, SchemaPattern) and p.needs is not Needs.DATABASE]
 
 
-def detect(
-    metadata: MetaData, declared: Schema, patterns: Sequence[SchemaPattern], settings: Settings
-) -> list[Finding]:
+def detect(schema: Schema, declared: Schema, patterns: Sequence[SchemaPattern], settings: Settings) -> list[Finding]:
     """Return the findings of some patterns, without those that the models suppress.
 
     Args:
-        metadata: the copy, as far as it has been changed.
+        schema: of the copy, as far as it has been changed.
         declared: the application's own models, which know the lines of declarations.
         patterns: what to look for.
         settings: which tables are left out.
     """
-    version = settings.target_version
-    schema = models.read(metadata, sqltext, default_schema=DEFAULT_SCHEMA, target_version=version, located=False)
     schema = without_excluded(overlay(schema, declared), settings)
     findings: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
     return [finding for finding in unique(findings) if not suppressed(finding)]

@@ -59,7 +59,8 @@ class Suggestions:
         new = (op for op in touched if isinstance(op, ops.CreateTableOp))
         self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
-        result = detect(self._target.metadata, self._target.declared, patterns, self._settings)
+        schema = self._target.read(self._settings.target_version)
+        result = detect(schema, self._target.declared, patterns, self._settings)
         # Findings of enforced patterns that only a person can cure are written in the same way.
         open_ = [*(f for f in result if not self._accepts(f) and not self._is_ours(f)), *self._target.described]
         return self._beside(operations, {f.fingerprint: f for f in open_})

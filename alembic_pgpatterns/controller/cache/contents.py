@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.runner.digest import digest, digest_of
-from alembic_pgpatterns.runner.project import Project
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.account import server_account
 from alembic_pgpatterns.server.binaries import Binaries
@@ -58,7 +58,7 @@ def contents(project: Project, settings: Settings, binaries: Binaries) -> Conten
 
 def place(project: Project) -> str:
     """The project by where it lies, of which only so many states are kept."""
-    return digest([str(project.ini and project.ini.absolute()), str(Path(project.script.dir).absolute())])[:16]
+    return digest([str(project.ini and project.ini.absolute()), str(Path(project.script.folder).absolute())])[:16]
 
 
 def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> Iterator[object]:

@@ -9,25 +9,20 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache import traces
 from alembic_pgpatterns.controller.cache.contents import Contents, contents, place
-from alembic_pgpatterns.controller.cache.dependencies import Dependencies, dependencies
 from alembic_pgpatterns.controller.cache.snapshots import PREFIX, Snapshot, Snapshots
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
+from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import Position
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
-from alembic_pgpatterns.runner.file_reads import UNTRACKED
-from alembic_pgpatterns.runner.project import Project
+from alembic_pgpatterns.runner.messages import Dependencies, DependenciesRequest
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
-
-if TYPE_CHECKING:
-    from alembic.script import Script
-
 
 OFF = "PGPATTERNS_NO_CACHE"
 """An environment variable: where it is set, nothing is kept and nothing that was kept is used."""
@@ -95,7 +90,7 @@ class HistoryCache:
         if known is not None:
             self._snapshots.keep(server, position, known, resume=resume)
 
-    def runs(self, scope: Sequence[Script], downgrade: bool) -> Traces:
+    def runs(self, scope: Sequence[Revision], downgrade: bool) -> Traces:
         """The kept traces of the first revisions of a scope: of as many as are known without a gap."""
         kept = traces.load(self._file(scope, downgrade)) if scope else None
         if kept is None:
@@ -111,7 +106,7 @@ class HistoryCache:
 
     def keep_runs(
         self,
-        scope: Sequence[Script],
+        scope: Sequence[Revision],
         downgrade: bool,
         runs: Mapping[str, tuple[RevisionRun, ...]],
         environments: tuple[Environment, ...],
@@ -128,13 +123,15 @@ class HistoryCache:
 
     def _dependencies(self) -> Dependencies | None:
         """All that the runs depended on; None: that cannot be told, or some of it was written meanwhile."""
-        if UNTRACKED in self._project.read:
+        paths = tuple(item.path for item in self._project.revisions)
+        request = DependenciesRequest(paths, tuple(sorted(self._lasting)))
+        known: Dependencies = self._project.request("dependencies", request)
+        if known.untracked is not None:
             return None
-        known = dependencies(self._project, self._project.read | self._lasting)
         files = [*known.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
         return None if any(_written_since(path, self._project.began) for path in files) else known
 
-    def _file(self, scope: Sequence[Script], downgrade: bool) -> Path:
+    def _file(self, scope: Sequence[Revision], downgrade: bool) -> Path:
         before = None
         for name in self._contents.revisions:
             if name == scope[0].revision:

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.controller.blame import BlameFacts
 from alembic_pgpatterns.controller.cache.contents import Contents
-from alembic_pgpatterns.controller.cache.dependencies import Dependencies
+from alembic_pgpatterns.controller.cache.dependencies import hold
 from alembic_pgpatterns.controller.position import Position
 from alembic_pgpatterns.controller.scratch_databases import scratch_databases
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.runner.digest import digest
+from alembic_pgpatterns.runner.messages import Dependencies
 from alembic_pgpatterns.server import cluster, files
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase
@@ -106,7 +107,7 @@ class Snapshots:
             and tuple(order[: len(notes.revisions)]) == notes.position.order
             and all(current.get(name) == content for name, content in notes.revisions.items())
             and (sessions is None or sessions == notes.position.sessions)
-            and notes.known.hold(self._known)
+            and hold(notes.known, self._known)
         )
 
 

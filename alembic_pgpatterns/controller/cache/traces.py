@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.controller.cache.dependencies import Dependencies
+from alembic_pgpatterns.controller.cache.dependencies import hold
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
+from alembic_pgpatterns.runner.messages import Dependencies
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.server import cluster
 
@@ -44,7 +45,7 @@ def load(path: Path) -> Traces | None:
     try:
         content = zlib.decompress(path.read_bytes())
         (files, variables, lasting), environments, sessions, runs = _Values(io.BytesIO(content)).load()
-        if not Dependencies(files, variables).hold({}):
+        if not hold(Dependencies(files, variables), {}):
             return None
         os.utime(path)
     except Exception:  # whatever is wrong with the file, the revisions are traced again

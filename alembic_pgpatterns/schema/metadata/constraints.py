@@ -56,7 +56,7 @@ def read_key(context: Context, constraint: PrimaryKeyConstraint | UniqueConstrai
         deferrable=bool(constraint.deferrable) or deferred,
         initially_deferred=deferred,
         include=tuple(str(getattr(column, "name", column)) for column in include),
-        comment=constraint.comment,
+        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns)),
     )
 
@@ -112,7 +112,7 @@ def read_foreign_key(
         match_full=(constraint.match or "").upper() == "FULL",
         on_delete=_action(constraint.ondelete),
         on_update=_action(constraint.onupdate),
-        comment=constraint.comment,
+        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns), *constraint.elements),
     )
 
@@ -162,7 +162,7 @@ def read_check(context: Context, constraint: CheckConstraint, table: Name, colum
         expression=text,
         columns=ordered if ordered is not None else UNKNOWN,
         validated=not _option(constraint.dialect_options["postgresql"], "not_valid"),
-        comment=constraint.comment,
+        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns)),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import types as sa
-from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import Dialect
 
 from alembic_pgpatterns.schema.names import Name, quote
@@ -57,6 +57,8 @@ _ZONES = {
 }
 
 
+# SQLAlchemy 1.4 has no type for domains.
+_DOMAIN: Any = getattr(postgresql, "DOMAIN", ())
 _AUTO_STRING = ("sqlmodel.sql.sqltypes", "AutoString")
 
 
@@ -83,20 +85,26 @@ class ModelTypes:
 
     def _data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
         # Not dialect_impl(): that is for values, and knows Text from String no more.
-        found = type_._variant_mapping.get(self._dialect.name, type_)
+        found = _variant(type_, self._dialect.name)
         if isinstance(found, sa.TypeDecorator):
             impl = self.data_type(found.type_engine(self._dialect))
             return replace(impl, decorated=True) if _chooses_values(found) else impl
         if isinstance(found, sa.ARRAY):
             return self._array(found)
-        if isinstance(found, DOMAIN):
+        if isinstance(found, _DOMAIN):
             return self._domain(found)
         if isinstance(found, sa.Enum) and found.native_enum:
             return self._enum(found)
-        text = self._dialect.type_compiler_instance.process(found)
+        text = self._compiled(found)
         if isinstance(found, sa.Enum):
             return replace(self._from_text(text), decorated=True, labels=tuple(map(str, found.enums)))
         return self._from_text(text)
+
+    def _compiled(self, type_: sa.TypeEngine[Any]) -> str:
+        """The type's SQL; SQLAlchemy 1.4 has the compiler under another name."""
+        dialect: Any = self._dialect
+        compiler = getattr(dialect, "type_compiler_instance", None) or dialect.type_compiler
+        return str(compiler.process(type_))
 
     def _array(self, found: sa.ARRAY[Any]) -> DataType:
         element = self.data_type(found.item_type)
@@ -115,7 +123,7 @@ class ModelTypes:
         )
 
     def _enum(self, found: sa.Enum) -> DataType:
-        text = self._sql.parse_type(self._dialect.type_compiler_instance.process(found))
+        text = self._sql.parse_type(self._compiled(found))
         if text is None:
             return NO_TYPE
         name = self._name(text.names)
@@ -141,6 +149,14 @@ class ModelTypes:
         if len(names) > 1:
             return Name(names[-2], names[-1])
         return Name("pg_catalog" if names[0] in _BUILTIN else self._default_schema, names[0])
+
+
+def _variant(type_: Any, dialect: str) -> Any:
+    """The type for one dialect, of ``with_variant()``; in SQLAlchemy 1.4 that makes a type of its own."""
+    mapping = getattr(type_, "_variant_mapping", None)
+    if mapping is None:
+        return type_.mapping.get(dialect, type_.impl) if type(type_).__name__ == "Variant" else type_
+    return mapping.get(dialect, type_)
 
 
 def _chooses_values(found: sa.TypeDecorator[Any]) -> bool:

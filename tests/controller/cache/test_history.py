@@ -20,9 +20,9 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller import head_schema as head
 from alembic_pgpatterns.controller.cache import traces
 from alembic_pgpatterns.controller.cache.history import OFF
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.runner.project import Project
 from tests import projects
 from tests.tracing import Silent, inside
 

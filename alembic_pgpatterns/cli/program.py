@@ -1,0 +1,27 @@
+"""The program ``alembic-pgpatterns``: our commands, from an environment of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alembic.config import CommandLine
+
+from alembic_pgpatterns.cli.interpreter import run_as_program
+from alembic_pgpatterns.cli.register import COMMANDS, register
+
+NAME = "alembic-pgpatterns"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one of our commands; Alembic's own ones are left to the project's ``alembic``."""
+    run_as_program()
+    line = CommandLine(prog=NAME)
+    register(line)
+    ours = {module.__name__.rpartition(".")[2] for module in COMMANDS}
+    choices = line.subparsers.choices
+    for name in [name for name in choices if name not in ours]:
+        del choices[name]
+    shown = line.subparsers._choices_actions
+    shown[:] = [action for action in shown if action.dest in ours]
+    line.subparsers.metavar = "{" + ",".join(choices) + "}"
+    line.main(argv)

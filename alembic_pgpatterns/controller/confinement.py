@@ -1,0 +1,69 @@
+"""How the project's process is confined: which interpreter it is, how long its code runs, and where it may connect."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import sqlalchemy
+
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.fences.allowed import Allowed, parse, together
+from alembic_pgpatterns.server.account import run_roots
+from alembic_pgpatterns.server.folder import PREFIX
+
+TIME_LIMIT = 600.0
+"""Seconds, unless the settings say otherwise."""
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """``time_limit``: seconds that one request may take. ``allowed``: connections that are not refused.
+
+    ``python``: the interpreter; None for a fork of the command.
+    """
+
+    time_limit: float = TIME_LIMIT
+    allowed: Allowed = field(default_factory=Allowed)
+    python: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings | None = None) -> Self:
+        """What the settings say. Throw-away servers, which are started later, are known by where their sockets lie.
+
+        Raises:
+            SettingsError: an entry of ``allow_connect`` is no address.
+        """
+        beginnings = tuple(os.path.realpath(root) + f"/{PREFIX}" for root in run_roots())
+        ours = Allowed(beginnings=beginnings)
+        if settings is None:
+            return cls(allowed=ours)
+        try:
+            parts = [parse(text) for text in settings.allow_connect]
+        except ValueError as error:
+            raise SettingsError(f"allow_connect: {error}") from error
+        return cls(settings.seconds, together(ours, *parts, *_server(settings.server)), _other(settings.python))
+
+
+def _other(python: Path | None) -> Path | None:
+    """The interpreter, if it is of another environment than this one."""
+    if python is None or python.absolute() == Path(sys.executable).absolute():
+        return None
+    return python
+
+
+def _server(url: str | None) -> list[Allowed]:
+    """The server that the settings name."""
+    if url is None:
+        return []
+    try:
+        place = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return []  # said by whoever opens it
+    query = place.query.get("host")
+    host = place.host or (query if isinstance(query, str) else None) or os.environ.get("PGHOST") or "localhost"
+    port = int(place.port or os.environ.get("PGPORT") or 5432)
+    return [Allowed(sockets=(host,))] if host.startswith("/") else [Allowed(addresses=((host, port),))]

@@ -1,0 +1,231 @@
+"""One run of the project's env.py on a server: what the project's process asks for meanwhile, and what comes of it."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy
+
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.process import ProjectFailed
+from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.revisions.commands import parse
+from alembic_pgpatterns.revisions.observation import held
+from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Steps
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+from alembic_pgpatterns.runner.task import Route
+from alembic_pgpatterns.schema.parsed import SqlParser
+from alembic_pgpatterns.schema.sql import sqltext
+from alembic_pgpatterns.server.command import variables
+from alembic_pgpatterns.server.explain import explain
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.real_database import RealDatabase
+
+_PARSERS = tuple(name for name in vars(SqlParser) if not name.startswith("_"))
+
+
+@dataclass
+class Databases:
+    """The scratch databases of a server. ``by_origin``: by what they stand for. ``environment``: of the variables."""
+
+    by_origin: dict[RealDatabase, str] = field(default_factory=dict)
+    environment: str | None = None
+    ready: Callable[[str], None] = lambda database: None
+    """What else is done in a new one, after the file of the setting ``prepare``."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        own = [self.environment] if self.environment is not None else []
+        return tuple(dict.fromkeys([*self.by_origin.values(), *own]))
+
+
+class ProjectRunFailed(ProjectFailed):
+    """A run of env.py failed. ``result``: what it had done by then."""
+
+    def __init__(self, failure: Failure, result: EnvResult) -> None:
+        """Take what happened."""
+        super().__init__(failure)
+        self.result = result
+
+
+def run_env(
+    run: RunContext,
+    steps: Steps,
+    databases: Databases,
+    *,
+    moved: Mapping[str, str] | None = None,
+    last: tuple[str, ...] = (),
+    monitor: Any = None,
+    offline: bool = False,
+    clock: bool = False,
+) -> EnvResult:
+    """Run env.py once; every connection that it opens leads to the server.
+
+    Args:
+        run: the project, on a server.
+        steps: the revisions to run.
+        databases: those that exist; new ones are added.
+        moved: by name, databases that others take the place of; nothing is added then.
+        last: after these revisions, look at what they leave in their session.
+        monitor: a connection that nothing else uses, for a recorded run; None for a plain one.
+        offline: as with ``alembic upgrade --sql``.
+        clock: record how long statements take, without a log.
+
+    Raises:
+        ProjectRunFailed: env.py or a revision failed: which file and line, which statement, what the server said.
+        ProjectFailed: the project's process ended, or took too long.
+        HistoryChanged: the revisions are not what their files seemed to say.
+    """
+    moved = moved or {}
+    if run.settings.env and databases.environment is None:
+        databases.environment = new_database(run, databases)
+    request = EnvRequest(
+        steps=steps,
+        server=_route(run.server),
+        databases=tuple((origin, moved.get(name, name)) for origin, name in databases.by_origin.items()),
+        variables=_variables(run, databases, moved),
+        history=run.project.history.facts,
+        last=last,
+        log=str(run.server.log) if monitor is not None and run.server.log is not None else None,
+        offline=offline,
+        clock=clock,
+    )
+    result: EnvResult = run.project.request("env", request, handlers=handlers(run, databases, monitor, moved))
+    if not moved:
+        databases.by_origin.update(dict(result.databases))
+    if result.history is not None:
+        run.project.replace_history(result.history)
+    if result.failure is not None:
+        raise ProjectRunFailed(explained(result.failure, run.server), result)
+    return result
+
+
+def handlers(
+    run: RunContext, databases: Databases, monitor: Any = None, moved: Mapping[str, str] | None = None
+) -> dict[str, Callable[..., Any]]:
+    """What the project's process may tell and ask while its code runs on the server."""
+    server = run.server
+
+    def ready(database: str) -> None:
+        prepare(run.settings, server, database)
+        databases.ready(database)
+
+    def without_env_py() -> str:
+        if databases.environment is None:
+            databases.environment = new_database(run, databases)
+        return (moved or {}).get(databases.environment, databases.environment)
+
+    return {
+        "create": server.create_scratch,
+        "welcome": server.welcome,
+        "prepare": ready,
+        "owns": server.owns,
+        "locks": lambda pid: held(monitor, pid),
+        "parse": parse_sql,
+        "without env.py": lambda cause: refusal_without_env_py(run, cause),
+        "database without env.py": without_env_py,
+        "running": lambda path, revision="": run.progress.running(revision) if revision else None,
+    }
+
+
+def parse_sql(name: str, text: str) -> Any:
+    """What the parser says of a piece of SQL, for the reader of models."""
+    if name not in _PARSERS:
+        raise PgPatternsError(f"{name!r} is not a question about SQL.")
+    return getattr(sqltext, name)(text)
+
+
+def new_database(run: RunContext, databases: Databases) -> str:
+    """A scratch database that stands for no particular one of the project."""
+    name = run.server.create_scratch(SCRATCH)
+    prepare(run.settings, run.server, name)
+    databases.ready(name)
+    return name
+
+
+def _route(server: Server) -> dict[str, str]:
+    return {name: value for name, value in server.parameters().items() if name != "dbname"}
+
+
+def _variables(run: RunContext, databases: Databases, moved: Mapping[str, str]) -> Mapping[str, str]:
+    if databases.environment is None:
+        return {}
+    name = moved.get(databases.environment, databases.environment)
+    return variables(run.settings.env, run.server, name)
+
+
+PLACEHOLDER = "driver"
+"""In ``driver://user:pass@localhost/dbname``, which Alembic's template has where env.py finds the URL elsewhere."""
+
+
+def refusal_without_env_py(run: RunContext, cause: str) -> str | None:
+    """Why the revisions may not run without env.py: they are for another database, whose driver may be what failed."""
+    try:
+        url = sqlalchemy.make_url(run.project.config.get_main_option("sqlalchemy.url") or "postgresql://")
+    except (configparser.Error, sqlalchemy.exc.ArgumentError, ValueError):
+        return None
+    if url.get_backend_name() == PLACEHOLDER:
+        return cause
+    if url.get_backend_name() == "postgresql":
+        return None
+    return (
+        f"{cause}\nsqlalchemy.url is {url.render_as_string(hide_password=True)}, which is not PostgreSQL. Way out: "
+        "give the project a PostgreSQL URL for the check (any: it is redirected)."
+    )
+
+
+BLOCK = "Run it in an autocommit block: with op.get_context().autocommit_block(): …"
+WAYS_OUT = {
+    "25001": f"concurrent-in-transaction: {BLOCK}",
+    "55P04": f"enum-value-used-at-once: a new value can be used once it is committed. {BLOCK}",
+}
+"""By SQLSTATE: what a pattern of revisions advises, if the revision cannot even run."""
+
+
+def explained(failure: Failure, server: Server | None) -> Failure:
+    """The failure with what there is to do about it, as far as the statement or the server tells."""
+    lines = [failure.message, *_ways_out(failure)]
+    if server is not None:
+        said = server.failure() or explain(Exception("\n".join(failure.texts)), server)
+        lines += [said] if said is not None else []
+    return replace(failure, message="\n".join(lines))
+
+
+def _ways_out(failure: Failure) -> list[str]:
+    if failure.sqlstate in WAYS_OUT:
+        return [WAYS_OUT[failure.sqlstate]]
+    if failure.sqlstate == "0A000" and _is_concurrent(failure.statement):
+        return ["concurrent-on-partitioned-parent: see alembic pgcheck --explain concurrent-on-partitioned-parent"]
+    return []
+
+
+def _is_concurrent(statement: str) -> bool:
+    return any(command.concurrently for command in parse(statement))
+
+
+def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScripts, Parent, Route], Any]) -> Any:
+    """Have a task done in a new process of the project's, with every connection redirected to the server.
+
+    Args:
+        run: the project, on a server.
+        databases: that exist there.
+        task: takes the scripts, the parent, and where connections are to lead; see `runner.task`.
+
+    Raises:
+        ProjectFailed: it failed, ended, or took too long.
+    """
+    if run.settings.env and databases.environment is None:
+        databases.environment = new_database(run, databases)
+    route = Route(_route(run.server), tuple(databases.by_origin.items()), _variables(run, databases, {}))
+    try:
+        return run.project.perform(
+            lambda scripts, parent: task(scripts, parent, route), handlers=handlers(run, databases)
+        )
+    except ProjectFailed as error:
+        raise ProjectFailed(explained(error.failure, run.server)) from error

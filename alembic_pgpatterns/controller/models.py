@@ -1,0 +1,117 @@
+"""The application's models, which live in the project's process: read there, and what cannot be read is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.env_run import Databases, handlers
+from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.remedies.model import Remedy
+from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
+from alembic_pgpatterns.schema.model import Schema
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that one ``context.configure`` named.
+
+    ``run`` and ``number``: of the run of env.py, and of the call in it; None for all of the run. ``count``: how many
+    MetaData there are; 0: env.py names none.
+    """
+
+    run: int = 0
+    number: int | None = 0
+    count: int = 0
+
+
+NO_MODELS = Models()
+
+
+@dataclass(frozen=True)
+class ModelSchema:
+    """What could be read of the models, and what not."""
+
+    schema: Schema | None
+    skipped: tuple[Skipped, ...] = ()
+
+
+def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSchema:
+    """The models' schema; None, with the reason, if there is none or it cannot be read.
+
+    Args:
+        run: the project, on a server.
+        models: which of its models.
+        default_schema: of tables without a schema.
+
+    Raises:
+        PgPatternsError: a registry that the settings name does not import.
+    """
+    if not models.count:
+        return ModelSchema(None, (Skipped("models", "env.py names no target_metadata", expected=True),))
+    settings = run.settings
+    request = ModelsRequest(
+        models.run, models.number, default_schema, settings.target_version, tuple(settings.registries)
+    )
+    result: ModelsResult = run.project.request("models", request, handlers=handlers(run, Databases()))
+    if result.schema is None:
+        return ModelSchema(None, (Skipped("models", str(result.reason)),))
+    return ModelSchema(result.schema)
+
+
+def create_models(
+    run: RunContext, models: Models, database: str, before: Sequence[str] = (), *, effective: bool = False
+) -> Failure | None:
+    """Create what the models declare in a database; or say why that failed.
+
+    Args:
+        run: the project, on a server.
+        models: which of its models.
+        database: to create them in.
+        before: SQL to run first.
+        effective: not the models, but their copy with remedies applied; see `RemoteCopy`.
+    """
+    request = CreateRequest(models.run, run.server.parameters(database), models.number, tuple(before), effective)
+    failure: Failure | None = run.project.request("create", request, handlers=handlers(run, Databases()))
+    return failure
+
+
+def missing_declarations(run: RunContext, models: Models, database: str) -> list[tuple[str | None, str, str]]:
+    """Schema, table and operation of all that the models declare in our words, and a database does not have.
+
+    Raises:
+        ProjectFailed: the database cannot be asked.
+    """
+    parameters = run.server.parameters(database)
+    result: list[tuple[str | None, str, str]] = run.project.request(
+        "declared", models.run, models.number, parameters, handlers=handlers(run, Databases())
+    )
+    return result
+
+
+@dataclass(frozen=True)
+class RemoteCopy:
+    """A copy of the models in the project's process, to which remedies are applied; see `build_target`."""
+
+    run: RunContext
+    models: Models
+
+    def declared(self, default_schema: str) -> Schema:
+        """Make the copy, and read the models as they are."""
+        schema: Schema = self._request("copy", self.models.run, self.models.number, default_schema)
+        return schema
+
+    def read(self, default_schema: str, target_version: int | None) -> Schema:
+        """Read the copy, as far as it has been changed."""
+        schema: Schema = self._request("read_copy", default_schema, target_version)
+        return schema
+
+    def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
+        """Apply remedies to the copy: whether each changed something; None: only a person can carry it out."""
+        result: list[bool | None] = self._request("apply", tuple(remedies), default_schema)
+        return result
+
+    def _request(self, name: str, *values: object) -> Any:
+        return self.run.project.request(name, *values, handlers=handlers(self.run, Databases()))

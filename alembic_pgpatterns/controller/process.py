@@ -1,0 +1,357 @@
+"""The project's process, as its parent sees it: started, asked, watched, and ended with all that it started.
+
+Three processes: the parent (the command), a supervisor, and below it the one that runs the project's code. The
+supervisor runs no code of the project's. It ends when the parent does, however that ends, and takes every process with
+it that the project's code has started: on Linux, orphans of its descendants become its own children (prctl(2),
+PR_SET_CHILD_SUBREAPER).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from alembic_pgpatterns.controller import traceback_text
+from alembic_pgpatterns.controller.confinement import Confinement
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner import child
+from alembic_pgpatterns.runner.channel import Closed, receive, send
+from alembic_pgpatterns.runner.messages import Failure
+from alembic_pgpatterns.runner.start import BOOTSTRAP, DUMP_SIGNAL, begin, config_facts
+
+_PR_SET_CHILD_SUBREAPER = 36
+_DUMP_SECONDS = 2.0
+_END_SECONDS = 5.0
+
+Handlers = Mapping[str, Callable[..., Any]]
+"""What the project's process may tell or ask, by name."""
+
+Main = Callable[[socket.socket, socket.socket, int], None]
+"""What the process does, with its ends of the channels for requests, for callbacks, and for where it is."""
+
+_ours: set[int] = set()
+"""Descriptors of all processes that this one is the parent of: no other process may hold them, or no end is noticed."""
+
+
+class ProjectFailed(PgPatternsError):
+    """The project's code failed; ``failure`` says how."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Take what happened."""
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass
+class _Ends:
+    """The parent's ends."""
+
+    requests: socket.socket
+    callbacks: socket.socket
+    status: int
+    alive: int
+    dump: int
+    supervisor: int
+
+    def descriptors(self) -> set[int]:
+        """Their numbers."""
+        return {self.requests.fileno(), self.callbacks.fileno(), self.status, self.alive, self.dump}
+
+
+class ProjectProcess:
+    """A process that runs one project's code."""
+
+    def __init__(self, config: Any, confinement: Confinement, task: child.Task | None = None) -> None:
+        """Start it: as a fork of this process, in which nothing of the project is imported, and no thread runs; or by
+        another interpreter.
+
+        Args:
+            config: Alembic's.
+            confinement: how long one request may take, and where the project may connect.
+            task: what the request "task" does, in a fork.
+        """
+        self._time_limit = confinement.time_limit
+        self._running: tuple[str, ...] = ()
+        self._pid = 0
+        self._exit = ""
+        allowed, python = confinement.allowed, confinement.python
+
+        def fork(requests: socket.socket, callbacks: socket.socket, dump: int) -> None:
+            begin(allowed, dump)
+            child.main(requests, callbacks, config, task)
+
+        self._ends: _Ends | None = _start(fork if python is None else partial(_execute, python))
+        if python is not None:
+            send(self._ends.requests, (allowed, config_facts(config)))
+
+    def request(self, name: str, *values: Any, handlers: Handlers) -> Any:
+        """Have something done, and return what comes of it.
+
+        Args:
+            name: of a method of `runner.child.Child`.
+            values: its arguments, plain data.
+            handlers: what the process may tell or ask meanwhile.
+
+        Raises:
+            ProjectFailed: it failed, ended, or took too long.
+        """
+        ends = self._ends
+        if ends is None:
+            raise ProjectFailed(Failure("The project's process has ended already."))
+        try:
+            send(ends.requests, (name, values))
+            kind, answer = self._answer(ends, handlers)
+        except Closed:
+            raise self._ended(ends) from None
+        if kind == "failed":
+            raise ProjectFailed(answer)
+        return answer
+
+    def _answer(self, ends: _Ends, handlers: Handlers) -> tuple[str, Any]:
+        deadline = time.monotonic() + self._time_limit
+        while True:
+            sources: list[Any] = [ends.requests, ends.callbacks, ends.status]
+            ready, _, _ = select.select(sources, [], [], max(deadline - time.monotonic(), 0))
+            if ends.callbacks in ready:
+                self._serve(ends, handlers)
+            elif ends.requests in ready:
+                return receive(ends.requests)  # type: ignore[no-any-return]
+            elif ends.status in ready:
+                self._read_status(ends)
+            elif not ready:
+                raise self._too_long(ends)
+
+    def _serve(self, ends: _Ends, handlers: Handlers) -> None:
+        """One thing that the process tells or asks."""
+        kind, what, values = receive(ends.callbacks)
+        if kind == "tell" and what == "running":
+            self._running = values
+        handler = handlers.get(what)
+        try:
+            answer = ("done", handler(*values) if handler is not None else None)
+        except PgPatternsError as error:
+            answer = ("refused", str(error))
+        if kind == "ask":
+            send(ends.callbacks, answer)
+
+    def _read_status(self, ends: _Ends) -> None:
+        """What the supervisor says: the process's number, or how it ended. Raises Closed if it ended."""
+        text = os.read(ends.status, 4096).decode()
+        for line in text.splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "pid":
+                self._pid = int(rest)
+            else:
+                self._exit = rest
+        if not text or self._exit:
+            raise Closed(self._exit)
+
+    def _ended(self, ends: _Ends) -> ProjectFailed:
+        with contextlib.suppress(Closed, OSError):
+            while not self._exit and select.select([ends.status], [], [], _DUMP_SECONDS)[0]:
+                self._read_status(ends)
+        self.close()
+        how = self._exit or "for an unknown reason"
+        return ProjectFailed(
+            Failure(
+                f"{self._where()}the project's code ended the process that it runs in ({how}), so nothing more could "
+                "be checked. Look for os._exit(), os.abort() or os.kill() there, or for a crash of a C extension."
+            )
+        )
+
+    def _where(self) -> str:
+        if not self._running:
+            return ""
+        path, *revision = self._running
+        place = traceback_text.relative(path)
+        return f"{place}: revision {revision[0]}: " if revision else f"{place}: "
+
+    def _too_long(self, ends: _Ends) -> ProjectFailed:
+        while not self._pid and select.select([ends.status], [], [], 0)[0]:
+            self._read_status(ends)
+        text = _dump(ends, self._pid)
+        place = traceback_text.place(text, self._running[0] if self._running else None)
+        self.close()
+        where = f"{place}: " if place else self._where()
+        return ProjectFailed(
+            Failure(
+                f"{where}the project's code ran for longer than time_limit ({self._time_limit:g} s) and was ended "
+                'there. If it needs longer, set time_limit = "30m" in [tool.alembic_pgpatterns].',
+                place=place,
+            )
+        )
+
+    def close(self) -> None:
+        """End the process, and all that it has started; return when they are gone."""
+        ends, self._ends = self._ends, None
+        if ends is None:
+            return
+        _ours.difference_update(ends.descriptors())
+        ends.requests.close()
+        ends.callbacks.close()
+        os.close(ends.alive)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(ends.supervisor, 0)
+        os.close(ends.status)
+        os.close(ends.dump)
+
+    def __del__(self) -> None:
+        if self._ends is not None:
+            self.close()
+
+
+def _dump(ends: _Ends, pid: int) -> str:
+    """Where the process is, as faulthandler writes it; empty if it does not answer."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, DUMP_SIGNAL)
+    text, deadline = b"", time.monotonic() + _DUMP_SECONDS
+    while (left := deadline - time.monotonic()) > 0 and select.select([ends.dump], [], [], left)[0]:
+        part = os.read(ends.dump, 65536)
+        text += part
+        deadline = min(deadline, time.monotonic() + 0.1)
+        if not part:
+            break
+    return text.decode("utf-8", "replace")
+
+
+def _start(main: Main) -> _Ends:
+    requests, requests_there = socket.socketpair()
+    callbacks, callbacks_there = socket.socketpair()
+    status, status_there = os.pipe()
+    alive_there, alive = os.pipe()
+    dump, dump_there = os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            stream.flush()
+    supervisor = os.fork()
+    if supervisor:
+        requests_there.close()
+        callbacks_there.close()
+        for number in (status_there, alive_there, dump_there):
+            os.close(number)
+        ends = _Ends(requests, callbacks, status, alive, dump, supervisor)
+        _ours.update(ends.descriptors())
+        return ends
+    try:
+        gc.freeze()
+        for number in (*_ours, requests.fileno(), callbacks.fileno(), status, alive, dump):
+            with contextlib.suppress(OSError):
+                os.close(number)
+        _supervise(lambda: main(requests_there, callbacks_there, dump_there), status_there, alive_there)
+    finally:
+        os._exit(1)
+
+
+def _execute(python: Path, requests: socket.socket, callbacks: socket.socket, dump: int) -> None:
+    """Become the project's interpreter."""
+    numbers = (requests.fileno(), callbacks.fileno(), dump)
+    for number in numbers:
+        os.set_inheritable(number, True)
+    root = str(Path(__file__).parents[1])
+    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), root])
+
+
+def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:
+    """Wait until the project's process or the parent ends, then end everything."""
+    os.setsid()
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signals, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    pid = os.fork()
+    if not pid:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (status, alive, signals, wake):
+            os.close(number)
+        os.setpgid(0, 0)
+        try:
+            project()
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    os.write(status, f"pid {pid}\n".encode())
+    _wait(pid, status, alive, signals)
+    _end_descendants(pid)
+    os._exit(0)
+
+
+def _wait(pid: int, status: int, alive: int, signals: int) -> None:
+    while True:
+        ready, _, _ = select.select([alive, signals], [], [])
+        if alive in ready:
+            return
+        os.read(signals, 4096)
+        while True:
+            try:
+                ended, code = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if ended == pid:
+                with contextlib.suppress(OSError):
+                    os.write(status, f"exit {_described(code)}\n".encode())
+                return
+            if not ended:
+                break
+
+
+def _described(code: int) -> str:
+    if os.WIFSIGNALED(code):
+        number = os.WTERMSIG(code)
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(number).name}"
+        return f"signal {number}"
+    return f"exit code {os.WEXITSTATUS(code)}"
+
+
+def _end_descendants(pid: int) -> None:
+    """Kill every process below this one. A killed one's children become ours, until there are none."""
+    deadline = time.monotonic() + _END_SECONDS
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    while time.monotonic() < deadline:
+        for number in _children(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        try:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.001)
+        except ChildProcessError:
+            return
+
+
+def _children(pid: int) -> list[int]:
+    """The children of a process; on systems without /proc, none are found beyond the process group."""
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except (OSError, ValueError):
+        return [number for number in _processes() if _parent(number) == pid]
+
+
+def _processes() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return []
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0

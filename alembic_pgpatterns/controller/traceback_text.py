@@ -1,0 +1,36 @@
+"""Where a process is, read from what faulthandler wrote about it."""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from pathlib import Path
+
+from alembic_pgpatterns.runner.paths import relative
+from alembic_pgpatterns.schema.parts import Location
+
+__all__ = ["place", "relative"]
+
+_FRAME = re.compile(r'^  File "(.+)", line (\d+) in ', re.MULTILINE)
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x", re.MULTILINE)
+_FOREIGN = ("site-packages", "dist-packages")
+_OURS = str(Path(__file__).parents[1])
+
+
+def place(text: str, preferred: str | None) -> Location | None:
+    """The innermost line of the project's own code.
+
+    Args:
+        text: faulthandler's, of all threads; the main thread is the last one.
+        preferred: the file that is known to run; a line in it counts most.
+    """
+    frames = [(match[1], int(match[2])) for match in _FRAME.finditer(_THREAD.split(text)[-1])]
+    own = [frame for frame in frames if _is_own(frame[0])]
+    path, line = next((frame for frame in own if frame[0] == preferred), own[0] if own else ("", 0))
+    return Location(relative(path), line) if path else None
+
+
+def _is_own(path: str) -> bool:
+    if path.startswith(("<", _OURS, sysconfig.get_path("stdlib"))):
+        return False
+    return not any(part in _FOREIGN for part in Path(path).parts)

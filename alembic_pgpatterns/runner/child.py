@@ -1,0 +1,164 @@
+"""The process that runs the project's code: it does what its parent asks for, one request after another.
+
+It imports the standard library, Alembic, SQLAlchemy, and rooms that do the same: so it runs in any environment in which
+the project's own migrations run. Its standard output is the parent's standard error: stdout is the report's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.remedies.apply import apply
+from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
+from alembic_pgpatterns.remedies.model import Remedy
+from alembic_pgpatterns.runner import dependencies, models
+from alembic_pgpatterns.runner.channel import Closed, Parent, receive, send
+from alembic_pgpatterns.runner.codec import CodecError
+from alembic_pgpatterns.runner.failures import HistoryError, failure_of
+from alembic_pgpatterns.runner.messages import (
+    CreateRequest,
+    Dependencies,
+    DependenciesRequest,
+    EnvRequest,
+    EnvResult,
+    Failure,
+    ModelsRequest,
+    ModelsResult,
+    RevisionFacts,
+    ScriptFacts,
+)
+from alembic_pgpatterns.runner.observers import Configured
+from alembic_pgpatterns.runner.run_env import EnvRun, run_env
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+from alembic_pgpatterns.schema.metadata import reader
+from alembic_pgpatterns.schema.model import Schema
+
+Task = Callable[[ProjectScripts, Parent], Any]
+"""What a command wants done beside the requests, where this process is a fork of the command's."""
+
+
+class Child:
+    """One project in a process of its own."""
+
+    def __init__(self, config: Any, parent: Parent, task: Task | None = None) -> None:
+        """``config``: Alembic's. ``task``: what the request "task" does."""
+        self._scripts = ProjectScripts(config)
+        self._parent = parent
+        self._task = task
+        self._runs: list[EnvRun] = []
+        self._parser = models.AskedParser(parent)
+        self._copy: Copy | None = None
+
+    def script(self) -> ScriptFacts:
+        """Where the migrations are."""
+        return self._scripts.facts()
+
+    def history(self) -> tuple[RevisionFacts, ...]:
+        """What the revisions say, as far as env.py lets Alembic come to them; no connection is opened for that."""
+        request = EnvRequest(server={"host": os.devnull}, offline=True, without_env_py=False)
+        run = run_env(self._scripts, self._parent, request)
+        if isinstance(run.raised, HistoryError):
+            raise run.raised
+        return self._scripts.revision_facts()
+
+    def env(self, request: EnvRequest) -> EnvResult:
+        """Run env.py."""
+        self._runs.append(run_env(self._scripts, self._parent, request))
+        return self._runs[-1].result(len(self._runs) - 1)
+
+    def models(self, request: ModelsRequest) -> ModelsResult:
+        """Read models."""
+        items = self._items(request.run, request.number)
+        return models.read_models(_distinct(items), items[0].context.dialect, request, self._parser)
+
+    def create(self, request: CreateRequest) -> Failure | None:
+        """Create what models declare in a database."""
+        items = self._items(request.run, request.number)
+        metadatas = (self._copy.metadata,) if request.effective and self._copy is not None else _distinct(items)
+        driver = next((item.facts.driver for item in items), "")
+        return models.create(metadatas, request.server, request.before, request.schemas, driver)
+
+    def copy(self, run: int, number: int | None, default_schema: str) -> Schema:
+        """Copy the models, for remedies to be applied; returns the models as they are."""
+        metadatas = _distinct(self._items(run, number))
+        self._copy = copied(metadatas)
+        return reader.read(metadatas, self._parser, default_schema=default_schema)
+
+    def read_copy(self, default_schema: str, target_version: int | None) -> Schema:
+        """Read the copy, as far as it has been changed."""
+        metadata, version = self._copied().metadata, target_version
+        return reader.read(metadata, self._parser, default_schema=default_schema, target_version=version, located=False)
+
+    def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
+        """Apply remedies to the copy: whether each changed something; None: only a person can carry it out."""
+        changed = [apply(remedy, self._copied().metadata, default_schema) for remedy in remedies]
+        return [None if objects is None else bool(objects) for objects in changed]
+
+    def declared(self, run: int, number: int | None, server: Mapping[str, str]) -> list[tuple[str | None, str, str]]:
+        """What models declare for their tables in our words, and a database does not have."""
+        items = self._items(run, number)
+        return models.missing_declarations(_distinct(items), server, next((i.facts.driver for i in items), ""))
+
+    def _items(self, run: int, number: int | None) -> list[Configured]:
+        items = self._runs[run].configured
+        return items if number is None else [items[number]]
+
+    def _copied(self) -> Copy:
+        assert self._copy is not None
+        return self._copy
+
+    def dependencies(self, request: DependenciesRequest) -> Dependencies:
+        """What the project's code depended on."""
+        return dependencies.dependencies(self._scripts, request)
+
+    def task(self) -> Any:
+        """Do what the command wants."""
+        assert self._task is not None
+        return self._task(self._scripts, self._parent)
+
+    def serve(self, requests: socket.socket) -> None:
+        """Do what the parent asks for until it is gone."""
+        owner = os.getpid()
+        while True:
+            name, arguments = receive(requests)
+            try:
+                answer = ("done", getattr(self, name)(*arguments))
+            except Closed:
+                raise
+            except BaseException as error:
+                answer = ("failed", failure_of(error, self._folder()))
+            if os.getpid() != owner:
+                # A process that the project forked has come back to us: only the first one speaks for the project.
+                os._exit(0)
+            with contextlib.suppress(ValueError, OSError):
+                sys.stdout.flush()
+            try:
+                send(requests, answer)
+            except CodecError as error:
+                send(requests, ("failed", Failure(f"{name}: its result cannot leave the project's process: {error}")))
+
+    def _folder(self) -> str:
+        with contextlib.suppress(PgPatternsError):
+            return str(self._scripts.directory.dir)
+        return os.curdir
+
+
+def _distinct(items: Sequence[Configured]) -> tuple[Any, ...]:
+    """All MetaData of some ``context.configure``, each once."""
+    return tuple({id(metadata): metadata for item in items for metadata in item.metadatas}.values())
+
+
+def main(requests: socket.socket, callbacks: socket.socket, config: Any, task: Task | None = None) -> None:
+    """Serve until the parent is gone; then end at once, whatever threads and handlers the project has left."""
+    try:
+        Child(config, Parent(callbacks), task).serve(requests)
+    except Closed:
+        pass
+    finally:
+        os._exit(0)

@@ -1,0 +1,194 @@
+"""The project's own files that the revisions, or env.py, depend on: what they import, and what that imports."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from alembic_pgpatterns.runner.digest import digest, digest_of
+from alembic_pgpatterns.runner.file_reads import UNTRACKED
+from alembic_pgpatterns.runner.messages import Dependencies, DependenciesRequest
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+
+_PACKAGE = Path(__file__).parents[1]
+
+# A match in a docstring costs nothing but a file more.
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#]*)"
+    r"|import[ \t]+(?P<plain>[^\n#]+))",
+    re.MULTILINE,
+)
+_BY_NAME = re.compile(r"(?:import_module|__import__)\s*\(\s*['\"]([.\w]+)['\"]")
+_VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]\s*[,\])]")
+_ALL_VARIABLES = re.compile(r"\b(?:environb?|getenvb?|BaseSettings|\w*dotenv\w*|decouple|load_config)\b")
+_OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
+# In SQL these make names of partitions and the like; now() alone is a default of half of all tables.
+_DATE = re.compile(
+    r"\b(?:datetime|date|time|dt)\.(?:utcnow|now|today|time)\b|\bcurrent_date\b|\bdate_trunc\b", re.IGNORECASE
+)
+_TABLE = re.compile(r"\bTable\(")
+_ACTS = re.compile(r"\blistens?_for\b|\bevent\.listen\b|\bcompiles\b|register_operation|implementation_for")
+_MAKES_ALL = re.compile(r"\bcreate_all\b|\bCreateTable\b")
+_USES_MODELS = re.compile(r"\btarget_metadata\b")
+_TODAY = "the date"
+_FOREIGN = ("site-packages", "dist-packages")
+
+
+def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Dependencies:
+    """What the revisions and env.py depend on, after both have run.
+
+    A module that does nothing but declare models counts only if a revision imports it: models change with every new
+    revision, and what older ones do does not depend on them.
+    """
+    if UNTRACKED in project.read:
+        return Dependencies(untracked="it ran a program, or asked another machine, while the revisions ran")
+    read = project.read | set(request.known)
+    revisions = set(map(Path, request.revisions))
+    by_path = {str(Path(module.__file__ or "").absolute()): module for module in _modules()}
+    of_revisions = _closure(revisions, by_path)
+    texts = [_text(path) for path in (*map(str, revisions), *of_revisions)]
+    env_py, ini = Path(project.directory.env_py_location), project.config.config_file_name
+    apart = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
+    lasting = (of_revisions | {path for path in read if _is_own(path)}) - apart
+    every = _MAKES_ALL.search(_text(str(env_py))) or any(map(_USES_MODELS.search, texts))
+    files = lasting | {path for path in by_path.keys() - apart if every or not _declares_only(path, by_path[path])}
+    return Dependencies(
+        files={path: digest_or_none(path) for path in sorted(files)},
+        variables={name: variable(name) for name in sorted(set(_variables(texts)))},
+        lasting=frozenset(lasting),
+    )
+
+
+def _variables(texts: Iterable[str]) -> Iterator[str]:
+    """What of the environment is read by its name, or `*` where that cannot be told; the date is one of them."""
+    for text in map(_without_comments, texts):
+        yield from _VARIABLE.findall(text)
+        if _ALL_VARIABLES.search(_VARIABLE.sub("", text)):
+            yield "*"
+        if _DATE.search(text):
+            yield _TODAY
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"#[^\n]*", "", text)
+
+
+def _modules() -> Iterator[ModuleType]:
+    """The project's modules that are imported by now."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and _is_own(file):
+            yield module
+
+
+def _is_own(path: str) -> bool:
+    """Whether a file is neither Python's, nor of a distribution, nor ours: those are known by their versions."""
+    if any(part in _FOREIGN for part in Path(path).parts):
+        return False
+    foreign = (sysconfig.get_path("stdlib"), str(_PACKAGE))
+    return not any(str(Path(path).absolute()).startswith(f"{folder}{os.sep}") for folder in foreign)
+
+
+def _closure(start: Iterable[Path], by_path: Mapping[str, ModuleType]) -> set[str]:
+    by_name = {module.__name__: path for path, module in by_path.items()}
+    found: set[str] = set()
+    waiting = [(str(path), "") for path in start]
+    while waiting:
+        path, package = waiting.pop()
+        for name in _imported(_text(path), package):
+            file = by_name.get(name)
+            if file is not None and file not in found:
+                found.add(file)
+                waiting.append((file, by_path[file].__package__ or ""))
+    return found
+
+
+def _imported(text: str, package: str) -> Iterator[str]:
+    """The modules that a file may import, with the packages they are in."""
+    for match in _IMPORT.finditer(text):
+        if match["plain"] is not None:
+            names = [part.split()[0] for part in match["plain"].split(",") if part.split()]
+        else:
+            base = _absolute(match["base"], package)
+            words = re.sub(r"#[^\n]*|[()\\]", " ", match["names"]).split(",")
+            names = [base, *(f"{base}.{word.split()[0]}" for word in words if word.split())]
+        for name in names:
+            yield from _with_packages(name)
+    for name in _BY_NAME.findall(text):
+        yield from _with_packages(_absolute(name, package))
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _absolute(base: str, package: str) -> str:
+    name = base.lstrip(".")
+    level = len(base) - len(name)
+    if not level:
+        return name
+    parents = package.split(".")
+    return ".".join([*parents[: len(parents) - level + 1], *([name] if name else [])])
+
+
+def _declares_only(path: str, module: ModuleType) -> bool:
+    """Whether a module declares tables, or only gathers other modules, and changes nothing in how SQL is made."""
+    if _ACTS.search(_text(path)):
+        return False
+    if _TABLE.search(_text(path)):
+        return True
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == module.__name__ and "__table__" in vars(value):
+            return True
+    return all(isinstance(node, ast.Import | ast.ImportFrom) or _says_nothing(node) for node in _body(path))
+
+
+def _body(path: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(_text(path)).body
+    except SyntaxError:
+        return []
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    """A docstring, ``__all__``, or imports for the type checker."""
+    if isinstance(node, ast.Assign):
+        return [ast.unparse(target) for target in node.targets] == ["__all__"]
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test).endswith("TYPE_CHECKING")
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def digest_or_none(path: str) -> str | None:
+    """The digest of a file, or of the names in a folder; None if there is neither, or it cannot be read."""
+    try:
+        if Path(path).is_dir():
+            return digest(sorted(entry.name for entry in Path(path).iterdir() if entry.name != "__pycache__"))
+        # All else, such as a pipe, may never end.
+        return digest_of(Path(path)) if Path(path).is_file() else None
+    except OSError:
+        return None
+
+
+def variable(name: str) -> str:
+    """The digest of a variable's value; `*` is all of them, and the date is one."""
+    if name == _TODAY:
+        return time.strftime("%Y-%m-%d")
+    if name == "*":
+        return digest({key: value for key, value in os.environ.items() if key not in _OF_SHELLS})
+    return digest(os.environ.get(name))

@@ -1,0 +1,84 @@
+"""A connection of SQLAlchemy's to a scratch database, by whichever driver the project has."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import pool
+from sqlalchemy.engine import URL
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+DRIVERS = ("psycopg", "psycopg2", "asyncpg", "pg8000")
+"""In the order in which they are tried."""
+
+
+def with_connection(parameters: Mapping[str, str], function: Callable[[Any], Any], driver: str = "") -> Any:
+    """Call a function with an open connection and return what it returns; nothing is committed for it.
+
+    Args:
+        parameters: libpq's, with the database.
+        function: takes the connection.
+        driver: of the application, to be preferred; empty for any.
+
+    Raises:
+        PgPatternsError: the project has no driver for PostgreSQL.
+        sqlalchemy.exc.SQLAlchemyError: what the connection or the function raised.
+    """
+    name = _driver(driver)
+    url = _url(name, parameters)
+    if name == "asyncpg":
+        return asyncio.run(_asynchronously(url, function))
+    engine = sqlalchemy.create_engine(url, poolclass=pool.NullPool, future=True)
+    with engine.connect() as connection:
+        return function(connection)
+
+
+async def _asynchronously(url: URL, function: Callable[[Any], Any]) -> Any:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        return await connection.run_sync(function)
+
+
+def _driver(preferred: str) -> str:
+    for name in (preferred.removesuffix("_async"), *DRIVERS):
+        if name in DRIVERS and _is_usable(name):
+            return name
+    raise PgPatternsError(
+        f"the project's environment has no driver for PostgreSQL. Way out: install one of {', '.join(DRIVERS)} there."
+    )
+
+
+def _is_usable(name: str) -> bool:
+    """Whether the driver imports, and this SQLAlchemy has a dialect for it (1.4 has none for psycopg)."""
+    try:
+        importlib.import_module(name)
+        URL.create(f"postgresql+{name}").get_dialect()
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError):
+        return False
+    return True
+
+
+def _url(driver: str, parameters: Mapping[str, str]) -> URL:
+    host, port = parameters.get("host", ""), parameters.get("port", "")
+    in_folder = host.startswith("/")
+    query: dict[str, Any] = {}
+    if in_folder and driver == "pg8000":
+        query = {"unix_sock": f"{host}/.s.PGSQL.{port or 5432}"}
+    elif in_folder:
+        query = {"host": host, "port": port} if port else {"host": host}
+    return URL.create(
+        f"postgresql+{driver}",
+        username=parameters.get("user"),
+        password=parameters.get("password"),
+        host=None if in_folder else host or None,
+        port=int(port) if port and not in_folder else None,
+        database=parameters["dbname"],
+        query=query,
+    )

@@ -1,0 +1,148 @@
+"""What went wrong in the project's code, as plain data: what, where, and what the server said."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import traceback
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import exc
+
+from alembic_pgpatterns.errors import PgPatternsError, without_secrets
+from alembic_pgpatterns.runner.messages import Failure
+from alembic_pgpatterns.runner.paths import relative
+from alembic_pgpatterns.schema.parts import Location
+
+
+class HistoryError(Exception):
+    """The revision files make no history; the message is for people."""
+
+
+def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozenset()) -> Failure:
+    """The failure behind an error.
+
+    Args:
+        error: what was raised.
+        folder: of the migrations; a line in it counts as the place if there is none in a revision.
+        files: the absolute paths of the revisions.
+    """
+    place = innermost(error, files) or missing_from(error, files) or innermost(error, folder)
+    texts = tuple(_texts(error))
+    if isinstance(error, HistoryError):
+        return Failure(str(error), "history", place, texts=texts)
+    if isinstance(error, PgPatternsError):
+        return Failure(str(error), "refused", place, texts=texts)
+    if isinstance(error, exc.DBAPIError):
+        return _of_database(error, place, texts)
+    return Failure(described(error, place), "project", place, _is_raise(place), texts=texts)
+
+
+def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str, ...]) -> Failure:
+    where = f"{place}: " if place else ""
+    statement = " ".join((error.statement or "").split())
+    message = without_secrets(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
+    kind = "programming" if isinstance(error, exc.ProgrammingError) else "database"
+    kind = "operational" if isinstance(error, exc.OperationalError) else kind
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    return Failure(message, kind, place, False, statement, str(state), texts, _diagnostics(error.orig))
+
+
+_DIAGNOSTICS = ("schema_name", "table_name", "column_name", "constraint_name", "message_detail")
+
+
+def _diagnostics(error: Any) -> dict[str, str]:
+    """What the driver kept of the server's message: psycopg and psycopg2 in ``diag``, asyncpg on the error itself."""
+    source = getattr(error, "diag", None) or getattr(error, "__cause__", None) or error
+    facts = {name: getattr(source, name, None) for name in _DIAGNOSTICS}
+    facts["message_detail"] = facts["message_detail"] or getattr(source, "detail", None)
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+def _texts(error: BaseException | None) -> list[str]:
+    """The messages of an error and of all that it was wrapped around."""
+    texts: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        texts.append(without_secrets(_said(error)))
+        error = error.__cause__ or error.__context__
+    return texts
+
+
+def _said(error: BaseException) -> str:
+    """The error's own words; some fail even at that."""
+    try:
+        return str(error)
+    except Exception as second:
+        return f"(its message cannot be read: {type(second).__name__})"
+
+
+def _is_raise(place: Location | None) -> bool:
+    """Whether the line is a statement that raises: an author who says so, and no accident."""
+    if place is None:
+        return False
+    try:
+        lines = Path(place.path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    return place.line <= len(lines) and lines[place.line - 1].lstrip().startswith("raise")
+
+
+def describe(error: BaseException, within: str) -> str:
+    """What happened and where: the innermost line in files below a folder, then the error itself; no password in it."""
+    return described(error, innermost(error, within) or missing_from(error, within) or _being_loaded(error))
+
+
+def described(error: BaseException, place: Location | None) -> str:
+    """What happened at a place, for people; no password in it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = Location(relative(error.filename), error.lineno or 0)
+    where = f"{place}: " if place else ""
+    if isinstance(error, SystemExit):
+        return f"{where}the program was left with exit code {error.code}."
+    if isinstance(error, configparser.InterpolationError):
+        # Its own text has the value, which may be a URL with a password.
+        return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
+    return without_secrets(f"{where}{type(error).__name__}: {_said(error)}")
+
+
+def missing_from(error: BaseException, within: str | frozenset[str]) -> Location | None:
+    """The file, below a folder or one of a set, of the module that has not what was asked of it."""
+    path = getattr(error.obj, "__file__", None) if isinstance(error, AttributeError) else None
+    return Location(relative(path), 1) if path and _is_within(path, within) else None
+
+
+def _being_loaded(error: BaseException) -> Location | None:
+    """The file that was being loaded when the error came."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "load_module_py" and "path" in frame.f_locals:
+            return Location(relative(str(Path(frame.f_locals["path"]).absolute())), 1)
+    return None
+
+
+def innermost(error: BaseException, within: str | frozenset[str]) -> Location | None:
+    """The innermost line of an error's traceback whose file is below a folder, or one of a set of files."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = str(Path(frame.filename).absolute())
+        if _is_within(path, within):
+            return Location(relative(path), frame.lineno or 0)
+    return None
+
+
+def _is_within(path: str, within: str | frozenset[str]) -> bool:
+    return path.startswith(f"{Path(within).absolute()}/") if isinstance(within, str) else path in within
+
+
+def missing_variable(error: BaseException) -> str:
+    """What to do if env.py, or what it imports, asked `os.environ` for a variable that is not set; else nothing."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if not isinstance(error, KeyError) or not last:
+        return ""
+    if last[0].filename not in ("<frozen os>", os.__file__) and last[0].name != "__getitem__":
+        return ""
+    name = str(error.args[0])
+    value = "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"
+    return f'. Set it, or let the settings give it: env = {{ {name} = "{value}" }} in [tool.alembic_pgpatterns].'

@@ -1,0 +1,147 @@
+"""The application's models, read and created in the process that has them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.engine import with_connection
+from alembic_pgpatterns.runner.failures import failure_of
+from alembic_pgpatterns.runner.messages import Failure, ModelsRequest, ModelsResult
+from alembic_pgpatterns.schema.metadata import reader
+from alembic_pgpatterns.schema.parsed import IndexText, TypeText
+
+UNNAMED = "env.py names no target_metadata"
+
+
+class AskedParser:
+    """The parent's parser of SQL: it is asked once for each text."""
+
+    def __init__(self, parent: Parent) -> None:
+        """``parent``: to ask."""
+        self._ask = lru_cache(maxsize=None)(lambda name, text: parent.ask("parse", name, text))
+
+    def parse_type(self, text: str) -> TypeText | None:
+        """See `SqlParser`."""
+        return self._ask("parse_type", text)  # type: ignore[no-any-return]
+
+    def parse_index(self, statement: str) -> IndexText | None:
+        """See `SqlParser`."""
+        return self._ask("parse_index", statement)  # type: ignore[no-any-return]
+
+    def parse_exclusion(self, statement: str) -> IndexText | None:
+        """See `SqlParser`."""
+        return self._ask("parse_exclusion", statement)  # type: ignore[no-any-return]
+
+    def parse_partition(self, clause: str) -> tuple[str | None, tuple[str | None, ...]] | None:
+        """See `SqlParser`."""
+        return self._ask("parse_partition", clause)  # type: ignore[no-any-return]
+
+    def column_references(self, expression: str) -> frozenset[str] | None:
+        """See `SqlParser`."""
+        return self._ask("column_references", expression)  # type: ignore[no-any-return]
+
+    def sequence_of(self, default: str) -> tuple[str, ...] | None:
+        """See `SqlParser`."""
+        return self._ask("sequence_of", default)  # type: ignore[no-any-return]
+
+
+def read_models(metadatas: Sequence[Any], dialect: Any, request: ModelsRequest, parser: AskedParser) -> ModelsResult:
+    """The models' schema, or why there is none.
+
+    Raises:
+        PgPatternsError: a registry of the settings does not import, or is none.
+    """
+    if not metadatas:
+        return ModelsResult(None, UNNAMED)
+    registries = load_registries(request.registries)
+    try:
+        schema = reader.read(
+            metadatas,
+            parser,
+            default_schema=request.default_schema,
+            target_version=request.target_version,
+            registries=registries,
+            dialect=dialect,
+        )
+    except Exception as error:
+        return ModelsResult(None, f"they cannot be read: {type(error).__name__}: {error}")
+    return ModelsResult(schema)
+
+
+def load_registries(names: Sequence[str]) -> list[Any]:
+    """The mapper registries that the settings name as ``package.module:Base``.
+
+    Raises:
+        PgPatternsError: one does not import, or is none.
+    """
+    return [_registry(name) for name in names]
+
+
+def _registry(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        base = getattr(importlib.import_module(module), attribute or "Base")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PgPatternsError(f"registries: {name!r} does not import: {error}") from error
+    registry = getattr(base, "registry", base)
+    if not hasattr(registry, "mappers"):
+        raise PgPatternsError(f"registries: {name!r} is no declarative base or registry of SQLAlchemy.")
+    return registry
+
+
+def create(
+    metadatas: Sequence[Any], server: Mapping[str, str], before: Sequence[str], schemas: bool, driver: str
+) -> Failure | None:
+    """Create what models declare in a database, and commit it; or say why that failed.
+
+    Args:
+        metadatas: the models.
+        server: libpq's parameters, with the database.
+        before: SQL to run first.
+        schemas: create the schemas that the tables are in, too.
+        driver: the application's.
+    """
+
+    def run(connection: Any) -> None:
+        for statement in before:
+            connection.exec_driver_sql(statement)
+        for metadata in metadatas:
+            names = sorted({table.schema for table in metadata.tables.values() if table.schema}) if schemas else ()
+            for name in names:
+                quoted = connection.dialect.identifier_preparer.quote_schema(name)
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
+            metadata.create_all(connection)
+        connection.commit()
+
+    try:
+        with_connection(server, run, driver)
+    except (sqlalchemy.exc.SQLAlchemyError, PgPatternsError, AttributeError, TypeError) as error:
+        return failure_of(error, "")
+    return None
+
+
+def missing_declarations(
+    metadatas: Sequence[Any], server: Mapping[str, str], driver: str
+) -> list[tuple[str | None, str, str]]:
+    """Schema, table and operation of what models declare in our words (such as policies), and a database lacks.
+
+    Only models that import this package can declare such things, so it is looked for only where it is installed: its
+    comparators need more than this process may rely on elsewhere.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database did not answer.
+    """
+    if "alembic_pgpatterns.declare" not in sys.modules:
+        return []
+    comparators = importlib.import_module("alembic_pgpatterns.operations.missing_declarations")
+    return with_connection(  # type: ignore[no-any-return]
+        server, lambda connection: list(comparators.missing_declarations(connection, metadatas)), driver
+    )

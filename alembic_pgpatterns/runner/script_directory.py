@@ -1,0 +1,197 @@
+"""The project's migrations as Alembic sees them, in the process that runs the project's code."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.failures import HistoryError, describe, described
+from alembic_pgpatterns.runner.file_reads import recorded
+from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
+from alembic_pgpatterns.runner.paths import relative, several
+from alembic_pgpatterns.schema.parts import Location
+
+if TYPE_CHECKING:
+    from alembic.script import Script, ScriptDirectory
+
+
+class ProjectScripts:
+    """The script directory, and its revisions, which are loaded when env.py has run as far as Alembic needs them."""
+
+    def __init__(self, config: Any) -> None:
+        """Take an ``alembic.config.Config``."""
+        self.config = config
+        self.read: set[str] = set()
+        """Files that were opened while the project's code ran, and perhaps `file_reads.UNTRACKED`."""
+
+    @cached_property
+    def directory(self) -> ScriptDirectory:
+        """The script directory; no revision is loaded yet.
+
+        Raises:
+            PgPatternsError: no configuration file, no script location, or a folder that does not exist.
+        """
+        from alembic.script import ScriptDirectory
+        from alembic.util import CommandError
+
+        try:
+            return ScriptDirectory.from_config(self.config)
+        except CommandError as error:
+            raise PgPatternsError(f"{error}\n{self._where_configured()}") from error
+        except Exception as error:  # of whatever reads the configuration's values
+            raise PgPatternsError(f"{described(error, None)}\n{self._where_configured()}") from error
+
+    def facts(self) -> ScriptFacts:
+        """Where everything is. Raises as `directory`."""
+        directory = self.directory
+        return ScriptFacts(
+            str(directory.dir),
+            str(directory.env_py_location),
+            tuple(map(str, directory._version_locations)),
+            tuple(_files(directory)),
+        )
+
+    def _where_configured(self) -> str:
+        ini = Path(self.config.config_file_name) if self.config.config_file_name else None
+        toml = Path(given) if (given := getattr(self.config, "toml_file_name", None)) else None
+        in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace")
+        if (ini is None or not ini.is_file()) and not in_toml:
+            return (
+                f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that holds it, "
+                "or name it: alembic -c path/to/alembic.ini pgcheck."
+            )
+        return f"See script_location in {ini if ini is not None and ini.is_file() else toml}."
+
+    @cached_property
+    def revisions(self) -> tuple[Script, ...]:
+        """All revisions, each after those it comes from; loads their files.
+
+        Raises:
+            HistoryError: a file does not load, or the history is broken: the message names file and line.
+        """
+        with self._explained():
+            return tuple(reversed(list(self.directory.walk_revisions())))
+
+    def revision_facts(self) -> tuple[RevisionFacts, ...]:
+        """The same as plain data, in the order in which Alembic loaded the files. Raises as `revisions`."""
+        known = {script.revision: script for script in self.revisions}
+        loaded = [known[name] for name in self.directory.revision_map._revision_map if name in known]
+        return tuple(
+            RevisionFacts(
+                str(script.revision),
+                str(Path(script.path).absolute()),
+                several(script.down_revision),
+                several(script.dependencies),
+                tuple(sorted(map(str, script._orig_branch_labels or ()))),
+            )
+            for script in dict.fromkeys(loaded)
+        )
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The absolute paths of all revision files. Raises as `revisions`."""
+        return frozenset(str(Path(script.path).absolute()) for script in self.revisions)
+
+    def revision(self, identifier: str) -> Script:
+        """One revision. Raises HistoryError if there is none."""
+        with self._explained():
+            script = self.directory.get_revision(identifier)
+        if script is None:
+            raise HistoryError(f"There is no revision {identifier!r} in {self.directory.dir}.")
+        return script
+
+    def ancestors(self, revisions: Iterable[str]) -> set[str]:
+        """The revisions and all they come from or depend on; unknown ones are left out."""
+        from alembic.util import CommandError
+
+        result: set[str] = set()
+        waiting = list(revisions)
+        while waiting:
+            try:
+                script = self.directory.get_revision(waiting.pop())
+            except CommandError:
+                continue
+            if script is not None and script.revision not in result:
+                result.add(script.revision)
+                waiting += [*several(script.down_revision), *several(script.dependencies)]
+        return result
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of a broken history, with the file and line they come from."""
+        from alembic.script.revision import RevisionError
+        from alembic.util import CommandError
+
+        folder = self.directory.dir
+        try:
+            with warnings.catch_warnings(), recorded(self.read, code=True):
+                # Alembic warns of what it then fails over; the failure says it better.
+                warnings.filterwarnings("ignore", message="Revision .* is not present")
+                # It goes on with one of the two files, and never runs the other.
+                warnings.filterwarnings("error", message="Revision .* is present more than once")
+                yield
+        except (PgPatternsError, HistoryError, KeyboardInterrupt):
+            raise
+        except (CommandError, RevisionError) as error:
+            raise HistoryError(f"The history in {folder} is broken: {error}") from error
+        except KeyError as error:
+            raise HistoryError(
+                f"The history in {folder} is broken: no revision has the identifier {error}, yet another "
+                f"names it as down_revision or depends_on.{self._who_names(str(error.args[0]))}"
+            ) from error
+        except UserWarning as error:
+            raise HistoryError(self._twice(str(error))) from error
+        except BaseException as error:
+            raise HistoryError(f"A revision file does not load: {describe(error, str(folder))}") from error
+
+    def _who_names(self, identifier: str) -> str:
+        places = self._places(re.compile(rf"(down_revision|depends_on)\b.*{re.escape(identifier)}"))
+        return f" See {places[0]}." if places else ""
+
+    def _twice(self, warning: str) -> str:
+        """What to do about two files with one identifier, of which Alembic runs one."""
+        identifier = warning.removeprefix("Revision ").removesuffix(" is present more than once")
+        files = " and ".join(map(str, self._places(re.compile(rf"revision\b.*['\"]{re.escape(identifier)}['\"]"))))
+        where = files or self.directory.dir
+        return f"{warning}: {where}. Alembic runs one only; give the other an identifier of its own."
+
+    def _places(self, line_of: re.Pattern[str]) -> list[Location]:
+        """The lines of revision files that begin with a pattern, in the order of the files' names."""
+        return [
+            Location(relative(str(path.absolute())), number)
+            for folder in map(Path, self.directory._version_locations)
+            for path in sorted(folder.rglob("*.py"))
+            for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
+            if line_of.match(line)
+        ]
+
+
+def _files(directory: ScriptDirectory) -> list[str]:
+    """The files that Alembic would load as revisions: its own search, with nothing loaded.
+
+    Which names count differs between its versions, so Alembic is asked: it gets an empty module for each file.
+    """
+    from alembic import util
+
+    paths: list[str] = []
+
+    def note(folder: Any, name: Any) -> ModuleType:
+        paths.append(str(Path(folder, name).absolute()))
+        module = ModuleType("revision")
+        module.__dict__.update(revision=f"r{len(paths)}", down_revision=None)
+        return module
+
+    stock = util.load_python_file
+    util.load_python_file = note  # type: ignore[assignment]
+    try:
+        list(directory._load_revisions())
+    finally:
+        util.load_python_file = stock
+    return paths
