@@ -7,6 +7,14 @@ from alembic.util import CommandError
 from alembic_pgpatterns.output.secrets import without_secrets as without_secrets
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; one whose ``__str__`` fails itself says that."""
+    try:
+        return str(error)
+    except Exception as inner:
+        return f"(its text cannot be read: {type(inner).__name__})"
+
+
 class PgPatternsError(CommandError):
     """Something could not be done; the message says what, where and what to do.
 

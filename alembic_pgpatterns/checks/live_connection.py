@@ -172,8 +172,10 @@ def parameters(url: str, what: str = "--live") -> dict[str, str]:
     """
     try:
         parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise PgPatternsError(f"{what} is not a URL; one looks like postgresql://user@host:5432/shop.") from error
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        raise PgPatternsError(
+            f"{what} is no URL of a database; one looks like postgresql://user@host:5432/shop."
+        ) from error
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise PgPatternsError(f"{what}: {parsed.render_as_string(hide_password=True)} is not PostgreSQL.")
     named = {

@@ -27,6 +27,7 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
     """
     options = config.cmd_opts or argparse.Namespace()
     try:
+        _demand_folder()
         status = _status(config, options, run)
     except BaseException as error:
         if getattr(options, "raiseerr", False) or isinstance(error, SystemExit):
@@ -44,6 +45,18 @@ def _status(config: Any, options: argparse.Namespace, run: Callable[[Any, argpar
     except SettingsError as error:
         say_error(f"alembic {_command(options)}: {error}")
         return WRONG_USE
+
+
+def _demand_folder() -> None:
+    """A current folder that was removed makes every relative path fail, each with an error of its own."""
+    from alembic_pgpatterns.errors import PgPatternsError
+
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise PgPatternsError(
+            f"The current folder cannot be read: {error.strerror}. Change to the project's folder, then run this."
+        ) from error
 
 
 def _after(error: BaseException, options: argparse.Namespace) -> int:
@@ -76,21 +89,15 @@ def _command(options: argparse.Namespace) -> str:
 
 def _unexpected(error: BaseException, options: argparse.Namespace) -> str:
     """What to say of an error that nobody expected: a mistake of ours, or of something below us."""
+    from alembic_pgpatterns.errors import text_of
     from alembic_pgpatterns.report.project_pages import project_url
 
     place = _trace_file(error)
     kept = f"The trace is in {place}; " if place else ""
     return (
-        f"FAILED: internal error in `alembic {_command(options)}`: {type(error).__name__}: {_text_of(error)}\n"
+        f"FAILED: internal error in `alembic {_command(options)}`: {type(error).__name__}: {text_of(error)}\n"
         f"This is a mistake in alembic-pgpatterns. {kept}please report it: {project_url('Issues')}"
     )
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "(its text cannot be read)"
 
 
 def _trace_file(error: BaseException) -> str | None:

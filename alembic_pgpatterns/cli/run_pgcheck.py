@@ -21,6 +21,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.plan import write as write_plan
@@ -145,5 +146,6 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     before.covering(accepted, report.heads, unseen).write(path)
     gone = len(report.stale)
     removed = f"; {gone} that no longer match taken out" if gone else ""
-    stream.write(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.\n")
+    with standard_output(stream) as out:
+        out.write(one_line(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.") + "\n")
     return 0

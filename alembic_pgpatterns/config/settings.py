@@ -19,17 +19,14 @@ from types import MappingProxyType
 from typing import Any
 
 from alembic_pgpatterns.config.conversion import Setting, convert, options_of, setting, settings_of
+from alembic_pgpatterns.config.sense import problems
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import Action, Pattern, Severity, registry, use_plugins
 
 TABLE = "tool.alembic_pgpatterns"
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
-"""As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
 _TIME_LIMIT = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|min|h)?")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 SECTION = "pgpatterns"
-OLDEST = 13
-"""The oldest PostgreSQL whose behaviour the patterns know."""
 FEW = 30
 """How many valid names an error lists."""
 
@@ -172,15 +169,8 @@ class Settings:
         given: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
         settings = replace(settings, **given, sources={**settings.sources, **dict.fromkeys(given, "command line")})
         settings.chosen(())
-        if settings.target_version is not None and not OLDEST <= settings.target_version < 100:
-            source = settings.sources["target_version"]
-            raise SettingsError(f"{source}: target_version: a major version such as {OLDEST} or 17 is expected.")
-        if settings.seconds <= 0:
-            source = settings.sources["time_limit"]
-            raise SettingsError(f"{source}: time_limit: {settings.time_limit!r} is no time such as 90s, 10m or 1h.")
-        if not _DURATION.fullmatch(settings.lock_timeout.strip()):
-            source = settings.sources["lock_timeout"]
-            raise SettingsError(f"{source}: lock_timeout: {settings.lock_timeout!r} is no time such as 5s or 500ms.")
+        for name, problem in problems(settings):
+            raise SettingsError(f"{settings.sources.get(name, 'default')}: {name}: {problem}")
         return settings
 
     @property

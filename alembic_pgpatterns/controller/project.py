@@ -197,7 +197,8 @@ class Project:
     def files_outside_history(self) -> tuple[str, ...]:
         """Files below the version locations that look like revisions and are none of the history's, sorted."""
         folders = {Path(folder).absolute() for folder in self.script.version_locations}
-        paths = {path for folder in folders for path in folder.rglob("*.py") if str(path) not in self.revision_files}
+        files = (path for folder in folders for path in folder.rglob("*.py") if path.is_file())
+        paths = {path for path in files if str(path) not in self.revision_files}
         return tuple(relative(str(path)) for path in sorted(paths) if _LOOKS_LIKE_REVISION.search(_text(path)))
 
 

@@ -51,9 +51,9 @@ class OneLine:
 
 
 @contextmanager
-def progress_on(stream: TextIO) -> Iterator[Silent | OneLine]:
+def progress_on(stream: TextIO | None) -> Iterator[Silent | OneLine]:
     """Progress on a stream: one line if it is a terminal, else silence."""
-    if not stream.isatty():
+    if stream is None or stream.closed or not stream.isatty():
         yield Silent()
         return
     progress = OneLine(stream)

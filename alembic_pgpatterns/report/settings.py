@@ -46,7 +46,7 @@ def without_password(url: str) -> str:
 
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "(a URL that cannot be read)"
 
 

@@ -168,6 +168,7 @@ class ProjectScripts:
             Location(relative(str(path.absolute())), number)
             for folder in map(Path, self.directory._version_locations)
             for path in sorted(folder.rglob("*.py"))
+            if path.is_file()
             for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
             if line_of.match(line)
         ]

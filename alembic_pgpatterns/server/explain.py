@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.server.protocol import Server
 
 _EXTENSION = (
@@ -120,6 +121,6 @@ def _text(error: BaseException | None) -> str:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        texts.append(str(error))
+        texts.append(text_of(error))
         error = error.__cause__ or error.__context__
     return "\n".join(texts)

@@ -263,3 +263,92 @@ def test_what_was_accepted_is_still_there_at_once(project: Project) -> None:
     assert project.alembic("pgcheck", "--write-baseline").returncode == 0
     after = json.loads(project.alembic("pgcheck", "--format", "json").stdout)
     assert (after["findings"], after["stale"]) == ([], [])
+
+
+def test_files_and_values_that_are_of_another_kind(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that is named like a revision, an identifier that is a kind of str: neither is an error."""
+    (project.versions / "x.py").mkdir()
+    path = project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    path.write_text(path.read_text().replace("revision = 'a1'", "revision = type('S', (str,), {})('a1')", 1))
+    assert project.alembic("pgcheck", "--exit-zero").returncode == 0
+
+
+def test_an_error_without_a_text(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.revision("a1", "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()")
+    assert "a1.py:12: E: (its text cannot be read: ZeroDivisionError)" in said(capsys, 255)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@localhost:abc/x", "not a url", "mysql://u:hunter2@h/x"])
+def test_live_urls_that_are_none(url: str, project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--live" in said(capsys, 255, "--live", url)
+
+
+@pytest.mark.parametrize("flags", [("--plan",), ("--write-baseline",), ("--show-settings",), ()])
+def test_a_full_device(flags: tuple[str, ...], project: Project) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "alembic", "pgcheck", *flags]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 255
+    assert "FAILED: standard output: the report cannot be written: No space left on device" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_closed_descriptors(project: Project) -> None:
+    command = f"{sys.executable} -m alembic pgcheck --exit-zero >&- 2>&-"
+    assert subprocess.run(command, shell=True, check=False).returncode == 0
+
+
+def test_a_folder_that_is_gone(project: Project) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m alembic pgcheck"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert run.returncode == 255
+    assert "FAILED: The current folder cannot be read" in run.stderr
+
+
+def test_what_nobody_expected(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The trace is in a file, without secrets; the exit code is never that of findings."""
+
+    def fail(*given: object) -> None:
+        raise RuntimeError("connection to postgresql://u:hunter2@h/x broke")
+
+    monkeypatch.setattr("alembic_pgpatterns.cli.run_pgcheck.settings_of", fail)
+    error = said(capsys, 255)
+    assert (
+        "FAILED: internal error in `alembic pgcheck`: RuntimeError: connection to postgresql://u:***@h/x broke" in error
+    )
+    trace = Path(error.partition("The trace is in ")[2].partition(";")[0])
+    assert "Traceback" in trace.read_text()
+    assert "hunter2" not in trace.read_text()
+    assert trace.stat().st_mode & 0o777 == 0o600
+    trace.unlink()
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ('since = ""', "since: it is empty"),
+        ('since = " "', "since: it is empty"),
+        ('upgrade_command = ""', "upgrade_command: it is empty"),
+        ('env = { "A=B" = "x" }', "env: 'A=B' cannot be the name of an environment variable"),
+        ('env = { "" = "x" }', "env: '' cannot be the name"),
+        ('env = { A = "\\u0000" }', "env: the value of A holds a character of code 0"),
+        ('env = { A = "{nope}" }', "env: A has {nope}, which is none of {url}"),
+        ("target_version = 99", "target_version: a major version such as"),
+        ("history = -1", "history: -1: a number of revisions, 0 or more, is expected"),
+        ('lock_timeout = "soon"', "lock_timeout: 'soon' is no time"),
+        ("select = []", "select: it is empty, so nothing would be checked"),
+        ('exclude_tables = ["", "a"]', "exclude_tables: one of its entries is empty"),
+        ('roles = ["a\\u0000b"]', "roles: 'a\\x00b' is no name of a role"),
+        ('registries = ["a b"]', "registries: 'a b' is not of the form package.module:Base"),
+        ('prepare = ""', "prepare: '.' names no file"),
+        ('baseline = "/"', "baseline: / is a folder"),
+        ('create_all = true\nupgrade_command = "x"', "create_all: it builds the schema from the models"),
+    ],
+)
+def test_settings_that_cannot_be_meant(setting: str, problem: str, project: Project) -> None:
+    project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\n{setting}\n")
+    with pytest.raises(SettingsError) as error:
+        Settings.read(pyproject=Path("pyproject.toml"))
+    assert f"pyproject.toml [tool.alembic_pgpatterns]: {problem}" in str(error.value)

@@ -59,7 +59,10 @@ def keep(path: Path, traces: Traces, known: Dependencies) -> None:
     runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
     dependencies = (dict(known.files), dict(known.variables), sorted(known.lasting))
     buffer = io.BytesIO()
-    _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
+    try:
+        _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return  # a value of a class that the project's own code made, such as an identifier that is a kind of str
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)

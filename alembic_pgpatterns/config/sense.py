@@ -1,0 +1,117 @@
+"""Values that have the right type and still cannot be meant: out of range, empty, or of a form that nothing accepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.config.settings import Settings
+
+OLDEST = 13
+"""The oldest PostgreSQL whose behaviour the patterns know."""
+NEWEST = 18
+"""The newest one; the next major version may be named, since it is tried out before it is released."""
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
+"""As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
+_VARIABLE = re.compile(r"[^\s=\0]+")
+_REGISTRY = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d][\w.]*)?")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDERS = ("url", "host", "port", "user", "password", "database")
+"""What the values of `env` may hold in braces."""
+
+Problem = tuple[str, str]
+"""The setting's name, and what is wrong with its value."""
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """What cannot be meant, with what to write instead."""
+    for check in _CHECKS:
+        yield from check(settings)
+
+
+def _versions(settings: Settings) -> Iterator[Problem]:
+    version = settings.target_version
+    if version is not None and not OLDEST <= version <= NEWEST + 1:
+        yield "target_version", f"a major version such as {OLDEST} or {NEWEST} is expected, not {version}."
+
+
+def _numbers(settings: Settings) -> Iterator[Problem]:
+    if settings.history < 0:
+        yield "history", f"{settings.history}: a number of revisions, 0 or more, is expected."
+
+
+def _times(settings: Settings) -> Iterator[Problem]:
+    if not _DURATION.fullmatch(settings.lock_timeout.strip()):
+        yield "lock_timeout", f"{settings.lock_timeout!r} is no time such as 5s or 500ms."
+
+
+def _time_limit(settings: Settings) -> Iterator[Problem]:
+    if settings.seconds <= 0:
+        yield "time_limit", f"{settings.time_limit!r} is no time such as 90s, 10m or 1h."
+
+
+def _texts(settings: Settings) -> Iterator[Problem]:
+    """Text that must not be empty, and cannot hold what no program takes."""
+    for name in ("since", "diff_base", "server", "upgrade_command"):
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        if not value.strip():
+            yield name, "it is empty; leave it out, or give it a value."
+        elif "\0" in value:
+            yield name, "it holds a character of code 0, which no program takes."
+
+
+def _lists(settings: Settings) -> Iterator[Problem]:
+    if not settings.select:
+        yield "select", "it is empty, so nothing would be checked; leave it out to check everything."
+    for name in ("select", "ignore", "exclude_tables", "exclude_schemas", "roles", "registries"):
+        if any(not entry.strip() for entry in getattr(settings, name)):
+            yield name, "one of its entries is empty."
+    for role in settings.roles:
+        if "\0" in role or len(role.encode()) > 63:
+            yield "roles", f"{role[:70]!r} is no name of a role: at most 63 bytes, and none of them 0."
+    for entry in settings.registries:
+        if not _REGISTRY.fullmatch(entry.strip()):
+            yield "registries", f"{entry!r} is not of the form package.module:Base."
+
+
+def _environment(settings: Settings) -> Iterator[Problem]:
+    for name, value in settings.env.items():
+        if not _VARIABLE.fullmatch(name):
+            yield "env", f"{name!r} cannot be the name of an environment variable."
+        elif "\0" in value:
+            yield "env", f"the value of {name} holds a character of code 0, which no variable takes."
+        elif unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
+            known = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
+            yield "env", f"{name} has {{{unknown[0]}}}, which is none of {known}."
+
+
+def _paths(settings: Settings) -> Iterator[Problem]:
+    for name in ("baseline", "postgres", "prepare", "stats"):
+        value = getattr(settings, name)
+        if value is not None and (not str(value).strip() or str(value) == "." or "\0" in str(value)):
+            yield name, f"{str(value)!r} names no file."
+    path = settings.path(settings.baseline)
+    if path.is_dir():
+        yield "baseline", f"{settings.baseline} is a folder; the name of a file is expected."
+
+
+def _together(settings: Settings) -> Iterator[Problem]:
+    if settings.create_all and settings.upgrade_command is not None:
+        yield "create_all", "it builds the schema from the models, and upgrade_command by a program: choose one."
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
+    _versions,
+    _numbers,
+    _times,
+    _time_limit,
+    _texts,
+    _lists,
+    _environment,
+    _paths,
+    _together,
+)
