@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from alembic_pgpatterns.config.settings import Settings
-
+Settings: TypeAlias = Any
+"""A `config.settings.Settings`, which is made with the help of this module."""
 OLDEST = 13
 """The oldest PostgreSQL whose behaviour the patterns know."""
 NEWEST = 18
