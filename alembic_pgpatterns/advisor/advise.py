@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.remedies.model import CreateIndex
+from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
@@ -80,7 +83,7 @@ class Advisor:
         self._scale.set(self._present())
         self.say("reading the statements")
         questions, unplanned = self._questions(workload)
-        built = self._build(self._candidates(questions, options), workload)
+        built = self._build(self._candidates(questions, options, workload.from_production), workload)
         self.say(f"choosing among {len(built)} indexes")
         search = Search(self._planner, questions, built)
         choice = Choice(search, options.max_indexes, self.say)
@@ -140,7 +143,7 @@ class Advisor:
 
         return replace(statement, values=tuple(samples))
 
-    def _candidates(self, questions: Sequence[Question], options: Options) -> list[Candidate]:
+    def _candidates(self, questions: Sequence[Question], options: Options, from_production: bool) -> list[Candidate]:
         known = Knowledge(
             schema=self.schema,
             distinct=self._sizes.distinct,
@@ -148,6 +151,7 @@ class Advisor:
             share=self._share,
             correlation=lambda table, column: self._sizes.facts(table, column).correlation or 0.0,
             pages=self._sizes.pages,
+            from_production=from_production,
         )
         proposed = candidates(questions, known)
         if not options.tables:
@@ -238,9 +242,10 @@ class Advisor:
         self.say("trying other sizes")
         robustness = Robustness(search, self._scale, self._sizes, self._present, chosen, benefits)
         break_even, factors = robustness.break_even(), robustness.factors()
+        named = self._named([search.built[name].candidate.index for name in chosen])
         indexes = tuple(
             AdvisedIndex(
-                index=search.built[name].candidate.index,
+                index=index,
                 benefits=benefits[name],
                 size=search.built[name].pages * PAGE,
                 break_even_rows=break_even.get(name),
@@ -248,7 +253,7 @@ class Advisor:
                 write_cost=round(search.built[name].penalty, 3),
                 requires=search.built[name].candidate.requires,
             )
-            for name in chosen
+            for name, index in zip(chosen, named, strict=True)
         )
         costs = {key: (choice.before[key], choice.costs[key]) for key in choice.before}
         return Advice(
@@ -264,6 +269,20 @@ class Advisor:
             costs=costs,
             rejected=tuple(self.rejected),
         )
+
+    def _named(self, indexes: Sequence[CreateIndex]) -> list[CreateIndex]:
+        """The indexes with names that neither the schema nor another one of them has."""
+        taken = {index.name for table in self.schema.tables for index in table.indexes}
+        taken |= {table.name for table in self.schema.tables}
+        result = []
+        for index in indexes:
+            usual = index_name(index)
+            numbered = (fit(f"{usual}_{number}") for number in itertools.count(2))
+            free = (name for name in itertools.chain([usual], numbered) if Name(index.table.schema, name) not in taken)
+            name = next(free)
+            taken.add(Name(index.table.schema, name))
+            result.append(index if name == usual else replace(index, name=name))
+        return result
 
     def _benefits(self, choice: Choice, name: str) -> tuple[Benefit, ...]:
         """The statements whose plan with all chosen indexes uses this one."""

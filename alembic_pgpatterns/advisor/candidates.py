@@ -12,6 +12,7 @@ from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.schema.sql.expressions import text_literal
+from alembic_pgpatterns.workload.literals import is_literal
 from alembic_pgpatterns.workload.model import Recorded
 
 INCLUDED = 3
@@ -57,7 +58,8 @@ class Knowledge:
     """What the choice of candidates asks about columns.
 
     ``distinct``: different values of a column. ``share``: of the rows for which a condition on a table is true.
-    ``correlation``: of a column with the order of the rows. ``pages`` of a table.
+    ``correlation``: of a column with the order of the rows. ``pages`` of a table. ``from_production``: the workload
+    is, so that a value that never changes will not.
     """
 
     schema: Schema
@@ -66,6 +68,7 @@ class Knowledge:
     share: Callable[[Name, str], float]
     correlation: Callable[[Name, str], float]
     pages: Callable[[Name], int]
+    from_production: bool = False
 
 
 def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidate]:
@@ -150,15 +153,25 @@ class _Proposals:
             return None
         if item.condition is not None:
             return item.condition
-        if number is None or number - 1 not in self._statement.constant:
-            return None
-        values = [sample[number - 1] for sample in self._statement.values if len(sample) >= number]
-        if not values or isinstance(values[0], list) or values[0] is None:
+        values = [sample[number - 1] for sample in self._statement.values if number and len(sample) >= number]
+        if number is None or not values or isinstance(values[0], list) or values[0] is None:
             return None
         value = values[0]
+        if any(other != value for other in values) or not self._is_fixed(number, value):
+            return None
         if column.type.name == "bool":
             return quote(column.name) if value in (True, "true", "t") else f"NOT {quote(column.name)}"
         return f"{quote(column.name)} = {text_literal(str(value))}"
+
+    def _is_fixed(self, number: int, value: object) -> bool:
+        """Whether a parameter has this value always: the source says so, or many calls of production do.
+
+        Tests alone do not: they send what they like.
+        """
+        literal = is_literal(self._statement, value)
+        if literal is not None:
+            return literal
+        return self._known.from_production and number - 1 in self._statement.constant
 
     def _few_values(self, column: Column) -> bool:
         if column.type.name == "bool" or column.type.labels:

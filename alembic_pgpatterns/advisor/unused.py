@@ -19,10 +19,10 @@ def unused(schema: Schema, choice: Choice, workload: Workload) -> tuple[UnusedIn
     before = [choice.search.cost(item, ()) for item in choice.search.questions]
     used_now = {name for cost in costs for name in cost.used}
     used_before = {name for cost in before for name in cost.used}
-    return tuple(_unused(schema, used_now, used_before, workload.from_tests))
+    return tuple(_unused(schema, used_now, used_before, not workload.from_production))
 
 
-def _unused(schema: Schema, now: set[str], before: set[str], from_tests: bool) -> Iterator[UnusedIndex]:
+def _unused(schema: Schema, now: set[str], before: set[str], partial: bool) -> Iterator[UnusedIndex]:
     for table in schema.tables:
         for index in table.indexes:
             name = index.name.name
@@ -30,7 +30,7 @@ def _unused(schema: Schema, now: set[str], before: set[str], from_tests: bool) -
                 continue
             if name in before:
                 yield UnusedIndex(index.name, table.name, "the advised indexes serve every statement that used it")
-            elif not from_tests:
+            elif not partial:
                 yield UnusedIndex(index.name, table.name, "no statement of the workload uses it")
 
 

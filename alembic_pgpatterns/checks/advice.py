@@ -17,12 +17,14 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.evidence.source import read_source
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import StatementPattern
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.workload.from_source import workload_of
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Workload, merged
 
@@ -52,11 +54,14 @@ def advise(
         PgPatternsError: a file cannot be read, or the project cannot be brought to head.
     """
     progress.say("reading the workload")
-    workload = _workload(workloads, progress)
+    workload = _workload(workloads, progress) if workloads else source_workload(settings)
     if not workload.statements:
         raise PgPatternsError(
-            f"{', '.join(map(str, workloads))}: no statement was recorded. Only what tests send to PostgreSQL through "
-            "SQLAlchemy in their own bodies is; fixtures are not."
+            f"{', '.join(workloads)}: no statement was recorded. Only what tests send to PostgreSQL through SQLAlchemy "
+            "in their own bodies is; fixtures are not."
+            if workloads
+            else f"no query of SQLAlchemy was found in the Python files below {settings.root}. Name a recording: "
+            "--workload FILE."
         )
     return with_true_history(lambda: _advise(Run(project, settings, progress), workload, options))
 
@@ -73,6 +78,11 @@ def _advise(run: Run, workload: Workload, options: Options) -> AdviceReport:
         progress.say("judging the statements")
         report = _report(workload, settings, head, database.schema)
     return AdviceReport(workload, advice, report)
+
+
+def source_workload(settings: Settings) -> Workload:
+    """The queries in the Python files below the folder of the settings; nothing is imported."""
+    return workload_of(read_source([settings.root], settings.root))
 
 
 def _workload(names: Sequence[str], progress: Progress) -> Workload:

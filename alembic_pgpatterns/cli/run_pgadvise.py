@@ -27,8 +27,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
     """
     try:
         settings = settings_of(config, flags(options))
-        if not options.workload:
-            raise SettingsError("--workload FILE is missing: `pytest --pgpatterns-record=FILE` records one.")
         if options.max_indexes is not None and options.max_indexes < 1:
             raise SettingsError("--max-indexes: a number from 1 on is expected.")
     except SettingsError as error:
@@ -36,7 +34,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return WRONG_USE
     wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        report = advise(project, settings, progress, options.workload, wanted)
+        report = advise(project, settings, progress, options.workload or (), wanted)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
     return 0

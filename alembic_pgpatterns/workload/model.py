@@ -136,7 +136,7 @@ class EngineFacts:
 class Workload:
     """All statements of a recording or an import.
 
-    ``source``: "pytest", "record", "pg_stat_statements", "sql" or "log"; several are joined by "+".
+    ``source``: "pytest", "record", "pg_stat_statements", "sql", "log" or "source"; several are joined by "+".
     """
 
     statements: tuple[Recorded, ...] = ()
@@ -153,9 +153,9 @@ class Workload:
         return self._by_fingerprint.get(fingerprint)
 
     @property
-    def from_tests(self) -> bool:
-        """Whether any of it comes from tests, so that counts say nothing of production."""
-        return TESTS_SOURCE in self.source.split("+")
+    def from_production(self) -> bool:
+        """Whether all of it comes from a server in use, so that counts and values say something of production."""
+        return set(self.source.split("+")) <= {"record", "pg_stat_statements", "log"}
 
 
 def merged(workloads: Iterable[Workload]) -> Workload:

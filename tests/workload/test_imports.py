@@ -49,7 +49,7 @@ def test_a_log_of_stderr(tmp_path: Path) -> None:
     (delete,) = by_kind(workload.statements)["delete"]
     assert (delete.milliseconds, delete.values) == (1200.0, ((9,),))
     assert workload.source == "log"
-    assert not workload.from_tests
+    assert workload.from_production
 
 
 def test_csv_and_json_logs(tmp_path: Path) -> None:
