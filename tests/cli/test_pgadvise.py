@@ -55,7 +55,7 @@ URL = "{url}"
 
 @pytest.fixture
 def session():
-    engine = create_engine(URL)
+    engine = create_engine(URL, pool_pre_ping=True)
     app.Base.metadata.drop_all(engine)
     app.Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -111,7 +111,7 @@ def test_from_the_tests_to_an_index(project: Project) -> None:
     indexes = {index["ddl"]: index for index in document["indexes"]}
     (title,) = [index for ddl, index in indexes.items() if "(title" in ddl]
     assert title["table"] == "public.book"
-    assert title["model"].startswith('Index("ix_book_title"')
+    assert title["model"].startswith('Index("ix_book_title')
     assert title["op"].startswith("op.create_index(")
     (statement,) = title["statements"]
     assert statement["location"] == f"app.py:{APP.splitlines().index('def by_title(session, title):') + 2}"
@@ -125,8 +125,17 @@ def test_from_the_tests_to_an_index(project: Project) -> None:
         assert "ix_book_title" in shown.stdout, shown.stdout + shown.stderr
 
 
+def test_the_source_is_the_workload_where_nothing_is_recorded(project: Project) -> None:
+    advice = project.alembic("pgadvise", "--stats", "rows.txt", "--format", "json")
+    assert advice.returncode == 0, advice.stderr
+    document = json.loads(advice.stdout)
+    assert document["source"] == "source"
+    (index,) = [item for item in document["indexes"] if "(title" in item["ddl"]]
+    assert index["statements"][0]["location"].startswith("app.py:")
+
+
 def test_wrong_use_is_said(project: Project) -> None:
-    assert "--workload FILE is missing" in project.alembic("pgadvise").stderr
+    assert "--max-indexes" in project.alembic("pgadvise", "--max-indexes", "0").stderr
     project.write("broken.jsonl", "{}\n")
     run = project.alembic("pgadvise", "--workload", "broken.jsonl")
     assert run.returncode == 255
