@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -52,6 +51,7 @@ class Caller:
 
 
 _SQLALCHEMY = f"{Path(sqlalchemy.__file__).parent}{os.sep}"
+_LIBRARY = Kind.LIBRARY
 _FLUSH = frozenset({"_flush"})
 
 
@@ -83,26 +83,35 @@ class CallSites:
         found = Caller()
         kinds = self._kinds
         fallback: tuple[CodeType, int] | None = None
-        for frame in _frames(sys._getframe(depth)):
+        frame: FrameType | None = sys._getframe(depth)
+        greenlet: Any = None
+        while True:
+            if frame is None:
+                # Beyond the greenlet of SQLAlchemy's asyncio are the frames of the coroutine.
+                greenlet = _parent(greenlet)
+                frame = greenlet.gr_frame if greenlet is not None else None
+                if frame is None:
+                    break
             code = frame.f_code
             kind = kinds.get(code)
             if kind is None:
                 kind = kinds[code] = self._kind(code)
-            if kind is Kind.LIBRARY:
+            at, frame = frame, frame.f_back
+            if kind is _LIBRARY:
                 continue
             if kind is Kind.TEST:
                 found.test = found.key is None
-                fallback = (code, frame.f_lineno)
+                fallback = (code, at.f_lineno)
                 break
             if kind is Kind.FLUSH:
-                found.flush = frame
+                found.flush = at
             elif kind is Kind.MIGRATION:
                 found.migration = True
                 break
             else:
-                found.root = frame
+                found.root = at
                 if found.key is None:
-                    found.key = (code, frame.f_lineno)
+                    found.key = (code, at.f_lineno)
         if found.key is None:
             found.key = fallback
         return found
@@ -133,17 +142,6 @@ class CallSites:
 
 def _installed(path: str) -> bool:
     return any(part in ("site-packages", "dist-packages") for part in Path(path).parts)
-
-
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frames from the inside out; beyond the greenlet of SQLAlchemy's asyncio those of the coroutine."""
-    greenlet: Any = None
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-        if frame is None:
-            greenlet = _parent(greenlet)
-            frame = greenlet.gr_frame if greenlet is not None else None
 
 
 def _parent(greenlet: Any) -> Any:
