@@ -1,0 +1,92 @@
+"""``flask pgcheck`` and the other commands, for projects with Flask-Migrate.
+
+Flask finds them by the entry point ``flask.commands``, without loading the application. The application is loaded when
+env.py runs for the first time. By then every connection is redirected, those of the application too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import ScriptInfo
+
+from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
+
+PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
+"""All flags but ours are those of ``alembic pgcheck``, whose parser reads them, and shows their help."""
+
+
+def _command(name: str, help: str) -> click.Command:
+    @click.command(name, context_settings=PASSED_ON, short_help=help)
+    @click.option("-d", "--directory", default="migrations", help="Flask-Migrate's folder (default: migrations).")
+    @click.option("-x", "--x-arg", multiple=True, help="Argument for env.py, as `flask db upgrade -x` has it.")
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_context
+    def command(context: click.Context, directory: str, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+        run(name, context.ensure_object(ScriptInfo), directory, x_arg, arguments)
+
+    return command
+
+
+pgcheck = _command("pgcheck", "Check schema, revisions and models on a throw-away PostgreSQL.")
+pgrevision = _command("pgrevision", "Autogenerate a revision and try it, without a database.")
+pgfix = _command("pgfix", "Write the revisions that fix findings.")
+
+
+def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    """Run one of our commands with the application around env.py.
+
+    Args:
+        name: of the command.
+        info: how Flask loads the application.
+        directory: Flask-Migrate's folder, with its alembic.ini.
+        x_arg: for env.py.
+        arguments: flags of ``alembic NAME``.
+    """
+    from alembic.config import CommandLine
+    from flask_migrate import Config
+
+    ini = Path(directory) / "alembic.ini"
+    line = CommandLine("flask")
+    line.subparsers.choices[name].prog = f"flask {name}"
+    options = line.parser.parse_args(["-c", str(ini), *(word for x in x_arg for word in ("-x", x)), name, *arguments])
+    if not ini.is_file():
+        say_error(f"FAILED: there is no {ini}. Run `flask db init` first, or name the folder: flask {name} -d FOLDER.")
+        raise SystemExit(NOT_DONE)
+    config = Config(str(ini), cmd_opts=options)
+    config.set_main_option("script_location", directory.replace("%", "%%"))
+    if name == "pgrevision":
+        options.autogenerate = True  # Flask-Migrate's env.py asks for it
+    with _application_around_env_py(info):
+        line.run_cmd(config, options)
+
+
+@contextmanager
+def _application_around_env_py(info: ScriptInfo) -> Iterator[None]:
+    """Every run of env.py has an application context; the functions of ``@migrate.configure`` see its configuration."""
+    from alembic.script import ScriptDirectory
+
+    stock = ScriptDirectory.run_env
+    ScriptDirectory.run_env = _with_application(stock, info)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ScriptDirectory.run_env = stock  # type: ignore[method-assign]
+
+
+def _with_application(stock: Callable[[Any], None], info: ScriptInfo) -> Callable[[Any], None]:
+    def run_env(script: Any) -> None:
+        from alembic import context
+
+        application = info.load_app()
+        with application.app_context():
+            extension = application.extensions.get("migrate")
+            if extension is not None:
+                extension.migrate.call_configure_callbacks(context.config)
+            stock(script)
+
+    return run_env
