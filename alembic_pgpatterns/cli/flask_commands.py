@@ -71,7 +71,7 @@ def _application_around_env_py(info: ScriptInfo) -> Iterator[None]:
     from alembic.script import ScriptDirectory
 
     stock = ScriptDirectory.run_env
-    ScriptDirectory.run_env = _with_application(stock, info)  # type: ignore[method-assign]
+    ScriptDirectory.run_env = _with_application(stock, info)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

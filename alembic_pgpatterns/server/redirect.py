@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, AdaptedConnection, Connection, Dialect, Engine
+from sqlalchemy.engine import URL, Connection, Dialect, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -175,9 +175,12 @@ class _Guard:
             record.info[_MARK] = self.routes
 
     def checkin(self, connection: Any, record: Any) -> None:
-        """A pool gets an asynchronous connection back: its loop ends with env.py, and the next run has another one."""
-        if isinstance(connection, AdaptedConnection):
-            record.invalidate()
+        """A pool gets a connection back, and closes it: an application's own engine lives longer than a run of env.py.
+
+        By the next run the server was restarted, or the database copied, and an asynchronous connection has lost its
+        loop. A revision must not fail for that.
+        """
+        record.invalidate()
 
     def before_cursor_execute(self, connection: Connection, cursor: Any, *unused: Any) -> None:
         """A connection that was checked out before the redirect."""

@@ -322,6 +322,19 @@ def test_an_asynchronous_engine_serves_one_loop_after_the_other(driver: str, tar
                 assert [name] == list(routes.databases.values())
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_an_applications_pool_keeps_nothing_of_a_run(driver: str, target: ThrowawayServer) -> None:
+    """An engine of the application's own, whose database was copied, or its server restarted, between two runs."""
+    engine = sqlalchemy.create_engine(f"postgresql+{driver}://nobody@nowhere.invalid/app", pool_size=1)
+    with redirect(target) as routes:
+        for _ in range(2):
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+            (name,) = routes.databases.values()
+            target.create_database(f"{name}_copy", template=name)
+            target.drop_database(f"{name}_copy")
+
+
 def test_a_connection_held_from_before_is_refused(target: ThrowawayServer, new_database: Callable[[], Any]) -> None:
     other = new_database()
     refused = pytest.raises(PgPatternsError, match="nothing was run")
