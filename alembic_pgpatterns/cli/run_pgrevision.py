@@ -20,6 +20,7 @@ from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fix.workspace import Workspace, workspace
 from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.runner.channel import Parent
@@ -40,13 +41,18 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
     """
     settings = settings_of(config, _flags(options))
     _refuse(settings)
-    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        names = [item.revision for item in project.revisions]
-        with Run(project, settings, progress).at(names, watched=True) as at:
-            _to_heads(at)
-            progress.say("comparing the models")
-            files = _written(config, at, given)
-            _try_out(config, at, files)
+    head, folder = str(given.get("head") or "head"), given.get("version_path")
+    with Project(config, settings) as project, workspace(config, project, head, folder) as work:
+        with progress_on(sys.stderr) as progress:
+            names = [item.revision for item in project.revisions]
+            with Run(project, settings, progress).at(names, watched=True) as at:
+                _to_heads(at)
+                progress.say("comparing the models")
+                files = _written(config, at, given, work)
+                lines = _tried_out(config, at, files, work)
+        work.commit()
+    for line in lines:
+        config.print_stdout("%s", line)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
@@ -76,20 +82,35 @@ def _to_heads(at: RunAt) -> None:
         run_env(at.run, Steps("heads"), at.databases)
 
 
-def _written(config: Any, at: RunAt, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Identifier and path of what ``alembic revision --autogenerate`` wrote.
+def _written(config: Any, at: RunAt, given: Mapping[str, Any], work: Workspace) -> list[tuple[str, str]]:
+    """Identifier and path of what ``alembic revision --autogenerate`` wrote into the workspace.
 
     Raises:
-        PgPatternsError: what Alembic or env.py raised, with file and line.
+        PgPatternsError: what Alembic or env.py raised, with file and line; no file is left.
     """
-    before = _files(at.run.project)
+    given = {**given, "version_path": str(work.versions)}
     try:
         written, said = perform(at.run, at.databases, partial(_autogenerate, given))
     except PgPatternsError as error:
-        new = sorted(_files(at.run.project) - before)
-        raise PgPatternsError(f"{error}\n{_kept(new)}" if new else str(error)) from error
-    config.stdout.write(said)
+        raise PgPatternsError(work.in_final_words(str(error))) from error
+    config.stdout.write(work.in_final_words(said))
     return list(written)
+
+
+def _tried_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]], work: Workspace) -> list[str]:
+    """What the dry run of the new files shows, in lines.
+
+    Raises:
+        PgPatternsError: a file does not run; the files are moved in, for the user to correct, and the message says so.
+    """
+    names = [work.shown(Path(path)) for _, path in files]
+    with Project(config, at.run.settings) as project:
+        try:
+            outcome = dry_run(at.of(project), [revision for revision, _ in files], watched=True)
+        except PgPatternsError as error:
+            work.commit()
+            raise PgPatternsError(f"{work.in_final_words(str(error))}\n{_kept(names)}") from error
+    return [work.in_final_words(line) for line in lines_of(outcome, names, at.run.server)]
 
 
 def _autogenerate(
@@ -109,11 +130,6 @@ def _autogenerate(
         raise PgPatternsError(str(error)) from error
     several = written if isinstance(written, list) else [written]
     return [(str(script.revision), str(script.path)) for script in several if script is not None], output.getvalue()
-
-
-def _files(project: Project) -> set[str]:
-    folders = map(Path, project.script.version_locations)
-    return {relative(str(path.absolute())) for folder in folders for path in folder.rglob("*.py")}
 
 
 def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
