@@ -55,8 +55,10 @@ def inert(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same on one line: a line break within a name is shown as a sign."""
-    return inert(text.replace("\r\n", "\n").replace("\n", "\N{SYMBOL FOR NEWLINE}").replace("\t", " "))
+    """The same on one line and without passwords: a line break within a name is shown as a sign."""
+    return inert(
+        without_passwords(text).replace("\r\n", "\n").replace("\n", "\N{SYMBOL FOR NEWLINE}").replace("\t", " ")
+    )
 
 
 def without_mentions(text: str) -> str:
@@ -66,7 +68,12 @@ def without_mentions(text: str) -> str:
 
 def prose(text: str) -> str:
     """A message of ours on one line, for every format: no password, nothing that acts, no mention."""
-    return without_mentions(one_line(without_passwords(text)))
+    return without_mentions(one_line(text))
+
+
+def json_text(text: str) -> str:
+    """JSON of ASCII in which no line is a command to a CI system; every value stays what it is."""
+    return text.replace("##", "#\\u0023")
 
 
 def code(text: str) -> str:

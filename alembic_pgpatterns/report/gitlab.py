@@ -7,6 +7,7 @@ import json
 from typing import Any, TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import json_text
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.places import file_and_line
 from alembic_pgpatterns.report.words import fix_lines, message
@@ -17,8 +18,7 @@ SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.IN
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the array; it always holds every finding."""
     # ASCII: what a name may hold then stays an escape wherever the file is shown.
-    json.dump([_issue(finding) for finding in report.findings], stream, indent=2)
-    stream.write("\n")
+    stream.write(json_text(json.dumps([_issue(finding) for finding in report.findings], indent=2)) + "\n")
 
 
 def _issue(finding: Finding) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from alembic_pgpatterns.findings.cost import cost_of
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import json_text
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.fixable import why_not_fixable
@@ -19,9 +20,8 @@ VERSION = 1
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
-    """Write the document; it always holds every finding."""
-    json.dump(document(report), stream, indent=2, default=str)  # ASCII: a name stays an escape in a terminal
-    stream.write("\n")
+    """Write the document; it always holds every finding. It is ASCII, so that names stay escapes in a terminal."""
+    stream.write(json_text(json.dumps(document(report), indent=2, default=str)) + "\n")
 
 
 def document(report: Report) -> dict[str, Any]:

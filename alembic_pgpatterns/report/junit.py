@@ -42,11 +42,13 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
 def _case(finding: Finding, fails: bool) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=finding.pattern, name=_printable(one_line(finding.object)))
     if finding.location:
-        case.set("file", _printable(finding.location.path))
+        case.set("file", _printable(one_line(finding.location.path)))
         case.set("line", str(finding.location.line))
     places = [f"at {finding.location}"] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
-    text = _printable("\n".join([message(finding), *places, *(f"fix: {fix}" for fix in fix_lines(finding))]))
+    text = _printable(
+        "\n".join([message(finding), *map(one_line, places), *(f"fix: {fix}" for fix in fix_lines(finding))])
+    )
     if fails:
         said = _printable(message(finding))
         ElementTree.SubElement(case, "failure", type=str(finding.severity), message=said).text = text

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.output.safe_text import inert, one_line, without_mentions
+from alembic_pgpatterns.output.safe_text import one_line, without_mentions
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.report.diagram.mermaid import pictures
@@ -122,7 +122,7 @@ def _text(text: str) -> str:
 
 def _code(text: str) -> str:
     """Code in a line: the fence longer than any run of backticks inside."""
-    text = inert(text).replace("\n", "\N{SYMBOL FOR NEWLINE}")
+    text = one_line(text)
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}"

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any, TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.output.safe_text import one_line
+from alembic_pgpatterns.output.safe_text import json_text, one_line
 from alembic_pgpatterns.patterns import Finding, Pattern, Severity, registry
 from alembic_pgpatterns.report.pages import WRITTEN, page
 from alembic_pgpatterns.report.pattern_docs import title
@@ -27,8 +27,7 @@ FINGERPRINT = "pgpatterns/v1"
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the log; it always holds every finding, and those the baseline accepts as suppressed."""
-    json.dump(document(report), stream, indent=2)  # ASCII, so that names stay escapes wherever the file is shown
-    stream.write("\n")
+    stream.write(json_text(json.dumps(document(report), indent=2)) + "\n")
 
 
 def document(report: Report) -> dict[str, Any]:

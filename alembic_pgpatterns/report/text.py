@@ -10,7 +10,7 @@ from typing import TextIO
 from rich.text import Text
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.output.safe_text import one_line
+from alembic_pgpatterns.output.safe_text import code, one_line
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.lines import Line, write_lines
 from alembic_pgpatterns.report.overview import overview, pattern_counts
@@ -135,5 +135,5 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
         )
     for hint in report.hints:
         yield Line("", Text())
-        for line in hint.split("\n"):
+        for line in code(hint).split("\n"):
             yield Line("", Text(line), 2)
