@@ -23,7 +23,7 @@ Reroute = Callable[[Mapping[str, str]], Mapping[str, str]]
 """From the libpq parameters that were meant to the ones to use."""
 
 LIBPQ_DRIVERS = ("psycopg", "psycopg2")
-DRIVERS = (*LIBPQ_DRIVERS, "asyncpg")
+DRIVERS = (*LIBPQ_DRIVERS, "asyncpg", "pg8000")
 
 _KEPT = ("options", "application_name", "fallback_application_name", "client_encoding", "connect_timeout")
 """What of libpq's parameters is about the session and not about the way to the server."""
@@ -48,6 +48,7 @@ _ASYNCPG_ROUTE = (
     "krbsrvname",
     "gsslib",
 )
+_PG8000_ROUTE = ("user", "host", "database", "port", "password", "unix_sock", "ssl_context", "sock", "source_address")
 _ASYNCPG_NAMES = {"host": "host", "port": "port", "user": "user", "password": "password", "database": "dbname"}
 _straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
 
@@ -159,7 +160,7 @@ def patched_drivers(reroute: Reroute) -> Iterator[None]:
         if _import("asyncpg"):
             _patch_asyncpg(stack, reroute)
         if _import("pg8000"):
-            _refuse_pg8000(stack)
+            _patch_pg8000(stack, reroute)
         yield
 
 
@@ -229,14 +230,52 @@ def _patch_asyncpg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     _replace(stack, connect_utils, "_connect", connect)
 
 
-def _refuse_pg8000(stack: contextlib.ExitStack) -> None:
-    """It is pure Python and rarely used: refused before it connects, whoever calls it."""
+def _patch_pg8000(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     core: Any = importlib.import_module("pg8000.core")
+    original = core.CoreConnection.__init__
+    signature = inspect.signature(original)
 
-    def refuse(self: Any, *arguments: Any, **keywords: Any) -> None:
-        raise PgPatternsError(
-            "the project connects by the driver pg8000, whose connections cannot be redirected to the throw-away "
-            f"server; this one was not opened. Way out: one of {', '.join(DRIVERS)}, or --upgrade-command."
-        )
+    def connect(self: Any, *arguments: Any, **keywords: Any) -> None:
+        if not _straight.get():
+            given = dict(signature.bind(self, *arguments, **keywords).arguments)
+            given.pop("self")
+            arguments, keywords = (), pg8000_arguments(given, reroute)
+            # The driver does not keep where it is connected to, and who asks later must not send a query for it.
+            self.pgpatterns_database = keywords["database"]
+        original(self, *arguments, **keywords)
 
-    _replace(stack, core.CoreConnection, "__init__", refuse)
+    _replace(stack, core.CoreConnection, "__init__", connect)
+
+
+def pg8000_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
+    """The keywords for a connection of pg8000 in place of what it was given. It reads no variable of libpq's."""
+    user = _decoded(keywords.get("user"))
+    socket_folder = _decoded(keywords.get("unix_sock") or "").rpartition("/.s.PGSQL.")
+    meant = {
+        "host": socket_folder[0] or _decoded(keywords.get("host") or "localhost"),
+        "port": socket_folder[2] if socket_folder[0] else str(keywords.get("port") or 5432),
+        "dbname": _decoded(keywords.get("database") or user),
+        "user": user,
+        "password": _decoded(keywords.get("password") or ""),
+    }
+    route = reroute(meant)
+    kept = {name: value for name, value in keywords.items() if name not in _PG8000_ROUTE}
+    way = {"user": route["user"], "password": route.get("password"), "database": route["dbname"]}
+    if route["host"].startswith("/"):
+        return kept | way | {"unix_sock": f"{route['host']}/.s.PGSQL.{route['port']}"}
+    tls = _asyncpg_tls(route)
+    # The words for "perhaps" mean here: no, which is how the tests' containers are reached.
+    context = _unverified() if tls == "require" else None if isinstance(tls, str | bool) else tls
+    return kept | way | {"host": route["host"], "port": int(route["port"]), "ssl_context": context}
+
+
+def _decoded(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _unverified() -> Any:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

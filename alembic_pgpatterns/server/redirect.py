@@ -101,7 +101,7 @@ def redirect(server: RedirectTarget, prepare: Callable[[str], None] | None = Non
     ``prepare`` is called with the name of each scratch database when it was made, before anything connects to it.
 
     SQLAlchemy's engines keep their driver, and what their URL says of the session (``options``, search_path,
-    statement caches). psycopg, psycopg2 and asyncpg called directly, by ``creator`` or by a pool are redirected
+    statement caches). psycopg, psycopg2, asyncpg and pg8000 called directly, by ``creator`` or by a pool are redirected
     too; connections that were opened before are replaced at checkout, or refused when a statement is run on them.
     Any other driver or dialect is refused before it connects, but SQLite in memory, which reaches nobody.
     libpq's variables count for nothing inside; what a subprocess does with a server of its own is out of reach.
@@ -155,6 +155,8 @@ class _Guard:
             return dialect.connect(**drivers.libpq_arguments(driver, arguments, keywords, self.routes.route))
         if driver == "asyncpg":
             return dialect.connect(**drivers.asyncpg_arguments(keywords, self.routes.route))
+        if driver == "pg8000":
+            return dialect.connect(*arguments, **keywords)  # the driver's own constructor is replaced
         raise PgPatternsError(
             f"{_described(dialect, arguments, keywords)}: connections of the driver {dialect.driver!r} cannot be "
             f"redirected to the throw-away server, so this one was not opened. "
@@ -205,6 +207,8 @@ class _Guard:
         if hasattr(driven, "info") and hasattr(driven.info, "get_parameters"):  # psycopg
             info = driven.info
             return self.routes.server.owns({"host": info.host, "port": str(info.port), "dbname": info.dbname})
+        if hasattr(driven, "pgpatterns_database"):  # pg8000: only connections that we redirected have that
+            return True
         return hasattr(driven, "_addr") and self.routes.server.owns(_asyncpg_place(driven))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pg8000.dbapi
+import pg8000.native
 import psycopg
 import psycopg2
 import psycopg2.extras
@@ -263,7 +264,7 @@ def test_a_projects_own_do_connect_listener_is_not_called(routes: Routes) -> Non
     ("url", "says"),
     [
         ("sqlite:////nonexistent/app.db", "sqlite+pysqlite:////nonexistent/app.db, which is not PostgreSQL"),
-        ("postgresql+pg8000://user:s3cret@db.invalid/app", "cannot be redirected"),
+        ("postgresql+psycopg2cffi://user:s3cret@db.invalid/app", "cannot be redirected"),
         ("mysql+pymysql://user:s3cret@db.invalid/app", "which is not PostgreSQL"),
     ],
 )
@@ -278,13 +279,29 @@ def test_others_are_refused_before_they_connect(url: str, says: str, routes: Rou
     assert not routes.databases
 
 
-def test_pg8000_called_directly_is_refused_before_it_connects(routes: Routes) -> None:
+def test_pg8000_however_it_is_asked_for(routes: Routes, target: ThrowawayServer) -> None:
     def connect() -> Any:
-        return pg8000.dbapi.connect("user", host="db.invalid", password="s3cret")
+        return pg8000.dbapi.connect("user", host="db.invalid", port=6543, database="app", application_name="mine")
 
-    for call in (connect, create_engine("postgresql+pg8000://", creator=connect).connect):
-        with pytest.raises(PgPatternsError, match=r"pg8000.*not opened"):
-            call()
+    engines = (
+        create_engine(f"postgresql+pg8000://{NOWHERE}", poolclass=NullPool),
+        create_engine("postgresql+pg8000://", creator=connect, poolclass=NullPool),
+        create_engine(f"postgresql+pg8000://{NOWHERE}", connect_args={"ssl_context": True}, poolclass=NullPool),
+    )
+    for engine in engines:
+        assert ask(engine) == ("app", str(target.data))
+    cursor = connect().cursor()
+    cursor.execute("SHOW application_name")
+    assert list(cursor.fetchone()) == ["mine"]
+    native = pg8000.native.Connection("user", unix_sock="/var/run/postgresql/.s.PGSQL.5433")
+    assert list(map(list, native.run("SELECT current_database()"))) == [["user"]]
+    native.close()
+    assert [(origin.host, origin.port, origin.database) for origin in routes.origins][-1] == (
+        "localhost",
+        "5433",
+        "user",
+    )
+    assert sum(routes.connections.values()) == 5
 
 
 def test_sqlite_in_memory_is_let_through_and_told(routes: Routes) -> None:
