@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env
 from alembic_pgpatterns.controller.models import NO_MODELS, Models
@@ -117,7 +118,8 @@ def _by_command(run: RunContext, command: str) -> AtHead:
     name = server.create_scratch(SCRATCH)
     prepare(settings, server, name)
     run.progress.say(f"running {command}")
-    run_command(command, server=server, database=name, env=settings.env, cwd=settings.root)
+    allowed = Confinement.of(settings).allowed
+    run_command(command, server=server, database=name, env=settings.env, cwd=settings.root, allowed=allowed)
     tables = version_tables(server, name)
     if not tables:
         given = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'

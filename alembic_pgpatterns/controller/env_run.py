@@ -15,6 +15,7 @@ from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.revisions.observation import held
+from alembic_pgpatterns.revisions.outgoing import without_connecting
 from alembic_pgpatterns.runner.channel import Parent
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Steps
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
@@ -126,6 +127,9 @@ def handlers(
         "welcome": server.welcome,
         "prepare": ready,
         "owns": server.owns,
+        "statement": lambda sql, in_transaction: without_connecting(
+            sql, in_transaction=in_transaction, fenced=server.is_fenced
+        ),
         "locks": lambda pid: held(monitor, pid),
         "parse": parse_sql,
         "without env.py": lambda cause: refusal_without_env_py(run, cause),

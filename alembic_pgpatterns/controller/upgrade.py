@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-import sqlalchemy
+import psycopg
+from psycopg import sql
 
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, run_env
@@ -104,8 +105,10 @@ def is_at(project: Project, server: Server, item: ConfiguredDatabase, heads: tup
 
 def versions(server: Server, database: str, table: Name) -> tuple[str, ...]:
     """What a version table says; empty if there is none."""
-    name = sqlalchemy.table(table.name, sqlalchemy.column("version_num"), schema=table.schema or None)
-    engine = sqlalchemy.create_engine(server.url(database), poolclass=sqlalchemy.NullPool)
-    with contextlib.suppress(sqlalchemy.exc.ProgrammingError), engine.connect() as connection:
-        return tuple(connection.execute(sqlalchemy.select(name.c.version_num)).scalars())
-    return ()
+    path = [part for part in (table.schema, table.name) if part]
+    query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(*path))
+    with server.connect(database) as connection:
+        try:
+            return tuple(row[0] for row in connection.execute(query))
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            return ()

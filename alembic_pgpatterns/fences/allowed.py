@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -73,6 +74,9 @@ class Allowed:
         return self._resolved[name]
 
 
+NOTHING = Allowed()
+
+
 def _is_at(path: str, place: str) -> bool:
     folder = place.rstrip("/")
     return path == place or path.startswith(f"{folder}/")
@@ -91,6 +95,14 @@ def parse(text: str) -> Allowed:
     if not colon or not host or not (port == "*" or (port.isdecimal() and 0 < int(port) < 65536)):
         raise ValueError(f"{text!r} is no address: write host:port (vault:8200), host:*, or the path of a Unix socket")
     return Allowed(addresses=((host, 0 if port == "*" else int(port)),))
+
+
+def of_server(parameters: Mapping[str, str]) -> Allowed:
+    """The server that libpq's parameters lead to."""
+    host = parameters.get("host") or "localhost"
+    if host.startswith("/"):
+        return Allowed(sockets=(host,))
+    return Allowed(addresses=((parameters.get("hostaddr") or host, int(parameters.get("port") or 5432)),))
 
 
 def together(*parts: Allowed) -> Allowed:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from alembic_pgpatterns.config.conversion import settings_of
 from alembic_pgpatterns.config.settings import PatternSettings, Settings
+from alembic_pgpatterns.fences.stand import survey
 from alembic_pgpatterns.output.safe_text import error
 from alembic_pgpatterns.output.secrets import without_secrets
 
@@ -15,12 +16,14 @@ PLACEHOLDERS = ("url", "host", "port", "user", "password", "database")
 
 
 def write_settings(settings: Settings, stream: TextIO) -> None:
-    """Write one line per setting: name, value, source; passwords hidden."""
+    """Write one line per setting: name, value, source; passwords hidden. Then the fences that this machine has."""
     for name in settings_of(Settings):
         source = settings.sources.get(name, "default")
         stream.write(f"{name} = {_shown(name, getattr(settings, name))}  ({source})\n")
     for pattern, own in sorted(settings.patterns.items()):
         stream.write(f"patterns.{pattern} = {_pattern(own)}  ({settings.sources['patterns']})\n")
+    for fence in survey():
+        stream.write(f"fence {fence.name}: {'stands' if fence.stands else 'missing'}: {fence.note}\n")
 
 
 def _shown(name: str, value: object) -> str:

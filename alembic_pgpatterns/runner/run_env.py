@@ -95,7 +95,7 @@ def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> Env
             run.start = run.recorder.position()
             stack.enter_context(run.recorder.listening())
         if request.server:
-            run.routes = stack.enter_context(redirect(access, prepare=access.prepare))
+            run.routes = stack.enter_context(redirect(access, access.prepare, access.statement))
             run.routes.databases.update(request.databases)
         _run(run)
     return run

@@ -44,12 +44,20 @@ class ServerAccess:
         """Run the file of the setting ``prepare`` in a new scratch database. Raises as `create_scratch`."""
         self._ask("prepare", database)
 
+    def statement(self, sql: str, in_transaction: bool) -> str:
+        """What to run in place of a statement that may make the server connect to another one.
+
+        Raises:
+            PgPatternsError: it is not to be run.
+        """
+        return str(self._ask("statement", sql, in_transaction))
+
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead to a database that is ours to use as it is."""
         return bool(self._ask("owns", {name: str(value) for name, value in parameters.items() if value is not None}))
 
-    def _ask(self, what: str, value: object) -> object:
+    def _ask(self, what: str, *values: object) -> object:
         try:
-            return self.parent.ask(what, value)
+            return self.parent.ask(what, *values)
         except Refused as error:
             raise PgPatternsError(str(error)) from error

@@ -30,6 +30,10 @@ def redirected(parent: Parent, route: Route) -> Iterator[None]:
     access = ServerAccess(parent, route.server)
     access.make_current()
     parent.tell("running", os.curdir)
-    with environment_variables(route.variables), redirect(access, prepare=access.prepare) as routes, sandboxed():
+    with (
+        environment_variables(route.variables),
+        redirect(access, access.prepare, access.statement) as routes,
+        sandboxed(),
+    ):
         routes.databases.update(route.databases)
         yield

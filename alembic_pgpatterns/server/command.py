@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fences import program
+from alembic_pgpatterns.fences.allowed import NOTHING, Allowed, of_server, together
 from alembic_pgpatterns.fences.libpq import VARIABLES, offered
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.signals import sigterm_as_exit
@@ -31,21 +33,24 @@ def run_command(
     database: str,
     env: Mapping[str, str],
     cwd: Path,
+    allowed: Allowed = NOTHING,
     echo: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends well.
 
     The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{host}``,
     ``{port}``, ``{user}``, ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set
-    too, and the user's own are taken away. ``echo`` gets each line of output as it comes.
+    too, and the user's own are taken away. Where the kernel has the fences for it, the command connects to nothing but
+    the server and what is ``allowed``. ``echo`` gets each line of output as it comes.
     Its whole process group ends when we are interrupted or get SIGTERM. Raises PgPatternsError with the end of its
     output, without the password, when it fails, cannot be started, or when a template is wrong.
     """
     values = _values(server, database)
     environment = _environment(server, database, values, env)
+    reach = together(allowed, of_server(server.parameters(database)))
     tail: deque[str] = deque(maxlen=_TAIL)
     try:
-        with sigterm_as_exit(), _running(command, cwd, environment) as process:
+        with sigterm_as_exit(), _running(command, cwd, environment, reach) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 shown = _hidden(line.rstrip("\n"), values["password"])
@@ -105,11 +110,12 @@ def _filled(name: str, template: str, values: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def _running(command: str, cwd: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _running(
+    command: str, cwd: Path, environment: Mapping[str, str], allowed: Allowed
+) -> Iterator[subprocess.Popen[str]]:
     """The command in a process group of its own, which is gone at the end, whatever it started."""
     process = subprocess.Popen(
-        command,
-        shell=True,
+        program.arguments(allowed, command),
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fences import libpq
 from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.binaries import OLDEST
 from alembic_pgpatterns.server.signals import sigterm_as_exit
@@ -66,6 +68,11 @@ class ExternalServer:
         """Its log is not ours to read."""
         return None
 
+    @property
+    def is_fenced(self) -> bool:
+        """No: it runs elsewhere, as somebody else has started it."""
+        return False
+
     def parameters(self, database: str | None = None) -> Mapping[str, str]:
         """The connection's parameters, by the names that libpq gives them; else of the maintenance database."""
         return self._route if database is None else {**self._route, "dbname": database}
@@ -83,7 +90,8 @@ class ExternalServer:
 
     def connect(self, database: str | None = None) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in autocommit mode; the caller closes it."""
-        with drivers.straight():
+        # What the variables said is among the parameters already.
+        with drivers.straight(), libpq.cleared():
             return psycopg.connect(make_conninfo("", **self.parameters(database)), autocommit=True)
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
@@ -146,6 +154,7 @@ class _Watchdog:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name not in libpq.VARIABLES},
         )
         # By the pipe and not as an argument or a variable, which others could read: it holds the password.
         self.tell(make_conninfo("", **route))
@@ -211,7 +220,7 @@ def _route(connection: psycopg.Connection[Any], plain: str) -> dict[str, str]:
     used = given | info.get_parameters() | {"host": info.host, "port": str(info.port), "dbname": info.dbname}
     if info.password:
         used["password"] = info.password
-    for name in ("service", "servicefile", "hostaddr", "options", "fallback_application_name"):
+    for name in ("service", "servicefile", "options", "fallback_application_name"):
         used.pop(name, None)
     return used
 

@@ -64,6 +64,11 @@ def start(
     )
 
 
+def is_fenced(version: int) -> bool:
+    """Whether the kernel keeps a server of this version from connecting; by TCP at least."""
+    return (version >= _STATISTICS_BY_UDP and seccomp.available()) or landlock.abi() >= landlock.NETWORK
+
+
 def _fence(version: int, between: Callable[[], None] | None) -> None:
     """PostgreSQL accepts connections and makes none. Where the kernel lacks a fence, others must do."""
     if between is not None:

@@ -29,6 +29,10 @@ class Server(Protocol):
     def log(self) -> Path | None:
         """The server's log, when we can read it."""
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether something keeps the server from connecting to others, whatever a statement asks of it."""
+
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
         """The connection's parameters, by the names that libpq gives them."""
 

@@ -20,6 +20,10 @@ from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
+_CONNECTING = ("subscription", "dblink", "program", "foreign schema", "hostaddr")
+"""Words without which no statement makes the server connect. What one does that has them, its parse tree says."""
+
+_NONE: Mapping[str, Any] = {}
 
 
 class RedirectTarget(Protocol):
@@ -46,10 +50,12 @@ class Routes:
     opened to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
     password. ``environment``: the scratch database that variables of the environment name. ``elsewhere``: what was
     let through because no server is behind it (SQLite in memory), for the error when no revision arrived.
+    ``statement``: see `redirect`.
     """
 
     server: RedirectTarget
     prepare: Callable[[str], None] | None = None
+    statement: Callable[[str, bool], str] | None = None
     databases: dict[RealDatabase, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
     meant: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
@@ -95,10 +101,16 @@ class Routes:
 
 
 @contextlib.contextmanager
-def redirect(server: RedirectTarget, prepare: Callable[[str], None] | None = None) -> Iterator[Routes]:
+def redirect(
+    server: RedirectTarget,
+    prepare: Callable[[str], None] | None = None,
+    statement: Callable[[str, bool], str] | None = None,
+) -> Iterator[Routes]:
     """Send every connection opened inside to ``server``: each (host, port, database) to a scratch database of its own.
 
     ``prepare`` is called with the name of each scratch database when it was made, before anything connects to it.
+    ``statement`` is given each statement that may make the server itself connect to another one, and whether it runs
+    in a transaction block; it returns what to run in its place, or raises PgPatternsError.
 
     SQLAlchemy's engines keep their driver, and what their URL says of the session (``options``, search_path,
     statement caches). psycopg, psycopg2, asyncpg and pg8000 called directly, by ``creator`` or by a pool are redirected
@@ -106,7 +118,7 @@ def redirect(server: RedirectTarget, prepare: Callable[[str], None] | None = Non
     Any other driver or dialect is refused before it connects, but SQLite in memory, which reaches nobody.
     libpq's variables count for nothing inside; what a subprocess does with a server of its own is out of reach.
     """
-    routes = Routes(server, prepare)
+    routes = Routes(server, prepare, statement)
     with libpq.cleared(), drivers.patched_drivers(routes.count), _listening(routes):
         libpq.offer(server.parameters())
         yield routes
@@ -120,21 +132,21 @@ def _listening(routes: Routes) -> Iterator[None]:
         (Pool, "connect", guard.connected),
         (Pool, "checkout", guard.checkout),
         (Pool, "checkin", guard.checkin),
-        (Engine, "before_cursor_execute", guard.before_cursor_execute),
+        (Engine, "before_cursor_execute", guard.before_cursor_execute, {"retval": True}),
     )
     with contextlib.ExitStack() as stack:
-        for target, name, listener in listeners:
+        for target, name, listener, *options in listeners:
             # First of all, so that a project's own listener, which may ask a cloud for a token, is never called.
-            _listen_first(target, name, listener)
+            _listen_first(target, name, listener, *options)
             stack.callback(event.remove, target, name, listener)
         yield
 
 
-def _listen_first(target: Any, name: str, listener: Callable[..., Any]) -> None:
+def _listen_first(target: Any, name: str, listener: Callable[..., Any], options: Mapping[str, Any] = _NONE) -> None:
     try:
-        event.listen(target, name, listener, insert=True)
+        event.listen(target, name, listener, insert=True, **options)
     except TypeError:  # SQLAlchemy 1.4 has no place at the front for listeners of a dialect
-        event.listen(target, name, listener)
+        event.listen(target, name, listener, **options)
 
 
 class _Guard:
@@ -184,13 +196,18 @@ class _Guard:
         """
         record.invalidate()
 
-    def before_cursor_execute(self, connection: Connection, cursor: Any, *unused: Any) -> None:
-        """A connection that was checked out before the redirect."""
+    def before_cursor_execute(
+        self, connection: Connection, cursor: Any, statement: str, parameters: Any, *unused: Any
+    ) -> tuple[str, Any]:
+        """A connection that was checked out before the redirect; and statements that make the server connect."""
         if connection.info.get(_MARK) is not self.routes:
             driven = connection.connection.driver_connection
             if connection.dialect.name == "postgresql" and not self._is_ours(driven):
                 raise PgPatternsError(_foreign(driven, "the project uses"))
             connection.info[_MARK] = self.routes
+        if self.routes.statement is not None and any(word in statement.lower() for word in _CONNECTING):
+            statement = self.routes.statement(statement, not _is_autocommit(connection.connection.dbapi_connection))
+        return statement, parameters
 
     def _is_ours(self, connection: Any) -> bool:
         try:
@@ -210,6 +227,11 @@ class _Guard:
         if hasattr(driven, "pgpatterns_database"):  # pg8000: only connections that we redirected have that
             return True
         return hasattr(driven, "_addr") and self.routes.server.owns(_asyncpg_place(driven))
+
+
+def _is_autocommit(connection: Any) -> bool:
+    """Whether each statement is a transaction of its own, as the driver or SQLAlchemy's adapter of it says."""
+    return bool(getattr(connection, "autocommit", False)) or getattr(connection, "isolation_level", "") == "autocommit"
 
 
 def _asyncpg_place(connection: Any) -> Mapping[str, str]:

@@ -92,6 +92,11 @@ class ThrowawayServer:
             raise PgPatternsError(self.failure() or "the throw-away PostgreSQL was stopped")
         return self._process.pid
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether the kernel keeps it from connecting to others."""
+        return process.is_fenced(self.version)
+
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
         """The connection's parameters, by the names that libpq gives them.
 
