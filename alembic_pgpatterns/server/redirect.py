@@ -16,6 +16,7 @@ from sqlalchemy.pool import Pool
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import libpq
+from alembic_pgpatterns.fences.refusals import current_place
 from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
@@ -206,7 +207,11 @@ class _Guard:
                 raise PgPatternsError(_foreign(driven, "the project uses"))
             connection.info[_MARK] = self.routes
         if self.routes.statement is not None and any(word in statement.lower() for word in _CONNECTING):
-            statement = self.routes.statement(statement, not _is_autocommit(connection.connection.dbapi_connection))
+            in_transaction = not _is_autocommit(connection.connection.dbapi_connection)
+            try:
+                statement = self.routes.statement(statement, in_transaction)
+            except PgPatternsError as error:
+                raise PgPatternsError(f"{current_place()}: {error}") from error
         return statement, parameters
 
     def _is_ours(self, connection: Any) -> bool:
