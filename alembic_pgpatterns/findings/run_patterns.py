@@ -11,6 +11,7 @@ from typing import TypeVar
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.together import agree
 from alembic_pgpatterns.patterns import Finding, Needs, Pattern, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Name, Schema
@@ -33,6 +34,7 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
     schema = without_excluded(schema, settings)
     findings: list[Finding] = []
     skipped: list[Skipped] = []
+    ran: list[SchemaPattern] = []
     for pattern in settings.chosen((SchemaPattern,)):
         assert isinstance(pattern, SchemaPattern)
         reason = _cannot_tell(pattern, schema)
@@ -41,7 +43,8 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
             skipped.append(Skipped(pattern.name, reason, expected=True))
             continue
         findings.extend(run_pattern(pattern, schema))
-    return Results(tuple(unique(findings)), tuple(skipped))
+        ran.append(pattern)
+    return Results(tuple(unique(agree(findings, schema, ran))), tuple(skipped))
 
 
 def run_server_patterns(server: LiveServer, settings: Settings) -> Results:

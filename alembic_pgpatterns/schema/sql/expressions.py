@@ -39,6 +39,15 @@ def parse(expression: str) -> Node | None:
     return targets[0].res_target.val if len(targets) == 1 else None
 
 
+@lru_cache(maxsize=4096)
+def canonical(expression: str) -> str:
+    """The expression in one way of writing, without needless parentheses; as it is where it does not parse."""
+    try:
+        return str(postgast.deparse(postgast.parse(f"SELECT {expression}"))).removeprefix("SELECT ")
+    except postgast.PgQueryError:
+        return expression
+
+
 def column_name(node: Node) -> str | None:
     """The column a node names, without its table; None where it is anything else."""
     if node.WhichOneof("node") != "column_ref":
