@@ -208,7 +208,8 @@ def _drifts(
     result: list[Drift] = []
     for item in head.databases:
         if item.database.models.count:
-            drifts = drifts_of(run, item, effective=adopted)
+            # Without the plugin the project's autogenerate compares with the models as they are written.
+            drifts = drifts_of(run, item, effective=adopted and item.database.enforced)
             if isinstance(drifts, Skipped):
                 skipped.append(drifts)
             else:

@@ -39,6 +39,8 @@ class Database:
     models: Models = NO_MODELS
     blame_facts: BlameFacts | None = None
     meant: Mapping[str, str] | None = field(default=None, repr=False)
+    enforced: bool = False
+    """Whether env.py names the plugin, so that autogenerate compares with the models as the patterns want them."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
             models=Models(result.run, number, item.models),
             blame_facts=upgraded.position.blame[item.database],
             meant=result.meant.get(item.database),
+            enforced=_names_plugin(item.plugins),
         )
         for number, item in enumerate(result.configured)
         if is_at(project, server, item, project.heads)

@@ -113,7 +113,8 @@ class Linked:
 class Obstacles:
     """Why the type of a column cannot be changed by ALTER COLUMN … TYPE alone.
 
-    PostgreSQL refuses it under a view, a generated column, a policy and a partition key (docs, "ALTER TABLE").
+    PostgreSQL refuses it under a view, a generated column, a policy and a partition key (docs, "ALTER TABLE"), and
+    where a trigger names it, a rule, and a publication's column list or row filter.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -131,6 +132,9 @@ class Obstacles:
         view = self._views.get((column.table, column.name))
         if view is not None:
             return f"the view {view} reads it"
+        user = next((user for name, user in table.pinned if name == column.name), None)
+        if user is not None:
+            return f"the {user} uses it: drop that before, and create it again after"
         if column.name in table.partition_keys:
             return f"{column.table} is partitioned by it"
         return _read_within(table, column) or self._inherited(table, column) or _bound_by_opclass(table, column)

@@ -109,7 +109,9 @@ class Table:
 
     ``partition_of``: the parent where this is a partition (leaf or itself partitioned). ``inherits``: parents by plain
     inheritance, partitions not among them. ``partition_keys``: key columns, None for an expression.
-    ``acl``: see Grant in ``Schema.grants``. ``rules``: names of rewrite rules. ``options``: reloptions.
+    ``acl``: see Grant in ``Schema.grants``. ``rules``: names of rewrite rules.
+    ``pinned``: (column, what uses it) where PostgreSQL refuses another type: a trigger, a rule, a publication.
+    ``options``: reloptions.
     """
 
     name: Name
@@ -132,6 +134,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     policies: tuple[Policy, ...] = ()
     rules: tuple[str, ...] = ()
+    pinned: tuple[tuple[str, str], ...] = ()
     options: tuple[str, ...] | Unknown = UNKNOWN
     comment: str | None = None
     statistics: TableStatistics | None = None

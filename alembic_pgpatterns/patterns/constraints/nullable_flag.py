@@ -6,7 +6,7 @@ from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import judged_columns
 from alembic_pgpatterns.remedies.model import SetNotNull
 from alembic_pgpatterns.schema.model import Column, Schema, Table
-from alembic_pgpatterns.schema.sql.values import required
+from alembic_pgpatterns.schema.sql.values import null_tested, required
 
 
 class NullableFlag(SchemaPattern):
@@ -15,8 +15,8 @@ class NullableFlag(SchemaPattern):
     It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
     and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    Not reported: arrays of booleans, generated columns, domains that are NOT NULL, columns under a CHECK that says IS
-    NOT NULL, columns inherited from a parent.
+    Not reported: arrays of booleans, generated columns, domains that are NOT NULL, columns that a CHECK tests for null
+    (it forbids null, or says which rows have it), columns inherited from a parent.
     """
 
     severity = Severity.INFO
@@ -36,7 +36,7 @@ class NullableFlag(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Booleans without NOT NULL."""
         for table, column in judged_columns(schema):
-            if _may_be_null(column) and not _required_by_check(table, column.name):
+            if _may_be_null(column) and not _decided_by_check(table, column.name):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is a boolean that allows null",
@@ -50,9 +50,10 @@ def _may_be_null(column: Column) -> bool:
     return flag and column.nullable and column.generated is None
 
 
-def _required_by_check(table: Table, name: str) -> bool:
+def _decided_by_check(table: Table, name: str) -> bool:
+    """Whether a CHECK forbids null, or says when the column is null, as single-table inheritance does."""
     return any(
-        name in required(check.expression)
+        name in required(check.expression) or name in null_tested(check.expression)
         for check in table.checks
         if isinstance(check.expression, str) and check.enforced
     )

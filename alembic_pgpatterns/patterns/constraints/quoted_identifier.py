@@ -19,7 +19,7 @@ class QuotedIdentifier(SchemaPattern):
     without quotes into lower case: `SELECT * FROM Account` looks for `account` and does not find `"Account"`.
     SQLAlchemy writes the quotes for you; psql, reports, functions and other tools do not.
 
-    The rule is PostgreSQL's own `quote_ident(x) <> x`. Schemas, tables, columns, views, sequences, functions,
+    Schemas, tables, columns, views, sequences, functions,
     constraints and indexes are checked.
 
     Not reported: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported);
@@ -80,15 +80,16 @@ def _parts(table: Table) -> Iterator[tuple[Identified, str]]:
 
 
 def _message(name: str) -> str:
-    if _keyword(name) == COL_NAME_KEYWORD:
-        return f'the name "{name}" is a keyword, which PostgreSQL itself writes in quotes'
     return f'the name "{name}" must be written in quotes'
 
 
 @lru_cache(maxsize=65536)
 def needs_quotes(name: str) -> bool:
-    """Whether quote_ident() changes the name (quote_identifier in PostgreSQL's ruleutils.c)."""
-    return _PLAIN.fullmatch(name) is None or _keyword(name) not in (NO_KEYWORD, UNRESERVED_KEYWORD)
+    """Whether a statement that names a column or table so fails without quotes (docs, "SQL Key Words").
+
+    Words such as ``timestamp`` and ``values`` cannot name a function, but do name columns and tables.
+    """
+    return _PLAIN.fullmatch(name) is None or _keyword(name) not in (NO_KEYWORD, UNRESERVED_KEYWORD, COL_NAME_KEYWORD)
 
 
 def _keyword(name: str) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Obstacles
-from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.patterns.types._flags import (
     Restriction,
     default_constant,
@@ -24,6 +24,12 @@ class Options:
     prefixes: tuple[str, ...] = ("is", "has")
     """A name that begins with one of these words is a yes or no."""
 
+    enumerations: tuple[str, ...] = (
+        "type", "kind", "mode", "category", "class", "state", "status", "role", "priority", "order", "version", "phase",
+        "stage", "source", "method", "format", "gender", "sex", "group", "code", "side", "direction", "variant", "tier",
+    )  # fmt: skip
+    """Last words of a name that say it is one of several values, of which there are two so far."""
+
     unless: tuple[str, ...] = ("count", "number", "total", "level", "id")
     """Words in a name that say it is a number after all."""
 
@@ -38,7 +44,8 @@ class FlagAsInteger(SchemaPattern):
     0, 1 or missing. A default of 0 alone proves nothing: counters have it too.
 
     Not reported: columns whose CHECK allows other numbers, members of primary and foreign keys, columns that count up,
-    names with a word of `unless`, arrays, and in models types that a TypeDecorator chooses.
+    names with a word of `unless`, names that end in a word of `enumerations`
+    (`app_type`), arrays, and in models types that a TypeDecorator chooses.
     """
 
     severity = Severity.WARNING
@@ -69,6 +76,8 @@ class FlagAsInteger(SchemaPattern):
 
     def _is_flag(self, column: Column, restriction: Restriction) -> bool:
         if restriction.other or default_constant(column) not in (None, "0", "1"):
+            return False
+        if words(column.name)[-1:] and words(column.name)[-1] in self.options.enumerations:
             return False
         named = is_named_flag(column.name, self.options.prefixes) and not names_any(column.name, self.options.unless)
         return restriction.two is not None or named

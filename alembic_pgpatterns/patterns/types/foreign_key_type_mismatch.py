@@ -41,8 +41,9 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     The fix changes all columns that are connected by foreign keys to the widest of their types, together.
 
-    Not reported: a domain over the same type, another collation or nullability, and another length if a TypeDecorator
-    or a non-native Enum chose it.
+    Not reported: a child whose type is wider (`bigint` to `integer`, `text` to `varchar(20)`), which costs nothing; a
+    domain over the same type, another collation or nullability, and another length if a TypeDecorator or a non-native
+    Enum chose it.
     """
 
     severity = Severity.WARNING
@@ -90,13 +91,26 @@ def _pairs(schema: Schema, table: Table, key: ForeignKey) -> Iterator[tuple[Colu
         yield table.column(name), parent.column(referred) if parent is not None else None
 
 
-def _differ(one: DataType, other: DataType) -> bool:
-    if "unknown" in (one.kind, other.kind):
+def _differ(child: DataType, parent: DataType) -> bool:
+    """Whether they compare differently, or the child's type cannot hold every key of the parent."""
+    if "unknown" in (child.kind, parent.kind):
         return False
-    if one.decorated or other.decorated:
-        # The length of an Enum's varchar is that of its longest value: no one chose it.
-        return (one.schema, one.name, one.array) != (other.schema, other.name, other.array)
-    return one.same_storage != other.same_storage
+    names = {child.name, parent.name}
+    if names <= set(LARGEST) and child.array == parent.array:
+        return LARGEST[child.name] < LARGEST[parent.name]
+    same = (child.schema, child.name, child.array) == (parent.schema, parent.name, parent.array)
+    if not same and not (names <= {"varchar", "text"} and child.array == parent.array):
+        return True
+    # The length of an Enum's varchar is that of its longest value: no one chose it.
+    return not (child.decorated or parent.decorated) and _narrower(child, parent)
+
+
+def _narrower(child: DataType, parent: DataType) -> bool:
+    if child.length is not None:
+        return parent.length is None or child.length < parent.length
+    if parent.length is not None or child.name in ("varchar", "text"):
+        return False
+    return child.same_storage != parent.same_storage
 
 
 def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Column) -> bool:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns._columns import STRINGS, Linked, Obstacles, judged_columns, together
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
-from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Name, Schema, Table
 
 WIDE = "int8"
+FEW_COLUMNS = 5
 
 
 class IntegerPrimaryKey(SchemaPattern):
@@ -21,6 +23,8 @@ class IntegerPrimaryKey(SchemaPattern):
     directly or through others, change together. A new table gets bigint at once. An existing one would be rewritten, so
     it is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches, build its
     indexes concurrently, then swap the columns in one short transaction.
+
+    A short list (few columns, a unique name, referenced by others, and no code that adds rows) is only an info.
 
     Not reported: keys that do not count up, such as codes and years, and a link table's keys, which change with the
     tables they reference.
@@ -53,7 +57,29 @@ class IntegerPrimaryKey(SchemaPattern):
                 group = linked.group(column)
                 remedy = together(group, obstacles, lambda item: widened(item, WIDE, feeding), lambda _: True)
                 message = f"{column.identifier} ends at {LARGEST[column.type.name]:,}"
-                yield self.finding(at=column, message=message, remedy=remedy)
+                small = Severity.INFO if _looks_like_a_list(schema, table) else None
+                yield self.finding(at=column, message=message, remedy=remedy, severity=small)
+
+
+def _looks_like_a_list(schema: Schema, table: Table) -> bool:
+    """A few columns, one of them a unique name, and others point at it: kinds, countries, roles.
+
+    Not where the application adds rows to it.
+    """
+    if len(table.columns) > FEW_COLUMNS or table.foreign_keys or not schema.fact(_referred)[table.name]:
+        return False
+    evidence = schema.evidence
+    names = {table.name.name, f"{table.name.schema}.{table.name.name}"}
+    if evidence is not None and names & set(evidence.inserted):
+        return False
+    rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
+    rules += [index.columns for index in table.indexes if index.unique and index.predicate is None]
+    unique = [table.column(columns[0] or "") for columns in rules if len(columns) == 1]
+    return any(column is not None and column.type.name in STRINGS | {"citext"} for column in unique)
+
+
+def _referred(schema: Schema) -> Counter[Name]:
+    return Counter(key.referred_table for table in schema.tables for key in table.foreign_keys)
 
 
 def is_counted_key(table: Table, column: Column, feeding: Feeding) -> bool:

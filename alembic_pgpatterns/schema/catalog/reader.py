@@ -23,7 +23,7 @@ from alembic_pgpatterns.schema.catalog.others import (
     read_views,
 )
 from alembic_pgpatterns.schema.catalog.queries import others as sql
-from alembic_pgpatterns.schema.catalog.queries.constraints import RULES
+from alembic_pgpatterns.schema.catalog.queries.constraints import PINNED, RULES
 from alembic_pgpatterns.schema.catalog.relations import (
     TABLE_KINDS,
     ColumnSequences,
@@ -133,6 +133,10 @@ class _Tables:
         for oid, rule in session.rows(RULES):
             self._rules[oid].append(rule)
 
+        self._pinned: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for oid, column, user in session.rows(PINNED):
+            self._pinned[oid].append((column, user))
+
     def read(self) -> tuple[Table, ...]:
         """Sorted by schema and name."""
         return tuple(
@@ -165,6 +169,7 @@ class _Tables:
             indexes=self._indexes.get(oid, ()),
             policies=tuple(self._policies.get(oid, ())),
             rules=tuple(self._rules.get(oid, ())),
+            pinned=tuple(self._pinned.get(oid, ())),
             options=relation.options,
             comment=self._facts.comment(oid),
             statistics=self._statistics.tables.get(oid),

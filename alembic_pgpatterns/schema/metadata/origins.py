@@ -171,7 +171,12 @@ class Origins:
         return self._table_files[table]
 
     def _find_files(self, table: Table) -> Iterator[FileSource]:
-        names = [base.__module__ for class_ in self._classes.get(table, ()) for base in class_.__mro__]
+        names = [
+            base.__module__
+            for class_ in self._classes.get(table, ())
+            for base in class_.__mro__
+            if not _installed_beside(base, class_)
+        ]
         for part in (table, table.metadata):
             names += self._modules.get(id(part), ())
         for name in dict.fromkeys(names):
@@ -181,12 +186,20 @@ class Origins:
 
     def _class_sources(self, class_: type) -> Iterator[tuple[FileSource, ClassSource]]:
         for base in class_.__mro__:
-            if base.__module__.partition(".")[0] in _LIBRARIES:
+            if base.__module__.partition(".")[0] in _LIBRARIES or _installed_beside(base, class_):
                 continue
             source = self._sources.of_module(base.__module__)
             found = source.classes.get(base.__qualname__) if source else None
             if source is not None and found is not None:
                 yield source, found
+
+
+def _installed_beside(base: type, class_: type) -> bool:
+    """Whether a base class comes from an installed package other than the one of the mapped class."""
+    if base.__module__.partition(".")[0] == class_.__module__.partition(".")[0]:
+        return False
+    path = getattr(sys.modules.get(base.__module__), "__file__", None) or ""
+    return bool({"site-packages", "dist-packages"} & set(Path(path).parts))
 
 
 def _table_of(item: Any) -> Table:

@@ -1,7 +1,7 @@
 -- defect [warning]: public.book(author_id) -- integer that points at bigint
 -- defect [error]: public.book(price_id) -- bigint that points at numeric: the child's column is cast
 -- defect [warning]: public.book(shelf) -- varchar(5) that points at varchar(20)
--- defect [warning]: public.book(room) -- text that points at varchar(20)
+-- trap: public.book(room) -- text that points at varchar(20): nothing is lost, nothing is cast
 -- defect [error]: public.book(code) -- varchar that points at char(3)
 -- defect [warning]: public.line(tenant, number) number -- one pair of a composite key
 -- defect [warning]: public.part(author_id) -- a partitioned table, once

@@ -3,7 +3,7 @@
 -- defect: public."Account"."userName" -- upper case in a column
 -- defect: public."order" -- a reserved word
 -- defect: public.plain."user" -- a reserved word as a column
--- defect: public.plain.timestamp -- a word of the grammar that quote_ident() quotes
+-- trap: public.plain.timestamp -- a word of the grammar that names columns without quotes
 -- defect: public.plain."two words" -- a blank
 -- defect: public.plain."größe" -- a letter beyond a to z
 -- defect: public.plain."1st" -- a digit in front

@@ -41,3 +41,15 @@ FROM pg_rewrite r
 WHERE r.rulename <> '_RETURN' AND r.ev_class >= 16384
 ORDER BY r.ev_class, r.rulename
 """
+
+PINNED = """
+SELECT d.refobjid::int8, a.attname::text, pg_describe_object(d.classid, d.objid, d.objsubid)
+FROM pg_depend d
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid >= 16384 AND d.refobjsubid > 0
+  AND (d.classid = 'pg_publication_rel'::regclass OR NOT t.tgisinternal OR r.rulename <> '_RETURN')
+ORDER BY d.refobjid, a.attname, 3
+"""
+"""What keeps a column's type: RememberAllDependentForRebuilding in tablecmds.c refuses these."""

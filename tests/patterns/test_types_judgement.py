@@ -1,0 +1,101 @@
+"""What a senior engineer would not sign, by its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.schema.catalog import reader as catalog
+
+
+@pytest.fixture
+def found(new_database: Callable[[], Any]) -> Callable[..., list[Any]]:
+    def run(name: str, script: str) -> list[Any]:
+        with new_database().connect() as connection:
+            connection.execute(script)
+            schema = catalog.read(connection)
+        pattern: Any = registry()[name](target_version=18)
+        return list(pattern.detect(schema))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("state uuid PRIMARY KEY DEFAULT gen_random_uuid()", 0),
+        ("api_key uuid PRIMARY KEY DEFAULT gen_random_uuid()", 0),
+        ("id uuid PRIMARY KEY DEFAULT gen_random_uuid(), state text", 1),
+    ],
+)
+def test_values_that_must_be_hard_to_guess(columns: str, expected: int, found: Callable[..., list[Any]]) -> None:
+    assert len(found("random-uuid-primary-key", f"CREATE TABLE oauth ({columns})")) == expected
+
+
+def test_a_key_that_is_all_there_is_to_a_token(found: Callable[..., list[Any]]) -> None:
+    table = "CREATE TABLE login_token (id uuid PRIMARY KEY DEFAULT gen_random_uuid(){})"
+    assert found("random-uuid-primary-key", table.format("")) == []
+    assert len(found("random-uuid-primary-key", table.format(", secret text"))) == 1
+
+
+@pytest.mark.parametrize(("name", "expected"), [("app_type", 0), ("Kind", 0), ("sort_order", 0), ("visible", 1)])
+def test_an_enumeration_of_two(name: str, expected: int, found: Callable[..., list[Any]]) -> None:
+    script = f'CREATE TABLE app (id bigint PRIMARY KEY, "{name}" smallint CHECK ("{name}" IN (0, 1)))'
+    assert len(found("flag-as-integer", script)) == expected
+
+
+def test_a_flag_that_other_rows_must_not_have(found: Callable[..., list[Any]]) -> None:
+    """Single-table inheritance: the column is there for one kind of row."""
+    script = """CREATE TABLE animal (id bigint PRIMARY KEY, kind text NOT NULL, purrs boolean,
+        CHECK (kind = 'cat' OR purrs IS NULL))"""
+    assert found("nullable-flag", script) == []
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "expected"),
+    [
+        ("varchar(10)", "varchar(20)", 0), ("varchar(10)", "text", 0), ("varchar", "varchar(20)", 1),
+        ("text", "varchar(20)", 1), ("text", "varchar", 0), ("varchar(20)", "varchar(10)", 1),
+        ("int", "bigint", 0), ("bigint", "int", 1), ("numeric", "bigint", 1), ("char(3)", "text", 1),
+    ],
+)  # fmt: skip
+def test_types_that_differ_in_earnest(parent: str, child: str, expected: int, found: Callable[..., list[Any]]) -> None:
+    script = f"CREATE TABLE p (id {parent} PRIMARY KEY); CREATE TABLE c (id bigint PRIMARY KEY, p {child} REFERENCES p)"
+    assert len(found("foreign-key-type-mismatch", script)) == expected
+
+
+LIST = "CREATE TABLE kind (id serial PRIMARY KEY, name text UNIQUE); CREATE TABLE t (k int REFERENCES kind);"
+
+
+def test_a_short_list_is_only_an_info(found: Callable[..., list[Any]]) -> None:
+    (finding,) = found("integer-primary-key", LIST)
+    assert str(finding.severity) == "info"
+    (finding,) = found("integer-primary-key", LIST.replace("UNIQUE", ""))
+    assert str(finding.severity) == "warning"
+
+
+PINS = {
+    "a trigger's column": "CREATE TRIGGER t BEFORE UPDATE OF name ON item FOR EACH ROW EXECUTE FUNCTION f();",
+    "a trigger's WHEN": "CREATE TRIGGER t BEFORE UPDATE ON item FOR EACH ROW WHEN (NEW.name > '') "
+    "EXECUTE FUNCTION f();",
+    "a rule": "CREATE RULE r AS ON UPDATE TO item WHERE OLD.name = '' DO INSTEAD NOTHING;",
+    "a publication's columns": "CREATE PUBLICATION p FOR TABLE item (id, name);",
+    "a publication's filter": "CREATE PUBLICATION p FOR TABLE item WHERE (name > '') WITH (publish = 'insert');",
+}
+
+
+@pytest.mark.parametrize("pin", PINS)
+def test_what_keeps_a_type(pin: str, new_database: Callable[[], Any], found: Callable[..., list[Any]]) -> None:
+    script = "CREATE TABLE item (id bigint PRIMARY KEY, name varchar(20), code varchar(20));"
+    script += "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';" + PINS[pin]
+    findings = {finding.object: finding.remedy for finding in found("varchar-length", script)}
+    assert isinstance(findings["public.item.name"], Advice)
+    assert not isinstance(findings["public.item.code"], Advice)
+    with new_database().connect() as connection:
+        connection.execute(script)
+        with pytest.raises(Exception, match="cannot alter type of a column used"):
+            connection.execute("ALTER TABLE item ALTER COLUMN name TYPE text")
