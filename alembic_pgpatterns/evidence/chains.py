@@ -16,7 +16,7 @@ _NOTHING = frozenset(
         "options", "execution_options", "add_columns", "add_entity", "with_entities", "correlate", "correlate_except",
         "params", "populate_existing", "yield_per", "returning", "values", "enable_eagerloads", "with_only_columns",
         "prefix_with", "suffix_with", "with_hint", "scalar_subquery", "as_scalar", "label", "set_label_style",
-        "lateral",
+        "lateral", "having",
         "enable_assertions", "autoflush", "column", "add_cte", "nest", "reduce_columns", "unique", "with_session",
     }
 )  # fmt: skip
@@ -136,7 +136,7 @@ class Chains(Expressions):
         return isinstance(named, Ref) and named.path.rsplit(".", 1)[-1][:1].isupper() and path != ""
 
     def _start(self, node: ast.Call, name: str) -> PathQuery:
-        query = PathQuery(node.lineno, _STARTS[name])
+        query = PathQuery(node.lineno, _STARTS[name], depth=self.scope.depth)
         self.queries.append(query)
         for argument in node.args:
             self._entity(query, self.value(argument.value if isinstance(argument, ast.Starred) else argument))
@@ -172,7 +172,7 @@ class Chains(Expressions):
 
     def _on_path(self, ref: Ref, name: str, node: ast.Call) -> Value:
         if ref.path.rsplit(".", 1)[-1] in ("query", "objects") and "." in ref.path:
-            query = PathQuery(node.lineno, entities=[ref.path.rsplit(".", 1)[0]], fetched=[])
+            query = PathQuery(node.lineno, entities=[ref.path.rsplit(".", 1)[0]], depth=self.scope.depth)
             self.queries.append(query)
             return self._step(query, name, node)
         if name in ("any", "has") and not node.keywords and node.args:
@@ -289,7 +289,7 @@ class Chains(Expressions):
     def _where(self, query: PathQuery, node: ast.Call) -> None:
         joined = self.joined(node.args)
         for item in joined.items:
-            item.optional |= self.scope.depth > 0
+            item.optional |= self.scope.depth > query.depth
         query.conditions += joined.items
         query.complete &= joined.complete
 
@@ -300,7 +300,7 @@ class Chains(Expressions):
             (
                 "=" + name,
                 "null" if isinstance(value, Constant) and value.value is None else literal_of(value),
-                self.scope.depth > 0,
+                self.scope.depth > query.depth,
             )
             for name, value in words.values.items()
         ]
@@ -366,7 +366,7 @@ class Chains(Expressions):
 
 
 _STEPS: dict[str, Callable[[Chains, PathQuery, ast.Call], None]] = {
-    "where": Chains._where, "filter": Chains._where, "having": Chains._where, "filter_by": Chains._filter_by,
+    "where": Chains._where, "filter": Chains._where, "filter_by": Chains._filter_by,
     "join": Chains._join, "outerjoin": Chains._join, "join_from": Chains._join, "select_from": Chains._from,
     "order_by": Chains._order, "group_by": Chains._group, "limit": Chains._limit, "fetch": Chains._limit,
     "first": Chains._first, "first_or_404": Chains._first, "offset": Chains._offset, "slice": Chains._page,

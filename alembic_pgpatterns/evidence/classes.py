@@ -160,6 +160,17 @@ class Classes:
             (item.relationships[attribute] for item in self.line(path) if attribute in item.relationships), None
         )
 
+    def key_to(self, path: str, target: str) -> str | None:
+        """The one column of a class whose foreign key leads to the table of another; None where it is not one."""
+        table = (self.table(target) or "").rsplit(".", 1)[-1]
+        columns = {
+            column.name
+            for item in self.line(path)
+            for column in item.columns.values()
+            if column.references and column.references.rsplit(".", 1)[-1] == table
+        }
+        return next(iter(columns)) if len(columns) == 1 else None
+
     def keys(self, path: str) -> list[str]:
         """The columns of the primary key, as far as the source says so."""
         columns = {c.name: None for item in self.line(path) for c in item.columns.values() if c.primary_key}

@@ -189,9 +189,20 @@ def _column(attribute: str, call: ast.Call, line: int, kind: str) -> ColumnDecla
     types = " ".join(
         _words(item) for item in (*call.args, *(words.get(key) for key in ("type_", "sa_type", "sa_column")))
     )
-    return ColumnDeclaration(
-        attribute, name, line, f"{kind} {types}", isinstance(primary, ast.Constant) and primary.value is True
-    )
+    key = isinstance(primary, ast.Constant) and primary.value is True
+    return ColumnDeclaration(attribute, name, line, f"{kind} {types}", key, _referenced(call))
+
+
+def _referenced(call: ast.Call) -> str:
+    """The table of ``ForeignKey("schema.table.column")``; of ``ForeignKey(Team.id)`` nothing is known here."""
+    words = {word.arg: word.value for word in call.keywords}
+    plain = constant_text(words.get("foreign_key"))  # SQLModel
+    for argument in (*call.args, *([words["sa_column"]] if "sa_column" in words else [])):
+        if called_name(argument) == "ForeignKey" and isinstance(argument, ast.Call) and argument.args:
+            plain = constant_text(argument.args[0]) or plain
+        elif called_name(argument) in _COLUMNS and isinstance(argument, ast.Call):
+            return _referenced(argument)
+    return plain.rpartition(".")[0]
 
 
 def _target(call: ast.Call, annotation: str) -> str:

@@ -315,7 +315,7 @@ class _Tables:
     def _condition(self, item: PathCondition, main: str | None) -> None:
         left, right = self._column(item.path, main), self._column(item.other, main) if item.other else None
         if left is None and right is None:
-            self.complete &= self._hybrid(item, main) or self._is_relationship(item.path)
+            self.complete &= self._hybrid(item, main) or self._related(item)
             return
         if left is not None and right is not None and item.use is Use.EQUAL:
             self._join(left, right, item)
@@ -340,10 +340,20 @@ class _Tables:
         self._condition(inner, main)
         return True
 
-    def _is_relationship(self, path: str) -> bool:
-        head, _, attribute = path.rpartition(".")
+    def _related(self, item: PathCondition) -> bool:
+        """``Post.author == user``: a condition on the foreign key of that relationship."""
+        head, _, attribute = item.path.rpartition(".")
         owner = self._owner(head) if head else None
-        return owner is not None and self.classes.relationship(owner, attribute) is not None
+        key = self._key_of(owner, attribute)
+        if owner is None or key is None or item.use not in (Use.EQUAL, Use.NOT_EQUAL, Use.IS_NULL, Use.IS_NOT_NULL):
+            return False
+        table = self.classes.table(owner) or ""
+        self.conditions[table].append(Condition(key, item.use, None, "", item.alternative, None, item.optional))
+        return True
+
+    def _key_of(self, owner: str | None, attribute: str) -> str | None:
+        target = self.classes.relationship(owner, attribute) if owner is not None else None
+        return self.classes.key_to(owner, target) if owner is not None and target is not None else None
 
     def _join(self, left: tuple[str, str, str], right: tuple[str, str, str], item: PathCondition) -> None:
         for one, other in ((left, right), (right, left)):
@@ -358,8 +368,12 @@ class _Tables:
             found = self.classes.column(entity, name[1:]) if entity is not None else None
             table = self.classes.table(entity) if entity is not None else None
             if found is None or table is None:
-                related = entity is not None and self.classes.relationship(entity, name[1:]) is not None
-                self.complete &= related
+                key = self._key_of(entity, name[1:])
+                if key is None or table is None:
+                    self.complete = False
+                else:
+                    use = Use.IS_NULL if literal == "null" else Use.EQUAL
+                    self.conditions[table].append(Condition(key, use, optional=optional))
             elif literal == "null":
                 self.conditions[table].append(Condition(found.name, Use.IS_NULL, optional=optional))
             else:

@@ -21,6 +21,8 @@ class ColumnDeclaration:
     line: int
     kind: str = ""
     primary_key: bool = False
+    references: str = ""
+    """The table that its ForeignKey names, as ``table`` or ``schema.table``."""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,8 @@ class PathQuery:
     complete: bool = True
     link: Link | None = None
     superseded: bool = False
+    depth: int = 0
+    """How many ``if`` and loops deep it begins: what is added deeper is optional."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from alembic_pgpatterns.patterns.server.no_statement_timeout import NoStatementT
 from alembic_pgpatterns.patterns.server.trust_authentication import TrustAuthentication
 from alembic_pgpatterns.patterns.server.work_mem_budget import WorkMemBudget
 from alembic_pgpatterns.patterns.server.wraparound import Wraparound
+from alembic_pgpatterns.patterns.types.epoch_as_integer import EpochAsInteger
 from alembic_pgpatterns.patterns.types.float_for_money import FloatForMoney
 from alembic_pgpatterns.patterns.types.foreign_key_type_mismatch import ForeignKeyTypeMismatch
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
@@ -82,6 +83,7 @@ _OTHERS: dict[Cost, tuple[type[Pattern], ...]] = {
     ),
     Cost.OUTAGE: (
         ConnectionBudget,
+        EpochAsInteger,
         IntegerPrimaryKey,
         NoIdleInTransactionTimeout,
         NoLockTimeout,

@@ -165,6 +165,16 @@ CASES = {
     ),
     "a piece of sql": ("select(Job).where(text('team_id = :t'))", ["work.job: team_id equal"]),
     "driver sql": ("cursor.execute('DELETE FROM audit WHERE actor = %s', (x,))", ["delete audit: actor equal"]),
+    "a relationship": (
+        "select(Job).where(Job.team == x)\n    session.query(Job).filter_by(team=x)",
+        ["work.job: team_id equal"],
+    ),
+    "having": ("select(Job.team_id).group_by(Job.team_id).having(func.count(Job.id) == 1)", ["work.job: "]),
+    "one query per branch": (
+        "if x:\n        q = session.query(Job).filter(Job.id == x)\n"
+        "    else:\n        q = session.query(Job).filter_by(email=x)",
+        ["work.job: id equal", "work.job: email equal"],
+    ),
     "what is not understood": ("select(Job).where(whatever(x), Job.id == x)", ["work.job: id equal; incomplete"]),
 }
 

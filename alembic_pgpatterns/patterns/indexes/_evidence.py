@@ -42,7 +42,11 @@ def with_condition(
         shape
         for shape in shapes
         if any(
-            item.column == column and item.use in kinds and not item.alternative and (fits is None or fits(item))
+            item.column == column
+            and item.use in kinds
+            and not item.alternative
+            and not item.function  # lower(c) = $1 is no condition that an index of c serves
+            and (fits is None or fits(item))
             for item in shape.conditions
         )
     ]
