@@ -26,6 +26,8 @@ from typing import Any
 
 import alembic_pgpatterns
 
+_OPTIONAL = frozenset({"click", "flask"})
+"""Of the extra `frameworks`, which the other tests do without."""
 _IMPORTED = ("alembic.config", "alembic.command", "sqlalchemy.orm", "libcst", "psycopg2", "asyncpg", "pg8000")
 
 
@@ -79,7 +81,11 @@ def _server() -> _Server:
 def serve() -> None:
     """Run in the server: wait for requests until the other side is gone."""
     for name in (*_IMPORTED, *_own_modules()):
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name not in _OPTIONAL:
+                raise
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as asked:
