@@ -48,6 +48,8 @@ def _check(project: Project, settings: Settings, progress: Progress) -> Report:
         adopted = baseline is not None or settings.adopt == "all"
         RevisionCheck(run).gather(todo, head, gathered, adopted)
         gathered.of_models = tuple(_of_models(head, settings))
+    if cache is not None and cache.reason is not None:
+        gathered.hints.append(f"Nothing was cached, so the next run takes as long: {cache.reason}.")
     gathered.skipped += _not_live(settings)
     return Report.of(gathered, baseline, settings)
 

@@ -104,6 +104,9 @@ def _server_flags(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="run every revision again, keep no snapshot",
     )
+    server.add_argument(
+        "--verify-cache", action="store_true", help="check twice, with what is cached and without; fail if that differs"
+    )
 
 
 def _revision_flags(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +20,7 @@ from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import one_line
@@ -45,6 +47,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return 0
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = _checked(project, settings, progress, getattr(options, "live", None))
+    if getattr(options, "verify_cache", False):
+        _verify(config, settings, report)
     if getattr(options, "plan", None):
         with standard_output(config.stdout) as stream:
             write_plan(plans(report.runs, report.findings), stream, options.plan)
@@ -68,6 +72,31 @@ def incomplete(report: Report, settings: Settings) -> int:
     way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
     say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)
     return NOT_DONE
+
+
+def _verify(config: Any, settings: Settings, warm: Report) -> None:
+    """Check again without the cache.
+
+    Raises:
+        PgPatternsError: the reports differ; the message says in what.
+    """
+    cold_settings = replace(settings, cache=False)
+    with Project(config, cold_settings) as project, progress_on(sys.stderr) as progress:
+        cold = check(project, cold_settings, progress)
+    first, second = _as_lines(warm), _as_lines(cold)
+    different = [f"only with the cache: {line}" for line in first if line not in second]
+    different += [f"only without it: {line}" for line in second if line not in first]
+    if different:
+        raise PgPatternsError(
+            "The cache gives another report than a run from scratch. Please report this; until then use --no-cache.\n  "
+            + "\n  ".join(different)
+        )
+
+
+def _as_lines(report: Report) -> list[str]:
+    """What a report says, but for how it came about."""
+    findings = [f"{f.severity} {f.fingerprint} {f.message} {f.location} {f.revision}" for f in report.findings]
+    return [*findings, *(f"skipped {item.what}: {item.reason}" for item in report.skipped)]
 
 
 def _demand_baseline(options: argparse.Namespace) -> None:

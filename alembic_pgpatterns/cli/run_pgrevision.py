@@ -134,7 +134,7 @@ def _autogenerate(
 
 def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
     names = [relative(str(Path(path).absolute())) for _, path in files]
-    with Project(config, at.run.settings) as project:
+    with Project(config, at.run.settings, fresh=at.run.project.fresh) as project:
         try:
             outcome = dry_run(at.of(project), [revision for revision, _ in files], watched=True)
         except PgPatternsError as error:
@@ -160,7 +160,8 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         PgPatternsError: it does not run, or its downgrade does not; the file stays.
     """
     settings = settings_of(config, _flags(argparse.Namespace()))
-    with Project(config, settings) as project:
+    # Alembic has run env.py in this process: what the project has imported and opened stays out of ours.
+    with Project(config, settings, fresh=True) as project:
         by_path = {item.path: item for item in project.revisions}
         own = by_path.get(str(Path(path).resolve()))
         if own is None:

@@ -31,8 +31,12 @@ class Confinement:
     python: Path | None = None
 
     @classmethod
-    def of(cls, settings: Settings | None = None) -> Self:
+    def of(cls, settings: Settings | None = None, *, fresh: bool = False) -> Self:
         """What the settings say. Throw-away servers, which are started later, are known by where their sockets lie.
+
+        Args:
+            settings: the project's; None for none.
+            fresh: another interpreter even if it is of this environment, since the project is imported here already.
 
         Raises:
             SettingsError: an entry of ``allow_connect`` is no address.
@@ -40,18 +44,18 @@ class Confinement:
         beginnings = tuple(os.path.realpath(root) + f"/{PREFIX}" for root in run_roots())
         ours = Allowed(beginnings=beginnings)
         if settings is None:
-            return cls(allowed=ours)
+            return cls(allowed=ours, python=Path(sys.executable) if fresh else None)
         try:
             parts = [parse(text) for text in settings.allow_connect]
         except ValueError as error:
             raise SettingsError(f"allow_connect: {error}") from error
-        return cls(settings.seconds, together(ours, *parts, *_server(settings.server)), _other(settings.python))
+        return cls(settings.seconds, together(ours, *parts, *_server(settings.server)), _other(settings.python, fresh))
 
 
-def _other(python: Path | None) -> Path | None:
-    """The interpreter, if it is of another environment than this one."""
+def _other(python: Path | None, fresh: bool) -> Path | None:
+    """The interpreter, if it is of another environment than this one, or must be another process than a fork."""
     if python is None or python.absolute() == Path(sys.executable).absolute():
-        return None
+        return Path(sys.executable) if fresh else None
     return python
 
 

@@ -42,15 +42,21 @@ def with_true_history(function: Callable[[], Result]) -> Result:
 class Project:
     """What a check needs to know of the project. Its code runs in a process of its own, and never here."""
 
-    def __init__(self, config: Any, settings: Settings | None = None) -> None:
-        """Take an ``alembic.config.Config``; ``settings``: how the project's process is confined.
+    def __init__(self, config: Any, settings: Settings | None = None, *, fresh: bool = False) -> None:
+        """Take an ``alembic.config.Config``.
+
+        Args:
+            config: Alembic's.
+            settings: how the project's process is confined.
+            fresh: do not fork: the project is imported in this process, and perhaps connected to its database.
 
         Raises:
             SettingsError: an entry of ``allow_connect`` is no address.
         """
         self.config = config
         self.began = time.time()
-        self._confinement = Confinement.of(settings)
+        self.fresh = fresh
+        self._confinement = Confinement.of(settings, fresh=fresh)
         self._history: History | None = None
         self._process: ProjectProcess | None = None
 

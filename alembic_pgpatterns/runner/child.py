@@ -17,7 +17,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
-from alembic_pgpatterns.runner import dependencies, models
+from alembic_pgpatterns.runner import dependencies, file_reads, models
 from alembic_pgpatterns.runner.channel import Closed, Parent, receive, send
 from alembic_pgpatterns.runner.codec import CodecError
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
@@ -48,6 +48,8 @@ class Child:
 
     def __init__(self, config: Any, parent: Parent, task: Task | None = None) -> None:
         """``config``: Alembic's. ``task``: what the request "task" does."""
+        dependencies.begin()
+        file_reads.watch()
         self._scripts = ProjectScripts(config)
         self._parent = parent
         self._task = task

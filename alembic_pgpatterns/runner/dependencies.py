@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
+import platform
 import re
+import stat
 import sys
 import sysconfig
 import time
@@ -48,7 +50,7 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     revision, and what older ones do does not depend on them.
     """
     if UNTRACKED in project.read:
-        return Dependencies(untracked="it ran a program, or asked another machine, while the revisions ran")
+        return Dependencies(untracked="the project's code runs a program or asks another machine")
     read = project.read | set(request.known)
     revisions = set(map(Path, request.revisions))
     by_path = {str(Path(module.__file__ or "").absolute()): module for module in _modules()}
@@ -56,7 +58,8 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     texts = [_text(path) for path in (*map(str, revisions), *of_revisions)]
     env_py, ini = Path(project.directory.env_py_location), project.config.config_file_name
     apart = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
-    lasting = (of_revisions | {path for path in read if _is_own(path)}) - apart
+    given = {f"env:{name}" for name in request.given}
+    lasting = (of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}) - apart - given
     every = _MAKES_ALL.search(_text(str(env_py))) or any(map(_USES_MODELS.search, texts))
     files = lasting | {path for path in by_path.keys() - apart if every or not _declares_only(path, by_path[path])}
     return Dependencies(
@@ -174,8 +177,44 @@ def _text(path: str) -> str:
         return ""
 
 
+_FACTS = ("env:", "stat:", "time:", "link:")
+environment: Mapping[str, str] = os.environ
+"""The variables that count: in the project's process those it began with, whatever it has set since."""
+
+
+def begin() -> None:
+    """Note the variables of this process before anything of the project can change them."""
+    global environment
+    environment = dict(os.environ)
+
+
+def _is_fact(item: str) -> bool:
+    return item in ("argv", "host") or item.startswith(_FACTS)
+
+
+def _fact(item: str) -> str | None:
+    """The digest of something that is no file's content; None if it is not there."""
+    kind, _, name = item.partition(":")
+    if kind == "env":
+        return variable(name)
+    if kind == "argv":
+        return digest(sys.argv[1:])
+    if kind == "host":
+        return digest([platform.node(), *os.uname()[:2]])
+    try:
+        if kind == "link":
+            return digest(str(Path(name).readlink()))
+        facts = Path(name).stat()
+    except OSError:
+        return None
+    size = facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return digest(facts.st_mtime_ns if kind == "time" else [facts.st_mode, size])
+
+
 def digest_or_none(path: str) -> str | None:
-    """The digest of a file, or of the names in a folder; None if there is neither, or it cannot be read."""
+    """The digest of a file, of the names in a folder, or of a fact (`ambient`); None if there is none of it."""
+    if _is_fact(path):
+        return _fact(path)
     try:
         if Path(path).is_dir():
             return digest(sorted(entry.name for entry in Path(path).iterdir() if entry.name != "__pycache__"))
@@ -190,5 +229,5 @@ def variable(name: str) -> str:
     if name == _TODAY:
         return time.strftime("%Y-%m-%d")
     if name == "*":
-        return digest({key: value for key, value in os.environ.items() if key not in _OF_SHELLS})
-    return digest(os.environ.get(name))
+        return digest({key: value for key, value in environment.items() if key not in _OF_SHELLS})
+    return digest(environment.get(name)) if name not in _OF_SHELLS else digest(None)

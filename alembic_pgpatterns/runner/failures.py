@@ -139,9 +139,7 @@ def _is_within(path: str, within: str | frozenset[str]) -> bool:
 def missing_variable(error: BaseException) -> str:
     """What to do if env.py, or what it imports, asked `os.environ` for a variable that is not set; else nothing."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    if not isinstance(error, KeyError) or not last:
-        return ""
-    if last[0].filename not in ("<frozen os>", os.__file__) and last[0].name != "__getitem__":
+    if not isinstance(error, KeyError) or not last or last[0].filename not in ("<frozen os>", os.__file__):
         return ""
     name = str(error.args[0])
     value = "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"

@@ -13,12 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.runner import ambient
+
 UNTRACKED = "elsewhere"
 """Stands for all that a program or another machine said: nobody can tell whether it would say the same."""
 
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "http.client.connect"})
 _FOLDERS = frozenset({"os.listdir", "os.scandir"})
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_MACHINES = frozenset({"socket.gethostname", "socket.getfqdn"})
 _OF_THE_SYSTEM = ("/proc/", "/sys/")
 _OURS = f"{os.sep}pgpatterns-"
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
@@ -47,13 +50,27 @@ class _Hook:
             _opened(sink, *arguments)
         elif sink.code and event in _FOLDERS and not _by_imports():
             _listed(sink, arguments[0])
-        elif sink.code and event in _PROGRAMS and not _by_import_of_others():
+        elif event in _PROGRAMS and not _by_import_of_others():
             sink.read.add(UNTRACKED)
+        elif event == "sqlite3.connect":
+            _opened(sink, arguments[0], "r", os.O_RDONLY)
+        elif event in _MACHINES:
+            sink.read.add("host")
+
+    def note(self, what: str) -> None:
+        """Note what `ambient` has seen."""
+        if self.sinks:
+            self.sinks[-1].read.add(what)
 
 
 @cache
 def _hook() -> _Hook:
     return _Hook()
+
+
+def watch() -> None:
+    """From now on, note too what the project's code asks its surroundings (`ambient`); for its own process only."""
+    ambient.watch(_hook().note)
 
 
 @contextlib.contextmanager

@@ -175,10 +175,14 @@ class CreateRequest:
 
 @dataclass(frozen=True)
 class DependenciesRequest:
-    """What the revisions and env.py depended on, by now. ``known``: files of which earlier runs say that they count."""
+    """What the revisions and env.py depended on, by now. ``known``: of which earlier runs say that it counts.
+
+    ``given``: variables that the settings give, whatever they were.
+    """
 
     revisions: tuple[str, ...]
     known: tuple[str, ...]
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,10 @@ def _told(context: MigrationContext) -> Iterator[tuple[str, str]]:
     connection, environment = context.connection, context.environment_context
     if connection is not None:
         yield ("execution options", _in_words(dict(connection.get_execution_options())))
-        yield ("user", str(connection.engine.url.username))
+        url = connection.engine.url
+        yield ("user", str(url.username))
+        if "pgpatterns-" not in str(url):  # else the settings lead to the throw-away server, which is another each time
+            yield ("place", f"{url.host}:{url.port}/{url.database} {sorted(map(str, url.query.items()))}")
     yield ("opened", str(context._in_external_transaction))
     if environment is not None:
         yield ("configuration", _in_words(dict(_configured(environment.config))))

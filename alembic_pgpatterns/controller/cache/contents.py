@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import sys
+import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def place(project: Project) -> str:
 def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> Iterator[object]:
     yield _LAYOUT
     yield cluster.identity(binaries, server_account())
-    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH")]
+    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH"), time.tzname]
+    yield [str(settings.python), sorted(settings.allow_connect)]
     yield sorted(_installed(sys.path))
     yield sorted(_own_files())
     yield list(_configuration(project))

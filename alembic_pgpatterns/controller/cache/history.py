@@ -31,14 +31,17 @@ OFF = "PGPATTERNS_NO_CACHE"
 class HistoryCache:
     """The kept states and traces of one project, as far as they are true of it now."""
 
-    def __init__(self, project: Project, folder: Path, contents: Contents) -> None:
-        """``folder`` is the project's own in the cache, and need not exist."""
+    def __init__(self, project: Project, folder: Path, contents: Contents, given: tuple[str, ...] = ()) -> None:
+        """``folder``: the project's own; it need not exist. ``given``: variables that the settings give."""
         self._project = project
         self._folder = folder
         self._contents = contents
         self._snapshots = Snapshots(folder, contents)
         self._lasting: set[str] = set()
         self._sessions: dict[str, str] | None = None
+        self._given = given
+        self.reason: str | None = None
+        """Why nothing could be cached; None if it could, or was not tried."""
 
     @classmethod
     def open(cls, project: Project, settings: Settings) -> HistoryCache | None:
@@ -53,7 +56,7 @@ class HistoryCache:
         binaries = find_binaries(settings.postgres_folder)
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             known = contents(project, settings, binaries)
-            return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", known)
+            return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", known, tuple(settings.env))
         return None
 
     def find(self, within: Iterable[str]) -> Snapshot | None:
@@ -124,9 +127,10 @@ class HistoryCache:
     def _dependencies(self) -> Dependencies | None:
         """All that the runs depended on; None: that cannot be told, or some of it was written meanwhile."""
         paths = tuple(item.path for item in self._project.revisions)
-        request = DependenciesRequest(paths, tuple(sorted(self._lasting)))
+        request = DependenciesRequest(paths, tuple(sorted(self._lasting)), self._given)
         known: Dependencies = self._project.request("dependencies", request)
         if known.untracked is not None:
+            self.reason = known.untracked
             return None
         files = [*known.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
         return None if any(_written_since(path, self._project.began) for path in files) else known

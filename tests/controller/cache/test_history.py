@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import sqlite3
 import sys
 import textwrap
 import zlib
@@ -164,6 +165,76 @@ def test_what_changed_runs_again(project, monkeypatch) -> None:
         assert ran(project).endswith("r3"), what
     checked(project, **settings)
     assert ran(project) == ""
+
+
+ASKED = """
+import os, socket, sqlite3, sys
+from pathlib import Path
+os.path.exists("flag"), os.path.getsize("sized"), Path("link").readlink(), "PGP_TEST_IN" in os.environ
+Path("kind").is_dir(), os.stat("touched").st_mtime, os.getenv("PGP_TEST_GETENV")
+with open("updated", "r+") as file:
+    file.read()
+sqlite3.connect("file.db").execute("SELECT 1")
+len(sys.argv)
+"""
+
+
+def _other_kind(folder: Path) -> None:
+    (folder / "kind").rmdir()
+    (folder / "kind").touch()
+
+
+def _other_link(folder: Path) -> None:
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("touched")
+
+
+ASKS: dict[str, Callable[[Path], object]] = {
+    "whether a file exists": lambda folder: (folder / "flag").touch(),
+    "how large a file is": lambda folder: (folder / "sized").write_text("larger"),
+    "where a link leads": _other_link,
+    "what kind of file it is": _other_kind,
+    "when a file was modified": lambda folder: os.utime(folder / "touched", (1, 1)),
+    "a file opened for reading and writing": lambda folder: (folder / "updated").write_text("other"),
+    "a database of SQLite": lambda folder: (folder / "file.db").write_bytes(b""),
+    "whether a variable is set": lambda folder: os.environ.update(PGP_TEST_IN="1"),
+    "a variable that env.py's module reads": lambda folder: os.environ.update(PGP_TEST_MODULE="1"),
+    "a variable by getenv": lambda folder: os.environ.update(PGP_TEST_GETENV="1"),
+    "the program's arguments": lambda folder: sys.argv.append("more"),
+}
+
+
+def test_what_is_asked_in_other_ways_counts_too(project, monkeypatch) -> None:
+    for name in ("PGP_TEST_IN", "PGP_TEST_GETENV", "PGP_TEST_MODULE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    folder = project.folder
+    for name in ("sized", "touched", "updated", "target"):
+        project.write(name, "x")
+    (folder / "kind").mkdir()
+    (folder / "link").symlink_to("target")
+    sqlite3.connect(folder / "file.db").execute("CREATE TABLE t (a)").connection.close()
+    project.write("deep.py", "import os\nos.environ.get('PGP_TEST_' + 'MODULE')\n")
+    text = (folder / "migrations/env.py").read_text()
+    project.write("migrations/env.py", f"import deep\n{text}")
+    add(project, "r3", ASKED, "r2")
+    checked(project)
+    checked(project)
+    assert ran(project) == "r0 r1 r2 r3"
+    for what, change in ASKS.items():
+        change(folder)
+        checked(project)
+        assert ran(project).endswith("r3"), what
+    checked(project)
+    assert ran(project) == ""
+
+
+def test_a_program_that_env_py_runs_is_told(project) -> None:
+    text = (project.folder / "migrations/env.py").read_text()
+    project.write("migrations/env.py", f"import subprocess\nsubprocess.run(['true'], check=True)\n{text}")
+    (hint,) = [hint for hint in checked(project).hints if "cached" in hint]
+    assert "runs a program" in hint
 
 
 def test_models_may_change(project) -> None:

@@ -1,0 +1,131 @@
+"""What the project's code asks its surroundings, beside the files that it opens: variables, facts about files, host.
+
+Python has audit events for opening a file and for listing a folder, and none for these, so the functions are wrapped.
+Only in the project's process, which ends with the project's code.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_LIBRARY = str(Path(os.__file__).parent) + os.sep
+_OURS = str(Path(__file__).parents[1]) + os.sep
+_SITE = f"{os.sep}site-packages{os.sep}"
+_EXISTENCE = frozenset({"exists", "lexists", "isfile", "isdir", "islink", "is_file", "is_dir", "is_symlink", "getsize"})
+"""Functions of the library that ask for no more than whether a file is there, of what kind, and how large."""
+
+Note = Callable[[str], None]
+
+
+def watch(note: Note) -> None:
+    """From now on, note each question of the project's code. Nothing takes that back.
+
+    Args:
+        note: gets ``env:NAME`` (``env:*`` for all variables), ``stat:PATH`` (kind and size), ``time:PATH`` (modified
+            when), ``link:PATH`` (leads where), ``argv`` and ``host``.
+    """
+    _watch_variables(note)
+    for name, prefix in (("stat", "stat"), ("lstat", "stat"), ("access", "stat"), ("readlink", "link")):
+        setattr(os, name, _watched(getattr(os, name), prefix, note))
+    for name in ("node", "uname"):
+        setattr(platform, name, _noted(getattr(platform, name), "host", note))
+    sys.argv = _Arguments(sys.argv, note)
+
+
+def _watch_variables(note: Note) -> None:
+    kind: Any = type(os.environ)
+    get, iterate, contains = kind.__getitem__, kind.__iter__, kind.__contains__
+
+    def noted_get(self: Any, key: Any) -> Any:
+        _note_variable(note, key)
+        return get(self, key)
+
+    def noted_contains(self: Any, key: Any) -> Any:
+        _note_variable(note, key)
+        return contains(self, key)
+
+    def noted_iterate(self: Any) -> Any:
+        if _asker() is not None:
+            note("env:*")
+        return iterate(self)
+
+    kind.__getitem__, kind.__contains__, kind.__iter__ = noted_get, noted_contains, noted_iterate
+
+
+def _note_variable(note: Note, key: Any) -> None:
+    if isinstance(key, str | bytes) and _asker() is not None:
+        note(f"env:{os.fsdecode(key)}")
+
+
+def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[..., Any]:
+    """A function that asks for a file's facts."""
+
+    @functools.wraps(function)
+    def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
+        asker = _asker()
+        if asker is not None and isinstance(path, str | bytes | os.PathLike) and _SITE not in asker:
+            name = str(Path(os.fsdecode(path)).absolute())
+            if not name.startswith((_LIBRARY, _OURS, "/proc/", "/sys/")) and _SITE not in name:
+                note(f"{prefix}:{name}")
+                if prefix == "stat" and sys._getframe(1).f_code.co_name not in _EXISTENCE:
+                    note(f"time:{name}")
+        return function(path, *arguments, **keywords)
+
+    return watched
+
+
+def _noted(function: Callable[..., Any], what: str, note: Note) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def noted(*arguments: Any, **keywords: Any) -> Any:
+        if _asker() is not None:
+            note(what)
+        return function(*arguments, **keywords)
+
+    return noted
+
+
+class _Arguments(list[str]):
+    """The program's arguments; notes that somebody looks at them."""
+
+    def __init__(self, arguments: list[str], note: Note) -> None:
+        super().__init__(arguments)
+        self._note = note
+
+    def __getitem__(self, index: Any) -> Any:
+        if _asker() is not None:
+            self._note("argv")
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Any:
+        if _asker() is not None:
+            self._note("argv")
+        return super().__iter__()
+
+    def __contains__(self, item: object) -> bool:
+        if _asker() is not None:
+            self._note("argv")
+        return super().__contains__(item)
+
+    def __len__(self) -> int:
+        if _asker() is not None:
+            self._note("argv")
+        return super().__len__()
+
+
+def _asker() -> str | None:
+    """The file of whoever asks: the innermost caller outside of Python's library; None if it is Python or we."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib"):
+            return None
+        if not name.startswith(("<frozen ", _LIBRARY)) or _SITE in name:
+            return None if name.startswith(_OURS) else str(name)
+        frame = frame.f_back
+    return None
