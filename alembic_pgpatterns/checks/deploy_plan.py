@@ -14,7 +14,7 @@ from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
 BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name, RequiredColumnWithoutDefault.name)
-HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "line")
+HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "measured", "line")
 _WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
 _QUIET = ("ACCESS SHARE", "ROW SHARE")
 
@@ -24,7 +24,7 @@ class Line:
     """One table that a revision locks.
 
     ``rows``: under the lock while there is work, None where not known. ``line``: of the revision, where it first takes
-    its strongest lock.
+    its strongest lock. ``measured``: how long a rehearsal waited, in words.
     """
 
     table: Name
@@ -32,12 +32,13 @@ class Line:
     work: tuple[str, ...]
     rows: int | None
     line: int
+    measured: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """The line in words."""
         rows = "" if self.rows is None else f"{self.rows:,}"
         work = ", ".join(self.work) or "-"
-        return (str(self.table), self.mode, blocks(self.mode), work, rows, str(self.line))
+        return (str(self.table), self.mode, blocks(self.mode), work, rows, self.measured, str(self.line))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,13 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="text (default), json, sarif, github, gitlab, junit, markdown; =FILE writes a file; may be repeated",
     )
+    report.add_argument(
+        "--plan",
+        nargs="?",
+        const="text",
+        choices=("text", "markdown"),
+        help="show what each revision locks, and how long that was measured to block, instead of the report",
+    )
     report.add_argument("--all", action="store_true", help="show every table, statement and finding")
     report.add_argument(
         "--fail-on",

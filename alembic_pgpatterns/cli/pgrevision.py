@@ -40,6 +40,14 @@ def pgrevision(
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgrevision`` beside those of ``alembic revision``."""
     parser.add_argument("--autogenerate", action="store_true", help="implied, and accepted")
+    parser.add_argument(
+        "--rehearse",
+        metavar="N",
+        nargs="?",
+        type=int,
+        const=100_000,
+        help="also run the new files on N made-up rows under load, as pgrehearse does (default: 100000)",
+    )
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")

@@ -34,11 +34,15 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         gathered = rehearse(project, settings, asked, progress)
     result = rehearsal_of(gathered, settings)
+    report = Report(findings=result.findings, skipped=result.skipped)
+    if getattr(options, "plan", None):
+        with standard_output(config.stdout) as stream:
+            writer.write_plan(result, stream, options.plan)
+        return incomplete(report, settings)
     for_programs = any(output.file is None and output.format != "text" for output in outputs)
     with standard_output(config.stdout, for_programs) as stream:
         for output in outputs:
             writer.write(result, output, stream, full=getattr(options, "all", False))
-    report = Report(findings=result.findings, skipped=result.skipped)
     failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
     return incomplete(report, settings) or (FINDINGS if failing else 0)
 

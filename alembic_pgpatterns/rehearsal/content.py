@@ -77,11 +77,15 @@ def lost(before: Contents, back: Contents, between: Contents) -> Iterator[LostCo
         back: after upgrade and downgrade.
         between: after the upgrade.
     """
+    counted: set[Name] = set()
     for (table, column), old in before.items():
         new = back.get((table, column))
-        if new is None or not old.rows or new == old:
+        if new is None or not old.rows or new == old or table in counted:
             continue
+        if new.rows != old.rows:
+            # Of a table with more or fewer rows no column is as it was.
+            counted.add(table)
         if old.values and (new.digest != old.digest or new.rows != old.rows):
             yield LostContent(
-                table, column, old.rows, old.values, new.values, (table, column) in between, max(0, old.rows - new.rows)
+                table, column, old.rows, old.values, new.values, (table, column) in between, old.rows - new.rows
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from alembic_pgpatterns.findings.report_model import Skipped
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.rehearsal.rows.model import Unfilled
+from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Location, Name
 
 
@@ -100,10 +101,11 @@ class RevisionResult:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The result of ``alembic pgrehearse``."""
+    """The result of ``alembic pgrehearse``. ``runs``: the revisions on empty tables."""
 
     revisions: tuple[RevisionResult, ...] = ()
     unfilled: tuple[Unfilled, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    runs: tuple[RevisionRun, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from alembic.script.revision import RevisionError
 
-from alembic_pgpatterns.checks.row_counts import read_rows
+from alembic_pgpatterns.advisor.model import Statistics
+from alembic_pgpatterns.advisor.statistics import read_statistics
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.history import Revision
@@ -26,7 +27,7 @@ from alembic_pgpatterns.rehearsal.options import Budget, BudgetSpent, Options
 from alembic_pgpatterns.rehearsal.results import result_of
 from alembic_pgpatterns.rehearsal.rows.fill import fill
 from alembic_pgpatterns.rehearsal.rows.merged import expected_types, merged
-from alembic_pgpatterns.rehearsal.rows.model import Filled, Request, Unfilled
+from alembic_pgpatterns.rehearsal.rows.model import ColumnShape, Filled, Request, Unfilled
 from alembic_pgpatterns.rehearsal.server import rehearsal_server
 from alembic_pgpatterns.rehearsal.sizes import SMALL, Sizes, touched
 from alembic_pgpatterns.rehearsal.stage import Stage
@@ -49,6 +50,7 @@ class Gathered:
     rehearsed: list[RehearsedRun] = field(default_factory=list)
     unfilled: dict[Name, Unfilled] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    runs: list[RevisionRun] = field(default_factory=list)
     server: str = ""
 
 
@@ -111,14 +113,20 @@ def _traced(
     """What each revision does on empty tables: which tables it touches, and the schema before and after."""
     progress.say("running the revisions on empty tables")
     local = replace(settings, server=None)
-    names = [script.revision for script in project.revisions]
-    before = frozenset(names[: names.index(scope[0].revision)])
-    traced = Run(project, local, progress, cache=HistoryCache.open(project, local)).trace(scope, before)
+    empty = Run(project, local, progress, cache=HistoryCache.open(project, local))
+    traced = empty.trace(scope, _before(project, scope[0]))
     gathered.skipped += traced.skipped
+    gathered.runs += traced.runs
     runs: dict[str, tuple[RevisionRun, ...]] = {}
     for run in traced.runs:
         runs[run.revision] = (*runs.get(run.revision, ()), run)
     return runs
+
+
+def _before(project: Project, script: Script) -> frozenset[str]:
+    """The revisions that have run when the trace comes to this one: of other branches, too."""
+    names = [item.revision for item in project.revisions]
+    return frozenset(names[: names.index(script.revision)])
 
 
 def _one(
@@ -128,7 +136,7 @@ def _one(
     what = f"revision {script.revision}"
     try:
         budget.check()
-        stage.advance(frozenset(stage.run.project.ancestors([script.revision])) - {script.revision})
+        stage.advance(_before(stage.run.project, script))
         reason = _unfit(runs)
         if reason is not None:
             gathered.skipped += [Skipped(what, reason)] if reason else []
@@ -199,11 +207,19 @@ class _Revision:
                 self.gathered.results.append(result_of(run, sizes[name], measured[name]))
 
     def _sizes(self, run: RevisionRun) -> Sizes:
-        stats = self.stage.run.settings.stats
-        counts = read_rows(self.stage.run.settings.path(stats)) if stats is not None else ()
-        production = {run.resolve(name.schema, name.name): rows for name, rows in counts}
+        production = {name: round(item.rows) for name, item in self._statistics(run).sizes.items()}
         known = {name: rows for name, rows in production.items() if run.before.table(name) is not None}
         return Sizes(run.before, known, touched(run), self.options.rows)
+
+    def _statistics(self, run: RevisionRun) -> Statistics:
+        stats = self.stage.run.settings.stats
+        return read_statistics(self.stage.run.settings.path(stats), run.before) if stats is not None else Statistics()
+
+    def _shapes(self, run: RevisionRun) -> dict[tuple[Name, str], ColumnShape]:
+        return {
+            place: ColumnShape(facts.null_frac, facts.n_distinct, facts.frequencies, facts.correlation or 0.0)
+            for place, facts in self._statistics(run).columns.items()
+        }
 
     def _most(self, sizes: Sizes) -> int:
         return min(sizes.most, sizes.largest) if sizes.largest else sizes.most
@@ -267,7 +283,9 @@ class _Revision:
     def _fill_many(self, sizes: Sizes, rows: int, copy: str) -> Filled:
         run = next(run for run in self.runs if run.before is sizes.schema)
         like = expected_types(run.before, run.after)
-        return self._fill(copy, merged(run.before, run.after), Request(sizes.rows(rows), like=like))
+        return self._fill(
+            copy, merged(run.before, run.after), Request(sizes.rows(rows), shapes=self._shapes(run), like=like)
+        )
 
     def _fill(self, copy: str, schema: Schema, request: Request) -> Filled:
         with self.stage.run.server.connect(copy) as connection:

@@ -15,6 +15,7 @@ from alembic_pgpatterns.controller.env_run import Databases, ProjectRunFailed, r
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.rehearsal.model import StatementTime
 from alembic_pgpatterns.revisions.recorder import Site
 from alembic_pgpatterns.runner.messages import Steps
@@ -41,11 +42,25 @@ class Stage:
     done: set[str] = field(default_factory=set)
 
     def advance(self, revisions: frozenset[str]) -> None:
-        """Run what is missing of these revisions, and of all they come from.
+        """Run what is missing of these revisions.
+
+        If one fails, all of them run once more from nothing, in one run of env.py: what fails by itself may pass in
+        company.
 
         Raises:
-            PgPatternsError: one fails.
+            PgPatternsError: one fails in company, too.
         """
+        try:
+            self._advance(revisions)
+        except PgPatternsError:
+            if not self.done:
+                raise
+            for name in self.names:
+                self.run.server.drop_database(name)
+            self.databases, self.done = Databases(), set()
+            self._advance(revisions)
+
+    def _advance(self, revisions: frozenset[str]) -> None:
         missing = self.run.project.in_order(revisions - self.done)
         run_env(self.run, Steps("up", missing), self.databases)
         self.done |= revisions

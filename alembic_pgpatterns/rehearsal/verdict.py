@@ -24,6 +24,7 @@ def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
         unfilled=tuple(gathered.unfilled.values()),
         findings=tuple(sorted(new, key=_order)),
         skipped=tuple(dict.fromkeys(gathered.skipped)),
+        runs=tuple(gathered.runs),
         facts={"server": gathered.server, "accepted": len(kept.findings) - len(new), "suppressed": kept.suppressed},
     )
 

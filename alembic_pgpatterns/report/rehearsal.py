@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TextIO
 
+from alembic_pgpatterns.checks.deploy_plan import Line, plans
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import inert, prose
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.rehearsal.model import Prediction, Rehearsal, RevisionResult, StatementTime, TableResult
 from alembic_pgpatterns.report import Output
+from alembic_pgpatterns.report import plan as plan_writer
 from alembic_pgpatterns.report.json import document_of
 from alembic_pgpatterns.report.words import fix_lines, message
 
@@ -34,6 +37,20 @@ def write(result: Rehearsal, output: Output, stdout: TextIO, full: bool) -> None
         return
     lines = (f"{line}\n" for line in _lines(result, output.format, full))
     output.put(lambda stream: stream.writelines(lines), stdout)
+
+
+def write_plan(result: Rehearsal, stream: TextIO, format: str) -> None:
+    """Write what ``pgcheck --plan`` shows, with the measured waits, as "text" or "markdown"."""
+    waits = {(item.revision, table.table): wait_line(table) for item in result.revisions for table in item.tables}
+    measured = [
+        replace(plan, lines=tuple(_with_wait(line, waits.get((plan.revision, line.table), "")) for line in plan.lines))
+        for plan in plans(result.runs, result.findings)
+    ]
+    plan_writer.write(measured, stream, format)
+
+
+def _with_wait(line: Line, wait: str) -> Line:
+    return replace(line, measured=wait.partition(": ")[2])
 
 
 def _lines(result: Rehearsal, format: str, full: bool) -> Iterator[str]:

@@ -25,7 +25,8 @@ class LostContent:
     """A column whose content is another one after upgrade and downgrade.
 
     ``rows``: in the table before, and ``kept``: how many of them have a value now. ``survives``: the column exists
-    after the upgrade, too; else the upgrade drops it. ``rows_lost``: rows that are gone altogether.
+    after the upgrade, too; else the upgrade drops it. ``rows_lost``: rows that are gone altogether; below zero:
+    rows that came.
     """
 
     table: Name

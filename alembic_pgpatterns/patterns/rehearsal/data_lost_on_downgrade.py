@@ -47,10 +47,11 @@ class DataLostOnDowngrade(RehearsalPattern):
     """
 
     def detect(self, run: RehearsedRun) -> Iterator[Finding]:
-        """One finding per column."""
+        """One finding per column, or per table whose number of rows changed."""
         place = Location(run.path, run.downgrade_line)
         for item in run.lost:
-            spot = Spot(f"{item.table}.{quote(item.column)}", item.table, place, place.line)
+            name = str(item.table) if item.rows_lost else f"{item.table}.{quote(item.column)}"
+            spot = Spot(name, item.table, place, place.line)
             yield self.finding(
                 spot,
                 _message(item),
@@ -63,6 +64,8 @@ class DataLostOnDowngrade(RehearsalPattern):
 
 def _message(item: LostContent) -> str:
     name = f"{item.table.name}.{item.column}"
+    if item.rows_lost < 0:
+        return f"after upgrade and downgrade {item.table.name} has {-item.rows_lost:,} more rows than its {item.rows:,}"
     if item.rows_lost:
         return f"after upgrade and downgrade {item.rows_lost:,} of {item.rows:,} rows of {item.table.name} are gone"
     if item.kept < item.before:
