@@ -123,7 +123,7 @@ def _traced(
     return runs
 
 
-def _before(project: Project, script: Script) -> frozenset[str]:
+def _before(project: Project, script: Revision) -> frozenset[str]:
     """The revisions that have run when the trace comes to this one: of other branches, too."""
     names = [item.revision for item in project.revisions]
     return frozenset(names[: names.index(script.revision)])
