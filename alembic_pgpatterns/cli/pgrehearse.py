@@ -66,7 +66,7 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         "--format",
         metavar="F[=FILE]",
         action="append",
-        help="text (default), json, sarif, github, gitlab, junit, markdown; =FILE writes a file; may be repeated",
+        help="text (default), json, sarif, github, gitlab, junit, markdown, html; =FILE writes a file; may be repeated",
     )
     report.add_argument(
         "--plan",
