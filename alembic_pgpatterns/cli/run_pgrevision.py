@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
+from alembic_pgpatterns.cli.run_pgrehearse import rehearse_files
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.env_run import perform, run_env
@@ -53,6 +54,9 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
         work.commit()
     for line in lines:
         config.print_stdout("%s", line)
+    rows = getattr(options, "rehearse", None)
+    if rows is not None and files:
+        rehearse_files(config, settings, [revision for revision, _ in files], rows)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:
