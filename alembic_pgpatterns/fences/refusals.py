@@ -72,7 +72,9 @@ def place(frame: FrameType | None) -> str:
     while frame is not None:
         path = frame.f_code.co_filename
         installed = "site-packages" in path or "dist-packages" in path or path.startswith(_PACKAGE)
-        in_library = path.startswith((_LIBRARY, "<frozen"))
+        # Alembic makes the functions of ``op`` from text, which has no file either.
+        generated = path.startswith("<") and frame.f_globals.get("__name__") != "__main__"
+        in_library = path.startswith(_LIBRARY) or generated
         if installed and not path.startswith(_PACKAGE):
             fallback = f"{path}:{frame.f_lineno}"
         elif not installed and not in_library:
