@@ -9,6 +9,9 @@ from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.workload.model import Recorded
 
+ASSUMED = "assumed"
+"""Source of a size that nobody gave."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
@@ -16,7 +19,7 @@ class TableSize:
 
     rows: float
     pages: int | None = None
-    source: str = "assumed"
+    source: str = ASSUMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics, TableSize
+from alembic_pgpatterns.advisor.model import ASSUMED, ColumnFacts, Statistics, TableSize
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.schema.model import Schema, Table
+from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name
 
 EXPORT = "pgpatterns-statistics"
@@ -20,6 +21,11 @@ ASSUMED_ALONE = 1_000_000
 """Rows of a table of which nothing is known, where nothing is known of any."""
 ASSUMED_BESIDE = 10_000
 """Rows of a table that is left out where others are declared or exported: what matters is named."""
+
+
+def statistics_of(path: Path | None, schema: Schema) -> Statistics:
+    """The statistics of a file; none where there is no file. Arguments and errors: see `read_statistics`."""
+    return read_statistics(path, schema) if path is not None else Statistics()
 
 
 def read_statistics(path: Path, schema: Schema) -> Statistics:
@@ -84,6 +90,18 @@ def declared_rows(table: Table) -> float | None:
     """``rows`` of the table's ``info``: what its model says of production."""
     rows = table.origin.info.get("rows")
     return float(rows) if isinstance(rows, int | float) and not isinstance(rows, bool) and rows > 0 else None
+
+
+def with_rows(schema: Schema, sizes: Mapping[Name, TableSize]) -> Schema:
+    """The schema with the rows of its tables where they are known: patterns judge by them."""
+    known = {name: size for name, size in sizes.items() if size.source != ASSUMED}
+    tables = (
+        replace(table, statistics=TableStatistics(known[table.name].rows, 0, 0, 0, 0, 0, 0))
+        if table.name in known and table.statistics is None
+        else table
+        for table in schema.tables
+    )
+    return replace(schema, tables=tuple(tables))
 
 
 _TYPES = {

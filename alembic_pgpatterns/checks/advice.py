@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic_pgpatterns.advisor.advise import Advisor
-from alembic_pgpatterns.advisor.model import Advice, Options, Statistics
-from alembic_pgpatterns.advisor.statistics import read_statistics
+from alembic_pgpatterns.advisor.model import Advice, Options
+from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows
+from alembic_pgpatterns.checks.application import read_application
 from alembic_pgpatterns.checks.statistics_export import live_workload
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
@@ -17,7 +18,6 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.evidence.source import read_source
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements
@@ -54,35 +54,44 @@ def advise(
         PgPatternsError: a file cannot be read, or the project cannot be brought to head.
     """
     progress.say("reading the workload")
-    workload = _workload(workloads, progress) if workloads else source_workload(settings)
-    if not workload.statements:
+    recorded = _workload(workloads, progress) if workloads else None
+    if recorded is not None and not recorded.statements:
         raise PgPatternsError(
             f"{', '.join(workloads)}: no statement was recorded. Only what tests send to PostgreSQL through SQLAlchemy "
             "in their own bodies is; fixtures are not."
-            if workloads
-            else f"no query of SQLAlchemy was found in the Python files below {settings.root}. Name a recording: "
-            "--workload FILE."
         )
-    return with_true_history(lambda: _advise(Run(project, settings, progress), workload, options))
+    return with_true_history(lambda: _advise(Run(project, settings, progress), recorded, options))
 
 
-def _advise(run: Run, workload: Workload, options: Options) -> AdviceReport:
+def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceReport:
     project, settings, progress = run.project, run.settings, run.progress
     run = Run(project, settings, progress, cache=HistoryCache.open(project, settings))
     with run.at_head() as head:
         database = _database(head)
-        statistics = statistics_for(settings, database.schema)
+        workload = recorded or source_workload(settings, database.schema)
+        statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, database.schema)
         _disconnect(head.server, database.database.name)
         advisor = Advisor(head.server, database.schema, statistics, progress.say)
         advice = advisor.advise(database.database.name, workload, options)
         progress.say("judging the statements")
-        report = _report(workload, settings, head, database.schema)
+        report = _report(workload, settings, head, with_rows(database.schema, advice.sizes))
     return AdviceReport(workload, advice, report)
 
 
-def source_workload(settings: Settings) -> Workload:
-    """The queries in the Python files below the folder of the settings; nothing is imported."""
-    return workload_of(read_source([settings.root], settings.root))
+def source_workload(settings: Settings, schema: Schema) -> Workload:
+    """The queries in the application's source; nothing is imported.
+
+    Raises:
+        PgPatternsError: there is none.
+    """
+    evidence = read_application(settings, [schema], needed=True)
+    workload = workload_of(evidence) if evidence is not None else Workload()
+    if not workload.statements:
+        raise PgPatternsError(
+            "no query of SQLAlchemy was found in the application's source (setting `source`; by default the folder of "
+            f"the settings, {settings.root}). Name a recording: --workload FILE."
+        )
+    return workload
 
 
 def _workload(names: Sequence[str], progress: Progress) -> Workload:
@@ -90,15 +99,6 @@ def _workload(names: Sequence[str], progress: Progress) -> Workload:
     urls = [name for name in names if "://" in name]
     paths = [Path(name) for name in names if name not in urls]
     return merged([*([read_workloads(paths, progress.say)] if paths else []), *map(live_workload, urls)])
-
-
-def statistics_for(settings: Settings, schema: Schema) -> Statistics:
-    """The sizes that the settings' file gives; none where they name no file.
-
-    Raises:
-        PgPatternsError: the file cannot be read.
-    """
-    return read_statistics(settings.path(settings.stats), schema) if settings.stats is not None else Statistics()
 
 
 def _database(head: Head) -> DatabaseAtHead:

@@ -12,24 +12,29 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.evidence.source import read_source
 from alembic_pgpatterns.findings.report_model import Skipped
-from alembic_pgpatterns.patterns import Basis, SchemaPattern
+from alembic_pgpatterns.patterns import Basis, Pattern, SchemaPattern, StatementPattern
 from alembic_pgpatterns.schema.model import Location, Schema
 from alembic_pgpatterns.server.cluster import cache_folder
 
 
-def read_application(settings: Settings, schemas: Sequence[Schema]) -> Evidence | None:
+def read_application(settings: Settings, schemas: Sequence[Schema], *, needed: bool = False) -> Evidence | None:
     """The queries in the application's source; None where no selected pattern asks for them.
 
     Args:
         settings: which patterns, and where the source is.
         schemas: with the lines of the models, which name the tables.
+        needed: whatever patterns are selected.
     """
-    if not any(pattern.basis is Basis.QUERIES for pattern in settings.chosen((SchemaPattern,))):
+    if not needed and not any(_asks(pattern) for pattern in settings.chosen((SchemaPattern, StatementPattern))):
         return None
     kept = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
     return read_source(
         _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if kept else None
     )
+
+
+def _asks(pattern: Pattern) -> bool:
+    return pattern.basis is Basis.QUERIES or (isinstance(pattern, StatementPattern) and pattern.of_source)
 
 
 def with_evidence(schema: Schema, evidence: Evidence | None) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows, with_sizes
 from alembic_pgpatterns.checks.application import read_application, unread, with_evidence
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
@@ -13,10 +14,15 @@ from alembic_pgpatterns.controller.head_schema import Head
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
+from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.workload.from_source import workload_of
+from alembic_pgpatterns.workload.imports import read_workloads
 
 
 def check(project: Project, settings: Settings, progress: Progress) -> Report:
@@ -71,6 +77,19 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
         gathered.guesses += [finding for finding in kept if finding.guess]
         gathered.suppressed += len(results.findings) - len(kept)
         gathered.skipped += results.skipped
+        _gather_statements(evidence, database.schema, settings, gathered)
+
+
+def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Settings, gathered: Gathered) -> None:
+    """What the application asks, as it was recorded; else the queries that stand in its source."""
+    if settings.workload is not None:
+        workload = read_workloads([settings.path(settings.workload)])
+    elif evidence is not None:
+        workload = workload_of(evidence)
+    else:
+        return
+    sizes = with_sizes(statistics_of(settings.path(settings.stats) if settings.stats else None, schema), schema).sizes
+    gather_statements(workload, settings, with_rows(schema, sizes), gathered)
 
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:

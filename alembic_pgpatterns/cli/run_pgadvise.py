@@ -32,9 +32,11 @@ def run(config: Any, options: argparse.Namespace) -> int:
     except SettingsError as error:
         sys.stderr.write(f"alembic pgadvise: {error}\n")
         return WRONG_USE
+    kept = [str(settings.path(settings.workload))] if settings.workload else []
+    workloads = options.workload or kept
     wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        report = advise(project, settings, progress, options.workload or (), wanted)
+        report = advise(project, settings, progress, workloads, wanted)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
     return 0

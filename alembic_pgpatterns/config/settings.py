@@ -120,6 +120,11 @@ class Settings:
     diff_base: str | None = setting(
         None, "Judge the revisions that the working tree adds to this branch or commit of git."
     )
+    workload: Path | None = setting(
+        None,
+        "A recording of the application's statements (`pytest --pgpatterns-record`), which pgcheck judges and pgadvise "
+        "plans; unset: the queries in the source.",
+    )
     source: tuple[Path, ...] = setting(
         (),
         "Folders of the application's own code, whose queries support findings about indexes. Unset: the folder of "

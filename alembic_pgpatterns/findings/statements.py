@@ -10,7 +10,7 @@ from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.workload.model import Workload
+from alembic_pgpatterns.workload.model import SOURCE, Workload
 
 
 def check_statements(workload: Workload, settings: Settings, schema: Schema | None = None) -> Report:
@@ -33,7 +33,11 @@ def check_statements(workload: Workload, settings: Settings, schema: Schema | No
 
 def gather_statements(workload: Workload, settings: Settings, schema: Schema | None, gathered: Gathered) -> None:
     """Add what the selected patterns of statements find, without what comments at the lines suppress."""
-    patterns = [item for item in settings.chosen((StatementPattern,)) if isinstance(item, StatementPattern)]
+    patterns = [
+        item
+        for item in settings.chosen((StatementPattern,))
+        if isinstance(item, StatementPattern) and (item.of_source or workload.source != SOURCE)
+    ]
     findings = list(unique(finding for pattern in patterns for finding in _run(pattern, workload, schema)))
     paths = [finding.location.path for finding in findings if finding.location is not None]
     # A comment for a pattern that found nothing this time may have its use in another recording: nobody complains.

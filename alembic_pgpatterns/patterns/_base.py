@@ -327,9 +327,11 @@ class StatementPattern(Pattern, abstract=True):
     Class attributes beside those of Pattern:
         models: Python source that defines mapped classes on ``Base``, for the examples.
         bad, good: Python source of the application: ``run(session)`` sends the statements. bad fires, good is silent.
+        of_source: whether it can tell from the queries that stand in the source, of which nothing was recorded.
         runs: whether the examples say enough to be run by themselves; else a test of the pattern's own does.
     """
 
+    of_source: ClassVar[bool] = False
     runs: ClassVar[bool] = True
     models: ClassVar[str] = ""
     bad: ClassVar[str] = ""

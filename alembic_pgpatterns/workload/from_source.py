@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from alembic_pgpatterns.evidence.model import Condition, Evidence, OrderKey, QueryShape, Use
 from alembic_pgpatterns.schema.names import Name, quote
-from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload, merged
+from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Workload, merged
 from alembic_pgpatterns.workload.text import read
 
-SOURCE = "source"
 USUAL_LIMIT = 20
 """Rows of a LIMIT whose number is not in the source."""
 

@@ -11,6 +11,8 @@ SAMPLES: Final = 5
 TESTS: Final = 5
 """Names of tests that are kept per place."""
 
+SOURCE: Final = "source"
+"""Source of a workload that was read from the application's files: no statement was seen to run."""
 TESTS_SOURCE: Final = "pytest"
 """Source of a workload that tests sent: how often a statement runs there says nothing of production."""
 

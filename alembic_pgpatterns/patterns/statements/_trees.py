@@ -104,12 +104,12 @@ def model_column(statement: Recorded, column: tuple[str | None, str], schema: Sc
 
 
 def conditions(select: Any) -> list[Any]:
-    """The parts of WHERE that AND joins."""
+    """The parts of WHERE that AND joins, in their order."""
     waiting, parts = [select.where_clause] if select.HasField("where_clause") else [], []
     while waiting:
-        node = waiting.pop()
+        node = waiting.pop(0)
         if node.WhichOneof("node") == "bool_expr" and node.bool_expr.boolop == pg.AND_EXPR:
-            waiting.extend(node.bool_expr.args)
+            waiting[:0] = node.bool_expr.args
         else:
             parts.append(node)
     return parts

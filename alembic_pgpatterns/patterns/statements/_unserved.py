@@ -1,0 +1,155 @@
+"""Which conditions of a statement no index of its table serves, told from the statement and the schema alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import sent, shown
+from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, rows_of, tree, unwrapped
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
+from alembic_pgpatterns.schema.model import Index, Schema, Table
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.workload.model import Recorded, Usage
+
+SMALL = 1_000
+"""Rows below which PostgreSQL reads the whole table anyway."""
+LARGE = 10_000
+"""Rows from which reading the whole table is noticed."""
+_KINDS = frozenset({"status", "state", "kind", "type"})
+_RANGE = frozenset({"<", "<=", ">", ">="})
+_CONTAINS = frozenset({"@>", "&&", "@@", "?", "?|", "?&"})
+_WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a statement asks of its one table."""
+
+    table: Table
+    equal: tuple[str, ...]
+    ranges: tuple[str, ...]
+    contains: tuple[str, ...]
+    order: tuple[IndexedKey, ...]
+
+    @property
+    def index(self) -> CreateIndex | None:
+        """The index that would serve it: equality first, then order or range; GIN for containment alone."""
+        plain = sorted((name for name in self.equal if self._is_plain(name)), key=self._has_few_values)
+        if not plain and not self.ranges and self.contains:
+            return CreateIndex(self.table.name, (IndexedKey(self.contains[0]),), method="gin")
+        rest = self.order or tuple(IndexedKey(name) for name in self.ranges[:1])
+        keys = (*(IndexedKey(name) for name in plain), *(key for key in rest if key.column not in plain))
+        return CreateIndex(self.table.name, keys) if keys else None
+
+    def _is_plain(self, name: str) -> bool:
+        column = self.table.column(name)
+        return column is not None and not column.type.array and column.type.name not in _WIDE
+
+    def _has_few_values(self, name: str) -> bool:
+        """Flags and kinds tell rows apart badly: they come last."""
+        column = self.table.column(name)
+        return column is not None and (column.type.name == "bool" or bool(column.type.labels) or name in _KINDS)
+
+    def is_served(self) -> bool:
+        """Whether an index begins with a column that is compared, or holds one that is searched within."""
+        compared = {*self.equal, *self.ranges} or {str(key.column) for key in self.order}
+        return any(_serves(index, compared, set(self.contains)) for index in self.table.indexes)
+
+
+def _serves(index: Index, compared: set[str], contains: set[str]) -> bool:
+    if not index.valid or not index.keys:
+        return False
+    if index.method in ("gin", "gist"):
+        return bool(set(index.columns) & contains) or any(key.column is None for key in index.keys)
+    return index.columns[0] in compared or index.columns[0] is None
+
+
+def asked_of(statement: Recorded, schema: Schema) -> Asked | None:
+    """What a statement of one table asks; None for any other, or where it has no condition."""
+    node = tree(statement.text)
+    kind = node.WhichOneof("node")
+    if kind not in ("select_stmt", "update_stmt", "delete_stmt"):
+        return None
+    body = getattr(node, kind)
+    relation = body.relation if kind != "select_stmt" else _only_relation(body)
+    if (
+        relation is None
+        or (kind == "update_stmt" and body.from_clause)
+        or (kind == "delete_stmt" and body.using_clause)
+    ):
+        return None
+    table = schema.table(Name(relation.schemaname or schema.default_schema, relation.relname))
+    return _asked(body, table, kind == "select_stmt") if table is not None else None
+
+
+def _only_relation(select: Any) -> Any | None:
+    items = list(select.from_clause)
+    return items[0].range_var if len(items) == 1 and items[0].WhichOneof("node") == "range_var" else None
+
+
+def _asked(body: Any, table: Table, is_select: bool) -> Asked:
+    equal: dict[str, None] = {}
+    ranges: dict[str, None] = {}
+    contains: dict[str, None] = {}
+    for part in conditions(body):
+        if part.WhichOneof("node") != "a_expr":
+            continue
+        column, operator = _compared(part.a_expr, table)
+        if column is None:
+            continue
+        if operator == "=":
+            equal[column] = None
+        elif operator in _RANGE or part.a_expr.kind == pg.AEXPR_BETWEEN:
+            ranges[column] = None
+        elif operator in _CONTAINS:
+            contains[column] = None
+    ordered = is_select and body.HasField("limit_count") and not body.group_clause
+    return Asked(table, tuple(equal), tuple(ranges), tuple(contains), _order(body, table) if ordered else ())
+
+
+def _compared(expression: Any, table: Table) -> tuple[str | None, str]:
+    """The column that a value is compared with, and the operator; no column where both sides are columns."""
+    operator = expression.name[-1].string.sval if expression.name else ""
+    left, right = column_of(expression.lexpr), column_of(expression.rexpr)
+    found = left or right
+    if (left and right) or found is None or table.column(found[1]) is None:
+        return None, operator
+    other = expression.rexpr if left else expression.lexpr
+    is_value = parameter(other) is not None or unwrapped(other).WhichOneof("node") in (
+        "a_const",
+        "list",
+        "a_array_expr",
+    )
+    calls = unwrapped(other).WhichOneof("node") in ("func_call", "sqlvalue_function", "a_expr")
+    return (found[1] if is_value or calls else None), operator
+
+
+def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
+    keys = [(column_of(item.sort_by.node), item.sort_by.sortby_dir == pg.SORTBY_DESC) for item in select.sort_clause]
+    if any(column is None or table.column(column[1]) is None for column, _ in keys):
+        return ()
+    down = all(descending for _, descending in keys)  # then an ascending index is read backwards
+    return tuple(IndexedKey(column[1], descending=descending and not down) for column, descending in keys if column)
+
+
+def unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
+    """The finding for a statement that no index serves, with the index that would."""
+    asked = asked_of(statement, schema)
+    index = asked.index if asked is not None else None
+    if asked is None or index is None or asked.is_served() or asked.table.partition_of is not None:
+        return None
+    rows = rows_of(asked.table)
+    linked = {key.columns for key in asked.table.foreign_keys}
+    if (rows is not None and rows < SMALL) or tuple(key.column for key in index.keys) in linked:
+        return None  # a small table; or a foreign key, which unindexed-foreign-key reports
+    columns = ", ".join(str(key.column) for key in index.keys)
+    size = f"all {rows:,.0f} rows" if rows is not None else "the whole table"
+    message = f"no index of {asked.table.name.name} serves {columns}: {size} are read for {shown(statement)}"
+    finding = sent(
+        pattern, statement, usage, message.replace("table are", "table is"), "", what=f"{asked.table.name}({columns})"
+    )
+    severity = Severity.WARNING if rows is not None and rows >= LARGE else pattern.severity
+    return finding.but(severity=severity, remedy=index, table=asked.table.name)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns.statements._places import usages
+from alembic_pgpatterns.patterns.statements._unserved import unserved
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.workload.model import SOURCE, Workload
+
+
+class StatementWithoutIndex(StatementPattern):
+    """A recorded statement that no index serves.
+
+    The statement compares columns of a table, and no index begins with one of them. PostgreSQL then reads the whole
+    table each time.
+
+    The finding names the line that sends the statement and the index. It is a warning where the table is known to be
+    large: declared in the model (`info={"pgpatterns": {"rows": 10_000_000}}`) or given with --stats. `alembic
+    pgadvise` chooses among the indexes for all statements at once.
+
+    What does not count: foreign keys, which unindexed-foreign-key reports, statements of several tables, and tables
+    with fewer than a thousand rows.
+    """
+
+    severity = Severity.INFO
+    not_when = "The table stays small, or the query runs once a day."
+    references = ("https://www.postgresql.org/docs/current/indexes-multicolumn.html",)
+    runs = False
+    bad = """
+        select(Order).where(Order.tenant_id == tenant, Order.status == "open").order_by(Order.created_at).limit(20)
+    """
+    good = """
+        Index("ix_orders_tenant_id_status_created_at", "tenant_id", "status", "created_at")
+    """
+
+    def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
+        """Statements of one table whose columns lead no index; each index once."""
+        seen: set[str] = set()
+        if schema is None or workload.source == SOURCE:
+            return
+        for statement, usage in usages(workload):
+            finding = unserved(self, statement, usage, schema) if usage.reason is None else None
+            if finding is not None and finding.fingerprint not in seen:
+                seen.add(finding.fingerprint)
+                yield finding

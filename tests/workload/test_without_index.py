@@ -1,0 +1,147 @@
+"""Queries that no index serves: from the source by pgcheck, and from a recording."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.evidence.model import Condition, Evidence, OrderKey, Place, QueryShape, Use
+from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
+from alembic_pgpatterns.patterns.statements.statement_without_index import StatementWithoutIndex
+from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Schema, TableStatistics
+from alembic_pgpatterns.workload.from_source import workload_of
+from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
+from alembic_pgpatterns.workload.text import read
+from tests.projects import Project, make
+
+TABLES = """
+CREATE TABLE tenant (id bigint PRIMARY KEY);
+CREATE TABLE orders (
+    id bigint PRIMARY KEY, tenant_id bigint REFERENCES tenant, status text, active boolean, document jsonb,
+    created_at timestamptz, note text
+);
+CREATE INDEX ON orders (note);
+"""
+
+
+@pytest.fixture
+def schema(database: Any) -> Schema:
+    with database.connect() as connection:
+        connection.execute(TABLES)
+        return catalog.read(connection)
+
+
+def workload(text: str) -> Workload:
+    reading = read(text)
+    assert reading is not None
+    usage = Usage(Site("app.py", 3, "list_orders"), 1)
+    return Workload((Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)),))
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("SELECT * FROM orders WHERE status = $1 AND tenant_id = $2 ORDER BY created_at DESC LIMIT 9",
+         "(tenant_id, status, created_at)"),
+        ("SELECT * FROM orders WHERE active = true AND status = 'x' AND created_at > $1", "(active, status, created_at)"),
+        ("SELECT * FROM orders WHERE document @> $1", "USING gin (document)"),
+        ("SELECT * FROM orders ORDER BY created_at LIMIT 5", "(created_at)"),
+        ("DELETE FROM orders WHERE created_at < $1", "(created_at)"),
+        ("UPDATE orders SET note = $1 WHERE status IN ($2, $3)", "(status)"),
+    ],
+)  # fmt: skip
+def test_the_index_that_would_serve(text: str, keys: str, schema: Schema) -> None:
+    (finding,) = StatementWithoutIndex().detect(workload(text), schema)
+    assert finding.remedy is not None
+    assert sql(finding.remedy)[0].endswith(keys)
+    assert str(finding.severity) == "info"
+    assert str(finding.location) == "app.py:3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM orders WHERE id = $1 AND status = $2",
+        "SELECT * FROM orders WHERE note = $1",
+        "SELECT * FROM orders WHERE tenant_id = $1",
+        "SELECT * FROM orders",
+        "SELECT count(*) FROM orders GROUP BY status",
+        "SELECT * FROM orders o JOIN tenant t ON t.id = o.tenant_id WHERE o.status = $1",
+        "SELECT * FROM elsewhere WHERE x = $1",
+    ],
+)
+def test_what_is_served_or_not_known_is_quiet(text: str, schema: Schema) -> None:
+    assert list(StatementWithoutIndex().detect(workload(text), schema)) == []
+    assert list(QueryWithoutIndex().detect(workload(text), schema)) == []
+
+
+def test_known_sizes_decide_how_bad_it_is(schema: Schema) -> None:
+    statement = workload("SELECT * FROM orders WHERE status = $1")
+    severities = []
+    for rows in (100.0, 5_000.0, 50_000.0):
+        sized = replace(
+            schema, tables=tuple(replace(t, statistics=TableStatistics(rows, 0, 0, 0, 0, 0, 0)) for t in schema.tables)
+        )
+        severities.append([str(finding.severity) for finding in StatementWithoutIndex().detect(statement, sized)])
+    assert severities == [[], ["info"], ["warning"]]
+
+
+def test_shapes_of_the_source_become_statements(schema: Schema) -> None:
+    conditions = (
+        Condition("tenant_id", Use.EQUAL),
+        Condition("status", Use.EQUAL, literal="'open'"),
+        Condition("note", Use.PREFIX, optional=True),
+        Condition("created_at", Use.RANGE, function="date"),
+        Condition("active", Use.IS_NOT_NULL),
+    )
+    shape = QueryShape(
+        "public.orders", conditions=conditions, order=(OrderKey("created_at", True),), limit=True,
+        fetched=("id",), places=(Place("app.py", 7, "f"),),
+    )  # fmt: skip
+    texts = [item.text for item in workload_of(Evidence("source", (shape,))).statements]
+    assert texts == [
+        "SELECT id FROM public.orders WHERE tenant_id = $1 AND status = 'open' AND note LIKE 'abc%' AND "
+        "date(created_at) >= $2 AND active IS NOT NULL ORDER BY created_at DESC LIMIT 20",
+        "SELECT id FROM public.orders WHERE tenant_id = $1 AND status = 'open' AND date(created_at) >= $2 AND "
+        "active IS NOT NULL ORDER BY created_at DESC LIMIT 20",
+    ]
+
+
+APP = """
+from sqlalchemy import BigInteger, Text, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Note(Base):
+    __tablename__ = "note"
+    __table_args__ = {"info": {"pgpatterns": {"rows": 5_000_000}}}
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    line: Mapped[str] = mapped_column(Text)
+
+
+def by_line(session, line):
+    return session.scalars(select(Note).where(Note.line == line)).all()
+"""
+
+
+def test_pgcheck_reports_queries_of_the_source(tmp_path: Path) -> None:
+    project: Project = make(tmp_path)
+    project.write("app.py", APP)
+    project.env(models="import sys; sys.path.insert(0, '.')\nfrom app import Base\ntarget_metadata = Base.metadata")
+    project.sql("a1", "CREATE TABLE note (id bigint PRIMARY KEY, line text NOT NULL)")
+    run = project.alembic("pgcheck", "--format", "json", "--exit-zero", "--select", "query-without-index")
+    assert run.returncode == 0, run.stderr
+    (finding,) = json.loads(run.stdout)["findings"]
+    assert finding["severity"] == "warning"
+    assert finding["location"] == {"path": "app.py", "line": 18}
+    assert finding["remedy"]["model"] == ['Index("ix_note_line", "line")']
