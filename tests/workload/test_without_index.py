@@ -49,7 +49,8 @@ def workload(text: str) -> Workload:
     [
         ("SELECT * FROM orders WHERE status = $1 AND tenant_id = $2 ORDER BY created_at DESC LIMIT 9",
          "(tenant_id, status, created_at)"),
-        ("SELECT * FROM orders WHERE active = true AND status = 'x' AND created_at > $1", "(active, status, created_at)"),
+        ("SELECT id FROM orders WHERE active = true AND status = $1 AND created_at > $2",
+         "(active, status, created_at)"),
         ("SELECT * FROM orders WHERE document @> $1", "USING gin (document)"),
         ("SELECT * FROM orders ORDER BY created_at LIMIT 5", "(created_at)"),
         ("DELETE FROM orders WHERE created_at < $1", "(created_at)"),
