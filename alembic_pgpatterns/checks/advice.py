@@ -10,6 +10,7 @@ from alembic_pgpatterns.advisor.advise import Advisor
 from alembic_pgpatterns.advisor.model import Advice, Options
 from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows
 from alembic_pgpatterns.checks.application import read_application
+from alembic_pgpatterns.checks.slowed import disconnect
 from alembic_pgpatterns.checks.statistics_export import live_workload
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
@@ -23,7 +24,6 @@ from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import StatementPattern
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.workload.from_source import workload_of
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Workload, merged
@@ -70,7 +70,7 @@ def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceRepo
         database = _database(head)
         workload = recorded or source_workload(settings, database.schema)
         statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, database.schema)
-        _disconnect(head.server, database.database.name)
+        disconnect(head.server, database.database.name)
         advisor = Advisor(head.server, database.schema, statistics, progress.say)
         advice = advisor.advise(database.database.name, workload, options)
         progress.say("judging the statements")
@@ -104,14 +104,6 @@ def _workload(names: Sequence[str], progress: Progress) -> Workload:
 def _database(head: Head) -> DatabaseAtHead:
     """The database that is advised: of several the one with the most tables."""
     return max(head.databases, key=lambda database: len(database.schema.tables))
-
-
-def _disconnect(server: Server, database: str) -> None:
-    """End the connections that the project's pools keep: a database that somebody uses cannot be copied."""
-    with server.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
-        )
 
 
 def _report(workload: Workload, settings: Settings, head: Head, schema: Schema) -> Report:

@@ -10,6 +10,7 @@ from typing import Any
 
 from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.row_counts import with_rows
+from alembic_pgpatterns.checks.slowed import slowed
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
@@ -27,6 +28,7 @@ from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
+from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStatement
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
@@ -100,7 +102,8 @@ class RevisionCheck:
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped
         drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
-        of_history = _of_history(patterns, replace(history, drifts=drifts))
+        slow = slowed(self.run, todo.scope, head) if _selected(patterns, SlowedStatement) else ()
+        of_history = _of_history(patterns, replace(history, drifts=drifts, slowed=slow))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
@@ -128,6 +131,10 @@ class RevisionCheck:
             gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it", expected=True))
             return History(runs=gathered.runs)
         return _history(self.run.project, gathered.runs)
+
+
+def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
+    return any(isinstance(pattern, cls) for pattern in patterns)
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:

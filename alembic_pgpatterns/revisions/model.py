@@ -208,11 +208,29 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """A statement of the application that became slow between the revisions in scope.
+
+    ``tables``: of which it reads every row now. ``before``, ``after``: cost in the planner's units. ``revisions``: in
+    scope. ``location``: the line that sends it, where known.
+    """
+
+    fingerprint: str
+    text: str
+    tables: tuple[Name, ...]
+    before: float
+    after: float
+    revisions: tuple[str, ...]
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The project's revisions as a whole.
 
     ``heads``: identifier and file of each. ``runs``: of the revisions in scope. ``drifts``: None where the models are
-    not known. ``uses_autocommit``: files with an ``autocommit_block()``, and the line of the first.
+    not known. ``uses_autocommit``: files with an ``autocommit_block()``, and the line of the first. ``slowed``:
+    statements of the recorded workload.
     """
 
     heads: tuple[tuple[str, str], ...] = ()
@@ -221,6 +239,7 @@ class History:
     runs: tuple[RevisionRun, ...] = ()
     drifts: tuple[Drift, ...] | None = None
     uses_autocommit: tuple[Location, ...] = ()
+    slowed: tuple[Slowed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

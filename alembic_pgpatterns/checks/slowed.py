@@ -1,0 +1,90 @@
+"""Which statements of the recorded workload become slow by the revisions in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from alembic_pgpatterns.advisor.costs import Planned, statement_costs
+from alembic_pgpatterns.advisor.statistics import statistics_of
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.revisions.model import Slowed
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Location, Schema
+from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.workload.imports import read_workloads
+from alembic_pgpatterns.workload.model import Recorded, Workload
+
+FACTOR = 10.0
+"""How many times as expensive a statement must have become."""
+LEAST = 1_000.0
+"""Units of the planner that it must cost more: some milliseconds."""
+SHOWN = 120
+
+
+def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...]:
+    """The statements of the setting ``workload`` that read a whole table after the revisions and did not before.
+
+    Args:
+        run: of the project.
+        scope: the revisions, in order; without any, or without a workload, there is nothing to compare.
+        head: the project at head.
+
+    Raises:
+        PgPatternsError: the workload or the sizes cannot be read, or no server could be started.
+    """
+    settings = run.settings
+    names = [script.revision for script in run.project.revisions]
+    first = names.index(scope[0].revision) if scope else 0
+    if settings.workload is None or not first:
+        return ()  # before the first revision there is no table
+    workload = read_workloads([settings.path(settings.workload)])
+    database = max(head.databases, key=lambda item: len(item.schema.tables))
+    run.progress.say("planning the recorded statements")
+    after = _costs(run, head.server, database, database.schema, workload)
+    with run.at(names[:first]) as at:
+        with at.run.server.connect(database.database.name) as connection:
+            schema = catalog.read(connection)
+        before = _costs(run, at.run.server, database, schema, workload)
+    return tuple(_compared(workload, before, after, tuple(item.revision for item in scope)))
+
+
+def _costs(
+    run: Run, server: Server, database: DatabaseAtHead, schema: Schema, workload: Workload
+) -> Mapping[str, Planned]:
+    stats: Path | None = run.settings.path(run.settings.stats) if run.settings.stats else None
+    disconnect(server, database.database.name)
+    return statement_costs(server, database.database.name, schema, statistics_of(stats, schema), workload)
+
+
+def disconnect(server: Server, database: str) -> None:
+    """End the connections that the project's pools keep: a database that somebody uses cannot be copied."""
+    with server.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
+        )
+
+
+def _compared(
+    workload: Workload, before: Mapping[str, Planned], after: Mapping[str, Planned], revisions: tuple[str, ...]
+) -> Iterator[Slowed]:
+    for statement in workload.statements:
+        old, new = before.get(statement.fingerprint), after.get(statement.fingerprint)
+        if old is None or new is None or new.cost < max(FACTOR * old.cost, old.cost + LEAST):
+            continue
+        tables = tuple(sorted(new.scanned - old.scanned))
+        if tables:
+            yield Slowed(
+                statement.fingerprint, _text(statement), tables, old.cost, new.cost, revisions, _location(statement)
+            )
+
+
+def _text(statement: Recorded) -> str:
+    text = " ".join(statement.text.split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _location(statement: Recorded) -> Location | None:
+    return Location(statement.site.path, statement.site.line) if statement.site is not None else None

@@ -1,0 +1,70 @@
+"""A revision that takes an index away from a recorded statement."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.workload.files import write
+from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
+from alembic_pgpatterns.workload.text import read
+from tests.projects import Project, make
+
+TABLES = """
+CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, note text);
+CREATE INDEX orders_customer_id ON orders (customer_id);
+"""
+
+
+def recorded(*texts: str) -> Workload:
+    statements = []
+    for line, text in enumerate(texts, 1):
+        reading = read(text)
+        assert reading is not None
+        statements.append(
+            Recorded(reading.fingerprint, text, reading.kind, usages=(Usage(Site("app.py", line, "f"), 1),))
+        )
+    return Workload(tuple(statements))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = make(tmp_path)
+    project.sql("a1", TABLES)
+    project.write("rows.txt", "orders 5000000\n")
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\nstats = "rows.txt"\n')
+    write(
+        recorded("SELECT note FROM orders WHERE customer_id = $1", "SELECT note FROM orders WHERE id = $1"),
+        tmp_path / "workload.jsonl",
+    )
+    return project
+
+
+def slowed(project: Project) -> list[dict]:
+    flags = ("--since", "a1", "--select", "slowed-statement,blocking-index-drop")
+    run = project.alembic("pgcheck", *flags, "--format", "json", "--exit-zero")
+    assert run.returncode == 0, run.stderr
+    return [item for item in json.loads(run.stdout)["findings"] if item["pattern"] == "slowed-statement"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP INDEX orders_customer_id",
+        'ALTER TABLE orders ALTER customer_id TYPE text COLLATE "C"; DROP INDEX orders_customer_id',
+    ],
+)
+def test_an_index_that_a_statement_needs_is_dropped(project: Project, change: str) -> None:
+    project.sql("b2", change, down="a1")
+    (finding,) = slowed(project)
+    assert finding["severity"] == "error"
+    assert finding["location"] == {"path": "app.py", "line": 1}
+    assert finding["revision"] == "b2"
+    assert "every row of orders is read" in finding["message"]
+
+
+def test_a_better_index_in_its_place_is_quiet(project: Project) -> None:
+    project.sql("b2", "CREATE INDEX better ON orders (customer_id, note); DROP INDEX orders_customer_id", down="a1")
+    assert slowed(project) == []
