@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import psycopg
 
+from alembic_pgpatterns.advisor.model import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.sizing import Sizes
-from alembic_pgpatterns.advisor.statistics import Statistics, load_columns, with_sizes
+from alembic_pgpatterns.advisor.statistics import load_columns, with_sizes
 from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
 from alembic_pgpatterns.advisor.uses import with_limits
 from alembic_pgpatterns.errors import PgPatternsError

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from alembic_pgpatterns.advisor.costs import Planned, statement_costs
 from alembic_pgpatterns.advisor.statistics import statistics_of
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.position import EMPTY
 from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.revisions.model import Slowed
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Location, Schema
@@ -17,7 +20,7 @@ from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
-FACTOR = 10.0
+FACTOR = 2.0
 """How many times as expensive a statement must have become."""
 LEAST = 1_000.0
 """Units of the planner that it must cost more: some milliseconds."""
@@ -44,11 +47,25 @@ def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...
     database = max(head.databases, key=lambda item: len(item.schema.tables))
     run.progress.say("planning the recorded statements")
     after = _costs(run, head.server, database, database.schema, workload)
-    with run.at(names[:first]) as at:
-        with at.run.server.connect(database.database.name) as connection:
+    with _before(run, names[:first], database.database.name) as server:
+        with server.connect(database.database.name) as connection:
             schema = catalog.read(connection)
-        before = _costs(run, at.run.server, database, schema, workload)
+        before = _costs(run, server, database, schema, workload)
     return tuple(_compared(workload, before, after, tuple(item.revision for item in scope)))
+
+
+@contextmanager
+def _before(run: Run, revisions: Sequence[str], database: str) -> Iterator[Server]:
+    """A server on which these revisions have run: from the cache if that has them, else from scratch."""
+    with ExitStack() as stack:
+        if run.cache is not None:
+            at = stack.enter_context(run.at(revisions))
+            if database in at.databases.names:
+                yield at.run.server
+                return
+        server = stack.enter_context(open_server(run.settings))
+        run.on(server).upgrade(EMPTY, run.project.heads_of(frozenset(revisions)), keep=True)
+        yield server
 
 
 def _costs(

@@ -23,9 +23,8 @@ def recorded(*texts: str) -> Workload:
     for line, text in enumerate(texts, 1):
         reading = read(text)
         assert reading is not None
-        statements.append(
-            Recorded(reading.fingerprint, text, reading.kind, usages=(Usage(Site("app.py", line, "f"), 1),))
-        )
+        usage = Usage(Site("app.py", line, "f"), 1)
+        statements.append(Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)))
     return Workload(tuple(statements))
 
 
@@ -53,7 +52,7 @@ def slowed(project: Project) -> list[dict]:
     "change",
     [
         "DROP INDEX orders_customer_id",
-        'ALTER TABLE orders ALTER customer_id TYPE text COLLATE "C"; DROP INDEX orders_customer_id',
+        "ALTER TABLE orders ALTER customer_id TYPE numeric; DROP INDEX orders_customer_id",
     ],
 )
 def test_an_index_that_a_statement_needs_is_dropped(project: Project, change: str) -> None:
