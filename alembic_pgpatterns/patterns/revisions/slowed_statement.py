@@ -15,8 +15,8 @@ class SlowedStatement(HistoryPattern):
     No test notices, because test tables are small.
 
     Each statement of the recorded workload (setting `workload`) is planned at the sizes of `stats` or of the models,
-    before and after the revisions in scope. It is reported if its plan is at least twice as expensive and reads every row of
-    a table that an index served before.
+    before and after the revisions in scope. It is reported if its plan is at least twice as expensive and reads every
+    row of a table that an index served before.
     """
 
     severity = Severity.ERROR
