@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 PlanNode = dict[str, Any]
 
@@ -99,11 +100,9 @@ class Planner:
     @contextmanager
     def visible(self, indexes: Iterable[int]) -> Iterator[None]:
         """Candidates, by their oids, that plans may use in here; all are invalid outside."""
-        self.connection.execute("BEGIN")
+        update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY({})")
         try:
-            self.connection.execute(
-                "UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY(%s)", (list(indexes),)
-            )
+            self.connection.execute(update.format(sql.Literal(list(indexes))))  # one message in place of two
             yield
         finally:
             self.connection.execute("ROLLBACK")

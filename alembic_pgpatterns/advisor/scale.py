@@ -20,8 +20,12 @@ from psycopg import sql
 SEGMENT = 131072
 """Pages of a file: PostgreSQL begins another one after 1 GB (RELSEG_SIZE)."""
 _PATH = re.compile(r"(base|pg_tblspc)/[0-9A-Za-z_/.]+")
-_CHUNK = 400
-"""Commands per call of the shell: its argument must stay below 128 kB."""
+_RESIZE = (
+    "if command -v perl >/dev/null; then "
+    "perl -ne 'my ($f, $n) = split; open(my $h, \">>\", $f) or die; truncate($h, $n * 8192) or die'; "
+    'else while read -r f n; do dd if=/dev/null of="$f" bs=8192 seek="$n" count=0 2>/dev/null; done; fi'
+)
+"""Sets the sizes of the files that its input names. dd of nothing does it too, with a process for each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +81,23 @@ class Scale:
             "WHERE oid = ANY(%s) AND pg_relation_filepath(oid) IS NOT NULL",
             (list(pages),),
         ).fetchall()
-        commands: list[str] = []
+        files: list[str] = []
         for oid, path, present in rows:
             least = self._least.setdefault(oid, present)
             wanted = max(least, pages[oid])
-            commands += self._commands(path, wanted, max(present, self._largest.get(oid, 0)))
+            files += self._files(path, wanted, max(present, self._largest.get(oid, 0)))
             self._largest[oid] = max(wanted, present)
-        for start in range(0, len(commands), _CHUNK):
-            self._run("; ".join(commands[start : start + _CHUNK]))
+        if files:
+            # The files go through the program's input, so that no name of one is ever a part of a command.
+            statement = sql.SQL("COPY (SELECT unnest({}::text[])) TO PROGRAM {}")
+            self._connection.execute(statement.format(sql.Literal(files), sql.Literal(_RESIZE)))
 
-    def _commands(self, path: str, pages: int, before: int) -> list[str]:
+    def _files(self, path: str, pages: int, before: int) -> list[str]:
+        """Each file of a relation with the pages that it shall have."""
         assert _PATH.fullmatch(path), path
         segments = max(pages, before) // SEGMENT + 1
         sizes = (min(max(pages - number * SEGMENT, 0), SEGMENT) for number in range(segments))
-        names = (path if number == 0 else f"{path}.{number}" for number in range(segments))
-        # dd of nothing sets the size of a file, upwards and downwards, on every Unix.
-        return [
-            f"dd if=/dev/null of={name} bs=8192 seek={size} count=0" for name, size in zip(names, sizes, strict=True)
-        ]
-
-    def _run(self, script: str) -> None:
-        # A program that ends before it has read what it is sent is an error (broken pipe), so it reads that first.
-        command = f"cat >/dev/null; {{ {script}; }} 2>/dev/null"
-        statement = sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(sql.Literal(command))
-        self._connection.execute(statement)
+        return [f"{path if number == 0 else f'{path}.{number}'} {size}" for number, size in enumerate(sizes)]
 
     def _self_test(self) -> bool:
         """Whether a table of a million rows is planned as one."""

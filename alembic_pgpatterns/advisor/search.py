@@ -71,6 +71,19 @@ class Search:
                 self._costs[key] = self._planned(question)
         return self._costs[key]
 
+    def prepare(self, questions: Iterable[Question], names: Iterable[str]) -> None:
+        """Plan several statements with the same candidates at once; `cost` then knows the answers."""
+        groups: dict[frozenset[str], list[Question]] = {}
+        names = list(names)
+        for question in questions:
+            concerned = frozenset(name for name in names if self.built[name].table in question.tables)
+            if (question.statement.fingerprint, concerned) not in self._costs:
+                groups.setdefault(concerned, []).append(question)
+        for concerned, group in groups.items():
+            with self.planner.visible(self.built[name].oid for name in concerned):
+                for question in group:
+                    self._costs[question.statement.fingerprint, concerned] = self._planned(question)
+
     def forget(self) -> None:
         """Sizes have changed: no cost holds any more."""
         self._costs.clear()
@@ -114,6 +127,7 @@ class Choice:
 
     def run(self) -> None:
         """Choose, then drop what later choices made needless."""
+        self.search.prepare(self.search.questions, ())
         self.costs = {item.statement.fingerprint: self._cost(item, ()) for item in self.search.questions}
         self.before = dict(self.costs)
         gains = {name: self._gain(name) for name in self._plausible()}
@@ -158,7 +172,9 @@ class Choice:
 
     def _gain(self, name: str) -> float:
         built, total = self.search.built[name], 0.0
-        for item in self._questions(built):
+        questions = self._questions(built)
+        self.search.prepare(questions, [*self.chosen, name])
+        for item in questions:
             cost = self.search.cost(item, [*self.chosen, name])
             gain = orders(self.costs[item.statement.fingerprint], cost.value)
             if gain > NOTICED and built.name in cost.used:
