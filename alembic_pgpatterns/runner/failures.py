@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import logging.config
 import os
 import re
 import traceback
@@ -137,10 +138,22 @@ def _is_within(path: str, within: str | frozenset[str]) -> bool:
 
 
 def missing_variable(error: BaseException) -> str:
-    """What to do if env.py, or what it imports, asked `os.environ` for a variable that is not set; else nothing."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    if not isinstance(error, KeyError) or not last or last[0].filename not in ("<frozen os>", os.__file__):
+    """What to do if env.py, or what it imports, asked for an environment variable or a section that is not there.
+
+    Returns:
+        A sentence that follows the error's own text; empty if the error is of another kind.
+    """
+    last = traceback.extract_tb(error.__traceback__)[-2:]
+    if not isinstance(error, KeyError) or not last:
         return ""
     name = str(error.args[0])
+    if any(frame.filename == logging.config.__file__ for frame in last):
+        return (
+            f". logging.config.fileConfig() found no section [{name}] in the file that it was given. Add the sections "
+            "for logging that `alembic init` writes into alembic.ini, or call fileConfig() only if they are there."
+        )
+    # A KeyError of any other mapping says nothing about the environment.
+    if last[-1].filename not in ("<frozen os>", os.__file__):
+        return ""
     value = "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"
     return f'. Set it, or let the settings give it: env = {{ {name} = "{value}" }} in [tool.alembic_pgpatterns].'

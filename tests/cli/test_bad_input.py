@@ -102,6 +102,23 @@ def test_a_variable_that_env_py_misses_is_named_with_the_setting_that_gives_it(
     assert "not PostgreSQL" not in error
 
 
+def test_a_key_error_that_has_nothing_to_do_with_the_environment_names_no_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make(tmp_path)
+    project.sql("a1", "CREATE TABLE t (id bigint PRIMARY KEY)")
+    monkeypatch.chdir(tmp_path)
+    project.env(head="{}['SHOP_DATABASE_URL']")
+    error = said(capsys, 255)
+    assert "KeyError: 'SHOP_DATABASE_URL'" in error and "env = {" not in error
+    project.env(head="from configparser import ConfigParser\nConfigParser()['alembic']")
+    error = said(capsys, 255)
+    assert "KeyError: 'alembic'" in error and "env = {" not in error
+    project.env(head="from logging.config import fileConfig\nfileConfig(context.config.config_file_name)")
+    error = said(capsys, 255)
+    assert "fileConfig() found no section [formatters]" in error and "env = {" not in error
+
+
 def test_a_folder_without_alembic_ini_is_told_even_beside_a_pyproject(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
