@@ -77,8 +77,8 @@ def test_existing_tables(project: InProcess, load_models: Any) -> None:
 def test_an_index_of_a_table_in_use_is_suggested_concurrently(project: InProcess, load_models: Any) -> None:
     before = 'Table("t", metadata, Column("id", BigInteger, primary_key=True))\n'
     project.upgrade(project.revise(load_models(HEAD + before).metadata))
-    more = before.replace("primary_key=True)", 'primary_key=True), Column("doc", JSONB)')
-    imported = "from sqlalchemy.dialects.postgresql import JSONB\n"
+    more = before.replace("primary_key=True)", 'primary_key=True), Column("doc", TSVECTOR)')
+    imported = "from sqlalchemy.dialects.postgresql import TSVECTOR\n"
     (written,) = project.revise(load_models(imported + HEAD + more).metadata)
     ((code, line),) = uncommented(written.upgrade)
     assert "unindexed-document" in line

@@ -60,7 +60,8 @@ class Suggestions:
         self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
         schema = self._target.read(self._settings.target_version)
-        result = detect(schema, self._target.declared, patterns, self._settings)
+        # What no query is known to support is a guess, and no line of a revision.
+        result = [f for f in detect(schema, self._target.declared, patterns, self._settings) if not f.guess]
         # Findings of enforced patterns that only a person can cure are written in the same way.
         open_ = [*(f for f in result if not self._accepts(f) and not self._is_ours(f)), *self._target.described]
         return self._beside(operations, {f.fingerprint: f for f in open_})
