@@ -9,6 +9,8 @@ from statistics import mean
 
 NOISE = 0.03
 """Seconds: below it, two waits are the same."""
+STEEPER = 2.0
+"""Up to this many times what is in proportion to the rows, it is taken for linear: caches and neighbours do as much."""
 STEEPEST = 2.0
 """The steepest growth that is believed: with the square of the rows."""
 LEAST_SPREAD = 0.15
@@ -49,7 +51,7 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
     ratio, factor = large / max(small, 1e-6), sizes[-1] / sizes[0]
     if ratio <= 1.25:
         return Growth((small + large) / 2, 0.0, 1.0, spread, "does not grow")
-    if ratio <= factor * 1.3:
+    if ratio <= factor * STEEPER:
         slope = (large - small) / (sizes[-1] - sizes[0])
         fixed = large - slope * sizes[-1]
         if fixed < 0:
