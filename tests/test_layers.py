@@ -17,6 +17,7 @@ LAYERS = (
     ("rehearsal",),
     ("checks",),
     ("autogenerate",),
+    ("autogenerate.compare",),
     ("autogenerate.target",),
     ("autogenerate.rewrite",),
     ("controller", "controller.cache"),

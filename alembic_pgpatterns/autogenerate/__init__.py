@@ -19,6 +19,9 @@ def setup(plugin: Plugin) -> None:
     plugin.add_autogenerate_comparator(
         _rewrite, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
     )
+    plugin.add_autogenerate_comparator(
+        _compare_table, "table", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
+    )
 
 
 def _set_target(*arguments: Any) -> PriorityDispatchResult:
@@ -38,4 +41,13 @@ def _rewrite(*arguments: Any) -> PriorityDispatchResult:
 
     comparators.after(*arguments)
     rewriter.compare(*arguments)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _compare_table(*arguments: Any) -> PriorityDispatchResult:
+    from alembic.util import PriorityDispatchResult
+
+    from alembic_pgpatterns.autogenerate.compare.tables import compare_table
+
+    compare_table(*arguments)
     return PriorityDispatchResult.CONTINUE

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, text
 
+from alembic_pgpatterns.autogenerate.compare.dropped import exactly
+from alembic_pgpatterns.autogenerate.compare.tables import FORMS
+from alembic_pgpatterns.autogenerate.compare.types import compare_types
 from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
+from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_rendering
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
 from alembic_pgpatterns.autogenerate.target.comments import annotated
 from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, build_target
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
+from alembic_pgpatterns.autogenerate.target.taken_back import with_warnings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding
@@ -41,27 +46,38 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     settings = settings_of(context.migration_context.config)
     database = context.connection.engine.url.database if context.connection is not None else None
     adopted = adoption(settings, _revisions(context), database)
-    accepts = adopted.accepts if adopted.enforced else _everything
+    accepted: list[Finding] = []
+
+    def accepts(finding: Finding) -> bool:
+        if adopted.enforced and not adopted.accepts(finding):
+            return False
+        accepted.append(finding)
+        return True
+
     target = build_target(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
-    options[KEY] = (target, adopted, settings)
+    options[KEY] = (target, adopted, settings, accepted if adopted.enforced else [])
     _replace_metadata(context, target)
+    fix_rendering(context)
 
 
 def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Comment each op that a pattern changed, and add suggestions for patterns that are not enforced."""
-    target, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
+    target, adopted, settings, accepted = context.migration_context.opts.pop(KEY, (None, None, None, []))
     if target is None:
         return
     if adopted.hint is not None:
         say(context.migration_context, adopted.hint)
     touched = list(upgrade_ops.ops)
     upgrade_ops.ops = annotated(upgrade_ops.ops, target)
+    upgrade_ops.ops = with_warnings(upgrade_ops.ops, accepted, settings.path(settings.baseline).name)
     suggestions = Suggestions(context, target, settings, adopted.accepts)
     upgrade_ops.ops = suggestions.beside(upgrade_ops.ops, touched)
     for line in suggestions.console():
         say(context.migration_context, line)
     if adopted.begins is not None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
+    upgrade_ops.ops = exactly(upgrade_ops.ops, context.migration_context.opts.pop(FORMS, {}))
+    compare_types(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = attached(upgrade_ops.ops)
 
 
@@ -71,10 +87,6 @@ def _writer(adopted: Adoption) -> Callable[[], None]:
             Baseline().write(adopted.begins)
 
     return write
-
-
-def _everything(finding: Finding) -> bool:
-    return True
 
 
 def _revisions(context: AutogenContext) -> bool | None:

@@ -169,7 +169,9 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     before = Baseline.read(path) or Baseline()
     # What revisions do is accepted by the heads that the file names: those up to there are not looked at again.
     lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
-    accepted = list(dict.fromkeys([*(finding.fingerprint for finding in lasting), *report.of_models]))
+    # Exactly what the report shows. What the models say and the head has right already is no debt: to accept it
+    # would have the next autogenerate take the right thing back.
+    accepted = list(dict.fromkeys(finding.fingerprint for finding in lasting))
     # With --select, or without the models, not all patterns have looked: what they did not look at stays.
     unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
     before.covering(accepted, report.heads, unseen).write(path)

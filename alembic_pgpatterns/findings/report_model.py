@@ -79,8 +79,8 @@ class Report:
         facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
-        of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has; for the
-            baseline, because models may say more than any revision made.
+        of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has.
+            Entries of the baseline that match them are not stale.
         fixable: whether pgfix can work on this project and what was checked.
         fail_on: the lowest severity that fails the run.
         schemas: of each database at head, with its name for people, which is empty if there is only one.

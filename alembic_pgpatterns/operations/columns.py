@@ -239,13 +239,20 @@ class _Counted(Directive):
         self.always = always
         self.schema = schema
 
-    def _do(self, operations: Operations, code: str) -> None:
-        body = code.format(
+    code = ""
+    """The body of the DO block, with places for the table, the column and the kind of identity."""
+
+    def body(self) -> str:
+        """The body of the DO block for this column."""
+        return self.code.format(
             table=literal(always_quoted(self.schema, self.table_name)),
             column=literal(self.column_name),
             kind="ALWAYS" if self.always else "BY DEFAULT",
         )
-        emit(operations, "DO {body}", body=Value(body))
+
+    def run(self, operations: Operations) -> None:
+        """Execute the DO block."""
+        emit(operations, "DO {body}", body=Value(self.body()))
 
 
 class ConvertSerialToIdentityOp(_Counted):
@@ -266,10 +273,7 @@ class ConvertSerialToIdentityOp(_Counted):
     """
 
     name = "convert_serial_to_identity"
-
-    def run(self, operations: Operations) -> None:
-        """A DO block."""
-        self._do(operations, _TO_IDENTITY)
+    code = _TO_IDENTITY
 
     def reverse(self) -> ConvertIdentityToSerialOp:
         """Back to serial."""
@@ -291,10 +295,7 @@ class ConvertIdentityToSerialOp(_Counted):
     """
 
     name = "convert_identity_to_serial"
-
-    def run(self, operations: Operations) -> None:
-        """A DO block."""
-        self._do(operations, _TO_SERIAL)
+    code = _TO_SERIAL
 
     def reverse(self) -> ConvertSerialToIdentityOp:
         """Back to identity."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, Column, Index, MetaData, Table, UniqueConstraint, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import conv
 from sqlalchemy.types import String, Text, TypeEngine
 
 from alembic_pgpatterns.remedies.model import (
@@ -172,13 +173,16 @@ def _kept_collation(old: TypeEngine[Any], new: TypeEngine[Any]) -> TypeEngine[An
 def _length_check(column: Column[Any], change: TypeChange) -> list[object]:
     if not change.check:
         return []
-    check = CheckConstraint(text(change.check), name=change.check_name)
+    check = CheckConstraint(text(change.check), name=None if change.check_name is None else conv(change.check_name))
     column.table.append_constraint(check)
     return [check]
 
 
 def _take_unique(table: Table, columns: Sequence[str]) -> bool:
     """Take out the unique constraint, unique index or ``unique=True`` over the columns."""
+    if len(columns) == 1 and (column := _named(table, columns[0])) is not None:
+        # Another copy of the table would bring the constraint back.
+        column.unique = None
     for constraint in list(table.constraints):
         if isinstance(constraint, UniqueConstraint) and [column.name for column in constraint.columns] == list(columns):
             table.constraints.discard(constraint)

@@ -13,11 +13,15 @@ from typing import Any
 
 from sqlalchemy import Constraint, Index, MetaData, Table
 from sqlalchemy import Sequence as SqlSequence
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.schema import conv
 from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.schema import RETAIN_SCHEMA
 from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, stored, truncate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,15 @@ def copied(metadatas: Sequence[MetaData]) -> Copy:
     """
     copy = Copy(MetaData())
     for metadata in metadatas:
+        # Both act when tables, foreign keys and constraints are attached: `ForeignKey("g.id")` of a
+        # `MetaData(schema="iris")` means iris.g, and `Column(unique=True)` gets its name from the convention.
+        copy.metadata.schema = metadata.schema
+        copy.metadata.naming_convention = metadata.naming_convention
         _copy_tables(metadata, copy)
         _copy_sequences(metadata, copy.metadata)
         copy.metadata.info.update(metadata.info)
+        # SQLAlchemy 2.1: types with ``metadata=`` that no column has.
+        getattr(copy.metadata, "_objects", set()).update(getattr(metadata, "_objects", ()))
         _copy_events(metadata, copy.metadata)
     return copy
 
@@ -53,13 +63,34 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
     for table in metadata.tables.values():
         if table.key in copy.metadata.tables:
             raise PgPatternsError(f"Two of the target metadata hold a table {table.key!r}; autogenerate needs one.")
-        new = table.to_metadata(copy.metadata)
+        new = copied_table(table, copy.metadata)
         new._prefixes = table._prefixes
         _copy_events(table, new)
         copy.originals.update((id(one), other) for one, other in _pairs(table, new))
-        _name_indexes(new)
-        for column in table.columns:
-            _keep_schema(column.type, new.c[column.key].type)
+
+
+def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) -> Table:
+    """Copy a table, its types with their own schemas and every index with a name."""
+    new = table.to_metadata(metadata, schema=schema)
+    _name_indexes(new)
+    named: list[Any] = [*new.indexes, *new.constraints]
+    for item in named:
+        if isinstance(item.name, str) and len(item.name.encode()) > MAX_IDENTIFIER_BYTES:
+            _truncate(item)
+    for column in table.columns:
+        _keep_schema(column.type, new.c[column.key].type)
+    for copy, original in _matched(new.constraints, table.constraints, _constraint_key):
+        if isinstance(original, ExcludeConstraint):
+            # SQLAlchemy's copy forgets the operator classes.
+            copy.ops = original.ops
+    return new
+
+
+def _truncate(item: Any) -> None:
+    """Give an index or constraint the name that PostgreSQL makes of it. SQLAlchemy counts characters, not bytes."""
+    name = stored(item.name)
+    if len(name) <= MAX_IDENTIFIER_BYTES < len(name.encode()):
+        item.name = conv(truncate(name))
 
 
 def _name_indexes(table: Table) -> None:

@@ -62,6 +62,25 @@ class AlterTypeOp(ops.AlterColumnOp):
         return back
 
 
+class CastTypeOp(AlterTypeOp):
+    """ALTER COLUMN … TYPE with a USING for each direction, and the default dropped before and set after it."""
+
+    using_back: str | None = None
+    drops_default: bool = False
+
+    def reverse(self) -> ops.AlterColumnOp:
+        """The old type, with its own USING."""
+        plain = ops.AlterColumnOp.reverse(self)
+        back = CastTypeOp(plain.table_name, plain.column_name)
+        vars(back).update(vars(plain))
+        back.kw = {name: value for name, value in plain.kw.items() if name != "postgresql_using"}
+        if self.using_back is not None:
+            back.kw["postgresql_using"] = self.using_back
+        back.using_back = self.using
+        back.drops_default = self.drops_default
+        return back
+
+
 def _in_utc(column: str) -> str:
     return f"{quote(column)} AT TIME ZONE 'UTC'"
 

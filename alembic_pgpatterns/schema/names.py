@@ -11,7 +11,8 @@ from sqlalchemy.schema import conv
 MAX_IDENTIFIER_BYTES = 63
 """What PostgreSQL keeps of an identifier (NAMEDATALEN - 1; docs, "Identifiers and Key Words")."""
 
-_preparer = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+# The paramstyle of psycopg would double percent signs.
+_preparer = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 def quote(identifier: str) -> str:

@@ -174,14 +174,16 @@ def there_and_back(project: InProcess, metadata: Any, restores: bool = True) -> 
     project.upgrade(written)
     there = project.snapshot()
     shown = "\n".join(file.upgrade for file in written)
-    assert project.diffs(metadata) == [], shown
+    assert (diffs := project.diffs(metadata)) == [], f"{diffs}\n{shown}"
     project.downgrade(written)
     back = project.snapshot()
     if restores:
-        assert differences(back, before) == [], "\n".join(file.downgrade for file in written)
+        lost = differences(back, before)
+        assert lost == [], "\n".join([*lost, *(file.downgrade for file in written)])
     project.upgrade(written)
-    assert differences(project.snapshot(), there) == [], shown
-    assert project.diffs(metadata) == [], shown
+    changed = differences(project.snapshot(), there)
+    assert changed == [], "\n".join([*changed, shown])
+    assert (diffs := project.diffs(metadata)) == [], f"{diffs}\n{shown}"
     return written
 
 

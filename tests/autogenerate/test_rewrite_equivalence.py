@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import RewriteSettings, read_facts
-from alembic_pgpatterns.autogenerate.rewrite.enums import with_enum_types
+from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite
 from tests.autogenerate.conftest import snapshot
 from tests.examples import examples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,20 +12,23 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, default_name
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text
-from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_tables
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+CHECKS_COMPARED = "_pgpatterns_checks_compared"
+"""The attribute that marks an add_column whose CHECKs stand in ops of their own."""
 
 
 def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Return the changes so that they run, leave nothing out, and can be undone."""
-    result = with_column_checks(changes, facts)
-    result = with_late_foreign_keys(result, facts)
-    result = with_ordered_drops(result, facts)
-    return with_names(result, facts)
+    result = list(changes)
+    for repair in REPAIRS:
+        result = repair(result, facts)
+    return result
 
 
-def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
+def with_column_checks(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Add CHECKs that are declared on a Column. Alembic renders only those of the Table."""
     result: list[Change] = []
     for change in changes:
@@ -34,10 +37,29 @@ def with_column_checks(changes: Iterable[Change], facts: Facts) -> list[Change]:
             result.append(replace(change, up=_with_checks(op)))
         elif isinstance(op, ops.AddColumnOp) and not facts.is_new(op.schema, op.table_name):
             result.append(replace(change, up=altered(op, column=_plain_type(op.column))))
-            result.extend(_checks_of(op))
+            # The plugin's comparator has added the CHECKs of the table's columns already.
+            result.extend(() if getattr(op, CHECKS_COMPARED, False) else _checks_of(op))
+        elif isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
+            plain = {name: _unchecked(getattr(op, name)) for name in ("modify_type", "existing_type")}
+            result.append(replace(change, up=altered(op, **plain), down=tuple(_plain_alter(d) for d in change.down)))
         else:
             result.append(change)
     return result
+
+
+def _plain_alter(op: ops.MigrateOperation) -> ops.MigrateOperation:
+    if not isinstance(op, ops.AlterColumnOp):
+        return op
+    return altered(op, modify_type=_unchecked(op.modify_type), existing_type=_unchecked(op.existing_type))
+
+
+def _unchecked(kind: Any) -> Any:
+    """A type without its CHECK, which op.alter_column would drop and create by itself."""
+    if not getattr(kind, "create_constraint", False):
+        return kind
+    new = kind.copy()
+    new.create_constraint = False
+    return new
 
 
 def _plain_type(column: Column[Any]) -> Column[Any]:
@@ -45,8 +67,7 @@ def _plain_type(column: Column[Any]) -> Column[Any]:
     if not getattr(column.type, "create_constraint", False):
         return column
     new: Column[Any] = column._copy()
-    new.type = column.type.copy()
-    new.type.create_constraint = False  # type: ignore[attr-defined]
+    new.type = _unchecked(column.type)
     return new
 
 
@@ -117,12 +138,6 @@ def _is_late(key: ForeignKeyConstraint, pending: set[TableKey], facts: Facts) ->
     return key.use_alter or referenced_table(key, facts) in pending
 
 
-def referenced_table(key: ForeignKeyConstraint, facts: Facts) -> TableKey:
-    """Return the table that a foreign key references."""
-    schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
-    return facts.key(schema or None, name)
-
-
 def without(op: ops.CreateTableOp, keys: Sequence[ForeignKeyConstraint]) -> ops.CreateTableOp:
     """Return a create_table without some foreign keys."""
     return altered(op, columns=[item for item in op.columns if all(item is not key for key in keys)])
@@ -150,7 +165,7 @@ def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
         first = _unlinked(table, dropped, groups, facts)
         rest.extend((*first, *groups.pop(table)))
         del dropped[table]
-    return rest
+    return sorted(rest, key=lambda change: isinstance(change.up, DropTypeOp))
 
 
 def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]:
@@ -196,6 +211,55 @@ def _recreated_without(change: Change, keys: Sequence[ForeignKeyConstraint]) -> 
     return replace(change, down=tuple(kept(op) for op in change.down))
 
 
+def with_keys_after_uniques(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Create foreign keys after the constraints that make their target unique, and drop them before those go.
+
+    Alembic goes from table to table in the order of their names.
+    """
+    made = {facts.key_of(c.up) for c in changes if _makes_unique(c.up)}
+    gone = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)}
+    late = [c for c in changes if isinstance(c.up, ops.CreateForeignKeyOp) and _target_of(c.up, facts) in made]
+    early = [c for c in changes if _drops_key(c.up) and _target_of(c.up.reverse(), facts) in gone]
+    rest: list[Change] = []
+    for change in changes:
+        if any(change is other for other in (*late, *early)):
+            continue
+        op = change.up
+        keys = _keys_to(op, made, facts)
+        rest.append(replace(change, up=without(op, keys)) if isinstance(op, ops.CreateTableOp) and keys else change)
+        late += [_added(key) for key in keys]
+    return [*early, *rest, *late]
+
+
+def _makes_unique(op: ops.MigrateOperation) -> bool:
+    unique_index = isinstance(op, ops.CreateIndexOp) and bool(op.unique)
+    return unique_index or isinstance(op, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+
+
+def _drops_unique(op: ops.MigrateOperation) -> bool:
+    if isinstance(op, ops.DropIndexOp):
+        return bool(op.kw.get("unique"))
+    return isinstance(op, ops.DropConstraintOp) and op.constraint_type in ("unique", "primary")
+
+
+def _drops_key(op: ops.MigrateOperation) -> bool:
+    return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
+
+
+def _target_of(op: ops.MigrateOperation, facts: Facts) -> TableKey | None:
+    if not isinstance(op, ops.CreateForeignKeyOp):
+        return None
+    return facts.key(op.kw.get("referent_schema"), op.referent_table)
+
+
+def _keys_to(op: ops.MigrateOperation, tables: set[TableKey], facts: Facts) -> list[ForeignKeyConstraint]:
+    """The foreign keys of a create_table whose target becomes unique only in this revision."""
+    if not isinstance(op, ops.CreateTableOp):
+        return []
+    keys = (item for item in op.columns if isinstance(item, ForeignKeyConstraint))
+    return [key for key in keys if referenced_table(key, facts) in tables]
+
+
 def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Give unnamed constraints the names that PostgreSQL would give, so that a downgrade can drop them."""
     names = Names(facts)
@@ -204,6 +268,8 @@ def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
 
 def _named(change: Change, names: Names) -> Change:
     op = change.up
+    if isinstance(op, ops.DropConstraintOp) and op.constraint_name is not None:
+        names.drop(op.schema, op.table_name, str(op.constraint_name))
     if not isinstance(op, ops.AddConstraintOp) or getattr(op, "constraint_name", None) is not None:
         return change
     name = default_name(op, names)
@@ -214,3 +280,12 @@ def _named(change: Change, names: Names) -> Change:
         for d in change.down
     )
     return replace(change, up=altered(op, constraint_name=name), down=down)
+
+
+REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
+    with_column_checks,
+    with_late_foreign_keys,
+    with_ordered_drops,
+    with_keys_after_uniques,
+    with_names,
+)

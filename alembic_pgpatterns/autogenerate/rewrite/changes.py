@@ -10,7 +10,7 @@ from typing import TypeVar
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.attached_comments import ABOVE, BELOW, attached_to
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 
 Op = TypeVar("Op", bound=ops.MigrateOperation)
 
@@ -102,6 +102,8 @@ _UNDO: dict[type[ops.MigrateOperation], tuple[type[ops.MigrateOperation], ...]] 
 
 def undoes(down: ops.MigrateOperation, up: ops.MigrateOperation, named: bool = False) -> bool:
     """Whether one op is of the kind that undoes another on the same table; ``named``: and the same object."""
+    if isinstance(down, AlterTableOp) and not isinstance(up, AlterTableOp):
+        return table_of(down) == table_of(up) and down.object_name is not None and down.object_name == name_of(up)
     if isinstance(up, ops.AddConstraintOp):
         kinds: tuple[type[ops.MigrateOperation], ...] = (ops.DropConstraintOp,)
     else:
@@ -131,7 +133,7 @@ def name_of(op: ops.MigrateOperation) -> str | None:
     """Return the name of the column, index or constraint that an op is about."""
     if isinstance(op, ops.AddColumnOp):
         return str(op.column.name)
-    for attribute in ("column_name", "index_name", "constraint_name"):
+    for attribute in ("column_name", "index_name", "constraint_name", "object_name"):
         if (name := getattr(op, attribute, None)) is not None:
             return str(name)
     return None

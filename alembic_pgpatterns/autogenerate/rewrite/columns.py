@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineR
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
@@ -224,6 +225,17 @@ def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
         return plan_swap(op, Note(TableRewrite.name, subject, why, more=small_table(op)), facts)
     why = f"{cost}. For a large table, replace this by stages, each in its own revision:"
     return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, why, more=_swap(op, facts)), *refused)),)
+
+
+def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
+    """DROP COLUMN takes ACCESS EXCLUSIVE for a moment; PostgreSQL refuses it while a view or a policy uses it."""
+    if facts.is_new(op.schema, op.table_name):
+        return (plain(op),)
+    users = facts.blocks_type_change(facts.key(op.schema, op.table_name), str(op.column_name))
+    if not users:
+        return (plain(op, strong=True),)
+    why = f"this uses the column: {', '.join(users)}. Drop or change that first: PostgreSQL may refuse"
+    return (plain(op, strong=True, notes=(Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", why),)),)
 
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import text
 
+from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
+
 if TYPE_CHECKING:
+    from alembic.operations.ops import MigrateOperation
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
 
@@ -42,7 +45,7 @@ class Facts:
     """Tables that the revision drops."""
     partitioned: frozenset[TableKey] = frozenset()
     enums: frozenset[TableKey] = frozenset()
-    """Native enum types in the database: schema and name."""
+    """Enum and domain types in the database: schema and name."""
     autocommit: bool = True
     """False where env.py opens the transaction itself: an autocommit block fails there."""
     session: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +75,11 @@ class Facts:
         """Return a table's key, with the default schema if it has none."""
         return (str(schema or self.default_schema), str(table))
 
+    def key_of(self, op: MigrateOperation) -> TableKey:
+        """Return the key of the table that an op is about."""
+        schema, table = table_of(op)
+        return self.key(schema, str(table))
+
     def is_new(self, schema: str | None, table: str) -> bool:
         """Whether the revision creates or drops the table, so that locks on it hurt nobody."""
         return self.key(schema, table) in self.created | self.dropped
@@ -91,7 +99,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
     """
     connection = context.connection
     if connection is None:
-        return Facts(settings, enum_plugin=_enum_plugin(), **more)
+        return Facts(settings, enum_plugin=enum_plugin(), **more)
     reader = _Reader(connection)
     server = int((context.dialect.server_version_info or (18,))[0])
     return Facts(
@@ -104,7 +112,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         session=reader.session_timeouts(),
         has_lock_timeout=bool(connection.scalar(text(_HAS_LOCK_TIMEOUT))),
         utc=str(connection.scalar(text("SELECT current_setting('TimeZone')"))).upper() in _UTC,
-        enum_plugin=_enum_plugin(),
+        enum_plugin=enum_plugin(),
         volatile=reader.volatile,
         name_exists=reader.name_exists,
         rebuilt_with_type=reader.rebuilt_with_type,
@@ -120,7 +128,7 @@ def commits(context: MigrationContext) -> bool:
     return not getattr(context, "_in_external_transaction", False)
 
 
-def _enum_plugin() -> bool:
+def enum_plugin() -> bool:
     """Whether env.py imported alembic-postgresql-enum, which is how it is enabled."""
     return "alembic_postgresql_enum" in sys.modules
 
@@ -130,7 +138,8 @@ _PARTITIONED = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'
 """
 _ENUMS = """
-    SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'e'
+    SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype IN ('e', 'd')
 """
 _TIMEOUTS = """
     SELECT name, current_setting(name) FROM pg_settings
@@ -176,6 +185,8 @@ _BLOCKING = """
     LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
     WHERE f.adnum <> the.attnum OR d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass,
         'pg_trigger'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
+    UNION SELECT 'the partition key' FROM the JOIN pg_partitioned_table p ON p.partrelid = the.attrelid
+    WHERE the.attnum = ANY (p.partattrs::int2[])
     ORDER BY 1
 """
 _HAS_PRIMARY_KEY = """

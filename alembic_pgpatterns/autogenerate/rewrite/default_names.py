@@ -20,13 +20,19 @@ class Names:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._given: set[tuple[str, str]] = set()
+        self._dropped: set[tuple[str, str]] = set()
+
+    def drop(self, schema: str | None, table: str, name: str) -> None:
+        """Free a name: an earlier op drops its constraint."""
+        self._dropped.add((self._facts.key(schema, table)[0], name))
 
     def free(self, schema: str | None, table: str, columns: str, label: str) -> str:
         """Return the first free name of ``table_columns_label``, ``table_columns_label1``, …"""
         place = self._facts.key(schema, table)[0]
         for suffix in ("", *map(str, range(1, 1000))):
             name = object_name(table, columns, f"{label}{suffix}")
-            if (place, name) not in self._given and not self._facts.name_exists(place, name):
+            exists = (place, name) not in self._dropped and self._facts.name_exists(place, name)
+            if (place, name) not in self._given and not exists:
                 self._given.add((place, name))
                 return name
         raise AssertionError(f"a thousand constraints named like {table}_{columns}_{label}")

@@ -11,12 +11,12 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 
 Planner = Callable[[Any, Facts], tuple[Step, ...]]
 
-_PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
+PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.CreateTableOp, constraints.plan_table),
     (ops.DropTableOp, constraints.plan_table),
     (ops.CreateIndexOp, indexes.plan_create_index),
@@ -28,18 +28,23 @@ _PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.DropConstraintOp, constraints.plan_drop_constraint),
     (ops.AddColumnOp, columns.plan_add_column),
     (ops.AlterColumnOp, columns.plan_alter_column),
+    (ops.DropColumnOp, columns.plan_drop_column),
 )
 
 
 def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
     """Return the steps of one op. An unknown op stays as it is, in its place."""
-    for kind, planner in _PLANNERS:
+    for kind, planner in PLANNERS:
         if isinstance(op, kind):
             return _in_directives(op, planner(op, facts), facts)
     if isinstance(op, CommentOp):
         return (Step(0, Phase((op,)), owns_downgrade=True),)
-    existing = isinstance(op, ops.DropColumnOp) and not facts.is_new(op.schema, op.table_name)
-    return (indexes.plain(op, strong=existing),)
+    if isinstance(op, EnumLabelOp):
+        return (Step(1 if facts.autocommit else 0, Phase((op,), autocommit=facts.autocommit), owns_downgrade=True),)
+    if isinstance(op, AlterTableOp):
+        notes = (op.note,) if op.note is not None else ()
+        return (indexes.plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
+    return (indexes.plain(op),)
 
 
 def _in_directives(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ They render as Alembic's own operations and comments, so the files run without t
 from __future__ import annotations
 
 import ast
+import copy
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
 
-from alembic_pgpatterns.remedies.operations import AlterTypeOp
+from alembic_pgpatterns.remedies.operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 if TYPE_CHECKING:
@@ -117,6 +118,48 @@ class SqlOp(ops.ExecuteSQLOp):
         return SqlOp(self.undo, self.statement) if self.undo else CommentOp()
 
 
+class DropTypeOp(SqlOp):
+    """``DROP TYPE`` or ``DROP DOMAIN``, after the tables and columns that had it."""
+
+
+class EnumLabelOp(SqlOp):
+    """``ALTER TYPE … ADD VALUE``, which has to be committed before the label is used."""
+
+
+class AlterTableOp(SqlOp):
+    """One statement on a table that Alembic has no operation for, or none that keeps all of it.
+
+    It stays in its place among the other ops of the table.
+    """
+
+    def __init__(
+        self,
+        table: tuple[str | None, str],
+        statement: str,
+        undo: str | None = None,
+        object_name: str | None = None,
+        note: Note | None = None,
+        undo_note: Note | None = None,
+    ) -> None:
+        super().__init__(statement, undo)
+        self.schema, self.table_name = table
+        self.object_name = object_name
+        """The column, index or constraint that it is about."""
+        self.note = note
+        self.undo_note = undo_note
+
+    def reverse(self) -> ops.MigrateOperation:
+        """The undoing statement."""
+        if not self.undo:
+            return CommentOp()
+        table = (self.schema, self.table_name)
+        return AlterTableOp(table, self.undo, self.statement, self.object_name, self.undo_note, self.note)
+
+    def to_diff_tuple(self) -> tuple[str, str]:
+        """What `alembic check` shows."""
+        return ("alter_table", self.statement)
+
+
 class InlineReferenceOp(ops.AddColumnOp):
     """``op.add_column(..., inline_references=True)``: Alembic renders neither the flag nor the ForeignKey.
 
@@ -180,7 +223,11 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
 
 def _alter_type(context: AutogenContext, op: AlterTypeOp) -> list[str]:
     plain = renderers.dispatch(ops.AlterColumnOp)(context, op)
-    if op.using is None or op.modify_type is None:
+    if op.modify_type is None or (op.using is None and not isinstance(op, CastTypeOp)):
+        return [plain]
+    if isinstance(op, CastTypeOp) and op.drops_default:
+        return _with_default_apart(context, op)
+    if op.using is None:
         return [plain]
     if op.in_utc:
         execute = f"{prefix(context)}execute"
@@ -188,6 +235,23 @@ def _alter_type(context: AutogenContext, op: AlterTypeOp) -> list[str]:
     call = ast.parse(plain, mode="eval").body
     using = f",\n{' ' * 11}postgresql_using={op.using!r}"
     return [_inserted(plain, call.end_lineno, call.end_col_offset, using, before=1)]
+
+
+def _with_default_apart(context: AutogenContext, op: CastTypeOp) -> list[str]:
+    """Drop the default, change the type, set the default: PostgreSQL does not cast a default with USING."""
+    default = op.existing_server_default if op.modify_server_default is False else op.modify_server_default
+    table, column = op.table_name, str(op.column_name)
+    retyped = copy.copy(op)
+    retyped.modify_server_default = False
+    retyped.existing_server_default = False
+    retyped.drops_default = False
+    lines = []
+    if op.existing_server_default is not None and op.existing_server_default is not False:
+        lines += render_op(context, ops.AlterColumnOp(table, column, schema=op.schema, modify_server_default=None))
+    lines += render_op(context, retyped)
+    if default is not None and default is not False:
+        lines += render_op(context, ops.AlterColumnOp(table, column, schema=op.schema, modify_server_default=default))
+    return lines
 
 
 def _separate(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
@@ -233,5 +297,6 @@ for _kind, _renderer in (
     (SqlOp, _sql),
     (InlineReferenceOp, _inline_reference),
     (AlterTypeOp, _alter_type),
+    (CastTypeOp, _alter_type),
 ):
     renderers.dispatch_for(_kind, replace=True)(_renderer)

@@ -17,8 +17,8 @@ from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
-from alembic_pgpatterns.autogenerate.rewrite.enums import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
+from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 HOOK = "process_revision_directives"
+NO_EMPTY_REVISION = "pgpatterns_dry_run"
+"""In a Config's attributes while pgrevision runs: a revision without a change is not written."""
 SHOWN = 20
 """Number of changes that get their own line on the console."""
 
@@ -98,6 +100,8 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
     if len(files) > 1 and reason is not None:
         say(context, f"pgpatterns: written as one file, which cannot run again after a failure half-way: {reason}.")
         files = rewrite(upgrade.ops, downgrade.ops, facts, "never", bool(context.opts.get("render_as_batch")))
+    if not files:
+        return
     original_ops = list(upgrade.ops)
     script.upgrade_ops_list[-1] = chain.RewrittenUpgradeOps(files[0].upgrade, upgrade.upgrade_token, original_ops)
     script.downgrade_ops_list[-1] = ops.DowngradeOps(files[0].downgrade, downgrade.downgrade_token)
@@ -163,6 +167,10 @@ def say(context: MigrationContext, line: str) -> None:
         config.print_stdout(line)
 
 
+def _is_empty(upgrade: ops.UpgradeOps) -> bool:
+    return not upgrade.as_diffs()
+
+
 def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Run the rewriter after the user's own hook, which Alembic calls after the comparators."""
     options = autogen_context.migration_context.opts
@@ -174,6 +182,8 @@ def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Non
         if users is not None:
             users(context, revision, directives)
         rewriter.process_revision_directives(context, revision, directives)
+        if context.config is not None and context.config.attributes.get(NO_EMPTY_REVISION):
+            directives[:] = [script for script in directives if not all(map(_is_empty, script.upgrade_ops_list))]
 
     then_rewrite.ends_with_rewriter = True  # type: ignore[attr-defined]
     options[HOOK] = then_rewrite

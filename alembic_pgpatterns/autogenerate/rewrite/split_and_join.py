@@ -72,7 +72,19 @@ def _reference(change: Change, changes: Sequence[Change], facts: Facts) -> Chang
     if not isinstance(op, ops.AddColumnOp) or facts.is_new(op.schema, op.table_name) or not _starts_null(op, facts):
         return None
     keys = [other for other in changes if _is_key_of(other.up, op)]
-    return keys[0] if len(keys) == 1 else None
+    return keys[0] if len(keys) == 1 and not _waits(keys[0].up, changes, facts) else None
+
+
+def _waits(key: ops.MigrateOperation, changes: Sequence[Change], facts: Facts) -> bool:
+    """Whether the columns that a foreign key references become unique in the same revision."""
+    assert isinstance(key, ops.CreateForeignKeyOp)
+    target = facts.key(key.kw.get("referent_schema"), key.referent_table)
+    kinds = (ops.CreateUniqueConstraintOp, ops.CreatePrimaryKeyOp)
+    return any(
+        facts.key_of(other.up) == target
+        for other in changes
+        if isinstance(other.up, kinds) or (isinstance(other.up, ops.CreateIndexOp) and other.up.unique)
+    )
 
 
 def _starts_null(op: ops.AddColumnOp, facts: Facts) -> bool:

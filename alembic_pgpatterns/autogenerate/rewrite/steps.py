@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
+from sqlalchemy import ForeignKeyConstraint
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +106,22 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if isinstance(op, CommentOp):
         return Touch()
     schema, name = table_of(op)
-    if name is None or isinstance(op, ops.ExecuteSQLOp):
+    if name is None or (isinstance(op, ops.ExecuteSQLOp) and not isinstance(op, AlterTableOp)):
         return Touch(everything=True)
     table = facts.key(schema, name)
     reads: set[Key] = {("table", *table)}
+    if isinstance(op, AlterTableOp):
+        return Touch(frozenset(reads), frozenset(reads))
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
         return Touch(frozenset(_references(op, facts)), frozenset(reads))
     if isinstance(op, ops.AddColumnOp | ops.DropColumnOp):
         column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
+        added = op if isinstance(op, ops.AddColumnOp) else op._reverse
+        if added is not None and added.column.computed is not None:
+            reads.update(("column", *table, word) for word in _WORD.findall(str(added.column.computed.sqltext)))
+        if isinstance(op, InlineReferenceOp):
+            referred = referenced_table(op.reference, facts)
+            reads.update((("table", *referred), ("unique", *referred)))
         return Touch(frozenset(reads), frozenset({("column", *table, str(column))}))
     if isinstance(op, ops.AlterColumnOp):
         column_key = ("column", *table, str(op.column_name))
@@ -161,7 +170,12 @@ def referenced_tables(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> 
     this_table = facts.key(op.schema, op.table_name)
     result = []
     for key in table.foreign_key_constraints:
-        schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
-        if (referred := facts.key(schema or None, name)) != this_table:
+        if (referred := referenced_table(key, facts)) != this_table:
             result.append(referred)
     return result
+
+
+def referenced_table(key: ForeignKeyConstraint, facts: Facts) -> TableKey:
+    """Return the table that a foreign key references."""
+    schema, _, name = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
+    return facts.key(schema or None, name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData, event, inspect
+from sqlalchemy.schema import CreateSchema
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import build_target
@@ -23,4 +24,17 @@ def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settin
         PgPatternsError: the settings or the baseline cannot be read, or enforced patterns contradict each other.
     """
     settings = settings or settings_of(None)
-    return build_target(metadata, settings, accepted_by_files(settings)).metadata
+    effective = build_target(metadata, settings, accepted_by_files(settings)).metadata
+    for index in (index for table in effective.tables.values() for index in table.indexes):
+        # create_all() runs in a transaction, where CONCURRENTLY is refused.
+        index.dialect_options["postgresql"]["concurrently"] = False
+    # First of all, since types are created by the same event.
+    event.listen(effective, "before_create", _create_schemas, insert=True)
+    return effective
+
+
+def _create_schemas(metadata: MetaData, connection: Connection, **_: object) -> None:
+    """Create the schemas that tables are in, as a revision does."""
+    needed = {table.schema for table in metadata.tables.values() if table.schema}
+    for name in sorted(needed - set(inspect(connection).get_schema_names())) if needed else ():
+        connection.execute(CreateSchema(name))

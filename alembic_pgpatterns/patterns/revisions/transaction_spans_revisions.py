@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.revisions.model import History, Spot, is_strong
+from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, is_strong
 
 
 class TransactionSpansRevisions(HistoryPattern):
@@ -31,12 +31,7 @@ class TransactionSpansRevisions(HistoryPattern):
 
     def detect(self, history: History) -> Iterator[Finding]:
         """One finding for the call in env.py."""
-        locking = {
-            run.revision
-            for run in history.runs
-            for statement in run.statements
-            if any(is_strong(lock.mode) for lock in statement.locks)
-        }
+        locking = _sharing(history.runs)
         environment = next((e for e in history.environments if not e.transaction_per_migration), None)
         if environment is not None and len(locking) > 1:
             spot = Spot("env.py", None, environment.location, environment.location.line)
@@ -46,3 +41,15 @@ class TransactionSpansRevisions(HistoryPattern):
                 "run together: each lock is held until the last is done",
                 Advice("context.configure(…, transaction_per_migration=True)"),
             )
+
+
+def _sharing(runs: Sequence[RevisionRun]) -> set[str]:
+    """The most revisions that lock existing tables in one transaction. An autocommit block commits what came before."""
+    transactions: list[set[str]] = [set()]
+    for run in runs:
+        for statement in run.statements:
+            if not statement.transactional:
+                transactions.append(set())
+            elif any(is_strong(lock.mode) for lock in statement.locks):
+                transactions[-1].add(run.revision)
+    return max(transactions, key=len)

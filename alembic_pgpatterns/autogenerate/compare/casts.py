@@ -1,0 +1,75 @@
+"""Changes of type that PostgreSQL does not cast by itself: the USING and the defaults around it, found by trying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
+from alembic_pgpatterns.autogenerate.compare.scratch import accepted, type_sql
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.remedies.operations import AlterTypeOp, CastTypeOp
+from alembic_pgpatterns.schema.names import quote
+
+
+def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperation:
+    """The op with what its change of type needs; the op itself if PostgreSQL casts by itself."""
+    if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None or isinstance(op, AlterTypeOp):
+        return op
+    expected = state.printed.forms.columns.get(op.column_name)
+    actual = state.actual.columns.get(op.column_name)
+    if expected is None or actual is None or op.kw.get("postgresql_using"):
+        return op
+    there, back = _using(state, actual, expected), _using(state, expected, actual)
+    has_default = actual.default is not None or expected.default is not None
+    if there is None and back is None and not (has_default and _default_refuses(state, actual, expected)):
+        return op
+    cast = CastTypeOp(op.table_name, op.column_name)
+    vars(cast).update(vars(op))
+    cast.kw = {**op.kw, **({"postgresql_using": there} if there is not None else {})}
+    cast.using_back = back
+    cast.drops_default = has_default
+    return cast
+
+
+def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:
+    """The expression that casts the old values; None if none is needed, or none is known."""
+    for using in (None, *_candidates(old, new)):
+        words = f" USING {using}" if using is not None else ""
+        statements = [
+            f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(old)})",
+            f"ALTER TABLE pgpatterns_cast ALTER COLUMN {quote(old.name)} TYPE {type_sql(new)}{words}",
+        ]
+        if accepted(state.same.connection, statements, state.printed.types):
+            return using
+    return None
+
+
+def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
+    name = quote(old.name)
+    if new.type.endswith("[]") and not old.type.endswith("[]"):
+        yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}]::{new.type} END"
+        yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}::text]::{new.type} END"
+    if old.type.endswith("[]") and not new.type.endswith("[]"):
+        yield f"({name})[1]::{new.type}"
+        yield f"({name})[1]::text::{new.type}"
+    yield f"{name}::{new.type}"
+    yield f"{name}::integer::{new.type}"
+    yield f"{name}::text::{new.type}"
+
+
+def _default_refuses(state: TableState, old: ColumnForm, new: ColumnForm) -> bool:
+    """Whether PostgreSQL cannot cast one of the defaults by itself."""
+    pairs: tuple[tuple[Any, Any], ...] = ((old, new), (new, old))
+    for first, second in pairs:
+        if first.default is None or "nextval(" in first.default:
+            continue
+        statements = [
+            f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(first)} DEFAULT {first.default})",
+            f"ALTER TABLE pgpatterns_cast ALTER COLUMN {quote(old.name)} TYPE {type_sql(second)}",
+        ]
+        if not accepted(state.same.connection, statements, state.printed.types):
+            return True
+    return False

@@ -1,0 +1,89 @@
+"""Columns that are in the models and in the database: types, collations, defaults, identity, generation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from alembic_pgpatterns.autogenerate.compare import generated, identity
+from alembic_pgpatterns.autogenerate.compare.casts import with_casts
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+
+
+def compare_columns(state: TableState) -> TableState:
+    """Correct the ops for the columns of a table.
+
+    Returns:
+        The state without what goes away together with a column that has to be created again.
+    """
+    for column, expected, actual in _pairs(state):
+        _compare_type(state, column, expected, actual)
+        _compare_nullable(state, column, expected, actual)
+    for column, expected, actual in _pairs(state):
+        if not (expected.generated or actual.generated):
+            _compare_default(state, column, expected, actual)
+            identity.compare_identity(state, column, expected, actual)
+    state = generated.compare_generated(state, _pairs(state))
+    state.modify.ops[:] = [with_casts(op, state) for op in state.modify.ops]
+    generated.move_behind_their_sources(state)
+    return state
+
+
+def _pairs(state: TableState) -> list[tuple[Any, ColumnForm, ColumnForm]]:
+    forms = state.printed.forms.columns
+    pairs = [(c, forms.get(c.name), state.actual.columns.get(c.name)) for c in state.declared.columns]
+    return [(c, expected, actual) for c, expected, actual in pairs if expected is not None and actual is not None]
+
+
+def _compare_type(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Correct what Alembic found of the type. Where a callable of the user compares types, its word counts."""
+    if state.context.migration_context._user_compare_type is not True:
+        return
+    op = state.alter_op(column.name)
+    same = (expected.type, expected.collation) == (actual.type, actual.collation)
+    if same and op is not None and op.modify_type is not None:
+        op.modify_type = None
+        state.drop_if_empty(op)
+    elif not same and (op is None or op.modify_type is None):
+        included = op is not None or state.includes(
+            column, column.name, "column", False, state.reflected.columns.get(column.name)
+        )
+        if included:
+            op = op or state.new_alter_op(column.name)
+            op.modify_type = column.type
+
+
+def _compare_nullable(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Correct what SQLAlchemy reflected: NOT NULL of a domain is not the column's."""
+    op = state.alter_op(column.name)
+    if op is not None and op.modify_nullable is not None and expected.nullable == actual.nullable:
+        op.modify_nullable = None
+        op.existing_nullable = actual.nullable
+        state.drop_if_empty(op)
+
+
+def _compare_default(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Correct what Alembic found of the default.
+
+    A default that the models declare is always compared. One that only the database has is dropped if env.py sets
+    ``compare_server_default``: many a migration leaves a default for the code that ran before it.
+    """
+    compare = state.context.migration_context._user_compare_server_default
+    if callable(compare) or identity.is_counted(expected) or identity.is_counted(actual):
+        return
+    op = state.alter_op(column.name)
+    if _same_default(state, column, expected, actual):
+        if op is not None and op.modify_server_default is not False:
+            op.modify_server_default = False
+            state.drop_if_empty(op)
+    elif compare or expected.default is not None:
+        op = op or state.new_alter_op(column.name)
+        op.existing_server_default = state.reflected.columns[column.name].server_default
+        op.modify_server_default = column.server_default
+
+
+def _same_default(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> bool:
+    if expected.default is None or actual.default is None:
+        return expected.default is actual.default
+    return state.same.defaults(replace(actual, name=column.name), expected.default, actual.default)

@@ -1,0 +1,215 @@
+"""What a revision drops: comments that say what is lost, and downgrades that bring back all but the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.types import NullType
+
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, CommentOp, Note
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
+from alembic_pgpatterns.schema.names import quote
+
+
+class DropTableExactlyOp(ops.DropTableOp):
+    """``op.drop_table``, undone by the table as PostgreSQL printed it."""
+
+    forms: Forms
+
+    @classmethod
+    def of(cls, op: ops.DropTableOp, forms: Forms) -> DropTableExactlyOp:
+        """Alembic's op with an exact undo."""
+        new = cls(op.table_name)
+        vars(new).update(vars(op))
+        new.forms = forms
+        return new
+
+    def reverse(self) -> Any:
+        """Create the table again, and what Alembic does not reflect."""
+        create = super().reverse()
+        table = (create.schema, create.table_name)
+        create.columns = [item for item in create.columns if _is_kept(item, self.forms)]
+        for item in create.columns:
+            if isinstance(item, Column):
+                _forget_domain_default(item, self.forms)
+        create.prefixes = ["UNLOGGED"] if self.forms.persistence == "u" else []
+        create.kw = {**create.kw, **_options(self.forms)}
+        rest: list[ops.MigrateOperation] = [
+            added_column(table, form) for form in self.forms.columns.values() if _is_unknown(create, form.name)
+        ]
+        create.columns = [item for item in create.columns if not isinstance(getattr(item, "type", None), NullType)]
+        rest += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
+        return ops.ModifyTableOps(create.table_name, [create, *rest], schema=create.schema)
+
+
+def _forget_domain_default(column: Any, forms: Forms) -> None:
+    """SQLAlchemy reflects the default of a domain as one of the column."""
+    form = forms.columns.get(column.name)
+    if form is not None and form.default is None and not form.identity:
+        column.server_default = None
+
+
+def _options(forms: Forms) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if forms.partition_key is not None:
+        options["postgresql_partition_by"] = forms.partition_key
+    if forms.options:
+        options["postgresql_with"] = dict(option.split("=", 1) for option in forms.options)
+    if forms.parents:
+        options["postgresql_inherits"] = forms.parents
+    return options
+
+
+def _is_unknown(create: ops.CreateTableOp, name: str) -> bool:
+    return any(
+        isinstance(item, Column) and item.name == name and isinstance(item.type, NullType) for item in create.columns
+    )
+
+
+def _is_kept(item: Any, forms: Forms) -> bool:
+    """Whether create_table can hold a part of the table; the rest follows as SQL."""
+    if isinstance(item, CheckConstraint | ExcludeConstraint):
+        return False
+    if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
+        form = forms.constraints.get(str(item.name))
+        return form is None or not _needs_sql(form)
+    return True
+
+
+def _needs_sql(form: ConstraintForm) -> bool:
+    if form.inherited:
+        return False
+    if form.kind in "cx":
+        return True
+    if form.kind == "f":
+        assert form.referenced is not None
+        return form.referenced.match != "SIMPLE" or "(" in form.referenced.on_delete
+    plain = (" INCLUDE (", "NULLS NOT DISTINCT", " DEFERRABLE")
+    return form.kind == "u" and any(words in form.definition for words in plain)
+
+
+def added_constraint(table: tuple[str | None, str], form: ConstraintForm) -> AlterTableOp:
+    """A constraint as PostgreSQL printed it."""
+    return AlterTableOp(table, f"{_alter(table)} ADD CONSTRAINT {quote(form.name)} {form.sql}")
+
+
+def added_column(table: tuple[str | None, str], form: ColumnForm) -> AlterTableOp:
+    """A column of a type that SQLAlchemy does not know."""
+    parts = [f"{_alter(table)} ADD COLUMN {quote(form.name)} {form.type}"]
+    if form.generated:
+        kind = "STORED" if form.generated == "s" else "VIRTUAL"
+        parts.append(f"GENERATED ALWAYS AS ({form.default}) {kind}")
+    elif form.default is not None:
+        parts.append(f"DEFAULT {form.default}")
+    parts += [] if form.nullable else ["NOT NULL"]
+    return AlterTableOp(table, " ".join(parts), object_name=form.name)
+
+
+def _alter(table: tuple[str | None, str]) -> str:
+    return f"ALTER TABLE {'.'.join(quote(part) for part in table if part)}"
+
+
+class DropColumnExactlyOp(ops.DropColumnOp):
+    """``op.drop_column``, undone by SQL, of a column whose type SQLAlchemy does not know."""
+
+    restored: AlterTableOp
+
+    @classmethod
+    def of(cls, op: ops.DropColumnOp, form: ColumnForm) -> DropColumnExactlyOp:
+        """Alembic's op with an exact undo."""
+        new = cls(op.table_name, op.column_name)
+        vars(new).update(vars(op))
+        new.restored = added_column((op.schema, op.table_name), form)
+        return new
+
+    def reverse(self) -> Any:
+        """Add the column again."""
+        return self.restored
+
+
+def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
+    """Alembic's ops, with drops of tables and columns undone exactly.
+
+    Args:
+        operations: all ops of the upgrade.
+        forms: what the tables are in the database.
+    """
+    result: list[Any] = []
+    for op in operations:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops = exactly(_generated_first(op.ops, forms), forms)
+            result += [op] if op.ops else []
+            continue
+        table = forms.get((getattr(op, "schema", None), str(getattr(op, "table_name", ""))))
+        if table is not None and (_is_inherited(op, table) or _is_not_ours(op, table)):
+            continue
+        if table is not None and isinstance(op, ops.DropTableOp | ops.DropColumnOp):
+            result.append(CommentOp.of(_loss(op, table)))
+        if isinstance(op, ops.CreateTableOp):
+            result += [op, *_with_operator_classes(op)]
+        elif table is not None and type(op) is ops.DropTableOp:
+            result.append(DropTableExactlyOp.of(op, table))
+        elif table is not None and type(op) is ops.DropColumnOp and _unknown_type(op):
+            result.append(DropColumnExactlyOp.of(op, table.columns[op.column_name]))
+        else:
+            if table is not None and type(op) is ops.DropColumnOp and op._reverse is not None:
+                _forget_domain_default(op._reverse.column, table)
+            result.append(op)
+    return result
+
+
+def _generated_first(operations: Iterable[Any], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
+    """Dropped columns in an order that PostgreSQL takes: generated ones before those that they are made of."""
+    result = list(operations)
+    places = [i for i, op in enumerate(result) if isinstance(op, ops.DropColumnOp)]
+    drops = sorted((result[i] for i in places), key=lambda op: not _is_generated(op, forms))
+    for place, op in zip(places, drops, strict=True):
+        result[place] = op
+    return result
+
+
+def _is_generated(op: ops.DropColumnOp, forms: dict[tuple[str | None, str], Forms]) -> bool:
+    table = forms.get((op.schema, op.table_name))
+    form = table.columns.get(op.column_name) if table is not None else None
+    return form is not None and bool(form.generated)
+
+
+def _with_operator_classes(op: ops.CreateTableOp) -> list[AlterTableOp]:
+    """EXCLUDE constraints with operator classes, which Alembic does not render, taken out of a create_table."""
+    late = [item for item in op.columns if isinstance(item, ExcludeConstraint) and item.ops]
+    op.columns = [item for item in op.columns if all(item is not other for other in late)]
+    nothing: Any = None
+    compiler = DIALECT.ddl_compiler(DIALECT, nothing)
+    table = (op.schema, op.table_name)
+    return [AlterTableOp(table, f"{_alter(table)} ADD {compiler.process(item)}") for item in late]
+
+
+def _is_not_ours(op: ops.MigrateOperation, forms: Forms) -> bool:
+    """Whether the models cannot be meant: a partition of a table that stays, or a table of an extension."""
+    return isinstance(op, ops.DropTableOp | ops.DropIndexOp) and (forms.is_partition or forms.of_extension)
+
+
+def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms) -> Note:
+    rows = "its rows" if forms.rows is None else f"its rows, about {forms.rows}"
+    table = ".".join(part for part in (op.schema, op.table_name) if part)
+    if isinstance(op, ops.DropTableOp):
+        why = f"drops {table} and {rows}; a downgrade creates it without them"
+        return Note(DropUnderRunningCode.name, table, why)
+    subject = f"{table}.{op.column_name}"
+    return Note(DropUnderRunningCode.name, subject, f"drops {subject} and its values; a downgrade cannot restore them")
+
+
+def _is_inherited(op: ops.MigrateOperation, forms: Forms) -> bool:
+    """Whether it drops a column that comes from a parent, which PostgreSQL refuses."""
+    return (
+        isinstance(op, ops.DropColumnOp) and op.column_name in forms.columns and forms.columns[op.column_name].inherited
+    )
+
+
+def _unknown_type(op: ops.DropColumnOp) -> bool:
+    return op._reverse is not None and isinstance(op._reverse.column.type, NullType)

@@ -1,0 +1,116 @@
+"""Foreign keys: compared with all their options, MATCH and columns of SET NULL too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.operations import ops
+from alembic.util import sqla_compat
+from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy.schema import conv
+
+from alembic_pgpatterns.autogenerate.compare.constraints import renamed, stored_name
+from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, ReferencedForm
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+
+FILTER = "foreign_key_constraint"
+Signature = tuple[tuple[str, ...], ReferencedForm]
+
+
+class DropForeignKeyOp(ops.DropConstraintOp):
+    """``op.drop_constraint`` of a foreign key, undone with all its options."""
+
+    def __init__(self, state: TableState, form: ConstraintForm) -> None:
+        super().__init__(conv(form.name), state.name, "foreignkey", schema=state.schema)
+        self.restored = _restored(state, form)
+
+    def reverse(self) -> ops.AddConstraintOp:
+        """Create it again."""
+        return self.restored
+
+    def to_constraint(self) -> Any:
+        """For `alembic check`."""
+        return self.restored.to_constraint()
+
+
+def compare_foreign_keys(state: TableState) -> None:
+    """Correct the ops for the foreign keys of a table."""
+    state.remove([op for op in state.modify.ops if _is_foreign_key(op)])
+    actual = {f.name: f for f in state.actual.of_kind("f").values() if state.includes_name(f.name, FILTER)}
+    unmatched = dict(actual)
+    missing: list[ForeignKeyConstraint] = []
+    for key in sorted(state.declared.foreign_key_constraints, key=lambda key: tuple(c.name for c in key.columns)):
+        partner = _partner(key, unmatched, state)
+        if partner is None:
+            missing.append(key)
+        else:
+            del unmatched[partner]
+            name = stored_name(key, state)
+            if name is not None and name != partner and name not in actual and state.includes(key, name, FILTER, False):
+                state.add(renamed(state, partner, name))
+    for form in unmatched.values():
+        reflected = next((c for c in state.reflected.foreign_key_constraints if c.name == form.name), None)
+        if reflected is None or state.includes(reflected, form.name, FILTER, True):
+            state.add(DropForeignKeyOp(state, form))
+    for key in missing:
+        name = sqla_compat._get_constraint_final_name(key, state.context.dialect)
+        if state.includes(key, name, FILTER, False):
+            state.add(ops.CreateForeignKeyOp.from_constraint(key))
+
+
+def _is_foreign_key(op: ops.MigrateOperation) -> bool:
+    if isinstance(op, ops.DropConstraintOp):
+        return op.constraint_type == "foreignkey"
+    return isinstance(op, ops.CreateForeignKeyOp)
+
+
+def _partner(key: ForeignKeyConstraint, unmatched: dict[str, ConstraintForm], state: TableState) -> str | None:
+    expected = signature(key, state)
+    names = [f.name for f in unmatched.values() if (f.columns, f.referenced) == expected]
+    return key.name if key.name in names else next(iter(names), None)
+
+
+def signature(key: ForeignKeyConstraint, state: TableState) -> Signature:
+    """What a declared foreign key is, apart from its name, as the catalog has it."""
+    spec = sqla_compat._fk_spec(key)
+    referenced = ReferencedForm(
+        schema=spec[3] or state.default_schema,
+        table=spec[4],
+        columns=tuple(spec[5]),
+        on_update=(key.onupdate or "NO ACTION").upper(),
+        on_delete=_deletion(key.ondelete),
+        match=(key.match or "SIMPLE").upper(),
+        deferrable=bool(key.deferrable) or (key.initially or "").upper() == "DEFERRED",
+        initially_deferred=(key.initially or "").upper() == "DEFERRED",
+    )
+    return tuple(spec[2]), referenced
+
+
+def _deletion(action: str | None) -> str:
+    """ON DELETE, with the columns of ``SET NULL (a, b)`` as the catalog has them."""
+    words, bracket, columns = (action or "NO ACTION").partition("(")
+    listed = ", ".join(name.strip().strip('"') for name in columns.rstrip(") ").split(","))
+    return f"{' '.join(words.upper().split())} ({listed})" if bracket else " ".join(words.upper().split())
+
+
+def _restored(state: TableState, form: ConstraintForm) -> ops.CreateForeignKeyOp:
+    target = form.referenced
+    assert target is not None
+    options: dict[str, Any] = {
+        "onupdate": None if target.on_update == "NO ACTION" else target.on_update,
+        "ondelete": None if target.on_delete == "NO ACTION" else target.on_delete,
+        "match": None if target.match == "SIMPLE" else target.match,
+        "deferrable": target.deferrable or None,
+        "initially": "DEFERRED" if target.initially_deferred else None,
+    }
+    schema = None if target.schema == state.default_schema else target.schema
+    return ops.CreateForeignKeyOp(
+        conv(form.name),
+        state.name,
+        target.table,
+        list(form.columns),
+        list(target.columns),
+        source_schema=state.schema,
+        referent_schema=schema,
+        **{name: value for name, value in options.items() if value is not None},
+    )

@@ -1,0 +1,172 @@
+"""Identity and serial columns: options of the sequence, and the way from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
+from alembic_pgpatterns.operations.columns import ConvertIdentityToSerialOp, ConvertSerialToIdentityOp
+from alembic_pgpatterns.schema.names import quote
+
+_LIMITS = frozenset(str(2**bits - 1) for bits in (15, 31, 63))
+
+
+def is_serial(form: ColumnForm) -> bool:
+    """Whether a column counts by a sequence of its own, as ``serial`` does."""
+    return not form.identity and form.owned_sequence is not None and "nextval(" in (form.default or "")
+
+
+def is_counted(form: ColumnForm) -> bool:
+    """Whether a column is an identity or a serial one."""
+    return bool(form.identity) or is_serial(form)
+
+
+def compare_identity(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Correct the ops for a column that is counted, in the models or in the database."""
+    if not (is_counted(expected) or is_counted(actual)):
+        return
+    op = state.alter_op(column.name)
+    if op is not None and op.modify_server_default is not False:
+        op.modify_server_default = False
+        op.existing_server_default = False
+        state.drop_if_empty(op)
+    if is_serial(expected) and is_serial(actual):
+        _take_sequence_along(state, expected, actual)
+    elif expected.identity and actual.identity:
+        _compare_options(state, expected, actual)
+    elif expected.identity and is_serial(actual):
+        _convert(state, expected, actual, to_identity=True)
+    elif is_serial(expected) and actual.identity:
+        _convert(state, expected, actual, to_identity=False)
+    elif is_counted(expected) != is_counted(actual):
+        _start_or_stop(state, expected, actual)
+
+
+def _take_sequence_along(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Give the sequence of a serial column the column's new type, or it ends where the old type does."""
+    op = state.alter_op(expected.name)
+    if op is not None and op.modify_type is not None and expected.type != actual.type:
+        alter = f"ALTER SEQUENCE {actual.owned_sequence} AS"
+        state.add(AlterTableOp(state.table, f"{alter} {expected.type}", f"{alter} {actual.type}", expected.name))
+
+
+def _convert(state: TableState, expected: ColumnForm, actual: ColumnForm, to_identity: bool) -> None:
+    always = "a" in (expected.identity, actual.identity)
+    arguments: dict[str, Any] = {"always": always, "schema": state.schema}
+    there = ConvertSerialToIdentityOp(state.name, expected.name, **arguments)
+    back = ConvertIdentityToSerialOp(state.name, expected.name, **arguments)
+    first, second = (there, back) if to_identity else (back, there)
+    state.add(AlterTableOp(state.table, _block(first.body()), _block(second.body()), expected.name))
+    if to_identity:
+        _compare_options(state, expected, replace(actual, identity=expected.identity))
+        return
+    change, undo = _clauses(expected, actual), _clauses(actual, expected)
+    if change and actual.owned_sequence is not None:
+        alter = f"ALTER SEQUENCE {actual.owned_sequence}"
+        state.add(AlterTableOp(state.table, f"{alter} {' '.join(change)}", f"{alter} {' '.join(undo)}", expected.name))
+
+
+def _block(body: str) -> str:
+    return f"DO $${body}$$"
+
+
+def _compare_options(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
+    change, undo = _options(expected, actual), _options(actual, expected)
+    if change:
+        _move_into_limits(state, expected, actual)
+        alter = f"{state.alter} ALTER COLUMN {quote(expected.name)}"
+        state.add(AlterTableOp(state.table, f"{alter} {change}", f"{alter} {undo}", expected.name))
+
+
+def _move_into_limits(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Let the sequence count on from a new minimum: PostgreSQL refuses one above the value it stands at."""
+    least = (expected.sequence or {}).get("seqmin", 1)
+    if actual.owned_sequence is None or least <= (actual.sequence or {}).get("seqmin", 1):
+        return
+    name = actual.owned_sequence.replace("'", "''")
+    value = f"greatest(last_value, {least}), is_called AND last_value >= {least}"
+    count = f"SELECT setval('{name}', {value}) FROM {actual.owned_sequence}"  # noqa: S608
+    state.add(AlterTableOp(state.table, count, object_name=expected.name))
+
+
+def _options(new: ColumnForm, old: ColumnForm) -> str:
+    """The SET clauses that make one identity of another."""
+    clauses = [f"SET {clause}" for clause in _clauses(new, old)]
+    if new.identity != old.identity:
+        clauses.insert(0, f"SET GENERATED {'ALWAYS' if new.identity == 'a' else 'BY DEFAULT'}")
+    return " ".join(clauses)
+
+
+def _clauses(new: ColumnForm, old: ColumnForm) -> list[str]:
+    """The options of a sequence that make one of another."""
+    expected, existing = _plain(new.sequence), _plain(old.sequence)
+    return [words(expected[name]) for name, words in _CLAUSES if expected.get(name) != existing.get(name)]
+
+
+def _plain(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options without a maximum that is only the type's own, which changes with the type."""
+    return {name: value for name, value in (options or {}).items() if name != "seqmax" or str(value) not in _LIMITS} | (
+        {"seqmax": "NO MAXVALUE"} if str((options or {}).get("seqmax")) in _LIMITS else {}
+    )
+
+
+_CLAUSES: tuple[tuple[str, Any], ...] = (
+    ("seqincrement", lambda value: f"INCREMENT BY {value}"),
+    ("seqmin", lambda value: f"MINVALUE {value}"),
+    ("seqmax", lambda value: value if value == "NO MAXVALUE" else f"MAXVALUE {value}"),
+    ("seqstart", lambda value: f"START WITH {value}"),
+    ("seqcache", lambda value: f"CACHE {value}"),
+    ("seqcycle", lambda value: "CYCLE" if value else "NO CYCLE"),
+)
+
+
+def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
+    """Make a plain column count, or a counted one plain."""
+    if is_counted(expected):
+        starts, stops = _start(state, expected), _stop(state, expected)
+    else:
+        starts, stops = _stop(state, actual), _start(state, actual)
+    for number, statement in enumerate(starts):
+        undo = "; ".join(stops) if number == 0 else None
+        state.add(AlterTableOp(state.table, statement, undo, expected.name))
+    op = state.alter_op(expected.name)
+    if op is not None and expected.identity and op.modify_nullable is False:
+        # An identity column has to be NOT NULL already.
+        state.remove([op])
+        state.modify.ops.insert(0, op)
+
+
+def _start(state: TableState, form: ColumnForm) -> list[str]:
+    column, alter = quote(form.name), f"{state.alter} ALTER COLUMN {quote(form.name)}"
+    if form.identity:
+        kind = "ALWAYS" if form.identity == "a" else "BY DEFAULT"
+        options = " ".join(words(_plain(form.sequence)[name]) for name, words in _CLAUSES)
+        first = [f"{alter} ADD GENERATED {kind} AS IDENTITY ({options})"]
+    else:
+        sequence = _sequence(state, form)
+        first = [
+            f"CREATE SEQUENCE {sequence} AS {form.type} OWNED BY {state.qualified}.{column}",
+            f"{alter} SET DEFAULT nextval('{sequence.replace(chr(39), chr(39) * 2)}')",
+        ]
+    name = state.qualified.replace("'", "''")
+    literal = form.name.replace("'", "''")
+    # Names that are quoted above, in a statement that is written into a file.
+    last = f"max({column})) FROM {state.qualified} HAVING max({column}) > 0"
+    count = f"SELECT setval(pg_get_serial_sequence('{name}', '{literal}'), {last}"
+    return [*first, count]
+
+
+def _stop(state: TableState, form: ColumnForm) -> list[str]:
+    alter = f"{state.alter} ALTER COLUMN {quote(form.name)}"
+    if form.identity:
+        return [f"{alter} DROP IDENTITY"]
+    return [f"{alter} DROP DEFAULT", f"DROP SEQUENCE {_sequence(state, form)}"]
+
+
+def _sequence(state: TableState, form: ColumnForm) -> str:
+    name = (form.owned_sequence or "").rpartition(".")[2]
+    return f"{quote(state.schema)}.{name}" if state.schema else name

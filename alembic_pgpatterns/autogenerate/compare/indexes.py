@@ -1,0 +1,82 @@
+"""Indexes: compared as PostgreSQL prints them, and restored so by a downgrade."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import Index, text
+from sqlalchemy.schema import conv
+
+from alembic_pgpatterns.autogenerate.compare.constraints import stored_name
+from alembic_pgpatterns.autogenerate.compare.forms import Forms, IndexForm
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+
+class DropIndexExactlyOp(ops.DropIndexOp):
+    """``op.drop_index``, undone by the index as PostgreSQL printed it: collations and operator classes too."""
+
+    def __init__(self, table: tuple[str | None, str], form: IndexForm) -> None:
+        restored = restored_index(table, form)
+        super().__init__(conv(form.name), table[1], schema=table[0], unique=form.unique, _reverse=restored)
+        self.restored = restored
+
+    def reverse(self) -> ops.CreateIndexOp:
+        """Create it again."""
+        return self.restored
+
+    def to_index(self, migration_context: Any = None) -> Index:
+        """For `alembic check`, and Alembic's own drop."""
+        return self.restored.to_index(migration_context)
+
+
+def restored_index(table: tuple[str | None, str], form: IndexForm) -> ops.CreateIndexOp:
+    """An index as PostgreSQL printed it."""
+    options: dict[str, Any] = {
+        "postgresql_using": form.method if form.method != "btree" else None,
+        "postgresql_include": list(form.include) or None,
+        "postgresql_where": text(escape_binds(form.predicate)) if form.predicate else None,
+        "postgresql_with": dict(option.split("=", 1) for option in form.options) or None,
+        "postgresql_nulls_not_distinct": form.nulls_not_distinct or None,
+    }
+    columns: list[Any] = [_column(key, form) for key in form.keys]
+    given = {name: value for name, value in options.items() if value is not None}
+    return ops.CreateIndexOp(conv(form.name), table[1], columns, schema=table[0], unique=form.unique, **given)
+
+
+def _column(key: str, form: IndexForm) -> Any:
+    plain = next((name for name in form.columns if quote(name) == key or f'"{name}"' == key), None)
+    return plain if plain is not None else text(escape_binds(key))
+
+
+def compare_indexes(state: TableState) -> None:
+    """Correct the ops for the indexes of a table."""
+    for index in sorted(state.declared.indexes, key=lambda index: str(index.name)):
+        name = stored_name(index, state)
+        expected, actual = state.printed.forms.indexes.get(str(name)), state.actual.indexes.get(str(name))
+        if expected is None or actual is None or name is None:
+            continue
+        if state.same.indexes(expected, actual):
+            state.remove(_ops_on(state, name))
+        elif not _ops_on(state, name) and state.includes(index, name, "index", False, _reflected(state, name)):
+            state.add(DropIndexExactlyOp(state.table, actual), ops.CreateIndexOp.from_index(index))
+    state.modify.ops[:] = [exactly_dropped(op, state.actual) for op in state.modify.ops]
+
+
+def _ops_on(state: TableState, name: str) -> list[ops.MigrateOperation]:
+    kinds = (ops.CreateIndexOp, ops.DropIndexOp)
+    return [op for op in state.modify.ops if isinstance(op, kinds) and str(op.index_name) == name]
+
+
+def _reflected(state: TableState, name: str) -> Index | None:
+    return next((index for index in state.reflected.indexes if index.name == name), None)
+
+
+def exactly_dropped(op: ops.MigrateOperation, actual: Forms) -> ops.MigrateOperation:
+    """Alembic's drop of an index with an exact undo."""
+    if not isinstance(op, ops.DropIndexOp) or isinstance(op, DropIndexExactlyOp):
+        return op
+    form = actual.indexes.get(str(op.index_name))
+    return op if form is None else DropIndexExactlyOp((op.schema, str(op.table_name)), form)

@@ -1,0 +1,52 @@
+"""New tables: what PostgreSQL will refuse of them is said when they are written, not when they are created."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic.operations import ops
+from sqlalchemy import Table
+
+from alembic_pgpatterns.autogenerate.compare.relations import comment_on, declared_comments
+from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
+from alembic_pgpatterns.errors import PgPatternsError
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+
+def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> None:
+    """Comment on parts of a new table that PostgreSQL refuses, and write the comments of its constraints.
+
+    Args:
+        context: of the run.
+        modify: the ops that follow the create_table.
+        table: of the target metadata.
+
+    Raises:
+        PgPatternsError: SQLAlchemy cannot write a part of the table as SQL.
+    """
+    connection = context.connection
+    printed = (
+        print_declared(connection, table, [*table.metadata._sequences.values()]) if connection is not None else None
+    )
+    for name, message in printed.refused.items() if printed is not None else ():
+        modify.ops.append(CommentOp(refusal(str(table.fullname), name, message)))
+    for name, comment in declared_comments(table, context.dialect).items():
+        key = (table.schema, str(table.name))
+        modify.ops.append(AlterTableOp(key, comment_on(key, name, comment), object_name=name))
+
+
+def refusal(table: str, name: str, message: str) -> tuple[str, ...]:
+    """The lines that say what PostgreSQL refuses.
+
+    Raises:
+        PgPatternsError: the message is SQLAlchemy's, so that no revision can be written at all.
+    """
+    if "literal value" in message:
+        raise PgPatternsError(
+            f"{name} of {table} cannot be written into a revision: {message}. Write the expression as text(), or the "
+            "value as literal_column()."
+        )
+    return (f"# pgpatterns: PostgreSQL refuses {name} of {table}:", f"#   {message}")

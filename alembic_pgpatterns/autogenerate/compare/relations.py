@@ -1,0 +1,85 @@
+"""What belongs to a table as a whole: UNLOGGED, storage parameters, partitioning, comments of its constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.util import sqla_compat
+from sqlalchemy import Table
+
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, Note
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
+from alembic_pgpatterns.schema.names import quote
+
+
+def compare_relation(state: TableState) -> None:
+    """Add the ops that Alembic does not have."""
+    _compare_persistence(state)
+    _compare_options(state)
+    _compare_partitioning(state)
+    for name, comment in declared_comments(state.declared, state.context.dialect).items():
+        form = state.actual.constraints.get(name)
+        if form is not None and form.comment != comment:
+            undo = comment_on(state.table, name, form.comment)
+            state.add(AlterTableOp(state.table, comment_on(state.table, name, comment), undo, name))
+
+
+def _compare_persistence(state: TableState) -> None:
+    unlogged = "UNLOGGED" in [str(prefix).upper() for prefix in state.declared._prefixes]
+    if state.actual.kind == "r" and unlogged != (state.actual.persistence == "u"):
+        words = ("SET LOGGED", "SET UNLOGGED")
+        why = "every row is written again while nobody can read or write"
+        note = Note(TableRewrite.name, state.name, why)
+        change, undo = words[unlogged], words[not unlogged]
+        state.add(AlterTableOp(state.table, f"{state.alter} {change}", f"{state.alter} {undo}", None, note, note))
+
+
+def _compare_options(state: TableState) -> None:
+    """Storage parameters, if the models declare any with ``postgresql_with``."""
+    declared = state.declared.dialect_options["postgresql"].get("with") or {}
+    if not declared or state.actual.kind != "r":
+        return
+    expected = {str(name).lower(): str(value) for name, value in dict(declared).items()}
+    actual = dict(option.split("=", 1) for option in state.actual.options)
+    change = _set_options(expected, actual)
+    if change:
+        undo = _set_options(actual, expected)
+        for statement, back in zip(change, [*undo, *[None] * len(change)], strict=False):
+            state.add(AlterTableOp(state.table, f"{state.alter} {statement}", back and f"{state.alter} {back}"))
+
+
+def _set_options(new: dict[str, str], old: dict[str, str]) -> list[str]:
+    changed = {name: value for name, value in new.items() if old.get(name, "").lower() != value.lower()}
+    gone = [name for name in old if name not in new]
+    statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in changed.items())})"] if changed else []
+    return statements + ([f"RESET ({', '.join(gone)})"] if gone else [])
+
+
+def _compare_partitioning(state: TableState) -> None:
+    declared = state.declared.dialect_options["postgresql"].get("partition_by")
+    if bool(declared) == (state.actual.kind == "p"):
+        return
+    what = f"partitioned by {declared}" if declared else "not partitioned"
+    lines = (
+        f"# pgpatterns: the models have {state.qualified} {what}, the database has not. PostgreSQL cannot change",
+        "#   that: rename the table, create the new one, copy the rows in batches, and drop the old one.",
+    )
+    state.add(CommentOp(lines))
+
+
+def declared_comments(table: Table, dialect: Any) -> dict[str, str]:
+    """The comments of a table's constraints, by the names of the constraints."""
+    comments: dict[str, str] = {}
+    for item in table.constraints:
+        name = sqla_compat._get_constraint_final_name(item, dialect)
+        if name is not None and getattr(item, "comment", None):
+            comments[str(name)] = str(item.comment)
+    return comments
+
+
+def comment_on(table: tuple[str | None, str], name: str, comment: str | None) -> str:
+    """The statement that sets the comment of a constraint."""
+    qualified = ".".join(quote(part) for part in table if part)
+    value = "NULL" if comment is None else "'" + comment.replace("'", "''") + "'"
+    return f"COMMENT ON CONSTRAINT {quote(name)} ON {qualified} IS {value}"

@@ -1,0 +1,241 @@
+"""Have PostgreSQL print what the models declare: on an empty temporary table, in a savepoint that is rolled back.
+
+No table of the application is locked beyond ACCESS SHARE, and nothing stays. The temporary table has the name of the
+real one and comes first in the search path, so that expressions which name their table are understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    ForeignKeyConstraint,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
+
+from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
+from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
+from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template
+from alembic_pgpatterns.remedies.metadata_copy import copied_table
+from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a model's table is in PostgreSQL's own form, and what PostgreSQL refused of it."""
+
+    forms: Forms
+    refused: dict[str, str] = field(default_factory=dict)
+    """Messages by the name of the column, index or constraint."""
+    types: tuple[Any, ...] = ()
+    """The enum and domain types of its columns."""
+
+
+@contextmanager
+def rolled_back(connection: Connection) -> Iterator[None]:
+    """Run statements in a savepoint, and undo them."""
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def print_declared(connection: Connection, table: Table, create_first: Sequence[Any] = ()) -> Printed | None:
+    """Print a table as the models declare it, without its foreign keys.
+
+    Args:
+        connection: to the database, in a transaction.
+        table: of the target metadata.
+        create_first: sequences of the metadata that defaults may use.
+
+    Returns:
+        None if a temporary table cannot be created at all.
+    """
+    try:
+        with rolled_back(connection):
+            for item in create_first:
+                _attempt(connection, lambda item=item: item.create(connection, checkfirst=True))  # type: ignore[misc]
+            _create_types(connection, named_types(table))
+            printed = _print(connection, _plain_copy(table))
+        return replace(printed, types=tuple(named_types(table)))
+    except SQLAlchemyError:
+        return None
+
+
+def print_texts(connection: Connection, like: Name | Table, pieces: Sequence[str]) -> list[Forms | None]:
+    """Run statements, each on its own, on a temporary table like another one.
+
+    Args:
+        connection: to the database, in a transaction.
+        like: the real table, or a declared one.
+        pieces: statements with ``{table}`` in place of the table's name.
+
+    Returns:
+        The forms of the table with each piece; None for a piece that PostgreSQL refused.
+    """
+    results: list[Forms | None] = []
+    try:
+        with rolled_back(connection):
+            name = _make_like(connection, like)
+            for piece in pieces:
+                results.append(_print_piece(connection, name, piece))
+    except SQLAlchemyError:
+        results += [None] * (len(pieces) - len(results))
+    return results
+
+
+def accepted(connection: Connection, statements: Sequence[str], types: Sequence[Any] = ()) -> bool:
+    """Whether PostgreSQL takes some statements, which are undone.
+
+    Args:
+        connection: to the database, in a transaction.
+        statements: SQL that touches nothing but temporary tables.
+        types: enums and domains to create first, if the database does not have them.
+    """
+    try:
+        with rolled_back(connection):
+            _create_types(connection, types)
+            for statement in statements:
+                connection.execute(text(escape_binds(statement)))
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def _create_types(connection: Connection, types: Sequence[Any]) -> None:
+    """Create types that the database does not have, and those whose labels are not the declared ones.
+
+    An added label cannot be used in the transaction that adds it, so a new type takes the name of the old one.
+    """
+    existing = {name: item for (_, name), item in read_types(connection).items()} if types else {}
+    for item in types:
+        there = existing.get(str(item.name))
+        if there is not None and (there.kind == "d" or there.labels == tuple(item.enums)):
+            continue
+        name = ".".join(quote(part) for part in (item.schema, item.name) if part)
+        rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old"
+        statements = [*((rename,) if there is not None else ()), create_statement(item)]
+        _attempt(connection, lambda s=statements: [connection.execute(text(escape_binds(x))) for x in s])  # type: ignore[misc]
+
+
+def type_sql(form: ColumnForm) -> str:
+    """A column's type as SQL, with its collation."""
+    return f"{form.type} COLLATE {form.collation}" if form.collation else form.type
+
+
+def _make_like(connection: Connection, like: Name | Table) -> str:
+    if isinstance(like, Table):
+        bare = _plain_copy(like)
+        bare.constraints.clear()
+        connection.execute(CreateTable(bare))
+        return str(like.name)
+    scratch = Name("pg_temp", like.path[-1])
+    connection.execute(Template("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=like))
+    return str(like.path[-1])
+
+
+def _print_piece(connection: Connection, name: str, piece: str) -> Forms | None:
+    before, after = piece.split("{table}", 1)
+    table = Name("pg_temp", name)
+    statement = Template("{before}{table}{after}", before=Sql(before), table=table, after=Sql(after))
+    try:
+        with rolled_back(connection):
+            connection.execute(statement)
+            return read_forms(connection, f"pg_temp.{quote(name)}")
+    except SQLAlchemyError:
+        return None
+
+
+def named_types(table: Table) -> list[Any]:
+    """The enum and domain types of a table's columns, as PostgreSQL's own types."""
+    return [kind for column in table.columns for kind in named_types_of(column.type)]
+
+
+def _plain_copy(table: Table) -> Table:
+    """A temporary table like the declared one, without foreign keys, partitioning, inheritance and tablespace."""
+    metadata = MetaData(naming_convention=table.metadata.naming_convention)
+    copy = copied_table(table, metadata, schema=None)
+    copy._prefixes = ["TEMPORARY"]
+    for name in ("partition_by", "inherits", "tablespace", "using", "on_commit"):
+        if copy.kwargs.get(f"postgresql_{name}") is not None:
+            copy.dialect_options["postgresql"][name] = None
+    copy.constraints -= {item for item in copy.constraints if isinstance(item, ForeignKeyConstraint)}
+    for column in copy.columns:
+        column.foreign_keys = set()
+    for index in copy.indexes:
+        index.dialect_options["postgresql"]["concurrently"] = False
+        index.dialect_options["postgresql"]["tablespace"] = None
+    return copy
+
+
+def _print(connection: Connection, copy: Table) -> Printed:
+    refused: dict[str, str] = {}
+    if _attempt(connection, lambda: connection.execute(CreateTable(copy))) is not None:
+        refused = _create_piece_by_piece(connection, copy)
+    for index in sorted(copy.indexes, key=lambda index: str(index.name)):
+        message = _run(connection, CreateIndex(index))
+        if message is not None:
+            refused[str(index.name)] = message
+    forms = read_forms(connection, f"pg_temp.{quote(str(copy.name))}")
+    return Printed(forms or Forms(), refused)
+
+
+def _create_piece_by_piece(connection: Connection, copy: Table) -> dict[str, str]:
+    """Create what PostgreSQL takes of a table that it refuses as a whole; return what it said of the rest."""
+    refused: dict[str, str] = {}
+    kept: list[Any] = []
+    for column in sorted(copy.columns, key=lambda column: column.computed is not None):
+        columns = [*kept, column]
+        message = _attempt(connection, lambda columns=columns: _undone(connection, _create(copy, columns)))  # type: ignore[misc]
+        if message is None:
+            kept.append(column)
+        else:
+            refused[str(column.name)] = message
+    connection.execute(_create(copy, kept))
+    for constraint in copy.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint) and not constraint.columns:
+            continue
+        refusal = _run(connection, AddConstraint(constraint))
+        if refusal is not None:
+            refused[str(constraint.name)] = refusal
+    return refused
+
+
+def _create(copy: Table, columns: Sequence[Any]) -> CreateTable:
+    """A temporary table of some columns, without constraints."""
+    bare = Table(copy.name, MetaData(), *(column._copy() for column in columns), prefixes=["TEMPORARY"])
+    bare.constraints.clear()
+    return CreateTable(bare)
+
+
+def _undone(connection: Connection, statement: ExecutableDDLElement) -> None:
+    with rolled_back(connection):
+        connection.execute(statement)
+
+
+def _run(connection: Connection, statement: ExecutableDDLElement) -> str | None:
+    return _attempt(connection, lambda: connection.execute(statement))
+
+
+def _attempt(connection: Connection, action: Callable[[], object]) -> str | None:
+    """Do something in a savepoint of its own; PostgreSQL's message if it refuses."""
+    savepoint = connection.begin_nested()
+    try:
+        action()
+    except SQLAlchemyError as error:
+        savepoint.rollback()
+        return str(getattr(error, "orig", None) or error).splitlines()[0]
+    savepoint.commit()
+    return None

@@ -1,0 +1,84 @@
+"""The comparator for tables: Alembic's ops corrected by what PostgreSQL prints."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from sqlalchemy import Table
+
+from alembic_pgpatterns.autogenerate.compare import columns, new_tables, relations
+from alembic_pgpatterns.autogenerate.compare.constraints import CHECK, EXCLUDE, PRIMARY_KEY, UNIQUE, compare_constraints
+from alembic_pgpatterns.autogenerate.compare.foreign_keys import compare_foreign_keys
+from alembic_pgpatterns.autogenerate.compare.forms import read_forms
+from alembic_pgpatterns.autogenerate.compare.indexes import compare_indexes, exactly_dropped
+from alembic_pgpatterns.autogenerate.compare.original_form import with_sources
+from alembic_pgpatterns.autogenerate.compare.sameness import Sameness
+from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
+from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import CHECKS_COMPARED
+from alembic_pgpatterns.operations.support.template import Name
+from alembic_pgpatterns.schema.names import quote
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+FORMS = "pgpatterns_forms"
+"""The migration context's option that holds the tables as they are in the database."""
+log = logging.getLogger("alembic.autogenerate.pgpatterns")
+
+
+def compare_table(
+    context: AutogenContext,
+    modify: ops.ModifyTableOps,
+    schema: str | None,
+    name: str,
+    reflected: Table | None,
+    declared: Table | None,
+) -> None:
+    """Correct Alembic's ops for one table.
+
+    Args:
+        context: of the run, on a connection.
+        modify: Alembic's ops for the table.
+        schema: of the table; None for the default schema.
+        name: its name.
+        reflected: the table in the database, if it is there.
+        declared: the table in the target metadata, if it is there.
+    """
+    connection = context.connection
+    if connection is None:
+        return
+    if reflected is None:
+        if declared is not None:
+            new_tables.check(context, modify, declared)
+        return
+    default = str(getattr(context.dialect, "default_schema_name", None) or "public")
+    actual = read_forms(connection, f"{quote(schema or default)}.{quote(name)}")
+    if actual is None:
+        return
+    actual = with_sources(connection, Name(schema or default, name), actual)
+    context.migration_context.opts.setdefault(FORMS, {})[(schema, str(name))] = actual
+    if declared is None:
+        modify.ops[:] = [exactly_dropped(op, actual) for op in modify.ops]
+        return
+    printed = print_declared(connection, declared, _sequences(declared))
+    if printed is None:
+        log.warning("%s is compared by Alembic alone: PostgreSQL refuses a temporary table in a savepoint", name)
+        return
+    same = Sameness(connection, declared, Name(schema or default, name))
+    state = TableState(context, modify, schema, str(name), reflected, declared, printed, actual, same)
+    state = columns.compare_columns(state)
+    compare_indexes(state)
+    for kind in (PRIMARY_KEY, UNIQUE, CHECK, EXCLUDE):
+        compare_constraints(state, kind)
+    relations.compare_relation(state)
+    compare_foreign_keys(state)
+    for op in modify.ops:
+        if isinstance(op, ops.AddColumnOp):
+            setattr(op, CHECKS_COMPARED, True)
+
+
+def _sequences(declared: Table) -> list[Any]:
+    return list(declared.metadata._sequences.values())

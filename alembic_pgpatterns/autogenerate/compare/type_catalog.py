@@ -1,0 +1,94 @@
+"""The enum and domain types of a database, and what uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from alembic_pgpatterns.schema.names import quote
+
+TypeKey = tuple[str, str]
+"""Schema and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeUser:
+    """A column of a table that has a type, or an array of it."""
+
+    schema: str
+    table: str
+    column: str
+    array: bool
+    default: str | None
+
+    @property
+    def qualified(self) -> str:
+        """The table's quoted name."""
+        return f"{quote(self.schema)}.{quote(self.table)}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedType:
+    """An enum or a domain."""
+
+    schema: str
+    name: str
+    kind: str
+    """``e`` enum, ``d`` domain."""
+    labels: tuple[str, ...]
+    base: str | None
+    nullable: bool
+    default: str | None
+    constraints: Mapping[str, str]
+    """CHECKs of a domain: definition by name."""
+    users: tuple[TypeUser, ...]
+
+    @property
+    def key(self) -> TypeKey:
+        """Schema and name."""
+        return (self.schema, self.name)
+
+
+_TYPES = """
+    SELECT n.nspname AS schema, t.typname AS name, t.typtype::text AS kind,
+           ARRAY(SELECT enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY enumsortorder)::text[] AS labels,
+           CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod)
+               || CASE WHEN t.typcollation <> b.typcollation THEN ' COLLATE ' || t.typcollation::regcollation::text
+                       ELSE '' END END AS base,
+           NOT t.typnotnull AS nullable, t.typdefault AS "default",
+           coalesce((SELECT jsonb_object_agg(conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k
+                     WHERE k.contypid = t.oid AND k.contype = 'c'), '{{}}') AS constraints,
+           coalesce((SELECT jsonb_agg(jsonb_build_object('schema', cn.nspname, 'table', c.relname, 'column', a.attname,
+                                'array', a.atttypid = t.typarray, 'default', pg_get_expr(d.adbin, d.adrelid))
+                                ORDER BY cn.nspname, c.relname, a.attname)
+                     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                     JOIN pg_namespace cn ON cn.oid = c.relnamespace
+                     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                     WHERE a.atttypid IN (t.oid, t.typarray) AND a.attinhcount = 0 AND NOT a.attisdropped
+                       AND c.relkind IN ('r', 'p', 'f')), '[]') AS users
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type b ON b.oid = t.typbasetype
+    WHERE t.typtype IN ('e', 'd') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid
+                      AND e.deptype = 'e')
+      AND {condition}
+"""
+
+
+def read_types(connection: Connection, condition: str = "true", **parameters: Any) -> dict[TypeKey, NamedType]:
+    """Read the enums and domains that belong to no extension. Takes no lock.
+
+    Args:
+        connection: to the database.
+        condition: SQL on ``t`` (pg_type) and ``n`` (pg_namespace).
+        parameters: of the condition.
+    """
+    rows = connection.execute(text(_TYPES.format(condition=condition)), parameters).mappings()
+    return {(row["schema"], row["name"]): _type(dict(row)) for row in rows}
+
+
+def _type(row: Mapping[str, Any]) -> NamedType:
+    users = tuple(TypeUser(**user) for user in row["users"])
+    return NamedType(**{**row, "labels": tuple(row["labels"]), "users": users})

@@ -1,0 +1,132 @@
+"""Enums, domains, sequences and schemas: created once, changed as the models have them, dropped with their last use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from sqlalchemy import MetaData
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateSequence
+from sqlalchemy.types import SchemaType
+
+from alembic_pgpatterns.autogenerate.compare import domains, labels
+from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, read_types
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
+from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, SqlOp
+from alembic_pgpatterns.schema.names import quote
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+
+def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata: MetaData) -> None:
+    """Add the ops for types, sequences and schemas around Alembic's.
+
+    Args:
+        context: of the run.
+        upgrade_ops: what the comparators wrote so far.
+        metadata: the target.
+    """
+    connection = context.connection
+    if connection is None:
+        return
+    default = str(getattr(context.dialect, "default_schema_name", None) or "public")
+    kinds = ("d",) if enum_plugin() else ("d", "e")
+    actual = {key: item for key, item in read_types(connection).items() if item.kind in kinds}
+    declared = {key: item for key, item in declared_types(metadata, default).items() if _kind(item) in kinds}
+    changes = [change.up for change in flatten(upgrade_ops.ops)]
+    before: list[ops.MigrateOperation] = [*_missing_schemas(context, changes, metadata)]
+    before += _missing_sequences(context, metadata, default)
+    inline = set(_created_inline(changes, default))
+    for key in [key for key in declared if key not in actual and key not in inline]:
+        before.append(created(declared[key]))
+    for key, item in declared.items():
+        if key in actual and actual[key].kind == _kind(item):
+            compare = labels.compare_labels if _kind(item) == "e" else domains.compare_domain
+            before += compare(context, item, actual[key])
+    after = [
+        _dropped(item) for key, item in actual.items() if key not in declared and _loses_all(item, changes, default)
+    ]
+    upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
+
+
+def _kind(item: SchemaType) -> str:
+    return "e" if isinstance(item, postgresql.ENUM) else "d"
+
+
+def declared_types(metadata: MetaData, default_schema: str) -> dict[TypeKey, Any]:
+    """The enums and domains that ``create_all()`` would create, by schema and name."""
+    found: list[Any] = [kind for table in metadata.tables.values() for c in table.c for kind in named_types_of(c.type)]
+    # Types with ``metadata=`` are created even if no column has them (SQLAlchemy 2.1 keeps a register of them).
+    registered: list[Any] = [item for item in getattr(metadata, "_objects", ()) if isinstance(item, SchemaType)]
+    found += [kind for item in registered for kind in named_types_of(item)]
+    owned = [kind for kind in found if getattr(kind, "create_type", True)]
+    return {(kind.schema or default_schema, str(kind.name)): kind for kind in owned}
+
+
+def created(item: Any) -> SqlOp:
+    """The op that creates a type."""
+    words = "TYPE" if isinstance(item, postgresql.ENUM) else "DOMAIN"
+    name = ".".join(quote(part) for part in (item.schema, item.name) if part)
+    return SqlOp(create_statement(item), f"DROP {words} {name}")
+
+
+def _created_inline(changes: Iterable[ops.MigrateOperation], default_schema: str) -> Iterator[TypeKey]:
+    """The types that come with a new table or a new column, which the rewriter creates there."""
+    for op in changes:
+        columns = op.columns if isinstance(op, ops.CreateTableOp) else ()
+        columns = (op.column,) if isinstance(op, ops.AddColumnOp) else columns
+        for column in columns:
+            for kind in named_types_of(column.type) if hasattr(column, "type") else ():
+                yield (kind.schema or default_schema, str(kind.name))
+
+
+def _loses_all(item: NamedType, changes: Iterable[ops.MigrateOperation], default_schema: str) -> bool:
+    """Whether the revision drops or changes all columns of a type, and there are any."""
+    gone: set[tuple[str, str, str | None]] = set()
+    for op in changes:
+        schema = getattr(op, "schema", None) or default_schema
+        if isinstance(op, ops.DropTableOp):
+            gone.add((schema, op.table_name, None))
+        elif isinstance(op, ops.DropColumnOp) or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None):
+            gone.add((schema, op.table_name, str(op.column_name)))
+    return bool(item.users) and all(
+        (user.schema, user.table, user.column) in gone or (user.schema, user.table, None) in gone for user in item.users
+    )
+
+
+def _dropped(item: NamedType) -> SqlOp:
+    name = f"{quote(item.schema)}.{quote(item.name)}" if item.schema != "public" else quote(item.name)
+    if item.kind == "e":
+        return DropTypeOp(f"DROP TYPE {name}", f"CREATE TYPE {name} AS ENUM ({labels.listed(item.labels)})")
+    return DropTypeOp(f"DROP DOMAIN {name}", domains.create_statement(name, item))
+
+
+def _missing_sequences(context: AutogenContext, metadata: MetaData, default_schema: str) -> Iterator[SqlOp]:
+    """Sequences of the models that the database does not have. ``optional`` ones are not for PostgreSQL."""
+    connection, dialect = context.connection, context.dialect
+    assert connection is not None and dialect is not None
+    for sequence in metadata._sequences.values():
+        schema = sequence.schema or default_schema
+        if sequence.optional or dialect.has_sequence(connection, sequence.name, schema=schema):
+            continue
+        name = ".".join(quote(part) for part in (sequence.schema, sequence.name) if part)
+        yield SqlOp(str(CreateSequence(sequence).compile(dialect=DIALECT)).strip(), f"DROP SEQUENCE {name}")
+
+
+def _missing_schemas(
+    context: AutogenContext, changes: Iterable[ops.MigrateOperation], metadata: MetaData
+) -> Iterator[SqlOp]:
+    """Schemas that new tables, types or sequences need and the database does not have."""
+    from sqlalchemy import inspect
+
+    needed = {op.schema for op in changes if isinstance(op, ops.CreateTableOp) and op.schema}
+    needed |= {sequence.schema for sequence in metadata._sequences.values() if sequence.schema}
+    needed |= {kind.schema for kind in declared_types(metadata, "").values() if kind.schema}
+    existing = set(inspect(context.connection).get_schema_names()) if needed else set()
+    for name in sorted(needed - existing):
+        yield SqlOp(f"CREATE SCHEMA {quote(name)}", f"DROP SCHEMA {quote(name)}")

@@ -1,0 +1,102 @@
+"""How Alembic renders expressions and types, and compares defaults, put right for one run of autogenerate."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Enum, TypeDecorator
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import SQLAlchemyError
+
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+_OURS = "_pgpatterns_fixed"
+
+
+def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
+    """Adjust the run's dialect implementation. Does nothing the second time.
+
+    Args:
+        context: of the run.
+        stored_types: write a TypeDecorator of the application as what it stores.
+    """
+    impl: Any = context.migration_context.impl
+    if getattr(impl, _OURS, False):
+        return
+    setattr(impl, _OURS, True)
+    impl.render_ddl_sql_expr = _with_single_percents(impl.render_ddl_sql_expr, impl.dialect)
+    impl.render_type = _with_application_types(impl.render_type, impl.dialect, stored_types)
+    impl.compare_server_default = _without_failing(impl.compare_server_default, impl)
+    # Both are compared again in PostgreSQL's own form, and then written.
+    warnings.filterwarnings("ignore", message=r"Computed default on .* cannot be modified")
+    warnings.filterwarnings("ignore", message=r"(?s)Expression #.* detected to include an operator clause")
+
+
+def _with_single_percents(render: Callable[..., str], dialect: Any) -> Callable[..., str]:
+    """Alembic compiles for the driver, which wants percent signs doubled; op functions double them once more."""
+
+    def render_ddl_sql_expr(expression: Any, **options: Any) -> str:
+        text = render(expression, **options)
+        return text.replace("%%", "%") if dialect.identifier_preparer._double_percents else text
+
+    return render_ddl_sql_expr
+
+
+def _without_failing(compare: Callable[..., bool], impl: Any) -> Callable[..., bool]:
+    """Alembic runs ``SELECT old = new``, which fails on json, on quotes and on types without an operator."""
+
+    def compare_server_default(*arguments: Any) -> bool:
+        connection = impl.connection
+        if connection is None:
+            return bool(compare(*arguments))
+        try:
+            with connection.begin_nested():
+                return bool(compare(*arguments))
+        except SQLAlchemyError:
+            return False
+
+    return compare_server_default
+
+
+def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bool) -> Callable[..., Any]:
+    """Types that are not SQLAlchemy's: imported in the file, or written as what they store."""
+
+    def render_type(kind: Any, context: AutogenContext) -> Any:
+        if type(kind).__module__.startswith("sqlalchemy."):
+            return render(kind, context)
+        if stored and isinstance(kind, TypeDecorator):
+            return _stored(kind, dialect, context)
+        if context.opts.get("user_module_prefix") is None and _can_be_evaluated(kind):
+            context.imports.add(f"import {type(kind).__module__}")
+            return render(kind, context)
+        return _stored(kind, dialect, context) if isinstance(kind, TypeDecorator) else render(kind, context)
+
+    return render_type
+
+
+def _stored(kind: Any, dialect: Any, context: AutogenContext) -> str:
+    """A revision must not depend on the application's code of later years."""
+    from alembic.autogenerate.render import _repr_type
+
+    inner = kind.load_dialect_impl(dialect)
+    inner = getattr(inner, "_variant_mapping", {}).get(dialect.name, inner)
+    if isinstance(inner, postgresql.ENUM):
+        # The repr of an implementation says that no type is to be created.
+        inner = Enum(*inner.enums, name=inner.name, schema=inner.schema)
+    return _repr_type(inner, context)
+
+
+def _can_be_evaluated(kind: Any) -> bool:
+    """Whether the repr is a call that gives the same type again."""
+    module = sys.modules.get(type(kind).__module__)
+    try:
+        again = eval(repr(kind), dict(vars(module))) if module is not None else None
+        return again is not None and type_text(again) == type_text(kind)
+    except Exception:
+        return False

@@ -1,0 +1,291 @@
+"""What models declare and what the database has, compared in PostgreSQL's own form: nothing left out, nothing twice."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from alembic_pgpatterns import effective_metadata
+from alembic_pgpatterns.config.settings import Settings
+from tests.autogenerate.inprocess import InProcess, differences, there_and_back
+
+ID = "Column('id', BigInteger, primary_key=True)"
+
+
+def counted(*options: str) -> str:
+    return f"Table('box', metadata, Column('id', BigInteger, primary_key=True, {', '.join(options)}))"
+
+
+SHELF = f"Table('shelf', metadata, {ID}, Column('code', Text, unique=True))"
+
+
+def box(*items: str) -> str:
+    return f"Table('box', metadata, {', '.join((ID, *items))})"
+
+
+KIND = "Column('kind', Enum({labels}, name='box_kind'), server_default='small')"
+PAIRS: dict[str, tuple[str, ...]] = {
+    "a CHECK is added, changed, dropped": (
+        box("Column('n', Integer)"),
+        box("Column('n', Integer)", "CheckConstraint('n > 0', name='positive')"),
+        box("Column('n', Integer)", "CheckConstraint('n > 1 AND n % 7 < 5', name='positive')"),
+        box("Column('n', Integer)"),
+    ),
+    "CHECKs without names": (
+        box("Column('n', Integer, CheckConstraint('n > 0'))"),
+        box(
+            "Column('n', Integer, CheckConstraint('n > 0'))", "CheckConstraint('id <> n')", "CheckConstraint('id > 5')"
+        ),
+        box("Column('n', Integer)", "CheckConstraint('id > 5')"),
+    ),
+    "a CHECK with a list": (
+        box("Column('s', String(9))", "CheckConstraint(\"s IN ('a', 'it''s', ':b')\", name='listed')"),
+        box("Column('s', String(9))", "CheckConstraint(\"s IN ('a', 'it''s', ':b', '%')\", name='listed')"),
+        box("Column('s', String(9))"),
+    ),
+    "a CHECK is renamed": (
+        box("Column('n', Integer)", "CheckConstraint('n > 0', name='old')"),
+        box("Column('n', Integer)", "CheckConstraint('n > 0', name='new')"),
+    ),
+    "a CHECK on a column whose type changes": (
+        box("Column('s', String(9))", "CheckConstraint(\"s <> 'x'\", name='no_x')"),
+        box("Column('s', Text)", "CheckConstraint(\"s <> 'x'\", name='no_x')"),
+    ),
+    "an enum that is a CHECK gets a label": (
+        box("Column('k', Enum('a', 'b', native_enum=False, create_constraint=True, name='k'))"),
+        box("Column('k', Enum('a', 'b', 'longer', native_enum=False, create_constraint=True, name='k'))"),
+    ),
+    "EXCLUDE, with an operator class": (
+        box("Column('net', postgresql.INET)"),
+        box(
+            "Column('net', postgresql.INET)",
+            "postgresql.ExcludeConstraint(('net', '&&'), using='gist', ops={'net': 'inet_ops'}, name='one_net')",
+        ),
+        box(
+            "Column('net', postgresql.INET)",
+            "postgresql.ExcludeConstraint(('net', '='), using='gist', ops={'net': 'inet_ops'}, name='one_net')",
+        ),
+        "",
+    ),
+    "a new table with EXCLUDE and an operator class": (
+        "",
+        box(
+            "Column('net', postgresql.INET)",
+            "postgresql.ExcludeConstraint(('net', '&&'), using='gist', ops={'net': 'inet_ops'}, name='one_net')",
+        ),
+    ),
+    "options of a unique constraint": (
+        box("Column('a', Integer)", "Column('b', Integer)", "UniqueConstraint('a', name='one_a')"),
+        box("Column('a', Integer)", "Column('b', Integer)", "UniqueConstraint('a', name='one_a', deferrable=True)"),
+        box(
+            "Column('a', Integer)", "Column('b', Integer)", "UniqueConstraint('a', name='one_a', initially='DEFERRED')"
+        ),
+        "",
+    ),
+    "a primary key of other columns": (
+        box("Column('n', Integer, nullable=False)"),
+        "Table('box', metadata, Column('id', BigInteger, primary_key=True), Column('n', Integer, primary_key=True))",
+        "Table('box', metadata, Column('n', Integer, primary_key=True, autoincrement=False))",
+    ),
+    "a key that is unique as well": (box("Column('n', Integer)", "UniqueConstraint('id')"), box()),
+    "foreign keys with options": (
+        f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id'))''')}",
+        f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id', match='FULL'))''')}",
+        f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id', ondelete='SET NULL'))''')}",
+        f"{SHELF}; {box('''Column('shelf_id', ForeignKey('shelf.id', deferrable=True, initially='DEFERRED'))''')}",
+        SHELF,
+    ),
+    "a foreign key to a column that becomes unique": (
+        f"Table('shelf', metadata, {ID}, Column('code', Text)); {box('''Column('code', Text)''')}",
+        f"{SHELF}; {box('''Column('code', Text, ForeignKey('shelf.code'))''')}",
+        f"Table('shelf', metadata, {ID}, Column('code', Text)); {box('''Column('code', Text)''')}",
+    ),
+    "a new table that references a column that becomes unique": (
+        f"Table('shelf', metadata, {ID}, Column('code', Text))",
+        f"{SHELF}; {box('''Column('code', Text, ForeignKey('shelf.code'))''')}",
+    ),
+    "the schema is written out": (
+        f"Table('shelf', metadata, {ID}, schema='public'); "
+        f"Table('box', metadata, {ID}, Column('s', ForeignKey('public.shelf.id')), schema='public')",
+    ),
+    "expressions of indexes": (
+        box("Column('s', Text)", "Column('j', postgresql.JSONB)"),
+        box(
+            "Column('s', Text)",
+            "Column('j', postgresql.JSONB)",
+            "Index('ix_a', text('lower(s) DESC'))",
+            "Index('ix_b', text(\"(j ->> 'a')\"), postgresql_where=text(\"s LIKE 'a%' AND s IN ('ab', 'ac')\"))",
+            "Index('ix_c', text('s COLLATE \"C\" text_pattern_ops'), postgresql_include=['id'])",
+            "Index('ix_d', text(\"(CASE WHEN s = 'x' THEN 1 ELSE 2 END)\"), text('trim(s)'))",
+            "Index('ix_e', 's', postgresql_with={'fillfactor': 70}, postgresql_using='hash')",
+        ),
+        box(
+            "Column('s', Text)",
+            "Column('j', postgresql.JSONB)",
+            "Index('ix_a', text('lower(s)'))",
+            "Index('ix_b', text(\"(j ->> 'a')\"), postgresql_where=text(\"s LIKE 'b%'\"))",
+            "Index('ix_c', text('s COLLATE \"POSIX\" text_pattern_ops'))",
+            "Index('ix_d', text('trim(s)'))",
+            "Index('ix_e', 's', postgresql_with={'fillfactor': 80}, postgresql_using='hash')",
+        ),
+        box("Column('s', Text)", "Column('j', postgresql.JSONB)"),
+    ),
+    "types that differ by a word": (
+        box("Column('a', Float(24))", "Column('b', Numeric(10, 2))", "Column('c', Text)"),
+        box("Column('a', Float(53))", "Column('b', Numeric)", "Column('c', Text(collation='C'))"),
+        box("Column('a', Float(24))", "Column('b', Numeric(10, 2))", "Column('c', Text)"),
+    ),
+    "types that need a cast": (
+        box(
+            "Column('a', Text)", "Column('b', Integer, server_default='1')", "Column('c', Integer)", "Column('d', Text)"
+        ),
+        box(
+            "Column('a', Uuid)",
+            "Column('b', Boolean, server_default=true())",
+            "Column('c', postgresql.ARRAY(Integer))",
+            "Column('d', Enum('x', 'y', name='box_d'))",
+        ),
+        box(
+            "Column('a', Text)", "Column('b', Integer, server_default='1')", "Column('c', Integer)", "Column('d', Text)"
+        ),
+    ),
+    "defaults": (
+        box("Column('j', JSON, server_default='{}')", "Column('s', Text, server_default='100%')"),
+        box("Column('j', JSON, server_default='[]')", "Column('s', Text, server_default=\"it's\")"),
+        box("Column('j', JSON)", "Column('s', Text, server_default=text(\"'a' || 'b'\"))"),
+    ),
+    "generated columns": (
+        box("Column('n', Integer)", "Column('twice', Integer, Computed('n * 2', persisted=True))"),
+        box("Column('n', Integer)", "Column('twice', Integer, Computed('n * 3', persisted=True), index=True)"),
+        box("Column('n', BigInteger)", "Column('twice', Integer, Computed('n * 3', persisted=True), index=True)"),
+        box("Column('n', BigInteger)", "Column('twice', Integer, index=True)"),
+        box("Column('n', BigInteger)", "Column('twice', BigInteger, Computed('n % 2', persisted=True))"),
+        box(),
+    ),
+    "a generated column of a new and of a changed column": (
+        box("Column('n', Integer)"),
+        box(
+            "Column('n', BigInteger)",
+            "Column('m', Integer)",
+            "Column('a', BigInteger, Computed('n + m', persisted=True))",
+        ),
+    ),
+    "identity and its options": (
+        counted("*[Identity()]"),
+        counted("*[Identity(always=True, start=5, increment=5)]"),
+        counted("*[Identity(minvalue=3, maxvalue=99, cycle=True)]"),
+        counted(),
+        counted("*[Identity()]"),
+        counted("autoincrement=False"),
+        counted(),
+    ),
+    "serial gets a wider type": (
+        "Table('box', metadata, Column('id', Integer, primary_key=True))",
+        "Table('box', metadata, Column('id', BigInteger, primary_key=True))",
+    ),
+    "labels of an enum": (
+        box(KIND.format(labels="'small'")),
+        box(KIND.format(labels="'small', 'large'")),
+        box(
+            KIND.format(labels="'tiny', 'small', 'medium', 'large'"), "Column('more', ARRAY(Enum('x', name='more_t')))"
+        ),
+        box(KIND.format(labels="'small', 'large'")),
+        box(),
+    ),
+    "a label is used at once": (
+        box(KIND.format(labels="'small'")),
+        box(KIND.format(labels="'small', 'it''s'").replace("='small'", '="it\'s"').replace("'it''s'", '"it\'s"')),
+    ),
+    "an enum gets another name": (
+        box("Column('k', Enum('a', 'b', name='k1'), server_default='a')"),
+        box("Column('k', Enum('a', 'b', name='k2'), server_default='a')"),
+    ),
+    "a type of several tables": (
+        "k = Enum('a', name='k', metadata=metadata)",
+        f"k = Enum('a', name='k', metadata=metadata); {box('''Column('k', k)''')}; "
+        f"Table('u', metadata, {ID}, Column('k', k))",
+        f"k = Enum('a', 'b', name='k', metadata=metadata); {box('''Column('k', k)''')}; "
+        f"Table('u', metadata, {ID}, Column('k', k), Column('ks', ARRAY(k)))",
+        f"k = Enum('a', 'b', name='k'); {box('''Column('k', k)''')}",
+        box(),
+    ),
+    "domains": (
+        box("Column('n', postgresql.DOMAIN('pos', Integer, check='VALUE > 0'))"),
+        box("Column('n', postgresql.DOMAIN('pos', Integer, check='VALUE > 1', default='5', not_null=True))"),
+        box("Column('n', Integer)", "Column('ns', ARRAY(postgresql.DOMAIN('pos2', Integer)))"),
+        box(),
+    ),
+    "sequences": (
+        "",
+        "s = Sequence('tickets', metadata=metadata, start=100); "
+        + box("Column('no', BigInteger, s, server_default=s.next_value())"),
+    ),
+    "a schema that is not there": (
+        "",
+        f"Table('box', metadata, {ID}, Column('k', Enum('a', name='k', schema='store')), schema='store')",
+    ),
+    "percent signs everywhere": (
+        "",
+        "Table('a%b', metadata, Column('c%d', BigInteger, primary_key=True), "
+        "Column('e', Text, server_default='5%', comment='%'), "
+        "CheckConstraint(\"e LIKE '%x'\", name='like%'), Index('ix%', text(\"(e || '%')\")), comment='100%')",
+        "Table('a%b', metadata, Column('c%d', BigInteger, primary_key=True), "
+        "Column('e', Text, server_default='%s', nullable=False), Column('f', ForeignKey('a%b.c%d')), "
+        "CheckConstraint(\"e LIKE '%%y'\", name='like%'), Index('ix%', text(\"(e || '%%')\")))",
+        "",
+    ),
+    "a table that nothing of is lost": (
+        f"{SHELF}; Table('box', metadata, {ID}, Column('q', postgresql.TSQUERY), Column('s', String(9)), "
+        "Column('shelf_id', ForeignKey('shelf.id', match='FULL', deferrable=True)), "
+        "Column('k', Enum('a', name='k')), Column('p', postgresql.DOMAIN('pos', Integer, default='5')), "
+        "CheckConstraint(\"s IN ('a', 'b')\", name='listed'), UniqueConstraint('s', name='one_s', deferrable=True), "
+        "prefixes=['UNLOGGED'], postgresql_with={'fillfactor': 50})",
+        SHELF,
+    ),
+    "a partitioned table": (
+        "Table('box', metadata, Column('at', DateTime(timezone=True), primary_key=True), "
+        "postgresql_partition_by='RANGE (at)')",
+        "",
+    ),
+    "columns that a table inherits": (
+        f"Table('base', metadata, {ID}); Table('box', metadata, Column('x', Integer), postgresql_inherits='base')",
+    ),
+    "long names in another alphabet": (
+        box("Column('ä' * 20, Integer)"),
+        box("Column('ä' * 20, Integer, index=True, unique=False)", "CheckConstraint('id > 0', name='ü' * 31)"),
+        box("Column('ä' * 20, Integer)"),
+    ),
+}
+
+
+@pytest.fixture
+def in_process(database: Any, tmp_path: Path) -> Any:
+    with database.engine().connect() as connection, database.connect() as look:
+        project = InProcess(connection, look, tmp_path, {"compare_server_default": True, "include_schemas": True})
+        project.config.attributes.clear()
+        (tmp_path / "alembic.ini").write_text("[alembic]\n[pgpatterns]\nignore = *\n")
+        yield project
+
+
+def metadata_of(code: str, **options: Any) -> sa.MetaData:
+    metadata = sa.MetaData(**options)
+    scope = {name: getattr(sa, name) for name in sa.__all__} if hasattr(sa, "__all__") else dict(vars(sa))
+    exec(textwrap.dedent(code), {**scope, "metadata": metadata, "postgresql": postgresql})
+    return metadata
+
+
+@pytest.mark.parametrize("steps", PAIRS.values(), ids=PAIRS)
+def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...]) -> None:
+    for code in steps:
+        there_and_back(in_process, metadata_of(code))
+    migrated = in_process.snapshot()
+    in_process.emptied()
+    settings = Settings(ignore=("*",))
+    effective_metadata(metadata_of(steps[-1]), settings).create_all(in_process.connection)
+    in_process.connection.commit()
+    assert differences(migrated, in_process.snapshot()) == []

@@ -1,0 +1,111 @@
+"""Every rule of the rewriter has an example that comes out differently without it; a new rule needs one too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import render_python_code
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Enum,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    text,
+)
+
+from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewriter
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.indexes import plain
+
+PASSES = ("with_enum_types", "with_split_alters", "with_inline_references")
+"""What `rewrite` itself does with the changes, before and after the repairs."""
+
+
+def dropped_tables() -> list[ops.MigrateOperation]:
+    metadata = MetaData()
+    parent = Table("parent", metadata, Column("id", Integer, primary_key=True))
+    child = Table("child", metadata, Column("id", Integer, primary_key=True), Column("up", ForeignKey("parent.id")))
+    return [ops.DropTableOp.from_table(parent), ops.DropTableOp.from_table(child)]
+
+
+def new_tables() -> list[ops.MigrateOperation]:
+    metadata = MetaData()
+    key = ForeignKey("author.id", name="fk", use_alter=True)
+    book = Table("book", metadata, Column("id", Integer, primary_key=True), Column("up", Integer, key))
+    author = Table("author", metadata, Column("id", Integer, primary_key=True))
+    return [ops.CreateTableOp.from_table(book), ops.CreateTableOp.from_table(author)]
+
+
+def key(name: str | None = "fk", column: str = "up", target: str = "id") -> ops.CreateForeignKeyOp:
+    return ops.CreateForeignKeyOp(name, "book", "author", [column], [target])
+
+
+EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
+    "plan_table": [ops.DropTableOp.from_table(Table("book", MetaData(), Column("id", Integer)))],
+    "plan_create_index": [ops.CreateIndexOp("ix", "book", ["title"])],
+    "plan_drop_index": [ops.DropIndexOp("ix", "book", _reverse=ops.CreateIndexOp("ix", "book", ["title"]))],
+    "plan_unique": [ops.CreateUniqueConstraintOp("uq", "book", ["title"])],
+    "plan_foreign_key": [key()],
+    "plan_check": [ops.CreateCheckConstraintOp("ck", "book", text("pages > 0"))],
+    "plan_drop_constraint": [ops.DropConstraintOp("ck", "book", "check")],
+    "plan_add_column": [ops.AddColumnOp("book", Column("pages", Integer, nullable=False))],
+    "plan_alter_column": [
+        ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_type=BigInteger(), existing_nullable=True)
+    ],
+    "plan_drop_column": [ops.DropColumnOp("book", "pages")],
+    "with_column_checks": [ops.AddColumnOp("book", Column("pages", Integer, CheckConstraint("pages > 0", name="ck")))],
+    "with_late_foreign_keys": new_tables(),
+    "with_ordered_drops": dropped_tables(),
+    "with_keys_after_uniques": [
+        key(column="name", target="name"),
+        ops.CreateUniqueConstraintOp("uq", "author", ["name"]),
+    ],
+    "with_names": [ops.CreateUniqueConstraintOp(None, "book", ["title"])],
+    "with_enum_types": [ops.AddColumnOp("book", Column("kind", Enum("short", "long", name="kind")))],
+    "with_split_alters": [
+        ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_nullable=False, modify_comment="how many")
+    ],
+    "with_inline_references": [ops.AddColumnOp("book", Column("up", Integer)), key()],
+}
+
+
+def rules() -> list[str]:
+    planners = dict.fromkeys(function.__name__ for _, function in planner.PLANNERS)
+    return [*planners, *(repair.__name__ for repair in alembic_bugs.REPAIRS), *PASSES]
+
+
+def written(operations: list[ops.MigrateOperation]) -> str:
+    dropped = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.DropTableOp))
+    created = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.CreateTableOp))
+    files = rewriter.rewrite(operations, [], Facts(dropped=dropped, created=created))
+    context = MigrationContext.configure(dialect_name="postgresql")
+    return "\n---\n".join(render_python_code(ops.UpgradeOps(file.upgrade), migration_context=context) for file in files)
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_each_rule_makes_a_difference(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_rule = written(EXAMPLES[rule])
+
+    def unchanged(changes: Any, *_: object) -> Any:
+        return list(changes)
+
+    if rule.startswith("plan_"):
+        planners = [(k, (lambda op, facts: (plain(op),)) if f.__name__ == rule else f) for k, f in planner.PLANNERS]
+        monkeypatch.setattr(planner, "PLANNERS", tuple(planners))
+    elif rule in PASSES:
+        monkeypatch.setattr(rewriter, rule, unchanged)
+    else:
+        repairs = [unchanged if repair.__name__ == rule else repair for repair in alembic_bugs.REPAIRS]
+        monkeypatch.setattr(alembic_bugs, "REPAIRS", tuple(repairs))
+    try:
+        without_rule = written(EXAMPLES[rule])
+    except Exception as error:
+        without_rule = f"cannot be written: {error}"
+    assert with_rule != without_rule
