@@ -133,7 +133,7 @@ def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -
         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     """)
     project.models(AFTER)
-    assert "because of rule _RETURN on view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
+    assert "because of: rule _RETURN on view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
     for path in project.versions():
         if "seen" in path.name:
             path.unlink()

@@ -111,7 +111,10 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     table = facts.key(schema, name)
     reads: set[Key] = {("table", *table)}
     if isinstance(op, AlterTableOp):
-        return Touch(frozenset(reads), frozenset(reads))
+        if op.object_name is None:
+            return Touch(frozenset(reads), frozenset(reads))
+        reads.update(("column", *table, word) for word in _WORD.findall(op.statement))
+        return Touch(frozenset(reads), frozenset((kind, *table, op.object_name) for kind in ("column", "name")))
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
         return Touch(frozenset(_references(op, facts)), frozenset(reads))
     if isinstance(op, ops.AddColumnOp | ops.DropColumnOp):
