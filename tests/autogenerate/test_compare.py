@@ -220,6 +220,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('n', Integer)", "Column('ns', ARRAY(postgresql.DOMAIN('pos2', Integer)))"),
         box(),
     ),
+    "a primary key that references another table": (
+        f"{SHELF}; Table('box', metadata, Column('id', ForeignKey('shelf.id'), primary_key=True))",
+        f"{SHELF}; Table('box', metadata, Column('id', ForeignKey('shelf.id'), primary_key=True), Column('n', Integer))",
+    ),
     "sequences": (
         "",
         "s = Sequence('tickets', metadata=metadata, start=100); "

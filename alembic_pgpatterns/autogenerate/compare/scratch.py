@@ -173,6 +173,9 @@ def _plain_copy(table: Table) -> Table:
             copy.dialect_options["postgresql"][name] = None
     copy.constraints -= {item for item in copy.constraints if isinstance(item, ForeignKeyConstraint)}
     for column in copy.columns:
+        if column.foreign_keys and column.autoincrement is not True:
+            # Without its foreign key a primary key would become a serial one.
+            column.autoincrement = False
         column.foreign_keys = set()
     for index in copy.indexes:
         index.dialect_options["postgresql"]["concurrently"] = False
