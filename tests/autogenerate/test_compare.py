@@ -222,7 +222,8 @@ PAIRS: dict[str, tuple[str, ...]] = {
     ),
     "a primary key that references another table": (
         f"{SHELF}; Table('box', metadata, Column('id', ForeignKey('shelf.id'), primary_key=True))",
-        f"{SHELF}; Table('box', metadata, Column('id', ForeignKey('shelf.id'), primary_key=True), Column('n', Integer))",
+        f"{SHELF}; "
+        "Table('box', metadata, Column('id', ForeignKey('shelf.id'), primary_key=True), Column('n', Integer))",
     ),
     "sequences": (
         "",
