@@ -9,6 +9,7 @@ from alembic_pgpatterns.autogenerate.compare import generated, identity
 from alembic_pgpatterns.autogenerate.compare.casts import with_casts
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 
 
 def compare_columns(state: TableState) -> TableState:
@@ -86,4 +87,9 @@ def _compare_default(state: TableState, column: Any, expected: ColumnForm, actua
 def _same_default(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> bool:
     if expected.default is None or actual.default is None:
         return expected.default is actual.default
-    return state.same.defaults(replace(actual, name=column.name), expected.default, actual.default)
+    form = replace(actual, name=column.name)
+    if state.same.defaults(form, expected.default, actual.default):
+        return True
+    # On a column whose type changes: as the models write it, on the old type.
+    written = default_text(column.server_default)
+    return expected.type != actual.type and written is not None and state.same.defaults(form, written, actual.default)
