@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms, IndexForm
-from alembic_pgpatterns.autogenerate.compare.scratch import print_texts
+from alembic_pgpatterns.autogenerate.compare.scratch import print_texts, same_value
 from alembic_pgpatterns.operations.support.template import Name
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.parser import postgast
 
 _NAME = "pgpatterns_compared"
 
@@ -50,7 +51,12 @@ class Sameness:
         """Whether two defaults of a column are the same."""
         name = quote(column.name)
         pieces = [f"ALTER TABLE {{table}} ALTER COLUMN {name} SET DEFAULT {value}" for value in (expected, actual)]
-        return expected == actual or self._printed_alike(pieces, lambda forms: str(forms.columns[column.name].default))
+        if expected == actual or self._printed_alike(pieces, lambda forms: str(forms.columns[column.name].default)):
+            return True
+        # 7 and '7'::bigint are the same constant.
+        return (
+            is_constant(expected) and is_constant(actual) and same_value(self.connection, column.type, expected, actual)
+        )
 
     def expressions(self, column: ColumnForm, expected: str, actual: str) -> bool:
         """Whether two expressions of a generated column are the same."""
@@ -66,3 +72,14 @@ class Sameness:
             if first is not None and second is not None and part(first) == part(second):
                 return True
         return False
+
+
+def is_constant(expression: str) -> bool:
+    """Whether an expression calls nothing and uses no column."""
+    try:
+        tree = postgast.parse(f"SELECT {expression}")
+    except postgast.PgQueryError:
+        return False
+    pb = postgast.pg_query_pb2
+    kinds = (pb.FuncCall, pb.SQLValueFunction, pb.ColumnRef, pb.SubLink)
+    return not any(True for kind in kinds for _ in postgast.find_nodes(tree, kind))

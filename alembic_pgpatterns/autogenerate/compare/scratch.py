@@ -25,6 +25,7 @@ from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, Executabl
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
 from alembic_pgpatterns.remedies.metadata_copy import copied_table
 from alembic_pgpatterns.schema.names import quote
@@ -112,6 +113,17 @@ def accepted(connection: Connection, statements: Sequence[str], types: Sequence[
     except SQLAlchemyError:
         return False
     return True
+
+
+def same_value(connection: Connection, kind: str, first: str, second: str) -> bool:
+    """Whether two constant expressions are the same value of a type."""
+    parts = {"first": Sql(first), "second": Sql(second), "kind": Sql(kind)}
+    statement = Template("SELECT ({first})::{kind}::text = ({second})::{kind}::text", **parts)
+    try:
+        with rolled_back(connection):
+            return bool(connection.scalar(text(escape_binds(str(statement.compile(dialect=DIALECT))))))
+    except SQLAlchemyError:
+        return False
 
 
 def _create_types(connection: Connection, types: Sequence[Any]) -> None:
