@@ -105,7 +105,7 @@ def config_of(facts: ConfigFacts) -> Any:
 
 
 BOOTSTRAP = """
-import importlib.machinery, importlib.util, sys
+import importlib.util, json, os, struct, sys
 requests, callbacks, dump, root = sys.argv[1:]
 sys.path[:] = [path for path in sys.path if path]
 class Finder:
@@ -115,7 +115,17 @@ class Finder:
             init = root + "/__init__.py"
             return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[root])
 sys.meta_path.insert(0, Finder)
-from alembic_pgpatterns.runner.start import serve
+try:
+    from alembic_pgpatterns.runner.start import serve
+except (ImportError, SyntaxError, AttributeError) as error:
+    said = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
+    said += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
+    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {"message": said}]]
+    text = json.dumps(failure).encode()
+    os.write(int(requests), struct.pack(">Q", len(text)) + text)
+    while os.read(int(requests), 65536):
+        pass
+    os._exit(0)
 sys.argv[:] = ["alembic"]
 serve(int(requests), int(callbacks), int(dump))
 """

@@ -148,7 +148,7 @@ def test_production_is_not_reached(kind: str, tmp_path: Path, real: Production) 
     mark = f"PGPATTERNS_WALL={tmp_path}"
     before = real.reached
     result = pgcheck(tmp_path, real, PGPATTERNS_WALL=str(tmp_path))
-    assert "pgcheck: 1 revisions, 1 tables" in result.stdout, result.stderr
+    assert "pgcheck: 1 revision, 1 table" in result.stdout, result.stderr
     assert "Traceback" not in result.stderr.replace('Traceback (most recent call last):\n  File "<string>"', "")
     time.sleep(0.2)
     assert left_over(mark) == []
@@ -209,7 +209,7 @@ def test_env_py_comes_before_the_revisions(tmp_path: Path, real: Production) -> 
     (tmp_path / "inside" / "helper.py").write_text("Y = 1\n")
     make(tmp_path, real, before="import sys\nsys.path.insert(0, 'inside')", top="import helper")
     result = pgcheck(tmp_path, real)
-    assert "pgcheck: 1 revisions, 1 tables" in result.stdout, result.stderr
+    assert "pgcheck: 1 revision, 1 table" in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(
