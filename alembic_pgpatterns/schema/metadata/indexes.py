@@ -48,8 +48,8 @@ def read_index(context: Context, index: ModelIndex, table: Name, columns: Column
         include=tuple(columns[name].name if name in columns else name for name in text.include),
         predicate=text.predicate,
         unique=bool(index.unique),
-        nulls_not_distinct=bool(options["nulls_not_distinct"]),
-        options=tuple(f"{key}={value}" for key, value in (options["with"] or {}).items()),
+        nulls_not_distinct=bool(options.get("nulls_not_distinct")),
+        options=tuple(f"{key}={value}" for key, value in (options.get("with") or {}).items()),
         origin=context.origins.of_item(index, tuple(index.columns)),
     )
 
