@@ -1,0 +1,102 @@
+"""Commands that are ended at any moment: no process, no folder, no memory and no half file stays.
+
+Six signals by default; ``PGPATTERNS_SIGNALS=300`` sends so many, at other moments each time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.wall.production import Production, production
+from tests.wall.test_ways_out import make
+
+COUNT = int(os.environ.get("PGPATTERNS_SIGNALS", "6"))
+COMMANDS = (["pgcheck", "--exit-zero", "--no-cache"], ["pgrevision", "-m", "next"], ["pgfix", "--all"])
+NUMBERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Production]:
+    with production() as server:
+        yield server
+
+
+def left(mark: str) -> list[str]:
+    """Processes that have the mark in their environment, or in their command."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in text and "Z" not in (entry / "stat").read_text().rpartition(")")[2].split()[0]:
+            found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+def become() -> list[str]:
+    """Every second time as another account, which may read what Python needs below /root."""
+    if os.geteuid() or not shutil.which("setpriv"):
+        return []
+    reading = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *reading]
+
+
+def wait_for(condition: object, seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+        time.sleep(0.1)
+    return bool(condition())  # type: ignore[operator]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("number", range(COUNT))
+def test_nothing_stays(number: int, target: Production) -> None:
+    chance = random.Random() if COUNT > 6 else random.Random(number)
+    home = Path(tempfile.mkdtemp(prefix="signals-", dir="/tmp"))
+    home.chmod(0o777)
+    project = home / "project"
+    project.mkdir()
+    make(project, target, {})
+    before = (project / "app" / "models.py").read_text()
+    # Servers keep their files here, and so nobody else's are taken for ours.
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "CI": "",
+    }
+    subprocess.run(["chmod", "-R", "a+rwX", str(home)], check=True)
+    user = become() if number % 2 else []
+    command = [*user, sys.executable, "-m", "alembic", *COMMANDS[number % len(COMMANDS)]]
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(chance.uniform(0.3, 6.0))
+    process.send_signal(NUMBERS[number % len(NUMBERS)])
+    process.wait(60)
+    try:
+        assert wait_for(lambda: not left(str(home))), left(str(home))
+        assert wait_for(lambda: not list(home.glob("pgpatterns-*"))), list(home.glob("pgpatterns-*"))
+        after = (project / "app" / "models.py").read_text()
+        compile(after, "models.py", "exec")
+        assert after == before or "sa.String(255)" not in after, "half of the edits"
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
