@@ -125,7 +125,9 @@ class ThrowawayServer:
         """
         try:
             with libpq.cleared():
-                return psycopg.connect(**self.parameters(database), autocommit=True)  # type: ignore[arg-type]
+                # Said outright, or psycopg itself reads PGCONNECT_TIMEOUT from os.environ.
+                facts = {**self.parameters(database), "connect_timeout": "60"}
+                return psycopg.connect(**facts, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             gone = self.failure()
             if gone is None:
@@ -328,11 +330,9 @@ def throwaway_server(
 def _lost(error: BaseException | None) -> bool:
     """Whether a lost connection is behind the error, however it was wrapped."""
     lost = (psycopg.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    while error is not None:
-        if isinstance(error, lost):
-            return True
+    while error is not None and not isinstance(error, lost):
         error = error.__cause__ or error.__context__
-    return False
+    return error is not None
 
 
 def _create_roles(server: ThrowawayServer, roles: Sequence[str]) -> None:
