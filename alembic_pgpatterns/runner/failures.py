@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import logging.config
-import os
-import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from sqlalchemy import exc
 
 from alembic_pgpatterns.errors import PgPatternsError, without_secrets
 from alembic_pgpatterns.runner.messages import Failure
+from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.parts import Location
 
@@ -38,7 +36,7 @@ def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozen
         return Failure(str(error), "refused", place, texts=texts)
     if isinstance(error, exc.DBAPIError):
         return _of_database(error, place, texts)
-    return Failure(described(error, place), "project", place, _is_raise(place), texts=texts)
+    return Failure(described(error, place) + settings_to_add(error), "project", place, _is_raise(place), texts=texts)
 
 
 def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str, ...]) -> Failure:
@@ -135,25 +133,3 @@ def innermost(error: BaseException, within: str | frozenset[str]) -> Location | 
 
 def _is_within(path: str, within: str | frozenset[str]) -> bool:
     return path.startswith(f"{Path(within).absolute()}/") if isinstance(within, str) else path in within
-
-
-def missing_variable(error: BaseException) -> str:
-    """What to do if env.py, or what it imports, asked for an environment variable or a section that is not there.
-
-    Returns:
-        A sentence that follows the error's own text; empty if the error is of another kind.
-    """
-    last = traceback.extract_tb(error.__traceback__)[-2:]
-    if not isinstance(error, KeyError) or not last:
-        return ""
-    name = str(error.args[0])
-    if any(frame.filename == logging.config.__file__ for frame in last):
-        return (
-            f". logging.config.fileConfig() found no section [{name}] in the file that it was given. Add the sections "
-            "for logging that `alembic init` writes into alembic.ini, or call fileConfig() only if they are there."
-        )
-    # A KeyError of any other mapping says nothing about the environment.
-    if last[-1].filename not in ("<frozen os>", os.__file__):
-        return ""
-    value = "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"
-    return f'. Set it, or let the settings give it: env = {{ {name} = "{value}" }} in [tool.alembic_pgpatterns].'

@@ -18,9 +18,10 @@ from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
 from alembic_pgpatterns.runner.channel import Closed, Parent
 from alembic_pgpatterns.runner.engine import with_connection
-from alembic_pgpatterns.runner.failures import HistoryError, describe, failure_of, missing_variable
+from alembic_pgpatterns.runner.failures import HistoryError, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Steps
+from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.paths import several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
@@ -128,7 +129,7 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
-    cause = describe(error, str(run.project.directory.dir)) + missing_variable(error)
+    cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error)
     refused = run.parent.ask("without env.py", cause)
     if refused is not None:
         run.raised = PgPatternsError(refused)

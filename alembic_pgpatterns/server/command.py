@@ -75,7 +75,10 @@ def _values(server: Server, database: str) -> dict[str, str]:
     login = quote(values["user"], safe="") + (":" + quote(values["password"], safe="") if values["password"] else "")
     name = quote(database, safe="")
     if values["host"].startswith("/"):
-        values["url"] = f"postgresql://{login}@/{name}?host={quote(values['host'], safe='/')}&port={values['port']}"
+        # The socket's folder twice. pydantic's PostgresDsn and dj-database-url demand a host before the query, and
+        # asyncpg looks at no other; libpq and SQLAlchemy take the one in the query. No name that could lead elsewhere.
+        folder, host = quote(values["host"], safe="/"), quote(values["host"], safe="")
+        values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}?host={folder}&port={values['port']}"
     else:
         host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
         values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}"

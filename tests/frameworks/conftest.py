@@ -15,6 +15,13 @@ NOBODY = "postgresql+psycopg://nobody:secret@db.example.invalid:5432/app"
 """A database that does not exist: whatever works did not use it."""
 
 
+WITH_PLUGIN = """\
+target_metadata=target_metadata,
+            autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"],
+"""
+"""What the guide adds to the last argument of context.configure()."""
+
+
 @dataclass
 class Framework:
     """A copy of a project, and its environment variables."""
