@@ -47,6 +47,11 @@ LAYERS = (
 """From the top down, a folder's name per room; a module may import from its own row and from those below it."""
 
 
+MOST_WITH_MANY_ARGUMENTS = 22
+LONGEST_CHAIN = 31
+"""Both may only become smaller: the aims are 10 functions and 20 files."""
+
+
 @cache
 def modules() -> tuple[str, ...]:
     names = (
@@ -112,6 +117,34 @@ def test_no_circles() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+def test_few_functions_take_many_arguments() -> None:
+    """Six or more; not counted are signatures that Alembic, SQLAlchemy or our users' revisions call."""
+    others = ("operations", "cli.pgrevision", "revisions.recorder", "workload.recorder")
+    many = [
+        f"{module}.{node.name}"
+        for module in modules()
+        if not module.startswith(others)
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _arguments(node) >= 6
+    ]
+    assert len(many) <= MOST_WITH_MANY_ARGUMENTS, many
+
+
+def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return len([argument for argument in given if argument.arg not in ("self", "cls")])
+
+
+def test_chains_of_imports_are_short() -> None:
+    @cache
+    def chain(module: str) -> tuple[str, ...]:
+        below = imports(module) & set(modules()) - {module}
+        return (module, *max(map(chain, below), key=len, default=()))
+
+    longest = max(map(chain, modules()), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " -> ".join(longest)
 
 
 def test_only_commands_see_alembic_config() -> None:

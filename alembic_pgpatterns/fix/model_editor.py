@@ -31,6 +31,7 @@ class Editor(cst.CSTTransformer):
         """A mapped class: its columns, then its ``__table_args__``."""
         name = _table_name(updated_node)
         wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
+        wanted = self._not_there_yet(wanted, updated_node)
         if not wanted or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
         body = [self._column_line(line, wanted) for line in updated_node.body.body]
@@ -46,10 +47,19 @@ class Editor(cst.CSTTransformer):
             return updated_node
         name = _text(updated_node.args[0].value)
         wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
+        wanted = self._not_there_yet(wanted, updated_node)
         arguments = [self._column_argument(argument, wanted) for argument in updated_node.args]
         arguments = [one for one in arguments if not self._is_removed(one.value, wanted)]
         rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
         return updated_node.with_changes(args=self._with_indexes(arguments, rest))
+
+    def _not_there_yet(self, wanted: Sequence[Edit], place: cst.CSTNode) -> list[Edit]:
+        """Without the new indexes that are declared already: an earlier run made them."""
+        new = [edit for edit in wanted if edit.expression.startswith("Index(")]
+        there = _index_names(place) if new else set()
+        done = [edit for edit in new if _index_name(edit) in there]
+        self.made += done
+        return [edit for edit in wanted if edit not in done]
 
     def _without(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> list[cst.BaseStatement]:
         """``__table_args__`` without the indexes that go; no line where nothing is left in it."""
@@ -230,7 +240,11 @@ def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst
 
 
 def _indexed(call: cst.Call) -> cst.Call | None:
-    """The column with ``index=True``."""
+    """The column with ``index=True``, which may be there already."""
+    if any(
+        _keyword(one) == "index" and isinstance(one.value, cst.Name) and one.value.value == "True" for one in call.args
+    ):
+        return call
     if any(argument.keyword is not None and argument.keyword.value == "index" for argument in call.args):
         return None
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
@@ -266,6 +280,19 @@ def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
     if len(expressions) == 1 and len(short) <= WIDTH:
         return cst.parse_statement(short)
     return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+
+
+def _index_names(node: cst.CSTNode) -> set[str | None]:
+    """The names of all ``Index(...)`` within."""
+    names: set[str | None] = set()
+    if isinstance(node, cst.Call) and _called(node) == "Index" and node.args:
+        names.add(_text(node.args[0].value))
+    return names.union(*map(_index_names, node.children))
+
+
+def _index_name(edit: Edit) -> str | None:
+    expression = cst.parse_expression(edit.expression)
+    return _text(expression.args[0].value) if isinstance(expression, cst.Call) and expression.args else None
 
 
 def _is_alone(line: cst.BaseStatement) -> bool:

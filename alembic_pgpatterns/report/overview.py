@@ -87,8 +87,14 @@ def _example(finding: Finding) -> Iterator[Line]:
     yield Line("           ", Text(f"{message(finding)}{f' ({where})' if where else ''}", "dim"))
     lines = [line for fix in fix_lines(finding) for line in fix.split("\n") if line.strip()]
     if lines:
-        more = " …" if len(lines) > 1 or len(lines[0]) > LONGEST else ""
-        yield Line("      fix  ", Text(lines[0][:LONGEST] + more, "green"), 2)
+        shown = shorten(lines[0], LONGEST)
+        more = " …" if len(lines) > 1 or shown != lines[0] else ""
+        yield Line("      fix  ", Text(shown + more, "green"), 2)
+
+
+def shorten(text: str, length: int) -> str:
+    """The text, or as many of its whole words as there is room for."""
+    return text if len(text) <= length else text[: text.rfind(" ", 1, length + 1)].rstrip() or text[:length]
 
 
 def _tables(report: Report) -> Iterator[Line]:

@@ -136,4 +136,5 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
     for hint in report.hints:
         yield Line("", Text())
         for line in code(hint).split("\n"):
-            yield Line("", Text(line), 2)
+            words = line.lstrip(" ")
+            yield Line(" " * (len(line) - len(words)), Text(words), 2)

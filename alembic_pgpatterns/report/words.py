@@ -10,8 +10,9 @@ from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.findings.report_model import Report, Skipped
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
 from alembic_pgpatterns.remedies.fixable import why_not_fixable
-from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.remedies.model import Advice, ChangeType
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
 
@@ -65,7 +66,14 @@ def fixable(report: Report) -> tuple[Finding, ...]:
     """The findings that pgfix can fix by itself."""
     if not report.fixable:
         return ()
-    return tuple(finding for finding in report.findings if why_not_fixable(finding.remedy) is None)
+    return tuple(finding for finding in report.findings if _is_fixable(finding))
+
+
+def _is_fixable(finding: Finding) -> bool:
+    """Whether pgfix is likely to fix it: keys whose type would rewrite several tables it refuses in the end."""
+    remedy = finding.remedy
+    of_keys = isinstance(remedy, ChangeType) and remedy.rewrites and len(remedy.changes) > 1
+    return why_not_fixable(remedy) is None and not of_keys and finding.pattern != IntegerPrimaryKey.name
 
 
 def count_line(report: Report) -> str:
