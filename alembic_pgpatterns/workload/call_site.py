@@ -52,6 +52,7 @@ class Caller:
 
 _SQLALCHEMY = f"{Path(sqlalchemy.__file__).parent}{os.sep}"
 _LIBRARY = Kind.LIBRARY
+_APPLICATION = Kind.APPLICATION
 _FLUSH = frozenset({"_flush"})
 
 
@@ -85,6 +86,7 @@ class CallSites:
         fallback: tuple[CodeType, int] | None = None
         frame: FrameType | None = sys._getframe(depth)
         greenlet: Any = None
+        helper: FrameType | None = None
         while True:
             if frame is None:
                 # Beyond the greenlet of SQLAlchemy's asyncio are the frames of the coroutine.
@@ -100,20 +102,24 @@ class CallSites:
             if kind is _LIBRARY:
                 continue
             if kind is Kind.TEST:
-                found.test = found.key is None
-                fallback = (code, at.f_lineno)
+                found.test = found.key is None and fallback is None
+                fallback = fallback or (code, at.f_lineno)
                 break
             if kind is Kind.FLUSH:
                 found.flush = at
             elif kind is Kind.MIGRATION:
                 found.migration = True
                 break
-            else:
+            elif kind is _APPLICATION:
                 found.root = at
                 if found.key is None:
                     found.key = (code, at.f_lineno)
+            else:
+                helper = at
+                if fallback is None:
+                    fallback = (code, at.f_lineno)
         if found.key is None:
-            found.key = fallback
+            found.key, found.root = fallback, helper
         return found
 
     def site(self, key: tuple[CodeType, int], test: bool) -> Site:
@@ -137,6 +143,8 @@ class CallSites:
             return Kind.MIGRATION if is_alembic else Kind.LIBRARY
         name = Path(path).name
         is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+        if is_test and code.co_qualname.rpartition(".<locals>")[0].rpartition(".")[2].startswith("test"):
+            return Kind.TEST  # a function within a test: asynchronous tests are often written so
         return Kind.TEST_HELPER if is_test else Kind.APPLICATION
 
 

@@ -111,3 +111,29 @@ def test_writes_of_one_flush_are_one_series(record: Record) -> None:
     )
     series = only(workload, "insert").usages[0].series
     assert (series.calls, series.batches) == (1, 1)
+
+
+def test_nested_functions_of_a_test_are_the_test(tmp_path: Path) -> None:
+    """An application's function that a test calls in a loop is called anew each time: that is no loop of its own."""
+    from alembic_pgpatterns.workload.call_site import CallSites
+
+    sites = CallSites(tmp_path)
+    found = []
+    application = compile("def load():\n    note()\n", str(tmp_path / "app.py"), "exec")
+    names: dict[str, object] = {"note": lambda: found.append(sites.caller(2))}
+    exec(application, names)
+    source = """
+def test_it():
+    def check():
+        for _ in range(2):
+            load()
+        note()
+    check()
+"""
+    exec(compile(source, str(tmp_path / "test_app.py"), "exec"), names)
+    names["test_it"]()  # type: ignore[operator]
+    first, second, own = found
+    assert first.key is not None
+    assert first.key[0].co_name == "load"
+    assert first.root is not second.root
+    assert (first.test, own.test) == (False, True)

@@ -39,11 +39,12 @@ class Sender:
         return Origin(Location(self.site.path, self.site.line)) if self.site else NO_ORIGIN
 
 
-def usages(workload: Workload) -> Iterator[tuple[Recorded, Usage]]:
-    """Every place of every statement."""
+def usages(workload: Workload, *, tests: bool = False) -> Iterator[tuple[Recorded, Usage]]:
+    """Every place of every statement; with ``tests`` the bodies of tests too, which are not the application's."""
     for statement in workload.statements:
         for usage in statement.usages:
-            yield statement, usage
+            if tests or usage.site is None or not usage.site.test:
+                yield statement, usage
 
 
 def sent(

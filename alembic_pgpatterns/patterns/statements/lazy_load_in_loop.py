@@ -45,7 +45,7 @@ class LazyLoadInLoop(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Lazy loads of two or more parents."""
-        for statement, usage in usages(workload):
+        for statement, usage in usages(workload, tests=True):
             count = usage.series.distinct_in_transaction
             if usage.reason == "lazy load" and count >= 2 and usage.attribute:
                 message = f"{usage.attribute} is loaded with one query per object: {count} queries in one call"

@@ -55,7 +55,7 @@ class StatementInLoop(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Queries of the application with five or more sets of values."""
-        for statement, usage in usages(workload):
+        for statement, usage in usages(workload, tests=True):
             count = usage.series.distinct_in_transaction
             if statement.kind != "select" or usage.reason is not None or count < LEAST:
                 continue
