@@ -72,7 +72,7 @@ def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceRepo
         statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, database.schema)
         disconnect(head.server, database.database.name)
         advisor = Advisor(head.server, database.schema, statistics, progress.say)
-        advice = advisor.advise(database.database.name, workload, options)
+        advice = advisor.advise(database.database.name, workload.of_application(), options)
         progress.say("judging the statements")
         report = _report(workload, settings, head, with_rows(database.schema, advice.sizes))
     return AdviceReport(workload, advice, report)

@@ -142,7 +142,9 @@ class CallSites:
             is_alembic = f"{os.sep}alembic{os.sep}" in path and code.co_name == "run_migrations"
             return Kind.MIGRATION if is_alembic else Kind.LIBRARY
         name = Path(path).name
-        is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+        folders = Path(path[len(self._root) :]).parts[:-1] if inside else ()
+        in_tests = bool({"tests", "test"} & set(folders))
+        is_test = in_tests or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
         if is_test and code.co_qualname.rpartition(".<locals>")[0].rpartition(".")[2].startswith("test"):
             return Kind.TEST  # a function within a test: asynchronous tests are often written so
         return Kind.TEST_HELPER if is_test else Kind.APPLICATION

@@ -154,10 +154,19 @@ class Workload:
         """The statement of that fingerprint."""
         return self._by_fingerprint.get(fingerprint)
 
+    def of_application(self) -> Workload:
+        """Without the statements that only bodies of tests send; all of them where there are no others."""
+        sent = [item for item in self.statements if not item.usages or any(not _in_test(u) for u in item.usages)]
+        return replace(self, statements=tuple(sent)) if sent else self
+
     @property
     def from_production(self) -> bool:
         """Whether all of it comes from a server in use, so that counts and values say something of production."""
         return set(self.source.split("+")) <= {"record", "pg_stat_statements", "log"}
+
+
+def _in_test(usage: Usage) -> bool:
+    return usage.site is not None and usage.site.test
 
 
 def merged(workloads: Iterable[Workload]) -> Workload:

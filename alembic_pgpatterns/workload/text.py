@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -42,17 +43,21 @@ def dollar(statement: str, parameters: Any) -> Dollar:
     """
     if isinstance(parameters, Mapping) and parameters:
         names: dict[str, int] = {}
-        return Dollar(_NAMED.sub(_numbered(names), statement), tuple(names))
+        return Dollar(_NAMED.sub(_numbered(names, parameters), statement), tuple(names))
     if parameters and "$1" not in statement:
         count = iter(range(1, 65536))
         return Dollar(_POSITIONAL.sub(lambda m: "%" if m[0] == "%%" else f"${next(count)}", statement), None)
     return Dollar(statement, None)
 
 
-def _numbered(names: dict[str, int]) -> Callable[[re.Match[str]], str]:
+def _numbered(names: dict[str, int], values: Mapping[str, Any]) -> Callable[[re.Match[str]], str]:
     def number(match: re.Match[str]) -> str:
         name = match["name"]
-        return "%" if name is None else f"${names.setdefault(name, len(names) + 1)}"
+        if name is None:
+            return "%"
+        # Drivers send the type along. Without it ``now() - $1`` is read as a difference of two times.
+        cast = "::interval" if isinstance(values.get(name), timedelta) else ""
+        return f"${names.setdefault(name, len(names) + 1)}{cast}"
 
     return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from alembic_pgpatterns.workload.files import read, write
@@ -137,3 +138,19 @@ def test_it():
     assert first.key[0].co_name == "load"
     assert first.root is not second.root
     assert (first.test, own.test) == (False, True)
+
+
+def test_an_interval_keeps_its_type_and_tests_bodies_are_no_application(record: Record) -> None:
+    source = """
+def run(session):
+    session.scalars(select(Author).where(func.now() - datetime.timedelta(hours=1) > func.now())).all()
+"""
+    workload = record(MODELS, source)
+    assert "$1::interval" in only(workload, "select").text
+    usage = only(workload, "select").usages[0]
+    assert usage.site is not None
+    of_test = replace(usage, site=replace(usage.site, test=True))
+    other = replace(only(workload, "select"), fingerprint="t", usages=(of_test,))
+    mixed = Workload((*workload.statements, other))
+    assert mixed.of_application().statements == workload.statements
+    assert Workload((other,)).of_application().statements == (other,)
