@@ -137,4 +137,3 @@ class Options:
 
     max_indexes: int | None = None
     tables: tuple[str, ...] = ()
-    explain: str | None = None

@@ -34,7 +34,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return WRONG_USE
     kept = [str(settings.path(settings.workload))] if settings.workload else []
     workloads = options.workload or kept
-    wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
+    wanted = Options(options.max_indexes, tuple(options.table or ()))
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = advise(project, settings, progress, workloads, wanted)
     with standard_output(config.stdout, options.format != "text") as stream:
