@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,11 +62,6 @@ def make_durable(server: Server, durable: bool) -> None:
         with server.connect() as connection:
             connection.execute(sql.SQL("ALTER SYSTEM SET fsync = {}").format(sql.Literal("on" if durable else "off")))
             connection.execute("SELECT pg_reload_conf()")
-
-
-def free_disk() -> int:
-    """Bytes that are free where a throw-away server keeps its files."""
-    return shutil.disk_usage(tempfile.gettempdir()).free
 
 
 def _demand_marker(server: Server) -> None:

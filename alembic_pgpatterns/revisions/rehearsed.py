@@ -17,7 +17,6 @@ class RowFailure:
     way: str
     message: str
     location: Location
-    table: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
