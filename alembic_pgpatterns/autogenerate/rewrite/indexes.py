@@ -86,7 +86,9 @@ def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...
 
 def drop_concurrently(op: ops.DropIndexOp) -> ops.DropIndexOp:
     """Return the drop with CONCURRENTLY and IF EXISTS, so that it can run again."""
-    return altered(op, if_exists=True, kw={CONCURRENTLY: True}, _reverse=None)
+    options: dict[str, Any] = {CONCURRENTLY: True}
+    # Not a copy: Alembic renders a drop from the index that its op says it restores.
+    return ops.DropIndexOp(op.index_name, op.table_name, schema=op.schema, if_exists=True, **options)
 
 
 def in_transaction(op: Any) -> Any:
