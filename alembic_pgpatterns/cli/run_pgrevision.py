@@ -30,6 +30,7 @@ from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.task import Route, redirected
 
+NOTHING = "Nothing to do: the models and the head agree."
 DRY_RUN = "pgpatterns_dry_run"
 """In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
 
@@ -50,7 +51,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
                 _to_heads(at)
                 progress.say("comparing the models")
                 files = _written(config, at, given, work)
-                lines = _tried_out(config, at, files, work)
+                lines = _tried_out(config, at, files, work) if files else [NOTHING]
         work.commit()
     for line in lines:
         config.print_stdout("%s", line)

@@ -167,6 +167,12 @@ def say(context: MigrationContext, line: str) -> None:
         config.print_stdout(line)
 
 
+def _writes_no_empty_revision(context: MigrationContext) -> bool:
+    """Whether pgrevision runs; of several heads Alembic itself has to complain."""
+    asked = context.config is not None and context.config.attributes.get(NO_EMPTY_REVISION)
+    return bool(asked) and context.script is not None and len(context.script.get_heads()) < 2
+
+
 def _is_empty(upgrade: ops.UpgradeOps) -> bool:
     return not upgrade.as_diffs()
 
@@ -182,7 +188,7 @@ def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Non
         if users is not None:
             users(context, revision, directives)
         rewriter.process_revision_directives(context, revision, directives)
-        if context.config is not None and context.config.attributes.get(NO_EMPTY_REVISION):
+        if _writes_no_empty_revision(context):
             directives[:] = [script for script in directives if not all(map(_is_empty, script.upgrade_ops_list))]
 
     then_rewrite.ends_with_rewriter = True  # type: ignore[attr-defined]
