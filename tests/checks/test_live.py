@@ -266,7 +266,7 @@ def test_without_live_nothing_is_said_of_it(shop: Project) -> None:
     [
         ("postgresql://me:hunter2@127.0.0.1:1/shop", "127.0.0.1:1/shop: the live database could not be reached"),
         ("sqlite:///shop.db", "is not PostgreSQL"),
-        ("nonsense", "not a URL"),
+        ("nonsense", "no URL of a database"),
     ],
 )
 def test_an_address_that_leads_nowhere(tmp_path: Path, given: str, said: str) -> None:

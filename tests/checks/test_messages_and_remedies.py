@@ -110,7 +110,7 @@ def test_other_work_under_a_lock_is_a_warning(found) -> None:
     (finding,) = found(add + 'op.alter_column("author", "id", type_=sa.Numeric())', "strong-lock-then-more")
     assert (str(finding.severity), finding.message.split(" is held while ")[1]) == (
         "warning",
-        f"line {finding.location.line} writes public.author anew",
+        f"line {finding.location.line} rewrites public.author",
     )
     (finding,) = found(add + 'op.add_column("author", sa.Column("note", sa.Text()))', "strong-lock-then-more")
     assert str(finding.severity) == "info"
