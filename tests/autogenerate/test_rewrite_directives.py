@@ -102,7 +102,7 @@ KINDS = {
     "column with a check": (
         with_more('Column("c", Integer, CheckConstraint("c > 0", name="positive"))'),
         ["lock_attempts", "add_column", "create_check_not_valid", "validate_constraint"],
-        ["lock_attempts", "drop_column"],
+        ["lock_attempts", "drop_constraint", "drop_column"],
     ),
     "volatile default": (
         with_more('Column("token", Uuid, server_default=func.gen_random_uuid(), nullable=False)'),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alembic.operations import ops
-from sqlalchemy import Table
+from sqlalchemy import Sequence, Table
 
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on, declared_comments
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
@@ -27,6 +27,7 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
     Raises:
         PgPatternsError: SQLAlchemy cannot write a part of the table as SQL.
     """
+    _say_which_keys_have_no_sequence(table)
     connection = context.connection
     printed = (
         print_declared(connection, table, [*table.metadata._sequences.values()]) if connection is not None else None
@@ -36,6 +37,19 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
     for name, comment in declared_comments(table, context.dialect).items():
         key = (table.schema, str(table.name))
         modify.ops.append(AlterTableOp(key, comment_on(key, name, comment), object_name=name))
+
+
+def _say_which_keys_have_no_sequence(table: Table) -> None:
+    """Mark the key that gets its values elsewhere, so that the written ``create_table`` makes no serial of it.
+
+    SQLAlchemy tells by the foreign key, or by the ``Sequence``, that a key is no serial. Alembic writes a foreign key of
+    a circle after the tables, and a ``Sequence`` not at all.
+    """
+    key = list(table.primary_key.columns)
+    if len(key) == 1 and key[0].autoincrement is not True:
+        source = key[0].default
+        if key[0].foreign_keys or (isinstance(source, Sequence) and not source.optional):
+            key[0].autoincrement = False
 
 
 def refusal(table: str, name: str, message: str) -> tuple[str, ...]:

@@ -89,7 +89,13 @@ def _stored(kind: Any, dialect: Any, context: AutogenContext) -> str:
     if isinstance(inner, postgresql.ENUM):
         # The repr of an implementation says that no type is to be created.
         inner = Enum(*inner.enums, name=inner.name, schema=inner.schema)
-    return _repr_type(inner, context)
+    return _repr_type(_public(inner), context)
+
+
+def _public(kind: Any) -> Any:
+    """The type as people write it: a dialect has subclasses of its own, such as `_PGJSONB` of `JSONB`."""
+    written = next(cls for cls in type(kind).__mro__ if not cls.__name__.startswith("_"))
+    return kind if written is type(kind) else kind.adapt(written)
 
 
 def _can_be_evaluated(kind: Any) -> bool:
