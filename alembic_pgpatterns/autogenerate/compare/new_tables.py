@@ -42,8 +42,8 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
 def _say_which_keys_have_no_sequence(table: Table) -> None:
     """Mark the key that gets its values elsewhere, so that the written ``create_table`` makes no serial of it.
 
-    SQLAlchemy tells by the foreign key, or by the ``Sequence``, that a key is no serial. Alembic writes a foreign key of
-    a circle after the tables, and a ``Sequence`` not at all.
+    SQLAlchemy tells by the foreign key, or by the ``Sequence``, that a key is no serial. Alembic writes a foreign key
+    of a circle after the tables, and a ``Sequence`` not at all.
     """
     key = list(table.primary_key.columns)
     if len(key) == 1 and key[0].autoincrement is not True:
