@@ -294,3 +294,21 @@ def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...
     effective_metadata(metadata_of(steps[-1]), settings).create_all(in_process.connection)
     in_process.connection.commit()
     assert differences(migrated, in_process.snapshot()) == []
+
+
+@pytest.mark.parametrize("compare", [True, False])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Column('k', Enum('a', 'b', name='k1'), server_default='a')", "Column('k', Enum('a', 'b', name='k2'))"),
+        ("Column('k', Integer, server_default='1')", "Column('k', Boolean)"),
+    ],
+    ids=["enum", "boolean"],
+)
+def test_a_default_that_only_the_database_has_is_cast(in_process: InProcess, compare: bool, old: str, new: str) -> None:
+    in_process.options["compare_server_default"] = compare
+    there_and_back(in_process, metadata_of(box(old)))
+    there_and_back(in_process, metadata_of(box(new)))
+    assert in_process.look.execute(
+        "SELECT count(*) FROM pg_attrdef WHERE adrelid = 'box'::regclass AND pg_get_expr(adbin, adrelid) !~ 'nextval'"
+    ).fetchone() == (0 if compare else 1,)

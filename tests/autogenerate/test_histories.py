@@ -24,7 +24,7 @@ OLD = """
 Table("author", metadata, Column("id", Integer, primary_key=True), Column("code", String(20), unique=True))
 Table("book", metadata, Column("id", Integer, primary_key=True), Column("author_id", ForeignKey("author.id")),
       Column("code", ForeignKey("author.code")), Column("title", String(255), nullable=False), Column("kind", CHAR(3)))
-Table("far", metadata, Column("id", BigInteger, primary_key=True), Column("author_id", BigInteger,
+Table("far", metadata, Column("id", BigInteger, primary_key=True), Column("author_id", SmallInteger,
       ForeignKey("author.id")))
 """
 DEBT = {
@@ -92,7 +92,7 @@ def test_accepted_debt_is_left(project: InProcess, models: Callable[[str], Any])
         ({"varchar-length public.author.code"}, "book.code", "text"),
         ({"integer-primary-key public.book.id"}, "book.id", "bigint"),
         ({"integer-primary-key public.author.id"}, "book.author_id", "bigint"),
-        ({"foreign-key-type-mismatch public.far(author_id)"}, "author.id", "bigint"),
+        ({"foreign-key-type-mismatch public.far(author_id)"}, "far.author_id", "integer"),
         ({"unindexed-foreign-key public.book(author_id)"}, "book.author_id", "integer"),
         (DEBT, "author.id", "bigint"),
     ],

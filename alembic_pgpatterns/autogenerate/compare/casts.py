@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic.operations import ops
+from sqlalchemy import DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
-from alembic_pgpatterns.autogenerate.compare.scratch import accepted, type_sql
+from alembic_pgpatterns.autogenerate.compare.sameness import is_constant
+from alembic_pgpatterns.autogenerate.compare.scratch import accepted, constant_value, type_sql
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.remedies.operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 
 def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperation:
@@ -31,7 +35,33 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     cast.kw = {**op.kw, **({"postgresql_using": there} if there is not None else {})}
     cast.using_back = back
     cast.drops_default = has_default
+    if has_default and op.modify_server_default is False:
+        _set_default_anew(cast, state, actual, expected)
     return cast
+
+
+def _set_default_anew(cast: CastTypeOp, state: TableState, old: ColumnForm, new: ColumnForm) -> None:
+    """Give the op the default for the new type, and for the way back the old one: it was written for the old type."""
+    column = next(c for c in state.declared.columns if c.name == old.name)
+    default = column.server_default if default_text(column.server_default) is not None else _translated(state, old, new)
+    if default is not None:
+        cast.existing_server_default = state.reflected.columns[old.name].server_default or False
+        cast.modify_server_default = default
+
+
+def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultClause | None:
+    """A default that only the database has, cast to the new type; None if it fits as it is, or no cast is known."""
+    if old.default is None:
+        return None
+    # A literal names no type: a default that names the old one keeps it from being dropped.
+    literal = constant_value(state.same.connection, old.type, old.default) if is_constant(old.default) else None
+    value = f"({old.default})"
+    casts = (f"{value}::{new.type}", f"{value}::integer::{new.type}", f"{value}::text::{new.type}")
+    for default in filter(None, (literal, old.default, *casts)):
+        statement = f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(new)} DEFAULT {default})"
+        if accepted(state.same.connection, [statement], state.printed.types):
+            return DefaultClause(text(escape_binds(default))) if default != old.default else None
+    return None
 
 
 def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:

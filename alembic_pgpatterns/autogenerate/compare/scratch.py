@@ -126,6 +126,17 @@ def same_value(connection: Connection, kind: str, first: str, second: str) -> bo
         return False
 
 
+def constant_value(connection: Connection, kind: str, expression: str) -> str | None:
+    """The value of a constant expression as a literal without a type, or None."""
+    statement = Template("SELECT quote_literal(({value})::{kind}::text)", value=Sql(expression), kind=Sql(kind))
+    try:
+        with rolled_back(connection):
+            value = connection.scalar(text(escape_binds(str(statement.compile(dialect=DIALECT)))))
+    except SQLAlchemyError:
+        return None
+    return str(value) if value is not None else None
+
+
 def _create_types(connection: Connection, types: Sequence[Any]) -> None:
     """Create types that the database does not have, and those whose labels are not the declared ones.
 
