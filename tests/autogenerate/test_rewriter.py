@@ -396,7 +396,7 @@ def test_columns_that_are_computed_for_every_row_are_explained(project) -> None:
     before = project.snapshot()
     (text,) = project.revise("later")
     assert upgrade_of(text).count("# pgpatterns: table-rewrite: ") == 3
-    assert "On a large table write it in stages instead" in text
+    assert "For a large table, write it in stages instead" in text
     project.alembic("upgrade", "head")
     assert project.clean()
     project.alembic("downgrade", "-1")

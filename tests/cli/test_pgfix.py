@@ -142,7 +142,7 @@ def test_the_way_back_keeps_defaults_comments_and_uniqueness(tmp_path: Path) -> 
     project.sql("a1", SEASONED)
     run = project.alembic("pgfix", "--all")
     assert run.returncode == 0, run.stderr
-    assert "random-uuid-primary-key public.member.id: the models make the value in Python" in run.stdout
+    assert "random-uuid-primary-key public.member.id: a person has to decide" in run.stdout
     written = "".join((project.versions / name).read_text() for name in files(project) - {"a1.py"})
     assert written.count("execute(\"SET LOCAL TimeZone = 'UTC'\")\n    op.alter_column('member', 'joined_at'") == 2
     for fingerprint in ("varchar-length public.member.plan", "unique-across-soft-deleted public.member_email"):
