@@ -29,7 +29,7 @@ _LIBRARY = str(Path(os.__file__).parent) + os.sep
 
 @dataclass(frozen=True)
 class _Sink:
-    """Where to note what; ``code``: modules, folders and programs too, as a revision may depend on any of them."""
+    """Where to note what; ``code``: modules and folders too, as a revision may depend on any of them."""
 
     read: set[str]
     code: bool
@@ -75,9 +75,9 @@ def watch() -> None:
 
 @contextlib.contextmanager
 def recorded(read: set[str], *, code: bool) -> Iterator[None]:
-    """Add to ``read`` the absolute paths of all that is opened for reading in here.
+    """Add to ``read`` the absolute paths of all that is opened for reading in here, and `UNTRACKED` if a program is run.
 
-    ``code``: modules count too, and folders that are listed, and `UNTRACKED` where a program is run.
+    ``code``: modules count too, and folders that are listed.
     """
     hook = _hook()
     hook.sinks.append(_Sink(read, code))

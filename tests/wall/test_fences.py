@@ -256,7 +256,9 @@ def test_it_ends_as_the_project_ends(target: Production, ending: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_signals_reach_the_project(target: Production, number: signal.Signals, tmp_path: Path) -> None:
     """Whoever ends the process that was started ends them both."""
-    code = WAYS + FENCES["gate"] + "\nimport time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    # A run of the tests under nohup ignores SIGHUP, and so would all that it starts.
+    heeded = f"\nimport signal\nsignal.signal({int(number)}, signal.SIG_DFL)\n" if number != signal.SIGKILL else ""
+    code = WAYS + heeded + FENCES["gate"] + "\nimport time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(target.port), str(target.folder)], stdout=subprocess.PIPE, text=True
     )
