@@ -75,7 +75,7 @@ def watch() -> None:
 
 @contextlib.contextmanager
 def recorded(read: set[str], *, code: bool) -> Iterator[None]:
-    """Add to ``read`` the absolute paths of all that is opened for reading in here, and `UNTRACKED` if a program is run.
+    """Add to ``read`` the absolute paths of all files opened for reading in here, and `UNTRACKED` for a program.
 
     ``code``: modules count too, and folders that are listed.
     """
