@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.signals import HEEDED
 from tests.wall.production import Production, production
 
 ENV = """
@@ -235,14 +236,18 @@ def test_everything_ends_with_the_command(number: int, tmp_path: Path, real: Pro
     body = "import pathlib, subprocess, time\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\n"
     make(tmp_path, real, body=f"{body}pathlib.Path('runs').touch()\ntime.sleep(600)")
     environment = {**os.environ, **real.environment, "PGPATTERNS_WALL": str(tmp_path)}
-    command = [sys.executable, "-m", "alembic", "pgcheck", "--no-cache"]
+    program = f"{HEEDED}\nfrom alembic.config import main\nmain(prog='alembic')"
+    command = [sys.executable, "-c", program, "pgcheck", "--no-cache"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=quiet, stderr=quiet) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "runs").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(number)
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
     deadline = time.monotonic() + 20
     while left_over(f"PGPATTERNS_WALL={tmp_path}") and time.monotonic() < deadline:
         time.sleep(0.1)
