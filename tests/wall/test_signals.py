@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.signals import HEEDED
 from tests.wall.production import Production, production
 from tests.wall.test_ways_out import make
 
@@ -80,7 +81,8 @@ def test_nothing_stays(number: int, target: Production) -> None:
     }
     subprocess.run(["chmod", "-R", "a+rwX", str(home)], check=True)
     user = become() if number % 2 else []
-    command = [*user, sys.executable, "-m", "alembic", *COMMANDS[number % len(COMMANDS)]]
+    program = f"{HEEDED}\nfrom alembic.config import main\nmain(prog='alembic')"
+    command = [*user, sys.executable, "-c", program, *COMMANDS[number % len(COMMANDS)]]
     process = subprocess.Popen(
         command,
         cwd=project,
