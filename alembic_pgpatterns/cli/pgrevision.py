@@ -12,16 +12,18 @@ Write a new revision with autogenerate, without a database.
 
 All revisions run on a throw-away PostgreSQL. Your own env.py then generates the new revision
 against it, and the new revision runs there: up, down and up again. You see what it locks and
-what it blocks. No real database is needed or touched.
+what it blocks, and a warning if the next autogenerate is not empty. No real database is needed
+or touched. If there is nothing to do, no file is written.
 
 Takes the flags of `alembic revision`; --autogenerate is implied.
 
-Exit codes: 0 written, and it runs; 255 not written, or it does not run ("FAILED: ...")."""
+Exit codes: 0 written, and it runs, or nothing to do; 255 not written, or it does not run ("FAILED: ...")."""
 
 
 def pgrevision(
     config: Any,
     message: str | None = None,
+    sql: bool = False,
     head: str | None = None,
     splice: bool = False,
     branch_label: str | None = None,
@@ -32,8 +34,8 @@ def pgrevision(
     """Autogenerate a revision on a throw-away PostgreSQL, and run it there."""
     from alembic_pgpatterns.cli.run_pgrevision import write
 
-    given: dict[str, Any] = {"message": message, "head": head or "head", "splice": splice, "rev_id": rev_id}
-    given |= {"branch_label": branch_label, "version_path": version_path, "depends_on": depends_on}
+    given: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
+    given |= {"branch_label": branch_label, "version_path": version_path, "rev_id": rev_id, "depends_on": depends_on}
     end(config, lambda config, options: write(config, options, given))
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
+from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
 from alembic_pgpatterns.cli.run_pgrehearse import rehearse_files
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
@@ -24,15 +23,13 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
 from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.report.project_pages import project_url
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.runner.script_directory import ProjectScripts
-from alembic_pgpatterns.runner.task import Route, redirected
 
 NOTHING = "Nothing to do: the models and the head agree."
-DRY_RUN = "pgpatterns_dry_run"
-"""In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
+MOST_LINES = 30
+"""Lines of the next autogenerate that are shown."""
 
 
 def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) -> None:
@@ -42,7 +39,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
         PgPatternsError: it could not be written, or does not run; the file then stays, and the message says so.
     """
     settings = settings_of(config, _flags(options))
-    _refuse(settings)
+    _refuse(settings, given)
     head, folder = str(given.get("head") or "head"), given.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
         with progress_on(sys.stderr) as progress:
@@ -51,7 +48,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
                 _to_heads(at)
                 progress.say("comparing the models")
                 files = _written(config, at, given, work)
-                lines = _tried_out(config, at, files, work) if files else [NOTHING]
+                lines = _tried_out(config, at, files, given, work) if files else [NOTHING]
         work.commit()
     for line in lines:
         config.print_stdout("%s", line)
@@ -68,7 +65,9 @@ def _flags(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _refuse(settings: Settings) -> None:
+def _refuse(settings: Settings, given: Mapping[str, Any]) -> None:
+    if given.get("sql"):
+        raise PgPatternsError("pgrevision compares a database with the models, so --sql does not make sense here.")
     if settings.create_all:
         raise PgPatternsError(
             "create_all builds the database from the models, so that there would be nothing left to compare. "
@@ -95,15 +94,17 @@ def _written(config: Any, at: RunAt, given: Mapping[str, Any], work: Workspace) 
     """
     given = {**given, "version_path": str(work.versions)}
     try:
-        written, said = perform(at.run, at.databases, partial(_autogenerate, given))
+        written, said = perform(at.run, at.databases, partial(write_revision, given))
     except PgPatternsError as error:
         raise PgPatternsError(work.in_final_words(str(error))) from error
     config.stdout.write(work.in_final_words(said))
     return list(written)
 
 
-def _tried_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]], work: Workspace) -> list[str]:
-    """What the dry run of the new files shows, in lines.
+def _tried_out(
+    config: Any, at: RunAt, files: Sequence[tuple[str, str]], given: Mapping[str, Any], work: Workspace
+) -> list[str]:
+    """What the dry run of the new files shows, in lines, and what the next autogenerate would write.
 
     Raises:
         PgPatternsError: a file does not run; the files are moved in, for the user to correct, and the message says so.
@@ -115,26 +116,26 @@ def _tried_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]], work: W
         except PgPatternsError as error:
             work.commit()
             raise PgPatternsError(f"{work.in_final_words(str(error))}\n{_kept(names)}") from error
-    return [work.in_final_words(line) for line in lines_of(outcome, names, at.run.server)]
+        at.run.progress.say("comparing the models once more")
+        lines = [*lines_of(outcome, names, at.run.server), *_next(at.of(project), given)]
+    return [work.in_final_words(line) for line in lines]
 
 
-def _autogenerate(
-    given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
-) -> tuple[list[tuple[str, str]], str]:
-    """Run Alembic's command in the project's process: what was written, and what it printed."""
-    from alembic import command
-    from alembic.util import CommandError
-
-    config, output = scripts.config, io.StringIO()
-    config.attributes[DRY_RUN] = True
-    config.stdout = output
+def _next(at: RunAt, given: Mapping[str, Any]) -> Iterator[str]:
+    """A warning with the operations of the next autogenerate, which should have none."""
     try:
-        with redirected(parent, route), contextlib.redirect_stdout(output):
-            written = command.revision(config, autogenerate=True, **given)
-    except CommandError as error:
-        raise PgPatternsError(str(error)) from error
-    several = written if isinstance(written, list) else [written]
-    return [(str(script.revision), str(script.path)) for script in several if script is not None], output.getvalue()
+        lines = perform(at.run, at.databases, partial(next_operations, given))
+    except PgPatternsError as error:
+        yield f"pgpatterns: warning: the next autogenerate could not be tried: {error}"
+        return
+    if lines:
+        yield "pgpatterns: warning: the next autogenerate is not empty. It would write this again and again:"
+        yield from (f"    {line}" for line in lines[:MOST_LINES])
+        yield from (f"    ... and {len(lines) - MOST_LINES} more lines",) if len(lines) > MOST_LINES else ()
+        yield (
+            "  Correct the model, or leave the object out with include_object or include_name in env.py. "
+            f"If the model is right, please report it: {project_url('Issues')}"
+        )
 
 
 def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.cli.run_pgrevision import DRY_RUN, try_out_file
+from alembic_pgpatterns.cli.revision_task import DRY_RUN
+from alembic_pgpatterns.cli.run_pgrevision import try_out_file
 from alembic_pgpatterns.errors import PgPatternsError
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic.config import CommandLine
 
 from tests.projects import Project, make
 
@@ -196,3 +198,75 @@ def test_what_only_the_models_say_is_no_debt(shop: Project) -> None:
     assert "no longer" not in shop.alembic("pgcheck").stdout
     run = shop.alembic("pgrevision", "-m", "nothing", "--rev-id", "c3")
     assert run.returncode == 0, run.stderr
+
+
+def options(command: str) -> dict[str, tuple[Any, ...]]:
+    parser = CommandLine().subparsers.choices[command]
+    return {
+        option: (action.dest, action.nargs, action.type, action.default, action.const, type(action).__name__)
+        for action in parser._actions
+        for option in action.option_strings
+    }
+
+
+def test_takes_all_flags_of_alembic_revision() -> None:
+    ours, stock = options("pgrevision"), options("revision")
+    assert {name: ours.get(name) for name in stock} == stock
+
+
+def test_flags_arrive_in_the_file(shop: Project) -> None:
+    shop.revision("a1")
+    shop.revision("b1", down="a1")
+    shop.write("other/keep.txt", "")
+    ini = shop.folder / "alembic.ini"
+    locations = "version_locations = %(here)s/migrations/versions:%(here)s/other\npath_separator = :\n"
+    ini.write_text(ini.read_text() + locations)
+    flags = ("--head", "base", "--splice", "--branch-label", "wing", "--version-path", "other", "--rev-id", "w1")
+    run = shop.alembic("pgrevision", "-m", "wing", *flags, "--depends-on", "a1", "--depends-on", "b1")
+    assert run.returncode == 0, run.stderr
+    text = (shop.folder / "other/w1_wing.py").read_text()
+    assert "branch_labels = ('wing',)" in text.replace("['wing']", "('wing',)")
+    assert "depends_on = ('a1', 'b1')" in text.replace("['a1', 'b1']", "('a1', 'b1')")
+    assert "down_revision = None" in text
+    refused = shop.alembic("pgrevision", "-m", "sql", "--sql")
+    assert refused.returncode == 255
+    assert "--sql does not make sense" in refused.stderr
+
+
+COOKBOOK = """
+def without_empty(context, revision, directives):
+    if config.cmd_opts.autogenerate:
+        script = directives[0]
+        if script.upgrade_ops.is_empty():
+            directives[:] = []
+"""
+
+
+@pytest.mark.parametrize("hook", ["", "process_revision_directives=without_empty"])
+def test_nothing_to_do(shop: Project, hook: str) -> None:
+    shop.env(models=LOAD, head=COOKBOOK, options=f"{PLUGIN}, {hook}")
+    shop.alembic("pgrevision", "-m", "authors")
+    again = shop.alembic("pgrevision", "-m", "nothing")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == "Nothing to do: the models and the head agree.\n"
+    assert len(files(shop)) == 1
+
+
+ALWAYS = """
+from alembic.operations import ops
+
+
+def always(context, revision, directives):
+    assert config.cmd_opts.cmd[0].__name__ == "revision"
+    directives[0].upgrade_ops.ops.append(ops.ExecuteSQLOp("SELECT 'again'"))
+"""
+
+
+def test_the_next_autogenerate_is_tried(shop: Project) -> None:
+    shop.env(models=LOAD, head=ALWAYS, options=f"{PLUGIN}, process_revision_directives=always")
+    run = shop.alembic("pgrevision", "-m", "authors")
+    assert run.returncode == 0, run.stderr
+    assert "pgpatterns: warning: the next autogenerate is not empty" in run.stdout
+    assert """    op.execute("SELECT 'again'")\n""" in run.stdout
+    assert "create_table" not in run.stdout
+    assert len(files(shop)) == 1

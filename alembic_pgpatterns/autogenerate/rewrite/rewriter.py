@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 HOOK = "process_revision_directives"
-NO_EMPTY_REVISION = "pgpatterns_dry_run"
-"""In a Config's attributes while pgrevision runs: a revision without a change is not written."""
 SHOWN = 20
 """Number of changes that get their own line on the console."""
 
@@ -167,29 +165,17 @@ def say(context: MigrationContext, line: str) -> None:
         config.print_stdout(line)
 
 
-def _writes_no_empty_revision(context: MigrationContext) -> bool:
-    """Whether pgrevision runs; of several heads Alembic itself has to complain."""
-    asked = context.config is not None and context.config.attributes.get(NO_EMPTY_REVISION)
-    return bool(asked) and context.script is not None and len(context.script.get_heads()) < 2
-
-
-def _is_empty(upgrade: ops.UpgradeOps) -> bool:
-    return not upgrade.as_diffs()
-
-
 def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Run the rewriter after the user's own hook, which Alembic calls after the comparators."""
     options = autogen_context.migration_context.opts
     users = options.get(HOOK)
-    if getattr(users, "ends_on_road", False):
+    if getattr(users, "ends_with_rewriter", False):
         return
 
     def then_rewrite(context: MigrationContext, revision: Any, directives: list[ops.MigrationScript]) -> None:
         if users is not None:
             users(context, revision, directives)
         rewriter.process_revision_directives(context, revision, directives)
-        if _writes_no_empty_revision(context):
-            directives[:] = [script for script in directives if not all(map(_is_empty, script.upgrade_ops_list))]
 
     then_rewrite.ends_with_rewriter = True  # type: ignore[attr-defined]
     options[HOOK] = then_rewrite

@@ -1,0 +1,130 @@
+"""What ``alembic pgrevision`` has done in the project's process: write a revision, and compare once more after it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.script_directory import ProjectScripts
+from alembic_pgpatterns.runner.task import Route, redirected
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import RevisionContext
+    from alembic.operations import ops
+    from alembic.runtime.migration import MigrationContext
+
+DRY_RUN = "pgpatterns_dry_run"
+"""In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
+
+
+def write_revision(
+    given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
+) -> tuple[list[tuple[str, str]], str]:
+    """Do what ``alembic revision --autogenerate`` does, but write no file for a revision without a change.
+
+    Args:
+        given: the flags of ``alembic revision``.
+        scripts: the project's.
+        parent: who asked.
+        route: where the project's connections lead.
+
+    Returns:
+        Identifier and path of each file, and what was printed.
+
+    Raises:
+        PgPatternsError: Alembic refused.
+    """
+    with _as_revision(scripts.config, parent, route) as output:
+        compared, _ = _compare(scripts.config, given)
+        # Of several heads Alembic complains when it writes, and so it should, change or not.
+        if len(compared.script_directory.get_heads()) < 2:
+            compared.generated_revisions[:] = filter(_has_changes, compared.generated_revisions)
+        written = [script for script in compared.generate_scripts() if script is not None]
+    return [(str(script.revision), str(script.path)) for script in written], output.getvalue()
+
+
+def next_operations(given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route) -> list[str]:
+    """The code that the next autogenerate would write, in lines; nothing is written.
+
+    Args:
+        given: the flags of ``alembic revision``.
+        scripts: the project's.
+        parent: who asked.
+        route: where the project's connections lead.
+
+    Raises:
+        PgPatternsError: Alembic refused.
+    """
+    with _as_revision(scripts.config, parent, route):
+        compared, contexts = _compare(scripts.config, given)
+        changed = filter(_has_changes, compared.generated_revisions)
+        bodies = [body for script in changed for body in zip(script.upgrade_ops_list, contexts, strict=False)]
+        return [line for upgrade, context in bodies for line in _code(upgrade, context)]
+
+
+@contextlib.contextmanager
+def _as_revision(config: Any, parent: Parent, route: Route) -> Iterator[io.StringIO]:
+    """Let env.py see what it sees under ``alembic revision --autogenerate``; what is printed goes to the result."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    output = io.StringIO()
+    config.attributes[DRY_RUN] = True
+    config.stdout = output
+    options = config.cmd_opts or argparse.Namespace()
+    options.autogenerate, options.cmd = True, (command.revision, [], [])
+    config.cmd_opts = options
+    try:
+        with redirected(parent, route), contextlib.redirect_stdout(output):
+            yield output
+    except CommandError as error:
+        raise PgPatternsError(str(error)) from error
+
+
+def _compare(config: Any, given: Mapping[str, Any]) -> tuple[RevisionContext, list[MigrationContext]]:
+    """The first half of ``alembic.command.revision`` (1.20), and the context of each database that env.py went to."""
+    from alembic.autogenerate.api import RevisionContext
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    directory = ScriptDirectory.from_config(config)
+    compared = RevisionContext(config, directory, {**given, "autogenerate": True, "sql": False})
+    contexts: list[MigrationContext] = []
+
+    def compare(rev: Any, context: MigrationContext) -> list[Any]:
+        contexts.append(context)
+        if not compared.generated_revisions:  # emptied by a hook of the user's, when an earlier database had no change
+            compared.generated_revisions.append(compared._default_revision())
+        compared.run_autogenerate(rev, context)
+        return []
+
+    arguments = {"template_args": compared.template_args, "revision_context": compared}
+    with EnvironmentContext(config, directory, fn=compare, as_sql=False, **arguments):
+        directory.run_env()
+    return compared, contexts
+
+
+def _has_changes(script: ops.MigrationScript) -> bool:
+    return any(next(_changes(upgrade), None) is not None for upgrade in script.upgrade_ops_list)
+
+
+def _changes(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
+    """All operations that are no containers; a comment of ours is an empty one."""
+    for operation in container.ops:
+        inner = getattr(operation, "ops", None)
+        yield from (operation,) if inner is None else _changes(operation)  # type: ignore[arg-type]
+
+
+def _code(upgrade: ops.UpgradeOps, context: MigrationContext) -> Iterator[str]:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.autogenerate.render import render_op
+
+    rendering = AutogenContext(context, autogenerate=False)
+    rendering.imports = set()
+    code = [text for operation in upgrade.ops for text in render_op(rendering, operation)]
+    yield from (line for text in code for line in text.splitlines() if line and not line.lstrip().startswith("#"))
