@@ -1,4 +1,4 @@
-"""Directives that Alembic has no words for: one file a kind, each with its operation, reverse and comparator."""
+"""The directives: operations that Alembic lacks. One file per kind, with operation, reverse and comparator."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ KINDS = {
     "backfill": ("backfill",),
     "upsert": ("upsert",),
 }
-"""The modules that bring directives, each with the names that they have on ``op``."""
+"""The modules with directives. For each, the names of its directives on ``op``."""
 
 IN_BATCH = ("row_security", "policies", "storage")
-"""Those that ``batch_op`` has as well."""
+"""The modules whose directives exist on ``batch_op`` too."""
 
 COMPARED = ("extensions", "row_security", "policies", "grants", "default_privileges", "storage")
-"""Those with a comparator, ``compare_<kind>``, in the order in which they run."""
+"""The modules with a comparator, ``compare_<kind>``, in the order in which the comparators run."""
 
 
 def setup(plugin: Plugin) -> None:
-    """Announce every directive (``op.…``) and comparator; called while Alembic is being imported.
+    """Register every directive (``op.…``) and comparator by name. Called while Alembic is being imported.
 
-    Their modules are imported when they are first used: most programs that import Alembic never do.
+    Each module is imported when one of its directives is first used: most programs that import Alembic use none.
     """
     from alembic import op
     from alembic.operations import BatchOperations, Operations
@@ -82,5 +82,6 @@ def _comparator(home: str, function: str) -> Callable[..., Any]:
     return compare
 
 
-# Last, and before any module of this package: importing Alembic runs setup(), which needs this one whole.
+# Last in this file, and before any other module of this package: importing Alembic runs setup(), so setup() must
+# be defined by then.
 import alembic  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""Filling a column of a large table in batches that commit."""
+"""Fill a column of a large table in batches, with a commit after each batch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _REPORT_SECONDS = 10.0
 
 
 class BackfillOp(Directive):
-    """Update rows in batches along the table's key, each batch a transaction of its own.
+    """Update rows in batches, in the order of the table's key. Each batch is a transaction of its own.
 
     ::
 
@@ -55,25 +55,27 @@ class BackfillOp(Directive):
         table_name: the table.
         values: new values by column: a plain value, or SQL as ``sa.text(...)`` or an expression. A string is a
             string, never SQL.
-        where: SQL (or an expression) that says which rows are left to do. It must no longer hold for a row that
-            is done: that makes the backfill resumable, for a run after an interruption finds the rest.
-        batch_size: rows of the table a batch looks at.
-        pause: seconds to wait after each batch, so that others and autovacuum keep up.
-        rate: rows a second at most; None is no limit.
-        key: columns of a unique, NOT NULL key to walk along; None is the primary key (of any type, composite too).
-        schema: the table's schema; None is the search path's.
+        where: SQL (or an expression) for the rows that still have to be updated. It must be false for a row after
+            its update: then a run after an interruption continues with the remaining rows.
+        batch_size: number of rows of the table per batch.
+        pause: seconds to wait after each batch, so that other sessions and autovacuum keep up.
+        rate: highest number of rows per second; None is no limit.
+        key: columns of a unique, NOT NULL key that gives the order; None is the primary key (of any type, also of
+            several columns).
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Returns the number of rows updated. Rows that were added or changed behind the walk are found by another one.
-    A batch that runs into a deadlock, a lock_timeout or a serialisation failure is tried again. On a terminal a
-    progress bar is drawn (standard error); elsewhere the log says how far it is.
+    Returns the number of rows updated. The table is read from start to end several times, until no row is left, so
+    rows that others add or change meanwhile are updated too. A batch that fails with a deadlock, a lock_timeout or a
+    serialization failure is repeated. On a terminal, standard error shows a progress bar; otherwise the log shows
+    the progress.
 
-    Triggers fire; what the revision did before is committed.
+    Triggers fire. The statements before it in the revision are committed.
 
     Lock: ROW EXCLUSIVE on the table, and the rows of one batch until it commits.
-    Errors: PgPatternsError where there is no key, where rows still satisfy *where* after their update, where a
-    batch fails, or where env.py holds a transaction of its own.
-    Reversible: there is nothing to undo; values that were overwritten are lost.
-    Offline: an error, since it looks at the key and commits on its way.
+    Errors: PgPatternsError if there is no key, if rows still satisfy *where* after their update, if a batch fails,
+    or if env.py holds a transaction of its own.
+    Reversible: there is nothing to undo; the overwritten values are lost.
+    Offline: an error, since it looks at the key and commits after each batch.
     """
 
     name = "backfill"
@@ -92,7 +94,8 @@ class BackfillOp(Directive):
     ) -> None:
         if not values or batch_size < 1 or pause < 0 or (rate is not None and rate <= 0):
             raise errors.PgPatternsError(
-                f"op.backfill({table_name!r}): give values, a batch_size from 1, a pause from 0, a rate above 0"
+                f"op.backfill({table_name!r}): values must not be empty, batch_size at least 1, pause at least 0, "
+                "rate above 0"
             )
         self.table_name = table_name
         self.values = dict(values)
@@ -104,7 +107,7 @@ class BackfillOp(Directive):
         self.schema = schema
 
     def run(self, operations: Operations) -> int:
-        """Walk along the key until no row is left."""
+        """Update batch after batch until no row is left."""
         online_only(operations, self.name, "looks at the table's key and commits each batch")
         from alembic_pgpatterns.operations.support.batches import Walk, key_of
 
@@ -115,7 +118,7 @@ class BackfillOp(Directive):
                 return _Job(operations, self, at, walk, advance).run()
 
     def reverse(self) -> NothingToUndo:
-        """Nothing."""
+        """Nothing to do."""
         return NothingToUndo(f"backfill of {self.table_name}: the values stay")
 
 
@@ -130,13 +133,13 @@ class _Job:
         self._walk = walk
         self._advance = advance
         self._table = reflected(operations, at, plan.values)
-        # a literal column, not a text(): colons in a string are no parameters
+        # A literal column, not a text(): there a colon in a string would begin a parameter.
         self._left = literal_column(f"({plan.where})") if isinstance(plan.where, str) else plan.where
         self._proven = False
         self._name = str(at)
 
     def run(self) -> int:
-        """Passes over the table until one finds nothing; returns the number of rows updated."""
+        """Read the table until no row is left to update. Returns the number of rows updated."""
         total = 0
         for _ in range(_PASSES):
             done = self._pass()
@@ -144,8 +147,9 @@ class _Job:
             if done == 0 or not self._any_left():
                 return total
         raise errors.PgPatternsError(
-            f"backfill of {self._name}: after {_PASSES} passes there are rows to do again, so they are being written "
-            "without the new values. Deploy the code that writes them (or a trigger), then run this revision again"
+            f"backfill of {self._name}: after {_PASSES} passes there are still rows to update, so something keeps "
+            "writing rows without the new values. Deploy the code that writes them (or a trigger), then run this "
+            "revision again"
         )
 
     def _pass(self) -> int:
@@ -163,7 +167,7 @@ class _Job:
 
     def _batch(self, after: Position | None, bound: Position | None) -> int:
         rows = self._walk.within(after, bound)
-        # no ORM-style evaluation, no RETURNING: one plain UPDATE
+        # synchronize_session and RETURNING stay out of it: one plain UPDATE
         statement = update(self._table).where(rows, self._left).values(self._plan.values)
         updated = _tried(lambda: connection(self._operations).execute(statement).rowcount, self._name)
         if updated and not self._proven:
@@ -171,12 +175,12 @@ class _Job:
         return updated
 
     def _prove(self, rows: TextClause, updated: int) -> None:
-        """That rows which are done are no longer "left", or the backfill would begin anew each time."""
+        """Check that updated rows no longer satisfy *where*. Otherwise the backfill would never end."""
         query = select(func.count()).select_from(self._table).where(rows, self._left)
         if connection(self._operations).execute(query).scalar_one() >= updated:
             raise errors.PgPatternsError(
                 f"backfill of {self._name}: rows that were just updated still satisfy where={str(self._plan.where)!r}. "
-                "It must say what is left to do, e.g. 'total IS NULL'"
+                "It must select only rows that still have to be updated, e.g. 'total IS NULL'"
             )
         self._proven = True
 
@@ -184,31 +188,31 @@ class _Job:
         query = select(exists().where(self._left).select_from(self._table))
         return bool(connection(self._operations).execute(query).scalar())
 
-    def _breathe(self, taken: float) -> None:
-        due = self._plan.batch_size / self._plan.rate - taken if self._plan.rate else 0.0
-        wait = max(self._plan.pause, due)
+    def _breathe(self, seconds_used: float) -> None:
+        seconds_due = self._plan.batch_size / self._plan.rate - seconds_used if self._plan.rate else 0.0
+        wait = max(self._plan.pause, seconds_due)
         if wait > 0:
             time.sleep(wait)
 
 
 def _tried(batch: Callable[[], int], name: str) -> int:
-    """Run one batch, again where it lost against other transactions."""
+    """Run one batch; repeat it if it failed because of other transactions."""
     for number in range(1, _TRIES + 1):
         try:
             return batch()
         except DBAPIError as error:
             if sqlstate(error) not in _RETRIED or number == _TRIES:
                 raise errors.PgPatternsError(
-                    f"backfill of {name}: a batch failed: {server_message(error)}. The batches before it are kept; "
-                    "see to the cause, then run the revision again, which goes on with the rest"
+                    f"backfill of {name}: a batch failed: {server_message(error)}. The earlier batches are committed. "
+                    "Remove the cause, then run the revision again: it continues with the remaining rows"
                 ) from error
-            log.warning("backfill of %s: %s; trying this batch again", name, server_message(error))
+            log.warning("backfill of %s: %s; repeating this batch", name, server_message(error))
             time.sleep(0.2 * 2**number)
     raise AssertionError("unreachable")
 
 
 def estimate(operations: Operations, at: TableOrIndex) -> int | None:
-    """Rows of the table by the planner's estimate; None where it has none."""
+    """The planner's estimate of the table's rows; None if the table has no statistics yet."""
     query = """
         SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_catalog.pg_class c
         WHERE c.oid = CAST(:table AS regclass)
@@ -218,27 +222,27 @@ def estimate(operations: Operations, at: TableOrIndex) -> int | None:
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yields a function that is told how many rows were walked; draws a bar on a terminal, else logs."""
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with the number of rows read. It draws a bar on a terminal, otherwise it logs."""
     if not sys.stderr.isatty():
-        yield _logger(what, total)
+        yield _logger(title, total)
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(title, total=total)
         yield lambda rows: bar.update(task, advance=rows)
 
 
-def _logger(what: str, total: int | None) -> Callable[[int], None]:
-    walked, reported = 0, time.monotonic()
+def _logger(title: str, total: int | None) -> Callable[[int], None]:
+    rows_read, reported = 0, time.monotonic()
 
     def advance(rows: int) -> None:
-        nonlocal walked, reported
-        walked += rows
+        nonlocal rows_read, reported
+        rows_read += rows
         if time.monotonic() - reported > _REPORT_SECONDS:
-            log.info("%s: %s of about %s rows walked", what, walked, total or "?")
+            log.info("%s: %s of about %s rows done", title, rows_read, total or "?")
             reported = time.monotonic()
 
     return advance

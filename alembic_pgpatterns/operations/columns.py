@@ -1,4 +1,4 @@
-"""Columns: one that refers, one that counts."""
+"""Columns with a foreign key, and columns with a sequence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION")
 
 
 class AddColumnWithReferenceOp(Directive):
-    """Add a column and its foreign key in one statement, which needs no scan since the column is empty.
+    """Add a column and its foreign key in one statement. No row is read, since the new column is NULL everywhere.
 
     Args:
         table_name: the table.
@@ -31,18 +31,18 @@ class AddColumnWithReferenceOp(Directive):
         referent_table: the table it points to.
         referent_column: the column it points to.
         constraint_name: the foreign key's name; None leaves it to PostgreSQL (``<table>_<column>_fkey``).
-        referent_schema: the schema of the other table; None is the search path's.
+        referent_schema: the schema of the other table; None: PostgreSQL looks along the search path.
         ondelete: ``CASCADE``, ``SET NULL``, ``SET DEFAULT``, ``RESTRICT``; None is NO ACTION.
-        onupdate: the same, where the key changes.
-        deferrable: it may be checked at the end of a transaction.
-        initially_deferred: it is, unless told otherwise.
-        schema: the table's schema; None is the search path's.
+        onupdate: the same, for changes of the referenced key.
+        deferrable: whether the key may be checked at the end of a transaction.
+        initially_deferred: whether it is, unless the transaction changes that.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Added first and given the foreign key afterwards, the whole table would be read under the lock.
+    If the column is added first and the foreign key later, PostgreSQL reads the whole table under the lock.
 
     Lock: ACCESS EXCLUSIVE on the table, SHARE ROW EXCLUSIVE on the referenced one, both for a moment.
-    Errors: PgPatternsError where the column has a server default (each row would have to be checked), or on an
-    unknown action; the server's where the column exists.
+    Errors: PgPatternsError if the column has a server default (then each row would have to be checked), or if an
+    action is unknown; the server's if the column exists already.
     Reversible: yes, by ``op.drop_column``. Offline: the same statement.
     Source: measured; PostgreSQL documentation, "ALTER TABLE", ADD COLUMN.
     """
@@ -81,23 +81,23 @@ class AddColumnWithReferenceOp(Directive):
         what = f"op.{self.name}({self.table_name!r}, {self.column.name!r})"
         for action in (self.ondelete, self.onupdate):
             if action is not None and action.upper() not in _ACTIONS:
-                raise errors.PgPatternsError(f"{what}: {action!r} is none of {', '.join(_ACTIONS)}")
+                raise errors.PgPatternsError(f"{what}: {action!r} is not one of {', '.join(_ACTIONS)}")
         if self.column.server_default is not None:
             raise errors.PgPatternsError(
-                f"{what}: with a server default every row would have to be checked. Add it without, set the default "
-                "afterwards, and fill the rows with op.backfill"
+                f"{what}: with a server default PostgreSQL would have to check every row. Add the column without it, "
+                "set the default afterwards, and fill the rows with op.backfill"
             )
 
     @classmethod
     def from_column(cls, column: Column[Any]) -> AddColumnWithReferenceOp:
-        """The operation that adds a column of the models, which has one foreign key of one column.
+        """The operation that adds a column of the models. The column must have one foreign key, of one column.
 
         Raises:
-            PgPatternsError: it has none, or several.
+            PgPatternsError: the column has no foreign key, or several.
         """
         keys = list(column.foreign_keys)
         if len(keys) != 1:
-            raise errors.PgPatternsError(f"column {column} has {len(keys)} foreign keys; one is needed")
+            raise errors.PgPatternsError(f"column {column} has {len(keys)} foreign keys; exactly one is expected")
         key, target = keys[0], keys[0].column
         name = key.constraint.name if key.constraint is not None else key.name
         return cls(
@@ -132,7 +132,7 @@ class AddColumnWithReferenceOp(Directive):
             emit(operations, "COMMENT ON COLUMN {column} IS {text}", column=path, text=Value(self.column.comment))
 
     def _specification(self) -> str:
-        # of a dialect that doubles no percent signs: the statement around it does, where the driver needs it
+        # By a dialect that doubles no percent signs: the statement around this text does it, if the driver needs it.
         dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
         bare: Column[Any] = Column(self.column.name, self.column.type, nullable=self.column.nullable)
         create = CreateTable(Table(self.table_name, MetaData(), bare))
@@ -153,11 +153,11 @@ class AddColumnWithReferenceOp(Directive):
         return AddColumnOp(self.table_name, self.column, schema=self.schema).reverse()
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As Alembic's own."""
+        """The tuple of Alembic's own operation."""
         return AddColumnOp(self.table_name, self.column, schema=self.schema).to_diff_tuple()
 
 
-# One block of code for both modes: the sequence's state is only known where it runs.
+# A DO block serves both modes (online and --sql): only the server knows the sequence's state.
 _TO_IDENTITY = """
 DECLARE
     rel regclass := {table};
@@ -231,7 +231,7 @@ END
 
 
 class _Counted(Directive):
-    """The table and the column."""
+    """The table and the column, for the two conversions."""
 
     def __init__(self, table_name: str, column_name: str, *, always: bool = False, schema: str | None = None) -> None:
         self.table_name = table_name
@@ -256,18 +256,18 @@ class _Counted(Directive):
 
 
 class ConvertSerialToIdentityOp(_Counted):
-    """Make an identity column of a serial one; it goes on counting where it was.
+    """Turn a serial column into an identity column, which continues counting at the same value.
 
     Args:
         table_name: the table.
         column_name: the column.
-        always: GENERATED ALWAYS, which refuses values that an INSERT brings; else BY DEFAULT.
-        schema: the table's schema; None is the search path's.
+        always: whether it is GENERATED ALWAYS, which refuses values given by an INSERT; otherwise BY DEFAULT.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    The sequence keeps its name, value, step, limits and privileges. One that is an identity already is left alone.
+    The sequence keeps its name, value, step, limits and privileges. A column that is an identity is not changed.
 
     Lock: ACCESS EXCLUSIVE on the table until the transaction ends; nothing is read or rewritten.
-    Errors: the server's where the column is no serial, allows NULL, or its sequence is used elsewhere.
+    Errors: the server's if the column is not a serial, allows NULL, or its sequence is used elsewhere.
     Reversible: yes, by ``op.convert_identity_to_serial``. Offline: the same block of code.
     Source: PostgreSQL documentation, "Identity Columns".
     """
@@ -281,16 +281,16 @@ class ConvertSerialToIdentityOp(_Counted):
 
 
 class ConvertIdentityToSerialOp(_Counted):
-    """Make a serial column of an identity one; it goes on counting where it was.
+    """Turn an identity column into a serial column, which continues counting at the same value.
 
     Args:
         table_name: the table.
         column_name: the column.
-        always: what the identity was, for the way back.
-        schema: the table's schema; None is the search path's.
+        always: what the identity was, for the downgrade.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table until the transaction ends; nothing is read or rewritten.
-    Errors: the server's where the column is missing. One that is no identity is left alone.
+    Errors: the server's if the column does not exist. A column that is not an identity is not changed.
     Reversible: yes, by ``op.convert_serial_to_identity``. Offline: the same block of code.
     """
 

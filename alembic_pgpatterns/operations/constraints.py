@@ -1,4 +1,4 @@
-"""Foreign keys and checks that are added without a scan, and validated afterwards."""
+"""Foreign keys and checks that are added without reading the table, and validated later."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 _NOT_VALID = "postgresql_not_valid"
 
 
-def _other(at: TableOrIndex, name: str, found: str, wanted: str) -> errors.PgPatternsError:
+def _other(at: TableOrIndex, name: str, existing: str, expected: str) -> errors.PgPatternsError:
     return errors.PgPatternsError(
-        f"{at} has a constraint {name} already, but another one ({found}; wanted is {wanted}). Drop it first with "
-        "op.drop_constraint, or choose another name"
+        f"{at} already has a different constraint {name} (it has {existing}; expected is {expected}). Drop it first "
+        "with op.drop_constraint, or choose another name"
     )
 
 
@@ -42,7 +42,7 @@ _ACTIONS = {"CASCADE": "c", "SET NULL": "n", "SET DEFAULT": "d", "RESTRICT": "r"
 
 
 class CreateForeignKeyNotValidOp(Directive):
-    """Add a foreign key without looking at the rows that are there; new rows are checked from now on.
+    """Add a foreign key without checking the existing rows. New rows are checked from now on.
 
     Args:
         constraint_name: its name.
@@ -50,18 +50,18 @@ class CreateForeignKeyNotValidOp(Directive):
         referent_table: the table it points to.
         local_cols: its columns.
         remote_cols: the columns they point to.
-        source_schema: the schema of the table; None is the search path's.
-        referent_schema: the schema of the other; None is the search path's.
-        if_not_exists: skip it where the table has a foreign key of this name, so that the revision can be run
-            again after a VALIDATE that failed.
+        source_schema: the schema of the table; None: PostgreSQL looks along the search path.
+        referent_schema: the schema of the other; None: PostgreSQL looks along the search path.
+        if_not_exists: skip it if the table already has a foreign key of this name. So the revision can be run again
+            after a VALIDATE that failed.
         kw: ``ondelete``, ``onupdate``, ``deferrable``, ``initially``, ``match``, as in ``op.create_foreign_key``.
 
     Follow it with ``op.validate_constraint``.
 
     Lock: SHARE ROW EXCLUSIVE on both tables (writes wait), for a moment.
-    Errors: PgPatternsError where the name is another constraint's, or on a partitioned table before
-    PostgreSQL 18, which cannot do it; else the server's.
-    Reversible: yes, by ``op.drop_constraint``. Offline: the same statement, without the look.
+    Errors: PgPatternsError if another constraint has the name, or if the table is partitioned and the server is
+    older than PostgreSQL 18, which cannot do it; otherwise the server's.
+    Reversible: yes, by ``op.drop_constraint``. Offline: the same statement, without the check for an existing one.
     Source: PostgreSQL documentation, "ALTER TABLE", ADD table_constraint.
     """
 
@@ -92,10 +92,10 @@ class CreateForeignKeyNotValidOp(Directive):
 
     @classmethod
     def from_constraint(cls, key: ForeignKeyConstraint) -> CreateForeignKeyNotValidOp:
-        """The operation that adds a foreign key of the models; it must have a name.
+        """The operation that adds a foreign key of the models.
 
         Raises:
-            PgPatternsError: it has none.
+            PgPatternsError: the foreign key has no name.
         """
         return cls.from_stock(CreateForeignKeyOp.from_constraint(key))
 
@@ -139,31 +139,38 @@ class CreateForeignKeyNotValidOp(Directive):
             if self.if_not_exists and self._is_there(operations, at):
                 return
         stock = self.stock(postgresql_not_valid=True)
-        # the name as it is, whatever the models' naming convention would make of it
+        # conv(): the name is final, so that the models' naming convention does not change it
         stock.constraint_name = conv(self.constraint_name)
         operations.invoke(stock)
 
     def _is_there(self, operations: Operations, at: TableOrIndex) -> bool:
-        """Whether an earlier try of the revision added it already."""
+        """Whether an earlier run of the revision added it already."""
         target = (self.referent_schema, self.referent_table)
-        found = constraint(operations, at, self.constraint_name, referent=target)
-        if found is None:
+        existing = constraint(operations, at, self.constraint_name, referent=target)
+        if existing is None:
             return False
         actions = [_ACTIONS.get((self.kw.get(key) or "").upper(), "a") for key in ("ondelete", "onupdate")]
-        wanted = ("f", self.local_cols, self.remote_cols, True, *actions)
-        there = (found.contype, found.own, found.referred, found.same_referent, found.ondelete, found.onupdate)
-        if there != wanted:
-            raise _other(at, self.constraint_name, found.definition, f"a foreign key to {self.referent_table}")
-        log.info("foreign key %s on %s is there already", self.constraint_name, at)
+        expected = ("f", self.local_cols, self.remote_cols, True, *actions)
+        actual = (
+            existing.contype,
+            existing.own,
+            existing.referred,
+            existing.same_referent,
+            existing.ondelete,
+            existing.onupdate,
+        )
+        if actual != expected:
+            raise _other(at, self.constraint_name, existing.definition, f"a foreign key to {self.referent_table}")
+        log.info("foreign key %s on %s exists already", self.constraint_name, at)
         return True
 
     def _refuse_partitioned(self, operations: Operations, at: TableOrIndex) -> None:
         version = fetch_value(operations, "SELECT current_setting('server_version_num')::int")
         if at.partitioned and version < 180000:
             raise errors.PgPatternsError(
-                f"{at} is partitioned, and before PostgreSQL 18 it cannot get a foreign key NOT VALID. Add and "
-                "validate it on each partition, then use op.create_foreign_key on the parent, which need not "
-                "scan them again"
+                f"{at} is partitioned, and before PostgreSQL 18 a partitioned table cannot have a foreign key that is "
+                "NOT VALID. Add and validate it on each partition, then use op.create_foreign_key on the parent, "
+                "which then does not read the partitions again"
             )
 
     def reverse(self) -> DropConstraintOp:
@@ -171,33 +178,33 @@ class CreateForeignKeyNotValidOp(Directive):
         return DropConstraintOp(self.constraint_name, self.source_table, type_="foreignkey", schema=self.source_schema)
 
     def render(self, context: AutogenContext) -> str:
-        """As Alembic renders ``op.create_foreign_key``."""
+        """The same text as Alembic's for ``op.create_foreign_key``, under this directive's name."""
         from alembic.autogenerate.render import _add_fk_constraint
 
         text = _add_fk_constraint(context, self.stock()).replace("create_foreign_key(", f"{self.name}(", 1)
         return text if self.if_not_exists else text.removesuffix(")") + ", if_not_exists=False)"
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As Alembic's own."""
+        """The tuple of Alembic's own operation."""
         return self.stock().to_diff_tuple()
 
 
 class CreateCheckNotValidOp(Directive):
-    """Add a CHECK without looking at the rows that are there; new rows are checked from now on.
+    """Add a CHECK without checking the existing rows. New rows are checked from now on.
 
     Args:
         constraint_name: its name.
         table_name: the table.
         condition: SQL, or an expression of SQLAlchemy's.
-        schema: the table's schema; None is the search path's.
-        if_not_exists: skip it where the table has a CHECK of this name, so that the revision can be run again
-            after a VALIDATE that failed.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
+        if_not_exists: skip it if the table already has a CHECK of this name. So the revision can be run again after
+            a VALIDATE that failed.
 
     Follow it with ``op.validate_constraint``.
 
     Lock: ACCESS EXCLUSIVE on the table, for a moment.
-    Errors: PgPatternsError where the name is another constraint's; else the server's.
-    Reversible: yes, by ``op.drop_constraint``. Offline: the same statement, without the look.
+    Errors: PgPatternsError if another constraint has the name; otherwise the server's.
+    Reversible: yes, by ``op.drop_constraint``. Offline: the same statement, without the check for an existing one.
     Source: PostgreSQL documentation, "ALTER TABLE", ADD table_constraint.
     """
 
@@ -220,10 +227,10 @@ class CreateCheckNotValidOp(Directive):
 
     @classmethod
     def from_constraint(cls, check: CheckConstraint) -> CreateCheckNotValidOp:
-        """The operation that adds a check of the models; it must have a name.
+        """The operation that adds a check of the models.
 
         Raises:
-            PgPatternsError: it has none.
+            PgPatternsError: the check has no name.
         """
         at = check.table
         if check.name is None:
@@ -240,26 +247,26 @@ class CreateCheckNotValidOp(Directive):
         return CreateCheckConstraintOp(
             conv(self.constraint_name),
             table_name,
-            # a literal column, not the text() that Alembic makes of a string: there colons are parameters
+            # A literal column, not the text() that Alembic makes of a string: there a colon begins a parameter.
             literal_column(self.condition) if isinstance(self.condition, str) else self.condition,  # type: ignore[arg-type]
             schema=schema,
             postgresql_not_valid=True,
         )
 
     def _is_there(self, operations: Operations) -> bool:
-        """Whether an earlier try of the revision added it already."""
+        """Whether an earlier run of the revision added it already."""
         at = table(operations, self.table_name, self.schema)
-        found = constraint(operations, at, self.constraint_name)
-        if found is None:
+        existing = constraint(operations, at, self.constraint_name)
+        if existing is None:
             return False
-        wanted = self._definition(operations, at)
-        if found.contype != "c" or wanted not in (None, found.definition.removesuffix(" NOT VALID")):
-            raise _other(at, self.constraint_name, found.definition, wanted or "a CHECK")
-        log.info("check %s on %s is there already", self.constraint_name, at)
+        expected = self._definition(operations, at)
+        if existing.contype != "c" or expected not in (None, existing.definition.removesuffix(" NOT VALID")):
+            raise _other(at, self.constraint_name, existing.definition, expected or "a CHECK")
+        log.info("check %s on %s exists already", self.constraint_name, at)
         return True
 
     def _definition(self, operations: Operations, at: TableOrIndex) -> str | None:
-        """The condition as PostgreSQL prints it; None where it cannot be asked."""
+        """The condition in PostgreSQL's own form; None if PostgreSQL could not be asked."""
         with scratch_table(operations, at) as scratch:
             if scratch is None:
                 return None
@@ -273,20 +280,20 @@ class CreateCheckNotValidOp(Directive):
 
 
 class ValidateConstraintOp(Directive):
-    """Look whether all rows satisfy a foreign key or CHECK that is NOT VALID, and mark it valid.
+    """Check all rows against a foreign key or CHECK that is NOT VALID, and mark it as valid.
 
     Args:
         constraint_name: the constraint.
         table_name: its table.
-        schema: the table's schema; None is the search path's.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Runs outside a transaction, for the lock of the ADD would else be held through the scan; lock_timeout,
+    Runs outside a transaction: otherwise the lock of the ADD would be held while the table is read. lock_timeout,
     statement_timeout and transaction_timeout are 0 meanwhile.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table, ROW SHARE on a referenced one: neither reads nor writes wait.
-    Errors: PgPatternsError where a row violates it (correct the rows, run the revision again), where there is
-    no such constraint, or where env.py holds a transaction of its own.
-    Reversible: there is nothing to undo; valid already: nothing to do.
+    Errors: PgPatternsError if a row violates it (correct the rows, run the revision again), if there is no such
+    constraint, or if env.py holds a transaction of its own.
+    Reversible: there is nothing to undo. Nothing is done if it is valid already.
     Offline: COMMIT, VALIDATE CONSTRAINT, BEGIN.
     Source: PostgreSQL documentation, "ALTER TABLE", VALIDATE CONSTRAINT.
     """
@@ -300,7 +307,7 @@ class ValidateConstraintOp(Directive):
 
     def run(self, operations: Operations) -> None:
         """VALIDATE CONSTRAINT."""
-        way_out = "Correct those rows, then run the revision again; the constraint holds for new ones meanwhile"
+        way_out = "Correct those rows, then run the revision again; new rows are checked already"
         what = f"constraint {self.constraint_name} of {self.table_name} could not be validated"
         with outside_transaction(operations, self.name), explained(what, way_out), without_timeouts(operations):
             emit(
@@ -311,12 +318,12 @@ class ValidateConstraintOp(Directive):
             )
 
     def reverse(self) -> NothingToUndo:
-        """Nothing."""
+        """Nothing to do."""
         return NothingToUndo(f"{self.constraint_name} stays valid until it is dropped")
 
 
 def drop_if_there(operations: Operations, name: str, table_name: str, schema: str | None) -> None:
-    """DROP CONSTRAINT IF EXISTS on a table that may itself be gone."""
+    """DROP CONSTRAINT IF EXISTS, on a table that may not exist any more."""
     if offline(operations) or relation(operations, table_name, schema):
         emit(
             operations,

@@ -21,7 +21,7 @@ LETTERS = {"tables": "r", "sequences": "S", "functions": "f", "types": "T", "sch
 
 
 class _DefaultPrivileges(Directive):
-    """What granting and revoking have in common."""
+    """The arguments that granting and revoking share."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class _DefaultPrivileges(Directive):
         creator: str | None = None,
     ) -> None:
         if on.lower() not in LETTERS:
-            raise errors.PgPatternsError(f"default privileges on {on!r}: it is one of {', '.join(LETTERS)}")
+            raise errors.PgPatternsError(f"default privileges on {on!r}: expected is one of {', '.join(LETTERS)}")
         self.privileges = acl.privilege_names(privileges)
         self.on = on.lower()
         self.roles = acl.role_names(roles)
@@ -53,17 +53,17 @@ class _DefaultPrivileges(Directive):
 
 
 class GrantDefaultPrivilegesOp(_DefaultPrivileges):
-    """Allow roles something with objects that are created from now on.
+    """Grant roles privileges on objects that are created from now on.
 
     Args:
         privileges: ``"SELECT"`` or several; ``"ALL"``.
         on: ``tables``, ``sequences``, ``functions``, ``types`` or ``schemas``.
         roles: the role, or several; ``public`` is everybody.
         schema: only in this schema; None is the whole database.
-        creator: only of objects which this role creates; None is the role that runs the migration.
+        creator: only for objects that this role creates; None is the role that runs the migration.
 
-    Lock: none. Needs to be a member of *creator*.
-    Errors: PgPatternsError on an unknown privilege; the server's where a role or the schema is missing.
+    Lock: none. The role that runs it must be a member of *creator*.
+    Errors: PgPatternsError on an unknown privilege; the server's if a role or the schema is missing.
     Reversible: yes, by ``op.revoke_default_privileges``. Offline: the same statement.
     Source: PostgreSQL documentation, "ALTER DEFAULT PRIVILEGES".
     """
@@ -80,17 +80,17 @@ class GrantDefaultPrivilegesOp(_DefaultPrivileges):
 
 
 class RevokeDefaultPrivilegesOp(_DefaultPrivileges):
-    """No longer allow roles something with objects that are created from now on.
+    """Stop granting roles privileges on objects that are created from now on.
 
     Args:
         privileges: ``"SELECT"`` or several; ``"ALL"``.
         on: ``tables``, ``sequences``, ``functions``, ``types`` or ``schemas``.
         roles: the role, or several; ``public`` is everybody.
         schema: only in this schema; None is the whole database.
-        creator: only of objects which this role creates; None is the role that runs the migration.
+        creator: only for objects that this role creates; None is the role that runs the migration.
 
-    Lock: none. Needs to be a member of *creator*.
-    Errors: PgPatternsError on an unknown privilege; the server's where a role or the schema is missing.
+    Lock: none. The role that runs it must be a member of *creator*.
+    Errors: PgPatternsError on an unknown privilege; the server's if a role or the schema is missing.
     Reversible: yes, by ``op.grant_default_privileges``. Offline: the same statement.
     Source: PostgreSQL documentation, "ALTER DEFAULT PRIVILEGES".
     """
@@ -113,7 +113,7 @@ class _Target(NamedTuple):
     role: str
 
 
-# without an entry, objects get the built-in defaults; an entry for a schema only adds to them
+# Without an entry, objects get the built-in defaults. An entry for one schema can only add to them.
 _DEFAULTS = f"""
     WITH creator AS (
         SELECT oid FROM pg_catalog.pg_roles WHERE rolname = coalesce(CAST(:creator AS text), current_user)
@@ -130,7 +130,7 @@ _DEFAULTS = f"""
 
 
 def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Bring default privileges to what is declared, for each role and place that are declared."""
+    """Make default privileges equal to what is declared, for each declared role and place."""
     from alembic_pgpatterns.declare import DefaultPrivileges
     from alembic_pgpatterns.operations.support import comparing
 
@@ -141,8 +141,8 @@ def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.Upgrade
             targets.setdefault(target, set()).update(item.privileges)
     for target, privileges in targets.items():
         everything = _everything(context, target)
-        wanted = dict.fromkeys(acl.expanded(privileges, everything), False)
-        for change in acl.changes(target.role, wanted, _held(context, target), everything):
+        expected = dict.fromkeys(acl.expanded(privileges, everything), False)
+        for change in acl.changes(target.role, expected, _held(context, target), everything):
             kind = GrantDefaultPrivilegesOp if change.grant else RevokeDefaultPrivilegesOp
             comparing.log.info("Detected default privileges of %s on %s", target.role, target.on)
             comparing.add(
@@ -176,7 +176,7 @@ def _everything(context: AutogenContext, target: _Target) -> frozenset[str]:
 
 
 def _builtin(letter: str) -> str:
-    # acldefault() spells sequences "s", pg_default_acl spells them "S"
+    # acldefault() writes "s" for sequences, pg_default_acl writes "S"
     return letter.lower() if letter == "S" else letter
 
 

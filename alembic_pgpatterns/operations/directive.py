@@ -1,4 +1,4 @@
-"""What every directive is: an operation of Alembic's that runs, renders itself and knows its reverse."""
+"""The base class of directives: an operation of Alembic that can run, render itself and name its reverse."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Directive(MigrateOperation):
-    """The base of all our operations; a subclass names itself, keeps its arguments and says how to run.
+    """The base class of all directives. A subclass has a name, keeps its arguments and knows how to run.
 
-    The arguments of ``__init__`` are the arguments of ``op.<name>``, each kept in an attribute of the same
-    name: rendering reads them back from there.
+    The arguments of ``__init__`` are the arguments of ``op.<name>``. Each is kept in an attribute of the same name,
+    because `render` reads them from there.
     """
 
     name: ClassVar[str]
 
     def run(self, operations: Operations) -> Any:
-        """Do it, or write it as SQL when the context is offline."""
+        """Do it. Offline, write it as SQL."""
         raise NotImplementedError
 
     def reverse(self) -> MigrateOperation:
@@ -33,13 +33,13 @@ class Directive(MigrateOperation):
         raise NotImplementedError
 
     def render(self, context: AutogenContext) -> str | list[str]:
-        """Python source which calls this directive with these arguments."""
+        """Python source that calls this directive with these arguments."""
         from alembic_pgpatterns.operations.support.rendering import call
 
         return call(context, self.name, self.arguments())
 
     def arguments(self) -> Iterator[tuple[str | None, Any]]:
-        """Pairs of (keyword or None, value), without private ones and those that have their default."""
+        """Pairs of (keyword or None, value), without private arguments and those that have their default value."""
         for parameter in inspect.signature(type(self)).parameters.values():
             if parameter.name.startswith("_"):
                 continue
@@ -55,23 +55,23 @@ class Directive(MigrateOperation):
 
 
 class NothingToUndo(Directive):
-    """The reverse of what needs no undoing; renders as ``pass`` with the reason."""
+    """The reverse of an operation that needs no undoing. It renders as ``pass`` and the reason."""
 
     name = "nothing_to_undo"
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
     def run(self, operations: Operations) -> None:
         """Do nothing."""
 
     def reverse(self) -> MigrateOperation:
-        """Nothing either."""
+        """Nothing to do either."""
         return self
 
     def render(self, context: AutogenContext) -> str:
-        """A statement, since a function body of comments alone is not Python."""
-        return "pass  # " + " ".join(self.why.split())
+        """A statement and not only a comment: a function body of comments alone is not valid Python."""
+        return "pass  # " + " ".join(self.reason.split())
 
 
 def register(*directives: type[Directive]) -> None:
@@ -81,7 +81,7 @@ def register(*directives: type[Directive]) -> None:
 
 
 def register_in_batch(*directives: type[Directive]) -> None:
-    """The same for ``batch_op.<name>``, where the table and its schema are the batch's."""
+    """The same for ``batch_op.<name>``, which knows the table and its schema."""
     for directive in directives:
         setattr(BatchOperations, directive.name, _batch_method(directive))
 
@@ -95,8 +95,8 @@ def _method(directive: type[Directive]) -> Callable[..., Any]:
 
 def _batch_method(directive: type[Directive]) -> Callable[..., Any]:
     def call(self: BatchOperations, *args: Any, **kwargs: Any) -> Any:
-        own = {"table": self.impl.table_name, "schema": self.impl.schema}
-        return self.invoke(directive(**_without_table(directive, args, kwargs), **own))
+        target = {"table": self.impl.table_name, "schema": self.impl.schema}
+        return self.invoke(directive(**_without_table(directive, args, kwargs), **target))
 
     return _described(call, directive)
 
@@ -116,7 +116,7 @@ def _described(call: Callable[..., Any], directive: type[Directive]) -> Callable
 def _run(operations: Operations, directive: Directive) -> Any:
     dialect = operations.migration_context.dialect.name
     if dialect != "postgresql":
-        raise errors.PgPatternsError(f"op.{directive.name} is for PostgreSQL; this migration runs on {dialect}")
+        raise errors.PgPatternsError(f"op.{directive.name} is for PostgreSQL; this database is {dialect}")
     return directive.run(operations)
 
 
@@ -124,6 +124,6 @@ def _render(context: AutogenContext, directive: Directive) -> str | list[str]:
     return directive.render(context)
 
 
-# One implementation and one renderer serve all directives: Alembic looks along the class's bases.
+# One implementation and one renderer serve all directives: Alembic looks them up along the class's base classes.
 Operations.implementation_for(Directive, replace=True)(_run)
 renderers.dispatch_for(Directive, replace=True)(_render)

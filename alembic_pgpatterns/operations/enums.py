@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class AddEnumValueOp(Directive):
-    """Add a value to an enum type, to be used from the next statement on.
+    """Add a value to an enum type. The next statement can use it already.
 
     Args:
         enum_name: the type.
         value: the new value.
-        before: the value it comes before; or
-        after: the value it comes after; neither: at the end.
-        if_not_exists: no error where the type has the value, so that the revision can be run again.
-        schema: the type's schema; None is the search path's.
+        before: the existing value that it is put before; or
+        after: the existing value that it is put after. With neither it comes last.
+        if_not_exists: no error if the type has the value already, so that the revision can be run again.
+        schema: the type's schema; None: PostgreSQL looks along the search path.
 
-    Runs outside a transaction: inside one PostgreSQL does not let the value be used before the end.
+    Runs outside a transaction: inside one, PostgreSQL lets nobody use the value before the commit.
 
     Lock: none on tables.
-    Errors: PgPatternsError where *before* and *after* are both given, where env.py holds a transaction of its
-    own, or the server refuses.
-    Reversible: no. PostgreSQL takes no value out of an enum; the way down leaves it, and the way up again
-    finds it there.
+    Errors: PgPatternsError if both *before* and *after* are given, if env.py holds a transaction of its own, or if
+    the server refuses.
+    Reversible: no, since PostgreSQL cannot remove a value from an enum. The downgrade leaves it, and the next upgrade
+    skips it.
     Offline: COMMIT, ALTER TYPE, BEGIN.
     Source: PostgreSQL documentation, "ALTER TYPE".
     """
@@ -62,7 +62,7 @@ class AddEnumValueOp(Directive):
         words = Sql(" BEFORE " if self.before is not None else " AFTER ")
         place = Template("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
         what = f"value {self.value!r} could not be added to {self.enum_name}"
-        with outside_transaction(operations, self.name), explained(what, "See to the cause, then run it again"):
+        with outside_transaction(operations, self.name), explained(what, "Remove the cause, then run it again"):
             emit(
                 operations,
                 "ALTER TYPE {type} ADD VALUE {check}{value}{place}",
@@ -73,8 +73,8 @@ class AddEnumValueOp(Directive):
             )
 
     def reverse(self) -> NothingToUndo:
-        """Nothing that PostgreSQL could do."""
-        return NothingToUndo(f"PostgreSQL takes no value out of an enum; {self.value!r} stays")
+        """Nothing: PostgreSQL cannot do it."""
+        return NothingToUndo(f"PostgreSQL cannot remove a value from an enum; {self.value!r} stays")
 
 
 register(AddEnumValueOp)

@@ -1,4 +1,4 @@
-"""Extensions of the database."""
+"""Extensions of a database."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class CreateExtensionOp(Directive):
     """Create an extension.
 
     Args:
-        extension: its name, as ``CREATE EXTENSION`` knows it.
-        schema: where its objects go; the schema must exist. None is PostgreSQL's choice.
-        version: a version of it; None is the server's default one.
-        cascade: create the extensions it needs too.
-        if_not_exists: no error where it is there already; then its schema and version are not looked at.
+        extension: its name in ``CREATE EXTENSION``.
+        schema: the schema for its objects, which must exist. None: PostgreSQL chooses.
+        version: its version; None is the server's default version.
+        cascade: whether to create the extensions that it needs too.
+        if_not_exists: no error if it exists already, in whatever schema and version.
 
-    Lock: none on tables. Needs CREATE on the database and, unless the extension is trusted, a superuser.
-    Errors: the server's, where its files are not installed.
+    Lock: none on tables. The role needs CREATE on the database; for an extension that is not trusted it must be a
+    superuser.
+    Errors: the server's if the extension is not installed on the server's machine.
     Reversible: yes, by ``op.drop_extension``, which refuses while objects use it.
     Offline: the same statement.
     Source: PostgreSQL documentation, "CREATE EXTENSION".
@@ -74,14 +75,14 @@ class DropExtensionOp(Directive):
 
     Args:
         extension: its name.
-        if_exists: no error where it is gone already.
-        cascade: drop what uses it too, columns of its types included.
-        schema: where it was, for the way back.
-        version: which it was, for the way back.
+        if_exists: no error if it does not exist.
+        cascade: whether to drop what uses it too, also columns of its types.
+        schema: its schema, for the downgrade.
+        version: its version, for the downgrade.
 
-    Lock: ACCESS EXCLUSIVE on its own tables and, with *cascade*, on those that lose something.
-    Errors: the server's, where objects still use it.
-    Reversible: yes, by ``op.create_extension``; what *cascade* dropped does not come back.
+    Lock: ACCESS EXCLUSIVE on the extension's own tables and, with *cascade*, on tables that lose a column.
+    Errors: the server's if objects still use it.
+    Reversible: yes, by ``op.create_extension``; what *cascade* dropped is not restored.
     Offline: the same statement.
     Source: PostgreSQL documentation, "DROP EXTENSION".
     """
@@ -123,12 +124,12 @@ class SetExtensionSchemaOp(Directive):
 
     Args:
         extension: its name.
-        schema: the schema they go to; it must exist.
-        previous: the schema they were in, for the way back.
+        schema: the new schema, which must exist.
+        previous: the old schema, for the downgrade.
 
-    Lock: none on tables of yours. Needs to own the extension.
-    Errors: the server's, where the extension cannot be moved (it is not "relocatable").
-    Reversible: yes, where *previous* is given. Offline: the same statement.
+    Lock: none on the application's tables. The role must own the extension.
+    Errors: the server's if the extension cannot be moved (it is not "relocatable").
+    Reversible: yes, if *previous* is given. Offline: the same statement.
     Source: PostgreSQL documentation, "ALTER EXTENSION".
     """
 
@@ -149,13 +150,13 @@ class SetExtensionSchemaOp(Directive):
         )
 
     def reverse(self) -> SetExtensionSchemaOp:
-        """Back to where it was.
+        """Move it back to the previous schema.
 
         Raises:
-            PgPatternsError: that is not known.
+            PgPatternsError: the previous schema was not given.
         """
         if self.previous is None:
-            raise errors.PgPatternsError(f"extension {self.extension!r}: where it was is not known; give previous=")
+            raise errors.PgPatternsError(f"extension {self.extension!r}: its old schema is not known; give previous=")
         return SetExtensionSchemaOp(self.extension, self.previous, previous=self.schema)
 
 
@@ -166,28 +167,28 @@ _EXTENSIONS = """
 
 
 def compare_extensions(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Create declared extensions that are missing, move those that are elsewhere; drop none."""
+    """Create declared extensions that are missing, and move those in another schema. None is dropped."""
     from alembic_pgpatterns.declare import Extension
     from alembic_pgpatterns.operations.support import comparing
 
-    wanted = comparing.declared_on_metadata(context, Extension)
-    if wanted:
-        found = {row.extname: row.nspname for row in comparing.fetch(context, _EXTENSIONS)}
-        # first, and in the order declared: the tables of this revision may use them
-        for position, operation in enumerate(_missing(wanted, found)):
+    declared = comparing.declared_on_metadata(context, Extension)
+    if declared:
+        existing = {row.extname: row.nspname for row in comparing.fetch(context, _EXTENSIONS)}
+        # at the start, and in the declared order: the tables of this revision may use them
+        for position, operation in enumerate(_missing(declared, existing)):
             comparing.log.info("Detected %s %r", operation.name.replace("_", " "), operation.extension)
             upgrade_ops.ops.insert(position, operation)
     return PriorityDispatchResult.CONTINUE
 
 
-def _missing(wanted: list[Extension], found: dict[str, str]) -> list[CreateExtensionOp | SetExtensionSchemaOp]:
+def _missing(declared: list[Extension], existing: dict[str, str]) -> list[CreateExtensionOp | SetExtensionSchemaOp]:
     operations: list[CreateExtensionOp | SetExtensionSchemaOp] = []
-    for extension in {item.name: item for item in wanted}.values():
-        there = found.get(extension.name)
-        if there is None:
+    for extension in {item.name: item for item in declared}.values():
+        schema = existing.get(extension.name)
+        if schema is None:
             operations.append(CreateExtensionOp(extension.name, schema=extension.schema))
-        elif extension.schema is not None and extension.schema != there:
-            operations.append(SetExtensionSchemaOp(extension.name, extension.schema, previous=there))
+        elif extension.schema is not None and extension.schema != schema:
+            operations.append(SetExtensionSchemaOp(extension.name, extension.schema, previous=schema))
     return operations
 
 

@@ -33,7 +33,7 @@ KINDS = {
 
 
 class _Privileges(Directive):
-    """What GRANT and REVOKE have in common."""
+    """The arguments that GRANT and REVOKE share."""
 
     def __init__(
         self,
@@ -66,19 +66,19 @@ class _Privileges(Directive):
 
 
 class GrantOp(_Privileges):
-    """Allow roles something.
+    """Grant privileges to roles.
 
     Args:
         privileges: ``"SELECT"`` or several; ``"ALL"``.
-        on: the object's name; with ``kind="all tables"`` and the like, the schema's.
+        on: the object's name; with ``kind="all tables"`` and the like, the schema's name.
         roles: the role, or several; ``public`` is everybody.
-        kind: ``table`` (views too), ``sequence``, ``schema``, ``database``, ``function`` (the only one of its
-            name), ``type``, ``all tables``, ``all sequences``, ``all functions``.
-        schema: the object's schema; None is the search path's.
-        grant_option: they may grant it on.
+        kind: ``table`` (views too), ``sequence``, ``schema``, ``database``, ``function`` (if only one has the name),
+            ``type``, ``all tables``, ``all sequences``, ``all functions``.
+        schema: the object's schema; None: PostgreSQL looks along the search path.
+        grant_option: whether the roles may grant the privileges to others.
 
-    Lock: none that others wait for. Needs to own the object or to hold the grant option.
-    Errors: PgPatternsError on an unknown privilege or kind; the server's where role or object is missing.
+    Lock: none that others wait for. The role must own the object or have the grant option.
+    Errors: PgPatternsError on an unknown privilege or kind; the server's if a role or the object does not exist.
     Reversible: yes, by ``op.revoke``. Offline: the same statement.
     Source: PostgreSQL documentation, "GRANT".
     """
@@ -96,19 +96,19 @@ class GrantOp(_Privileges):
 
 
 class RevokeOp(_Privileges):
-    """Take something from roles.
+    """Revoke privileges from roles.
 
     Args:
         privileges: ``"SELECT"`` or several; ``"ALL"``.
         on: the object's name, as in ``op.grant``.
         roles: the role, or several; ``public`` is everybody.
         kind: as in ``op.grant``.
-        schema: the object's schema; None is the search path's.
-        grant_option: take only the right to grant it on.
+        schema: the object's schema; None: PostgreSQL looks along the search path.
+        grant_option: revoke only the right to grant the privileges to others.
 
-    Lock: none that others wait for. Needs to own the object or to hold the grant option.
-    Errors: PgPatternsError on an unknown privilege or kind; the server's where role or object is missing.
-    Reversible: yes, by ``op.grant``, which gives all of *privileges*, also those that were not there.
+    Lock: none that others wait for. The role must own the object or have the grant option.
+    Errors: PgPatternsError on an unknown privilege or kind; the server's if a role or the object does not exist.
+    Reversible: yes, by ``op.grant``, which grants all of *privileges*, also those that the roles did not have.
     Offline: the same statement.
     Source: PostgreSQL documentation, "REVOKE".
     """
@@ -133,16 +133,16 @@ class RevokeOp(_Privileges):
 
 
 class RevokePublicSchemaOp(Directive):
-    """Keep everybody from creating objects in a schema, as is the default from PostgreSQL 15 on.
+    """Stop everybody from creating objects in a schema, which is the default since PostgreSQL 15.
 
     Args:
         schema: the schema.
-        privileges: what everybody loses.
-        previous: what ``downgrade()`` gives back; nothing by default, since a hole is not worth restoring.
+        privileges: the privileges that everybody loses.
+        previous: the privileges that ``downgrade()`` grants again; none by default, since that would be unsafe.
 
-    Lock: none that others wait for. Needs to own the schema.
-    Errors: the server's where the schema is missing.
-    Reversible: to *previous*. Offline: the same statement.
+    Lock: none that others wait for. The role must own the schema.
+    Errors: the server's if the schema does not exist.
+    Reversible: yes, to *previous*. Offline: the same statement.
     Source: PostgreSQL documentation, "Schemas", Usage Patterns.
     """
 
@@ -164,14 +164,14 @@ class RevokePublicSchemaOp(Directive):
         operations.invoke(RevokeOp(self.privileges, self.schema, "public", kind="schema"))
 
     def reverse(self) -> MigrateOperation:
-        """Grant what was there before."""
+        """Grant the previous privileges."""
         if not self.previous:
-            return NothingToUndo(f"everybody stays locked out of schema {self.schema}")
+            return NothingToUndo(f"nobody gets back the right to create objects in schema {self.schema}")
         return GrantOp(self.previous, self.schema, "public", kind="schema")
 
 
 class _Catalog(NamedTuple):
-    """Where the access list of a kind of object is; *namespace* is None where the object has no schema."""
+    """The catalog and columns with the access list of one kind of object. *namespace* is None if it has no schema."""
 
     letter: str
     table: str
@@ -210,7 +210,7 @@ class _Target(NamedTuple):
 
 
 def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Bring what a role may do with an object to what is declared, for each pair that is declared."""
+    """Make the privileges of each declared pair of role and object equal to what is declared."""
     from alembic_pgpatterns.operations.support import comparing
 
     targets: dict[_Target, list[Grant]] = {}
@@ -219,15 +219,15 @@ def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
     everything = {kind: _everything(context, kind) for kind in {target.kind for target in targets}}
     access = {kind: _access(context, kind, list(targets)) for kind in everything}
     for target, grants in targets.items():
-        owner, held = access[target.kind].get(_place(context, target), (None, {}))
+        owner, privileges_of = access[target.kind].get(_place(context, target), (None, {}))
         if owner == target.role:
             continue
-        there = held.get("public" if target.role.lower() == "public" else target.role, {})
-        wanted: dict[str, bool] = {}
+        actual = privileges_of.get("public" if target.role.lower() == "public" else target.role, {})
+        expected: dict[str, bool] = {}
         for grant in grants:
             for privilege in acl.expanded(grant.privileges, everything[target.kind]):
-                wanted[privilege] = wanted.get(privilege, False) or grant.grant_option
-        for change in acl.changes(target.role, wanted, there, everything[target.kind]):
+                expected[privilege] = expected.get(privilege, False) or grant.grant_option
+        for change in acl.changes(target.role, expected, actual, everything[target.kind]):
             operation = _operation(target, change)
             comparing.log.info("Detected %s of %s on %s", operation.name, ", ".join(change.privileges), target.object)
             comparing.add(upgrade_ops, operation)
@@ -245,7 +245,7 @@ def _targets(context: AutogenContext) -> Iterator[tuple[_Target, Grant]]:
     for grant in comparing.declared_on_metadata(context, Grant):
         if grant.on is None or grant.kind not in _CATALOGS:
             raise errors.PgPatternsError(
-                f"{grant!r} on the MetaData: give on=, the object's name, and a kind= of {', '.join(_CATALOGS)}"
+                f"{grant!r} on the MetaData: give on= (the object's name) and kind=, one of {', '.join(_CATALOGS)}"
             )
         for role in grant.to:
             yield _Target(grant.kind, grant.schema, grant.on, role), grant
@@ -255,7 +255,7 @@ _Held = dict[str, dict[str, bool]]
 
 
 def _access(context: AutogenContext, kind: str, targets: Sequence[_Target]) -> dict[tuple[str, str], tuple[str, _Held]]:
-    """By schema and name, the owner of each object of this kind, and what the roles hold."""
+    """By schema and name: the owner of each object of this kind, and the privileges of each role."""
     from alembic_pgpatterns.operations.support import comparing
 
     catalog = _CATALOGS[kind]
@@ -268,15 +268,15 @@ def _access(context: AutogenContext, kind: str, targets: Sequence[_Target]) -> d
         schemas=[schema for schema, _ in places],
         names=[name for _, name in places],
     )
-    found: dict[tuple[str, str], tuple[str, _Held]] = {}
+    access: dict[tuple[str, str], tuple[str, _Held]] = {}
     for row in rows:
-        _, held = found.setdefault((row.schema or "", row.object), (row.owner, {}))
-        held.setdefault(row.role, {})[row.privilege] = row.grantable
-    return found
+        _, privileges_of = access.setdefault((row.schema or "", row.object), (row.owner, {}))
+        privileges_of.setdefault(row.role, {})[row.privilege] = row.grantable
+    return access
 
 
 def _place(context: AutogenContext, target: _Target) -> tuple[str, str]:
-    """Schema and name; the schema is empty for what is in none."""
+    """Schema and name. The schema is empty for kinds that are in no schema."""
     assert context.dialect is not None
     if _CATALOGS[target.kind].namespace is None:
         return "", target.object

@@ -1,4 +1,4 @@
-"""Indexes without blocking writes."""
+"""Indexes that are built, dropped and rebuilt without blocking writes."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ _STOCK_ONLY = ("postgresql_concurrently",)
 
 
 class CreateIndexConcurrentlyOp(Directive):
-    """Build an index while the table is read and written; the whole safe way of it.
+    """Build an index while the table is read and written, with everything that this needs.
 
     Args:
         index_name: the index's name.
-        table_name: its table; of a partitioned one the index is built on every partition, one after another
+        table_name: its table. On a partitioned table the index is built on every partition, one after another
             (ON ONLY the parent, CONCURRENTLY on the partition, ATTACH), at every level.
         columns: names, ``sa.text("lower(name)")`` or other expressions, as in ``op.create_index``.
-        schema: the table's schema; None is the search path's.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
         unique: whether it is a unique index.
-        if_not_exists: skip the build where a valid index of this name and definition is there.
+        if_not_exists: skip the build if a valid index of this name and definition exists.
         kw: ``postgresql_where``, ``postgresql_include`` and the like, as in ``op.create_index``.
 
-    An INVALID index of this name, left by a failed build, is dropped first, unless its build is under way.
-    lock_timeout, statement_timeout and transaction_timeout are 0 while it builds, and put back afterwards.
-    Runs outside a transaction: what the revision did before is committed, so let it have a revision of its own.
+    An INVALID index of this name that a failed build left is dropped first, unless its build is still running.
+    lock_timeout, statement_timeout and transaction_timeout are 0 during the build and restored afterwards.
+    Runs outside a transaction: the statements before it in the revision are committed, so give it its own revision.
 
-    Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for every transaction
-    that is older. On a partitioned parent SHARE for a moment, without the scan.
-    Errors: PgPatternsError where env.py holds a transaction of its own, the table is missing, a build is under
-    way, another index has the name, or the server refuses (duplicates). Run it again when the cause is gone.
+    Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. The build waits for every older
+    transaction. On a partitioned parent SHARE for a moment, without reading rows.
+    Errors: PgPatternsError if env.py holds a transaction of its own, the table is missing, a build is still
+    running, another index has the name, or the server refuses (duplicates). Remove the cause and run it again.
     Reversible: yes, by ``op.drop_index_concurrently``.
-    Offline: COMMIT, CREATE INDEX CONCURRENTLY, BEGIN; without IF NOT EXISTS, so that a leftover is an error and
-    not silence; partitioned tables are an error of the server's there.
+    Offline: COMMIT, CREATE INDEX CONCURRENTLY, BEGIN. There is no IF NOT EXISTS, so that an INVALID index causes an
+    error instead of being accepted. On a partitioned table the server refuses it.
     Source: PostgreSQL documentation, "Building Indexes Concurrently".
     """
 
@@ -79,10 +79,10 @@ class CreateIndexConcurrentlyOp(Directive):
 
     @classmethod
     def from_index(cls, index: Index) -> CreateIndexConcurrentlyOp:
-        """The operation that makes an index of the models; it must have a name.
+        """The operation that creates an index of the models.
 
         Raises:
-            PgPatternsError: it has none.
+            PgPatternsError: the index has no name.
         """
         assert index.table is not None
         if index.name is None:
@@ -127,13 +127,13 @@ class CreateIndexConcurrentlyOp(Directive):
         return DropIndexConcurrentlyOp(self.index_name, self.table_name, schema=self.schema, _reverse=self)
 
     def render(self, context: AutogenContext) -> str:
-        """As Alembic renders ``op.create_index``."""
+        """The same text as Alembic's for ``op.create_index``, under this directive's name."""
         from alembic.autogenerate.render import _add_index
 
         return _add_index(context, self.stock()).replace("create_index(", f"{self.name}(", 1)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As Alembic's own."""
+        """The tuple of Alembic's own operation."""
         return self.stock().to_diff_tuple()
 
 
@@ -142,17 +142,18 @@ class DropIndexConcurrentlyOp(Directive):
 
     Args:
         index_name: the index's name.
-        table_name: its table, for the reader of the revision.
-        schema: the index's schema, which is its table's; None is the search path's.
-        if_exists: no error where it is gone already, so that the revision can be run again.
+        table_name: its table, as information for the reader of the revision.
+        schema: the schema of the index and its table; None: PostgreSQL looks along the search path.
+        if_exists: no error if it does not exist, so that the revision can be run again.
 
-    Runs outside a transaction, with lock_timeout, statement_timeout and transaction_timeout at 0.
-    Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for every transaction
-    that uses the table. The index of a partitioned table cannot be dropped so: there it is a plain DROP INDEX,
-    ACCESS EXCLUSIVE on the parent and all partitions for a moment, under the lock_timeout that is set.
-    Errors: PgPatternsError where env.py holds a transaction of its own, or the server refuses (the index backs
-    a constraint: drop that).
-    Reversible: yes, when autogenerate wrote it; by hand, write ``op.create_index_concurrently`` into
+    Runs outside a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 meanwhile.
+
+    Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for every transaction that
+    uses the table. PostgreSQL cannot drop the index of a partitioned table this way: there it is a plain DROP INDEX,
+    with ACCESS EXCLUSIVE on the parent and all partitions for a moment, under the session's lock_timeout.
+    Errors: PgPatternsError if env.py holds a transaction of its own, or the server refuses (the index belongs to a
+    constraint: drop that).
+    Reversible: yes, if autogenerate wrote it. If you wrote it, add ``op.create_index_concurrently`` to
     ``downgrade()``.
     Offline: COMMIT, DROP INDEX CONCURRENTLY IF EXISTS, BEGIN.
     Source: PostgreSQL documentation, "DROP INDEX".
@@ -177,7 +178,7 @@ class DropIndexConcurrentlyOp(Directive):
 
     @classmethod
     def from_index(cls, index: Index) -> DropIndexConcurrentlyOp:
-        """The operation that drops an index, knowing how to make it again."""
+        """The operation that drops an index of the models, and that can create it again."""
         return CreateIndexConcurrentlyOp.from_index(index).reverse()
 
     @classmethod
@@ -188,11 +189,11 @@ class DropIndexConcurrentlyOp(Directive):
     def run(self, operations: Operations) -> None:
         """Drop it."""
         with outside_transaction(operations, self.name):
-            found = None if offline(operations) else relation(operations, self.index_name, self.schema)
-            way_out = "See to the cause, then run the revision again"
+            index = None if offline(operations) else relation(operations, self.index_name, self.schema)
+            way_out = "Remove the cause, then run the revision again"
             with explained(f"index {self.index_name} could not be dropped", way_out):
-                if found is not None and found.partitioned:
-                    emit(operations, "DROP INDEX {name}", name=found.sql)
+                if index is not None and index.partitioned:
+                    emit(operations, "DROP INDEX {name}", name=index.sql)
                 else:
                     with without_timeouts(operations):
                         emit(
@@ -206,10 +207,10 @@ class DropIndexConcurrentlyOp(Directive):
         """Build it again.
 
         Raises:
-            PgPatternsError: its columns are not known.
+            PgPatternsError: the columns of the index are not known.
         """
         if self._reverse is None:
-            raise errors.PgPatternsError(f"index {self.index_name!r}: what it was is not known; write its downgrade")
+            raise errors.PgPatternsError(f"index {self.index_name!r}: its definition is not known; write downgrade()")
         return self._reverse
 
 
@@ -222,20 +223,20 @@ _LEFTOVERS = """
 
 
 class ReindexConcurrentlyOp(Directive):
-    """Build an index, or all indexes of a table, anew while the table is read and written.
+    """Rebuild an index, or all indexes of a table, while the table is read and written.
 
     Args:
         index_name: the index; or
         table_name: the table. Give one of the two.
-        schema: its schema; None is the search path's.
+        schema: its schema; None: PostgreSQL looks along the search path.
 
-    INVALID indexes that an interrupted REINDEX left (``..._ccnew``, ``..._ccold``) are dropped first. Runs
-    outside a transaction, with lock_timeout, statement_timeout and transaction_timeout at 0.
+    INVALID indexes that an interrupted REINDEX left (``..._ccnew``, ``..._ccold``) are dropped first. Runs outside
+    a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 meanwhile.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for older transactions.
-    Errors: PgPatternsError where not one of the two is given, where env.py holds a transaction of its own, where
-    the object is missing or the server refuses.
-    Reversible: there is nothing to undo. Offline: COMMIT, REINDEX ... CONCURRENTLY, BEGIN; leftovers stay.
+    Errors: PgPatternsError unless exactly one of the two is given, if env.py holds a transaction of its own, if the
+    object does not exist or if the server refuses.
+    Reversible: there is nothing to undo. Offline: COMMIT, REINDEX ... CONCURRENTLY, BEGIN; INVALID indexes stay.
     Source: PostgreSQL documentation, "REINDEX".
     """
 
@@ -288,7 +289,7 @@ class ReindexConcurrentlyOp(Directive):
         return table(operations, rows[0].relname, rows[0].nspname)
 
     def reverse(self) -> NothingToUndo:
-        """Nothing."""
+        """Nothing to do."""
         return NothingToUndo("reindex_concurrently: the index is the same as before")
 
 

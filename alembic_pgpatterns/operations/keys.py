@@ -1,4 +1,4 @@
-"""Unique constraints and primary keys made from an index that was built without blocking."""
+"""Unique constraints and primary keys that are added with an index built without blocking."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = """
 
 
 class _KeyUsingIndex(Directive):
-    """What the two have in common."""
+    """The arguments and steps that the two share."""
 
     words: ClassVar[str]
     contype: ClassVar[str]
@@ -56,10 +56,10 @@ class _KeyUsingIndex(Directive):
 
     @classmethod
     def from_constraint(cls, constraint: UniqueConstraint | PrimaryKeyConstraint) -> Self:
-        """The operation that adds a constraint of the models; it must have a name.
+        """The operation that adds a constraint of the models.
 
         Raises:
-            PgPatternsError: it has none.
+            PgPatternsError: the constraint has no name.
         """
         at = constraint.table
         if constraint.name is None:
@@ -74,27 +74,27 @@ class _KeyUsingIndex(Directive):
         )
 
     def run(self, operations: Operations) -> None:
-        """Build the index where columns are given; then make the constraint of it."""
+        """Build the index if columns are given, then add the constraint with it."""
         with outside_transaction(operations, self.name):
             if not offline(operations):
                 at = table(operations, self.table_name, self.schema)
                 if self._is_there(operations, at):
                     return
             self._prepare(operations)
-            way_out = "See to the cause, then run the revision again"
+            way_out = "Remove the cause, then run the revision again"
             with explained(f"{self.kind} {self.constraint_name} could not be added", way_out):
                 self._add(operations)
 
     def _is_there(self, operations: Operations, at: TableOrIndex) -> bool:
         if at.partitioned:
             raise errors.PgPatternsError(
-                f"op.{self.name}: {at} is partitioned, and PostgreSQL makes no constraint from an index there. A "
-                "unique index (op.create_index_concurrently) checks the same"
+                f"op.{self.name}: {at} is partitioned, and PostgreSQL cannot use an existing index for a constraint "
+                "there. A unique index (op.create_index_concurrently) checks the same"
             )
-        found = constraint(operations, at, self.constraint_name)
-        if found is not None and found.contype != self.contype:
-            raise errors.PgPatternsError(f"{at} has another constraint {self.constraint_name}: {found.definition}")
-        return found is not None
+        existing = constraint(operations, at, self.constraint_name)
+        if existing is not None and existing.contype != self.contype:
+            raise errors.PgPatternsError(f"{at} has another constraint {self.constraint_name}: {existing.definition}")
+        return existing is not None
 
     def _prepare(self, operations: Operations) -> None:
         if self.columns is not None:
@@ -126,20 +126,20 @@ class CreateUniqueUsingIndexOp(_KeyUsingIndex):
     """Add a unique constraint without blocking: its index is built CONCURRENTLY first.
 
     Args:
-        constraint_name: its name, which is the index's too.
+        constraint_name: its name, which becomes the index's name too.
         table_name: the table.
-        columns: the columns; the index is built (as by ``op.create_index_concurrently``). Or
-        index_name: a unique index that is there already; it takes the constraint's name.
-        deferrable: it may be checked at the end of a transaction.
-        initially_deferred: it is, unless told otherwise.
-        schema: the table's schema; None is the search path's.
+        columns: the columns; the index is built as by ``op.create_index_concurrently``. Or
+        index_name: an existing unique index, which gets the constraint's name.
+        deferrable: whether it may be checked at the end of a transaction.
+        initially_deferred: whether it is, unless the transaction changes that.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Runs outside a transaction. What an earlier try did is not done again.
+    Runs outside a transaction. Steps that an earlier run completed are skipped.
 
     Lock: SHARE UPDATE EXCLUSIVE while the index is built; ACCESS EXCLUSIVE on the table for a moment.
-    Errors: PgPatternsError on duplicates, on a partitioned table, where the name is another constraint's, where
-    env.py holds a transaction of its own.
-    Reversible: yes, by ``op.drop_constraint``, which drops the index too, also one given by *index_name*.
+    Errors: PgPatternsError on duplicates, on a partitioned table, if another constraint has the name, or if env.py
+    holds a transaction of its own.
+    Reversible: yes, by ``op.drop_constraint``, which drops the index too, also the one of *index_name*.
     Offline: the same statements between COMMIT and BEGIN.
     Source: PostgreSQL documentation, "ALTER TABLE", ADD table_constraint_using_index.
     """
@@ -151,26 +151,27 @@ class CreateUniqueUsingIndexOp(_KeyUsingIndex):
 
 
 class CreatePrimaryKeyUsingIndexOp(_KeyUsingIndex):
-    """Add a primary key without blocking: its index is built CONCURRENTLY first, its columns made NOT NULL.
+    """Add a primary key without blocking: its index is built CONCURRENTLY, its columns become NOT NULL first.
 
     Args:
-        constraint_name: its name, which is the index's too.
+        constraint_name: its name, which becomes the index's name too.
         table_name: the table.
-        columns: the columns; the index is built (as by ``op.create_index_concurrently``). Or
-        index_name: a unique index that is there already; it takes the constraint's name.
-        deferrable: it may be checked at the end of a transaction.
-        initially_deferred: it is, unless told otherwise.
-        schema: the table's schema; None is the search path's.
+        columns: the columns; the index is built as by ``op.create_index_concurrently``. Or
+        index_name: an existing unique index, which gets the constraint's name.
+        deferrable: whether it may be checked at the end of a transaction.
+        initially_deferred: whether it is, unless the transaction changes that.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Columns that allow NULL become NOT NULL as by ``op.set_not_null``; else PostgreSQL would scan the table under
-    ACCESS EXCLUSIVE. Runs outside a transaction. What an earlier try did is not done again.
+    Columns that allow NULL become NOT NULL as by ``op.set_not_null``; otherwise PostgreSQL would read the table
+    under ACCESS EXCLUSIVE. Runs outside a transaction. Steps that an earlier run completed are skipped.
 
-    Lock: SHARE UPDATE EXCLUSIVE for the build and the scan; ACCESS EXCLUSIVE on the table, some times for a moment.
-    Errors: PgPatternsError on duplicates or NULLs, on a partitioned table, where the name is another
-    constraint's, where env.py holds a transaction of its own.
-    Reversible: by ``op.drop_constraint``, which drops the index too; columns stay NOT NULL.
-    Offline: the same statements between COMMIT and BEGIN; with *index_name*, whose columns would have to be
-    looked up, without the steps for NOT NULL.
+    Lock: SHARE UPDATE EXCLUSIVE while the index is built and the rows are checked; ACCESS EXCLUSIVE on the table a
+    few times for a moment.
+    Errors: PgPatternsError on duplicates or NULLs, on a partitioned table, if another constraint has the name, or
+    if env.py holds a transaction of its own.
+    Reversible: yes, by ``op.drop_constraint``, which drops the index too; the columns stay NOT NULL.
+    Offline: the same statements between COMMIT and BEGIN. With *index_name* the steps for NOT NULL are left out,
+    because the index's columns are only known to the server.
     Source: PostgreSQL documentation, "ALTER TABLE", ADD table_constraint_using_index.
     """
 

@@ -1,4 +1,4 @@
-"""Trying again for a lock, instead of standing in front of everybody else."""
+"""Try several times to get a lock, instead of waiting for it and making everybody else wait."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LONGEST_PAUSE = 30.0
 
 
 class LockAttemptsOp(Directive, OpContainer):
-    """Try a few statements several times, each time waiting only briefly for their locks.
+    """Run statements that need a strong lock: wait only briefly for it, and try several times.
 
     ::
 
@@ -44,23 +44,23 @@ class LockAttemptsOp(Directive, OpContainer):
                 op.drop_table("old_orders")
 
     Args:
-        lock_timeout: how long each try waits for a lock: ``"2s"``, or a number of milliseconds.
-        attempts: how many tries.
-        pause: seconds between the first two tries; twice as long each time after, at most 30.
+        lock_timeout: how long each attempt waits for a lock: ``"2s"``, or a number of milliseconds.
+        attempts: the number of attempts.
+        pause: seconds between the first two attempts; doubled after each attempt, up to 30.
 
-    A statement that waits for ACCESS EXCLUSIVE makes everybody else wait behind it. So each try gives up after
-    *lock_timeout*, its savepoint is rolled back (with it the locks it did get), the log says who holds the lock,
-    and after the pause the body runs again, all of it. A deadlock is retried too. Put it before other statements
-    of the revision: locks taken by those are held all the while.
+    While a statement waits for ACCESS EXCLUSIVE, everybody else waits behind it. So each attempt gives up after
+    *lock_timeout*: its savepoint is rolled back, which releases the locks that it got. The log names the session
+    that holds the lock. After the pause the whole body runs again. A deadlock is repeated too. Put it before other
+    statements of the revision, since locks of earlier statements are held all the time.
 
-    The body must not contain what runs outside a transaction. In an ``autocommit_block()`` there is no savepoint:
-    there let the body be one statement.
+    The body must not contain operations that run outside a transaction. In an ``autocommit_block()`` there is no
+    savepoint: there the body should be one statement.
 
-    Lock: those of the body. lock_timeout is put back afterwards.
-    Errors: PgPatternsError after the last try, naming the sessions that hold the lock; other errors as they are.
-    Reversible: as far as its operations are. Offline: the body once, under the lock_timeout, for a script cannot
-    try again.
-    Source: PostgreSQL documentation, "lock_timeout"; strong_migrations retries alike.
+    Lock: those of the body. lock_timeout is restored afterwards.
+    Errors: PgPatternsError after the last attempt, which names the sessions that hold the lock; other errors are
+    not changed.
+    Reversible: if its operations are. Offline: the body once, under the lock_timeout, since a script cannot repeat it.
+    Source: PostgreSQL documentation, "lock_timeout"; strong_migrations (Ruby) does the same.
     """
 
     name = "lock_attempts"
@@ -75,13 +75,13 @@ class LockAttemptsOp(Directive, OpContainer):
     ) -> None:
         OpContainer.__init__(self, _ops)
         if attempts < 1 or pause < 0:
-            raise errors.PgPatternsError("op.lock_attempts: attempts begin with 1, and a pause is not negative")
+            raise errors.PgPatternsError("op.lock_attempts: attempts must be at least 1, and pause at least 0")
         self.lock_timeout = lock_timeout
         self.attempts = attempts
         self.pause = pause
 
     def run(self, operations: Operations) -> Iterator[Attempt | WrittenAttempt]:
-        """The attempts, to be iterated; operations inside (from autogenerate) run at once."""
+        """The attempts, to be iterated over. Operations inside it (from autogenerate) run at once."""
         attempts = _attempts(operations, self)
         if not self.ops:
             return attempts
@@ -92,21 +92,21 @@ class LockAttemptsOp(Directive, OpContainer):
         return iter(())
 
     def reverse(self) -> LockAttemptsOp:
-        """The same tries for the reverse of what is inside, last first."""
+        """The same attempts, for the reverse of the operations inside, in reverse order."""
         reverse = [_reverse_of(operation) for operation in reversed(self.ops)]
         return LockAttemptsOp(self.lock_timeout, self.attempts, pause=self.pause, _ops=reverse)
 
     def render(self, context: AutogenContext) -> list[str]:
-        """The loop, with what is inside."""
+        """The loop and the operations inside it."""
         from alembic.autogenerate.render import render_op
 
         call = super().render(context)
-        # Alembic indents the first line of an operation only
+        # Alembic indents only the first line of each operation
         inner = [line.replace("\n", "\n        ") for op in self.ops for line in render_op(context, op)]
         return [f"for attempt in {call}:", "with attempt:", *(inner or ["pass"]), "", ""]
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What is inside."""
+        """The tuples of the operations inside."""
         return (self.name, *self.as_diffs())
 
 
@@ -116,7 +116,7 @@ def _reverse_of(operation: MigrateOperation) -> MigrateOperation:
 
 
 class Attempt:
-    """One try: a savepoint with its own lock_timeout; leaving it by a lock timeout is not an error yet."""
+    """One attempt: a savepoint and a lock_timeout. Leaving it by a lock timeout is not yet an error."""
 
     def __init__(self, operations: Operations, plan: LockAttemptsOp, number: int) -> None:
         """*number* counts from 1."""
@@ -152,24 +152,24 @@ class Attempt:
 
     def _give_up(self) -> None:
         if self._savepoint is not None:
-            # a connection that is gone cannot roll back; the error that says so is on its way
+            # a lost connection cannot roll back; the error that says so is being raised already
             if self._savepoint.is_active:
                 self._savepoint.rollback()
         else:
             self._set_lock_timeout(self._before)
 
     def _report(self, error: BaseException, refused: BaseException) -> None:
-        # reads the statement's parse tree, by a library which a run without trouble need not load
+        # imported here: it loads the SQL parser, which a run without trouble does not need
         from alembic_pgpatterns.operations.support.lock_holders import holders
 
-        who = holders(self._operations, getattr(refused, "statement", None))
-        what = f"attempt {self.number} of {self._plan.attempts} got no lock in {self._plan.lock_timeout}"
+        sessions = holders(self._operations, getattr(refused, "statement", None))
+        outcome = f"attempt {self.number} of {self._plan.attempts} got no lock in {self._plan.lock_timeout}"
         if self.number == self._plan.attempts:
             raise errors.PgPatternsError(
-                f"op.lock_attempts: {what}: {who}. Run the revision again at a quieter time, or end that session "
-                "with SELECT pg_terminate_backend(pid)"
+                f"op.lock_attempts: {outcome}: {sessions}. Run the revision again at a quieter time, or end that "
+                "session with SELECT pg_terminate_backend(pid)"
             ) from error
-        log.warning("%s: %s", what, who)
+        log.warning("%s: %s", outcome, sessions)
 
     def _set_lock_timeout(self, value: str) -> None:
         local = self._savepoint is not None
@@ -183,7 +183,7 @@ _RESTORE = "SELECT set_config('lock_timeout', current_setting('pgpatterns.lock_t
 
 
 class WrittenAttempt:
-    """The only try of a script: the body under the lock_timeout."""
+    """The only attempt of an offline script: the body under the lock_timeout."""
 
     def __init__(self, operations: Operations, plan: LockAttemptsOp) -> None:
         self._operations = operations
@@ -213,7 +213,7 @@ def _attempts(operations: Operations, plan: LockAttemptsOp) -> Iterator[Attempt 
 
 
 def _refused(error: BaseException) -> BaseException | None:
-    """The server's error, also where a directive has explained it, if it is one to try again after."""
+    """The server's error if it is one after which to try again, also if a directive has wrapped it."""
     cause: BaseException | None = error
     while cause is not None:
         if sqlstate(cause) in _RETRIED:

@@ -1,6 +1,6 @@
-"""What the models declare for their tables (policies, grants, ...) and the database does not have.
+"""What the models declare for their tables (policies, grants, ...) and the database lacks.
 
-The comparators of the directives answer that for autogenerate; here they are asked outside of it.
+Outside of autogenerate: the directives' comparators are called directly.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _KINDS_FOR_TABLES = ("row_security", "policies", "grants", "storage")
 def missing_declarations(
     connection: Connection, metadatas: Sequence[MetaData]
 ) -> Iterator[tuple[str | None, str, str]]:
-    """Schema, table, and the source of the operation that would give the table what is declared.
+    """Yield schema, table, and the source of the operation that would give the table what is declared.
 
     Args:
         connection: to the database. Policies are compared by creating them on a temporary table in a savepoint that is
             rolled back: only PostgreSQL can say whether two expressions are the same.
-        metadatas: of the models.
+        metadatas: the models' MetaData.
 
     Raises:
-        SQLAlchemyError: a declaration names something that the database does not have.
+        SQLAlchemyError: a declaration names something that does not exist in the database.
     """
     prefixes = {"alembic_module_prefix": "op.", "sqlalchemy_module_prefix": "sa.", "user_module_prefix": None}
     context = AutogenContext(MigrationContext.configure(connection, opts=prefixes), metadata=list(metadatas))

@@ -1,4 +1,4 @@
-"""NOT NULL by way of a CHECK, so that no scan happens under the strong lock."""
+"""NOT NULL, proved by a CHECK, so that the table is not read under a strong lock."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _NOT_NULL = """
 
 
 class SetNotNullOp(Directive):
-    """Make a column NOT NULL without a scan under the strong lock.
+    """Make a column NOT NULL without reading the table under a strong lock.
 
     Args:
         table_name: the table.
         column_name: the column.
-        schema: the table's schema; None is the search path's.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Four steps, each a transaction of its own: ``CHECK (column IS NOT NULL) NOT VALID``, VALIDATE, SET NOT NULL
-    (PostgreSQL takes the valid CHECK for a proof), drop the CHECK. What an earlier try did is not done again.
+    (PostgreSQL accepts the valid CHECK as proof), drop the CHECK. Steps that an earlier run completed are skipped.
 
-    Lock: ACCESS EXCLUSIVE on the table, three times for a moment; SHARE UPDATE EXCLUSIVE for the scan.
-    Errors: PgPatternsError where a row has NULL (correct the rows, run the revision again), where the column is
-    missing, or where env.py holds a transaction of its own.
+    Lock: ACCESS EXCLUSIVE on the table, three times for a moment; SHARE UPDATE EXCLUSIVE while the rows are checked.
+    Errors: PgPatternsError if a row has NULL (correct the rows, run the revision again), if the column does not
+    exist, or if env.py holds a transaction of its own.
     Reversible: yes, by ``op.alter_column(nullable=True)``.
     Offline: the same statements between COMMIT and BEGIN.
-    Source: PostgreSQL documentation, "ALTER TABLE", SET NOT NULL (from PostgreSQL 12 on).
+    Source: PostgreSQL documentation, "ALTER TABLE", SET NOT NULL (since PostgreSQL 12).
     """
 
     name = "set_not_null"
@@ -49,8 +49,8 @@ class SetNotNullOp(Directive):
         self.schema = schema
 
     def run(self, operations: Operations) -> None:
-        """The four steps, or what is left of them."""
-        # not "..._not_null", which PostgreSQL 18 gives to the constraint that NOT NULL is there
+        """Run the steps that are not done yet."""
+        # not "..._not_null": PostgreSQL 18 stores NOT NULL as a constraint and gives it that name
         check = derived_name(self.table_name, self.column_name, "is_not_null")
         with outside_transaction(operations, self.name):
             if not self._is_not_null(operations):
@@ -69,10 +69,10 @@ class SetNotNullOp(Directive):
         if offline(operations):
             return False
         at = table(operations, self.table_name, self.schema)
-        found = fetch_value(operations, _NOT_NULL, table=at.quoted, column=self.column_name)
-        if found is None:
+        not_null = fetch_value(operations, _NOT_NULL, table=at.quoted, column=self.column_name)
+        if not_null is None:
             raise errors.PgPatternsError(f"op.set_not_null: {at} has no column {self.column_name}")
-        return bool(found)
+        return bool(not_null)
 
     def reverse(self) -> AlterColumnOp:
         """Allow NULL."""

@@ -115,16 +115,16 @@ def set_extension_schema(extension: str, schema: str, *, previous: str | None = 
     """Move the objects of an extension into another schema."""
 
 def enable_row_security(table: str, *, schema: str | None = None) -> None:
-    """Make a table's policies apply; without a policy nobody but the owner sees a row."""
+    """Apply a table's policies. Without a policy only the owner sees rows."""
 
 def disable_row_security(table: str, *, schema: str | None = None) -> None:
-    """Make a table's policies do nothing; they stay in the catalog."""
+    """Stop applying a table's policies. They stay in the catalog."""
 
 def force_row_security(table: str, *, schema: str | None = None) -> None:
-    """Make a table's policies apply to its owner too, which is often the application's own role."""
+    """Apply a table's policies to its owner too, which is often the application's own role."""
 
 def no_force_row_security(table: str, *, schema: str | None = None) -> None:
-    """Let a table's owner pass by its policies, as is PostgreSQL's default."""
+    """Do not apply a table's policies to its owner, which is PostgreSQL's default."""
 
 def create_policy(
     policy: str,
@@ -148,7 +148,7 @@ def alter_policy(
     roles: Sequence[str] | None = None,
     schema: str | None = None,
 ) -> None:
-    """Change the expressions or roles of a policy; what is not given stays."""
+    """Change the expressions or roles of a policy. What is not given stays as it is."""
 
 def drop_policy(policy: str, table: str, *, if_exists: bool = False, schema: str | None = None) -> None:
     """Drop a policy."""
@@ -162,7 +162,7 @@ def grant(
     schema: str | None = None,
     grant_option: bool = False,
 ) -> None:
-    """Allow roles something."""
+    """Grant privileges to roles."""
 
 def revoke(
     privileges: str | Sequence[str],
@@ -173,12 +173,12 @@ def revoke(
     schema: str | None = None,
     grant_option: bool = False,
 ) -> None:
-    """Take something from roles."""
+    """Revoke privileges from roles."""
 
 def revoke_public_schema(
     schema: str = "public", *, privileges: Sequence[str] = ("CREATE",), previous: Sequence[str] = ()
 ) -> None:
-    """Keep everybody from creating objects in a schema, as is the default from PostgreSQL 15 on."""
+    """Stop everybody from creating objects in a schema, which is the default since PostgreSQL 15."""
 
 def grant_default_privileges(
     privileges: str | Sequence[str],
@@ -188,7 +188,7 @@ def grant_default_privileges(
     schema: str | None = None,
     creator: str | None = None,
 ) -> None:
-    """Allow roles something with objects that are created from now on."""
+    """Grant roles privileges on objects that are created from now on."""
 
 def revoke_default_privileges(
     privileges: str | Sequence[str],
@@ -198,20 +198,20 @@ def revoke_default_privileges(
     schema: str | None = None,
     creator: str | None = None,
 ) -> None:
-    """No longer allow roles something with objects that are created from now on."""
+    """Stop granting roles privileges on objects that are created from now on."""
 
 def alter_database_set(
     setting: str, value: SettingValue, *, database: str | None = None, previous: SettingValue = None
 ) -> None:
-    """Give a setting a default in one database, for sessions that begin from then on."""
+    """Set the default of a setting in one database, for new sessions."""
 
 def alter_role_set(
     role: str, setting: str, value: SettingValue, *, database: str | None = None, previous: SettingValue = None
 ) -> None:
-    """Give a setting a default for one role, for sessions that begin from then on."""
+    """Set the default of a setting for one role, for new sessions."""
 
 def alter_system(setting: str, value: SettingValue, *, previous: SettingValue = None, reload: bool = True) -> None:
-    """Write a setting into the server's own configuration (``postgresql.auto.conf``), for every database."""
+    """Write a setting into the server's configuration (``postgresql.auto.conf``), for every database."""
 
 def apply_recommended_settings(
     *,
@@ -222,10 +222,10 @@ def apply_recommended_settings(
     lock_timeout: str = "10s",
     previous: dict[str, SettingValue] | None = None,
 ) -> None:
-    """Give the current database the timeouts and the working memory that suit a web application."""
+    """Set timeouts and working memory that suit a web application as defaults of the current database."""
 
 def reset_settings(settings: dict[str, SettingValue]) -> None:
-    """Put settings of the current database back to what they were: the way down of recommended settings."""
+    """Set the current database's settings back to their old values: the reverse of the recommended settings."""
 
 def set_storage_parameters(
     table: str,
@@ -246,7 +246,7 @@ def create_index_concurrently(
     if_not_exists: bool = True,
     **kw: Any,
 ) -> None:
-    """Build an index while the table is read and written; the whole safe way of it."""
+    """Build an index while the table is read and written, with everything that this needs."""
 
 def drop_index_concurrently(
     index_name: str, table_name: str | None = None, *, schema: str | None = None, if_exists: bool = True
@@ -256,7 +256,7 @@ def drop_index_concurrently(
 def reindex_concurrently(
     index_name: str | None = None, *, table_name: str | None = None, schema: str | None = None
 ) -> None:
-    """Build an index, or all indexes of a table, anew while the table is read and written."""
+    """Rebuild an index, or all indexes of a table, while the table is read and written."""
 
 def create_foreign_key_not_valid(
     constraint_name: str,
@@ -270,7 +270,7 @@ def create_foreign_key_not_valid(
     if_not_exists: bool = True,
     **kw: Any,
 ) -> None:
-    """Add a foreign key without looking at the rows that are there; new rows are checked from now on."""
+    """Add a foreign key without checking the existing rows. New rows are checked from now on."""
 
 def create_check_not_valid(
     constraint_name: str,
@@ -280,13 +280,13 @@ def create_check_not_valid(
     schema: str | None = None,
     if_not_exists: bool = True,
 ) -> None:
-    """Add a CHECK without looking at the rows that are there; new rows are checked from now on."""
+    """Add a CHECK without checking the existing rows. New rows are checked from now on."""
 
 def validate_constraint(constraint_name: str, table_name: str, *, schema: str | None = None) -> None:
-    """Look whether all rows satisfy a foreign key or CHECK that is NOT VALID, and mark it valid."""
+    """Check all rows against a foreign key or CHECK that is NOT VALID, and mark it as valid."""
 
 def set_not_null(table_name: str, column_name: str, *, schema: str | None = None) -> None:
-    """Make a column NOT NULL without a scan under the strong lock."""
+    """Make a column NOT NULL without reading the table under a strong lock."""
 
 def create_unique_using_index(
     constraint_name: str,
@@ -310,7 +310,7 @@ def create_primary_key_using_index(
     initially_deferred: bool = False,
     schema: str | None = None,
 ) -> None:
-    """Add a primary key without blocking: its index is built CONCURRENTLY first, its columns made NOT NULL."""
+    """Add a primary key without blocking: its index is built CONCURRENTLY, its columns become NOT NULL first."""
 
 def add_column_with_reference(
     table_name: str,
@@ -326,17 +326,17 @@ def add_column_with_reference(
     initially_deferred: bool = False,
     schema: str | None = None,
 ) -> None:
-    """Add a column and its foreign key in one statement, which needs no scan since the column is empty."""
+    """Add a column and its foreign key in one statement. No row is read, since the new column is NULL everywhere."""
 
 def convert_serial_to_identity(
     table_name: str, column_name: str, *, always: bool = False, schema: str | None = None
 ) -> None:
-    """Make an identity column of a serial one; it goes on counting where it was."""
+    """Turn a serial column into an identity column, which continues counting at the same value."""
 
 def convert_identity_to_serial(
     table_name: str, column_name: str, *, always: bool = False, schema: str | None = None
 ) -> None:
-    """Make a serial column of an identity one; it goes on counting where it was."""
+    """Turn an identity column into a serial column, which continues counting at the same value."""
 
 def add_enum_value(
     enum_name: str,
@@ -347,12 +347,12 @@ def add_enum_value(
     if_not_exists: bool = True,
     schema: str | None = None,
 ) -> None:
-    """Add a value to an enum type, to be used from the next statement on."""
+    """Add a value to an enum type. The next statement can use it already."""
 
 def attach_partition(
     parent: str, partition: str, bound: str, *, schema: str | None = None, partition_schema: str | None = None
 ) -> None:
-    """Attach a table to a partitioned one without a scan under the strong lock."""
+    """Attach a table to a partitioned table without reading rows under a strong lock."""
 
 def detach_partition(
     parent: str, partition: str, bound: str, *, schema: str | None = None, partition_schema: str | None = None
@@ -362,7 +362,7 @@ def detach_partition(
 def lock_attempts(
     lock_timeout: str | int = "2s", attempts: int = 5, *, pause: float = 1.0
 ) -> Iterator[Attempt | WrittenAttempt]:
-    """Try a few statements several times, each time waiting only briefly for their locks."""
+    """Run statements that need a strong lock: wait only briefly for it, and try several times."""
 
 def backfill(
     table_name: str,
@@ -375,7 +375,7 @@ def backfill(
     key: Sequence[str] | None = None,
     schema: str | None = None,
 ) -> int:
-    """Update rows in batches along the table's key, each batch a transaction of its own."""
+    """Update rows in batches, in the order of the table's key. Each batch is a transaction of its own."""
 
 def upsert(
     table_name: str,
@@ -386,23 +386,23 @@ def upsert(
     batch_size: int = 1000,
     schema: str | None = None,
 ) -> None:
-    """Insert rows, and update those that are there already (INSERT ... ON CONFLICT)."""
+    """Insert rows, and update those that exist already (INSERT ... ON CONFLICT)."""
 
 @type_check_only
 class _BatchOperations(BatchOperations):
     """``batch_op`` with the directives that work on its table."""
 
     def enable_row_security(self) -> None:
-        """Make a table's policies apply; without a policy nobody but the owner sees a row."""
+        """Apply a table's policies. Without a policy only the owner sees rows."""
 
     def disable_row_security(self) -> None:
-        """Make a table's policies do nothing; they stay in the catalog."""
+        """Stop applying a table's policies. They stay in the catalog."""
 
     def force_row_security(self) -> None:
-        """Make a table's policies apply to its owner too, which is often the application's own role."""
+        """Apply a table's policies to its owner too, which is often the application's own role."""
 
     def no_force_row_security(self) -> None:
-        """Let a table's owner pass by its policies, as is PostgreSQL's default."""
+        """Do not apply a table's policies to its owner, which is PostgreSQL's default."""
 
     def create_policy(
         self,
@@ -424,7 +424,7 @@ class _BatchOperations(BatchOperations):
         with_check: str | None = None,
         roles: Sequence[str] | None = None,
     ) -> None:
-        """Change the expressions or roles of a policy; what is not given stays."""
+        """Change the expressions or roles of a policy. What is not given stays as it is."""
 
     def drop_policy(self, policy: str, *, if_exists: bool = False) -> None:
         """Drop a policy."""

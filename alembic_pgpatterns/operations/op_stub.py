@@ -1,7 +1,7 @@
-"""Writes `op.pyi`, the types of ``op`` with our directives: ``python -m alembic_pgpatterns.operations.op_stub``.
+"""Write `op.pyi`, the types of ``op`` with our directives: ``python -m alembic_pgpatterns.operations.op_stub``.
 
-Type checkers do not see what a plugin adds to ``alembic.op`` while it is imported. So there is a stub file, as Alembic
-has one for its own operations. It is written from the directives, and a test compares the two.
+Type checkers do not see what a plugin adds to ``alembic.op`` at import. So there is a stub file, as Alembic has one for
+its own operations. It is generated from the directives, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEADER = '''\
 """``alembic.op`` with the directives of this package. Written by `op_stub`: change the directives, not this file."""
 '''
 _GIVEN_BY_BATCH = ("table", "schema")
-"""Arguments that ``batch_op`` fills in itself."""
+"""Arguments that ``batch_op`` fills in."""
 
 
 def stub() -> str:
@@ -61,7 +61,7 @@ def batch_alter_table(
 
 
 def directives(kinds: Iterable[str]) -> Iterator[type[Directive]]:
-    """The directives of some modules of this room, in the order of `KINDS`."""
+    """The directives of some modules of this folder, in the order of `KINDS`."""
     for kind in kinds:
         module = import_module(f"alembic_pgpatterns.operations.{kind}")
         by_name = {item.name: item for item in vars(module).values() if _is_directive(item)}
@@ -80,13 +80,13 @@ def function(directive: type[Directive], in_batch: bool = False) -> str:
     first = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] if in_batch else []
     signature = inspect.Signature([*(item.replace(kind=item.POSITIONAL_OR_KEYWORD) for item in first), *parameters])
     result = inspect.signature(directive.run).return_annotation
-    # One line: `help(op.create_policy)` has it all, and a stub that repeats it would change with each word of it.
+    # Only the first line: `help(op.create_policy)` has everything, and a full copy would change with every edit.
     summary = inspect.cleandoc(directive.__doc__ or "").splitlines()[0]
     return f'def {directive.name}{_text(signature)} -> {result}:\n    """{summary}"""\n'
 
 
 def _text(signature: inspect.Signature) -> str:
-    """The signature with its annotations as they are written, which `inspect` would put in quotes."""
+    """The signature with its annotations as written. `inspect` would put them in quotes."""
     return str(signature.replace(parameters=[_unquoted(item) for item in signature.parameters.values()]))
 
 
@@ -106,7 +106,7 @@ def _unquoted(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _imports() -> list[str]:
-    """Alembic's own names, and an import for each name in an annotation, from where the directive's module has it."""
+    """Alembic's own names, and an import for each name in an annotation, taken from the directive's module."""
     fixed = {
         f"from alembic.op import {', '.join(f'{name} as {name}' for name in _of_alembic())}",
         "from alembic.operations import BatchOperations",
@@ -119,7 +119,7 @@ def _imports() -> list[str]:
 
 
 def _of_alembic() -> list[str]:
-    """The functions of Alembic's own stub, but the one that is replaced here: a star import would win over it."""
+    """The functions of Alembic's own stub, without the one that is replaced here: a star import would override it."""
     tree = ast.parse(Path(op.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}
     return sorted(names - {"batch_alter_table"})
@@ -136,7 +136,7 @@ def _imports_of(directive: type[Directive]) -> Iterator[str]:
 
 
 def _homes(module: ModuleType) -> dict[str, str]:
-    """Where each name of a module comes from: another module, imported for types only too, or itself."""
+    """The module that each name of a module comes from: imported (also for types only), or the module itself."""
     tree = ast.parse(inspect.getsource(module))
     homes: dict[str, str] = {}
     for node in tree.body:

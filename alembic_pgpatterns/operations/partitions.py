@@ -1,4 +1,4 @@
-"""Partitions: in and out without a scan or a long wait under the strong lock."""
+"""Attach and detach partitions without a scan or a long wait under a strong lock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alembic_pgpatterns.operations.support.template import Name, Sql
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-_WAY_OUT = "See to the cause, then run the revision again"
+_WAY_OUT = "Remove the cause, then run the revision again"
 
 _ATTACHED = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits
@@ -40,7 +40,7 @@ _DEFAULT_PARTITION = """
 
 
 class _Partition(Directive):
-    """A partitioned table, and a table that is or becomes a part of it."""
+    """A partitioned table, and a table that is or becomes a partition of it."""
 
     def __init__(
         self,
@@ -65,32 +65,32 @@ class _Partition(Directive):
 
 
 class AttachPartitionOp(_Partition):
-    """Attach a table to a partitioned one without a scan under the strong lock.
+    """Attach a table to a partitioned table without reading rows under a strong lock.
 
     Args:
         parent: the partitioned table.
-        partition: the table that becomes a part of it; same columns, and best the same indexes: PostgreSQL builds
-            those that are missing while it holds the lock.
-        bound: as after FOR VALUES, ``"FROM ('2026-01-01') TO ('2026-02-01')"``; or ``"DEFAULT"``.
-        schema: the parent's schema; None is the search path's.
-        partition_schema: the partition's, where it is another one.
+        partition: the table that becomes a partition. It has the same columns, and preferably the same indexes:
+            PostgreSQL builds missing ones while it holds the lock.
+        bound: the text after FOR VALUES, ``"FROM ('2026-01-01') TO ('2026-02-01')"``; or ``"DEFAULT"``.
+        schema: the parent's schema; None: PostgreSQL looks along the search path.
+        partition_schema: the partition's schema, if it is another one.
 
-    Steps, each a transaction of its own: a CHECK that proves the bound, NOT VALID, on the partition (and, the
-    other way round, on the default partition); VALIDATE; ATTACH; drop the CHECKs. PostgreSQL itself says what
-    the CHECK must be, asked by means of empty temporary tables. What an earlier try did is not done again. (The one
-    thing PostgreSQL takes no proof of is a hash partition by a text: there ATTACH reads the table itself.)
+    Steps, each a transaction of its own: add a CHECK that proves the bound to the partition, NOT VALID (and a CHECK
+    of the opposite to a default partition); VALIDATE; ATTACH; drop the CHECKs. PostgreSQL itself computes the CHECK,
+    from empty temporary tables. Steps that an earlier run completed are skipped. (The one thing for which PostgreSQL
+    accepts no proof is a hash partition by a text column: there ATTACH reads the table.)
 
-    Lock: ACCESS EXCLUSIVE on the partition and on a default partition, for moments; SHARE UPDATE EXCLUSIVE on
-    the parent and for the scans.
-    Errors: PgPatternsError where a row does not fit, a table is missing, or env.py holds a transaction of its own.
-    Reversible: yes, by ``op.detach_partition``. Offline: an error, since the proof needs the database.
+    Lock: ACCESS EXCLUSIVE on the partition and on a default partition, for moments; SHARE UPDATE EXCLUSIVE on the
+    parent and while the rows are checked.
+    Errors: PgPatternsError if a row does not fit, a table is missing, or env.py holds a transaction of its own.
+    Reversible: yes, by ``op.detach_partition``. Offline: an error, since the CHECK is computed by the database.
     Source: PostgreSQL documentation, "Partition Maintenance".
     """
 
     name = "attach_partition"
 
     def run(self, operations: Operations) -> None:
-        """The steps, or what is left of them."""
+        """Run the steps that are not done yet."""
         online_only(operations, self.name, "asks PostgreSQL for the CHECK that proves the bound")
         with outside_transaction(operations, self.name):
             parent, partition = self._tables(operations)
@@ -140,7 +140,7 @@ def _prove(operations: Operations, at: TableOrIndex, name: str, condition: str) 
         name=Name(name),
         condition=Sql(condition),
     )
-    what = f"{at} has rows that stand in the way of the bound"
+    what = f"{at} has rows that do not fit the bound"
     with explained(what, "Move or delete them, then run the revision again"), without_timeouts(operations):
         emit(operations, "ALTER TABLE {table} VALIDATE CONSTRAINT {name}", table=at.sql, name=Name(name))
 
@@ -154,9 +154,9 @@ _TEMP_PARTITION = TableOrIndex("pg_temp", "pgpatterns_partition", "r")
 
 
 def _bound_as_condition(operations: Operations, parent: TableOrIndex, bound: str) -> str:
-    """What PostgreSQL itself would check for such a partition."""
+    """The CHECK that PostgreSQL itself would apply to such a partition."""
     key = fetch_value(operations, "SELECT pg_get_partkeydef(CAST(:parent AS regclass))", parent=parent.quoted)
-    with explained(f"{bound!r} is no bound for a partition of {parent}", "Correct it in the revision"):
+    with explained(f"{bound!r} is not a bound for a partition of {parent}", "Correct it in the revision"):
         emit(
             operations,
             "CREATE TEMP TABLE {scratch} (LIKE {parent}) PARTITION BY {key}",
@@ -176,7 +176,7 @@ def _bound_as_condition(operations: Operations, parent: TableOrIndex, bound: str
             condition = str(fetch_value(operations, query, partition=_TEMP_PARTITION.quoted))
         finally:
             emit(operations, "DROP TABLE {scratch}", scratch=_TEMP_PARENT.sql)
-    # the condition of a hash partition names its parent by oid
+    # the condition of a hash partition contains its parent's oid, here the temporary table's
     oid = fetch_value(operations, "SELECT CAST(CAST(:parent AS regclass) AS oid)::text", parent=parent.quoted)
     return re.sub(r"(satisfies_hash_partition\(')\d+('::oid)", rf"\g<1>{oid}\g<2>", condition)
 
@@ -196,21 +196,20 @@ class DetachPartitionOp(_Partition):
 
     Args:
         parent: the partitioned table.
-        partition: the part that becomes a table by itself; its rows stay in it.
-        bound: what its bound is, as after FOR VALUES, for the way back.
-        schema: the parent's schema; None is the search path's.
-        partition_schema: the partition's, where it is another one.
+        partition: the partition, which becomes an independent table and keeps its rows.
+        bound: its bound, the text after FOR VALUES, for the downgrade.
+        schema: the parent's schema; None: PostgreSQL looks along the search path.
+        partition_schema: the partition's schema, if it is another one.
 
-    Where an earlier try was interrupted, FINALIZE completes it. A CHECK of the bound, which PostgreSQL leaves on
-    the table, is dropped. Runs outside a transaction, timeouts at 0.
+    If an earlier run was interrupted, FINALIZE completes it. PostgreSQL leaves a CHECK of the bound on the table,
+    which is dropped. Runs outside a transaction; lock, statement and transaction timeouts are 0 meanwhile.
 
-    Lock: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the partition at the end; it waits for older
-    transactions that use the parent. With a default partition PostgreSQL cannot do it so: then a plain DETACH,
-    ACCESS EXCLUSIVE on all three for a moment, under the lock_timeout that is set.
-    Errors: PgPatternsError where a table is missing, where env.py holds a transaction of its own, or the server
-    refuses.
+    Lock: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the partition at the end. It waits for older
+    transactions that use the parent. With a default partition PostgreSQL cannot do it this way: then it is a plain
+    DETACH, with ACCESS EXCLUSIVE on all three tables for a moment, under the session's lock_timeout.
+    Errors: PgPatternsError if a table is missing, if env.py holds a transaction of its own, or if the server refuses.
     Reversible: yes, by ``op.attach_partition``.
-    Offline: COMMIT, DETACH PARTITION CONCURRENTLY, BEGIN; the CHECK stays; an error of the server's where there is a
+    Offline: COMMIT, DETACH PARTITION CONCURRENTLY, BEGIN. The CHECK stays. The server refuses it if there is a
     default partition.
     Source: PostgreSQL documentation, "ALTER TABLE", DETACH PARTITION (14 and later).
     """
@@ -231,9 +230,9 @@ class DetachPartitionOp(_Partition):
     def _run_online(self, operations: Operations, parent: TableOrIndex, partition: TableOrIndex) -> None:
         pending = fetch(operations, _PENDING, parent=parent.quoted, partition=partition.quoted)
         if not pending:
-            log.info("%s is no partition of %s: nothing to detach", partition, parent)
+            log.info("%s is not a partition of %s: nothing to detach", partition, parent)
             return
-        before = self._own_checks(operations, parent, partition, pending=pending[0].inhdetachpending)
+        before = self._checks_before(operations, parent, partition, pending=pending[0].inhdetachpending)
         with explained(f"{partition} could not be detached from {parent}", _WAY_OUT):
             if pending[0].inhdetachpending:
                 _detach(operations, parent.sql, partition.sql, " FINALIZE")
@@ -246,13 +245,13 @@ class DetachPartitionOp(_Partition):
             if row.conname not in before:
                 _drop_check(operations, partition, row.conname)
 
-    def _own_checks(
+    def _checks_before(
         self, operations: Operations, parent: TableOrIndex, partition: TableOrIndex, *, pending: bool
     ) -> set[str]:
-        """Checks that the partition had before; an interrupted DETACH has left the one of the bound already."""
+        """The checks that the partition had before. An interrupted DETACH has already left the check of the bound."""
         rows = fetch(operations, _CHECKS, partition=partition.quoted)
-        left = _bound_as_condition(operations, parent, self.bound) if pending else None
-        return {row.conname for row in rows if row.condition != left}
+        check_of_bound = _bound_as_condition(operations, parent, self.bound) if pending else None
+        return {row.conname for row in rows if row.condition != check_of_bound}
 
     def reverse(self) -> AttachPartitionOp:
         """Attach it."""

@@ -33,16 +33,17 @@ class CreatePolicyOp(Directive):
         policy: the policy's name, unique in its table.
         table: the table.
         using: SQL that existing rows must satisfy. Wrap settings into a sub-select,
-            ``(select current_setting('app.tenant')::bigint)``, so that they are read once and not once a row.
-        with_check: SQL that new rows must satisfy; None means *using* serves.
+        using: SQL that existing rows must satisfy. Put settings into a sub-select,
+            ``(select current_setting('app.tenant')::bigint)``: then they are read once, and not once per row.
+        with_check: SQL that new rows must satisfy; None means that *using* applies to them too.
         command: ``ALL``, ``SELECT``, ``INSERT``, ``UPDATE`` or ``DELETE``.
-        roles: whom it concerns; ``public`` is everybody.
-        permissive: combined with the others by OR; False by AND.
-        schema: the table's schema; None is the search path's.
+        roles: the roles that it applies to; ``public`` is everybody.
+        permissive: True combines it with other policies by OR, False by AND.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table, brief; ACCESS SHARE on tables named in the expressions.
-    Errors: PgPatternsError on an unknown command; the server's where the policy exists or an
-    expression does not fit.
+    Errors: PgPatternsError on an unknown command; the server's if the policy exists or an expression is not valid
+    for the table.
     Reversible: yes. Offline: the same statement. Also as ``batch_op.create_policy()``.
     Source: PostgreSQL documentation, "CREATE POLICY".
     """
@@ -70,7 +71,7 @@ class CreatePolicyOp(Directive):
         self.permissive = permissive
         self.schema = schema
         if self.command not in COMMANDS:
-            raise errors.PgPatternsError(f"policy {policy!r}: {command!r} is none of {', '.join(COMMANDS)}")
+            raise errors.PgPatternsError(f"policy {policy!r}: {command!r} is not one of {', '.join(COMMANDS)}")
 
     @classmethod
     def from_policy(cls, policy: Policy, table: str, schema: str | None) -> CreatePolicyOp:
@@ -108,21 +109,21 @@ class CreatePolicyOp(Directive):
 
 
 class AlterPolicyOp(Directive):
-    """Change the expressions or roles of a policy; what is not given stays.
+    """Change the expressions or roles of a policy. What is not given stays as it is.
 
     Args:
         policy: the policy's name.
         table: its table.
         using: the new condition on existing rows.
         with_check: the new condition on new rows.
-        roles: whom it concerns from now on.
-        schema: the table's schema; None is the search path's.
+        roles: the new roles.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    An expression cannot be taken away, nor the command or kind changed: drop the policy and create it again.
+    It cannot remove an expression, nor change the command or the kind: for that, drop the policy and create it again.
 
     Lock: ACCESS EXCLUSIVE on the table, brief.
-    Errors: PgPatternsError where nothing is to be changed; the server's where the policy is missing.
-    Reversible: when autogenerate wrote it (it knows what was there); by hand, write the old values into
+    Errors: PgPatternsError if there is nothing to change; the server's if the policy does not exist.
+    Reversible: yes, if autogenerate wrote it (it knows the old values). If you wrote it, put the old values into
     ``downgrade()``. Offline: the same statement. Also as ``batch_op.alter_policy()``.
     Source: PostgreSQL documentation, "ALTER POLICY".
     """
@@ -162,13 +163,13 @@ class AlterPolicyOp(Directive):
         )
 
     def reverse(self) -> AlterPolicyOp:
-        """Back to what was there.
+        """Change it back to the old values.
 
         Raises:
-            PgPatternsError: that is not known.
+            PgPatternsError: the old values are not known.
         """
         if self._reverse is None:
-            raise errors.PgPatternsError(f"policy {self.policy!r}: what it was is not known; write its downgrade")
+            raise errors.PgPatternsError(f"policy {self.policy!r}: its old definition is not known; write downgrade()")
         return self._reverse
 
 
@@ -178,13 +179,13 @@ class DropPolicyOp(Directive):
     Args:
         policy: the policy's name.
         table: its table.
-        if_exists: no error where it is gone already.
-        schema: the table's schema; None is the search path's.
+        if_exists: no error if it does not exist.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Lock: ACCESS EXCLUSIVE on the table, brief. With row security enabled and no other policy, nobody but the
-    owner sees a row from then on.
-    Errors: the server's where the policy is missing.
-    Reversible: when autogenerate wrote it; by hand, write ``op.create_policy`` into ``downgrade()``.
+    Lock: ACCESS EXCLUSIVE on the table, brief. If row security is enabled and there is no other policy, only the
+    owner sees rows from then on.
+    Errors: the server's if the policy does not exist.
+    Reversible: yes, if autogenerate wrote it. If you wrote it, put ``op.create_policy`` into ``downgrade()``.
     Offline: the same statement. Also as ``batch_op.drop_policy()``.
     Source: PostgreSQL documentation, "DROP POLICY".
     """
@@ -220,41 +221,41 @@ class DropPolicyOp(Directive):
         """Create it again.
 
         Raises:
-            PgPatternsError: what it was is not known.
+            PgPatternsError: its definition is not known.
         """
         if self._reverse is None:
-            raise errors.PgPatternsError(f"policy {self.policy!r}: what it was is not known; write its downgrade")
+            raise errors.PgPatternsError(f"policy {self.policy!r}: its definition is not known; write downgrade()")
         return self._reverse
 
 
 def compare_policies(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Bring the policies of each table that declares row security or a policy to what it declares."""
+    """Make the policies of each table that declares row security or a policy equal to what it declares."""
     from alembic_pgpatterns.declare import Policy, RowSecurity, declared_of
     from alembic_pgpatterns.operations.support import comparing
     from alembic_pgpatterns.operations.support.policy_reader import existing_policies, same_policies
 
     tables = comparing.declaring_tables(context, Policy, RowSecurity)
-    found = existing_policies(context, tables) if tables else {}
+    existing_of = existing_policies(context, tables) if tables else {}
     changed = _changed_columns(context, upgrade_ops) if tables else set()
     for table in tables:
-        existing = found.get((comparing.schema_of(context, table), table.name), {})
-        wanted = {policy.name: policy for policy in declared_of(table, Policy)}
-        same = same_policies(context, table, [wanted[n] for n in wanted if n in existing], existing)
-        for name in sorted({*wanted, *existing}):
-            plan = _plan(table, wanted.get(name), existing.get(name), name in same, changed)
+        existing = existing_of.get((comparing.schema_of(context, table), table.name), {})
+        declared = {policy.name: policy for policy in declared_of(table, Policy)}
+        same = same_policies(context, table, [declared[n] for n in declared if n in existing], existing)
+        for name in sorted({*declared, *existing}):
+            plan = _plan(table, declared.get(name), existing.get(name), name in same, changed)
             _place(upgrade_ops, *plan)
     return PriorityDispatchResult.CONTINUE
 
 
 def _plan(
     table: Table,
-    wanted: Policy | None,
+    declared: Policy | None,
     existing: ExistingPolicy | None,
     same: bool,
     changed: set[tuple[str, str, str | None]],
 ) -> tuple[DropPolicyOp | None, MigrateOperation | None]:
-    """What comes before the revision's other operations, and what after them."""
-    create = CreatePolicyOp.from_policy(wanted, table.name, table.schema) if wanted else None
+    """The operations to put before the revision's other operations, and after them."""
+    create = CreatePolicyOp.from_policy(declared, table.name, table.schema) if declared else None
     if existing is None:
         return None, create
     old = CreatePolicyOp.from_policy(existing.policy, table.name, table.schema)
@@ -267,10 +268,10 @@ def _plan(
 
 
 def _alterable(old: CreatePolicyOp, new: CreatePolicyOp) -> bool:
-    gone = any(a is not None and b is None for a, b in _expression_pairs(old, new))
-    # the way back must not take an expression away either
+    removed = any(a is not None and b is None for a, b in _expression_pairs(old, new))
+    # ALTER POLICY cannot remove an expression, and the downgrade must not need that either
     added = any(a is None and b is not None for a, b in _expression_pairs(old, new))
-    return not gone and not added and (old.command, old.permissive) == (new.command, new.permissive)
+    return not removed and not added and (old.command, old.permissive) == (new.command, new.permissive)
 
 
 def _expression_pairs(old: CreatePolicyOp, new: CreatePolicyOp) -> list[tuple[str | None, str | None]]:
@@ -278,7 +279,7 @@ def _expression_pairs(old: CreatePolicyOp, new: CreatePolicyOp) -> list[tuple[st
 
 
 def _alteration(old: CreatePolicyOp, new: CreatePolicyOp) -> AlterPolicyOp:
-    there, back = (
+    upgrade, downgrade = (
         AlterPolicyOp(
             new.policy,
             new.table,
@@ -289,8 +290,8 @@ def _alteration(old: CreatePolicyOp, new: CreatePolicyOp) -> AlterPolicyOp:
         )
         for each in (new, old)
     )
-    there._reverse, back._reverse = back, there
-    return there
+    upgrade._reverse, downgrade._reverse = downgrade, upgrade
+    return upgrade
 
 
 def _place(upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: MigrateOperation | None) -> None:
@@ -306,7 +307,7 @@ def _place(upgrade_ops: ops.UpgradeOps, first: MigrateOperation | None, last: Mi
 
 
 def _changed_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> set[tuple[str, str, str | None]]:
-    """Columns that this revision drops or gives another type, and tables it drops (column None).
+    """Columns that this revision drops or changes the type of, and tables that it drops (column None).
 
     PostgreSQL refuses both while a policy depends on them.
     """

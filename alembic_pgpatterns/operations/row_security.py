@@ -1,4 +1,4 @@
-"""Row-level security of a table: on and off, for the owner too or not."""
+"""Row-level security of a table: on or off, for its owner too or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _RowSecurity(Directive):
-    """One of the four; each is undone by its opposite."""
+    """One of the four directives. Each is undone by its opposite."""
 
     words: ClassVar[str]
     opposite: ClassVar[type[_RowSecurity]]
@@ -37,14 +37,14 @@ class _RowSecurity(Directive):
 
 
 class EnableRowSecurityOp(_RowSecurity):
-    """Make a table's policies apply; without a policy nobody but the owner sees a row.
+    """Apply a table's policies. Without a policy only the owner sees rows.
 
     Args:
         table: the table.
-        schema: its schema; None is the search path's.
+        schema: its schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table, brief; give it a lock_timeout (`op.lock_attempts`).
-    Errors: the server's, where the table is missing or belongs to another role.
+    Errors: the server's if the table does not exist or belongs to another role.
     Reversible: yes, by ``op.disable_row_security``. Offline: the same statement.
     Also as ``batch_op.enable_row_security()``.
     Source: PostgreSQL documentation, "ALTER TABLE".
@@ -55,14 +55,14 @@ class EnableRowSecurityOp(_RowSecurity):
 
 
 class DisableRowSecurityOp(_RowSecurity):
-    """Make a table's policies do nothing; they stay in the catalog.
+    """Stop applying a table's policies. They stay in the catalog.
 
     Args:
         table: the table.
-        schema: its schema; None is the search path's.
+        schema: its schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table, brief.
-    Errors: the server's, where the table is missing or belongs to another role.
+    Errors: the server's if the table does not exist or belongs to another role.
     Reversible: yes, by ``op.enable_row_security``. Offline: the same statement.
     Also as ``batch_op.disable_row_security()``.
     """
@@ -72,14 +72,14 @@ class DisableRowSecurityOp(_RowSecurity):
 
 
 class ForceRowSecurityOp(_RowSecurity):
-    """Make a table's policies apply to its owner too, which is often the application's own role.
+    """Apply a table's policies to its owner too, which is often the application's own role.
 
     Args:
         table: the table.
-        schema: its schema; None is the search path's.
+        schema: its schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table, brief.
-    Errors: the server's, where the table is missing or belongs to another role.
+    Errors: the server's if the table does not exist or belongs to another role.
     Reversible: yes, by ``op.no_force_row_security``. Offline: the same statement.
     Also as ``batch_op.force_row_security()``.
     """
@@ -89,14 +89,14 @@ class ForceRowSecurityOp(_RowSecurity):
 
 
 class NoForceRowSecurityOp(_RowSecurity):
-    """Let a table's owner pass by its policies, as is PostgreSQL's default.
+    """Do not apply a table's policies to its owner, which is PostgreSQL's default.
 
     Args:
         table: the table.
-        schema: its schema; None is the search path's.
+        schema: its schema; None: PostgreSQL looks along the search path.
 
     Lock: ACCESS EXCLUSIVE on the table, brief.
-    Errors: the server's, where the table is missing or belongs to another role.
+    Errors: the server's if the table does not exist or belongs to another role.
     Reversible: yes, by ``op.force_row_security``. Offline: the same statement.
     Also as ``batch_op.no_force_row_security()``.
     """
@@ -119,7 +119,7 @@ _FLAGS = """
 
 
 def compare_row_security(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Bring the two flags of each table that declares `RowSecurity` to what it says."""
+    """Make the two flags of each table that declares `RowSecurity` equal to what it declares."""
     from alembic_pgpatterns.declare import RowSecurity, declared_of
     from alembic_pgpatterns.operations.support import comparing
 
@@ -127,20 +127,20 @@ def compare_row_security(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -
     if tables:
         parameters = comparing.table_parameters(context, tables)
         rows = comparing.fetch(context, _FLAGS.format(tables=comparing.IN_TABLES), **parameters)
-        found = {(row.nspname, row.relname): (row.relrowsecurity, row.relforcerowsecurity) for row in rows}
+        flags = {(row.nspname, row.relname): (row.relrowsecurity, row.relforcerowsecurity) for row in rows}
         for table in tables:
-            wanted = declared_of(table, RowSecurity)[-1]
-            enabled, forced = found.get((comparing.schema_of(context, table), table.name), (False, False))
-            _switch(upgrade_ops, table, wanted.enabled, enabled, EnableRowSecurityOp)
-            _switch(upgrade_ops, table, wanted.force, forced, ForceRowSecurityOp)
+            declared = declared_of(table, RowSecurity)[-1]
+            enabled, forced = flags.get((comparing.schema_of(context, table), table.name), (False, False))
+            _switch(upgrade_ops, table, declared.enabled, enabled, EnableRowSecurityOp)
+            _switch(upgrade_ops, table, declared.force, forced, ForceRowSecurityOp)
     return PriorityDispatchResult.CONTINUE
 
 
-def _switch(upgrade_ops: ops.UpgradeOps, table: Table, wanted: bool, found: bool, on: type[_RowSecurity]) -> None:
-    if wanted != found:
+def _switch(upgrade_ops: ops.UpgradeOps, table: Table, expected: bool, actual: bool, on: type[_RowSecurity]) -> None:
+    if expected != actual:
         from alembic_pgpatterns.operations.support.comparing import add, log
 
-        operation = (on if wanted else on.opposite)(table.name, schema=table.schema)
+        operation = (on if expected else on.opposite)(table.name, schema=table.schema)
         log.info("Detected %s of %s", operation.name.replace("_", " "), table.fullname)
         add(upgrade_ops, operation)
 

@@ -1,4 +1,4 @@
-"""Settings of a database, of a role, of the server."""
+"""Settings of a database, of a role, or of the whole server."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 SettingValue: TypeAlias = str | int | float | bool | list[str] | tuple[str, ...] | None
 
 _SETTING = r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*"
-"""Compiled when it is needed: this module is imported with Alembic, also in production."""
+"""A pattern as text, compiled when needed: this module may be imported with Alembic, also in production."""
 
 
 class _Setting(Directive):
-    """A setting and its value; None as value means RESET."""
+    """A setting and its value. None as the value means RESET."""
 
     def __init__(self, setting: str, value: SettingValue, *, previous: SettingValue = None) -> None:
         if not re.fullmatch(_SETTING, setting):
@@ -51,18 +51,18 @@ def _literals(value: SettingValue) -> Part:
 
 
 class AlterDatabaseSetOp(_Setting):
-    """Give a setting a default in one database, for sessions that begin from then on.
+    """Set the default of a setting in one database, for new sessions.
 
     Args:
         setting: its name: ``statement_timeout``; ``app.tenant``.
-        value: a string with its unit (``"30s"``, ``"64MB"``), a number in the setting's own unit, a truth
-            value; a list for settings that are lists (``search_path``); None resets it.
-        database: the database's name; None is the one the migration runs in.
-        previous: the value to put back on the way down; None resets.
+        value: a string with its unit (``"30s"``, ``"64MB"``), a number in the setting's own unit, True or False; a
+            list for settings that are lists (``search_path``); None resets it.
+        database: the database's name; None is the database that the migration runs in.
+        previous: the value that the downgrade sets; None resets it.
 
-    Lock: none on tables. Needs to own the database.
-    Errors: PgPatternsError where *setting* is no name; the server's on a value it does not take, and on
-    settings which only the server as a whole has (``max_connections``: ``op.alter_system``).
+    Lock: none on tables. The role must own the database.
+    Errors: PgPatternsError if *setting* is not a name; the server's if it refuses the value, or if the setting
+    belongs to the whole server (``max_connections``: use ``op.alter_system``).
     Reversible: yes, to *previous*. Offline: the same statement.
     Source: PostgreSQL documentation, "ALTER DATABASE".
     """
@@ -81,7 +81,7 @@ class AlterDatabaseSetOp(_Setting):
         self.database = database
 
     def run(self, operations: Operations) -> None:
-        """ALTER DATABASE, by way of ``current_database()`` where no name is given."""
+        """ALTER DATABASE, in a DO block with ``current_database()`` if no name is given."""
         if self.database is not None:
             statement = Template("ALTER DATABASE {name} {change}", name=Name(self.database), change=self.change())
         else:
@@ -100,16 +100,16 @@ class AlterDatabaseSetOp(_Setting):
 
 
 class AlterRoleSetOp(_Setting):
-    """Give a setting a default for one role, for sessions that begin from then on.
+    """Set the default of a setting for one role, for new sessions.
 
     Args:
-        role: the role, which every database of the server shares.
+        role: the role. All databases of the server share it.
         setting: its name.
         value: as in ``op.alter_database_set``; None resets it.
-        database: only in this database; None is in all of them.
-        previous: the value to put back on the way down; None resets.
+        database: only in this database; None is all of them.
+        previous: the value that the downgrade sets; None resets.
 
-    Lock: none on tables. Needs CREATEROLE over the role, or to be it.
+    Lock: none on tables. The role that runs it needs CREATEROLE for *role*, or must be that role.
     Errors: as ``op.alter_database_set``. Reversible: yes, to *previous*. Offline: the same statement.
     Source: PostgreSQL documentation, "ALTER ROLE".
     """
@@ -146,19 +146,19 @@ class AlterRoleSetOp(_Setting):
 
 
 class AlterSystemOp(_Setting):
-    """Write a setting into the server's own configuration (``postgresql.auto.conf``), for every database.
+    """Write a setting into the server's configuration (``postgresql.auto.conf``), for every database.
 
     Args:
         setting: its name: ``max_connections``.
         value: as in ``op.alter_database_set``; None resets it.
-        previous: the value to put back on the way down; None resets.
-        reload: let the server read its configuration again. Settings like ``max_connections`` need a restart
-            all the same; the log says so.
+        previous: the value that the downgrade sets; None resets.
+        reload: whether the server reads its configuration again. Settings like ``max_connections`` still need a
+            restart; the log says so.
 
-    Runs outside a transaction: what the revision did before is committed.
-    Lock: none on tables. Needs a superuser, or GRANT ALTER SYSTEM ON PARAMETER (PostgreSQL 15); managed
-    services mostly offer neither.
-    Errors: PgPatternsError, saying so, where the role may not or the value is refused.
+    Runs outside a transaction: the statements before it in the revision are committed.
+    Lock: none on tables. Needs a superuser, or GRANT ALTER SYSTEM ON PARAMETER (since PostgreSQL 15); most managed
+    services offer neither.
+    Errors: PgPatternsError if the role is not allowed to do it, or if the value is refused.
     Reversible: yes, to *previous*. Offline: the same statements between COMMIT and BEGIN.
     Source: PostgreSQL documentation, "ALTER SYSTEM".
     """
@@ -182,7 +182,7 @@ class AlterSystemOp(_Setting):
             if self.reload:
                 emit(operations, "SELECT pg_catalog.pg_reload_conf()")
         if not offline(operations) and self._needs_restart(operations):
-            log.warning("%s takes effect when PostgreSQL is restarted", self.setting)
+            log.warning("%s takes effect after a restart of PostgreSQL", self.setting)
 
     def _needs_restart(self, operations: Operations) -> bool:
         query = "SELECT context = 'postmaster' FROM pg_catalog.pg_settings WHERE name = :name"
@@ -198,30 +198,30 @@ _SESSIONS = 100
 
 
 def _operation(setting: str, value: SettingValue, previous: SettingValue = None) -> AlterDatabaseSetOp | AlterSystemOp:
-    """For the database, but for what only the server as a whole has."""
+    """For the database, except for settings that belong to the whole server."""
     kind = AlterSystemOp if setting == "max_connections" else AlterDatabaseSetOp
     return kind(setting, value, previous=previous)
 
 
 class ApplyRecommendedSettingsOp(Directive):
-    """Give the current database the timeouts and the working memory that suit a web application.
+    """Set timeouts and working memory that suit a web application as defaults of the current database.
 
     Args:
         memory_mb: the server's memory, in megabytes; None leaves ``work_mem`` alone.
-        max_connections: sessions at a time. It is the server's own: written as by ``op.alter_system``, with all
-            that says, and in force after a restart. None leaves it alone.
-        statement_timeout: the longest a statement may run.
-        idle_in_transaction_session_timeout: the longest a transaction may wait for its client.
-        lock_timeout: the longest a statement may wait for a lock.
-        previous: what was there, by name, for the way down; settings it does not name are reset.
+        max_connections: highest number of sessions. It belongs to the whole server: it is written as by
+            ``op.alter_system``, with the same needs, and takes effect after a restart. None leaves it alone.
+        statement_timeout: longest time of a statement.
+        idle_in_transaction_session_timeout: longest time that a transaction may wait for its client.
+        lock_timeout: longest time that a statement may wait for a lock.
+        previous: the old values by name, for the downgrade; settings that it does not name are reset.
 
-    ``work_mem`` is a quarter of the memory over the sessions (*max_connections*, or 100), each of which may use it
-    several times over, and at least 4 MB, PostgreSQL's own default.
+    ``work_mem`` is a quarter of the memory divided by the sessions (*max_connections*, or 100), since each session
+    may use it several times. It is at least 4 MB, PostgreSQL's own default.
 
-    Lock: none on tables. Errors, needs: as ``op.alter_database_set``.
+    Lock: none on tables. Errors and needed rights: as for ``op.alter_database_set``.
     Reversible: yes, to *previous*. Offline: the same statements.
-    Source: PostgreSQL documentation, "Statement Behavior" and "Resource Consumption"; it advises against
-    these timeouts for the whole server, hence the database.
+    Source: PostgreSQL documentation, "Statement Behavior" and "Resource Consumption". It advises against setting
+    these timeouts for the whole server, so they are set for the database.
     """
 
     name = "apply_recommended_settings"
@@ -237,7 +237,7 @@ class ApplyRecommendedSettingsOp(Directive):
         previous: dict[str, SettingValue] | None = None,
     ) -> None:
         if any(number is not None and number < 1 for number in (memory_mb, max_connections)):
-            raise errors.PgPatternsError("memory_mb and max_connections are counted from 1")
+            raise errors.PgPatternsError("memory_mb and max_connections must be at least 1")
         self.memory_mb = memory_mb
         self.max_connections = max_connections
         self.statement_timeout = statement_timeout
@@ -246,7 +246,7 @@ class ApplyRecommendedSettingsOp(Directive):
         self.previous = previous
 
     def settings(self) -> Iterator[AlterDatabaseSetOp | AlterSystemOp]:
-        """One operation a setting."""
+        """One operation per setting."""
         values: dict[str, SettingValue] = {
             "statement_timeout": self.statement_timeout,
             "idle_in_transaction_session_timeout": self.idle_in_transaction_session_timeout,
@@ -266,17 +266,17 @@ class ApplyRecommendedSettingsOp(Directive):
             operations.invoke(setting)
 
     def reverse(self) -> ResetSettingsOp:
-        """Each back to what it was."""
+        """Set each back to its old value."""
         return ResetSettingsOp({each.setting: each.previous for each in self.settings()}, _reverse=self)
 
 
 class ResetSettingsOp(Directive):
-    """Put settings of the current database back to what they were: the way down of recommended settings.
+    """Set the current database's settings back to their old values: the reverse of the recommended settings.
 
     Args:
-        settings: values by name; None resets.
+        settings: values by name; None resets the setting.
 
-    Lock: none on tables. Errors, needs: as ``op.alter_database_set``.
+    Lock: none on tables. Errors and needed rights: as for ``op.alter_database_set``.
     Reversible: only as the reverse of ``op.apply_recommended_settings``. Offline: the same statements.
     """
 
@@ -294,13 +294,13 @@ class ResetSettingsOp(Directive):
             operations.invoke(_operation(setting, value))
 
     def reverse(self) -> ApplyRecommendedSettingsOp:
-        """The recommended ones again.
+        """Apply the recommended settings again.
 
         Raises:
-            PgPatternsError: it was not made from them.
+            PgPatternsError: it was not made as the reverse of them.
         """
         if self._reverse is None:
-            raise errors.PgPatternsError("op.reset_settings does not know what it replaced; write its downgrade")
+            raise errors.PgPatternsError("op.reset_settings does not know what it replaced; write downgrade()")
         return self._reverse
 
 

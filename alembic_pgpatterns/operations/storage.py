@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ParameterValue: TypeAlias = str | int | float | bool | None
 
 _PARAMETER = r"(toast\.)?[A-Za-z_][A-Za-z0-9_]*"
-"""Compiled when it is needed: this module is imported with Alembic, also in production."""
+"""A pattern as text, compiled when needed: this module may be imported with Alembic, also in production."""
 
 
 class SetStorageParametersOp(Directive):
@@ -29,16 +29,16 @@ class SetStorageParametersOp(Directive):
 
     Args:
         table: the table.
-        parameters: values by name: ``{"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02}``; names of the
-            table's TOAST begin with ``toast.``; None resets one.
-        previous: what was there, by name, for the way down; names it lacks are reset.
-        schema: the table's schema; None is the search path's.
+        parameters: values by name: ``{"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.02}``. Names for the
+            table's TOAST table start with ``toast.``; None resets a parameter.
+        previous: the old values by name, for the downgrade; parameters that it does not name are reset.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
-    Rows that are there keep their place: a fillfactor shows as pages are written anew.
+    Existing rows do not move: a new fillfactor takes effect when pages are written.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait, but it waits for VACUUM and for
     CONCURRENTLY builds.
-    Errors: PgPatternsError on something that is no parameter's name; the server's on unknown ones.
+    Errors: PgPatternsError if a name is not a valid parameter name; the server's on unknown parameters.
     Reversible: yes, to *previous*. Offline: the same statements.
     Also as ``batch_op.set_storage_parameters()``.
     Source: PostgreSQL documentation, "ALTER TABLE" and "CREATE TABLE", Storage Parameters.
@@ -65,13 +65,13 @@ class SetStorageParametersOp(Directive):
     def run(self, operations: Operations) -> None:
         """ALTER TABLE ... SET, then RESET."""
         table = Name(self.schema, self.table)
-        given: list[Part] = [
+        assignments: list[Part] = [
             Template("{name} = {value}", name=_name(name), value=Value(value))
             for name, value in self.parameters.items()
             if value is not None
         ]
-        gone: list[Part] = [_name(name) for name, value in self.parameters.items() if value is None]
-        for words, parts in (("SET", given), ("RESET", gone)):
+        resets: list[Part] = [_name(name) for name, value in self.parameters.items() if value is None]
+        for words, parts in (("SET", assignments), ("RESET", resets)):
             if parts:
                 emit(operations, "ALTER TABLE {table} {words} ({parts})", table=table, words=Sql(words), parts=parts)
 
@@ -96,7 +96,7 @@ _PARAMETERS = """
 
 
 def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Bring all parameters of each table that declares `StorageParameters` to what it says."""
+    """Make all storage parameters of each table that declares `StorageParameters` equal to what it declares."""
     from alembic_pgpatterns.declare import StorageParameters, declared_of
     from alembic_pgpatterns.operations.support import comparing
 
@@ -104,14 +104,14 @@ def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Pri
     if tables:
         parameters = comparing.table_parameters(context, tables)
         rows = comparing.fetch(context, _PARAMETERS.format(tables=comparing.IN_TABLES), **parameters)
-        found = {(row.nspname, row.relname): _options(row.own, row.toast) for row in rows}
+        actual_of = {(row.nspname, row.relname): _options(row.own, row.toast) for row in rows}
         for table in tables:
-            wanted = {k: v for each in declared_of(table, StorageParameters) for k, v in each.parameters}
-            there = found.get((comparing.schema_of(context, table), table.name), {})
-            change = _difference(wanted, there)
+            declared = {k: v for each in declared_of(table, StorageParameters) for k, v in each.parameters}
+            actual = actual_of.get((comparing.schema_of(context, table), table.name), {})
+            change = _difference(declared, actual)
             if change:
                 comparing.log.info("Detected storage parameters of %s: %s", table.fullname, ", ".join(change))
-                before = {name: there[name] for name in change if name in there}
+                before = {name: actual[name] for name in change if name in actual}
                 comparing.add(
                     upgrade_ops,
                     SetStorageParametersOp(table.name, change, previous=before or None, schema=table.schema),
@@ -119,24 +119,24 @@ def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Pri
     return PriorityDispatchResult.CONTINUE
 
 
-def _options(own: list[str] | None, toast: list[str] | None) -> dict[str, str]:
-    options = [*(own or ()), *(f"toast.{option}" for option in toast or ())]
+def _options(of_table: list[str] | None, toast: list[str] | None) -> dict[str, str]:
+    options = [*(of_table or ()), *(f"toast.{option}" for option in toast or ())]
     return dict(option.split("=", 1) for option in options)
 
 
-def _difference(wanted: Mapping[str, ParameterValue], there: Mapping[str, str]) -> dict[str, ParameterValue]:
+def _difference(declared: Mapping[str, ParameterValue], actual: Mapping[str, str]) -> dict[str, ParameterValue]:
     change: dict[str, ParameterValue] = {
         name: value
-        for name, value in wanted.items()
-        if name.lower() not in there or _plain(value) != _plain(there[name.lower()])
+        for name, value in declared.items()
+        if name.lower() not in actual or _plain(value) != _plain(actual[name.lower()])
     }
-    declared = {name.lower() for name in wanted}
-    change.update((name, None) for name in there if name not in declared)
+    names = {name.lower() for name in declared}
+    change.update((name, None) for name in actual if name not in names)
     return change
 
 
 def _plain(value: ParameterValue) -> object:
-    """One form for what PostgreSQL takes in several: on/true, 0.20/0.2."""
+    """One form for values that PostgreSQL accepts in several forms: on/true, 0.20/0.2."""
     text = str(value).strip().lower()
     if text in ("true", "on", "yes"):
         return True

@@ -1,4 +1,4 @@
-"""Rows that shall be there, whether they are already or not."""
+"""Insert rows, or update them if they exist."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 
 _PARAMETERS = 32767
-"""Parameters a statement may have (a 16-bit number in the protocol, signed in asyncpg)."""
+"""Highest number of parameters of a statement (a 16-bit number in the protocol, signed in asyncpg)."""
 
 _UNIQUE = """
     SELECT ARRAY(
@@ -34,7 +34,7 @@ _UNIQUE = """
 
 
 class UpsertOp(Directive):
-    """Insert rows, and update those that are there already (INSERT ... ON CONFLICT).
+    """Insert rows, and update those that exist already (INSERT ... ON CONFLICT).
 
     ::
 
@@ -43,19 +43,19 @@ class UpsertOp(Directive):
     Args:
         table_name: the table.
         rows: dicts with the same keys, the columns' names; values are bound, never SQL.
-        conflict: the columns by which a row is known; a unique index or constraint must be on just these.
-        update: the columns that a row which is there gets anew; None is all that are not in *conflict*; an empty
-            list leaves it as it is.
-        batch_size: rows a statement, fewer where the columns are many.
-        schema: the table's schema; None is the search path's.
+        conflict: the columns that identify a row; a unique index or constraint on exactly these must exist.
+        update: the columns that are updated in an existing row; None is all that are not in *conflict*; an empty
+            list leaves existing rows as they are.
+        batch_size: rows per statement; fewer if there are many columns.
+        schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Runs in the migration's transaction.
 
     Lock: ROW EXCLUSIVE on the table, and the rows it writes, until the transaction ends.
-    Errors: PgPatternsError where no unique index fits *conflict* (the ones there are are named), where rows
-    differ in their keys or two have the same *conflict* values; the server's on values that do not fit.
-    Reversible: there is nothing to undo; rows that were there before are not known.
-    Offline: the same statements with literal values, without the check; no lists or dicts.
+    Errors: PgPatternsError if no unique index is on exactly *conflict* (the message lists the existing ones), if
+    rows differ in their keys, or if two rows have the same *conflict* values; the server's on values that do not fit.
+    Reversible: there is nothing to undo; the earlier rows are not known.
+    Offline: the same statements with literal values, without the check of the unique index; no lists or dicts.
     Source: PostgreSQL documentation, "INSERT", ON CONFLICT Clause.
     """
 
@@ -82,10 +82,10 @@ class UpsertOp(Directive):
     def _check(self) -> None:
         what = f"op.upsert({self.table_name!r})"
         if not self.conflict or self.batch_size < 1:
-            raise errors.PgPatternsError(f"{what}: give conflict=[...], and a batch_size from 1")
+            raise errors.PgPatternsError(f"{what}: give conflict=[...], and a batch_size of at least 1")
         for number, row in enumerate(self.rows):
             if row.keys() != self.rows[0].keys():
-                raise errors.PgPatternsError(f"{what}: row {number} has other columns than the first: {sorted(row)}")
+                raise errors.PgPatternsError(f"{what}: row {number} has different columns than row 0: {sorted(row)}")
         used = {*self.conflict, *(self.update or ())}
         missing = sorted(used - self.rows[0].keys()) if self.rows else []
         if missing:
@@ -127,7 +127,7 @@ class UpsertOp(Directive):
         return statement.on_conflict_do_update(index_elements=self.conflict, set_=new)
 
     def _untyped(self) -> TableClause:
-        """The table by what the values are; PostgreSQL reads the literals as its columns' types."""
+        """The table with types taken from the values. PostgreSQL reads the literals as its columns' types."""
         columns = []
         for name in self.rows[0]:
             values = [row[name] for row in self.rows if row[name] is not None]
@@ -142,19 +142,19 @@ class UpsertOp(Directive):
     def _need_unique_index(self, operations: Operations, at: TableOrIndex) -> None:
         unique = [list(row.columns) for row in fetch(operations, _UNIQUE, table=at.quoted)]
         if sorted(self.conflict) not in unique:
-            there = "; ".join(", ".join(columns) for columns in unique) or "none"
+            existing = "; ".join(", ".join(columns) for columns in unique) or "none"
             raise errors.PgPatternsError(
-                f"op.upsert({self.table_name!r}): no unique index of {at} is on just {', '.join(self.conflict)} "
-                f"(there are: {there}). Create one first, e.g. with op.create_unique_using_index"
+                f"op.upsert({self.table_name!r}): {at} has no unique index on exactly {', '.join(self.conflict)} "
+                f"(it has: {existing}). Create one first, e.g. with op.create_unique_using_index"
             )
 
     def reverse(self) -> NothingToUndo:
-        """Nothing."""
-        return NothingToUndo(f"upsert into {self.table_name}: what was there before is not known")
+        """Nothing to do."""
+        return NothingToUndo(f"upsert into {self.table_name}: the earlier rows are not known")
 
 
 def _written(row: Mapping[str, Any]) -> dict[str, Any]:
-    # strings by our own hand: SQLAlchemy 2.0 doubles backslashes where it has no connection to ask
+    # our own literals for strings: without a connection SQLAlchemy 2.0 doubles backslashes
     return {
         name: literal_column(sql_literal(value)) if isinstance(value, str) else value for name, value in row.items()
     }

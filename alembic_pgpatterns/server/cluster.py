@@ -1,4 +1,4 @@
-"""Clusters, that is data folders: made by initdb once, kept in the user's cache, copied for every run."""
+"""Clusters (data folders): made once by initdb, kept in the user's cache, copied for every run."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from alembic_pgpatterns.server.process import run_quietly
 
 SUPERUSER = "postgres"
 _LAYOUT = 3
-"""Part of the cache's key: raise it when what a fresh cluster contains changes."""
+"""Part of the cache's key. Raise it if the content of a fresh cluster changes."""
 
 _MANIFEST = "pgpatterns.manifest"
 _UNUSED_DAYS = 30
 HBA = """\
-# The socket is in a folder that only its owner enters; TCP is off unless it was asked for.
+# The socket is in a folder that only its owner can enter. TCP is off unless a run needs it.
 local all all trust
 local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
@@ -40,10 +40,10 @@ host all all 127.0.0.1/32 scram-sha-256
 
 
 def fill(folder: RunFolder, binaries: Binaries, account: Account) -> bool:
-    """Make a fresh cluster of the account's in the folder of a run; whether it came from the cache.
+    """Make a fresh cluster in the folder of a run. Returns whether it came from the cache.
 
-    A cached cluster that is damaged is thrown away and made again. A cache that cannot be written costs the half
-    second of initdb in each run and nothing else. Raises PgPatternsError when initdb fails.
+    A damaged cluster in the cache is deleted and made again. If the cache cannot be written, each run takes half a
+    second longer, for initdb. Raises PgPatternsError if initdb fails.
     """
     data = folder.inner / "data"
     cached = _cached(binaries, account)
@@ -58,59 +58,59 @@ def fill(folder: RunFolder, binaries: Binaries, account: Account) -> bool:
         slim(folder, binaries, account)
     if cached is not None:
         _prune(cached.parent)
-        with contextlib.suppress(OSError):  # the cache only saves time; where it is full or read-only, so be it
+        with contextlib.suppress(OSError):  # the cache only saves time: ignore a full disk
             keep(data, cached, account)
     return False
 
 
 def forget(binaries: Binaries, account: Account) -> None:
-    """Throw away the cached cluster of these binaries."""
+    """Delete the cached cluster of these binaries."""
     cached = _cached(binaries, account)
     if cached is not None:
         shutil.rmtree(cached, ignore_errors=True)
 
 
 def copy(source: Path, target: Path, account: Account) -> None:
-    """Copy a stopped cluster from the cache, by reference where the file system can.
+    """Copy a stopped cluster from the cache. If the file system can, the copy shares the blocks (reflink).
 
-    The account copies, and it is where the source is: the folders above that are closed to it. Raises OSError with
-    what the copying program said.
+    The account copies, with ``source`` as its working folder, because it may not enter the folders above. Raises
+    OSError with the message of the copying program.
     """
-    said = "no program to copy with"
+    message = "no program to copy with"
     for command in _copiers():
         shutil.rmtree(target, ignore_errors=True)
-        said = run_quietly([*command, ".", target], account, source)
-        if not said:
+        message = run_quietly([*command, ".", target], account, source)
+        if not message:
             return
-    raise OSError(said)
+    raise OSError(message)
 
 
 def _copy_back(source: Path, target: Path, account: Account) -> None:
-    """Copy a stopped cluster into the cache; the account copies, and it is where the target is. Raises OSError."""
-    said = "no program to copy with"
+    """Copy a stopped cluster into the cache. The account copies, with ``target`` as its folder. Raises OSError."""
+    message = "no program to copy with"
     for command in _copiers():
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(mode=0o700)
         if account.uid != os.geteuid():
             os.chown(target, account.uid, account.gid)
-        said = run_quietly([*command, f"{source}/.", "."], account, target)
-        if not said:
+        message = run_quietly([*command, f"{source}/.", "."], account, target)
+        if not message:
             return
-    raise OSError(said)
+    raise OSError(message)
 
 
-def copy_whole(kept: Path, target: Path, account: Account) -> None:
-    """Copy the data of a kept cluster, all of it: another run may be throwing it away. Raises OSError."""
-    copy(kept / "data", target, account)
-    if not is_whole(kept, target.parent):
-        raise OSError(f"{kept} is not whole: it was damaged, or thrown away meanwhile")
+def copy_whole(cached: Path, target: Path, account: Account) -> None:
+    """Copy the data of a cached cluster, and check the copy: another run may be deleting it. Raises OSError."""
+    copy(cached / "data", target, account)
+    if not is_whole(cached, target.parent):
+        raise OSError(f"{cached} is not complete: it was damaged, or deleted meanwhile")
 
 
 def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:
-    """Take away of a cluster that was stopped in order what copying it need not carry: about a third.
+    """Remove the parts of a stopped cluster that a copy does not need: about a third of its size.
 
-    Its WAL (`pg_resetwal`), and the free space and visibility maps, which PostgreSQL makes again where they are
-    missing. An installation without pg_resetwal keeps its WAL. Raises OSError.
+    These are its WAL (`pg_resetwal`), and the free space and visibility maps, which PostgreSQL creates again if they
+    are missing. Without the program pg_resetwal the WAL stays. Raises OSError.
     """
     data = folder.inner / "data"
     resetwal = binaries.directory / "pg_resetwal"
@@ -121,19 +121,19 @@ def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:
 
 
 def cache_folder() -> Path:
-    """The folder of all that we keep between runs, in the user's cache folder (XDG_CACHE_HOME is heeded).
+    """The folder for everything that is kept between runs, in the user's cache folder (or XDG_CACHE_HOME).
 
-    Root, with another user's HOME as under sudo, keeps it in root's own: what root leaves in a user's folder
-    that user can no longer change. Raises OSError or RuntimeError where there is none.
+    For root with another user's HOME (sudo) it is in root's own home: that user could not change root's files.
+    Raises OSError or RuntimeError if there is none.
     """
     folder = platformdirs.user_cache_path("alembic-pgpatterns", appauthor=False)
     if os.geteuid() == 0:
-        ours = Path(pwd.getpwuid(0).pw_dir)
+        own_home = Path(pwd.getpwuid(0).pw_dir)
         home = Path.home()
-        if home != ours and folder.is_relative_to(home):
-            folder = ours / folder.relative_to(home)
+        if home != own_home and folder.is_relative_to(home):
+            folder = own_home / folder.relative_to(home)
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    # What exists and is another user's is left alone; below it root makes nothing either.
+    # A folder of another user is not used; root also creates nothing inside one.
     if nearest.stat().st_uid != os.geteuid() and (
         nearest == folder or (os.geteuid() == 0 and not _is_for_all(nearest))
     ):
@@ -142,18 +142,18 @@ def cache_folder() -> Path:
 
 
 def _is_for_all(folder: Path) -> bool:
-    """Whether everybody may make folders there, and nobody can take away another's, as in /tmp."""
+    """Whether everybody may create folders in it but not delete those of others, as in /tmp."""
     mode = folder.stat().st_mode
     return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
-def way_out(said: str) -> str:
-    """What to do about a failure, judged by what the system or PostgreSQL said."""
-    lowered = said.lower()
+def way_out(message: str) -> str:
+    """What to do about a failure, from the message of the system or PostgreSQL."""
+    lowered = message.lower()
     if "no space left" in lowered or "disk quota" in lowered or "file too large" in lowered:
         return "The disk is full: free some space, or point TMPDIR (and XDG_CACHE_HOME) at a folder that has some."
     if "shared memory" in lowered or "semaphores" in lowered:
-        return "The system gave it no shared memory: give the container more, or use --server URL."
+        return "The system has too little shared memory: give the container more, or use --server URL."
     return "Way out: name a running server by --server URL or PGPATTERNS_SERVER."
 
 
@@ -166,7 +166,7 @@ def _arguments(binaries: Binaries) -> list[str]:
     arguments = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
     arguments += ["--no-sync", "--no-instructions", "--wal-segsize=1"]
     if binaries.version >= 160000:
-        # Its own server would use POSIX shared memory, which stays in /dev/shm when that server is killed.
+        # The default is POSIX shared memory, which stays in /dev/shm if initdb's server is killed.
         arguments += ["--set", "dynamic_shared_memory_type=mmap"]
     if binaries.version >= 170000:
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -185,22 +185,22 @@ def _initdb(folder: RunFolder, binaries: Binaries, account: Account) -> None:
             return program
 
         try:
-            named = nameless.has_name(account.uid) or not seccomp.available()
-            code = start().wait() if named else nameless.run(start, account.uid)
+            has_name = nameless.has_name(account.uid) or not seccomp.available()
+            code = start().wait() if has_name else nameless.run(start, account.uid)
             output.seek(0)
-            said = output.read().decode("utf-8", "replace").strip() if code else ""
+            message = output.read().decode("utf-8", "replace").strip() if code else ""
         except OSError as error:
-            said = str(error)
-    if said:
+            message = str(error)
+    if message:
         raise PgPatternsError(
-            f"initdb of {binaries.source} ({binaries.directory}), run as {account.name!r}, failed:\n{said}\n"
-            f"{_way_out_of_initdb(said, account)}"
+            f"initdb of {binaries.source} ({binaries.directory}), run as {account.name!r}, failed:\n{message}\n"
+            f"{_way_out_of_initdb(message, account)}"
         )
 
 
-def _way_out_of_initdb(said: str, account: Account) -> str:
+def _way_out_of_initdb(message: str, account: Account) -> str:
     if nameless.has_name(account.uid):
-        return way_out(said)
+        return way_out(message)
     return (
         f"initdb needs a name for the user id {account.uid}, and this machine has none. Way out: add this line to "
         f"/etc/passwd: {nameless.line_to_add(account.uid)}"
@@ -208,7 +208,7 @@ def _way_out_of_initdb(said: str, account: Account) -> str:
 
 
 def _cached(binaries: Binaries, account: Account) -> Path | None:
-    """Where the cluster of these binaries is kept; None where no cache folder can be had."""
+    """The cached cluster of these binaries; None if there is no cache folder."""
     try:
         key = identity(binaries, account)
         folder = cache_folder()
@@ -220,19 +220,19 @@ def _cached(binaries: Binaries, account: Account) -> Path | None:
 
 
 def identity(binaries: Binaries, account: Account) -> str:
-    """All that decides whether a cluster can be used by these binaries. Raises OSError."""
+    """A name for everything that decides whether these binaries can use a cluster. Raises OSError."""
     facts = binaries.postgres.stat()
-    # Not the programs' folder: the same wheel in another environment makes the same cluster. Should two builds
-    # of one version and size ever differ, the server refuses the other's cluster, and it is made anew.
+    # Not the programs' folder: the same wheel in another environment makes the same cluster. If two builds with the
+    # same version and size differ, the server refuses the other build's cluster, and the cluster is made again.
     key = [_LAYOUT, binaries.version, facts.st_size, os.uname().machine, os.geteuid(), account.uid]
     return "\0".join(map(str, [*key, *_arguments(binaries), HBA]))
 
 
 def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, str] | None = None) -> None:
-    """Keep a copy of a stopped cluster as ``destination``/data, with files of text beside it.
+    """Keep a copy of a stopped cluster as ``destination``/data, with text files beside it.
 
-    Under a temporary name first, so that nobody ever sees half a cluster; what is there already, whole, stays.
-    Raises OSError.
+    It is written under a temporary name first, so that nobody ever sees half a cluster. A complete cluster that
+    exists already stays. Raises OSError.
     """
     workshop = Path(tempfile.mkdtemp(prefix="new-", dir=destination.parent))
     try:
@@ -251,31 +251,31 @@ def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, st
 
 
 def _census(parent: Path) -> str:
-    """Number and bytes of the files in ``parent``/data: finds what a full disk, a cleaning job or a person took."""
+    """Number and bytes of the files in ``parent``/data: shows files lost by a full disk, a clean-up or a person."""
     count, size = files.census(parent, "data")
     return f"{count} files, {size} bytes\n"
 
 
-def is_whole(kept: Path, copied: Path | None = None) -> bool:
-    """Whether a kept cluster, or a copy of its data folder in ``copied``, has all its files, by number and bytes."""
+def is_whole(cached: Path, copied: Path | None = None) -> bool:
+    """Whether a cached cluster, or a copy of its data folder in ``copied``, has all its files, by number and bytes."""
     try:
-        return (kept / _MANIFEST).read_text() == _census(copied or kept)
+        return (cached / _MANIFEST).read_text() == _census(copied or cached)
     except OSError:
         return False
 
 
 def _prune(folder: Path) -> None:
-    """Remove clusters that nobody used for a month, and halves that a killed run left behind."""
+    """Remove clusters that nobody used for a month, and incomplete ones that a killed run left."""
     for entry in (*unused(folder.glob("cluster-*")), *unused(folder.glob("new-*"), days=1)):
         shutil.rmtree(entry, ignore_errors=True)
 
 
-def unused(entries: Iterable[Path], *, kept: int | None = None, days: int = _UNUSED_DAYS) -> list[Path]:
-    """What of a cache has to go: what was not used for so many days, and all but the ``kept`` that were used last."""
+def unused(entries: Iterable[Path], *, keep_newest: int | None = None, days: int = _UNUSED_DAYS) -> list[Path]:
+    """The cache entries to delete: those not used for so many days, and all but the ``keep_newest`` last used."""
     ages: list[tuple[float, Path]] = []
     for entry in entries:
-        with contextlib.suppress(OSError):  # another run has removed it
+        with contextlib.suppress(OSError):  # removed by another run
             ages.append((time.time() - entry.stat().st_mtime, entry))
     ages.sort()
-    last = len(ages) if kept is None else kept
-    return [entry for number, (age, entry) in enumerate(ages) if number >= last or age > days * 86400]
+    limit = len(ages) if keep_newest is None else keep_newest
+    return [entry for number, (age, entry) in enumerate(ages) if number >= limit or age > days * 86400]

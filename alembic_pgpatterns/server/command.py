@@ -1,4 +1,4 @@
-"""Migrations that do not run under the ``alembic`` program: the project's own command, against our server."""
+"""Migrations that do not run under the ``alembic`` program: the project's own command, on our server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.signals import sigterm_as_exit
 
 _TAIL = 40
-"""Lines of the command's output that an error shows."""
+"""Number of output lines of the command that an error shows."""
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
@@ -36,14 +36,16 @@ def run_command(
     allowed: Allowed = NOTHING,
     echo: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends well.
+    """Run a shell ``command`` in ``cwd`` with the environment variables of ``env``, until it ends.
 
     The values of ``env`` are templates: ``{url}`` (``postgresql://…``, for libpq and SQLAlchemy), ``{host}``,
     ``{port}``, ``{user}``, ``{password}``, ``{database}``; ``{{`` and ``}}`` are braces. libpq's variables are set
-    too, and the user's own are taken away. Where the kernel has the fences for it, the command connects to nothing but
-    the server and what is ``allowed``. ``echo`` gets each line of output as it comes.
-    Its whole process group ends when we are interrupted or get SIGTERM. Raises PgPatternsError with the end of its
-    output, without the password, when it fails, cannot be started, or when a template is wrong.
+    too; the user's own values of them are removed. If the kernel supports the fences, the command can only connect to
+    the server and to what is ``allowed``. ``echo`` gets each line of output at once. The command's whole process
+    group is ended if this process is interrupted or gets SIGTERM.
+
+    Raises PgPatternsError if the command fails or cannot be started, with the end of its output but without the
+    password, or if a template is wrong.
     """
     values = _values(server, database)
     environment = _environment(server, database, values, env)
@@ -60,11 +62,11 @@ def run_command(
     except OSError as error:
         raise PgPatternsError(f"the upgrade command could not be started in {cwd}: {error}") from error
     if code:
-        gone = server.failure()
+        server_failure = server.failure()
         output = "\n".join(f"  {line}" for line in tail) or "  (it printed nothing)"
         raise PgPatternsError(
             f"the upgrade command {command!r} {_ending(code)} in {cwd}. The end of its output:\n{output}\n"
-            + (gone or f"It was given {', '.join(sorted(env)) or 'no variable of the setting `env`'}.")
+            + (server_failure or f"It was given {', '.join(sorted(env)) or 'no variable of the setting `env`'}.")
         )
 
 
@@ -75,8 +77,8 @@ def _values(server: Server, database: str) -> dict[str, str]:
     login = quote(values["user"], safe="") + (":" + quote(values["password"], safe="") if values["password"] else "")
     name = quote(database, safe="")
     if values["host"].startswith("/"):
-        # The socket's folder twice. pydantic's PostgresDsn and dj-database-url demand a host before the query, and
-        # asyncpg looks at no other; libpq and SQLAlchemy take the one in the query. No name that could lead elsewhere.
+        # The socket's folder is there twice. pydantic's PostgresDsn and dj-database-url demand a host before the
+        # query, and asyncpg looks only there; libpq and SQLAlchemy use the one in the query. No real host's name.
         folder, host = quote(values["host"], safe="/"), quote(values["host"], safe="")
         values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}?host={folder}&port={values['port']}"
     else:
@@ -98,13 +100,13 @@ def variables(env: Mapping[str, str], server: Server, database: str) -> dict[str
 
 
 def _filled(name: str, template: str, values: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in values:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
             raise PgPatternsError(
-                f"the setting `env` gives {name} the value {template!r}, with the unknown {found[0]}: known are "
-                + ", ".join(f"{{{known}}}" for known in values)
+                f"the setting `env` gives {name} the value {template!r}, with the unknown {match[0]}. Known are "
+                + ", ".join(f"{{{placeholder}}}" for placeholder in values)
             )
-        return values[found[1]]
+        return values[match[1]]
 
     doubled = {"{{": "\0", "}}": "\1"}
     for braces, mark in doubled.items():
@@ -116,7 +118,7 @@ def _filled(name: str, template: str, values: Mapping[str, str]) -> str:
 def _running(
     command: str, cwd: Path, environment: Mapping[str, str], allowed: Allowed
 ) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process group of its own, which is gone at the end, whatever it started."""
+    """The command in a process group of its own, which is ended afterwards, whatever it has started."""
     process = subprocess.Popen(
         program.arguments(allowed, command),
         cwd=cwd,
@@ -135,7 +137,7 @@ def _running(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # Once it was waited for, its number may be somebody else's.
+    # After wait() the process id may belong to another process.
     for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         if process.returncode is not None:
             break

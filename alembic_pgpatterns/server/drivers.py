@@ -1,8 +1,8 @@
 """The four drivers whose connections can be redirected: their arguments, read and replaced.
 
-Below SQLAlchemy, each driver has one function through which every connection goes, however it was asked for
-(`psycopg.connect`, `Connection.connect`, a pool, a name imported earlier). That one is replaced, so that engines
-with a ``creator`` and programs that call the driver themselves are redirected too.
+Below SQLAlchemy, each driver has one function through which every connection goes, however it was requested
+(`psycopg.connect`, `Connection.connect`, a pool, a name imported earlier). That function is replaced, so engines with a
+``creator`` and programs that call the driver directly are redirected too.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server.real_database import completed
 
 Reroute = Callable[[Mapping[str, str]], Mapping[str, str]]
-"""From the libpq parameters that were meant to the ones to use."""
+"""Turns the libpq parameters of a requested connection into the ones to use."""
 
 LIBPQ_DRIVERS = ("psycopg", "psycopg2")
 DRIVERS = (*LIBPQ_DRIVERS, "asyncpg", "pg8000")
 
 _KEPT = ("options", "application_name", "fallback_application_name", "client_encoding", "connect_timeout")
-"""What of libpq's parameters is about the session and not about the way to the server."""
+"""The libpq parameters that belong to the session, and not to the way to the server."""
 
 _PYTHON_SIDE = {
     "psycopg": ("autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "async_creator_fn"),
@@ -55,7 +55,7 @@ _straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
 
 @contextlib.contextmanager
 def straight() -> Iterator[None]:
-    """Connections opened inside go where they say: ours, to a server that we were given."""
+    """Do not redirect connections opened inside: for our own connections to a server of the user's."""
     token = _straight.set(True)
     try:
         yield
@@ -64,24 +64,24 @@ def straight() -> Iterator[None]:
 
 
 def libpq_arguments(driver: str, arguments: list[Any], keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
-    """The keywords for ``connect`` of psycopg or psycopg2 in place of what it was given."""
-    own = {name: value for name, value in keywords.items() if name in _PYTHON_SIDE[driver]}
-    rest = {name: value for name, value in keywords.items() if name not in own}
-    conninfo = arguments[0] if arguments else rest.pop("conninfo" if driver == "psycopg" else "dsn", None)
-    return own | libpq_parameters(conninfo or "", rest, reroute)
+    """The keywords for ``connect`` of psycopg or psycopg2, instead of the requested ones."""
+    for_driver = {name: value for name, value in keywords.items() if name in _PYTHON_SIDE[driver]}
+    for_libpq = {name: value for name, value in keywords.items() if name not in for_driver}
+    conninfo = arguments[0] if arguments else for_libpq.pop("conninfo" if driver == "psycopg" else "dsn", None)
+    return for_driver | libpq_parameters(conninfo or "", for_libpq, reroute)
 
 
 def libpq_parameters(conninfo: str, keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, str]:
-    """The libpq parameters to use in place of a connection string and its keywords."""
+    """The libpq parameters to use instead of a connection string and its keywords."""
     keywords = {("dbname" if name == "database" else name): value for name, value in keywords.items()}
-    given = {name: value for name, value in keywords.items() if value is not None}
-    meant = completed(_parsed(conninfo) | given)
-    kept = {name: meant[name] for name in _KEPT if meant.get(name)}
-    return kept | dict(reroute(meant))
+    explicit = {name: value for name, value in keywords.items() if value is not None}
+    requested = completed(_parsed(conninfo) | explicit)
+    of_session = {name: requested[name] for name in _KEPT if requested.get(name)}
+    return of_session | dict(reroute(requested))
 
 
 def _parsed(conninfo: str) -> dict[str, Any]:
-    """A connection string or URL of libpq as its parameters, read by libpq itself in whichever driver there is."""
+    """The parameters of a libpq connection string or URL, parsed by libpq itself through any installed driver."""
     if not conninfo:
         return {}
     if _import("psycopg"):
@@ -90,46 +90,46 @@ def _parsed(conninfo: str) -> dict[str, Any]:
 
 
 def asyncpg_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
-    """The keywords for ``asyncpg.connect`` in place of what it was given; the cache sizes and such stay."""
-    meant, settings = _asyncpg_meant(keywords)
-    route = reroute(completed(meant))
-    kept = {name: value for name, value in keywords.items() if name not in _ASYNCPG_ROUTE}
+    """The keywords for ``asyncpg.connect``, instead of the requested ones. Options such as cache sizes stay."""
+    requested, settings = _asyncpg_requested(keywords)
+    route = reroute(completed(requested))
+    result = {name: value for name, value in keywords.items() if name not in _ASYNCPG_ROUTE}
     settings |= keywords.get("server_settings") or {}
     if settings:
-        kept["server_settings"] = settings
-    kept |= {name: route[name] for name in ("host", "user", "password") if name in route}
-    kept |= {"port": int(route["port"]), "database": route["dbname"], "ssl": _asyncpg_tls(route)}
-    # Said outright, or asyncpg reads PGTARGETSESSIONATTRS and PGSSLNEGOTIATION of the real server.
-    outright = {"direct_tls": False, "target_session_attrs": "any"}
-    known = inspect.signature(importlib.import_module("asyncpg").connect).parameters
-    return kept | {name: value for name, value in outright.items() if name in known}
+        result["server_settings"] = settings
+    result |= {name: route[name] for name in ("host", "user", "password") if name in route}
+    result |= {"port": int(route["port"]), "database": route["dbname"], "ssl": _asyncpg_tls(route)}
+    # Explicit, because otherwise asyncpg reads PGTARGETSESSIONATTRS and PGSSLNEGOTIATION of the real server.
+    explicit = {"direct_tls": False, "target_session_attrs": "any"}
+    accepted = inspect.signature(importlib.import_module("asyncpg").connect).parameters
+    return result | {name: value for name, value in explicit.items() if name in accepted}
 
 
-def _asyncpg_meant(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Where asyncpg was to connect, in libpq's names; and the server settings that its DSN carries."""
-    meant: dict[str, Any] = {}
+def _asyncpg_requested(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The requested connection, with libpq's names; and the server settings in its DSN."""
+    requested: dict[str, Any] = {}
     settings: dict[str, str] = {}
     if keywords.get("dsn"):
         parsed = urllib.parse.urlsplit(str(keywords["dsn"]))
         query = dict(urllib.parse.parse_qsl(parsed.query))
-        known = set(_ASYNCPG_ROUTE) | {"dbname"} | {name for name in query if name.startswith(("ssl", "gss"))}
-        settings = {name: value for name, value in query.items() if name not in known}
+        of_route = set(_ASYNCPG_ROUTE) | {"dbname"} | {name for name in query if name.startswith(("ssl", "gss"))}
+        settings = {name: value for name, value in query.items() if name not in of_route}
         hostport = urllib.parse.unquote(parsed.netloc.rpartition("@")[2])
         hosts = [_split_port(part) for part in hostport.split(",")] if hostport else []
-        meant["host"] = ",".join(host for host, _ in hosts) or query.get("host")
-        meant["port"] = ",".join(port for _, port in hosts if port) or query.get("port")
-        meant["user"] = urllib.parse.unquote(parsed.username or "") or query.get("user")
+        requested["host"] = ",".join(host for host, _ in hosts) or query.get("host")
+        requested["port"] = ",".join(port for _, port in hosts if port) or query.get("port")
+        requested["user"] = urllib.parse.unquote(parsed.username or "") or query.get("user")
         path = urllib.parse.unquote(parsed.path.removeprefix("/"))
-        meant["dbname"] = path or query.get("dbname") or query.get("database")
-        meant["password"] = urllib.parse.unquote(parsed.password or "") or query.get("password")
-        meant["service"] = query.get("service")
+        requested["dbname"] = path or query.get("dbname") or query.get("database")
+        requested["password"] = urllib.parse.unquote(parsed.password or "") or query.get("password")
+        requested["service"] = query.get("service")
     for name, parameter in _ASYNCPG_NAMES.items():
         value = keywords.get(name)
         if value:
-            meant[parameter] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+            requested[parameter] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
     if isinstance(keywords.get("ssl"), str):
-        meant["sslmode"] = keywords["ssl"]
-    return meant, settings
+        requested["sslmode"] = keywords["ssl"]
+    return requested, settings
 
 
 def _split_port(part: str) -> tuple[str, str]:
@@ -138,7 +138,7 @@ def _split_port(part: str) -> tuple[str, str]:
 
 
 def _asyncpg_tls(route: Mapping[str, str]) -> Any:
-    """asyncpg takes certificates by a context only, never by names of files."""
+    """The TLS argument: asyncpg takes certificates only as a context, never as file names."""
     mode = route.get("sslmode", "disable")
     if mode not in ("verify-ca", "verify-full") or not route.get("sslrootcert"):
         return False if mode == "disable" else mode
@@ -151,7 +151,7 @@ def _asyncpg_tls(route: Mapping[str, str]) -> Any:
 
 @contextlib.contextmanager
 def patched_drivers(reroute: Reroute) -> Iterator[None]:
-    """Every connection that one of the drivers opens inside goes through ``reroute``; restored afterwards."""
+    """Send every connection that a driver opens inside through ``reroute``. Afterwards the drivers are restored."""
     with contextlib.ExitStack() as stack:
         if _import("psycopg"):
             _patch_psycopg(stack, reroute)
@@ -165,7 +165,7 @@ def patched_drivers(reroute: Reroute) -> Iterator[None]:
 
 
 def _import(name: str) -> bool:
-    """Import a driver if it is there and works; one that does not can open no connection either."""
+    """Import a driver if it is installed and works. A driver that does not work cannot open connections either."""
     if importlib.util.find_spec(name) is None:
         return False
     try:
@@ -176,13 +176,13 @@ def _import(name: str) -> bool:
 
 
 def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> None:
-    """Set an attribute until the stack ends. Raises PgPatternsError when this version has no such attribute."""
+    """Set an attribute until the stack ends. Raises PgPatternsError if this version has no such attribute."""
     try:
         before = inspect.getattr_static(owner, name)
     except AttributeError:
         raise PgPatternsError(
             f"connections of this version of {owner.__name__} cannot be redirected to the throw-away server: it has "
-            f"no {name}. Please report this, with the driver's version; until then use another version of it."
+            f"no {name}. Please report this with the driver's version, and use another version of it until then."
         ) from None
     inherited = isinstance(owner, type) and name not in vars(owner)
     setattr(owner, name, value)
@@ -237,10 +237,10 @@ def _patch_pg8000(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
     def connect(self: Any, *arguments: Any, **keywords: Any) -> None:
         if not _straight.get():
-            given = dict(signature.bind(self, *arguments, **keywords).arguments)
-            given.pop("self")
-            arguments, keywords = (), pg8000_arguments(given, reroute)
-            # The driver does not keep where it is connected to, and who asks later must not send a query for it.
+            requested = dict(signature.bind(self, *arguments, **keywords).arguments)
+            requested.pop("self")
+            arguments, keywords = (), pg8000_arguments(requested, reroute)
+            # pg8000 does not store where it is connected to, and asking the server would need a query.
             self.pgpatterns_database = keywords["database"]
         original(self, *arguments, **keywords)
 
@@ -248,25 +248,25 @@ def _patch_pg8000(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
 
 def pg8000_arguments(keywords: Mapping[str, Any], reroute: Reroute) -> dict[str, Any]:
-    """The keywords for a connection of pg8000 in place of what it was given. It reads no variable of libpq's."""
+    """The keywords for a connection of pg8000, instead of the requested ones. pg8000 reads no libpq variable."""
     user = _decoded(keywords.get("user"))
     socket_folder = _decoded(keywords.get("unix_sock") or "").rpartition("/.s.PGSQL.")
-    meant = {
+    requested = {
         "host": socket_folder[0] or _decoded(keywords.get("host") or "localhost"),
         "port": socket_folder[2] if socket_folder[0] else str(keywords.get("port") or 5432),
         "dbname": _decoded(keywords.get("database") or user),
         "user": user,
         "password": _decoded(keywords.get("password") or ""),
     }
-    route = reroute(meant)
-    kept = {name: value for name, value in keywords.items() if name not in _PG8000_ROUTE}
-    way = {"user": route["user"], "password": route.get("password"), "database": route["dbname"]}
+    route = reroute(requested)
+    result = {name: value for name, value in keywords.items() if name not in _PG8000_ROUTE}
+    result |= {"user": route["user"], "password": route.get("password"), "database": route["dbname"]}
     if route["host"].startswith("/"):
-        return kept | way | {"unix_sock": f"{route['host']}/.s.PGSQL.{route['port']}"}
+        return result | {"unix_sock": f"{route['host']}/.s.PGSQL.{route['port']}"}
     tls = _asyncpg_tls(route)
-    # The words for "perhaps" mean here: no, which is how the tests' containers are reached.
+    # "prefer" and "allow" mean no TLS here, since test containers usually have none.
     context = _unverified() if tls == "require" else None if isinstance(tls, str | bool) else tls
-    return kept | way | {"host": route["host"], "port": int(route["port"]), "ssl_context": context}
+    return result | {"host": route["host"], "port": int(route["port"]), "ssl_context": context}
 
 
 def _decoded(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a server lacks, told from the error of a statement, and the way out."""
+"""Find out from an error what the server lacks, and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ICU = re.compile(r"ICU is not supported in this build")
 
 
 def explain(error: BaseException, server: Server) -> str | None:
-    """The first of the explanations below that fits the error, or None."""
+    """The first explanation below that fits the error, or None."""
     explanations: tuple[Callable[[BaseException, Server], str | None], ...] = (
         explain_missing_extension,
         explain_missing_role,
@@ -33,23 +33,23 @@ def explain(error: BaseException, server: Server) -> str | None:
         explain_connecting,
         explain_full_disk,
     )
-    return next((said for each in explanations if (said := each(error, server))), None)
+    return next((text for each in explanations if (text := each(error, server))), None)
 
 
 def explain_missing_extension(error: BaseException, server: Server) -> str | None:
-    """Which extension the statement behind ``error`` wanted of ``server`` and did not get; else None."""
+    """Explain that ``server`` lacks an extension which the failed statement needs; else None."""
     text = _text(error)
     for pattern in _EXTENSION:
-        found = pattern.search(text)
-        if found:
+        match = pattern.search(text)
+        if match:
             return (
-                f"{server.source} has no extension {found[1]!r}. Way out: --server URL (or PGPATTERNS_SERVER) with "
-                f"a PostgreSQL that has {found[1]!r}, such as the container that the tests use."
+                f"{server.source} has no extension {match[1]!r}. Way out: --server URL (or PGPATTERNS_SERVER) with "
+                f"a PostgreSQL that has {match[1]!r}, such as the container that your tests use."
             )
     preloaded, stood_in = _PRELOADED.search(text), _STOOD_IN.search(text)
     if preloaded:
         return (
-            f"the extension {preloaded[1]!r} works only when the server loads it at its start. "
+            f"the extension {preloaded[1]!r} only works if the server loads it at its start. "
             f"Way out: --server URL with a PostgreSQL whose shared_preload_libraries has {preloaded[1]!r}."
         )
     if stood_in:
@@ -61,30 +61,30 @@ def explain_missing_extension(error: BaseException, server: Server) -> str | Non
 
 
 def explain_missing_role(error: BaseException, server: Server) -> str | None:
-    """Which role the statement behind ``error`` takes for granted; else None."""
-    found = _ROLE.search(_text(error))
-    if not found:
+    """Explain that the failed statement uses a role that does not exist; else None."""
+    match = _ROLE.search(_text(error))
+    if not match:
         return None
     return (
-        f"the role {found[1]!r} does not exist on {server.source}: no revision creates it. "
-        f'Way out: the setting roles = ["{found[1]}"] creates it before the first revision.'
+        f"the role {match[1]!r} does not exist on {server.source}: no revision creates it. "
+        f'Way out: the setting roles = ["{match[1]}"] creates it before the first revision.'
     )
 
 
 def explain_missing_relation(error: BaseException, server: Server) -> str | None:
-    """Which table the statement behind ``error`` takes for granted; else None."""
-    found = _RELATION.search(_text(error))
-    if not found:
+    """Explain that the failed statement uses a table that does not exist; else None."""
+    match = _RELATION.search(_text(error))
+    if not match:
         return None
     return (
-        f"No revision before this one made {found[1]!r}. Where something else makes it before the first revision: "
-        "put that SQL into a file and name it by the setting `prepare`. Where the application builds its schema from "
-        "the models and only stamps the revisions: --create-all."
+        f"No earlier revision created {match[1]!r}. If something else creates it before the first revision, "
+        "put that SQL into a file and name it in the setting `prepare`. If the application creates its schema from "
+        "the models and only stamps the revisions, use --create-all."
     )
 
 
 def explain_missing_icu(error: BaseException, server: Server) -> str | None:
-    """Whether the statement behind ``error`` wanted a collation of ICU from a server built without it."""
+    """Explain that the failed statement needs an ICU collation and the server was built without ICU; else None."""
     if not _ICU.search(_text(error)):
         return None
     return (
@@ -94,29 +94,29 @@ def explain_missing_icu(error: BaseException, server: Server) -> str | None:
 
 
 def explain_connecting(error: BaseException, server: Server) -> str | None:
-    """Whether the statement behind ``error`` would have made the server connect to another one; else None."""
+    """Explain that the failed statement made the server connect to another one; else None."""
     text = _text(error)
     if not _CONNECTING.search(text) or not _UNREACHABLE.search(text):
         return None
     return (
         f"{server.source} connects to no other server, so that no real one is reached (dblink, foreign tables, "
-        "subscriptions). Way out: leave the statement out when the setting env says that this is a check, or catch "
+        "subscriptions). Way out: skip the statement if the setting env says that this is a check, or catch "
         "its error."
     )
 
 
 def explain_full_disk(error: BaseException, server: Server) -> str | None:
-    """Whether the statement behind ``error`` found no space; else None."""
+    """Explain that the disk is full; else None."""
     if "No space left on device" not in _text(error):
         return None
     return (
-        f"the disk of {server.source} is full: free some space, or point TMPDIR, in which the throw-away server "
-        "keeps its files, at a folder that has some."
+        f"the disk of {server.source} is full: free some space, or point TMPDIR (where the throw-away server keeps "
+        "its files) at a folder that has some."
     )
 
 
 def _text(error: BaseException | None) -> str:
-    """The messages of an error and of all that it was wrapped around."""
+    """The messages of an error and of all errors that it wraps."""
     texts: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that somebody else runs, such as a service container of CI: our databases there, and nothing else."""
+"""A PostgreSQL that somebody else runs, such as a CI service container. Only our own databases there are used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alembic_pgpatterns.server.signals import sigterm_as_exit
 
 PREFIX = "pgpatterns_"
 
-# Runs in a process of its own: when its input ends without "done", whoever made the databases was killed.
+# A program of its own. If its input ends without "done", the process that made the databases was killed.
 _WATCHDOG = """
 import signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -44,7 +44,7 @@ if names:
 
 
 class ExternalServer:
-    """A server that we were given; made by `external_server`."""
+    """A server that the user named; made by `external_server`."""
 
     def __init__(self, route: Mapping[str, str], version: int, watchdog: _Watchdog) -> None:
         """``route``: libpq's parameters of the maintenance database; ``version``: ``server_version_num``."""
@@ -60,21 +60,21 @@ class ExternalServer:
 
     @property
     def source(self) -> str:
-        """The server's place, for people; without a password."""
+        """The server's address for messages, without a password."""
         return f"the server at {self._route.get('host', 'localhost')}:{self._route.get('port', '5432')}"
 
     @property
     def log(self) -> Path | None:
-        """Its log is not ours to read."""
+        """None: its log cannot be read."""
         return None
 
     @property
     def is_fenced(self) -> bool:
-        """No: it runs elsewhere, as somebody else has started it."""
+        """False: somebody else started it, elsewhere."""
         return False
 
     def parameters(self, database: str | None = None) -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them; else of the maintenance database."""
+        """libpq's parameters for a connection to a database; by default to the maintenance database."""
         return self._route if database is None else {**self._route, "dbname": database}
 
     def url(self, database: str | None = None) -> sqlalchemy.URL:
@@ -90,14 +90,14 @@ class ExternalServer:
 
     def connect(self, database: str | None = None) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in autocommit mode; the caller closes it."""
-        # What the variables said is among the parameters already.
+        # The parameters hold the values of libpq's variables already.
         with drivers.straight(), libpq.cleared():
             return psycopg.connect(make_conninfo("", **self.parameters(database)), autocommit=True)
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
-        """Create a database of a random name, empty or a copy of ``template``, and return that name.
+        """Create a database with a random name, empty or a copy of ``template``, and return that name.
 
-        The ``name`` asked for is not used: it may be somebody's there.
+        ``name`` is not used: on this server it may be somebody's database.
         """
         name = PREFIX + secrets.token_hex(8)
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
@@ -110,18 +110,18 @@ class ExternalServer:
         return name
 
     def create_scratch(self, wish: str) -> str:
-        """Create a database for the real one of the name ``wish``; here always of a random name."""
+        """Create a database for the real one named ``wish``; here always with a random name."""
         return self.create_database(wish)
 
     def welcome(self, user: str) -> None:
-        """Nothing: roles belong to the whole server, and it is not ours."""
+        """Do nothing: roles belong to the whole server, which is not ours."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters name one of the databases that we made, whose names nobody can guess."""
+        """Whether libpq parameters name one of our databases; nobody can guess their names."""
         return parameters.get("dbname") in self._made
 
     def drop_database(self, name: str) -> None:
-        """Drop a database that we made, with whoever is connected; any other name is refused."""
+        """Drop a database of ours and end its connections. Any other name is refused."""
         if name not in self._made:
             raise PgPatternsError(f"the database {name!r} of {self.source} is not ours to drop")
         with self.connect() as connection:
@@ -129,23 +129,23 @@ class ExternalServer:
         self._made.remove(name)
 
     def drop_all(self) -> None:
-        """Drop every database that we made. Raises PgPatternsError that names those that stay."""
+        """Drop all databases of ours. Raises PgPatternsError that names those that could not be dropped."""
         try:
             for name in list(self._made):
                 self.drop_database(name)
         except psycopg.Error as error:
             raise PgPatternsError(
-                f"{self.source} did not let go of the scratch databases {', '.join(self._made)}: {error}\n"
-                "Drop them by hand."
+                f"{self.source} could not drop the scratch databases {', '.join(self._made)}: {error}\n"
+                "Drop them yourself."
             ) from error
 
     def failure(self) -> str | None:
-        """None: whether it runs is not ours to know."""
+        """None: we cannot know whether it runs."""
         return None
 
 
 class _Watchdog:
-    """A process that drops our databases when this one is killed."""
+    """A program that drops our databases if this process is killed."""
 
     def __init__(self, route: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -156,7 +156,7 @@ class _Watchdog:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if name not in libpq.VARIABLES},
         )
-        # By the pipe and not as an argument or a variable, which others could read: it holds the password.
+        # Through the pipe and not as an argument or variable, which others could read: it holds the password.
         self.tell(make_conninfo("", **route))
 
     def tell(self, line: str) -> None:
@@ -171,18 +171,18 @@ class _Watchdog:
 
 @contextlib.contextmanager
 def external_server(url: str | sqlalchemy.URL, *, roles: Sequence[str] = ()) -> Iterator[ExternalServer]:
-    """The server at ``url``, in which scratch databases of random names are made, and dropped at the end.
+    """The server at ``url``. Scratch databases with random names are created there, and dropped at the end.
 
-    ``url``: of any database there, with a role that may create databases; libpq's variables complete it.
-    ``roles`` must exist: roles belong to the whole server, which is not ours to change. SIGTERM ends the program
-    in order; a process of its own drops the databases when this one is killed.
-    Raises PgPatternsError when it cannot be reached, is older than 14, forbids databases, or lacks a role.
+    ``url``: any database there, with a role that may create databases; libpq's variables complete it.
+    ``roles`` must exist: roles belong to the whole server, and we do not change it. On SIGTERM the databases are
+    dropped; if this process is killed, the watchdog drops them.
+    Raises PgPatternsError if the server cannot be reached, is older than 14, refuses databases, or lacks a role.
     """
     try:
         place = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError) as error:  # ValueError: of a port that is no number
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         raise PgPatternsError(
-            "the server that was named is not a URL; one looks like postgresql://user:password@host:5432/postgres"
+            "the given server is not a URL such as postgresql://user:password@host:5432/postgres"
         ) from error
     route, version = _look(place, roles)
     watchdog = _Watchdog(route)
@@ -209,15 +209,15 @@ def _look(url: sqlalchemy.URL, roles: Sequence[str]) -> tuple[dict[str, str], in
     except psycopg.Error as error:
         raise PgPatternsError(
             f"the server {shown} could not be used: {str(error).strip()}\n"
-            "It was named by --server, PGPATTERNS_SERVER or the setting `server`; without it the check starts one."
+            "It comes from --server, PGPATTERNS_SERVER or the setting `server`; without it the check starts its own."
         ) from error
 
 
 def _route(connection: psycopg.Connection[Any], plain: str) -> dict[str, str]:
-    """All that libpq used, wherever it came from (URL, environment, service, password file), said outright."""
-    given = {name: str(value) for name, value in conninfo_to_dict(plain).items() if value is not None}
+    """All parameters that libpq used, from wherever (URL, environment, service, password file), as explicit values."""
+    from_url = {name: str(value) for name, value in conninfo_to_dict(plain).items() if value is not None}
     info = connection.info
-    used = given | info.get_parameters() | {"host": info.host, "port": str(info.port), "dbname": info.dbname}
+    used = from_url | info.get_parameters() | {"host": info.host, "port": str(info.port), "dbname": info.dbname}
     if info.password:
         used["password"] = info.password
     for name in ("service", "servicefile", "options", "fallback_application_name"):
@@ -241,6 +241,6 @@ def _demand(connection: psycopg.Connection[Any], shown: str, roles: Sequence[str
     if missing:
         raise PgPatternsError(
             f"the server {shown} has no role {', '.join(map(repr, missing))}, which the setting `roles` names. "
-            "Roles belong to the whole server, so none is created there: create them by hand, or check without "
+            "Roles belong to the whole server, so none is created there: create them yourself, or check without "
             "--server."
         )

@@ -1,7 +1,7 @@
-"""The folder of one run: made, locked, watched, and always gone afterwards.
+"""The folder of one run: created, locked, watched, and always removed afterwards.
 
-The folder itself is ours. In it, `INNER` belongs to the account that PostgreSQL runs as (as root another one than we
-are): its data, its socket, and nothing else. The log and all that we write stand outside of that.
+The folder itself belongs to us. `INNER` in it belongs to the account of PostgreSQL (for root another account):
+its data and its socket, nothing else. The log and everything that we write are outside of `INNER`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOCK = "owner.lock"
 _STATUS = (INNER, "data", "postmaster.pid")
 _SOCKET_NAME = len(f"{PREFIX}12345678/{INNER}/.s.PGSQL.65535")
 _GRACE = 60.0
-"""Seconds that a folder without a lock may be old: its owner may just be about to lock it."""
+"""Seconds: a folder without a lock that is younger may belong to a run that is just about to lock it."""
 
 
 class RunFolder:
@@ -41,23 +41,23 @@ class RunFolder:
 
     @property
     def inner(self) -> Path:
-        """What belongs to the account: the data folder and the socket."""
+        """The account's part: the data folder and the socket."""
         return self.path / INNER
 
     def started(self, group: int) -> None:
-        """Tell the watchdog about a process group that has to end with this run."""
+        """Report a process group to the watchdog: it must end with this run."""
         self._watching.tell(f"group {group}")
 
 
 @contextlib.contextmanager
 def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
-    """A folder for one run, removed at the end, come what may.
+    """A folder for one run, which is removed at the end in any case.
 
-    A lock file in it, held until this process ends in whatever way, tells `sweep` that the run lives. A program that
-    waits at the other end of a pipe stops the server and removes the folder when this process is killed.
+    A lock file in it is held until this process ends. It tells `sweep` that the run is alive. If this process is
+    killed, the watchdog (a program at the other end of a pipe) stops the server and removes the folder.
 
     Raises:
-        PgPatternsError: no folder can be made.
+        PgPatternsError: no folder can be created.
     """
     root = run_root(account, _SOCKET_NAME, on_disk)
     path, lock = _make(root, account)
@@ -66,7 +66,7 @@ def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
     try:
         yield RunFolder(path, watching)
     finally:
-        # A forked child that leaves through here must not take away its parent's server.
+        # A forked child that leaves through here must not stop its parent's server.
         if os.getpid() == owner:
             remove(path)
             watching.end(orderly=not path.exists())
@@ -74,24 +74,24 @@ def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
 
 
 def sweep() -> None:
-    """Remove what runs of this user left behind whose process and whose watchdog were both killed.
+    """Remove the folders of this user's runs whose process and watchdog were both killed.
 
-    A run that lives holds its lock, so no process id is trusted: they are used again.
+    A live run holds its lock. Process ids are not used for this decision, because the system reuses them.
     """
     for root in run_roots():
         folders: list[Path] = []
         with contextlib.suppress(OSError):
             folders += root.glob(f"{PREFIX}????????")
         for folder in folders:
-            # Another user's, or one that goes away just now: the others are still to be swept.
+            # Another user's folder, or one that is being removed: go on with the others.
             with contextlib.suppress(OSError):
                 _sweep_one(folder)
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder; a server that is just ending may still write into it, hence more than one try.
+    """Remove a folder. A server that is just ending may still write into it, so it is tried more than once.
 
-    rmtree() goes by descriptors and follows no link, so that a link in the account's part leads nowhere.
+    rmtree() works with descriptors and follows no link, so a link in the account's part does no harm.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
         _release_memory(files.read_text(folder, *_STATUS).splitlines()[6], (folder / INNER).lstat().st_uid)
@@ -103,9 +103,9 @@ def remove(folder: Path) -> None:
 
 
 def _release_memory(key_and_id: str, owner: int) -> None:
-    """Give back the System V segment (56 bytes) of a server that was killed: one that ends by itself does so.
+    """Free the System V shared memory (56 bytes) of a killed server. A server that ends normally frees it itself.
 
-    The file that names it is the account's. So a segment of anybody else is left alone.
+    The account could have changed the file that names the memory. So memory of any other account is left alone.
     """
     key, number = (int(word) for word in key_and_id.split())
     libc = ctypes.CDLL(None)
@@ -114,7 +114,7 @@ def _release_memory(key_and_id: str, owner: int) -> None:
 
 
 def _segment_owner(number: int) -> int | None:
-    """The user id; None where the system has no such list."""
+    """The user id; None if the system has no such list."""
     try:
         rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
     except OSError:
@@ -130,10 +130,10 @@ def _make(root: Path, account: Account) -> tuple[Path, int]:
             if lock is not None:
                 _make_inner(folder, account)
                 return folder, lock
-            remove(folder)  # a sweep took the lock between our making it and taking it
+            remove(folder)  # a sweep took the lock before we could
     except OSError as error:
         raise PgPatternsError(
-            f"no folder for the throw-away PostgreSQL could be made in {root} for {account.name!r}: {error}\n"
+            f"no folder for the throw-away PostgreSQL could be created in {root} for {account.name!r}: {error}\n"
             "Way out: point TMPDIR at a folder with space that this user can write."
         ) from error
 
@@ -143,12 +143,12 @@ def _make_inner(folder: Path, account: Account) -> None:
     inner.mkdir(mode=0o700)
     if account.uid != os.geteuid():
         os.chown(inner, account.uid, account.gid)
-        # The account passes through and sees no more than it knows the names of.
+        # The account may pass through the folder but not list it.
         folder.chmod(0o711)
 
 
 def _lock(path: Path, flags: int = 0) -> int | None:
-    """Take the lock; None when somebody holds it, or when the file was swept away meanwhile."""
+    """Take the lock; None if another process holds it, or if the file was removed meanwhile."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,7 +159,7 @@ def _lock(path: Path, flags: int = 0) -> int | None:
 
 
 class Watching:
-    """The watchdog of a folder, a program of its own."""
+    """The watchdog of a folder, which is a program of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -180,7 +180,7 @@ class Watching:
                 self._process.stdin.flush()
 
     def end(self, *, orderly: bool) -> None:
-        """Let it end; unless all was orderly it tidies up first."""
+        """Let it end. If the end is not orderly, it cleans up first."""
         with contextlib.suppress(OSError):
             self._process.communicate(b"done\n" if orderly else b"")
 

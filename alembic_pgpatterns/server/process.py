@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: run as the right account, with an environment of ours, and unable to connect anywhere."""
+"""PostgreSQL's own programs: run as the right account, with a fixed environment, and unable to connect anywhere."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from alembic_pgpatterns.fences import landlock, seccomp
 from alembic_pgpatterns.server.account import Account
 
 NOWHERE = "255.255.255.255"
-"""An address that cannot be connected to: the system refuses it at once (ENETUNREACH, EACCES)."""
+"""An address to which no connection is possible: the system refuses it at once (ENETUNREACH, EACCES)."""
 
 _STATISTICS_BY_UDP = 150000
-"""Before PostgreSQL 15 the server connects to itself by UDP, to count its statistics."""
+"""Before PostgreSQL 15 the server connects to itself by UDP, for its statistics."""
 
 
 def environment() -> dict[str, str]:
-    """The environment of PostgreSQL's programs: no secret, none of libpq's variables, messages in English.
+    """The environment of PostgreSQL's programs: no secret, no libpq variable of the user's, messages in English.
 
-    dblink, postgres_fdw and subscriptions use libpq inside the server. There PGHOSTADDR wins over every host that is
-    named, Unix sockets included; only ``hostaddr`` wins over it.
+    dblink, postgres_fdw and subscriptions use libpq inside the server. There PGHOSTADDR has priority over every host,
+    also over Unix sockets; only the parameter ``hostaddr`` has priority over PGHOSTADDR.
     """
+    names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
     kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return inherited | {"LC_ALL": "C", "TZ": "UTC", "PGHOSTADDR": NOWHERE}
@@ -44,9 +46,9 @@ def start(
         command: the program and its arguments.
         account: to run it as.
         version: ``server_version_num`` of the program.
-        cwd: where it runs; the account must be able to enter it.
-        output: gets what it prints.
-        between: is called between fork() and exec(), in the new process, as the account.
+        cwd: its working folder; the account must be able to enter it.
+        output: where its output goes.
+        between: called between fork() and exec(), in the new process, as the account.
 
     Raises:
         OSError: it cannot be started.
@@ -65,12 +67,12 @@ def start(
 
 
 def is_fenced(version: int) -> bool:
-    """Whether the kernel keeps a server of this version from connecting; by TCP at least."""
+    """Whether the kernel stops a server of this version from connecting, at least by TCP."""
     return (version >= _STATISTICS_BY_UDP and seccomp.available()) or landlock.abi() >= landlock.NETWORK
 
 
 def _fence(version: int, between: Callable[[], None] | None) -> None:
-    """PostgreSQL accepts connections and makes none. Where the kernel lacks a fence, others must do."""
+    """PostgreSQL accepts connections and opens none. If the kernel lacks one fence, the other must do."""
     if between is not None:
         between()
     with contextlib.suppress(OSError):
@@ -80,7 +82,7 @@ def _fence(version: int, between: Callable[[], None] | None) -> None:
 
 
 def run_quietly(command: list[Any], account: Account, cwd: Path) -> str:
-    """Run a program of the system as the account; what it said if it failed, else "". Raises OSError."""
+    """Run a program of the system as the account. Returns its message if it failed, else "". Raises OSError."""
     answer = subprocess.run(
         command,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What every server can do for us, whether we started it or were given it."""
+"""The interface of every server, started by us or named by the user."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import sqlalchemy
 class Server(Protocol):
     """A PostgreSQL in which scratch databases may be created.
 
-    ``version`` is ``server_version_num``; ``source`` says to people where it comes from; ``log`` is the
-    server's log where we can read it, else None.
+    ``version`` is ``server_version_num``; ``source`` says in messages where it comes from; ``log`` is the server's
+    log if we can read it, else None.
     """
 
     @property
@@ -23,39 +23,39 @@ class Server(Protocol):
 
     @property
     def source(self) -> str:
-        """Where this server comes from, for people; without a password."""
+        """Where this server comes from, for messages; without a password."""
 
     @property
     def log(self) -> Path | None:
-        """The server's log, when we can read it."""
+        """The server's log, if we can read it."""
 
     @property
     def is_fenced(self) -> bool:
-        """Whether something keeps the server from connecting to others, whatever a statement asks of it."""
+        """Whether the kernel stops the server from connecting to others, whatever a statement says."""
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them."""
+        """The parameters for a connection, with libpq's names."""
 
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
         """The URL of a database for SQLAlchemy with psycopg."""
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection of its own, in autocommit mode; the caller closes it."""
+        """A new connection in autocommit mode; the caller closes it."""
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
-        """Create a database and return its name, which need not be the one that was asked for."""
+        """Create a database and return its name, which may differ from ``name``."""
 
     def drop_database(self, name: str) -> None:
-        """Drop a database that `create_database` made, with whoever is connected; none is no error."""
+        """Drop a database of `create_database` and end its connections; no error if it does not exist."""
 
     def create_scratch(self, wish: str) -> str:
-        """Create a database for the real one of the name ``wish``; under that very name where it is free."""
+        """Create a database for the real one named ``wish``, with the same name if it is free."""
 
     def welcome(self, user: str) -> None:
-        """Make the user of a project's URL known as a role, where the server is ours to change."""
+        """Create a role for the user in a project's URL, unless the server is not ours to change."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database that is ours to use as it is."""
+        """Whether libpq parameters lead to a database of ours, which is used as it is."""
 
     def failure(self) -> str | None:
-        """Why the server is gone, with the way out; None while it runs, or where we cannot know."""
+        """Why the server has ended, with the way out; None if it runs or if we cannot know."""

@@ -1,4 +1,4 @@
-"""Where a connection would have gone: the real server and database, whatever way they were named."""
+"""Where a connection would have gone: the real server and database, in whatever way they were given."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ENVIRONMENT = {
     "PGSERVICE": "service",
     "PGSERVICEFILE": "servicefile",
 }
-"""The variables of libpq that say where a connection goes (PostgreSQL docs, section "Environment Variables")."""
+"""The libpq variables that decide where a connection goes (PostgreSQL docs, section "Environment Variables")."""
 
 _LOCAL = {"", "localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RealDatabase:
-    """A server and database that a project meant to use.
+    """A server and database that a project wanted to connect to.
 
-    Names of this machine (none, a socket's folder, localhost) are one host: projects write them in turn for
+    All names of this machine (none, a socket's folder, localhost) count as one host: projects use several of them for
     the same server. Several hosts are one name, joined by commas.
     """
 
@@ -41,19 +41,19 @@ class RealDatabase:
 
 
 def completed(parameters: Mapping[str, object]) -> dict[str, str]:
-    """libpq's parameters with what it would have added: the environment's values, then the service file's.
+    """libpq's parameters with what libpq would add: the environment's values and those of the service file.
 
-    ``parameters`` win over the service file, and that over the environment, as in libpq.
+    As in libpq, ``parameters`` have priority over the service file, and that over the environment.
     """
-    given = {name: str(value) for name, value in parameters.items() if value is not None}
+    explicit = {name: str(value) for name, value in parameters.items() if value is not None}
     ambient = {name: os.environ[variable] for variable, name in ENVIRONMENT.items() if os.environ.get(variable)}
-    service = given.get("service") or ambient.get("service")
-    named = _service(service, given.get("servicefile") or ambient.get("servicefile")) if service else {}
-    return ambient | named | given
+    service = explicit.get("service") or ambient.get("service")
+    of_service = _service(service, explicit.get("servicefile") or ambient.get("servicefile")) if service else {}
+    return ambient | of_service | explicit
 
 
 def real_database(parameters: Mapping[str, str]) -> RealDatabase:
-    """The origin that libpq's `completed` parameters name."""
+    """The real database of libpq's `completed` parameters."""
     host = parameters.get("host") or parameters.get("hostaddr") or ""
     ports = parameters.get("port") or ""
     user = parameters.get("user") or _system_user()
@@ -76,7 +76,7 @@ def _port(number: str) -> str:
 def _system_user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # in a container the user id may have no name
         return "postgres"
 
 

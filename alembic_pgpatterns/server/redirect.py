@@ -22,35 +22,35 @@ from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 
 _MARK = "pgpatterns.redirected"
 _CONNECTING = ("subscription", "dblink", "program", "foreign schema", "hostaddr")
-"""Words without which no statement makes the server connect. What one does that has them, its parse tree says."""
+"""Only statements with one of these words can make the server connect. The parse tree then says what they do."""
 
 _NONE: Mapping[str, Any] = {}
 
 
 class RedirectTarget(Protocol):
-    """What a redirect needs to know of the server that connections go to; see `protocol.Server`."""
+    """What a redirect needs of the server that connections go to; see `protocol.Server`."""
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them."""
+        """The parameters for a connection, with libpq's names."""
 
     def create_scratch(self, wish: str) -> str:
-        """Create a database for the real one of the name ``wish``."""
+        """Create a database for the real one named ``wish``."""
 
     def welcome(self, user: str) -> None:
-        """Make the user of a project's URL known as a role."""
+        """Create a role for the user in a project's URL."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database that is ours to use as it is."""
+        """Whether libpq parameters lead to a database of ours, which is used as it is."""
 
 
 @dataclass(slots=True)
 class Routes:
     """Where connections went while they were redirected.
 
-    ``databases``: the scratch database of each origin, in the order of first use. ``connections``: how many were
-    opened to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
-    password. ``environment``: the scratch database that variables of the environment name. ``elsewhere``: what was
-    let through because no server is behind it (SQLite in memory), for the error when no revision arrived.
+    ``databases``: the scratch database of each origin, in the order of first use. ``connections``: the number of
+    connections to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
+    password. ``environment``: the scratch database for variables of the environment. ``elsewhere``: connections that
+    were allowed because they reach no server (SQLite in memory), for the error if no revision was run.
     ``statement``: see `redirect`.
     """
 
@@ -66,29 +66,29 @@ class Routes:
 
     @property
     def origins(self) -> tuple[RealDatabase, ...]:
-        """The real databases that the project meant, in the order of first use."""
+        """The real databases that the project wanted to use, in the order of first use."""
         return tuple(self.databases)
 
-    def route(self, meant: Mapping[str, str]) -> Mapping[str, str]:
-        """The libpq parameters to use in place of the ``meant`` ones; makes the scratch database at first use."""
-        if self.server.owns(meant):
-            database = meant["dbname"]
+    def route(self, requested: Mapping[str, str]) -> Mapping[str, str]:
+        """The libpq parameters to use instead of the ``requested`` ones; creates the scratch database at first use."""
+        if self.server.owns(requested):
+            database = requested["dbname"]
         else:
-            database = self.database_for(real_database(meant), meant.get("user"))
-            self.meant.setdefault(database, dict(meant))
+            database = self.database_for(real_database(requested), requested.get("user"))
+            self.meant.setdefault(database, dict(requested))
         parameters = self.server.parameters(database)
         libpq.clear()
         libpq.offer(parameters)
         return parameters
 
-    def count(self, meant: Mapping[str, str]) -> Mapping[str, str]:
-        """As `route`, and count the connection: for the drivers, through which each goes exactly once."""
-        parameters = self.route(meant)
+    def count(self, requested: Mapping[str, str]) -> Mapping[str, str]:
+        """As `route`, and count the connection. For the drivers: each connection passes one exactly once."""
+        parameters = self.route(requested)
         self.connections[parameters["dbname"]] += 1
         return parameters
 
     def database_for(self, origin: RealDatabase, user: str | None = None) -> str:
-        """The scratch database of an origin; ``user`` becomes a role, as histories GRANT to it and it owns things."""
+        """The scratch database of an origin. ``user`` becomes a role: revisions GRANT to it, and it owns objects."""
         with self._lock:
             if origin not in self.databases:
                 with drivers.straight():
@@ -109,15 +109,15 @@ def redirect(
 ) -> Iterator[Routes]:
     """Send every connection opened inside to ``server``: each (host, port, database) to a scratch database of its own.
 
-    ``prepare`` is called with the name of each scratch database when it was made, before anything connects to it.
-    ``statement`` is given each statement that may make the server itself connect to another one, and whether it runs
-    in a transaction block; it returns what to run in its place, or raises PgPatternsError.
+    ``prepare`` is called with the name of each new scratch database, before anything connects to it.
+    ``statement`` is called with each statement that may make the server connect to another one, and with whether it
+    runs in a transaction block. It returns the statement to run instead, or raises PgPatternsError.
 
-    SQLAlchemy's engines keep their driver, and what their URL says of the session (``options``, search_path,
-    statement caches). psycopg, psycopg2, asyncpg and pg8000 called directly, by ``creator`` or by a pool are redirected
-    too; connections that were opened before are replaced at checkout, or refused when a statement is run on them.
-    Any other driver or dialect is refused before it connects, but SQLite in memory, which reaches nobody.
-    libpq's variables count for nothing inside; what a subprocess does with a server of its own is out of reach.
+    SQLAlchemy's engines keep their driver and the parts of their URL that concern the session (``options``,
+    search_path, statement caches). psycopg, psycopg2, asyncpg and pg8000 are redirected too if they are called
+    directly, by a ``creator`` or by a pool. Connections that were opened before are replaced at checkout, or refused at
+    their next statement. Any other driver or dialect is refused before it connects, except SQLite in memory, which
+    reaches no server. libpq's variables are ignored inside. A subprocess with a server of its own is out of reach.
     """
     routes = Routes(server, prepare, statement)
     with libpq.cleared(), drivers.patched_drivers(routes.count), _listening(routes):
@@ -137,7 +137,7 @@ def _listening(routes: Routes) -> Iterator[None]:
     )
     with contextlib.ExitStack() as stack:
         for target, name, listener, *options in listeners:
-            # First of all, so that a project's own listener, which may ask a cloud for a token, is never called.
+            # Insert it first: the project's own listener, which may ask a cloud for a token, must not be called.
             _listen_first(target, name, listener, *options)
             stack.callback(event.remove, target, name, listener)
         yield
@@ -146,7 +146,7 @@ def _listening(routes: Routes) -> Iterator[None]:
 def _listen_first(target: Any, name: str, listener: Callable[..., Any], options: Mapping[str, Any] = _NONE) -> None:
     try:
         event.listen(target, name, listener, insert=True, **options)
-    except TypeError:  # SQLAlchemy 1.4 has no place at the front for listeners of a dialect
+    except TypeError:  # SQLAlchemy 1.4: no insert=True for a dialect
         event.listen(target, name, listener, **options)
 
 
@@ -157,7 +157,7 @@ class _Guard:
         self.routes = routes
 
     def do_connect(self, dialect: Dialect, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """In place of the dialect's own connecting: the same driver, another server."""
+        """Connect instead of the dialect: same driver, our server."""
         if _is_memory(dialect, arguments):
             self.routes.elsewhere.append("SQLite in memory")
             return None
@@ -177,30 +177,30 @@ class _Guard:
         )
 
     def connected(self, connection: Any, record: Any) -> None:
-        """After a pool opened a connection, in whatever way: it must be one to our server."""
+        """A pool opened a connection, in whatever way: it must lead to our server."""
         if not self._is_ours(connection):
             raise PgPatternsError(_foreign(connection, "an engine's creator handed out"))
         record.info[_MARK] = self.routes
 
     def checkout(self, connection: Any, record: Any, proxy: Any) -> None:
-        """A pool that was filled before the redirect: SQLAlchemy replaces what we call disconnected."""
+        """A pool that was filled before the redirect: SQLAlchemy replaces a connection reported as disconnected."""
         if record.info.get(_MARK) is not self.routes:
             if not self._is_ours(connection):
                 raise DisconnectionError("opened before connections were redirected")
             record.info[_MARK] = self.routes
 
     def checkin(self, connection: Any, record: Any) -> None:
-        """A pool gets a connection back, and closes it: an application's own engine lives longer than a run of env.py.
+        """A pool gets a connection back: close it, because an application's engine outlives the run of env.py.
 
-        By the next run the server was restarted, or the database copied, and an asynchronous connection has lost its
-        loop. A revision must not fail for that.
+        Before the next run the server may restart or the database be copied, and an asynchronous connection belongs to
+        an event loop that has ended. A revision must not fail because of that.
         """
         record.invalidate()
 
     def before_cursor_execute(
         self, connection: Connection, cursor: Any, statement: str, parameters: Any, *unused: Any
     ) -> tuple[str, Any]:
-        """A connection that was checked out before the redirect; and statements that make the server connect."""
+        """Refuse a connection checked out before the redirect; handle statements that make the server connect."""
         if connection.info.get(_MARK) is not self.routes:
             driven = connection.connection.driver_connection
             if connection.dialect.name == "postgresql" and not self._is_ours(driven):
@@ -217,7 +217,7 @@ class _Guard:
     def _is_ours(self, connection: Any) -> bool:
         try:
             return self._leads_to_us(getattr(connection, "driver_connection", connection))
-        except Exception:  # each driver has an error of its own for "it is closed"
+        except Exception:  # the error for "it is closed" differs by driver
             return False
 
     def _leads_to_us(self, driven: Any) -> bool:
@@ -229,13 +229,13 @@ class _Guard:
         if hasattr(driven, "info") and hasattr(driven.info, "get_parameters"):  # psycopg
             info = driven.info
             return self.routes.server.owns({"host": info.host, "port": str(info.port), "dbname": info.dbname})
-        if hasattr(driven, "pgpatterns_database"):  # pg8000: only connections that we redirected have that
+        if hasattr(driven, "pgpatterns_database"):  # pg8000: only redirected connections have it
             return True
         return hasattr(driven, "_addr") and self.routes.server.owns(_asyncpg_place(driven))
 
 
 def _is_autocommit(connection: Any) -> bool:
-    """Whether each statement is a transaction of its own, as the driver or SQLAlchemy's adapter of it says."""
+    """Whether each statement is a transaction of its own, by the driver or SQLAlchemy's adapter."""
     return bool(getattr(connection, "autocommit", False)) or getattr(connection, "isolation_level", "") == "autocommit"
 
 
@@ -254,7 +254,7 @@ def _is_memory(dialect: Dialect, arguments: list[Any]) -> bool:
 
 
 def _described(dialect: Dialect, arguments: list[Any], keywords: Mapping[str, Any]) -> str:
-    """The URL that was meant, as far as the driver's arguments tell it, without its password."""
+    """The requested URL, as far as the driver's arguments show it, without its password."""
     database = keywords.get("dbname") or keywords.get("database") or keywords.get("db") or (arguments or [None])[0]
     host, port = keywords.get("host"), keywords.get("port")
     url = URL.create(
@@ -270,15 +270,15 @@ def _described(dialect: Dialect, arguments: list[Any], keywords: Mapping[str, An
 
 def _not_postgresql(dialect: Dialect, arguments: list[Any], keywords: Mapping[str, Any]) -> str:
     return (
-        f"the project connects to {_described(dialect, arguments, keywords)}, which is not PostgreSQL; it was not "
-        "opened. Way out: give the project a PostgreSQL URL for the check (any: it is redirected), in alembic.ini, "
-        "by -x, or by the variable that env.py reads."
+        f"the project connects to {_described(dialect, arguments, keywords)}, which is not PostgreSQL. The connection "
+        "was not opened. Way out: give the project a PostgreSQL URL for the check (any URL: it is redirected), in "
+        "alembic.ini, by -x, or by the variable that env.py reads."
     )
 
 
-def _foreign(connection: Any, who: str) -> str:
+def _foreign(connection: Any, source: str) -> str:
     return (
-        f"{who} a connection ({type(connection).__module__}.{type(connection).__qualname__}) that does not lead to "
+        f"{source} a connection ({type(connection).__module__}.{type(connection).__qualname__}) that does not lead to "
         "the throw-away server; nothing was run on it. Way out: open it inside env.py by an engine with a URL, or by "
         f"one of {', '.join(drivers.DRIVERS)}; or use --upgrade-command."
     )

@@ -1,4 +1,4 @@
-"""How the throw-away PostgreSQL is configured: fast, small, quiet. Nothing survives a run, so nothing is synced."""
+"""The configuration of the throw-away PostgreSQL: fast, small, quiet. No file must survive, so nothing is synced."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SETTINGS: Mapping[str, str] = {
     "checkpoint_timeout": "1h",
     "max_wal_size": "1GB",
     "min_wal_size": "2MB",
-    # A whole history may run in one transaction, and each of its tables holds several locks until the end.
+    # A whole history may run in one transaction, which holds several locks per table until its end.
     "max_locks_per_transaction": "1024",
-    # /dev/shm of a container has 64 MB; a file in the data folder has the disk, and goes with it.
+    # /dev/shm of a container has 64 MB. A file in the data folder has the whole disk, and is deleted with it.
     "dynamic_shared_memory_type": "mmap",
     "jit": "off",
-    # When the system kills one of its processes for want of memory, end: what we would go on with is half a state.
+    # If the system kills a server process for lack of memory, end: after a restart only half of the state is there.
     "restart_after_crash": "off",
     "logging_collector": "off",
     "log_checkpoints": "off",
     "lc_messages": "C",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Nobody answers where a subscription would connect to; its workers would only fill the log.
+    # No server answers a subscription here; its workers would only fill the log.
     "max_logical_replication_workers": "0",
 }
-"""By name; what a caller asks for wins over them."""
+"""Settings by name; the caller's have priority over them."""

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP as an orderly end, where there is something to tidy up that no watchdog does."""
+"""Turn SIGTERM and SIGHUP into an exception, so that a program cleans up before it ends."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import FrameType
 
 
 class Terminated(SystemExit):
-    """SIGTERM or SIGHUP came: unlike a sys.exit() of the project's own code, it is meant for all of us."""
+    """SIGTERM or SIGHUP arrived. Unlike a sys.exit() of the project's code, it ends this whole program."""
 
 
 @contextlib.contextmanager
 def sigterm_as_exit() -> Iterator[None]:
-    """Make SIGTERM raise Terminated(143) inside: CI ends jobs by it, and Python would end without tidying up.
+    """Make SIGTERM raise Terminated(143) inside. CI ends jobs with it, and Python would end without cleaning up.
 
-    Does nothing outside the main thread, or where the program has a handler of its own.
+    Does nothing outside the main thread, or if the program has a handler of its own.
     """
     with _raising(signal.SIGTERM):
         yield
@@ -25,7 +25,7 @@ def sigterm_as_exit() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ends_by_exception() -> Iterator[None]:
-    """The same for SIGHUP too, which comes when a terminal is closed."""
+    """The same for SIGTERM and SIGHUP, which arrives when a terminal is closed."""
     with _raising(signal.SIGTERM), _raising(signal.SIGHUP):
         yield
 
@@ -36,11 +36,11 @@ def _raising(number: signal.Signals) -> Iterator[None]:
         raise Terminated(128 + number)
 
     in_main = threading.current_thread() is threading.main_thread()
-    mine = in_main and signal.getsignal(number) is signal.SIG_DFL
-    if mine:
+    installed = in_main and signal.getsignal(number) is signal.SIG_DFL
+    if installed:
         signal.signal(number, leave)
     try:
         yield
     finally:
-        if mine:
+        if installed:
             signal.signal(number, signal.SIG_DFL)

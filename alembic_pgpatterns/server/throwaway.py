@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own for one run: started in a tenth of a second, and always gone afterwards."""
+"""A PostgreSQL for one run: started in a tenth of a second, and always removed afterwards."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.server_settings import SETTINGS
 
 _CHANGEABLE = ("fsync",)
-"""Given as empty, these are left out of the command line, which would win over ALTER SYSTEM."""
+"""An empty value leaves these out of the command line, which has priority over ALTER SYSTEM."""
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _SHARE, _HBA_FILE = "share", "pg_hba.conf"
 _NAME_BYTES = 63
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
-"""Lines of the server's log that an error shows."""
+"""Number of lines of the server's log that an error shows."""
 
 
 class ThrowawayServer:
@@ -44,7 +44,7 @@ class ThrowawayServer:
     def __init__(
         self, binaries: Binaries, account: Account, folder: RunFolder, settings: Mapping[str, str], port: int | None
     ) -> None:
-        """Nothing runs yet: `start` does that. ``port``: of TCP on 127.0.0.1, or None for the socket alone."""
+        """Nothing runs yet: `start` does that. ``port``: of TCP on 127.0.0.1, or None for only a socket."""
         self.binaries = binaries
         self.account = account
         self.folder = folder.path
@@ -54,10 +54,10 @@ class ThrowawayServer:
         self._settings = {**SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
         self._settings["hba_file"] = str(self.folder / _HBA_FILE)
         if binaries.version >= 180000:
-            # Real ones first: a stand-in is only for what this server lacks.
+            # Real extensions first: a stand-in is only for one that this server lacks.
             self._settings.setdefault("extension_control_path", f"$system:{self.folder / _SHARE}")
         self._process: subprocess.Popen[bytes] | None = None
-        # A process that was forked off has no say over its parent's server.
+        # A forked process must not stop its parent's server.
         self._owner = os.getpid()
 
     @property
@@ -67,40 +67,40 @@ class ThrowawayServer:
 
     @property
     def source(self) -> str:
-        """Where its programs come from, for people."""
+        """Where its programs come from, for messages."""
         return self.binaries.source
 
     @property
     def data(self) -> Path:
-        """The data folder. It belongs to the account: read it by `files`."""
+        """The data folder. It belongs to the account: read it only with the module `files`."""
         return self.sockets / "data"
 
     @property
     def sockets(self) -> Path:
-        """The folder of the server's socket, which libpq takes as a host."""
+        """The folder of the server's socket, which libpq accepts as a host."""
         return self._run_folder.inner
 
     @property
     def log(self) -> Path | None:
-        """The server's log, outside the data folder; gone with the server."""
+        """The server's log, outside the data folder; it is deleted with the server."""
         return self.folder / "server.log"
 
     @property
     def pid(self) -> int:
-        """The process id of the server. Raises PgPatternsError when it does not run."""
+        """The process id of the server. Raises PgPatternsError if it does not run."""
         if self._process is None or self._process.poll() is not None:
             raise PgPatternsError(self.failure() or "the throw-away PostgreSQL was stopped")
         return self._process.pid
 
     @property
     def is_fenced(self) -> bool:
-        """Whether the kernel keeps it from connecting to others."""
+        """Whether the kernel stops it from connecting to others."""
         return process.is_fenced(self.version)
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them.
+        """The parameters for a connection, with libpq's names.
 
-        By way of the socket; of TCP with a password on a server that was told to ``listen``.
+        By the socket; on a server with ``listen`` by TCP with a password.
         """
         facts = {"port": str(self.port), "user": cluster.SUPERUSER, "dbname": database, **_NO_TLS}
         if self.password is None:
@@ -121,57 +121,57 @@ class ThrowawayServer:
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in autocommit mode; the caller closes it.
 
-        Raises PgPatternsError with the last lines of the log when the server is gone.
+        Raises PgPatternsError with the last lines of the log if the server has ended.
         """
         try:
             with libpq.cleared():
-                # Said outright, or psycopg itself reads PGCONNECT_TIMEOUT from os.environ.
+                # Explicit, because otherwise psycopg reads PGCONNECT_TIMEOUT from os.environ.
                 facts = {**self.parameters(database), "connect_timeout": "60"}
                 return psycopg.connect(**facts, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
-            gone = self.failure()
-            if gone is None:
+            server_failure = self.failure()
+            if server_failure is None:
                 raise
-            raise PgPatternsError(gone) from error
+            raise PgPatternsError(server_failure) from error
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
-        """Create a database, empty or a copy of ``template``, and return its name (here the one asked for)."""
+        """Create a database, empty or a copy of ``template``, and return its name (always ``name`` here)."""
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         if self.version >= 150000:
-            # Half the time of WAL_LOG: the checkpoints that it needs instead have nothing to sync, as fsync is off.
+            # Half the time of WAL_LOG: it needs checkpoints, but they have nothing to sync, since fsync is off.
             command += sql.SQL(" STRATEGY FILE_COPY")
         self._run(command)
         return name
 
     def create_scratch(self, wish: str) -> str:
-        """Create a database under the name ``wish``, as histories say ALTER DATABASE app; else under one like it."""
+        """Create a database named ``wish``, since revisions say ALTER DATABASE app; if it is taken, one like it."""
         with self.connect() as connection:
-            taken = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+            existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         wish = _cut(wish, _NAME_BYTES)
         numbered = (f"{_cut(wish, _NAME_BYTES - 8)}_{number}" for number in itertools.count(2))
-        name = next(name for name in itertools.chain([wish], numbered) if name and name not in taken)
+        name = next(name for name in itertools.chain([wish], numbered) if name and name not in existing)
         return self.create_database(name)
 
     def welcome(self, user: str) -> None:
-        """Make the user of a project's URL a role without login: histories GRANT to it, and it owns things."""
+        """Make the user of a project's URL a role without login: revisions GRANT to it, and it owns objects."""
         with contextlib.suppress(psycopg.errors.ReservedName):
             self.create_roles([_cut(user, _NAME_BYTES)])
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead here; nobody else knows the socket's folder or the port's password."""
-        here = self.parameters()
-        return all(parameters.get(name) == here[name] for name in ("host", "port"))
+        """Whether libpq parameters lead to this server; nobody else knows the socket's folder or the password."""
+        ours = self.parameters()
+        return all(parameters.get(name) == ours[name] for name in ("host", "port"))
 
     def drop_database(self, name: str) -> None:
-        """Drop a database with whoever is connected to it; one that is not there is no error."""
+        """Drop a database and end its connections; no error if it does not exist."""
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_roles(self, names: Sequence[str]) -> None:
-        """Create roles that may not log in, for the GRANTs and owners of a history; existing ones stay.
+        """Create roles without login, for the GRANTs and owners in a history. Existing roles stay.
 
-        Raises psycopg.Error for names that PostgreSQL keeps for itself.
+        Raises psycopg.Error for names that PostgreSQL reserves.
         """
         with self.connect() as connection:
             present = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
@@ -180,7 +180,7 @@ class ThrowawayServer:
                     connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
 
     def set_password(self, password: str) -> None:
-        """Give the superuser a password, and go by TCP from now on, for whoever asks for `parameters`."""
+        """Give the superuser a password. From now on `parameters` leads to TCP."""
         command = sql.SQL("ALTER ROLE {} PASSWORD {}")
         self._run(command.format(sql.Identifier(cluster.SUPERUSER), sql.Literal(password)))
         self.password = password
@@ -188,10 +188,10 @@ class ThrowawayServer:
     def save(self, destination: Path, notes: Mapping[str, str] | None = None, *, resume: bool = True) -> None:
         """Keep a copy of the cluster in the folder ``destination``, for ``throwaway_server(snapshot=...)``.
 
-        The server is stopped in order, copied and started again (``resume``), so every connection ends. It then has
-        another port, by which whoever kept a connection notices that it leads nowhere. A whole copy that is there
-        already is left as it is. ``notes``: texts by the name of the file that keeps them beside the copy.
-        Raises PgPatternsError when the copy cannot be written; the server runs again in that case too.
+        The server is stopped, copied and started again (``resume``), so every connection ends. It gets another port
+        then, so that a connection kept open by the project is recognised as dead. A complete copy that exists already
+        stays. ``notes``: texts by name of the file beside the copy that holds them.
+        Raises PgPatternsError if the copy cannot be written; also then the server runs again.
         """
         self.stop(signal.SIGINT)
         try:
@@ -200,7 +200,7 @@ class ThrowawayServer:
             cluster.keep(self.data, destination, self.account, notes)
         except OSError as error:
             raise PgPatternsError(
-                f"the state of the throw-away PostgreSQL could not be kept in {destination}: {error}\n"
+                f"a snapshot of the throw-away PostgreSQL could not be written to {destination}: {error}\n"
                 f"{cluster.way_out(str(error))}"
             ) from error
         finally:
@@ -211,7 +211,7 @@ class ThrowawayServer:
     def start(self) -> None:
         """Start the server on its data folder and wait until it answers.
 
-        Raises PgPatternsError with the last lines of its log when it does not.
+        Raises PgPatternsError with the last lines of its log if it does not answer.
         """
         command = [str(self.binaries.postgres), "-D", str(self.data), "-k", str(self.sockets), "-p", str(self.port)]
         for name, value in self._settings.items():
@@ -230,7 +230,7 @@ class ThrowawayServer:
         self._wait_until_ready()
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """Stop the server: at once (SIGQUIT), or in order so that its files can be kept (SIGINT)."""
+        """Stop the server: at once (SIGQUIT), or in order, so that its files can be kept (SIGINT)."""
         running, self._process = self._process, None
         if running is None or os.getpid() != self._owner:
             return
@@ -243,9 +243,9 @@ class ThrowawayServer:
             running.wait()
 
     def failure(self, grace: float = 0.0) -> str | None:
-        """Why the server ended by itself, with the last lines of its log; None while it runs.
+        """Why the server ended unexpectedly, with the last lines of its log; None while it runs.
 
-        ``grace``: seconds to wait for its end, as clients notice before it has quite gone.
+        ``grace``: seconds to wait for its end, because clients lose the connection slightly earlier.
         """
         if self._process is None or os.getpid() != self._owner:
             return None
@@ -272,8 +272,8 @@ class ThrowawayServer:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if (gone := self.failure()) is not None:
-                raise PgPatternsError(gone)
+            if (server_failure := self.failure()) is not None:
+                raise PgPatternsError(server_failure)
             with contextlib.suppress(OSError, IndexError):
                 if files.read_text(self.sockets, "data", "postmaster.pid").splitlines()[7].strip() == "ready":
                     return
@@ -298,13 +298,13 @@ def throwaway_server(
     listen: bool = False,
     on_disk: bool = False,
 ) -> Iterator[ThrowawayServer]:
-    """A PostgreSQL for the length of the ``with``, then gone with all its files, however the process ends.
+    """A PostgreSQL for the time of the ``with``. Afterwards it and all its files are removed, also if we are killed.
 
-    ``roles`` are created beforehand, without login. ``settings`` go over ours (no fsync, no autovacuum).
+    ``roles`` are created first, without login. ``settings`` have priority over ours (no fsync, no autovacuum).
     ``snapshot``: start from a folder that `ThrowawayServer.save` wrote. ``listen``: also on 127.0.0.1, at a free
-    port with a random ``password``, for programs that cannot use a socket. Root switches to an unprivileged account.
-    ``on_disk``: not in memory, however much of it there is.
-    Raises PgPatternsError, with the way out, when there is no PostgreSQL, no space, or when the server died meanwhile.
+    port with a random ``password``, for programs that cannot use a socket. For root it runs as an unprivileged account.
+    ``on_disk``: never in memory, however much there is.
+    Raises PgPatternsError, with the way out, if there is no PostgreSQL, no space, or if the server ended meanwhile.
     """
     account = server_account()
     binaries = reachable(binaries or find_binaries(), account)
@@ -319,16 +319,16 @@ def throwaway_server(
                 server.set_password(secrets.token_urlsafe(24))
             yield server
         except Exception as error:
-            gone = server.failure(grace=1.0 if _lost(error) else 0.0)
-            if gone is None or gone in str(error):
+            server_failure = server.failure(grace=1.0 if _lost(error) else 0.0)
+            if server_failure is None or server_failure in str(error):
                 raise
-            raise PgPatternsError(gone) from error
+            raise PgPatternsError(server_failure) from error
         finally:
             server.stop()
 
 
 def _lost(error: BaseException | None) -> bool:
-    """Whether a lost connection is behind the error, however it was wrapped."""
+    """Whether a lost connection caused the error, however it was wrapped."""
     lost = (psycopg.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
     while error is not None and not isinstance(error, lost):
         error = error.__cause__ or error.__context__
@@ -346,7 +346,7 @@ def _create_roles(server: ThrowawayServer, roles: Sequence[str]) -> None:
 
 
 def _cut(name: str, length: int) -> str:
-    """The name as PostgreSQL would cut it, to so many bytes and no half character."""
+    """The name as PostgreSQL would cut it: to so many bytes, without half a character."""
     return name.encode()[:length].decode(errors="ignore")
 
 
@@ -356,10 +356,10 @@ def _begin(server: ThrowawayServer, folder: RunFolder, snapshot: Path | None) ->
         if snapshot is not None:
             cluster.copy_whole(snapshot, server.data, server.account)
     except OSError as error:
-        said = str(error)
-        what = f" from the kept state {snapshot}" if snapshot else ""
+        message = str(error)
+        origin = f" from the snapshot {snapshot}" if snapshot else ""
         raise PgPatternsError(
-            f"the throw-away PostgreSQL could not be made{what}: {said}\n{cluster.way_out(said)}"
+            f"the throw-away PostgreSQL could not be created{origin}: {message}\n{cluster.way_out(message)}"
         ) from error
     if snapshot is not None:
         server.start()
@@ -368,7 +368,7 @@ def _begin(server: ThrowawayServer, folder: RunFolder, snapshot: Path | None) ->
 
 
 def _lay_out(folder: Path) -> None:
-    """What the server reads and does not write: beside its own part of the folder, so that nothing of it is trusted.
+    """Write the files that the server only reads. They are outside its own part of the folder, so we can trust them.
 
     The stand-ins for extensions are copied, since an unprivileged account may not be able to read our package.
     """
@@ -385,7 +385,7 @@ def _begin_afresh(server: ThrowawayServer, folder: RunFolder) -> None:
     except PgPatternsError:
         if not from_cache:
             raise
-        # A damage that the census does not see: once more, from nothing.
+        # Damage that counting files and bytes did not show: try once more, without the cache.
         server.stop()
         cluster.forget(server.binaries, server.account)
         cluster.fill(folder, server.binaries, server.account)

@@ -1,8 +1,8 @@
-"""Runs as a program of its own, with a pipe from the process that started it, and tidies up where that one was killed.
+"""A program with a pipe from the process that started it. It cleans up if that process is killed.
 
-Each line of the pipe is a process group that was started (``group 123``), or ``done`` at an orderly end. The pipe also
-ends when the process is gone. Nothing that the server's account could have changed is trusted: no file in its folder.
-Only the standard library, as it must work when the environment is being removed.
+Each line of the pipe names a process group that was started (``group 123``), or is ``done`` at an orderly end. The pipe
+also ends when the process ends. Nothing that the server's account could have changed is trusted: no file in its folder.
+It uses only the standard library, since it must work while the environment is being removed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 
 _SECONDS = 2.0
 _SHARED = "/dev/shm/PostgreSQL."
-"""POSIX shared memory of PostgreSQL, such as initdb's own server makes: it outlives who was killed."""
+"""PostgreSQL's POSIX shared memory, which initdb's server uses: it stays after its processes were killed."""
 
 
 def main(folder: str) -> None:
-    """Wait for the end of the pipe; without ``done`` before it, stop what runs and remove the folder."""
+    """Wait for the end of the pipe. If it ends without ``done``, stop what runs and remove the folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     groups = []
@@ -36,13 +36,13 @@ def main(folder: str) -> None:
         for group in groups:
             stop(group, folder)
         shutil.rmtree(folder, ignore_errors=True)
-        # What was only just starting may have written a little more.
+        # A process that was just starting may have written a little more.
         time.sleep(0.2)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(group: int, folder: str) -> None:
-    """End a process group, and give back the shared memory that it would leave."""
+    """End a process group, and free the shared memory that it would leave."""
     if not was_started_for(group, folder):
         return
     members = list(of_group(group))
@@ -63,7 +63,7 @@ def stop(group: int, folder: str) -> None:
 
 
 def was_started_for(pid: int, folder: str) -> bool:
-    """Whether that process was started on this folder: by now its number may be somebody else's."""
+    """Whether that process was started for this folder: its id may belong to another process by now."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -83,7 +83,7 @@ def of_group(group: int) -> Iterator[int]:
 
 
 def shared_memory(pid: int) -> Iterator[str]:
-    """The files of POSIX shared memory that a process uses."""
+    """The files of POSIX shared memory that a process has open."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
             name = line.rpartition(" ")[2]
@@ -92,7 +92,7 @@ def shared_memory(pid: int) -> Iterator[str]:
 
 
 def system_v_segments(pids: list[int]) -> list[int]:
-    """The System V segments that these processes made. Linux only."""
+    """The ids of System V shared memory that these processes created. Linux only."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
         return [int(row[1]) for row in rows if int(row[4]) in pids]
@@ -100,7 +100,7 @@ def system_v_segments(pids: list[int]) -> list[int]:
 
 
 def release(segment: int) -> None:
-    """Remove a System V segment."""
+    """Free System V shared memory."""
     import ctypes
 
     ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID is 0 on Linux and macOS

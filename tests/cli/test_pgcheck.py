@@ -280,9 +280,9 @@ def test_a_history_that_does_not_begin_with_an_empty_database(project: Project) 
     project.env()
     project.sql("a1", "ALTER TABLE users ADD COLUMN state text")
     message = failure(project)
-    assert "a1.py" in message and "No revision before this one made 'users'" in message and "`prepare`" in message
+    assert "a1.py" in message and "No earlier revision created 'users'" in message and "`prepare`" in message
     project.sql("a1", "CREATE TABLE users (x text); ALTER TABLE users DROP COLUMN y")
-    assert "No revision before" not in failure(project)
+    assert "No earlier revision" not in failure(project)
 
 
 def test_json_and_text_at_once(books: Project) -> None:

@@ -56,5 +56,5 @@ def test_a_name_that_its_module_does_not_bring():
 
     announce(Holder, {"nothing": "alembic_pgpatterns.errors"})
     assert isinstance(vars(Holder)["nothing"], Announced)
-    with pytest.raises(AttributeError, match=r"alembic_pgpatterns\.errors brings no 'nothing'"):
+    with pytest.raises(AttributeError, match=r"alembic_pgpatterns\.errors does not define 'nothing'"):
         Holder.nothing  # noqa: B018

@@ -240,7 +240,7 @@ def test_attach_needs_no_scan_under_the_strong_lock(any_lab):
     implied = [notice for notice in notices if "implied by existing constraints" in notice]
     assert len(implied) == 3, notices
     assert any_lab.query("SELECT conname FROM pg_constraint WHERE conname LIKE '%bound%'") == []
-    with pytest.raises(PgPatternsError, match=r"public\.rest has rows that stand in the way"):
+    with pytest.raises(PgPatternsError, match=r"public\.rest has rows that do not fit the bound"):
         any_lab.database.execute("CREATE TABLE r (k int, h text)")
         any_lab.upgrade(lambda op: op.attach_partition("p", "r", "FROM (40) TO (60)"))
     any_lab.database.execute("DELETE FROM rest")
@@ -301,7 +301,7 @@ def test_alter_system_without_the_right_to_says_so(lab):
 
 def test_alter_system_says_when_a_restart_is_needed(lab, caplog):
     lab.upgrade(lambda op: op.alter_system("max_connections", 99))
-    assert "max_connections takes effect when PostgreSQL is restarted" in caplog.text
+    assert "max_connections takes effect after a restart of PostgreSQL" in caplog.text
     recommended = ApplyRecommendedSettingsOp(memory_mb=8000, max_connections=50, previous={"max_connections": None})
     lab.upgrade(lambda op: op.invoke(recommended))
     written = "SELECT setting FROM pg_file_settings WHERE name = 'max_connections' AND sourcefile ~ 'auto.conf'"

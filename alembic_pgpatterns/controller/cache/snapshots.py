@@ -177,7 +177,7 @@ def _prune(cache: Path) -> None:
         states = list(cache.glob(f"{PREFIX}*/{_STATES}/*"))
         halves = [state for state in states if state.name.startswith(_UNDER_WAY)]
         whole = [state for state in states if state not in halves]
-        for state in (*cluster.unused(whole, kept=_KEPT), *cluster.unused(halves, days=1)):
+        for state in (*cluster.unused(whole, keep_newest=_KEPT), *cluster.unused(halves, days=1)):
             forget(state)
 
 

@@ -69,7 +69,7 @@ def keep(path: Path, traces: Traces, known: Dependencies) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
-        for old in cluster.unused(path.parent.iterdir(), kept=_KEPT):
+        for old in cluster.unused(path.parent.iterdir(), keep_newest=_KEPT):
             old.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Privileges: their names, and the difference between those declared and those in an access list."""
+"""Names of privileges, and the difference between declared privileges and those in an access list."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PRIVILEGES = frozenset(
 
 
 class AclChange(NamedTuple):
-    """What has to be granted to (or revoked from) a role."""
+    """A change to make: grant privileges to a role, or revoke them."""
 
     grant: bool
     privileges: tuple[str, ...]
@@ -41,28 +41,28 @@ class AclChange(NamedTuple):
 
 
 def privilege_names(privileges: str | Iterable[str]) -> tuple[str, ...]:
-    """Upper case, in the order given.
+    """The names in upper case, in the given order.
 
     Raises:
-        PgPatternsError: something that is not a privilege, or none at all.
+        PgPatternsError: a name is not a privilege, or there is no name.
     """
-    given = (privileges,) if isinstance(privileges, str) else tuple(privileges)
-    names = tuple("TEMPORARY" if name.upper() == "TEMP" else name.upper() for name in given)
+    as_given = (privileges,) if isinstance(privileges, str) else tuple(privileges)
+    names = tuple("TEMPORARY" if name.upper() == "TEMP" else name.upper() for name in as_given)
     unknown = [name for name in names if name not in PRIVILEGES]
     if unknown or not names:
         raise errors.PgPatternsError(
-            f"{', '.join(unknown) or 'nothing'} is not a privilege; there are {', '.join(sorted(PRIVILEGES))}"
+            f"{', '.join(unknown) or 'nothing'} is not a privilege; expected are {', '.join(sorted(PRIVILEGES))}"
         )
     return names
 
 
 def role_names(roles: str | Iterable[str]) -> tuple[str, ...]:
-    """A tuple also where one name was given."""
+    """A tuple, also for a single name."""
     return (roles,) if isinstance(roles, str) else tuple(roles)
 
 
 def privilege_sql(privileges: Sequence[str]) -> Sql:
-    """For the statement; the names come from `PRIVILEGES`."""
+    """The names as SQL. They come from `PRIVILEGES`, so they need no quoting."""
     return Sql(", ".join("ALL PRIVILEGES" if name == "ALL" else name for name in privileges))
 
 
@@ -74,25 +74,32 @@ ACL = """
 
 
 def held(rows: Iterable[Row[tuple[str, str, bool]]]) -> dict[str, dict[str, bool]]:
-    """By role and privilege, whether it may be granted on."""
-    found: dict[str, dict[str, bool]] = {}
+    """By role and privilege: whether the role may grant it to others."""
+    privileges_of: dict[str, dict[str, bool]] = {}
     for row in rows:
-        found.setdefault(row.role, {})[row.privilege] = row.grantable
-    return found
+        privileges_of.setdefault(row.role, {})[row.privilege] = row.grantable
+    return privileges_of
 
 
 def changes(
-    role: str, wanted: dict[str, bool], there: dict[str, bool], everything: frozenset[str]
+    role: str, expected: dict[str, bool], actual: dict[str, bool], everything: frozenset[str]
 ) -> Iterator[AclChange]:
-    """Steps from the privileges that *role* has to those it shall have; both say which may be granted on."""
+    """The changes from the *actual* privileges of a role to the *expected* ones.
+
+    Args:
+        role: the role.
+        expected: by privilege, whether the role may grant it to others.
+        actual: the same, for the privileges that the role has now.
+        everything: what ALL means for this kind of object.
+    """
     for option in (False, True):
-        missing = {p for p, o in wanted.items() if o is option and (p not in there or (o and not there[p]))}
+        missing = {p for p, o in expected.items() if o is option and (p not in actual or (o and not actual[p]))}
         if missing:
             yield AclChange(True, _summary(missing, everything), role, option)
-    extra = {p for p in there if p not in wanted}
+    extra = {p for p in actual if p not in expected}
     if extra:
         yield AclChange(False, _summary(extra, everything), role, False)
-    option_only = {p for p, o in there.items() if o and wanted.get(p) is False}
+    option_only = {p for p, o in actual.items() if o and expected.get(p) is False}
     if option_only:
         yield AclChange(False, _summary(option_only, everything), role, True)
 
@@ -102,6 +109,6 @@ def _summary(privileges: set[str], everything: frozenset[str]) -> tuple[str, ...
 
 
 def expanded(privileges: Iterable[str], everything: frozenset[str]) -> set[str]:
-    """*privileges* with ALL spelled out."""
+    """The privileges, with ALL replaced by everything that it means."""
     names = {"TEMPORARY" if name == "TEMP" else name for name in privileges}
     return set(everything) if "ALL" in names else names

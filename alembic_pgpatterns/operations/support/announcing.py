@@ -1,4 +1,4 @@
-"""Directives that are there by name, and imported when somebody asks for one."""
+"""Directives that are registered by name, and imported at their first use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Announced:
-    """Stands for a method of a class until it is asked for; the module that has it then puts it in this place."""
+    """A placeholder for a method of a class. At first use it imports the module, which replaces it by the method."""
 
     def __init__(self, holder: type, name: str, home: str) -> None:
         self._holder = holder
@@ -19,20 +19,21 @@ class Announced:
     def __get__(self, instance: object, owner: type) -> Any:
         import_module(self._home)
         if vars(self._holder).get(self._name) is self:
-            raise AttributeError(f"{self._home} brings no {self._name!r}")
+            raise AttributeError(f"{self._home} does not define {self._name!r}")
         return getattr(owner if instance is None else instance, self._name)
 
 
 def announce(holder: type, homes: Mapping[str, str]) -> None:
-    """Give the class methods by name, each with the module that registers it when it is imported."""
+    """Add placeholders for methods to a class: by name, the module that registers the method when imported."""
     for name, home in homes.items():
         if name not in vars(holder):
-            # Past Alembic's metaclass, which would write a function of ``alembic.op`` for it, and so ask for it.
+            # type.__setattr__ avoids Alembic's metaclass: it would write a function of ``alembic.op`` for the name
+            # at once, and for that look the method up.
             type.__setattr__(holder, name, Announced(holder, name, home))
 
 
 def announce_on_module(module: ModuleType, homes: Mapping[str, str]) -> None:
-    """The same for a module whose functions Alembic writes after the methods of a class."""
+    """The same for ``alembic.op``, whose functions Alembic writes from the methods of a class."""
     names = vars(module)
 
     def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Walking a table along its key, one range of rows after another."""
+"""Read a table in ranges of rows, in the order of its key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
 
 Position = tuple[str, ...]
-"""Where a walk is: the values of the key's columns as PostgreSQL prints them."""
+"""The place reached so far: the values of the key's columns as PostgreSQL prints them."""
 
 
 class KeyColumn(NamedTuple):
-    """A column of the key and its type, as ``format_type`` spells it."""
+    """A column of the key and its type, as ``format_type`` writes it."""
 
     name: str
     type: str
@@ -32,7 +32,7 @@ class KeyColumn(NamedTuple):
 
 
 def quoted(*path: str | None) -> str:
-    """An identifier path inside a text(), where a colon begins a parameter."""
+    """A quoted identifier path for a text(), where a colon begins a parameter and so must be escaped."""
     return as_text(Template("{name}", name=Name(*path))).replace(":", "\\:")
 
 
@@ -53,8 +53,8 @@ _KEYS = """
 """
 
 
-def key_of(operations: Operations, table: TableOrIndex, wanted: Sequence[str] | None) -> list[KeyColumn]:
-    """The primary key, or the columns *wanted*, which must be unique and NOT NULL.
+def key_of(operations: Operations, table: TableOrIndex, columns: Sequence[str] | None) -> list[KeyColumn]:
+    """The primary key, or the key of these *columns*, which must be unique and NOT NULL.
 
     Raises:
         PgPatternsError: there is no such key.
@@ -62,23 +62,23 @@ def key_of(operations: Operations, table: TableOrIndex, wanted: Sequence[str] | 
     keys = [
         [KeyColumn(name, kind.replace(":", "\\:")) for name, kind in row.columns]
         for row in fetch(operations, _KEYS, table=table.quoted)
-        if row.indisprimary or wanted is not None
+        if row.indisprimary or columns is not None
     ]
     for key in keys:
-        if wanted is None or [column.name for column in key] == list(wanted):
+        if columns is None or [column.name for column in key] == list(columns):
             return key
     raise errors.PgPatternsError(
-        f"{table} has no unique index on NOT NULL columns ({', '.join(wanted)})"
-        if wanted is not None
-        else f"{table} has no primary key to walk along; name a unique, NOT NULL key with key=[...]"
+        f"{table} has no unique index on NOT NULL columns ({', '.join(columns)})"
+        if columns is not None
+        else f"{table} has no primary key to give the order; name a unique, NOT NULL key with key=[...]"
     )
 
 
 class Walk:
-    """A table, its key, and how many rows a range has."""
+    """A table, its key, and the number of rows per range."""
 
     def __init__(self, operations: Operations, table: TableOrIndex, key: Sequence[KeyColumn], size: int) -> None:
-        """*size*: rows a range."""
+        """*size*: number of rows per range."""
         self._operations = operations
         self._key = key
         self._columns = ", ".join(column.sql for column in key)
@@ -86,8 +86,8 @@ class Walk:
         self._size = size
 
     def next_bound(self, after: Position | None) -> Position | None:
-        """The last key of the next range; None where fewer rows are left than a range has."""
-        # numbered, for a result called as the column would be what ORDER BY sorts by, as text
+        """The last key of the next range; None if fewer rows are left than a range has."""
+        # Numbered aliases: with an alias equal to the column's name, ORDER BY would sort by the text.
         printed = ", ".join(f"CAST({column.sql} AS text) AS key_{number}" for number, column in enumerate(self._key))
         order = ", ".join(f"walked.{column.sql}" for column in self._key)
         rows = fetch(
@@ -99,7 +99,7 @@ class Walk:
         return tuple(rows[0]) if rows else None
 
     def within(self, after: Position | None, bound: Position | None) -> TextClause:
-        """The condition that a row comes after one key and not after the other; None is no limit."""
+        """The condition for rows after one key, up to and including another; None is no limit."""
         condition = f"{self._compared('>', 'after', after)} AND {self._compared('<=', 'bound', bound)}"
         return text(condition).bindparams(**_parameters("after", after), **_parameters("bound", bound))
 

@@ -1,4 +1,4 @@
-"""What the comparators share: who declares what, and questions to the catalog."""
+"""Shared by the comparators: what the models declare, and queries of the catalog."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic.autogenerate.pgpatterns")
 
 IN_TABLES = "(n.nspname, c.relname) IN (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))"
-"""A condition on pg_class c and pg_namespace n: one of the tables bound by `table_parameters`."""
+"""A condition on pg_class c and pg_namespace n: the table is one of those bound by `table_parameters`."""
 
 
 def metadatas(context: AutogenContext) -> Sequence[MetaData]:
-    """The target MetaData, of which env.py may give several."""
+    """The target MetaData. env.py may give several."""
     metadata = context.metadata
     if metadata is None:
         return ()
@@ -32,7 +32,7 @@ def metadatas(context: AutogenContext) -> Sequence[MetaData]:
 
 
 def declaring_tables(context: AutogenContext, *kinds: type[Declared]) -> list[Table]:
-    """Tables that declare something of these kinds and that the user's filters let through."""
+    """Tables that declare something of these kinds and that env.py's filters let through."""
     from alembic_pgpatterns.declare import declared_of
 
     return [
@@ -45,14 +45,14 @@ def declaring_tables(context: AutogenContext, *kinds: type[Declared]) -> list[Ta
 
 
 def declared_on_metadata(context: AutogenContext, kind: type[D]) -> list[D]:
-    """What the MetaData itself declares."""
+    """What is declared for the MetaData itself."""
     from alembic_pgpatterns.declare import declared_of
 
     return [item for metadata in metadatas(context) for item in declared_of(metadata, kind)]
 
 
 def schema_of(context: AutogenContext, table: Table) -> str:
-    """The schema a table is in, also where the model leaves that to the search path."""
+    """The table's schema; the default schema if the model names none."""
     assert context.dialect is not None
     return table.schema or context.dialect.default_schema_name or "public"
 
@@ -90,14 +90,14 @@ _LATER = (
     ops.DropTableCommentOp,
     ops.DropTableOp,
 )
-"""What a policy or grant that is new cannot depend on."""
+"""Operations that a new policy or grant cannot depend on."""
 
 
 def add(upgrade_ops: ops.UpgradeOps, operation: ops.MigrateOperation) -> None:
-    """Put *operation* after the tables and columns it may need, and before indexes and constraints.
+    """Insert *operation* after the tables and columns that it may need, and before indexes and constraints.
 
-    Those may become files of their own, when they are made safe: a table must not stand without its policies
-    between two files.
+    Indexes and constraints may get files of their own when they are made safe. A table must not be without its
+    policies between two files.
     """
     _split_containers(upgrade_ops)
     position = len(upgrade_ops.ops)
@@ -107,7 +107,7 @@ def add(upgrade_ops: ops.UpgradeOps, operation: ops.MigrateOperation) -> None:
 
 
 def _split_containers(upgrade_ops: ops.UpgradeOps) -> None:
-    """Have what may come later in containers of its own, where it follows what may not."""
+    """Split containers, so that operations which may come later have containers of their own."""
     split: list[ops.MigrateOperation] = []
     for operation in upgrade_ops.ops:
         if type(operation) is not ops.ModifyTableOps:
@@ -126,7 +126,7 @@ def _leaves(operation: ops.MigrateOperation) -> list[ops.MigrateOperation]:
 
 
 def hide_declarations(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Take our entry out of the ``info`` which Alembic would write into ``op.create_table``."""
+    """Remove our entry from the ``info`` that Alembic would write into ``op.create_table``."""
     from alembic_pgpatterns.declare import KEY
 
     for operation in all_operations(upgrade_ops):

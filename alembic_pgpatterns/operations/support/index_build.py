@@ -1,4 +1,4 @@
-"""Building an index CONCURRENTLY: what was left by an earlier try, and partitioned tables."""
+"""Build an index CONCURRENTLY, also after a failed build and on partitioned tables."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import DDLCompiler
 
 WAY_OUT = (
-    "If an INVALID index was left, it is dropped first when the revision is run again; see to the cause, "
-    "then run it again"
+    "If an INVALID index was left, the next run of the revision drops it first. Remove the cause, then run it again"
 )
 
 
 class IndexPlan(NamedTuple):
-    """An index that is to be there, as the arguments of ``op.create_index``."""
+    """The expected index, as the arguments of ``op.create_index``."""
 
     name: str
     columns: Any
@@ -44,13 +43,13 @@ class IndexPlan(NamedTuple):
     options: dict[str, Any]
 
     def on(self, name: str, at: TableOrIndex, operations: Operations, **options: Any) -> CreateIndex:
-        """The statement that makes it, under that name, on that table."""
+        """The statement that creates it, with this name, on this table."""
         operation = CreateIndexOp(
             name, at.name, self.columns, schema=at.schema, unique=self.unique, **self.options, **options
         )
         index = operation.to_index(operations.migration_context)
         assert index.table is not None
-        # as Alembic's own create_index: included columns must be known to the table
+        # as Alembic's own create_index does: the Table object must have the included columns
         for column in index.dialect_options["postgresql"]["include"] or ():
             if column not in index.table.c:
                 index.table.append_column(Column(column, NullType()))
@@ -58,7 +57,7 @@ class IndexPlan(NamedTuple):
 
 
 class CreateIndexOnly(CreateIndex):
-    """``CREATE INDEX ... ON ONLY``, which SQLAlchemy has no word for."""
+    """``CREATE INDEX ... ON ONLY``, which SQLAlchemy cannot write."""
 
 
 @compiles(CreateIndexOnly)
@@ -76,18 +75,18 @@ def _on_only(create: CreateIndexOnly, compiler: DDLCompiler, **kw: Any) -> str:
 
 
 def build(operations: Operations, plan: IndexPlan, table_name: str, schema: str | None, *, skip: bool) -> None:
-    """Make the index; outside a transaction, online.
+    """Build the index. Only outside a transaction, and online.
 
     Args:
         operations: of the running migration.
         plan: the index.
         table_name: its table.
-        schema: of the table.
-        skip: whether a valid index of that name and definition is good enough.
+        schema: its table's schema.
+        skip: whether to accept an existing valid index with that name and definition.
 
     Raises:
-        PgPatternsError: no such table; a build is under way; the name is taken by another index; the server
-            refused (duplicates under a unique index, say).
+        PgPatternsError: the table does not exist; a build is still running; another index has the name; the server
+            refused (for example because of duplicates under a unique index).
     """
     at = table(operations, table_name, schema)
     if at.partitioned:
@@ -124,7 +123,7 @@ def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: Tabl
 
 
 def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, *, skip: bool) -> None:
-    """ON ONLY the parent, CONCURRENTLY on each partition, ATTACH; PostgreSQL cannot do it in one."""
+    """ON ONLY the parent, CONCURRENTLY on each partition, then ATTACH: PostgreSQL has no single statement for it."""
     state = _state(operations, name, at)
     if state is None:
         with _building(name, at):
@@ -155,7 +154,7 @@ _OLD_TRANSACTIONS = """
 
 
 def _warn_of_old_transactions(operations: Operations, name: str) -> None:
-    """Say whom the build will wait for: without a timeout that may be for ever, even for a session of our own."""
+    """Log the sessions that the build waits for. Without a timeout it may wait forever, also for our own session."""
     for row in fetch(operations, _OLD_TRANSACTIONS):
         log.warning(
             "index %s waits for pid %s (role %s, application %s), idle in a transaction for %s s",
@@ -179,7 +178,7 @@ def _attached(operations: Operations, parent: TableOrIndex, partition: TableOrIn
     return bool(fetch_value(operations, _ATTACHED, parent=parent.quoted, table=partition.quoted))
 
 
-# a backend's own row of the progress view shows its table only to those who may see its statements
+# pg_stat_progress_create_index hides the table of a session from roles that may not see its statements
 _UNDER_WAY = """
     SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
     JOIN pg_catalog.pg_locks l ON l.pid = p.pid AND l.relation = CAST(:table AS regclass)
@@ -188,10 +187,10 @@ _UNDER_WAY = """
 
 
 def drop_leftover(operations: Operations, name: str, at: TableOrIndex) -> None:
-    """Drop an INVALID index which a failed build left.
+    """Drop an INVALID index that a failed build left.
 
     Raises:
-        PgPatternsError: a build is under way, and this is its index.
+        PgPatternsError: the build of this index is still running.
     """
     pid = fetch_value(operations, _UNDER_WAY, table=at.quoted)
     if pid is not None:
@@ -199,7 +198,7 @@ def drop_leftover(operations: Operations, name: str, at: TableOrIndex) -> None:
             f"index {name} on {at} is being built by the session with pid {pid}. Wait for it, or end it with "
             f"SELECT pg_cancel_backend({pid}), and run this revision again"
         )
-    log.info("dropping the INVALID index %s on %s which an earlier build left", name, at)
+    log.info("dropping the INVALID index %s on %s that an earlier build left", name, at)
     with _building(name, at), without_timeouts(operations):
         emit(operations, "DROP INDEX CONCURRENTLY IF EXISTS {name}", name=Name(at.schema, name))
 
@@ -211,14 +210,14 @@ def _is_there(
         raise errors.PgPatternsError(f"index {name} exists in schema {at.schema}, but not on {at}: choose another name")
     if not skip:
         return False
-    wanted = _description_of(operations, plan, at)
-    found = _description(operations, TableOrIndex(at.schema, name, "i"))
-    if wanted is not None and wanted != found:
+    expected = _description_of(operations, plan, at)
+    actual = _description(operations, TableOrIndex(at.schema, name, "i"))
+    if expected is not None and expected != actual:
         raise errors.PgPatternsError(
-            f"index {name} exists on {at} with another definition ({found}; wanted is {wanted}). "
+            f"index {name} exists on {at} with another definition ({actual}; expected is {expected}). "
             "Drop it first with op.drop_index_concurrently, or choose another name"
         )
-    log.info("index %s on %s is there already", name, at)
+    log.info("index %s on %s exists already", name, at)
     return True
 
 
@@ -242,7 +241,7 @@ def _description(operations: Operations, index: TableOrIndex) -> str:
 
 
 def _description_of(operations: Operations, plan: IndexPlan, at: TableOrIndex) -> str | None:
-    """As `_description`, of the index the plan makes; None where this role may not make temporary tables."""
+    """The `_description` of the planned index; None if this role may not create temporary tables."""
     with scratch_table(operations, at) as scratch:
         if scratch is None:
             return None

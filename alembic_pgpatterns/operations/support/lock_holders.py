@@ -1,4 +1,4 @@
-"""Who holds the lock that a statement waited for in vain."""
+"""Which sessions hold the lock that a statement could not get."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _HOLDERS = """
 
 
 def holders(operations: Operations, statement: str | None) -> str:
-    """The sessions that hold locks on what *statement* names, oldest transaction first, in words.
+    """The sessions that hold locks on the tables that *statement* names, oldest transaction first, in words.
 
-    Looked up after the wait, so a session that let go in between is not seen. The text of their statements is
-    left out, for it may hold secrets; the pid leads to it.
+    They are looked up after the wait, so a session that has released its lock meanwhile is not listed. The text of
+    their statements is left out, since it may hold secrets; the pid is enough to find it.
     """
     rows = fetch(operations, _HOLDERS, names=sorted(set(_names(statement or ""))))
     if not rows:
-        return "who held the lock cannot be seen any more"
+        return "the session that held the lock has released it"
     return "; ".join(
         f"pid {row.pid} (role {row.usename}, application {row.application_name or '?'}, {row.state}, in a transaction "
         f"for {row.seconds} s) holds {row.modes} on {row.relations}"
@@ -61,5 +61,5 @@ def _names(statement: str) -> Iterator[str]:
         if parsed.stmt.WhichOneof("node") == "drop_stmt":
             for target in parsed.stmt.drop_stmt.objects:
                 path = [item.string.sval for item in target.list.items]
-                # of a policy or trigger the path ends in its own name, after the table's
+                # for a policy or trigger the path ends with its own name, after the table's
                 yield from (always_quoted(*part) for part in (path, path[:-1]) if part)

@@ -1,8 +1,8 @@
-"""Policies as the catalog has them, and whether declared ones are the same.
+"""Policies in the catalog, and whether declared policies are equal to them.
 
-An expression is compared in the form PostgreSQL itself gives it. To get that form of a declared expression,
-the policy is made on an empty temporary table of the same name and columns, in a savepoint that is rolled
-back: no table of the user's is locked beyond ACCESS SHARE, and nothing stays.
+Expressions are compared in the form that PostgreSQL itself gives them. To get that form of a declared expression, the
+policy is created on an empty temporary table with the same name and columns, in a savepoint that is rolled back. No
+table of the application is locked more strongly than ACCESS SHARE, and nothing is left behind.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _POLICIES = """
 
 @dataclass(frozen=True, slots=True)
 class ExistingPolicy:
-    """A policy of the database; *columns* are those it depends on (column None: the table as such)."""
+    """A policy of the database. *columns* are those that it depends on (column None: the whole table)."""
 
     policy: Policy
     columns: frozenset[tuple[str, str, str | None]]
@@ -59,8 +59,8 @@ class ExistingPolicy:
 def existing_policies(
     context: AutogenContext, tables: Sequence[Table]
 ) -> dict[tuple[str, str], dict[str, ExistingPolicy]]:
-    """By (schema, table) and name, the policies that are there."""
-    found: dict[tuple[str, str], dict[str, ExistingPolicy]] = {}
+    """The existing policies, by (schema, table) and name."""
+    existing_of: dict[tuple[str, str], dict[str, ExistingPolicy]] = {}
     query = _POLICIES.format(tables=comparing.IN_TABLES)
     for row in comparing.fetch(context, query, **comparing.table_parameters(context, tables)):
         policy = Policy(
@@ -69,23 +69,23 @@ def existing_policies(
         columns = {(schema, table, column) for schema, table, column in row.depends}
         columns |= {(schema, table, None) for schema, table, _ in row.depends}
         existing = ExistingPolicy(policy, frozenset(columns))
-        found.setdefault((row.nspname, row.relname), {})[row.polname] = existing
-    return found
+        existing_of.setdefault((row.nspname, row.relname), {})[row.polname] = existing
+    return existing_of
 
 
 def same_policies(
     context: AutogenContext, table: Table, declared: Sequence[Policy], existing: dict[str, ExistingPolicy]
 ) -> set[str]:
-    """The names of those declared policies that the database has just so."""
-    there = [existing[policy.name].policy for policy in declared]
-    spelled_alike = all(_texts(policy) == _texts(found) for policy, found in zip(declared, there, strict=True))
-    asked = [] if spelled_alike else _normal_forms(context, table, [*declared, *there])
-    normal = asked or [None] * (2 * len(declared))
-    pairs = zip(declared, there, normal, normal[len(declared) :], strict=False)
+    """The names of the declared policies that the database has in the same form."""
+    actual = [existing[policy.name].policy for policy in declared]
+    same_text = all(_texts(policy) == _texts(other) for policy, other in zip(declared, actual, strict=True))
+    normal_forms = [] if same_text else _normal_forms(context, table, [*declared, *actual])
+    normal = normal_forms or [None] * (2 * len(declared))
+    pairs = zip(declared, actual, normal, normal[len(declared) :], strict=False)
     return {
         policy.name
-        for policy, found, form, form_there in pairs
-        if _facts(policy) == _facts(found) and _agree(policy, found, form, form_there)
+        for policy, other, form, other_form in pairs
+        if _facts(policy) == _facts(other) and _agree(policy, other, form, other_form)
     }
 
 
@@ -97,10 +97,10 @@ def _facts(policy: Policy) -> tuple[object, ...]:
 Expressions = tuple[str | None, str | None]
 
 
-def _agree(declared: Policy, there: Policy, form: Expressions | None, form_there: Expressions | None) -> bool:
-    if form is not None and form_there is not None:
-        return form == form_there
-    return _texts(declared) == _texts(there)
+def _agree(declared: Policy, actual: Policy, form: Expressions | None, actual_form: Expressions | None) -> bool:
+    if form is not None and actual_form is not None:
+        return form == actual_form
+    return _texts(declared) == _texts(actual)
 
 
 def _texts(policy: Policy) -> Expressions:
@@ -108,7 +108,7 @@ def _texts(policy: Policy) -> Expressions:
 
 
 def _as_text(expression: str | None) -> str | None:
-    """The second-best form: libpg_query's, which knows no types, so casts that PostgreSQL adds differ."""
+    """The second-best form, libpg_query's: it knows no types, so casts that PostgreSQL adds make a difference."""
     if expression is None:
         return None
     try:
@@ -118,10 +118,10 @@ def _as_text(expression: str | None) -> str | None:
 
 
 def _normal_forms(context: AutogenContext, table: Table, policies: Sequence[Policy]) -> list[Expressions | None]:
-    """For each policy its expressions as PostgreSQL prints them, or None for one which it would not take.
+    """For each policy its expressions as PostgreSQL prints them, or None if PostgreSQL refused the policy.
 
-    Printed, read and printed again: what PostgreSQL prints for ``varchar IN (...)`` it prints otherwise after
-    pg_dump and restore, and both must count as the same.
+    They are printed, parsed and printed again: PostgreSQL prints ``varchar IN (...)`` differently after pg_dump and
+    restore, and both must count as equal.
     """
     connection = context.connection
     assert connection is not None
@@ -149,11 +149,11 @@ def _printed(
         for number, policy in enumerate(policies):
             if policy is not None:
                 with suppress(SQLAlchemyError), connection.begin_nested():
-                    # for ALL and PUBLIC: commands and roles are compared by name, and a role need not exist yet
+                    # for ALL and PUBLIC: commands and roles are compared separately, and a role may not exist yet
                     connection.execute(create_policy(str(number), scratch, *policy))
         rows = comparing.fetch(context, _POLICIES_OF_SCRATCH, name=scratch.path[-1])
-    found = {row.polname: (row.using, row.with_check) for row in rows}
-    return [found.get(str(number)) for number in range(len(policies))]
+    printed = {row.polname: (row.using, row.with_check) for row in rows}
+    return [printed.get(str(number)) for number in range(len(policies))]
 
 
 _POLICIES_OF_SCRATCH = """
@@ -174,15 +174,15 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
 
 
 def _make_scratch(context: AutogenContext, connection: Connection, table: Table, scratch: Name) -> None:
-    """The table as it is, plus the columns that the model has and the database has not (yet)."""
-    # last in the path: a sub-select on the table itself must mean the real one
+    """Create the scratch table: the existing table, plus the columns that only the model has."""
+    # pg_temp last in the search path: a sub-select on the table itself must mean the real table
     connection.execute(Template(_SEARCH_PATH))
     real = Name(comparing.schema_of(context, table), table.name)
     connection.execute(Template("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=real))
     query = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND NOT attisdropped"
-    there = {row.attname for row in comparing.fetch(context, query, table=always_quoted("pg_temp", table.name))}
+    existing = {row.attname for row in comparing.fetch(context, query, table=always_quoted("pg_temp", table.name))}
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in existing:
             with suppress(SQLAlchemyError), connection.begin_nested():
                 connection.execute(_add_column(connection, scratch, column))
 

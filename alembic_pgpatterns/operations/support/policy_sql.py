@@ -1,4 +1,4 @@
-"""The statements of policies, for the directives and for the comparison."""
+"""The statements for policies, shared by the directives and the comparison."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_policy(
 
 
 def expressions(using: str | None, with_check: str | None) -> Template:
-    """``USING (...) WITH CHECK (...)``, each where it is given."""
+    """``USING (...) WITH CHECK (...)``, each only if given."""
     return Template(
         "{using}{check}",
         using=Template(" USING ({sql})", sql=Sql(using)) if using is not None else Sql(""),

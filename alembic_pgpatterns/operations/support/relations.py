@@ -1,4 +1,4 @@
-"""Questions to the catalog about tables and indexes, on the connection of the running migration."""
+"""Queries of the catalog about tables and indexes, on the connection of the running migration."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
 
 LONGEST_NAME = 63
-"""Bytes PostgreSQL keeps of an identifier."""
+"""Number of bytes that PostgreSQL keeps of an identifier."""
 
 
 class TableOrIndex(NamedTuple):
-    """A table or index; *kind* is pg_class.relkind. The schema is None only offline, where it is not known."""
+    """A table or index. *kind* is pg_class.relkind. The schema is None only offline, where it is not known."""
 
     schema: str | None
     name: str
@@ -29,17 +29,17 @@ class TableOrIndex(NamedTuple):
 
     @property
     def quoted(self) -> str:
-        """For a bound parameter that is cast to regclass."""
+        """As a bound parameter that is cast to regclass."""
         return always_quoted(self.schema, self.name)
 
     @property
     def sql(self) -> Name:
-        """For a statement."""
+        """As a part of a statement."""
         return Name(self.schema, self.name)
 
     @property
     def partitioned(self) -> bool:
-        """A partitioned table or index."""
+        """Whether it is a partitioned table or index."""
         return self.kind in ("p", "I")
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ _RELATION = """
 
 
 def relation(operations: Operations, name: str, schema: str | None) -> TableOrIndex | None:
-    """The table or index of that name, by way of the search path where no schema is given."""
+    """The table or index of that name, found along the search path if no schema is given."""
     rows = fetch(operations, _RELATION, name=always_quoted(schema, name))
     return TableOrIndex(rows[0].nspname, rows[0].relname, rows[0].kind) if rows else None
 
@@ -63,12 +63,12 @@ def table(operations: Operations, name: str, schema: str | None) -> TableOrIndex
     """The table of that name.
 
     Raises:
-        PgPatternsError: there is none.
+        PgPatternsError: it does not exist.
     """
-    found = relation(operations, name, schema)
-    if found is None or found.kind not in ("r", "p", "m", "f"):
+    existing = relation(operations, name, schema)
+    if existing is None or existing.kind not in ("r", "p", "m", "f"):
         raise errors.PgPatternsError(f"there is no table {schema + '.' if schema else ''}{name} in this database")
-    return found
+    return existing
 
 
 _PARTITIONS = """
@@ -102,32 +102,32 @@ _CONSTRAINT = """
 def constraint(
     operations: Operations, on: TableOrIndex, name: str, *, referent: tuple[str | None, str] | None = None
 ) -> Row[Any] | None:
-    """The constraint of that name; with *referent* (schema, table) also whether it points there."""
+    """The constraint of that name; with *referent* (schema, table) also whether it refers to that table."""
     target = always_quoted(*referent) if referent else ""
     rows = fetch(operations, _CONSTRAINT, table=on.quoted, name=name, referent=target)
     return rows[0] if rows else None
 
 
 def reflected(operations: Operations, at: TableOrIndex, columns: Iterable[str]) -> Table:
-    """The table with its columns' types, for statements with bound values.
+    """The table with the types of its columns, for statements with bound values.
 
     Raises:
-        PgPatternsError: it lacks one of *columns*.
+        PgPatternsError: it lacks one of these *columns*.
     """
-    # columns alone: of indexes and constraints nothing is needed
-    there = inspect(connection(operations)).get_columns(at.name, at.schema)
-    found = Table(at.name, MetaData(), *(Column(each["name"], each["type"]) for each in there), schema=at.schema)
-    missing = [name for name in columns if name not in found.c]
+    # columns only: indexes and constraints are not needed, and reflecting them takes longer
+    existing = inspect(connection(operations)).get_columns(at.name, at.schema)
+    result = Table(at.name, MetaData(), *(Column(each["name"], each["type"]) for each in existing), schema=at.schema)
+    missing = [name for name in columns if name not in result.c]
     if missing:
-        raise errors.PgPatternsError(f"{at} has no column {', '.join(missing)}; it has {', '.join(found.c.keys())}")
-    return found
+        raise errors.PgPatternsError(f"{at} has no column {', '.join(missing)}; it has {', '.join(result.c.keys())}")
+    return result
 
 
 @contextmanager
 def scratch_table(operations: Operations, at: TableOrIndex) -> Iterator[TableOrIndex | None]:
-    """An empty temporary table with the columns of *at*; None where this role may not make any.
+    """An empty temporary table with the columns of *at*; None if this role may not create temporary tables.
 
-    To ask PostgreSQL for the form it gives to a definition. Takes ACCESS SHARE on *at*.
+    Used to ask PostgreSQL for its own form of a definition. Takes ACCESS SHARE on *at*.
     """
     if not fetch_value(operations, "SELECT has_database_privilege(current_database(), 'TEMP')"):
         yield None
@@ -137,7 +137,7 @@ def scratch_table(operations: Operations, at: TableOrIndex) -> Iterator[TableOrI
     try:
         yield scratch
     except BaseException:
-        # in a transaction that failed it cannot be dropped, and goes with it
+        # in a failed transaction it cannot be dropped, but disappears with the transaction
         with suppress(SQLAlchemyError):
             emit(operations, "DROP TABLE {scratch}", scratch=scratch.sql)
         raise
@@ -145,11 +145,11 @@ def scratch_table(operations: Operations, at: TableOrIndex) -> Iterator[TableOrI
 
 
 def derived_name(*parts: str) -> str:
-    """The parts joined by underscores; where that is too long for PostgreSQL, cut, with a hash for a tail."""
+    """The parts joined by underscores. If that is too long for PostgreSQL, it is cut and ends with a hash."""
     name = "_".join(parts)
     if len(name.encode()) <= LONGEST_NAME:
         return name
-    # loads OpenSSL, which costs more than all the rest of the registration
+    # imported here: it loads OpenSSL, which takes longer than all the rest of the registration
     import hashlib
 
     tail = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Python source for a directive: the call, and the values in it."""
+"""Python source for a directive: the call and its values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_LINE = 100
 
 
 def call(context: AutogenContext, name: str, arguments: Iterable[tuple[str | None, Any]]) -> str:
-    """``op.name(...)``, on one line where it fits, else one argument a line."""
+    """``op.name(...)``, on one line if it fits, otherwise with one argument per line."""
     prefix = render._alembic_autogenerate_prefix(context)
     rendered = [value(context, item) if key is None else f"{key}={value(context, item)}" for key, item in arguments]
     line = f"{prefix}{name}({', '.join(rendered)})"
@@ -32,7 +32,7 @@ def call(context: AutogenContext, name: str, arguments: Iterable[tuple[str | Non
 
 
 def value(context: AutogenContext, item: Any) -> str:
-    """The source of a value; imports it needs are added to the revision's.
+    """The source of a value. The imports that it needs are added to the revision's.
 
     Raises:
         PgPatternsError: there is no source for such a value.

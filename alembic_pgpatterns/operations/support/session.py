@@ -1,4 +1,4 @@
-"""The connection of the running migration: statements, look-ups, transactions, timeouts, errors."""
+"""The connection of the running migration: statements, queries, transactions, timeouts, errors."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic.pgpatterns")
 
 TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
-"""What would kill a long statement; transaction_timeout is new in PostgreSQL 17."""
+"""The settings that would stop a long statement; transaction_timeout is new in PostgreSQL 17."""
 
 
 def emit(operations: Operations, template: str, **parts: Part) -> None:
-    """Run one statement, or write it when offline; inside ``batch_alter_table``, in its turn."""
+    """Run one statement, or write it when offline. Inside ``batch_alter_table`` it takes its turn."""
     run(operations, Template(template, **parts))
 
 
 def run(operations: Operations, statement: Any) -> None:
-    """The same for a statement that is there already."""
+    """The same for a complete statement."""
     if isinstance(operations.impl, BatchOperationsImpl):
         if operations.impl.recreate == "always":
             raise errors.PgPatternsError(
@@ -44,7 +44,7 @@ def run(operations: Operations, statement: Any) -> None:
 
 
 def write(operations: Operations, statement: ClauseElement) -> None:
-    """Write a statement with its values as literals, whatever env.py says of ``literal_binds``; offline only."""
+    """Write a statement with its values as literals, also if env.py does not set ``literal_binds``; offline only."""
     impl = operations.migration_context.impl
     compiled = statement.compile(dialect=impl.dialect, compile_kwargs={"literal_binds": True})
     impl.static_output(f"{compiled}{impl.command_terminator}")
@@ -55,15 +55,15 @@ def offline(operations: Operations) -> bool:
     return operations.migration_context.as_sql
 
 
-def online_only(operations: Operations, directive: str, needs: str) -> None:
-    """Refuse to write SQL for what has to look at the database first.
+def online_only(operations: Operations, directive: str, reason: str) -> None:
+    """Refuse to write SQL for a directive that must look at the database first.
 
     Raises:
         PgPatternsError: the migration is being written as SQL.
     """
     if offline(operations):
         raise errors.PgPatternsError(
-            f"op.{directive} cannot be written as SQL (--sql): it {needs}. "
+            f"op.{directive} cannot be written as SQL (--sql): it {reason}. "
             "Run this revision against the database, or write its statements with op.execute()"
         )
 
@@ -96,10 +96,10 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def server_message(error: DBAPIError) -> str:
-    """What the server said, on one line."""
+    """The server's message, on one line."""
     diagnosis = getattr(error.orig, "diag", None)
     if diagnosis is None:
-        # asyncpg's adapter wraps the driver's error, prefixing its class
+        # SQLAlchemy's asyncpg adapter wraps the driver's error and adds its class's name
         diagnosis = getattr(error.orig, "__cause__", None)
     primary = getattr(diagnosis, "message_primary", None) or getattr(diagnosis, "message", None)
     detail = getattr(diagnosis, "message_detail", None) or getattr(diagnosis, "detail", None)
@@ -107,8 +107,8 @@ def server_message(error: DBAPIError) -> str:
 
 
 @contextmanager
-def explained(what: str, way_out: str) -> Iterator[None]:
-    """Turn a server's error into one that says what was tried and what to do.
+def explained(failure: str, way_out: str) -> Iterator[None]:
+    """Turn a server's error into one that says what failed and what to do.
 
     Raises:
         PgPatternsError: the server refused.
@@ -116,19 +116,19 @@ def explained(what: str, way_out: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise errors.PgPatternsError(f"{what}: {server_message(error).rstrip('.')}. {way_out}") from error
+        raise errors.PgPatternsError(f"{failure}: {server_message(error).rstrip('.')}. {way_out}") from error
 
 
 _OUTSIDE = "pgpatterns_outside_transaction"
-"""Noted in the context's options, for offline there is no connection to ask."""
+"""A key in the context's options, because offline there is no connection to ask."""
 
 
 @contextmanager
 def outside_transaction(operations: Operations, directive: str) -> Iterator[None]:
-    """Run the block with every statement a transaction of its own, as ``autocommit_block()`` does.
+    """Run each statement of the block in a transaction of its own, as ``autocommit_block()`` does.
 
-    What the revision did before is committed. Where the connection is in autocommit already (a block of the
-    caller's) nothing changes. Offline, ``COMMIT`` and ``BEGIN`` are written around the block.
+    The statements before it in the revision are committed. If the connection is in autocommit already (the caller's
+    own block), nothing changes. Offline, ``COMMIT`` and ``BEGIN`` are written around the block.
 
     Raises:
         PgPatternsError: env.py, or a savepoint, holds a transaction that Alembic did not begin.
@@ -143,7 +143,7 @@ def outside_transaction(operations: Operations, directive: str) -> Iterator[None
             "Move it out of the block"
         )
     with ExitStack() as stack:
-        reason = stack.enter_context(_own_error_first())
+        reason = stack.enter_context(_first_error_wins())
         try:
             stack.enter_context(context.autocommit_block())
         except (AssertionError, AttributeError) as error:
@@ -167,8 +167,8 @@ class _Reason:
 
 
 @contextmanager
-def _own_error_first() -> Iterator[_Reason]:
-    """Where the connection is gone, leaving ``autocommit_block()`` fails too, and would hide why."""
+def _first_error_wins() -> Iterator[_Reason]:
+    """On a lost connection, leaving ``autocommit_block()`` fails too, and that error would hide the first one."""
     reason = _Reason()
     try:
         yield reason
@@ -186,7 +186,7 @@ def _is_outside(operations: Operations) -> bool:
 
 def _foreign_transaction(directive: str) -> str:
     return (
-        f"op.{directive} must run outside a transaction, but env.py began one that Alembic does not know. "
+        f"op.{directive} must run outside a transaction, but env.py began one without Alembic. "
         "Usual causes: `with engine.begin() as connection`, or a statement executed on the connection before "
         "context.configure(). Use `with engine.connect() as connection` and let `context.begin_transaction()` "
         "begin it; after statements of your own, call `connection.commit()` before context.configure()"
@@ -200,18 +200,18 @@ def in_autocommit(bind: Connection) -> bool:
 
 @contextmanager
 def without_timeouts(operations: Operations) -> Iterator[None]:
-    """Run the block with lock, statement and transaction timeouts at 0, then put back what was there.
+    """Run the block with lock, statement and transaction timeouts set to 0, then restore them.
 
-    A CONCURRENTLY build waits for every old snapshot, also of unrelated work: a timeout that is right for
-    other DDL kills it and leaves an INVALID index. The old values are kept in settings of our own on the
-    server, so the same statements serve the offline form.
+    A CONCURRENTLY build waits for every old snapshot, also for unrelated work: a timeout that is right for other DDL
+    would stop it and leave an INVALID index. The old values are kept in settings of our own on the server, so that
+    the same statements work offline too.
     """
     _copy_settings(operations, "'pgpatterns.' || name", "current_setting(name)")
     _copy_settings(operations, "name", "'0'")
     try:
         yield
     except BaseException:
-        # the session may be gone; its own error is the one to see
+        # the session may be lost; then its own error must be raised, not the one of this restore
         with suppress(SQLAlchemyError):
             _restore_timeouts(operations)
         raise

@@ -1,7 +1,7 @@
-"""SQL statements put together from parts, so that no name and no value is ever pasted into a string.
+"""SQL statements built from parts, so that no name and no value is ever pasted into a string.
 
-A template holds the fixed words; what comes from outside is a `Name` (quoted where needed), a `Value`
-(a literal), or `Sql` (an expression which by its nature is SQL: a policy's condition, a CHECK).
+A template holds the fixed words. Everything else is a `Name` (quoted if needed), a `Value` (a literal), or `Sql` (an
+expression that is SQL by nature: a policy's condition, a CHECK).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Scalar: TypeAlias = str | int | float | Decimal | bool | None
 
 
 class Name:
-    """An identifier, or a path of them (`Name("app", "orders")`); parts that are None are left out."""
+    """An identifier, or a path of them (`Name("app", "orders")`). Parts that are None are left out."""
 
     __slots__ = ("path",)
 
@@ -41,7 +41,7 @@ class Value:
 
 
 class Sql:
-    """Text that is SQL already: an expression its author wrote, or a keyword from a closed list."""
+    """Text that is SQL already: an expression that its author wrote, or a keyword from a fixed list."""
 
     __slots__ = ("text",)
 
@@ -53,10 +53,10 @@ Part: TypeAlias = "Name | Value | Sql | Template | Sequence[Part]"
 
 
 class Template(ExecutableDDLElement):
-    """A template such as ``ALTER TABLE {table} ENABLE ROW LEVEL SECURITY`` and the parts it names.
+    """A template such as ``ALTER TABLE {table} ENABLE ROW LEVEL SECURITY``, and the parts that it names.
 
-    A sequence of parts is joined with commas. The dialect quotes the names when it is compiled, so the same
-    statement serves every driver and the offline mode.
+    A sequence of parts is joined with commas. The dialect quotes the names at compile time, so the same statement
+    works with every driver and offline.
     """
 
     def __init__(self, template: str, **parts: Part) -> None:
@@ -73,10 +73,10 @@ class Template(ExecutableDDLElement):
 
 
 def literal(value: Scalar) -> str:
-    """*value* as PostgreSQL reads it, whatever ``standard_conforming_strings`` says.
+    """*value* as PostgreSQL reads it, with any value of ``standard_conforming_strings``.
 
     Raises:
-        PgPatternsError: the value has no literal form here, or holds a NUL character.
+        PgPatternsError: the value cannot be written as a literal here, or holds a NUL character.
     """
     match value:
         case None:
@@ -86,11 +86,11 @@ def literal(value: Scalar) -> str:
         case int() | float() | Decimal():
             return str(value)
         case str() if "\0" in value:
-            raise errors.PgPatternsError(f"PostgreSQL cannot hold the NUL character that is in {value!r}")
+            raise errors.PgPatternsError(f"PostgreSQL cannot store the NUL character in {value!r}")
         case str():
             quoted = "'" + value.replace("'", "''") + "'"
             return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
-    raise errors.PgPatternsError(f"{value!r} is not a plain value: give a string, a number or a truth value")
+    raise errors.PgPatternsError(f"{value!r} is not a plain value: give a string, a number, True, False or None")
 
 
 def always_quoted(*path: str | None) -> str:
@@ -114,17 +114,17 @@ def _render(part: str | Part, compiler: DDLCompiler, **kw: Any) -> str:
 
 
 def role_sql(roles: Sequence[str]) -> list[Part]:
-    """PUBLIC is a key word, and PostgreSQL allows no role of that name."""
+    """The roles as SQL. PUBLIC is a keyword; PostgreSQL allows no role of that name."""
     return [Sql("PUBLIC") if role.lower() == "public" else Name(role) for role in roles]
 
 
 def as_text(statement: Template) -> str:
-    """The SQL text of *statement*, to be a `Value` inside another one (the body of a DO block)."""
+    """The SQL text of *statement*, to use as a `Value` inside another one (the body of a DO block)."""
     return "".join(_plain(piece) for piece in statement.pieces())
 
 
 def _plain(part: str | Part) -> str:
-    # not by compiling: that doubles percent signs for drivers which need it, and would do so twice
+    # not compiled: compiling doubles percent signs for some drivers, and here that would happen twice
     if isinstance(part, str):
         return part
     if isinstance(part, Name):
