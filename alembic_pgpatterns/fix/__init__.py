@@ -1,1 +1,1 @@
-"""What pgfix does: plan the fixes, write them as revisions, edit the models' source."""
+"""Everything that pgfix does: plan the fixes, write them as revisions, edit the models' source."""

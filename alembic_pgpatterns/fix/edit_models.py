@@ -1,4 +1,4 @@
-"""The models' part of ``alembic pgfix``: their source edited, and whether they then agree with the database."""
+"""The models' part of ``alembic pgfix``: edit their source, and check that they then agree with the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from alembic_pgpatterns.schema.names import Name
 
 @dataclass
 class Edited:
-    """Files before and after; lines that are left to write by hand; where models and database still differ."""
+    """Files before and after, lines that the user must write, and remaining differences from the database."""
 
     files: dict[Path, Change] = field(default_factory=dict)
     by_hand: list[str] = field(default_factory=list)
@@ -50,36 +50,36 @@ def why_not_editable(fix: Fix) -> str | None:
     place = _place(fix)
     if place is None or not _lines(fix):
         return None
-    path, own = Path(place.path), edits(fix.remedy)
-    if own is None:
-        return f"the models need a change that pgfix does not make: {'; '.join(_by_hand(fix))}"
+    path, all_edits = Path(place.path), edits(fix.remedy)
+    if all_edits is None:
+        return f"the models need a change that pgfix cannot make: {'; '.join(_by_hand(fix))}"
     if not path.is_file() or "-packages/" in place.path:
         return f"{place} is not in this project"
-    if edited_file(path, read_regular(path), own).missed:
-        return f"pgfix cannot change this place in the models by itself: {'; '.join(_by_hand(fix))}"
+    if edited_file(path, read_regular(path), all_edits).missed:
+        return f"pgfix cannot change this place in the models: {'; '.join(_by_hand(fix))}"
     return None
 
 
 def edit_models(
     config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, *, change: bool = True
 ) -> Edited:
-    """Edit the source if that is asked for, and see where models and database differ after the fixes.
+    """Edit the source if requested, and find out where models and database differ after the fixes.
 
     Args:
         config: Alembic's.
-        fixes: what the revisions in the workspace do.
-        work: gets the changed files; nothing else is written.
+        fixes: the fixes in the workspace's revisions.
+        work: the workspace, which gets the changed files; nothing else is written.
         settings: the project's.
-        change: edit the models.
+        change: whether to edit the models.
 
     Raises:
-        PgPatternsError: LibCST is missing, or the models do not import any more.
+        PgPatternsError: LibCST is missing, or the models cannot be imported any more.
     """
     result = Edited()
-    for path, own in _by_file(fixes).items() if change else ():
+    for path, pairs in _by_file(fixes).items() if change else ():
         before = read_regular(path)
-        source = edited_file(path, before, [edit for _, edit in own])
-        result.by_hand += [line for fix, edit in own if edit in source.missed for line in _by_hand(fix)]
+        source = edited_file(path, before, [edit for _, edit in pairs])
+        result.by_hand += [line for fix, edit in pairs if edit in source.missed for line in _by_hand(fix)]
         if source.data != before:
             result.files[path] = Change(before, source.data)
     result.drift = _drift(config, fixes, work, settings, result)
@@ -92,9 +92,9 @@ def edit_models(
 def _by_file(fixes: Sequence[Fix]) -> dict[Path, list[tuple[Fix, Edit]]]:
     result: dict[Path, list[tuple[Fix, Edit]]] = {}
     for fix in fixes:
-        place, own = _place(fix), edits(fix.remedy)
-        if place is not None and own is not None and Path(place.path).is_file():
-            result.setdefault(Path(place.path), []).extend((fix, edit) for edit in own)
+        place, all_edits = _place(fix), edits(fix.remedy)
+        if place is not None and all_edits is not None and Path(place.path).is_file():
+            result.setdefault(Path(place.path), []).extend((fix, edit) for edit in all_edits)
     return result
 
 
@@ -103,7 +103,7 @@ def _place(fix: Fix) -> Any:
 
 
 def _lines(fix: Fix) -> tuple[str, ...]:
-    """What models must say; not what they can say by our declarations, without which autogenerate leaves it alone."""
+    """What the models must say. Not what only our declarations can say: without them autogenerate ignores it."""
     return () if isinstance(fix.remedy, Statements) else model_line(fix.remedy)
 
 
@@ -114,7 +114,7 @@ def _by_hand(fix: Fix) -> list[str]:
 
 
 def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, edited: Edited) -> list[str]:
-    """What model-drift says of the tables, where the edited models are imported afresh."""
+    """The findings of model-drift for the tables, with the edited models imported in a new process."""
     flags = {"server": settings.server} if settings.server else {}
     flags |= {"prepare": str(settings.path(settings.prepare))} if settings.prepare else {}
     request = Request(
@@ -138,7 +138,7 @@ def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Setting
 
 
 def _indexes(fix: Fix) -> Iterator[str]:
-    """The indexes a fix makes or drops; an index goes by a name of its own, without its table's."""
+    """The indexes that a fix creates or drops: an index's identifier does not contain its table."""
     remedy = fix.remedy
     made = remedy if isinstance(remedy, CreateIndex) else getattr(remedy, "new", None)
     if isinstance(made, CreateIndex):
@@ -162,12 +162,12 @@ def _baseline(settings: Settings, fixes: Sequence[Fix], folder: Path) -> str | N
 
 
 def paid(settings: Settings, fixes: Sequence[Fix]) -> Baseline | None:
-    """The baseline without the findings that the fixes cure; None if the project has none.
+    """The baseline without the findings that the fixes remove; None if the project has none.
 
-    If they stayed, autogenerate would take the old state for what is wanted.
+    If they stayed, autogenerate would take the old state for intended.
     """
     before = Baseline.read(settings.path(settings.baseline))
     if before is None:
         return None
-    gone = {escaped(finding.fingerprint) for fix in fixes for finding in fix.findings}
-    return Baseline({item: reason for item, reason in before.entries.items() if item not in gone}, before.heads)
+    fixed = {escaped(finding.fingerprint) for fix in fixes for finding in fix.findings}
+    return Baseline({item: reason for item, reason in before.entries.items() if item not in fixed}, before.heads)

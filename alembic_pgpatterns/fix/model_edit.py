@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change: a new index on a table, or another type of a column. ``expression``: Python source of what is new."""
+    """One change: a new index on a table, or another type of a column. ``expression``: the new Python source."""
 
     table: str
     expression: str
     column: str | None = None
     simple: bool = False
-    """An index that ``index=True`` makes, on ``column``."""
+    """Whether ``index=True`` on ``column`` makes the index."""
     replaces: tuple[str, ...] = ()
-    """Names of types that may stand there now."""
+    """Names of the types that may be there now."""
     removes: str | None = None
-    """The name of an index to take out; ``column``: the one whose ``index=True`` may have made it."""
+    """The name of an index to remove; ``column``: the column whose ``index=True`` may have made it."""

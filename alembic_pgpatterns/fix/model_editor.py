@@ -1,4 +1,4 @@
-"""The walk through a model's syntax tree that makes the edits; imported only where LibCST is wanted."""
+"""Makes the edits in a model's syntax tree. Imported only if LibCST is needed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import libcst as cst
 from alembic_pgpatterns.fix.model_edit import Edit
 
 COLUMNS = ("mappedcolumn", "column")
-"""Without case and underscores: projects call theirs ``_Column``."""
+"""Names of column functions, compared without case and underscores: some projects have their own ``_Column``."""
 PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
 WIDTH = 96
 
 
 class Editor(cst.CSTTransformer):
-    """Makes edits in mapped classes and in ``Table(...)``; ``made`` are those that found their place.
+    """Makes edits in mapped classes and in ``Table(...)``. ``made``: the edits whose place was found.
 
-    ``needed``: names to import from sqlalchemy; ``replaced``: names that may be needed no more.
+    ``needed``: names to import from sqlalchemy; ``replaced``: names whose import may be unused now.
     """
 
-    def __init__(self, wanted: Sequence[Edit]) -> None:
+    def __init__(self, edits: Sequence[Edit]) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.edits = edits
         self.made: list[Edit] = []
         self.needed: set[str] = set()
         self.replaced: set[str] = set()
@@ -30,15 +30,15 @@ class Editor(cst.CSTTransformer):
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
         """A mapped class: its columns, then its ``__table_args__``."""
         name = _table_name(updated_node)
-        wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
-        wanted = self._not_there_yet(wanted, updated_node)
-        if not wanted or not isinstance(updated_node.body, cst.IndentedBlock):
+        edits = [edit for edit in self.edits if edit.table == name and edit not in self.made]
+        edits = self._not_there_yet(edits, updated_node)
+        if not edits or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
-        body = [self._column_line(line, wanted) for line in updated_node.body.body]
-        body = [kept for line in body for kept in self._without(line, wanted)]
-        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
-        if rest:
-            body = self._with_table_args(body, rest)
+        body = [self._column_line(line, edits) for line in updated_node.body.body]
+        body = [remaining for line in body for remaining in self._without(line, edits)]
+        remaining_edits = [edit for edit in edits if edit not in self.made and not edit.replaces and not edit.removes]
+        if remaining_edits:
+            body = self._with_table_args(body, remaining_edits)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
@@ -46,55 +46,56 @@ class Editor(cst.CSTTransformer):
         if _called(updated_node) != "Table" or not updated_node.args:
             return updated_node
         name = _text(updated_node.args[0].value)
-        wanted = [edit for edit in self.wanted if edit.table == name and edit not in self.made]
-        wanted = self._not_there_yet(wanted, updated_node)
-        arguments = [self._column_argument(argument, wanted) for argument in updated_node.args]
-        arguments = [one for one in arguments if not self._is_removed(one.value, wanted)]
-        rest = [edit for edit in wanted if edit not in self.made and not edit.replaces and not edit.removes]
-        return updated_node.with_changes(args=self._with_indexes(arguments, rest))
+        edits = [edit for edit in self.edits if edit.table == name and edit not in self.made]
+        edits = self._not_there_yet(edits, updated_node)
+        arguments = [self._column_argument(argument, edits) for argument in updated_node.args]
+        arguments = [item for item in arguments if not self._is_removed(item.value, edits)]
+        remaining_edits = [edit for edit in edits if edit not in self.made and not edit.replaces and not edit.removes]
+        return updated_node.with_changes(args=self._with_indexes(arguments, remaining_edits))
 
-    def _not_there_yet(self, wanted: Sequence[Edit], place: cst.CSTNode) -> list[Edit]:
-        """Without the new indexes that are declared already: an earlier run made them."""
-        new = [edit for edit in wanted if edit.expression.startswith("Index(")]
-        there = _index_names(place) if new else set()
-        done = [edit for edit in new if _index_name(edit) in there]
+    def _not_there_yet(self, edits: Sequence[Edit], place: cst.CSTNode) -> list[Edit]:
+        """The edits without new indexes that are declared already, by an earlier run."""
+        new = [edit for edit in edits if edit.expression.startswith("Index(")]
+        declared = _index_names(place) if new else set()
+        done = [edit for edit in new if _index_name(edit) in declared]
         self.made += done
-        return [edit for edit in wanted if edit not in done]
+        return [edit for edit in edits if edit not in done]
 
-    def _without(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> list[cst.BaseStatement]:
-        """``__table_args__`` without the indexes that go; no line where nothing is left in it."""
+    def _without(self, line: cst.BaseStatement, edits: Sequence[Edit]) -> list[cst.BaseStatement]:
+        """``__table_args__`` without the removed indexes; no line if nothing is left in it."""
         statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
         value = getattr(statement, "value", None)
         if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple) or not _is_alone(line):
             return [line]
-        kept = [element for element in value.elements if not self._is_removed(element.value, wanted)]
-        if len(kept) == len(value.elements):
+        elements = [element for element in value.elements if not self._is_removed(element.value, edits)]
+        if len(elements) == len(value.elements):
             return [line]
-        if not kept:
+        if not elements:
             return []
-        if len(kept) > 1 or value.elements[-1].comma != cst.MaybeSentinel.DEFAULT:
-            # The last one's comma ends the line of the bracket; a single one without a comma would be no tuple.
-            kept[-1] = kept[-1].with_changes(comma=value.elements[-1].comma)
+        if len(elements) > 1 or value.elements[-1].comma != cst.MaybeSentinel.DEFAULT:
+            # The last element's comma carries the line break before the bracket.
+            elements[-1] = elements[-1].with_changes(comma=value.elements[-1].comma)
         else:
-            kept[-1] = kept[-1].with_changes(comma=cst.Comma())
-        return [line.with_deep_changes(value, elements=kept)]
+            # A single element without a comma would not be a tuple.
+            elements[-1] = elements[-1].with_changes(comma=cst.Comma())
+        return [line.with_deep_changes(value, elements=elements)]
 
-    def _is_removed(self, value: cst.BaseExpression, wanted: Sequence[Edit]) -> bool:
+    def _is_removed(self, value: cst.BaseExpression, edits: Sequence[Edit]) -> bool:
         if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args or _has_comment(value):
             return False
         name = _text(value.args[0].value)
-        found = next((edit for edit in wanted if edit.removes == name and edit not in self.made), None)
-        if found is None or name is None:
+        edit = next((edit for edit in edits if edit.removes == name and edit not in self.made), None)
+        if edit is None or name is None:
             return False
-        self.made.append(found)
+        self.made.append(edit)
         return True
 
-    def _column_argument(self, argument: cst.Arg, wanted: Sequence[Edit]) -> cst.Arg:
+    def _column_argument(self, argument: cst.Arg, edits: Sequence[Edit]) -> cst.Arg:
         if not isinstance(argument.value, cst.Call) or not _is_column(argument.value):
             return argument
-        return argument.with_changes(value=self._column(argument.value, None, wanted))
+        return argument.with_changes(value=self._column(argument.value, None, edits))
 
-    def _column_line(self, line: cst.BaseStatement, wanted: Sequence[Edit]) -> cst.BaseStatement:
+    def _column_line(self, line: cst.BaseStatement, edits: Sequence[Edit]) -> cst.BaseStatement:
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
             return line
         statement = line.body[0]
@@ -103,12 +104,12 @@ class Editor(cst.CSTTransformer):
             return line
         if not _is_column(value):
             return line
-        changed = self._column(value, _target(statement), wanted)
+        changed = self._column(value, _target(statement), edits)
         return line.with_changes(body=[statement.with_changes(value=changed)])
 
-    def _column(self, call: cst.Call, attribute: str | None, wanted: Sequence[Edit]) -> cst.Call:
+    def _column(self, call: cst.Call, attribute: str | None, edits: Sequence[Edit]) -> cst.Call:
         name = (_text(call.args[0].value) if call.args else None) or attribute
-        for edit in wanted:
+        for edit in edits:
             if edit.column == name and name is not None:
                 changed = self._changed(call, edit)
                 if changed is not None:
@@ -134,22 +135,22 @@ class Editor(cst.CSTTransformer):
         return self._typed(call, edit) if "DateTime" in edit.replaces else None
 
     def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
-        """A type for ``mapped_column()`` that took it from ``Mapped[datetime]`` alone."""
-        given = [one for one in call.args if one.keyword is None and not one.star]
-        others = [one for one in given if not isinstance(one.value, cst.SimpleString) and not _is_part(one.value)]
-        if _called(call) != "mapped_column" or others or any(_keyword(one) == "type_" for one in call.args):
+        """Add a type to a ``mapped_column()`` that has its type only from ``Mapped[datetime]``."""
+        positional = [arg for arg in call.args if arg.keyword is None and not arg.star]
+        others = [arg for arg in positional if not isinstance(arg.value, cst.SimpleString) and not _is_part(arg.value)]
+        if _called(call) != "mapped_column" or others or any(_keyword(arg) == "type_" for arg in call.args):
             return None
-        position = 1 if given and isinstance(given[0].value, cst.SimpleString) else 0
+        position = 1 if positional and isinstance(positional[0].value, cst.SimpleString) else 0
         new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
         comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=_after(call))
         if position < len(call.args):
             added = cst.Arg(new, comma=comma)
             return call.with_changes(args=[*call.args[:position], added, *call.args[position:]])
-        before = [one.with_changes(comma=comma) for one in call.args]
+        before = [arg.with_changes(comma=comma) for arg in call.args]
         return call.with_changes(args=[*before, cst.Arg(new)])
 
     def _in_the_manner_of(self, kind: cst.BaseExpression, expression: str, named: str) -> cst.BaseExpression:
-        """``sa.Text`` where ``sa.String`` stood, else ``Text`` with its import."""
+        """``sa.Text`` if the old type is written ``sa.String``, else ``Text`` with an import."""
         new = cst.parse_expression(expression)
         bare = new.func if isinstance(new, cst.Call) else new
         assert isinstance(bare, cst.Name)
@@ -168,28 +169,30 @@ class Editor(cst.CSTTransformer):
             self.needed.add("text")
         return cst.parse_expression(edit.expression)
 
-    def _with_indexes(self, arguments: list[cst.Arg], rest: Sequence[Edit]) -> list[cst.Arg]:
-        """Behind the last positional argument, on a line of its own where the others have one."""
-        for edit in rest:
-            last = max((i for i, one in enumerate(arguments) if one.keyword is None and not one.star), default=0)
+    def _with_indexes(self, arguments: list[cst.Arg], remaining_edits: Sequence[Edit]) -> list[cst.Arg]:
+        """Insert after the last positional argument; on a line of its own if the others have one each."""
+        for edit in remaining_edits:
+            last = max((i for i, item in enumerate(arguments) if item.keyword is None and not item.star), default=0)
             before = arguments[last]
-            lined = [one.comma for one in arguments if isinstance(one.comma, cst.Comma)]
+            lined = [item.comma for item in arguments if isinstance(item.comma, cst.Comma)]
             comma = lined[0] if lined else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
             new = cst.Arg(self._made_index(edit), comma=before.comma)
             arguments[last : last + 1] = [before.with_changes(comma=comma), new]
         return arguments
 
-    def _with_table_args(self, body: list[cst.BaseStatement], rest: Sequence[Edit]) -> list[cst.BaseStatement]:
+    def _with_table_args(
+        self, body: list[cst.BaseStatement], remaining_edits: Sequence[Edit]
+    ) -> list[cst.BaseStatement]:
         for position, line in enumerate(body):
             if _assigned(line) == "__table_args__":
-                changed = self._extended(line, rest)
+                changed = self._extended(line, remaining_edits)
                 return [*body[:position], changed, *body[position + 1 :]]
         position = next(i for i, line in enumerate(body) if _assigned(line) == "__tablename__") + 1
-        for edit in rest:
+        for edit in remaining_edits:
             self._made_index(edit)
-        return [*body[:position], _table_args([edit.expression for edit in rest]), *body[position:]]
+        return [*body[:position], _table_args([edit.expression for edit in remaining_edits]), *body[position:]]
 
-    def _extended(self, line: cst.BaseStatement, rest: Sequence[Edit]) -> cst.BaseStatement:
+    def _extended(self, line: cst.BaseStatement, remaining_edits: Sequence[Edit]) -> cst.BaseStatement:
         assert isinstance(line, cst.SimpleStatementLine)
         statement = line.body[0]
         assert isinstance(statement, cst.Assign | cst.AnnAssign)
@@ -197,31 +200,32 @@ class Editor(cst.CSTTransformer):
         if not _is_alone(line):
             return line
         if isinstance(value, cst.Tuple):
-            new: cst.BaseExpression = self._longer(value, rest)
+            new: cst.BaseExpression = self._longer(value, remaining_edits)
         elif value is not None and _is_dictionary(value):
-            new = cst.Tuple([*(cst.Element(self._made_index(edit)) for edit in rest), cst.Element(value)])
+            new = cst.Tuple([*(cst.Element(self._made_index(edit)) for edit in remaining_edits), cst.Element(value)])
         else:
             return line
         return line.with_changes(body=[statement.with_changes(value=new)])
 
-    def _longer(self, value: cst.Tuple, rest: Sequence[Edit]) -> cst.Tuple:
-        """New elements behind the others, before the dictionary that may end it, laid out as they are."""
+    def _longer(self, value: cst.Tuple, remaining_edits: Sequence[Edit]) -> cst.Tuple:
+        """The new elements after the others but before a final dictionary, in the same layout."""
         elements = list(value.elements)
         options = [elements.pop()] if elements and _is_dictionary(elements[-1].value) else []
         between = _comma_between([*elements, *options], value)
-        new = [cst.Element(self._made_index(edit)) for edit in rest]
+        new = [cst.Element(self._made_index(edit)) for edit in remaining_edits]
         last = (options or elements)[-1].comma if (options or elements) else cst.Comma()
         if len(elements) == 1 and not options and isinstance(between.whitespace_after, cst.SimpleWhitespace):
             last = cst.MaybeSentinel.DEFAULT
         ending = (options or elements)[-1:]
         laid_out = [
-            one.with_changes(comma=between) if one in (*new, *ending) else one for one in [*elements, *new, *options]
+            item.with_changes(comma=between) if item in (*new, *ending) else item
+            for item in [*elements, *new, *options]
         ]
         return value.with_changes(elements=[*laid_out[:-1], laid_out[-1].with_changes(comma=last)])
 
 
 def without_comment(comma: cst.Comma) -> cst.Comma:
-    """A comma as another, whose line may end in a comment of its own."""
+    """The same kind of comma, without the comment that may end its line."""
     space = comma.whitespace_after
     if not isinstance(space, cst.ParenthesizedWhitespace):
         return comma
@@ -230,7 +234,7 @@ def without_comment(comma: cst.Comma) -> cst.Comma:
 
 
 def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst.Comma:
-    """How the elements are separated: a line each, or a space."""
+    """How the elements are separated: by a new line each, or by a space."""
     commas = [element.comma for element in elements if isinstance(element.comma, cst.Comma)]
     if len(elements) > 1 and commas:
         return without_comment(commas[0])
@@ -240,9 +244,10 @@ def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst
 
 
 def _indexed(call: cst.Call) -> cst.Call | None:
-    """The column with ``index=True``, which may be there already."""
+    """The column with ``index=True``, unless it says so already."""
     if any(
-        _keyword(one) == "index" and isinstance(one.value, cst.Name) and one.value.value == "True" for one in call.args
+        _keyword(item) == "index" and isinstance(item.value, cst.Name) and item.value.value == "True"
+        for item in call.args
     ):
         return call
     if any(argument.keyword is not None and argument.keyword.value == "index" for argument in call.args):
@@ -252,7 +257,7 @@ def _indexed(call: cst.Call) -> cst.Call | None:
     if not call.args:
         return call.with_changes(args=[new])
     last = call.args[-1]
-    commas = [one.comma for one in call.args[:-1] if isinstance(one.comma, cst.Comma)]
+    commas = [item.comma for item in call.args[:-1] if isinstance(item.comma, cst.Comma)]
     comma = commas[0] if commas else cst.Comma(whitespace_after=_after(call))
     return call.with_changes(args=[*call.args[:-1], last.with_changes(comma=comma), new.with_changes(comma=last.comma)])
 
@@ -264,10 +269,10 @@ def _after(call: cst.Call) -> cst.BaseParenthesizableWhitespace:
 
 
 def _with_collation(new: cst.BaseExpression, old: cst.Call) -> cst.BaseExpression:
-    kept = [one for one in old.args if one.keyword is not None and one.keyword.value == "collation"]
-    if not kept:
+    collation = [arg for arg in old.args if arg.keyword is not None and arg.keyword.value == "collation"]
+    if not collation:
         return new
-    return cst.Call(new, [kept[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
+    return cst.Call(new, [collation[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
 
 
 def _replaced(arguments: Sequence[cst.Arg], position: int, new: cst.Arg) -> list[cst.Arg]:
@@ -275,11 +280,11 @@ def _replaced(arguments: Sequence[cst.Arg], position: int, new: cst.Arg) -> list
 
 
 def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
-    """On one line where one fits, else a line each; the class's own indent is added when it is written."""
+    """On one line if it fits, otherwise a line each. The class's indent is added when it is written."""
     short = f"__table_args__ = ({expressions[0]},)"
     if len(expressions) == 1 and len(short) <= WIDTH:
         return cst.parse_statement(short)
-    return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {one},\n" for one in expressions) + ")\n")
+    return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {item},\n" for item in expressions) + ")\n")
 
 
 def _index_names(node: cst.CSTNode) -> set[str | None]:
@@ -296,12 +301,12 @@ def _index_name(edit: Edit) -> str | None:
 
 
 def _is_alone(line: cst.BaseStatement) -> bool:
-    """Whether the line holds one statement: of ``a = 1; b = 2`` nothing is changed."""
+    """Whether the line holds only one statement: a line such as ``a = 1; b = 2`` is not changed."""
     return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
 
 
 def _has_comment(node: cst.CSTNode) -> bool:
-    """Whether a comment within would be lost with the code."""
+    """Whether it contains a comment, which would be lost."""
     return isinstance(node, cst.Comment) or any(map(_has_comment, node.children))
 
 
@@ -318,18 +323,18 @@ def _is_dictionary(value: cst.BaseExpression) -> bool:
 
 
 def _is_part(value: cst.BaseExpression) -> bool:
-    """Whether an argument of a column is something else than its type."""
+    """Whether a column's argument is something other than its type."""
     return isinstance(value, cst.Call) and _called(value) in PARTS
 
 
 def _not_indexed(call: cst.Call) -> cst.Call | None:
     """The column without ``index=True``."""
-    kept = [one for one in call.args if one.keyword is None or one.keyword.value != "index"]
-    if len(kept) == len(call.args):
+    arguments = [arg for arg in call.args if arg.keyword is None or arg.keyword.value != "index"]
+    if len(arguments) == len(call.args):
         return None
-    if kept:
-        kept[-1] = kept[-1].with_changes(comma=call.args[-1].comma)
-    return call.with_changes(args=kept)
+    if arguments:
+        arguments[-1] = arguments[-1].with_changes(comma=call.args[-1].comma)
+    return call.with_changes(args=arguments)
 
 
 def _table_name(node: cst.ClassDef) -> str | None:

@@ -1,4 +1,4 @@
-"""Names imported from sqlalchemy, in the file's own statement and order; imported only where LibCST is wanted."""
+"""Names imported from sqlalchemy, in the file's own style and order. Imported only if LibCST is needed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from alembic_pgpatterns.fix.model_editor import without_comment
 
 
 def with_imports(module: cst.Module, needed: Collection[str], replaced: Collection[str]) -> cst.Module:
-    """The module with what it needs imported, and what it needs no more taken out."""
-    found = _Finder()
-    module.visit(found)
-    adder = _Adder(set(needed) - found.names)
+    """The module with the needed imports added, and with unused ones of the replaced names removed."""
+    finder = _Finder()
+    module.visit(finder)
+    adder = _Adder(set(needed) - finder.names)
     module = module.visit(adder)
     context = CodemodContext()
     for name in sorted(adder.missing):
@@ -27,32 +27,32 @@ def with_imports(module: cst.Module, needed: Collection[str], replaced: Collecti
 
 
 class _Finder(cst.CSTVisitor):
-    """The names that any statement of the file imports from sqlalchemy: some projects give each a line."""
+    """Collects the names that the file imports from sqlalchemy, in any of its statements."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
 
     def visit_If(self, node: cst.If) -> bool:
-        """What is imported for type checkers alone is not there when the module runs."""
+        """Skip ``if TYPE_CHECKING``: its imports do not exist when the module runs."""
         return not _is_for_checkers(node)
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """One statement."""
-        ours = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
-        if ours and not isinstance(node.names, cst.ImportStar):
-            self.names.update(_name(one) for one in node.names)
+        from_sqlalchemy = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
+        if from_sqlalchemy and not isinstance(node.names, cst.ImportStar):
+            self.names.update(_name(alias) for alias in node.names)
 
 
 class _Adder(cst.CSTTransformer):
-    """Adds names to the first ``from sqlalchemy import …``; sorted where that is."""
+    """Adds names to the first ``from sqlalchemy import …``, in sorted order if that is sorted."""
 
     def __init__(self, needed: Collection[str]) -> None:
         super().__init__()
         self.missing = set(needed)
 
     def visit_If(self, node: cst.If) -> bool:
-        """Names that the module needs are not added for type checkers alone."""
+        """Skip ``if TYPE_CHECKING``: the module needs the names when it runs."""
         return not _is_for_checkers(node)
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
@@ -63,7 +63,9 @@ class _Adder(cst.CSTTransformer):
             return updated_node
         if not self.missing:
             return updated_node
-        new = [cst.ImportAlias(cst.Name(name)) for name in sorted(self.missing - {_name(one) for one in names})]
+        new = [
+            cst.ImportAlias(cst.Name(name)) for name in sorted(self.missing - {_name(imported) for imported in names})
+        ]
         self.missing.clear()
         return updated_node.with_changes(names=_joined(names, new)) if new else updated_node
 
@@ -75,13 +77,15 @@ def _is_for_checkers(node: cst.If) -> bool:
 
 
 def _joined(names: Sequence[cst.ImportAlias], new: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
-    keys = [_order(one) for one in names]
+    keys = [_order(imported) for imported in names]
     joined = [*names, *new]
     if keys == sorted(keys):
         joined.sort(key=_order)
-    commas = [one.comma for one in names if isinstance(one.comma, cst.Comma)]
+    commas = [imported.comma for imported in names if isinstance(imported.comma, cst.Comma)]
     between = without_comment(commas[0]) if len(names) > 1 else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    separated = [one.with_changes(comma=between) if one in (*new, names[-1]) else one for one in joined]
+    separated = [
+        imported.with_changes(comma=between) if imported in (*new, names[-1]) else imported for imported in joined
+    ]
     return [*separated[:-1], separated[-1].with_changes(comma=names[-1].comma)]
 
 
@@ -90,6 +94,6 @@ def _name(alias: cst.ImportAlias) -> str:
 
 
 def _order(alias: cst.ImportAlias) -> tuple[int, str]:
-    """As isort and ruff order them: constants, classes, functions."""
+    """The order of isort and ruff: constants, classes, functions."""
     name = _name(alias)
     return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, name)

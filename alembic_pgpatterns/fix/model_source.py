@@ -1,4 +1,4 @@
-"""Changes to the source of models, which keep everything else in the file as it is."""
+"""Changes to the source of models that leave everything else in the file as it is."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TIMES = ("DateTime", "TIMESTAMP")
 
 @dataclass
 class Source:
-    """A file's text after the edits, and those that found no place."""
+    """A file's text after the edits, and the edits whose place was not found."""
 
     text: str
     missed: list[Edit] = field(default_factory=list)
 
 
 def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
-    """The edits of a remedy; None where there is none that is certain."""
+    """The edits for a remedy; None if they are not certain."""
     if isinstance(remedy, CreateIndex):
         return (_index(remedy),)
     if isinstance(remedy, DropIndex):
@@ -36,9 +36,9 @@ def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
     if isinstance(remedy, ReplaceIndex):
         return (_removed(remedy.index, remedy.recreate), _index(remedy.new))
     if isinstance(remedy, ChangeType):
-        found = [_type(change) for change in remedy.changes]
-        certain = [edit for edit in found if edit is not None]
-        return tuple(certain) if len(certain) == len(found) else None
+        type_edits = [_type(change) for change in remedy.changes]
+        certain = [edit for edit in type_edits if edit is not None]
+        return tuple(certain) if len(certain) == len(type_edits) else None
     return None
 
 
@@ -67,26 +67,26 @@ def _type(change: TypeChange) -> Edit | None:
 
 @dataclass
 class SourceFile:
-    """A file's bytes after the edits, and those that found no place."""
+    """A file's bytes after the edits, and the edits whose place was not found."""
 
     data: bytes
     missed: list[Edit] = field(default_factory=list)
 
 
-def edited_file(path: Path, data: bytes, wanted: Sequence[Edit]) -> SourceFile:
-    """The file with the edits made; its encoding, byte order mark and line ends stay.
+def edited_file(path: Path, data: bytes, edits_to_make: Sequence[Edit]) -> SourceFile:
+    """The file after the edits. Its encoding, byte order mark and line ends stay.
 
     Args:
         path: of the file, for messages.
-        data: what it holds.
+        data: its content.
         wanted: the edits.
 
     Raises:
-        PgPatternsError: LibCST is not installed, or the file is no Python that it can read.
+        PgPatternsError: LibCST is not installed, or it cannot parse the file.
     """
     try:
         text, encoding = decoded(data)
-        source = edited(text, wanted)
+        source = edited(text, edits_to_make)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise PgPatternsError(f"{path}: the file of a model cannot be read: {error}") from error
     except PgPatternsError as error:
@@ -97,21 +97,21 @@ def edited_file(path: Path, data: bytes, wanted: Sequence[Edit]) -> SourceFile:
 
 
 def decoded(data: bytes) -> tuple[str, str]:
-    """The text of a Python source with its line ends as they are, and its encoding, which writes a mark if it had one.
+    """The text of a Python source with its line ends, and its encoding (with a byte order mark if it had one).
 
     Raises:
         SyntaxError: it declares an encoding that does not exist.
-        UnicodeDecodeError: it does not have the encoding that it declares.
+        UnicodeDecodeError: it is not in the encoding that it declares.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding), encoding
 
 
-def edited(text: str, wanted: Sequence[Edit]) -> Source:
-    """The source with the edits made: imports added, formatting kept.
+def edited(text: str, edits_to_make: Sequence[Edit]) -> Source:
+    """The source after the edits: imports added, formatting kept.
 
     Raises:
-        PgPatternsError: LibCST is not installed, or the file is no Python that it can read.
+        PgPatternsError: LibCST is not installed, or it cannot parse the source.
     """
     try:
         import libcst
@@ -124,6 +124,6 @@ def edited(text: str, wanted: Sequence[Edit]) -> Source:
         module = libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
         raise PgPatternsError(f"the file of a model cannot be read: {error}") from error
-    editor = Editor(wanted)
+    editor = Editor(edits_to_make)
     changed = with_imports(module.visit(editor), editor.needed, editor.replaced)
-    return Source(changed.code, [edit for edit in wanted if edit not in editor.made])
+    return Source(changed.code, [edit for edit in edits_to_make if edit not in editor.made])

@@ -1,8 +1,7 @@
-"""Whether models and database agree after a fix, by the check itself, where the changed models are imported afresh.
+"""Whether models and database agree after a fix, by the check itself, in a process that imports the changed models.
 
-Modules that are imported cannot be imported a second time, so this runs in a process of its own. It gets plain data,
-calls `check` and gives plain data back. The changed sources are not on the disk yet: the import system reads them from
-memory.
+Python cannot import a module a second time, so this needs a new process. It gets plain data, calls `check` and returns
+plain data. The changed sources are not on the disk yet: the import system reads them from memory.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Any
 from alembic_pgpatterns.errors import PgPatternsError
 
 PROCESS = "alembic_pgpatterns.cli.check_models"
-"""The module whose `main` is the process: only the commands may make a configuration of Alembic's."""
+"""The module whose `main` is the process: only the commands may create a configuration of Alembic."""
 
 
 @dataclass(frozen=True)
 class Drifted:
-    """One difference: what it is about, and in words."""
+    """One difference: the object, and the difference in words."""
 
     object: str
     message: str
@@ -33,17 +32,17 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Request:
-    """What the process is to check.
+    """What the process has to check.
 
     Attributes:
         ini, toml: Alembic's configuration files.
         section: Alembic's section.
         x: the values of Alembic's ``-x``.
-        versions: the version locations, the new revisions' among them.
+        versions: the version locations, with that of the new revisions.
         flags: settings of the command, as text.
-        baseline: a file with the baseline as it will be; None to use the project's.
+        baseline: a file with the baseline as it will be; None for the project's own.
         path: where Python looks for modules.
-        sources: changed sources by the path that Python imports them from.
+        sources: changed sources, by the path that Python imports them from.
     """
 
     ini: str | None
@@ -61,7 +60,7 @@ def drift_after(request: Request) -> tuple[Drifted, ...]:
     """The differences between models and database at head.
 
     Raises:
-        PgPatternsError: the check could not be done, or not as a whole: the models do not import any more, say.
+        PgPatternsError: the check could not be done completely, for example because the models cannot be imported.
     """
     command = [sys.executable, "-c", f"from {PROCESS} import main; main()"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -78,23 +77,23 @@ def drift_after(request: Request) -> tuple[Drifted, ...]:
     finally:
         os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as answer, process:
-        _, said = process.communicate(json.dumps(vars(request)).encode())
+        _, error_output = process.communicate(json.dumps(vars(request)).encode())
         text = answer.read()
-    return _drifts(text, said.decode("utf-8", "replace"))
+    return _drifts(text, error_output.decode("utf-8", "replace"))
 
 
-def _drifts(answer: str, said: str) -> tuple[Drifted, ...]:
+def _drifts(answer: str, error_output: str) -> tuple[Drifted, ...]:
     try:
         result = json.loads(answer)
     except ValueError:
-        result = {"failure": said.strip() or "the process that imports the models ended without an answer"}
+        result = {"failure": error_output.strip() or "the process that imports the models ended without an answer"}
     if "failure" in result:
         raise PgPatternsError(f"After the change the check fails, so nothing was changed:\n{result['failure']}")
     return tuple(Drifted(**item) for item in result["drift"])
 
 
 def read_from_memory(sources: Mapping[str, bytes]) -> None:
-    """Have Python compile modules from these sources in place of the files of the same path, cached code aside."""
+    """Make Python compile modules from these sources instead of the files of the same path, and ignore cached code."""
     stock: Any = importlib.machinery.SourceFileLoader.get_code
 
     def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:

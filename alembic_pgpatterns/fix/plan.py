@@ -1,4 +1,4 @@
-"""Findings as the ops that cure them and the ops that bring the old state back; what no revision should do."""
+"""From findings to operations that fix them and operations that undo that; and findings that no revision can fix."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Operations = tuple[ops.MigrateOperation, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A remedy, the findings it cures, the ops there and back."""
+    """A remedy, the findings that it fixes, and the operations up and down."""
 
     findings: tuple[Finding, ...]
     remedy: Remedy
@@ -52,7 +52,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A finding that no revision of ours cures, and why; the way stands in its remedy."""
+    """A finding that no revision of ours fixes, and the reason. Its remedy describes what to do."""
 
     finding: Finding
     reason: str
@@ -60,16 +60,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one round of revisions does, and what it leaves: for good, or for the next round."""
+    """What one round of revisions fixes, and what it leaves, forever or for the next round."""
 
     fixes: tuple[Fix, ...]
     left: tuple[Left, ...]
 
 
 def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
-    """The fixes for findings. A remedy that several have is taken once; of two that touch the same object the first.
+    """The fixes for findings. A remedy of several findings is taken once. Of two on the same object the first is taken.
 
-    The other one waits: when the first is done it may have become needless, and is looked for anew.
+    The other one waits for the next round: after the first fix it may not be needed any more.
     """
     by_remedy: dict[Remedy, list[Finding]] = {}
     left: list[Left] = []
@@ -79,47 +79,47 @@ def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
             left.append(Left(finding, reason or ""))
         else:
             by_remedy.setdefault(finding.remedy, []).append(finding)
-    taken: set[Hashable] = set()
+    used: set[Hashable] = set()
     fixes = []
     for remedy, cured in by_remedy.items():
         keys = set(_touched(remedy))
-        if not keys & taken:
+        if not keys & used:
             up, down = both_ways(remedy, schema)
             fixes.append(Fix(tuple(cured), remedy, up, down))
-            taken |= keys
+            used |= keys
     return Plan(tuple(fixes), tuple(left))
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:
-    """Why the rewriter has no safe form for it on a table in use, or None."""
+    """Why the rewriter has no safe form of the fix for a table in use, or None."""
     for op in fix.up:
         if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
             continue
         users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
         if users:
-            return f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}"
+            return f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}"
         old = op.existing_type
         if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
-            held = facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
-            why = f", and a second column cannot take its place because of {'; '.join(held[:3])}" if held else ""
-            return f"every row would be written anew under a lock that stops readers{why}"
+            blockers = facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
+            swap = f", and a second column cannot replace it because of {'; '.join(blockers[:3])}" if blockers else ""
+            return f"every row would be rewritten under a lock that blocks reads{swap}"
     return None
 
 
 class FixSqlOp(ops.ExecuteSQLOp):
-    """A statement of a fix. It has a name, by which the statement that undoes it is found in the downgrade."""
+    """A statement of a fix. By its name the downgrade finds the statement that undoes it."""
 
     def __init__(self, statement: str, name: str) -> None:
         super().__init__(statement)
         self.constraint_name = name
 
     def reverse(self) -> FixSqlOp:
-        """Of this kind too; the downgrade's own statement is among the ops that go back."""
+        """An operation of this kind too. The real statement of the downgrade is among the operations down."""
         return FixSqlOp("", self.constraint_name)
 
 
 def both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
-    """The ops that carry the remedy out, and those that bring the old state back."""
+    """The operations that apply the remedy, and those that restore the old state."""
     up, down = _both_ways(remedy, schema)
     name = hashlib.sha256(repr(remedy).encode()).hexdigest()
     return tuple(_named(op, name) for op in up), tuple(_named(op, name) for op in down)
@@ -140,8 +140,9 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
     if isinstance(remedy, Statements):
         return up, tuple(ops.ExecuteSQLOp(statement) for statement in remedy.down)
     if isinstance(remedy, ReplaceUnique) and remedy.constraint is not None:
-        own = None if remedy.table.schema == default else remedy.table.schema
-        unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, list(remedy.columns), schema=own)
+        schema_name = None if remedy.table.schema == default else remedy.table.schema
+        columns = list(remedy.columns)
+        unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, columns, schema=schema_name)
         return up, (unique, up[0].reverse())
     if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
         return up, tuple(ops.ExecuteSQLOp(statement) for statement in sql(_swapped(remedy)))
@@ -149,11 +150,11 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
 
 
 def _swapped(remedy: ChangeType) -> ChangeType:
-    return ChangeType(tuple(TypeChange(one.table, one.column, one.new, one.old) for one in remedy.changes))
+    return ChangeType(tuple(TypeChange(item.table, item.column, item.new, item.old) for item in remedy.changes))
 
 
 def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:
-    """Add what the rewriter needs of an alter_column to carry it over to a second column: NULL, default, comment."""
+    """Add what the rewriter needs to move an alter_column to a second column: NULL, default, comment."""
     if not isinstance(op, ops.AlterColumnOp) or op.existing_nullable is not None:
         return op
     table = schema.table(Name(op.schema or schema.default_schema, op.table_name))
@@ -170,7 +171,7 @@ def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation
 
 
 def _touched(remedy: Remedy) -> Iterator[Hashable]:
-    """What two remedies must not both change in one round."""
+    """The objects that two remedies must not both change in one round."""
     if isinstance(remedy, CreateIndex):
         yield from _created(remedy)
     elif isinstance(remedy, DropIndex | RebuildIndex):
@@ -192,6 +193,6 @@ def _touched(remedy: Remedy) -> Iterator[Hashable]:
 
 
 def _created(index: CreateIndex) -> Iterator[Hashable]:
-    """Its name, and the place it takes: two that lead with the same column may make each other needless."""
+    """The index's name and its first column: of two indexes with the same first column one may be unnecessary."""
     yield ("index", Name(index.table.schema, index_name(index)))
     yield ("leading", index.table, index.keys[0].column or index.keys[0].expression, index.method)

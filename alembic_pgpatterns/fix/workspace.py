@@ -1,4 +1,4 @@
-"""Where new revisions and changed files stand until all of them are proven; then they are moved in together."""
+"""The place of new revisions and changed files until all of them are checked; then they are moved in together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSIONS = "versions"
 
 @dataclass(frozen=True)
 class Change:
-    """A file of the project: what it held (None: it is new), and what it will hold."""
+    """A file of the project: its old content (None: it is new) and its new content."""
 
     before: bytes | None
     after: bytes
@@ -33,7 +33,7 @@ class Workspace:
 
     Attributes:
         staging: the journal and the files.
-        destination: the folder that the revisions will go to.
+        destination: the folder that the revisions will be moved to.
         changes: other files of the project, by their path.
     """
 
@@ -43,32 +43,32 @@ class Workspace:
 
     @property
     def versions(self) -> Path:
-        """The folder that Alembic writes new revisions into, one of its version locations for now."""
+        """The folder that Alembic writes new revisions into; meanwhile it is one of its version locations."""
         return self.staging.folder / VERSIONS
 
     def final(self, path: Path) -> Path:
-        """Where a revision will go."""
+        """The final path of a revision."""
         return self.destination / path.absolute().relative_to(self.versions)
 
     def shown(self, path: Path) -> str:
-        """The same as people write it."""
+        """The final path, for messages."""
         return relative(str(self.final(path).absolute()))
 
     def in_final_words(self, text: str) -> str:
-        """A message in which the new files have the names that they will have."""
+        """A message with the final names of the new files."""
         for folder, final in ((str(self.versions), self.destination), (relative(str(self.versions)), self.destination)):
             text = text.replace(folder, relative(str(final)))
         return text
 
     def revisions(self) -> Iterator[Path]:
-        """The new revisions that there are."""
+        """The new revisions so far."""
         return (path for path in sorted(self.versions.rglob("*.py")) if path.is_file())
 
     def commit(self) -> None:
-        """Move everything in: all of it or nothing.
+        """Move everything in: all files or none.
 
         Raises:
-            PgPatternsError: a file was changed meanwhile, is in the way, or cannot be moved; nothing was changed then.
+            PgPatternsError: a file was changed meanwhile, already exists, or cannot be moved. Then nothing is changed.
         """
         try:
             for path in self.revisions():
@@ -88,13 +88,13 @@ class Workspace:
 
 @contextmanager
 def workspace(config: Any, project: Project, head: str, version_path: str | None = None) -> Iterator[Workspace]:
-    """A workspace whose revisions Alembic sees as a part of the history; what is not committed is gone afterwards.
+    """A workspace whose revisions Alembic treats as part of the history. Uncommitted files are deleted at the end.
 
     Args:
-        config: Alembic's; for the time of the workspace it has one more version location.
+        config: Alembic's; it has one more version location while the workspace exists.
         project: the project.
-        head: the revision that the new ones come after.
-        version_path: the folder that the user wants them in; None for Alembic's own choice.
+        head: the parent of the new revisions.
+        version_path: the folder that the user wants; None: Alembic chooses it.
 
     Raises:
         PgPatternsError: no file can be written in the project.
@@ -113,13 +113,13 @@ def workspace(config: Any, project: Project, head: str, version_path: str | None
 
 
 def finish_interrupted(home: Path) -> None:
-    """Finish or take back what an interrupted command left, and say so."""
+    """Finish or undo what an interrupted command left, and report it."""
     for line in recover(home):
         sys.stderr.write(f"pgpatterns: {line}\n")
 
 
 def _home(script: ScriptFacts) -> Path:
-    """A folder of the project that is in no version location, where Alembic would look for revisions."""
+    """A folder of the project outside the version locations, because Alembic looks for revisions there."""
     home = Path(script.folder).absolute()
     locations = [Path(location).absolute() for location in script.version_locations]
     while any(home == location or home.is_relative_to(location) for location in locations):
@@ -133,13 +133,15 @@ def home_of(project: Project) -> Path:
 
 
 def _destination(project: Project, head: str) -> Path:
-    """As Alembic chooses it (ScriptDirectory.generate_revision)."""
+    """The folder that Alembic would choose (ScriptDirectory.generate_revision)."""
     locations = project.script.version_locations
     if len(locations) == 1:
         return Path(locations[0])
     for revision in project.history.find_all(head):
         return Path(revision.path).parent
-    raise PgPatternsError("There are several version_locations, and no revision to say which one: give --version-path.")
+    raise PgPatternsError(
+        "There are several version_locations, and no revision shows which one to use: give --version-path."
+    )
 
 
 @contextmanager
@@ -147,7 +149,7 @@ def _located(config: Any, script: ScriptFacts, folder: Path) -> Iterator[None]:
     """Make the folder one of Alembic's version locations."""
     folder.mkdir()
     locations = [str(Path(location).absolute()) for location in script.version_locations]
-    # On the instance: the option in the file may be of alembic.ini or of pyproject.toml, each with rules of its own.
+    # On the instance: the option may come from alembic.ini or pyproject.toml, and each has its own rules.
     config.get_version_locations_list = lambda: [*locations, str(folder)]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Fixes as revision files, by the project's own env.py, template and hooks, made safe by the rewriter."""
+"""Fixes as revision files, written with the project's own env.py, template and hooks, made safe by the rewriter."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WrittenFile:
 
 @dataclass
 class Files:
-    """What a round wrote: the files, the fixes in them, and those that had no safe way."""
+    """What a round wrote: the files, the fixes in them, and the fixes without a safe form."""
 
     files: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
@@ -49,13 +49,13 @@ def write(
 
     Args:
         at: the project, on a server at head.
-        fixes: what they do.
-        message: of the revisions; or what makes it of the fixes that are in them.
-        head: the revision they come after.
-        folder: where the files go; one of Alembic's version locations.
+        fixes: the fixes.
+        message: the message of the revisions; or a function that makes it from the fixes in them.
+        head: the parent of the revisions.
+        folder: for the files; one of Alembic's version locations.
 
     Raises:
-        PgPatternsError: what Alembic, env.py or a hook raised; nothing is left on disk.
+        PgPatternsError: what Alembic, env.py or a hook raised. No file is left.
     """
 
     def task(scripts: ProjectScripts, parent: Parent, route: Route) -> Any:
@@ -72,7 +72,7 @@ def write(
 
 @dataclass
 class _Choice:
-    """Which of the fixes have a safe way, and why the others have none; by their numbers."""
+    """Which of the fixes have a safe form, and why the others have none, by their numbers."""
 
     safe: list[int] = field(default_factory=list)
     reasons: list[tuple[int, str]] = field(default_factory=list)
@@ -85,22 +85,23 @@ def _write(
     head: str,
     folder: Path,
 ) -> tuple[list[tuple[str, str]], list[int], list[tuple[int, str]]]:
-    """Write them in the project's process: identifiers and paths, which fixes are in them, and why others are not."""
+    """Write them in the project's process. Returns identifiers and paths, the fixes in them, and why others are not."""
     from alembic.autogenerate.api import RevisionContext
     from alembic.runtime.environment import EnvironmentContext
 
     config, choice = scripts.config, _Choice()
 
-    def directives(context: MigrationContext, revision: Any, found: list[ops.MigrationScript]) -> None:
+    def directives(context: MigrationContext, revision: Any, scripts_of_revision: list[ops.MigrationScript]) -> None:
         ops_of_fixes = _safe(context, fixes, choice)
         chosen = [fixes[number] for number in choice.safe]
-        found[-1].message = message if isinstance(message, str) else message(chosen)
-        found[-1].upgrade_ops_list[-1].ops, found[-1].downgrade_ops_list[-1].ops = ops_of_fixes
-        rewriter.process_revision_directives(context, None, found)
+        script = scripts_of_revision[-1]
+        script.message = message if isinstance(message, str) else message(chosen)
+        script.upgrade_ops_list[-1].ops, script.downgrade_ops_list[-1].ops = ops_of_fixes
+        rewriter.process_revision_directives(context, None, scripts_of_revision)
 
-    given: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
-    given |= {"branch_label": None, "version_path": str(folder), "depends_on": None, "autogenerate": False}
-    revisions = RevisionContext(config, scripts.directory, given, process_revision_directives=directives)
+    arguments: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
+    arguments |= {"branch_label": None, "version_path": str(folder), "depends_on": None, "autogenerate": False}
+    revisions = RevisionContext(config, scripts.directory, arguments, process_revision_directives=directives)
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -115,7 +116,7 @@ def _write(
 
 
 def _generate(revisions: Any) -> list[tuple[str, str]]:
-    """Have Alembic write the files; none of them stays if one fails."""
+    """Let Alembic write the files. If one fails, none is left."""
     files: list[tuple[str, str]] = []
     try:
         for script in revisions.generate_scripts():
@@ -126,14 +127,14 @@ def _generate(revisions: Any) -> list[tuple[str, str]]:
             Path(path).unlink(missing_ok=True)
         raise
     if not files:
-        raise PgPatternsError("A process_revision_directives of env.py took every revision away.")
+        raise PgPatternsError("A process_revision_directives of env.py removed every revision.")
     return files
 
 
 def _safe(
     context: MigrationContext, fixes: Sequence[Fix], choice: _Choice
 ) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
-    """The ops of what is safe, there and back; the choice says which fixes these are."""
+    """The operations of the safe fixes, up and down. ``choice`` is filled with which fixes these are."""
     facts = read_facts(context, rewrite_settings(context))
     up: list[ops.MigrateOperation] = []
     down: list[ops.MigrateOperation] = []

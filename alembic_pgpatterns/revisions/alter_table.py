@@ -1,4 +1,4 @@
-"""The parts of an ALTER TABLE, as PostgreSQL's parser has them."""
+"""The parts of an ALTER TABLE, from PostgreSQL's parser."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _add_column(column: Any) -> AlterAction:
         required=(pg.CONSTR_NOTNULL in parts or pg.CONSTR_PRIMARY in parts) and not fills,
         default=expression_text(default.raw_expr) if default is not None else "",
         generated="serial" if serial else generated,
-        checks=tuple(expression_text(found.raw_expr) for kind, found in parts.items() if kind == pg.CONSTR_CHECK),
+        checks=tuple(expression_text(item.raw_expr) for kind, item in parts.items() if kind == pg.CONSTR_CHECK),
         constraint="unique" if pg.CONSTR_UNIQUE in parts else "",
     )
 
@@ -121,10 +121,10 @@ def _add_column(column: Any) -> AlterAction:
 def _generated(parts: dict[int, Any]) -> str:
     if pg.CONSTR_IDENTITY in parts:
         return "identity"
-    found = parts.get(pg.CONSTR_GENERATED)
-    if found is None:
+    expression = parts.get(pg.CONSTR_GENERATED)
+    if expression is None:
         return ""
-    return "virtual" if getattr(found, "generated_kind", "s") == "v" else "stored"
+    return "virtual" if getattr(expression, "generated_kind", "s") == "v" else "stored"
 
 
 def _add_constraint(node: Any) -> AlterAction:

@@ -1,7 +1,7 @@
-"""A statement's kind and its objects, by PostgreSQL's own parser (libpg_query).
+"""A statement's kind and its objects, from PostgreSQL's own parser (libpg_query).
 
-Only what no lock, log line or catalog says: that an index is built concurrently, which part of an ALTER TABLE asks for
-what. Names are as written: the schema is empty where none was given.
+Only facts that no lock, log line or catalog shows: that an index is built concurrently, or which part of an ALTER TABLE
+does what. Names are as written: the schema is empty if the statement names none.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One SET, RESET or set_config(): ``value`` None is the default again; ``local`` to the transaction.
+    """One SET, RESET or set_config(). ``value`` None is the default; ``local`` ends with the transaction.
 
-    ``name`` "" stands for all settings.
+    An empty ``name`` means all settings.
     """
 
     name: str
@@ -37,11 +37,11 @@ class SettingChange:
 class Command:
     """One statement.
 
-    ``kind``: "create index", "drop index", "alter table", "rename table", "update" and so on, "" for what does not
-    matter here. ``relations``: what it names; for an index that is created, its table; for an INSERT the table,
-    and those of its FROM. ``where``: of an UPDATE or
-    DELETE, ``everywhere`` where that asks for nulls at most; ``assigned``: column and expression, none where another
-    table takes part. ``settings``: what it sets for its session. ``inner``: the statements in the body of a DO block.
+    ``kind``: "create index", "drop index", "alter table", "rename table", "update" and so on; "" for a statement that
+    does not matter here. ``relations``: the names in it; for a new index its table; for an INSERT its table and those
+    of its FROM. ``where``: the condition of an UPDATE or DELETE. ``everywhere``: there is no condition, or it only
+    tests for nulls. ``assigned``: column and expression; empty if another table takes part. ``settings``: those that it
+    sets for its session. ``inner``: the statements in the body of a DO block.
     """
 
     kind: str
@@ -61,19 +61,19 @@ class Command:
     inner: tuple[Command, ...] = ()
 
     def all(self) -> Iterator[Command]:
-        """This statement and all that is written inside it."""
+        """This statement and all statements inside it."""
         yield self
         for command in self.inner:
             yield from command.all()
 
     @property
     def verb(self) -> str:
-        """Its first word, as in the tag of an event."""
+        """Its first word, as in an event's tag."""
         return self.text.split(None, 1)[0].upper() if self.text.split() else ""
 
 
 def parse(text: str) -> tuple[Command, ...]:
-    """The statements of a text; none where PostgreSQL's parser refuses it."""
+    """The statements of a text; none if PostgreSQL's parser refuses it."""
     try:
         tree = postgast.parse(text)
     except postgast.PgQueryError:
@@ -129,7 +129,7 @@ def _select(node: Any, text: str) -> Command:
 
 
 def _configured(call: Any) -> Iterator[SettingChange]:
-    """What ``set_config('name', 'value', is_local)`` sets."""
+    """The setting changed by ``set_config('name', 'value', is_local)``."""
     if [part.string.sval for part in call.funcname][-1:] == ["set_config"] and len(call.args) == 3:
         name, value, local = (argument.a_const for argument in call.args)
         yield SettingChange(name.sval.sval.lower(), value.sval.sval, local.boolval.boolval)
@@ -192,7 +192,7 @@ def _insert(node: Any, text: str) -> Command:
 
 
 def _tables(node: Any) -> list[RelationName]:
-    """The tables of a query's FROM, or of an item of it."""
+    """The tables of a query's FROM, or of one item of it."""
     kind = node.WhichOneof("node")
     if kind == "select_stmt":
         return [name for item in node.select_stmt.from_clause for name in _tables(item)]
@@ -225,7 +225,7 @@ def _where(node: Any) -> str:
 
 
 def _everywhere(node: Any) -> bool:
-    """No WHERE, or one that only asks whether columns are null: as many rows as there may be."""
+    """Whether there is no WHERE, or one that only tests for nulls: then it may be any number of rows."""
     if not node.HasField("where_clause"):
         return True
     return _only_null_tests(node.where_clause)
@@ -280,7 +280,7 @@ def _set(node: Any, text: str) -> Command:
 
 
 def _setting_value(arguments: Any) -> str:
-    """The value as text; a list is joined by commas, as PostgreSQL does it."""
+    """The value as text. A list is joined by commas, as PostgreSQL does it."""
     return ", ".join(_constant(argument.a_const) for argument in arguments)
 
 

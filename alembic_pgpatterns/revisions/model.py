@@ -1,6 +1,6 @@
-"""What a revision did to a database: facts of a run, without judgement.
+"""What a revision did to a database: only facts of a run, no judgement.
 
-Lock modes are spelled as in PostgreSQL's documentation ("Explicit Locking"), in capitals: ``ACCESS EXCLUSIVE``.
+Lock modes are in capitals, as in PostgreSQL's documentation ("Explicit Locking"): ``ACCESS EXCLUSIVE``.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ MODES = (
     "EXCLUSIVE",
     "ACCESS EXCLUSIVE",
 )
-"""Table locks from weak to strong; from SHARE on, writers wait; with ACCESS EXCLUSIVE, readers too."""
+"""Table locks from weak to strong. From SHARE on, writers wait; at ACCESS EXCLUSIVE readers wait too."""
 
 
 def blocks(mode: str) -> str:
-    """What waits behind a lock of this mode: "reads and writes", "writes", or nothing worth a word."""
+    """What waits for a lock of this mode: "reads and writes", "writes" or "neither reads nor writes"."""
     if mode == "ACCESS EXCLUSIVE":
         return "reads and writes"
     return "writes" if is_strong(mode) else "neither reads nor writes"
 
 
 def is_strong(mode: str) -> bool:
-    """Whether ordinary statements of an application wait behind it."""
+    """Whether an application's ordinary statements wait for it."""
     return MODES.index(mode) >= MODES.index("SHARE")
 
 
@@ -47,8 +47,8 @@ def stronger(first: str, second: str) -> str:
 class Lock:
     """A lock on a relation that existed before the revision.
 
-    ``root``: the partitioned table that the relation is a partition of, else its own name. ``by_table``: known from a
-    table of ours, since the statement commits by itself and leaves no trace of its locks.
+    ``root``: the partitioned table of a partition, else the relation's own name. ``by_table``: taken from our table of
+    locks, because the statement commits by itself and leaves no trace of its locks.
     """
 
     relation: Name
@@ -59,10 +59,10 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Work that takes time with the number of rows, on a table that existed before the revision.
+    """Work whose time grows with the number of rows, on a table that existed before the revision.
 
-    ``kind``: "rewrite" of the table, "scan" to verify rows, "foreign key" rows checked against the referenced table,
-    or "build" of an index. ``name``: of the constraint or index, where there is one.
+    ``kind``: "rewrite" of the table, "scan" to check rows, "foreign key" to check rows against the referenced table, or
+    "build" of an index. ``name``: of the constraint or index, if there is one.
     """
 
     kind: Literal["rewrite", "scan", "foreign key", "build"]
@@ -73,15 +73,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as the server got it.
+    """One statement as the server received it.
 
-    ``command`` is None where PostgreSQL's parser did not understand it. ``location``: of the innermost call in the
-    revision's file, which ends at ``last_line``. ``op``: Alembic's operation (``create_index``), None for SQL by a
-    connection. ``transaction``: counts the run's transactions; ``transactional``: an open transaction block keeps its
-    locks until it ends. ``tables``: the relations of the command by their names before the revision, None for what
-    the revision made. ``locks``: newly taken by this statement; ``held``: from before, in the same transaction.
-    ``tags``: of what it ran, for functions and DO blocks more than one. Timeouts in milliseconds, 0: none, None: not
-    known. ``error``: SQLSTATE of a statement that failed.
+    ``command`` is None if PostgreSQL's parser did not understand it. ``location``: of the innermost call in the
+    revision's file; it ends at ``last_line``. ``op``: Alembic's operation (``create_index``), None for SQL by a
+    connection. ``transaction``: number of the transaction in the run. ``transactional``: a transaction block is open
+    and keeps its locks until it ends. ``tables``: the relations of the command with their names before the revision,
+    None for those that the revision created. ``locks``: newly taken by this statement. ``held``: taken earlier in the
+    same transaction. ``tags``: of the commands that it ran; several for functions and DO blocks. Timeouts are in
+    milliseconds; 0: no timeout, None: not known. ``error``: SQLSTATE of a failed statement.
     """
 
     sql: str
@@ -108,28 +108,28 @@ class Statement:
 
     @property
     def changes_roles(self) -> bool:
-        """Whether it creates or drops roles, which belong to the whole server; in a DO block too."""
+        """Whether it creates or drops roles, which belong to the whole server; also inside a DO block."""
         commands = self.command.all() if self.command is not None else ()
         return any(command.kind in ("create role", "drop role") for command in commands)
 
     def mode(self, root: Name) -> str | None:
-        """The strongest lock on a table and its partitions while the statement ran."""
+        """The strongest lock that it held on a table and its partitions."""
         modes = [lock.mode for lock in (*self.locks, *self.held) if lock.root == root or lock.relation == root]
         return max(modes, key=MODES.index) if modes else None
 
     def works(self, kind: str) -> tuple[Work, ...]:
-        """Its work of one kind, each table (partitions as their root) and name once."""
-        found = {(item.root, item.name if item.root == item.table else None): item for item in self.work}
-        return tuple(item for item in found.values() if item.kind == kind)
+        """Its work of one kind, once per name and table (partitions count as their root)."""
+        work = {(item.root, item.name if item.root == item.table else None): item for item in self.work}
+        return tuple(item for item in work.values() if item.kind == kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Downgrade:
-    """What became of a revision's downgrade.
+    """The result of a revision's downgrade.
 
-    ``declared``: it raises by itself, to say that there is no way back. ``failure``: it fails otherwise, at
-    ``location``. ``differences``: between the schema before the upgrade and after the downgrade, each a sentence.
-    ``again``: why the second upgrade fails, where it does.
+    ``declared``: it raises on purpose, because it cannot go back. ``failure``: it fails otherwise, at ``location``.
+    ``differences``: between the schema before the upgrade and after the downgrade, one sentence each.
+    ``again``: why the second upgrade fails, if it does.
     """
 
     declared: bool = False
@@ -144,9 +144,9 @@ class Downgrade:
 class RevisionRun:
     """One revision, run in one database.
 
-    ``before`` and ``after`` are the schemas around its upgrade. ``rows``: of tables in production, where the user gave
-    them; a table that is not named there is unknown. ``downgrade`` is None where it was not run. ``database``: the
-    scratch one it ran in, named as the real one where that name was free.
+    ``before`` and ``after`` are the schemas around its upgrade. ``rows``: numbers of rows in production, if the user
+    gave them; they are not known for other tables. ``downgrade`` is None if it was not run. ``database``: the scratch
+    database that it ran in; it has the real one's name if that was free.
     """
 
     revision: str
@@ -162,11 +162,11 @@ class RevisionRun:
     database: str = ""
 
     def existed(self, name: Name) -> bool:
-        """Whether the table was there before the revision."""
+        """Whether the table existed before the revision."""
         return self.before.table(name) is not None
 
     def resolve(self, schema: str, name: str) -> Name:
-        """The name as an unqualified one is understood: a table that exists, else in the default schema."""
+        """The full name of a name without a schema: an existing table, else one of the default schema."""
         if schema:
             return Name(schema, name)
         default = Name(self.before.default_schema, name)
@@ -175,17 +175,17 @@ class RevisionRun:
         return next((table.name for table in self.before.tables if table.name.name == name), default)
 
     def is_small(self, name: Name) -> bool:
-        """Whether production is known to have no more than a handful of rows in the table."""
+        """Whether production is known to have only a few rows in the table."""
         return any(table == name and count <= FEW_ROWS for table, count in self.rows)
 
 
 FEW_ROWS = 1000
-"""A table that is known to have no more rows than this is read, verified and indexed in a few milliseconds."""
+"""A table that is known to have at most this many rows is read, checked and indexed in a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What env.py does around the revisions: per call of ``context.configure``."""
+    """How env.py configures the runs: one entry per call of ``context.configure``."""
 
     location: Location
     transaction_per_migration: bool
@@ -195,9 +195,9 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What differs between the models and the head of one database; ``table`` is what it belongs to.
+    """A difference between the models and one database at head. ``table``: the table that it belongs to.
 
-    ``harmless``: the head accepts all that the models write.
+    ``harmless``: the database accepts everything that the models write.
     """
 
     table: Name
@@ -209,10 +209,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Slowed:
-    """A statement of the application that became slow between the revisions in scope.
+    """A statement of the application that became slow because of the revisions in scope.
 
-    ``tables``: of which it reads every row now. ``before``, ``after``: cost in the planner's units. ``revisions``: in
-    scope. ``location``: the line that sends it, where known.
+    ``tables``: those of which it now reads every row. ``before``, ``after``: cost in the planner's units.
+    ``revisions``: those in scope. ``location``: the line that sends it, if known.
     """
 
     fingerprint: str
@@ -228,8 +228,8 @@ class Slowed:
 class History:
     """The project's revisions as a whole.
 
-    ``heads``: identifier and file of each. ``runs``: of the revisions in scope. ``drifts``: None where the models are
-    not known. ``uses_autocommit``: files with an ``autocommit_block()``, and the line of the first. ``slowed``:
+    ``heads``: identifier and file of each. ``runs``: of the revisions in scope. ``drifts``: None if the models are not
+    known. ``uses_autocommit``: files with an ``autocommit_block()``, and the line of the first. ``slowed``:
     statements of the recorded workload.
     """
 
@@ -244,7 +244,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """What a finding about a revision is about: a table or another object, at a statement."""
+    """The subject of a finding about a revision: a table or another object, and the statement."""
 
     identifier: str
     table: Name | None
@@ -253,12 +253,12 @@ class Spot:
 
     @property
     def origin(self) -> Origin:
-        """Where it is written."""
+        """The line where it is written."""
         return Origin(self.location)
 
 
 def transactions(run: RevisionRun) -> Iterator[tuple[Statement, ...]]:
-    """The statements of each transaction block, in order; those outside of blocks are left out."""
+    """The statements of each transaction block, in order. Statements outside of blocks are left out."""
     numbers = dict.fromkeys(s.transaction for s in run.statements if s.transactional)
     for number in numbers:
         yield tuple(s for s in run.statements if s.transactional and s.transaction == number)

@@ -1,6 +1,6 @@
-"""What is put into a database so that it tells what statements do, and what is asked beside them.
+"""Event triggers that make a database report what statements do, and the queries beside them.
 
-Nothing of it runs on the traced connection as a statement of its own: that would change what runs there.
+No query runs on the traced connection: that would change what happens there.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from alembic_pgpatterns.schema.names import Name
 Connection = Any
 
 SCHEMA = "pgpatterns_trace"
-"""Where our functions are, in the databases that are watched."""
+"""The schema of our functions in a watched database."""
 
-# A ddl_command_start is the only event that CREATE INDEX CONCURRENTLY fires (PostgreSQL docs, "Event Trigger Firing
-# Matrix"; measured on 15 and 18), and there it tells the timeouts in force. The mark is that of `serverlog.MARK`.
+# CREATE INDEX CONCURRENTLY fires only ddl_command_start (PostgreSQL docs, "Event Trigger Firing Matrix"; measured on
+# 15 and 18). That event reports the timeouts in force. The mark is that of `serverlog.MARK`.
 INSTALL = """
 CREATE SCHEMA pgpatterns_trace;
 GRANT USAGE ON SCHEMA pgpatterns_trace TO PUBLIC;
@@ -62,18 +62,18 @@ FOREIGN_KEYS = """
 
 
 def install(connection: Connection) -> None:
-    """Make the event triggers in a database; takes a superuser."""
+    """Create the event triggers in a database. Needs a superuser."""
     connection.execute(INSTALL)
 
 
 def remove(connection: Connection) -> None:
-    """Take the event triggers out of a database again, so that nothing of ours is in it."""
+    """Remove the event triggers and our schema from a database."""
     connection.execute("DROP SCHEMA pgpatterns_trace CASCADE")
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedRelation:
-    """A relation by its oid: kind as in pg_class; ``root`` of a partition; ``table`` of an index."""
+    """A relation by its oid. ``kind`` as in pg_class; ``root``: of a partition; ``table``: of an index."""
 
     name: Name
     kind: str
@@ -90,19 +90,19 @@ class ObservedRelations:
 
     @classmethod
     def read(cls, connection: Connection) -> ObservedRelations:
-        """All relations but toast, temporary and system ones, in one query."""
+        """All relations except toast, temporary and system relations, in one query."""
         rows = connection.execute(RELATIONS).fetchall()
         return cls({row[0]: ObservedRelation(Name(row[1], row[2]), *row[3:]) for row in rows})
 
     def root(self, relation: ObservedRelation) -> Name:
-        """The name of the partitioned table it belongs to, else its own."""
+        """The name of its partitioned table if it is a partition, else its own."""
         parent = self.by_oid.get(relation.root) if relation.root is not None else None
         return parent.name if parent is not None else relation.name
 
 
 def held(connection: Connection, pid: int) -> dict[int, set[str]]:
-    """The relation locks of a backend, by the relation's oid."""
-    found: dict[int, set[str]] = {}
+    """The relation locks of a backend: modes by the relation's oid."""
+    modes: dict[int, set[str]] = {}
     for relation, mode in connection.execute(HELD, (pid,)).fetchall():
-        found.setdefault(relation, set()).add(mode)
-    return found
+        modes.setdefault(relation, set()).add(mode)
+    return modes

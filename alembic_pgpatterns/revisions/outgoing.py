@@ -1,7 +1,7 @@
-"""Statements that make the server connect to another one, and what runs in their place.
+"""Statements that make the server connect to another one, and what runs instead.
 
-The check's PostgreSQL connects to nothing. A subscription works all the same: it is made without its connecting part,
-so what depends on it runs. Where nothing keeps the server from connecting (`fences`), the other ways are refused.
+The server of a check connects to nothing. Subscriptions work nevertheless: they are created without connecting, so that
+statements that depend on them run. If nothing stops the server from connecting (`fences`), other ways are refused.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from alembic_pgpatterns.revisions.plpgsql import inner_statements
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 _NOTHING = "DO 'BEGIN END'"
-"""Stands for a statement that would do nothing but connect. It has no result, as that one."""
+"""Replaces a statement that would only connect. Like that one it has no result."""
 
 _CONNECTING_OPTIONS = ("connect", "slot_name", "create_slot", "enabled", "copy_data", "failover")
 _FALSE = ("false", "off", "0", "none")
 
 
 def without_connecting(sql: str, *, in_transaction: bool, fenced: bool) -> str:
-    """What to run in place of ``sql``; itself, unless the server would connect for it.
+    """The statement to run instead of ``sql``: the same one, unless the server would connect because of it.
 
     Args:
         sql: one or more statements.
         in_transaction: whether it runs inside a transaction block.
-        fenced: whether the server cannot connect anyway.
+        fenced: whether the kernel stops the server from connecting.
 
     Raises:
-        PgPatternsError: it is not to be run: it connects, and nothing would keep it from that; or PostgreSQL itself
-            would refuse it inside of a transaction.
+        PgPatternsError: the statement must not run, because it connects and nothing would stop it; or PostgreSQL would
+            refuse it inside a transaction.
     """
     try:
         tree = postgast.parse(sql)
@@ -54,17 +54,17 @@ def _replacement(statement: Any, in_transaction: bool) -> str | None:
 
 
 def _create_subscription(statement: Any, node: Any, in_transaction: bool) -> str:
-    """Without a slot it can also be dropped without connecting."""
-    given = {option.def_elem.defname: _text(option.def_elem) for option in node.options}
-    makes_slot = not {given.get("connect"), given.get("create_slot")} & set(_FALSE)
+    """Create it without a slot: then it can also be dropped without connecting."""
+    options = {option.def_elem.defname: _text(option.def_elem) for option in node.options}
+    makes_slot = not {options.get("connect"), options.get("create_slot")} & set(_FALSE)
     if makes_slot and in_transaction:
         raise PgPatternsError(
-            f"CREATE SUBSCRIPTION {node.subname} makes a replication slot, so it cannot run inside a transaction "
+            f"CREATE SUBSCRIPTION {node.subname} creates a replication slot, so it cannot run inside a transaction "
             "block. Run it in an autocommit block (with op.get_context().autocommit_block(): …), or write "
             "WITH (create_slot = false)."
         )
-    kept = [option for option in node.options if option.def_elem.defname not in _CONNECTING_OPTIONS]
-    return _with_options(statement, kept, {"connect": "false", "slot_name": "none", "enabled": "false"})
+    unchanged = [option for option in node.options if option.def_elem.defname not in _CONNECTING_OPTIONS]
+    return _with_options(statement, unchanged, {"connect": "false", "slot_name": "none", "enabled": "false"})
 
 
 def _alter_subscription(statement: Any, node: Any, in_transaction: bool) -> str | None:
@@ -76,8 +76,8 @@ def _alter_subscription(statement: Any, node: Any, in_transaction: bool) -> str 
         pg.ALTER_SUBSCRIPTION_DROP_PUBLICATION,
     )
     if node.kind in publications:
-        kept = [option for option in node.options if option.def_elem.defname not in ("refresh", "copy_data")]
-        return _with_options(statement, kept, {"refresh": "false"})
+        unchanged = [option for option in node.options if option.def_elem.defname not in ("refresh", "copy_data")]
+        return _with_options(statement, unchanged, {"refresh": "false"})
     return None
 
 
@@ -92,13 +92,13 @@ _CHANGES: dict[str, Callable[[Any, Any, bool], str | None]] = {
 }
 
 
-def _with_options(statement: Any, kept: list[Any], options: dict[str, str]) -> str:
+def _with_options(statement: Any, unchanged: list[Any], options: dict[str, str]) -> str:
     tree = pg.ParseResult()
     copy = tree.stmts.add().stmt
     copy.CopyFrom(statement)
     node = getattr(copy, copy.WhichOneof("node"))
     del node.options[:]
-    for option in kept:
+    for option in unchanged:
         node.options.add().CopyFrom(option)
     for name, value in options.items():
         element = node.options.add().def_elem
@@ -114,7 +114,7 @@ def _text(element: Any) -> str:
         return str(element.arg.string.sval).lower()
     if kind == "integer":
         return str(element.arg.integer.ival)
-    if kind == "type_name":  # as a word that is no key word is read: off
+    if kind == "type_name":  # how the parser reads a word that is not a keyword: off
         return str(element.arg.type_name.names[-1].string.sval).lower()
     return str(element.arg.boolean.boolval).lower() if kind == "boolean" else "true"
 
@@ -127,9 +127,9 @@ def _refuse_what_connects(tree: Any) -> None:
         reason = _connects(statement)
         if reason is not None:
             raise PgPatternsError(
-                f"{reason} was not run: it makes the server connect to another one, and on this machine nothing "
-                "keeps the check's server from that. Run the check on Linux 5.5 or later, or leave the statement out "
-                "when the setting env says that this is a check."
+                f"{reason} was not run: it makes the server connect to another one, and this machine has no means to "
+                "stop the check's server from doing that. Run the check on Linux 5.5 or later, or skip the statement "
+                "if the setting env says that this is a check."
             )
 
 
@@ -148,7 +148,7 @@ def _all(tree: Any) -> Iterator[Any]:
 
 
 def _connects(statement: Any) -> str | None:
-    """What of the statement makes the server connect; None if nothing does."""
+    """The part of the statement that makes the server connect; None if there is none."""
     kind = statement.WhichOneof("node")
     if kind == "copy_stmt" and statement.copy_stmt.is_program:
         return "COPY … PROGRAM"
@@ -156,7 +156,7 @@ def _connects(statement: Any) -> str | None:
         return "IMPORT FOREIGN SCHEMA"
     if kind in ("create_foreign_server_stmt", "alter_foreign_server_stmt"):
         options = getattr(statement, kind).options
-        # PGHOSTADDR in the server's environment holds against everything but this option.
+        # PGHOSTADDR in the server's environment has priority over everything except this option.
         if any(option.def_elem.defname == "hostaddr" for option in options):
             return "A foreign server with the option hostaddr"
     for call in postgast.find_nodes(statement, pg.FuncCall):

@@ -1,4 +1,4 @@
-"""The SQL inside PL/pgSQL: of a DO block, or of a function that a statement creates."""
+"""The SQL inside PL/pgSQL: in a DO block, or in a function that a statement creates."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from alembic_pgpatterns.schema.sql.parser import pg, postgast
 # RawParseMode in PostgreSQL's parser.h: a statement, a type, an expression; 3 to 5 are assignments.
 _STATEMENT, _EXPRESSION = 0, 2
 _PLACEHOLDER = "pgpatterns_placeholder"
-"""Stands in EXECUTE for what only the run would tell: a variable, a name given to format()."""
+"""In the text of EXECUTE, stands for a part that is only known at run time: a variable, an argument of format()."""
 
 _FORMAT = re.compile(r"%(?:\d+\$)?-?\d*([sIL%])")
-"""A place to fill in, in the template of `format()` (PostgreSQL docs, "String Functions", format)."""
+"""A placeholder in the template of `format()` (PostgreSQL docs, "String Functions", format)."""
 
 
 def inner_statements(text: str) -> Iterator[str]:
     """The SQL statements in the body of ``text``, a DO block or CREATE FUNCTION in PL/pgSQL.
 
-    An expression comes as a SELECT. The text of EXECUTE comes too, as far as constants tell it. Nothing comes where
-    the body is in another language, or where the parser does not understand it.
+    An expression is returned as a SELECT. The text of EXECUTE is returned as far as it consists of constants. There are
+    no statements if the body is in another language, or if the parser does not understand it.
     """
     try:
         functions = postgast.parse_plpgsql(text)

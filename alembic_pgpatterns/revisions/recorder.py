@@ -1,4 +1,4 @@
-"""Which line of a revision sent which statement: listeners that are there while a revision runs."""
+"""Which line of a revision sent which statement: listeners that are active while a revision runs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Site:
 
 @dataclass(slots=True)
 class Call:
-    """A statement on its way: where the log was before and after it, and the locks held afterwards.
+    """A sent statement: the position in the log before and after it, and the locks held afterwards.
 
-    ``rows``: how many it changed; None if it is none that changes rows.
+    ``rows``: how many it changed; None for a statement that changes no rows.
     """
 
     site: Site | None
@@ -50,22 +50,22 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a run did: its statements, in order, and the server's processes behind its connections."""
+    """What a run did: its statements in order, and the server processes of its connections."""
 
     calls: tuple[Call, ...] = ()
     pids: frozenset[int] = frozenset()
 
 
 class RevisionFiles(Protocol):
-    """Whoever knows the revisions, once they are loaded."""
+    """The loaded revisions' files."""
 
     @property
     def files(self) -> frozenset[str]:
-        """The absolute paths of their files."""
+        """The absolute paths of the files."""
 
 
 class _SitedBatch(list[Any]):
-    """The queued operations of a ``batch_alter_table``: they run when its block ends, but are written elsewhere."""
+    """The queued operations of a ``batch_alter_table``. They run when its block ends, but keep their own lines."""
 
     def __init__(self, recorder: Recorder, items: list[Any]) -> None:
         super().__init__(items)
@@ -80,10 +80,10 @@ class _SitedBatch(list[Any]):
 
 
 class Recorder:
-    """Notes the calls of a run."""
+    """Records the calls of a run."""
 
     def __init__(self, revisions: RevisionFiles, log: Path, locks: Callable[[int], dict[int, set[str]]]) -> None:
-        """``revisions``: know their files. ``log``: the server's. ``locks``: asks for those of a backend."""
+        """``revisions``: their files. ``log``: the server's log. ``locks``: returns the locks of a backend."""
         self._revisions = revisions
         self._log = log
         self._locks = locks
@@ -94,7 +94,7 @@ class Recorder:
         self.pids: set[int] = set()
 
     def result(self) -> Recording:
-        """What was noted, as plain data."""
+        """The recorded facts, as plain data."""
         return Recording(tuple(self.calls), frozenset(self.pids))
 
     def position(self) -> int:
@@ -103,7 +103,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[list[int]]:
-        """While the revision's function runs; the list gets where the log begins and, at the end, ends."""
+        """Record while the revision's function runs. The list gets the start and, at the end, the end in the log."""
         window = [self.position()]
         self.active = True
         try:
@@ -114,7 +114,7 @@ class Recorder:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While the environment runs: the connection may be opened long before the revision."""
+        """Record while the environment runs: a connection may be opened long before the revision."""
         listeners = (
             ("before_cursor_execute", self._before),
             ("after_cursor_execute", self._after),
@@ -131,7 +131,7 @@ class Recorder:
         files = self._revisions.files
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            # A file is compiled under the path it was loaded by, which need not be absolute.
+            # co_filename is the path by which the file was loaded, which may be relative.
             path = frame.f_code.co_filename
             if path in files or str(Path(path).absolute()) in files:
                 first, last = _lines(frame)
@@ -198,25 +198,25 @@ class Recorder:
 
 
 def _changed_rows(cursor: Any) -> int | None:
-    """A SELECT has a description; what changes no rows has no count."""
+    """The number of changed rows. A SELECT has a description; a statement that changes no rows has no count."""
     count = getattr(cursor, "rowcount", -1)
     return count if cursor.description is None and count is not None and count >= 0 else None
 
 
 def operation_name(operation: Any) -> str:
-    """``CreateIndexOp`` as ``create_index``."""
+    """The name on ``op``: ``create_index`` for ``CreateIndexOp``."""
     name = type(operation).__name__.removesuffix("Op")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def backend_pid(connection: Any) -> int:
-    """The server's process behind a connection of SQLAlchemy, as its driver knows it."""
+    """The server process of a SQLAlchemy connection, as its driver reports it."""
     info = connection.info
     if _PID not in info:
         fairy = connection.connection
         driven = getattr(fairy, "driver_connection", None) or fairy.connection  # the latter in SQLAlchemy 1.4
-        found = getattr(driven, "info", None)
-        info[_PID] = found.backend_pid if found is not None else driven.get_server_pid()
+        driver_info = getattr(driven, "info", None)
+        info[_PID] = driver_info.backend_pid if driver_info is not None else driven.get_server_pid()
     return int(info[_PID])
 
 

@@ -1,4 +1,4 @@
-"""What a revision did to made-up rows: facts of a rehearsal, without judgement."""
+"""What a revision did to made-up rows: only facts of a rehearsal, no judgement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic_pgpatterns.schema.model import Location, Name
 class RowFailure:
     """A revision that runs on empty tables and fails on rows.
 
-    ``way``: "upgrade", "downgrade" or "second upgrade". ``message``: the server's, with the row where it says one.
+    ``way``: "upgrade", "downgrade" or "second upgrade". ``message``: the server's, with the row if it names one.
     """
 
     way: str
@@ -21,11 +21,11 @@ class RowFailure:
 
 @dataclass(frozen=True, slots=True)
 class LostContent:
-    """A column whose content is another one after upgrade and downgrade.
+    """A column whose content differs after upgrade and downgrade.
 
-    ``rows``: in the table before, and ``kept``: how many of them have a value now. ``survives``: the column exists
-    after the upgrade, too; else the upgrade drops it. ``rows_lost``: rows that are gone altogether; below zero:
-    rows that came.
+    ``rows``: in the table before. ``kept``: how many of them have a value now. ``survives``: whether the column exists
+    after the upgrade; if not, the upgrade drops it. ``rows_lost``: rows that no longer exist; negative: rows that
+    were added.
     """
 
     table: Name

@@ -1,4 +1,4 @@
-"""Columns that keep their name and become something that code written for the old type cannot use."""
+"""Columns that keep their name but get a type that code written for the old type cannot use."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _FAMILIES = (
     ("text", "varchar", "bpchar", "citext", "name"),
     ("json", "jsonb"),
 )
-"""Types whose values code gives and gets in the same way; timestamps with and without a zone cannot be compared."""
+"""Types whose values code reads and writes in the same way. Timestamps with and without a zone are not comparable."""
 
 
 def retyped(run: RevisionRun) -> Iterator[tuple[Column, Column]]:
-    """Each such column before and after the revision, whether it was altered, or dropped and made again."""
+    """Each such column before and after the revision, whether it was altered or dropped and added again."""
     for before in run.before.tables:
         after = run.after.table(before.name)
         for old in before.columns if after is not None and before.partition_of is None else ():
@@ -27,6 +27,6 @@ def retyped(run: RevisionRun) -> Iterator[tuple[Column, Column]]:
 
 
 def family(type: DataType) -> tuple[str, ...]:
-    """What is equal for types that can stand for each other; "unknown" types are like nothing but themselves."""
+    """A key that is equal for types which can replace each other; an "unknown" type equals only itself."""
     of_kind = next((names for names in _FAMILIES if type.name in names and type.kind == "base"), (type.name,))
     return (*of_kind, "array") if type.array else of_kind

@@ -1,6 +1,6 @@
-"""A server's log, read back into what each backend was told to do and what it did.
+"""A server's log, parsed: what each backend had to do and what it did.
 
-Locale C and ``log_error_verbosity = terse``; the texts are equal on PostgreSQL 15 to 18.
+Needs locale C and ``log_error_verbosity = terse``. The texts are the same on PostgreSQL 15 to 18.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SETTINGS: Mapping[str, str] = {
     "log_min_error_statement": "panic",
     "log_line_prefix": "~%p %e %v~ ",
 }
-"""What the server of a traced run is started with."""
+"""The settings of a server on which revisions are traced."""
 
 _LINE = re.compile(rb"^~(\d+) (\S+) (\S*)~ (\w+):  (.*)$", re.DOTALL)
 _STATEMENT = re.compile(r"^(?:statement|execute [^:]*): (.*)$", re.DOTALL)
@@ -36,7 +36,7 @@ _WORK = (
 
 @dataclass(slots=True)
 class LogEntry:
-    """One entry of the log: ``start`` is its place in the file, in bytes."""
+    """One entry of the log. ``start``: its position in the file, in bytes."""
 
     start: int
     pid: int
@@ -48,7 +48,7 @@ class LogEntry:
 
 @dataclass(slots=True)
 class Notice:
-    """What the event triggers wrote, as they wrote it; ``names`` of what is locked, None for what was dropped."""
+    """What an event trigger wrote. ``names`` of the locked relations; None for what was dropped."""
 
     event: str
     tag: str
@@ -60,7 +60,7 @@ class Notice:
 
 @dataclass(slots=True)
 class LoggedStatement:
-    """A statement that a backend was told to run, and what it said until the next one."""
+    """A statement that a backend received, and what the backend reported until the next one."""
 
     start: int
     pid: int
@@ -78,11 +78,11 @@ def entries(path: Path, start: int, end: int) -> Iterator[LogEntry]:
     offset, lines = start, data.splitlines(keepends=True)
     current: LogEntry | None = None
     for line in lines:
-        found = _LINE.match(line.rstrip(b"\n"))
-        if found is not None:
+        match = _LINE.match(line.rstrip(b"\n"))
+        if match is not None:
             if current is not None:
                 yield current
-            pid, state, transaction, level, text = (part.decode("utf-8", "replace") for part in found.groups())
+            pid, state, transaction, level, text = (part.decode("utf-8", "replace") for part in match.groups())
             current = LogEntry(offset, int(pid), state, transaction, level, text)
         elif current is not None:
             current.text += "\n" + line.decode("utf-8", "replace").removeprefix("\t").rstrip("\n")
@@ -93,7 +93,7 @@ def entries(path: Path, start: int, end: int) -> Iterator[LogEntry]:
 
 def logged_statements(path: Path, start: int, end: int, pids: frozenset[int]) -> list[LoggedStatement]:
     """The statements of some backends, in order."""
-    found: list[LoggedStatement] = []
+    result: list[LoggedStatement] = []
     last: dict[int, LoggedStatement] = {}
     for message in entries(path, start, end):
         if message.pid not in pids:
@@ -101,10 +101,10 @@ def logged_statements(path: Path, start: int, end: int, pids: frozenset[int]) ->
         statement = _STATEMENT.match(message.text) if message.level == "LOG" else None
         if statement is not None:
             last[message.pid] = LoggedStatement(message.start, message.pid, message.transaction, statement[1])
-            found.append(last[message.pid])
+            result.append(last[message.pid])
         elif message.pid in last:
             _take(last[message.pid], message)
-    return found
+    return result
 
 
 def _take(statement: LoggedStatement, message: LogEntry) -> None:
@@ -114,9 +114,9 @@ def _take(statement: LoggedStatement, message: LogEntry) -> None:
         statement.notices.append(_notice(json.loads(message.text.removeprefix(MARK))))
     elif message.level == "DEBUG":
         for kind, pattern in _WORK:
-            found = pattern.match(message.text)
-            if found is not None:
-                parts = found.groupdict()
+            match = pattern.match(message.text)
+            if match is not None:
+                parts = match.groupdict()
                 statement.notices.append((kind, parts.get("table", ""), parts.get("name", "")))
 
 

@@ -1,4 +1,4 @@
-"""What is known of one backend as its statements go by: transaction, savepoints, locks, timeouts."""
+"""The state of one backend while its statements are read: transaction, savepoints, locks, timeouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alembic_pgpatterns.schema.names import Name
 Locked = dict[int, set[str]]
 """Lock modes by the oid of the relation."""
 Names = dict[int, Name]
-"""What each relation is called now, by its oid."""
+"""The current name of each relation, by its oid."""
 
 TRANSACTION_KINDS = frozenset(
     {"begin", "commit", "rollback", "savepoint", "release", "rollback to", "prepare transaction"}
@@ -20,7 +20,7 @@ TRANSACTION_KINDS = frozenset(
 TIMEOUTS = frozenset({"lock_timeout", "statement_timeout"})
 
 _BEGINNING = ""
-"""Stands for a savepoint at the beginning of the transaction."""
+"""The name of a savepoint that stands for the start of the transaction."""
 
 _VALUE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*")
 # PostgreSQL docs, "Parameter Names and Values"; a timeout without a unit is in milliseconds.
@@ -39,14 +39,14 @@ class Session:
     _before_local: dict[str, int | None] = field(default_factory=dict)
 
     def begin(self, number: int, in_block: bool) -> None:
-        """Another transaction; ``in_block``: one that goes on until COMMIT or ROLLBACK."""
+        """Start another transaction. ``in_block``: it continues until COMMIT or ROLLBACK."""
         self.in_block, self.transaction, self.held = in_block, number, {}
         # SET LOCAL ends with its transaction.
         self.timeouts |= self._before_local
         self._before_local = {}
 
     def transaction_command(self, command: Command, number: Callable[[], int], names: Names) -> Names:
-        """BEGIN, COMMIT, SAVEPOINT and so on; returns what the relations are called afterwards."""
+        """Apply BEGIN, COMMIT, SAVEPOINT and so on. Returns the names of the relations afterwards."""
         if command.kind == "begin":
             self.begin(number(), in_block=True)
             self._save(_BEGINNING, names)
@@ -64,13 +64,13 @@ class Session:
         self._saved[savepoint] = copied(self.held), dict(names)
 
     def _restored(self, savepoint: str, names: Names) -> Names:
-        """Locks that were taken since the savepoint are gone, and names are what they were."""
+        """Forget the locks that were taken since the savepoint, and restore the names."""
         held, earlier = self._saved.get(savepoint, ({}, names))
         self.held = copied(held)
         return dict(earlier)
 
     def set(self, changes: Sequence[SettingChange], noticed: Iterable[Mapping[str, int]]) -> None:
-        """Take note of timeouts: what the statement says, then what the server said while it ran."""
+        """Note the timeouts: those of the statement itself, then those that the server reported while it ran."""
         for change in changes:
             for name in TIMEOUTS if not change.name else TIMEOUTS & {change.name}:
                 if change.local:
@@ -81,13 +81,13 @@ class Session:
 
 
 def milliseconds(value: str | None) -> int | None:
-    """The value of a timeout in milliseconds; None for the default and for what is no duration."""
+    """A timeout in milliseconds; None for the default and for a value that is not a duration."""
     duration = _VALUE.fullmatch(value or "")
     return round(float(duration[1]) * _MILLISECONDS[duration[2] or "ms"]) if duration is not None else None
 
 
 def copied(locked: Locked) -> Locked:
-    """A copy that may be changed."""
+    """A copy, so that the original does not change."""
     return {oid: set(modes) for oid, modes in locked.items()}
 
 

@@ -1,4 +1,4 @@
-"""From a recorded run to its statements with their facts: locks, rewrites, scans, index builds, transactions."""
+"""From a recorded run to its statements and their facts: locks, rewrites, scans, index builds, transactions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Note = Notice | tuple[str, str, str]
 
 _MODES = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
-# Locks of statements that commit by themselves and fire no event at their end (PostgreSQL docs, "Explicit Locking").
+# Locks of statements that commit by themselves and fire no event at the end (PostgreSQL docs, "Explicit Locking").
 _ALONE = {
     "truncate": "ACCESS EXCLUSIVE",
     "vacuum full": "ACCESS EXCLUSIVE",
@@ -40,15 +40,15 @@ _LOCK_LEVELS = (
     "ACCESS EXCLUSIVE",
 )
 _COPIES = ("vacuum full", "cluster", "refresh")
-"""They write the table anew; of that the log only shows the indexes."""
+"""These write the table again; the log only shows its indexes."""
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """Where a recorded run is to be found, and what there was before it.
+    """Where a recorded run is in the server's log, and what existed before it.
 
-    ``start``: of the environment's run in the server's log, in bytes; ``window``: of the revision within it.
-    ``fallback``: the revision's function, for statements that no event told the line of.
+    ``start``: where the environment's run starts in the log, in bytes. ``window``: the part of the revision.
+    ``fallback``: the revision's function, for statements whose line no event reported.
     """
 
     recording: Recording
@@ -62,28 +62,28 @@ class RecordedRun:
 
 
 def statements(recording: RecordedRun) -> tuple[Statement, ...]:
-    """The statements of the revision, in order, as the server got them."""
+    """The statements of the revision, in order, as the server received them."""
     return tuple(_with_copies(list(_Assembly(recording).statements()), recording))
 
 
-def _with_copies(found: list[Statement], recording: RecordedRun) -> list[Statement]:
-    """A table whose rows go into another that takes its name is written anew, if not by a statement of that kind.
+def _with_copies(listed: list[Statement], recording: RecordedRun) -> list[Statement]:
+    """Count as a rewrite: the rows of a table are copied into a new table, which then takes the old one's name.
 
-    Alembic's ``batch_alter_table(recreate="always")`` does so.
+    Alembic's ``batch_alter_table(recreate="always")`` does that.
     """
     existing = {item.name: item for item in recording.before.by_oid.values() if item.kind in ("r", "p")}
-    for number, statement in enumerate(found):
+    for number, statement in enumerate(listed):
         command = statement.command
         if command is None or command.kind != "rename table" or statement.tables != (None,):
             continue
-        made = command.relations[0]
-        replaced = existing.get(Name(made.schema or recording.default_schema, command.new_name))
-        for earlier, copy in enumerate(found[:number]):
+        new_table = command.relations[0]
+        replaced = existing.get(Name(new_table.schema or recording.default_schema, command.new_name))
+        for earlier, copy in enumerate(listed[:number]):
             named = copy.command.relations if copy.command is not None and copy.command.kind == "insert" else ()
-            if replaced is not None and named[:1] == (made,) and replaced.name in copy.tables[1:]:
+            if replaced is not None and named[:1] == (new_table,) and replaced.name in copy.tables[1:]:
                 work = Work("rewrite", replaced.name, recording.before.root(replaced))
-                found[earlier] = replace(copy, work=(*copy.work, work))
-    return found
+                listed[earlier] = replace(copy, work=(*copy.work, work))
+    return listed
 
 
 class _Assembly:
@@ -91,11 +91,11 @@ class _Assembly:
         self._recording = recording
         self._sessions: dict[int, Session] = {}
         self._count = 0
-        # Renamed tables keep their oid, and new ones may take their names.
+        # Renamed tables keep their oid, while a new table may take the old name.
         self._names = {oid: relation.name for oid, relation in recording.before.by_oid.items()}
 
     def statements(self) -> Iterator[Statement]:
-        """All that the backends of the run were sent between the start and the end of the revision."""
+        """All statements sent to the backends of the run between the start and the end of the revision."""
         recording = self._recording.recording
         first, last = self._recording.window
         for item in logged_statements(self._recording.log, self._recording.start, last, recording.pids):
@@ -103,7 +103,7 @@ class _Assembly:
             yield from self._of(item, session, looked_at=item.start >= first)
 
     def _of(self, item: LoggedStatement, session: Session, looked_at: bool) -> Iterator[Statement]:
-        """The statements of one text. It is one transaction, unless it begins, continues or ends another."""
+        """The statements of one text. They are one transaction, unless one of them begins or ends a transaction."""
         if not session.in_block:
             session.begin(self._next_transaction(), in_block=False)
         call = _call(item, self._recording.recording.calls)
@@ -119,7 +119,7 @@ class _Assembly:
                 session.set(part.settings(), part.noticed_settings())
 
     def _transaction(self, command: Command, session: Session) -> None:
-        """BEGIN, COMMIT, SAVEPOINT and so on: locks and names come and go with them."""
+        """Apply BEGIN, COMMIT, SAVEPOINT and so on, which change the locks and names."""
         self._names = session.transaction_command(command, self._next_transaction, self._names)
 
     def _next_transaction(self) -> int:
@@ -135,7 +135,7 @@ class _Assembly:
         add_locks(session.held, taken)
         site = call.site if call is not None else None
         relations = command.relations if command is not None else ()
-        meant = [self._recording.before.by_oid.get(self._oid(relation) or 0) for relation in relations]
+        named = [self._recording.before.by_oid.get(self._oid(relation) or 0) for relation in relations]
         return Statement(
             sql=command.text if command is not None else item.sql,
             command=command,
@@ -144,8 +144,8 @@ class _Assembly:
             op=call.op if call is not None else None,
             transaction=session.transaction,
             transactional=session.in_block,
-            tables=tuple(relation.name if relation is not None else None for relation in meant),
-            locks=(*self._locks(new), *self._known(command, taken)),
+            tables=tuple(relation.name if relation is not None else None for relation in named),
+            locks=(*self._locks(new), *self._documented(command, taken)),
             held=tuple(self._locks(before)),
             work=tuple(dict.fromkeys(self._work(part, session.held))),
             tags=tuple(note.tag for note in part.notes if isinstance(note, Notice) and note.event == "ended"),
@@ -163,8 +163,8 @@ class _Assembly:
             for mode in sorted(map(_mode, modes)):
                 yield Lock(relation.name, mode, self._recording.before.root(relation))
 
-    def _known(self, command: Command | None, taken: Locked) -> Iterator[Lock]:
-        """The locks of a statement that nobody saw."""
+    def _documented(self, command: Command | None, taken: Locked) -> Iterator[Lock]:
+        """The locks of a statement for which neither event nor monitor reported any, from our table."""
         if command is None or taken:
             return
         mode = "SHARE UPDATE EXCLUSIVE" if _concurrent(command) else _ALONE.get(command.kind)
@@ -174,26 +174,27 @@ class _Assembly:
             yield Lock(relation.name, mode or "", self._recording.before.root(relation), by_table=True)
 
     def _named(self, command: Command) -> Iterator[ObservedRelation]:
-        """The tables that a statement names, or those of the indexes it names."""
+        """The tables that a statement names, or whose indexes it names."""
         for named in command.relations:
-            found = self._recording.before.by_oid.get(self._oid(named) or 0)
-            if found is not None and found.kind in ("i", "I"):
-                found = self._recording.before.by_oid.get(found.table or 0)
-            if found is not None:
-                yield found
+            relation = self._recording.before.by_oid.get(self._oid(named) or 0)
+            if relation is not None and relation.kind in ("i", "I"):
+                relation = self._recording.before.by_oid.get(relation.table or 0)
+            if relation is not None:
+                yield relation
 
     def _oid(self, named: RelationName) -> int | None:
-        """What a name means now: without a schema a temporary table, else the default schema's, else any."""
-        found = {
+        """The relation that a name means now: without a schema a temporary one, else the default schema's, else any."""
+        candidates = {
             name.schema: oid
             for oid, name in self._names.items()
             if name.name == named.name and named.schema in ("", name.schema)
         }
-        temporary = (oid for schema, oid in found.items() if schema.startswith("pg_temp"))
-        return next(temporary, found.get(self._recording.default_schema, next(iter(found.values()), None)))
+        temporary = (oid for schema, oid in candidates.items() if schema.startswith("pg_temp"))
+        in_any_schema = next(iter(candidates.values()), None)
+        return next(temporary, candidates.get(self._recording.default_schema, in_any_schema))
 
     def _renamed(self, note: Note) -> None:
-        """What is called otherwise, made or gone, after a statement of DDL."""
+        """Note what a DDL statement renamed, created or dropped."""
         for oid, name in note.names.items() if isinstance(note, Notice) else ():
             if name is not None:
                 self._names[oid] = name
@@ -217,8 +218,8 @@ class _Assembly:
     def _rewritten(self, part: _Part) -> Iterator[Work]:
         for note in part.notes:
             if isinstance(note, Notice) and note.event == "rewrite":
-                found = (self._recording.before.by_oid.get(oid) for oid in note.objects)
-                yield from (self._done("rewrite", relation) for relation in found if relation is not None)
+                relations = (self._recording.before.by_oid.get(oid) for oid in note.objects)
+                yield from (self._done("rewrite", relation) for relation in relations if relation is not None)
         actions = part.command.actions if part.command is not None else ()
         if part.command is not None and any(action.kind == "set tablespace" for action in actions):
             yield from (self._done("rewrite", relation) for relation in self._named(part.command))
@@ -227,12 +228,12 @@ class _Assembly:
         return Work(kind, relation.name, self._recording.before.root(relation), name)  # type: ignore[arg-type]
 
     def _working(self, note: tuple[str, str, str], part: _Part, locked: Locked) -> Iterable[ObservedRelation]:
-        """The table of a log line, which does not say its schema: the one of that name that is locked."""
+        """The table of a log line. The line does not name the schema: it is the table of that name that is locked."""
         kind, table, _ = note
         if kind == "foreign key":
             return self._referencing(part)
-        meant = [self._oid(relation) for relation in part.relations() if relation.name == table]
-        oids = meant or [oid for oid, name in self._names.items() if name.name == table]
+        named = [self._oid(relation) for relation in part.relations() if relation.name == table]
+        oids = named or [oid for oid, name in self._names.items() if name.name == table]
         tables = [self._recording.before.by_oid.get(oid or 0) for oid in oids if oid in locked or not locked]
         return [item for item in tables if item is not None and item.kind in ("r", "p", "m")][:1]
 
@@ -247,7 +248,7 @@ class _Assembly:
 
 @dataclass(frozen=True)
 class _Part:
-    """One statement of the text that was sent, with what the server said while it ran."""
+    """One statement of the sent text, with what the server reported while it ran."""
 
     item: LoggedStatement
     call: Call | None
@@ -256,7 +257,7 @@ class _Part:
     monitored: Locked
 
     def relations(self) -> Sequence[RelationName]:
-        """What the statement names."""
+        """The relations that the statement names."""
         return self.command.relations if self.command is not None else ()
 
     def locked(self) -> Locked:
@@ -269,11 +270,11 @@ class _Part:
         return locked
 
     def settings(self) -> Sequence[SettingChange]:
-        """What the statement itself says that it sets."""
+        """The settings that the statement itself changes."""
         return self.command.settings if self.command is not None else ()
 
     def noticed_settings(self) -> Iterator[Mapping[str, int]]:
-        """The timeouts in force, as an event trigger saw them, in milliseconds."""
+        """The timeouts in force as an event trigger saw them, in milliseconds."""
         return (note.settings for note in self.notes if isinstance(note, Notice))
 
 
@@ -285,7 +286,7 @@ def _call(item: LoggedStatement, calls: Sequence[Call]) -> Call | None:
 
 
 def _parts(commands: Sequence[Command], item: LoggedStatement) -> list[tuple[Command | None, list[Note]]]:
-    """What the server noted, given to the statements of one text; each event says which kind of statement ended."""
+    """The server's notes, assigned to the statements of one text; each event names the kind of statement that ended."""
     if len(commands) < 2:
         return [(commands[0] if commands else None, list(item.notices))]
     parts: list[tuple[Command | None, list[Note]]] = [(command, []) for command in commands]
@@ -306,5 +307,5 @@ def _concurrent(command: Command) -> bool:
 
 
 def _mode(mode: str) -> str:
-    """``ShareRowExclusiveLock`` as SHARE ROW EXCLUSIVE."""
+    """The documented spelling: SHARE ROW EXCLUSIVE for ``ShareRowExclusiveLock``."""
     return _MODES.sub(" ", mode.removesuffix("Lock")).upper()
