@@ -15,9 +15,9 @@ Place = tuple[Name, str]
 STRINGS = frozenset({"varchar", "bpchar", "text"})
 
 
-def judged_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
+def checked_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
     """Columns of the tables that patterns report on; those a table inherits only on the parent that brings them."""
-    for table in schema.judged_tables():
+    for table in schema.checked_tables():
         inherited = _inherited(schema, table) if table.inherits else frozenset()
         for column in table.columns:
             if column.name not in inherited:
@@ -29,9 +29,9 @@ def _inherited(schema: Schema, table: Table) -> frozenset[str]:
     return frozenset(column.name for parent in parents if parent for column in parent.columns)
 
 
-def judged_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
+def checked_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
     """Foreign keys of the tables that patterns report on, without the copies a partition has from its parent."""
-    for table in schema.judged_tables():
+    for table in schema.checked_tables():
         for key in table.foreign_keys:
             if not key.inherited:
                 yield table, key

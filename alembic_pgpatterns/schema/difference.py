@@ -1,7 +1,7 @@
-"""What differs between two schemas that were read from databases, object by object, in words.
+"""The differences between two schemas that were read from databases, object by object, in words.
 
-Left out is what a way there and back may change without harm: the order of columns, whether a constraint is validated,
-owners, and the names of constraints that nobody named.
+Left out are differences that an upgrade and downgrade may make without harm: the order of columns, whether a constraint
+is validated, owners, and the names of unnamed constraints.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from alembic_pgpatterns.schema.model import (
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One object that is not the same on both sides.
+    """One object that differs.
 
-    ``kind``: "missing" on the second side, "extra" there, or "changed" in its ``aspect`` from ``first`` to ``second``.
+    ``kind``: "missing" in the second schema, "extra" there, or "changed": its ``aspect`` from ``first`` to ``second``.
     """
 
     kind: Literal["missing", "extra", "changed"]
@@ -48,28 +48,28 @@ Facts = dict[str, str]
 
 
 def differences(first: Schema, second: Schema) -> tuple[Difference, ...]:
-    """What is missing, extra or changed in the second schema, seen from the first."""
+    """What is missing, extra or changed in the second schema, compared with the first."""
     return tuple(_differences(first, second))
 
 
 def _differences(first: Schema, second: Schema) -> Iterator[Difference]:
-    ours, theirs = ({table.name: table for table in schema.tables} for schema in (first, second))
-    yield from _members("table", ours, theirs, lambda name: name, lambda table: {})
-    for name, table in ours.items():
-        if name in theirs:
-            yield from table_differences(table, theirs[name])
-    for what, attribute, facts in _OTHERS:
-        one, other = ({item.name: item for item in getattr(schema, attribute)} for schema in (first, second))
-        yield from _members(what, one, other, lambda name: name, facts)
+    left, right = ({table.name: table for table in schema.tables} for schema in (first, second))
+    yield from _members("table", left, right, lambda name: name, lambda table: {})
+    for name, table in left.items():
+        if name in right:
+            yield from table_differences(table, right[name])
+    for kind, attribute, facts in _OTHERS:
+        before, after = ({item.name: item for item in getattr(schema, attribute)} for schema in (first, second))
+        yield from _members(kind, before, after, lambda name: name, facts)
     yield from _enums(first, second)
 
 
 def table_differences(first: Table, second: Table) -> Iterator[Difference]:
-    """What differs between two states of a table."""
+    """The differences between two states of a table."""
     yield from _compared("table", str(first.name), first.name, _table(first), _table(second))
-    for what, members, facts in _PARTS:
-        one, other = (_by_key(members(table)) for table in (first, second))
-        yield from _members(what, one, other, lambda key: first.name, facts)
+    for kind, members, facts in _PARTS:
+        before, after = (_by_key(members(table)) for table in (first, second))
+        yield from _members(kind, before, after, lambda key: first.name, facts)
 
 
 def _by_key(items: Iterable[Any]) -> dict[Hashable, Any]:
@@ -77,7 +77,7 @@ def _by_key(items: Iterable[Any]) -> dict[Hashable, Any]:
 
 
 def _members(
-    what: str,
+    kind: str,
     first: Mapping[Any, Any],
     second: Mapping[Any, Any],
     table: Callable[[Any], Name],
@@ -85,12 +85,12 @@ def _members(
 ) -> Iterator[Difference]:
     for key, item in first.items():
         if key not in second:
-            yield Difference("missing", what, _label(item), table(key))
+            yield Difference("missing", kind, _label(item), table(key))
         else:
-            yield from _compared(what, _label(item), table(key), facts(item), facts(second[key]))
+            yield from _compared(kind, _label(item), table(key), facts(item), facts(second[key]))
     for key, item in second.items():
         if key not in first:
-            yield Difference("extra", what, _label(item), table(key))
+            yield Difference("extra", kind, _label(item), table(key))
 
 
 def _label(item: Any) -> str:
@@ -98,12 +98,12 @@ def _label(item: Any) -> str:
     return f"{item.table}.{item.name}" if named else str(item.identifier)
 
 
-def _compared(what: str, label: str, table: Name, first: Facts, second: Facts) -> Iterator[Difference]:
+def _compared(kind: str, label: str, table: Name, first: Facts, second: Facts) -> Iterator[Difference]:
     for aspect, value in first.items():
         if aspect == "collation" and first["type"] != second["type"]:
-            continue  # it comes and goes with the type
+            continue  # it changes with the type
         if second.get(aspect, "") != value:
-            yield Difference("changed", what, label, table, aspect, value, second.get(aspect, ""))
+            yield Difference("changed", kind, label, table, aspect, value, second.get(aspect, ""))
 
 
 def _table(table: Table) -> Facts:
@@ -205,7 +205,7 @@ def _keys(table: Table) -> tuple[Key, ...]:
 
 
 def _checks(table: Table) -> tuple[Check, ...]:
-    # PostgreSQL 18 names what is the column's nullability; the column tells it.
+    # PostgreSQL 18 has named constraints for NOT NULL. The column's nullability is compared already.
     return tuple(check for check in table.checks if check.not_null_column is None and not check.inherited)
 
 
@@ -231,5 +231,5 @@ def _enums(first: Schema, second: Schema) -> Iterator[Difference]:
         for column in table.columns:
             other = labels.get(column.identifier, column.type.labels)
             if column.type.kind == "enum" and set(other) != set(column.type.labels):
-                one, two = ", ".join(column.type.labels), ", ".join(other)
-                yield Difference("changed", "column", column.identifier, table.name, "enum values", one, two)
+                before, after = ", ".join(column.type.labels), ", ".join(other)
+                yield Difference("changed", "column", column.identifier, table.name, "enum values", before, after)

@@ -1,7 +1,7 @@
-"""What only a server in use can tell: settings, roles, sessions, statements, how old things are.
+"""Facts that only a server in use has: settings, roles, sessions, statements, ages.
 
-``schema.catalog_live`` fills it. A part that could not be read is None and its reason stands in ``unread``; a pattern
-that needs it is then skipped. What is there but not whole (other roles' statements are hidden) stands in ``partial``.
+``schema.catalog.live`` reads them. A part that could not be read is None, with the reason in ``unread``; patterns that
+need it are skipped. A part that is not complete (other roles' statements are hidden) is named in ``partial``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(\w*)\s*")
 
 @dataclass(frozen=True, slots=True)
 class LiveObject:
-    """What a finding about a server is about: a role, a database, a statement."""
+    """The subject of a finding about a server: a role, a database, a statement."""
 
     identifier: str
     table: Name | None = None
@@ -28,7 +28,7 @@ class LiveObject:
 
 @dataclass(frozen=True, slots=True)
 class ServerSetting:
-    """A row of pg_settings, as a session begins with it. ``value`` in ``unit`` (``ms``, ``kB``, ``8kB``; '' for none).
+    """A row of pg_settings, as a new session sees it. ``value`` is in ``unit`` (``ms``, ``kB``, ``8kB``; '' for none).
 
     ``source``: where the value comes from (docs, "pg_settings"): 'default', 'configuration file', 'database' ...
     """
@@ -40,7 +40,7 @@ class ServerSetting:
 
     @property
     def number(self) -> int:
-        """The value as a number in its unit; 0 where it is none."""
+        """The value as a number in its unit; 0 if it is not a number."""
         try:
             return int(float(self.value))
         except ValueError:
@@ -48,17 +48,17 @@ class ServerSetting:
 
     @property
     def kilobytes(self) -> int:
-        """A size in kB, whatever unit the setting counts in."""
-        found = re.fullmatch(r"(\d*)(B|kB|MB)", self.unit)
-        if found is None:
+        """A size in kB, for any unit of the setting."""
+        unit = re.fullmatch(r"(\d*)(B|kB|MB)", self.unit)
+        if unit is None:
             return 0
-        factor = {"B": 1 / 1024, "kB": 1.0, "MB": 1024.0}[found[2]] * int(found[1] or 1)
+        factor = {"B": 1 / 1024, "kB": 1.0, "MB": 1024.0}[unit[2]] * int(unit[1] or 1)
         return int(self.number * factor)
 
 
 @dataclass(frozen=True, slots=True)
 class RoleSetting:
-    """A value that ALTER ROLE or ALTER DATABASE … SET gives to new sessions. None: of every role, of every database."""
+    """A value that ALTER ROLE or ALTER DATABASE … SET gives to new sessions. None: for every role or database."""
 
     role: str | None
     database: str | None
@@ -70,8 +70,8 @@ class RoleSetting:
 class Role:
     """A role that may log in.
 
-    ``sessions``: how many it has now in this database. ``owns``: it owns a table here. ``limit``: CONNECTION LIMIT,
-    -1 for none.
+    ``sessions``: how many it has now in this database. ``owns``: whether it owns a table here. ``limit``: CONNECTION
+    LIMIT, -1 for none.
     """
 
     name: str
@@ -82,15 +82,15 @@ class Role:
 
     @property
     def place(self) -> LiveObject:
-        """What a finding about it is about."""
+        """The role as the subject of a finding."""
         return LiveObject(f"role {quote(self.name)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Client connections of the whole server, and what holds old row versions.
+    """Client connections of the whole server, and what keeps old row versions from being removed.
 
-    ``oldest_transaction``: seconds since the oldest open transaction began, None where there is none or it is hidden.
+    ``oldest_transaction``: seconds since the oldest open transaction began; None if there is none or it is hidden.
     """
 
     total: int
@@ -100,7 +100,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class StatementUsage:
-    """What pg_stat_statements has of one text in this database. Times in milliseconds."""
+    """An entry of pg_stat_statements for this database. Times in milliseconds."""
 
     query: str
     calls: int
@@ -111,7 +111,7 @@ class StatementUsage:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Of pg_stat_statements: the extension is in this database; its library is loaded, None where not known."""
+    """Whether pg_stat_statements is installed in this database, and its library is loaded (None: not known)."""
 
     installed: bool
     loaded: bool | None
@@ -129,7 +129,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class HbaRule:
-    """A line of pg_hba.conf that counts. ``address`` '' for local ones; ``netmask`` '' where none is shown."""
+    """An active line of pg_hba.conf. ``address`` is '' for local lines; ``netmask`` is '' if none is shown."""
 
     line: int
     type: str
@@ -142,20 +142,21 @@ class HbaRule:
 
 @dataclass(frozen=True, slots=True)
 class LiveServer:
-    """A server in use, seen by one role in one database.
+    """A server in use, as one role sees it from one database.
 
     Attributes:
         version: server_version_num.
         database: its name.
-        role: the one that looked.
-        since: the statistics count since then, at the latest.
+        role: our role.
+        since: the time at which the statistics began, at the latest.
         now: the server's clock.
-        recovery: it is a standby.
-        settings: by name, as sessions of our role begin with them.
-        schema: the live schema with statistics, models laid over it; None where it could not be read.
-        head: what the revisions build; ``at_head`` says whether the live database is there, ``where`` why not.
+        recovery: whether it is a standby.
+        settings: by name, with the values of a new session of our role.
+        schema: the live schema with statistics, combined with the models; None if it could not be read.
+        head: the schema that the revisions build. ``at_head``: whether the live database has run all revisions;
+            ``where``: if not, why not.
         unread: parts that could not be read, with the reason.
-        partial: parts of which only some could be read, with the reason.
+        partial: parts that could be read only in part, with the reason.
     """
 
     version: int
@@ -183,29 +184,29 @@ class LiveServer:
 
     @property
     def place(self) -> LiveObject:
-        """The database, as what a finding is about."""
+        """The database as the subject of a finding."""
         return LiveObject(f"database {quote(self.database)}")
 
     def setting(self, name: str) -> ServerSetting:
-        """The setting of that name; an empty one where the server has none."""
+        """The setting of that name; an empty one if the server has none."""
         return self.settings.get(name, ServerSetting(name, ""))
 
-    def given(self, role: str, name: str) -> str | None:
-        """What ALTER ROLE and ALTER DATABASE give a role here, the nearest first; None where they say nothing.
+    def configured(self, role: str, name: str) -> str | None:
+        """The most specific value that ALTER ROLE and ALTER DATABASE set for a role here; None if there is none.
 
         The order is PostgreSQL's (docs, "Parameter Interaction via the … SQL"): role in this database, role, database.
         """
         order = ((role, self.database), (role, None), (None, self.database), (None, None))
-        known = {(item.role, item.database): item.value for item in self.role_settings if item.name == name}
-        return next((known[key] for key in order if key in known), None)
+        values = {(item.role, item.database): item.value for item in self.role_settings if item.name == name}
+        return next((values[key] for key in order if key in values), None)
 
     def effective(self, role: str, name: str) -> str:
-        """The value a session of the role begins with, as text; the server's own where nobody gave another."""
-        value = self.given(role, name)
+        """The value in a new session of the role, as text; the server's own if no other is configured."""
+        value = self.configured(role, name)
         return self.setting(name).value if value is None else value
 
 
 def is_zero(value: str) -> bool:
-    """Whether a duration as settings spell it (``0``, ``30s``, ``1.5 min``) is none at all."""
-    found = _DURATION.fullmatch(value)
-    return found is None or float(found[1]) == 0
+    """Whether a duration as written in settings (``0``, ``30s``, ``1.5 min``) is zero."""
+    duration = _DURATION.fullmatch(value)
+    return duration is None or float(duration[1]) == 0

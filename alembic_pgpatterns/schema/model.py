@@ -1,9 +1,9 @@
 """One frozen model of a schema, for the database's catalog and the application's models alike.
 
-Two readers fill it: ``schema.catalog`` from pg_catalog, ``schema.metadata`` from SQLAlchemy's MetaData.
-What a reader cannot know is ``UNKNOWN``; a pattern that needs it stays silent.
+Two readers fill it: ``schema.catalog`` from pg_catalog, ``schema.metadata`` from SQLAlchemy's MetaData. What a reader
+cannot know is ``UNKNOWN``; a pattern that needs it reports nothing.
 
-Names of fields are PostgreSQL's own where it has one (docs, "System Catalogs").
+Fields have PostgreSQL's own names if there are any (docs, "System Catalogs").
 """
 
 from __future__ import annotations
@@ -107,11 +107,10 @@ Persistence = Literal["permanent", "unlogged"]
 class Table:
     """A table, partitioned table, foreign table or materialised view.
 
-    ``partition_of``: the parent where this is a partition (leaf or itself partitioned). ``inherits``: parents by plain
-    inheritance, partitions not among them. ``partition_keys``: key columns, None for an expression.
-    ``acl``: see Grant in ``Schema.grants``. ``rules``: names of rewrite rules.
-    ``pinned``: (column, what uses it) where PostgreSQL refuses another type: a trigger, a rule, a publication.
-    ``options``: reloptions.
+    ``partition_of``: the parent if this is a partition (maybe with partitions of its own). ``inherits``: parents by
+    plain inheritance, without partitioning. ``partition_keys``: key columns, None for an expression. ``acl``: see Grant
+    in ``Schema.grants``. ``rules``: names of rewrite rules. ``pinned``: (column, what uses it) if PostgreSQL refuses to
+    change the column's type because of a trigger, rule or publication. ``options``: reloptions.
     """
 
     name: Name
@@ -142,7 +141,7 @@ class Table:
 
     @property
     def table(self) -> Name:
-        """Its own name, so that every object that belongs to a table answers ``.table``."""
+        """Its own name, so that all objects of a table have ``.table``."""
         return self.name
 
     @property
@@ -161,12 +160,12 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Everything a schema pattern may look at.
+    """Everything that a schema pattern may look at.
 
     ``server_version``: server_version_num / 10000 (18); from models the ``target_version``, or None.
-    ``default_schema``: where unqualified names live, 'public' unless the search_path says otherwise.
-    ``evidence``: what the application asks; None where nothing was read or recorded.
-    ``relationships`` is None where no registry was configured or named (the check then says "skipped").
+    ``default_schema``: the schema of unqualified names, 'public' unless the search_path says otherwise.
+    ``evidence``: what the application's code asks for; None if nothing was read or recorded.
+    ``relationships`` is None if no registry was configured or named (the check then says "skipped").
     """
 
     source: Source
@@ -194,7 +193,7 @@ class Schema:
         return self._by_name.get(name)
 
     def fact(self, build: Callable[[Schema], Fact]) -> Fact:
-        """What ``build`` makes of this schema, made once: patterns that ask alike share the answer.
+        """The result of ``build`` for this schema. It is computed once, for all patterns that need it.
 
         Args:
             build: a function or class at module level; it is the key.
@@ -203,8 +202,8 @@ class Schema:
             self._facts[build] = build(self)
         return cast("Fact", self._facts[build])
 
-    def judged_tables(self) -> Iterator[Table]:
-        """Tables and partitioned tables that patterns report on: partitions are reported once, on their root."""
+    def checked_tables(self) -> Iterator[Table]:
+        """Tables and partitioned tables that patterns report on. Partitions are reported once, for their root table."""
         for table in self.tables:
             if table.partition_of is None and table.kind in ("table", "partitioned"):
                 yield table

@@ -1,4 +1,4 @@
-"""Qualified names, and their spelling as PostgreSQL and people read them."""
+"""Qualified names, in the form that PostgreSQL and people use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
 
 MAX_IDENTIFIER_BYTES = 63
-"""What PostgreSQL keeps of an identifier (NAMEDATALEN - 1; docs, "Identifiers and Key Words")."""
+"""How many bytes PostgreSQL keeps of an identifier (NAMEDATALEN - 1; docs, "Identifiers and Key Words")."""
 
-# The paramstyle of psycopg would double percent signs.
+# psycopg's paramstyle would double percent signs.
 _preparer = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 def quote(identifier: str) -> str:
-    """The identifier as SQL text, in quotes where PostgreSQL needs them.
+    """The identifier as SQL text, in quotes if PostgreSQL needs them.
 
-    Folding is left to the reader of the name: ``Order`` becomes ``"Order"``, ``book`` stays ``book``.
+    Case is kept: ``Order`` becomes ``"Order"``, ``book`` stays ``book``.
     """
-    # SQLAlchemy's quoted_name equals the plain str and may say otherwise: only plain ones share an answer.
+    # SQLAlchemy's quoted_name is equal to the plain str but may demand quotes, so only plain ones are cached.
     return _quoted(identifier) if type(identifier) is str else str(_preparer.quote(identifier))
 
 
@@ -30,7 +30,7 @@ def _quoted(identifier: str) -> str:
 
 
 def stored(name: object) -> str:
-    """A constraint's or index's name as SQLAlchemy's DDL spells it, which shortens those that a convention made."""
+    """A constraint's or index's name as SQLAlchemy's DDL writes it: names made by a convention may be shortened."""
     if isinstance(name, conv):
         return str(_preparer.truncate_and_render_constraint_name(name, _alembic_quote=False))
     return str(name)
@@ -52,5 +52,5 @@ class Name:
         return f"{quote(self.schema)}.{quote(self.name)}"
 
     def display(self, default_schema: str = "public") -> str:
-        """The name for people: without the schema where that is the default one."""
+        """The name for messages: without the schema if that is the default one."""
         return quote(self.name) if self.schema == default_schema else str(self)

@@ -1,4 +1,4 @@
-"""What stands beside the tables in the frozen model: views, sequences, functions, privileges, extensions."""
+"""The other objects in the frozen model: views, sequences, functions, privileges, extensions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic_pgpatterns.schema.parts import NO_ORIGIN, Origin
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A plain view. ``reads``: (relation, column) pairs its query depends on; column None for the whole row."""
+    """A plain view. ``reads``: (relation, column) pairs that its query depends on; column None for the whole row."""
 
     name: Name
     definition: str
@@ -37,7 +37,7 @@ class View:
 class Sequence:
     """A sequence. ``owned_by``: (table, column); ``used_by``: columns whose default calls nextval on it.
 
-    ``internal``: it belongs to an identity column. ``last_value``: None where it was never used or not readable.
+    ``internal``: it belongs to an identity column. ``last_value``: None if it was never used or cannot be read.
     """
 
     name: Name
@@ -98,11 +98,11 @@ GrantTarget = Literal["table", "sequence", "schema", "function", "type", "databa
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One privilege out of an ACL, of anybody but the owner. ``grantee``: a role, or 'PUBLIC'.
+    """One privilege from an ACL, of a role other than the owner. ``grantee``: a role, or 'PUBLIC'.
 
     ``name`` is (schema, schema) for a schema and ('', database) for a database. ``column``: only for column privileges.
-    ``arguments``: the argument types, only for functions. PostgreSQL's default privileges for PUBLIC are there for
-    functions (EXECUTE) and the database; a NULL ACL of other objects grants nobody anything worth a word.
+    ``arguments``: the argument types, only for functions. PostgreSQL's default privileges for PUBLIC are included for
+    functions (EXECUTE) and the database; for other objects a NULL ACL grants nothing that matters here.
     """
 
     grantee: str
@@ -117,7 +117,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class DefaultPrivilege:
-    """One privilege out of pg_default_acl; ``schema`` None where it holds in all schemas."""
+    """One privilege from pg_default_acl; ``schema`` is None if it applies to all schemas."""
 
     owner: str
     schema: str | None
@@ -168,7 +168,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetaData:
-    """One MetaData of the application: does it have a naming convention, and which keys does that name."""
+    """One MetaData of the application: whether it has a naming convention, and for which kinds of keys."""
 
     label: str
     convention: frozenset[str]
@@ -191,7 +191,7 @@ class Relationship:
     """A mapped relationship, read from a configured registry.
 
     ``cascade``: SQLAlchemy's cascade options. ``columns``: of the child's foreign key. ``many_to_one``: it leads from
-    the child to the parent, so that its cascade is not about deleting parents. ``view_only``: it never writes.
+    the child to the parent, so its cascade does not concern the deletion of parents. ``view_only``: it never writes.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The database's schema, with what only the models know of the same objects."""
+"""The database's schema, together with what only the models know about the same objects."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Item = TypeVar("Item", Index, Key, ForeignKey, Check)
 
 
 def overlay(database: Schema, models: Schema) -> Schema:
-    """The database's schema, enriched.
+    """The database's schema with the models' facts.
 
     Objects are matched by identifier as PostgreSQL stores it (63 bytes), keys and foreign keys by their columns, an
-    index of another name by its keys. Taken over: locations, ``ignored`` and ``info``, Python-side defaults, whether a
-    TypeDecorator chose the type, MetaData and relationships. What belongs to a table and is in no model gets the
-    table's location and ``ignored``; what belongs to no table ignores what all the MetaData ignore.
+    index with another name by its keys. Added are: locations, ``ignored`` and ``info``, Python-side defaults, whether a
+    TypeDecorator chose the type, MetaData and relationships. An object that belongs to a table but is in no model gets
+    the table's location and ``ignored``. An object that belongs to no table ignores what all MetaData ignore.
 
     Args:
         database: from ``catalog.read``.
         models: from ``metadata.read``.
     """
-    known = {_stored(table.name): table for table in models.tables}
+    of_models = {_stored(table.name): table for table in models.tables}
     everywhere = Origin(ignored=_common(metadata.origin.ignored for metadata in models.metadatas))
-    tables = tuple(_table(table, known.get(table.name), everywhere) for table in database.tables)
+    tables = tuple(_table(table, of_models.get(table.name), everywhere) for table in database.tables)
     columns = {(table.name, column.name): column.origin for table in tables for column in table.columns}
     return replace(
         database,
         tables=tables,
-        views=tuple(replace(view, origin=_origin(known.get(view.name), everywhere)) for view in database.views),
+        views=tuple(replace(view, origin=_origin(of_models.get(view.name), everywhere)) for view in database.views),
         sequences=tuple(_sequence(sequence, columns, everywhere) for sequence in database.sequences),
         functions=tuple(replace(function, origin=everywhere) for function in database.functions),
         namespaces=tuple(replace(namespace, origin=everywhere) for namespace in database.namespaces),
@@ -48,8 +48,8 @@ def _stored(name: Name) -> Name:
 
 
 def _common(ignored: Iterable[frozenset[str]]) -> frozenset[str]:
-    found = list(ignored)
-    return frozenset.intersection(*found) if found else frozenset()
+    sets = list(ignored)
+    return frozenset.intersection(*sets) if sets else frozenset()
 
 
 def _origin(model: Any, otherwise: Origin) -> Origin:
@@ -60,16 +60,16 @@ def _table(table: Table, model: Table | None, everywhere: Origin) -> Table:
     if model is None:
         return _without_model(table, everywhere)
     origin = _origin(model, everywhere)
-    # No info: what the table's own asks for is not meant for each of its parts.
+    # Without info: the table's own info is not about each of its parts.
     inner = Origin(origin.location, origin.ignored)
-    known = {truncate(column.name): column for column in model.columns}
+    of_models = {truncate(column.name): column for column in model.columns}
     named = tuple(check for check in model.checks if check.name is not None)
     unnamed = tuple(check for check in model.checks if check.name is None)
     keys = {_columns(key): key for key in (*model.unique_constraints, *filter(None, [model.primary_key]))}
     return replace(
         table,
         origin=origin,
-        columns=tuple(_column(column, known.get(column.name), inner) for column in table.columns),
+        columns=tuple(_column(column, of_models.get(column.name), inner) for column in table.columns),
         primary_key=_with(table.primary_key, keys, inner) if table.primary_key else None,
         unique_constraints=tuple(_with(key, keys, inner) for key in table.unique_constraints),
         foreign_keys=_matched(table.foreign_keys, inner, (_target, model.foreign_keys), (_columns, model.foreign_keys)),
@@ -90,7 +90,7 @@ def _without_model(table: Table, everywhere: Origin) -> Table:
 
 def _column(column: Column, model: Column | None, table: Origin) -> Column:
     if model is None:
-        # The database's own column: nothing in Python fills it in.
+        # A column that only the database has: nothing in Python fills it in.
         return replace(column, origin=table, python_default=None)
     type_ = column.type
     if model.type.decorated:
@@ -105,11 +105,11 @@ def _with(key: Key, models: dict[Hashable, Key], table: Origin) -> Key:
 def _matched(
     items: tuple[Item, ...], table: Origin, *identities: tuple[Callable[[Any], Hashable], tuple[Item, ...]]
 ) -> tuple[Item, ...]:
-    """Each item with the origin of the model's item that is the same by the first identity that finds one."""
-    known = [(by, {by(model): model for model in reversed(models)}) for by, models in identities]
+    """Each item with the origin of its model's item. The identities are tried in order until one finds an item."""
+    indexed = [(by, {by(model): model for model in reversed(models)}) for by, models in identities]
 
     def origin(item: Item) -> Origin:
-        candidates = (found.get(by(item)) for by, found in known)
+        candidates = (by_identity.get(by(item)) for by, by_identity in indexed)
         return _origin(next((model for model in candidates if model is not None), None), table)
 
     return tuple(replace(item, origin=origin(item)) for item in items)
@@ -136,7 +136,7 @@ def _index_name(index: Index) -> Hashable:
 
 
 def _index_keys(index: Index) -> Hashable:
-    """Texts of expressions differ between the readers: with one of them only the name counts."""
+    """The keys. With an expression among them only the name counts, since the readers write expressions differently."""
     if None in index.columns:
         return index.identifier
     return tuple(truncate(column) for column in index.columns if column is not None), index.unique, index.method

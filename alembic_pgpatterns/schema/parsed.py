@@ -1,7 +1,7 @@
-"""What PostgreSQL's parser says of a piece of SQL, as plain data, and who can be asked for it.
+"""The result of PostgreSQL's parser as plain data, and the interface of a parser.
 
-The reader of models needs the parser, but must not import it: it also runs in the project's process, which may have no
-parser. There, the parent of that process is asked.
+The reader of models needs the parser but must not import it: it also runs in the project's process, where the parser
+may not be installed. There it asks the parent process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TypeText:
-    """A parsed type: ``names`` as written but for SQL's own spellings (``int`` is pg_catalog, int4)."""
+    """A parsed type. ``names`` as written, except SQL's own names (``int`` is pg_catalog, int4)."""
 
     names: tuple[str, ...]
     modifiers: tuple[int, ...]
@@ -22,7 +22,7 @@ class TypeText:
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """A parsed index key. Empty tuples where collation or operator class are not named."""
+    """A parsed index key. Collation and operator class are empty tuples if they are not named."""
 
     column: str | None
     expression: str | None
@@ -43,22 +43,22 @@ class IndexText:
 
 
 class SqlParser(Protocol):
-    """Reads SQL; `schema.sql.sqltext` is one. None, from any of them: it is not SQL."""
+    """Parses SQL; `schema.sql.sqltext` is one. Each method returns None for a text that is not SQL."""
 
     def parse_type(self, text: str) -> TypeText | None:
-        """Read the name of a type."""
+        """Parse the name of a type."""
 
     def parse_index(self, statement: str) -> IndexText | None:
-        """Read a CREATE INDEX."""
+        """Parse a CREATE INDEX."""
 
     def parse_exclusion(self, statement: str) -> IndexText | None:
-        """Read an ALTER TABLE that adds an EXCLUDE constraint."""
+        """Parse an ALTER TABLE that adds an EXCLUDE constraint."""
 
     def parse_partition(self, clause: str) -> tuple[str | None, tuple[str | None, ...]] | None:
-        """Read what follows PARTITION BY: the strategy, and a column per key, None for an expression."""
+        """Parse the text after PARTITION BY: the strategy, and one column per key (None for an expression)."""
 
     def column_references(self, expression: str) -> frozenset[str] | None:
         """The columns that an expression names."""
 
     def sequence_of(self, default: str) -> tuple[str, ...] | None:
-        """The sequence, with its schema if it is named, from which a default takes its values."""
+        """The sequence (with its schema, if that is named) that gives a default its values."""

@@ -1,4 +1,4 @@
-"""What belongs to a table in the frozen model: columns, indexes, constraints, policies."""
+"""The parts of a table in the frozen model: columns, indexes, constraints, policies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alembic_pgpatterns.schema.types import DataType
 
 
 class Unknown(enum.Enum):
-    """The type of UNKNOWN; its truth value is an error, so that nobody takes it for "no" by accident."""
+    """The type of UNKNOWN. Its truth value is an error, so that nobody mistakes it for "no"."""
 
     UNKNOWN = "UNKNOWN"
 
@@ -28,7 +28,7 @@ UNKNOWN: Final = Unknown.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where something is written: a file, as given by its loader, and a line counted from 1."""
+    """Where something is written: a file, as its loader names it, and a line counted from 1."""
 
     path: str
     line: int
@@ -39,7 +39,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What only the models say of an object: where it is declared, what its ``info`` asks for."""
+    """What only the models know about an object: where it is declared, and what its ``info`` says."""
 
     location: Location | None = None
     ignored: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class ColumnStatistics:
-    """pg_stats of a column; only of a live database."""
+    """The pg_stats entry of a column; only of a live database."""
 
     null_frac: float
     n_distinct: float
@@ -77,10 +77,10 @@ class ColumnStatistics:
 class Column:
     """A column of a table.
 
-    ``default`` is the server's default expression (pg_get_expr's spelling from the catalog, the declared
-    SQL text from models). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable
-    (``uuid.uuid4``), else the repr of the value; None where there is none, UNKNOWN from the catalog.
-    ``sequence`` is the sequence it owns or takes nextval from (``serial``). ``position`` counts from 1.
+    ``default`` is the server's default expression (from the catalog in pg_get_expr's form, from models the declared
+    SQL text). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable (``uuid.uuid4``), or the
+    repr of the value; None if there is none, UNKNOWN from the catalog. ``sequence`` is the sequence that it owns or
+    takes nextval from (``serial``). ``position`` counts from 1.
     """
 
     table: Name
@@ -107,9 +107,9 @@ class Column:
 class IndexKey:
     """One key of an index: a column, or an expression.
 
-    ``opclass`` and ``opfamily`` are qualified names (``pg_catalog.text_ops``); ``opclass_default`` says
-    whether it is the type's default for the method. ``collation`` is None where the type has none.
-    ``type`` is the key's type; UNKNOWN for expressions in models.
+    ``opclass`` and ``opfamily`` are qualified names (``pg_catalog.text_ops``); ``opclass_default`` says whether it is
+    the type's default for the method. ``collation`` is None if the type has none. ``type`` is the key's type; UNKNOWN
+    for expressions in models.
     """
 
     column: str | None
@@ -131,11 +131,11 @@ ConstraintKind = Literal["primary key", "unique", "exclusion"]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index of a table or materialised view, or the one behind a declared key.
+    """An index of a table or materialised view, maybe the one of a declared key.
 
-    ``constraint``: name of the constraint it backs, if any, and ``constraint_kind``. ``predicate`` is the WHERE of a
-    partial index. ``building``: a CREATE INDEX CONCURRENTLY is under way (pg_stat_progress_create_index).
-    ``parent``: the partitioned index it is attached to. ``scans``: only of a live database.
+    ``constraint``: name of its constraint, if it has one, and ``constraint_kind``. ``predicate`` is the WHERE of a
+    partial index. ``building``: a CREATE INDEX CONCURRENTLY is running (pg_stat_progress_create_index).
+    ``parent``: the partitioned index that it is attached to. ``scans``: only of a live database.
     """
 
     name: Name
@@ -167,7 +167,7 @@ class Index:
 
     @property
     def columns(self) -> tuple[str | None, ...]:
-        """The key columns in order; None where the key is an expression."""
+        """The key columns in order; None for an expression."""
         return tuple(key.column for key in self.keys)
 
 
@@ -191,7 +191,7 @@ class Key:
 
     @property
     def identifier(self) -> str:
-        """``schema.table(columns)``: the same for named and unnamed ones."""
+        """``schema.table(columns)``: the same with and without a name."""
         return f"{self.table}({', '.join(map(quote, self.columns))})"
 
 
@@ -200,7 +200,7 @@ class ForeignKey:
     """A foreign key.
 
     ``key_opfamilies``: for each column the btree and hash operator families that hold the constraint's equality
-    operator (``conpfeqop``) or its commutator, so that an index can be told to serve it.
+    operator (``conpfeqop``) or its commutator; they decide which indexes can serve it.
     ``inherited``: it belongs to a partition and comes from its parent (``conparentid <> 0``).
     ``on_delete``, ``on_update``: 'NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT'.
     """
@@ -225,7 +225,7 @@ class ForeignKey:
 
     @property
     def identifier(self) -> str:
-        """``schema.table(columns)``: the same for named and unnamed ones."""
+        """``schema.table(columns)``: the same with and without a name."""
         return f"{self.table}({', '.join(map(quote, self.columns))})"
 
 
@@ -247,7 +247,7 @@ class Check:
 
     @property
     def identifier(self) -> str:
-        """``schema.table.constraint``; the expression stands in for a missing name."""
+        """``schema.table.constraint``; without a name the expression is used instead."""
         return f"{self.table}.{quote(self.name) if self.name else f'check({self.expression})'}"
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's data types as patterns see them: through domains and arrays."""
+"""PostgreSQL's data types as patterns see them: with domains and arrays resolved."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ TypeKind = Literal["base", "enum", "composite", "range", "multirange", "pseudo",
 
 @dataclass(frozen=True, slots=True)
 class DataType:
-    """A type, with domains and arrays looked through.
+    """A type, with domains and arrays resolved.
 
     ``name`` is the innermost element's pg_type.typname ("int4", "varchar", "bpchar", "timestamptz"; enum and
-    extension types by their own name), ``schema`` its schema. ``modifier`` holds the decoded typmod: the length of
-    varchar(n) and char(n), the precision of timestamp(p), (precision, scale) of numeric. ``array``: an array of it,
-    however many dimensions. ``domains``: the domains looked through, outermost first. ``labels``: of an enum, native
-    or not. ``display`` is format_type()'s spelling of the declared type, for people and for SQL. Kind "unknown" and
-    name "" where models use a type the reader cannot name.
+    extension types have their own names), ``schema`` its schema. ``modifier`` is the decoded typmod: the length of
+    varchar(n) and char(n), the precision of timestamp(p), (precision, scale) of numeric. ``array``: it is an array,
+    with any number of dimensions. ``domains``: the resolved domains, outermost first. ``labels``: of an enum, native
+    or not. ``display`` is the declared type in format_type()'s form, for messages and SQL. Kind "unknown" and name ""
+    mean that models use a type which the reader cannot name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class DataType:
     display: str = ""
     collation: Name | None = None
     decorated: bool = False
-    """Models only: the type is a TypeDecorator or Enum(native_enum=False), whose SQL type it chooses."""
+    """Models only: a TypeDecorator or Enum(native_enum=False) chose the SQL type."""
 
     @property
     def length(self) -> int | None:
@@ -49,5 +49,5 @@ class DataType:
 
     @property
     def same_storage(self) -> tuple[str, str, tuple[int, ...], bool]:
-        """What must be equal for two columns to be of one type, domains aside."""
+        """The facts that are equal for two columns of the same type, apart from domains."""
         return (self.schema, self.name, self.modifier, self.array)

@@ -31,7 +31,7 @@ class {name}(SchemaPattern):
 
     def detect(self, schema):
         """Tables."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if len(table.name.name) < 3:
                 yield self.finding(table, f"{{table.name}} is a short name")
 '''
@@ -176,7 +176,7 @@ class LoudPattern(SchemaPattern):
     bad = good = "CREATE TABLE x ()"
 
     def detect(self, schema):
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             yield self.finding(table, f"{table.name} is a table")
 
 

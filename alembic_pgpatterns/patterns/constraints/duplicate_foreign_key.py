@@ -42,7 +42,7 @@ class DuplicateForeignKey(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys that repeat another one of the table."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for kept, *others in _alike(table):
                 for key in others:
                     yield self.finding(

@@ -48,7 +48,7 @@ class HalfNullForeignKey(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Composite MATCH SIMPLE keys with a nullable column."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for key in table.foreign_keys:
                 if len(key.columns) > 1 and not key.match_full and key.enforced and not key.inherited:
                     nullable = _nullable(table, key)

@@ -37,7 +37,7 @@ class InheritedTable(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables with a parent that they are no partition of."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.inherits:
                 parents = ", ".join(map(str, table.inherits))
                 yield self.finding(

@@ -39,7 +39,7 @@ class MissingPrimaryKey(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables and partitioned tables without a primary key."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.primary_key is None:
                 yield self.finding(at=table, message=f"{table.name} has no primary key", remedy=_remedy(schema, table))
 

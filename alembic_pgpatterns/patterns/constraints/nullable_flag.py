@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import SetNotNull
 from alembic_pgpatterns.schema.model import Column, Schema, Table
 from alembic_pgpatterns.schema.sql.values import null_tested, required
@@ -35,7 +35,7 @@ class NullableFlag(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Booleans without NOT NULL."""
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             if _may_be_null(column) and not _decided_by_check(table, column.name):
                 yield self.finding(
                     at=column,

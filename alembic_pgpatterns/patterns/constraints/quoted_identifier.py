@@ -52,7 +52,7 @@ class QuotedIdentifier(SchemaPattern):
 def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:
     for namespace in schema.namespaces:
         yield namespace, namespace.name
-    for table in schema.judged_tables():
+    for table in schema.checked_tables():
         yield table, table.name.name
         for column in table.columns:
             yield column, column.name

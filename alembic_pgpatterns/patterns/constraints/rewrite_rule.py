@@ -39,7 +39,7 @@ class RewriteRule(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Rules on tables."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for rule in table.rules:
                 yield self.finding(
                     at=table,

@@ -29,7 +29,7 @@ class UnloggedTable(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables without write-ahead log."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.persistence == "unlogged":
                 yield self.finding(
                     at=table,

@@ -40,7 +40,7 @@ class UnvalidatedConstraint(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Enforced CHECK, NOT NULL and foreign key constraints that are not validated."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             constraints: tuple[Check | ForeignKey, ...] = (*table.checks, *table.foreign_keys)
             for constraint in constraints:
                 if constraint.enforced and not constraint.validated and not constraint.inherited and constraint.name:

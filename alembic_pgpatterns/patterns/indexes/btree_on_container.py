@@ -67,7 +67,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Plain btree indexes with a container among their keys."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for index in table.indexes:
                 if index.method == "btree" and replaceable(index):
                     yield from self._found(table, index)

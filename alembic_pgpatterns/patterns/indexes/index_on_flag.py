@@ -54,7 +54,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Plain btree and hash indexes whose first column is a flag."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for index in table.indexes:
                 flag = _flag(table, index)
                 if flag is not None and index.method in ("btree", "hash") and replaceable(index):

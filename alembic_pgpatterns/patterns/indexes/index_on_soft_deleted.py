@@ -56,7 +56,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Plain indexes that hold deleted rows."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             marks = deletion_marks(table, self.options.columns)
             mark = _searched(marks, asked(schema, table)) if marks else None
             if mark is None:

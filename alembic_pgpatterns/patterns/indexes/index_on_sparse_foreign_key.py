@@ -66,7 +66,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Indexes on exactly the columns of a nullable foreign key."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             ends = linking_columns(table)
             keys = {frozenset(key.columns) for key in table.foreign_keys if key.referred_table != table.name}
             for index in table.indexes:

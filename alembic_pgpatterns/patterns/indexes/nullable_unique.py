@@ -62,7 +62,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Unique constraints, and unique indexes behind none."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for key in table.unique_constraints:
                 if key.nulls_not_distinct is False and not key.temporal:
                     yield from self._found(table, key, f"the unique constraint {key.identifier}", key.columns)

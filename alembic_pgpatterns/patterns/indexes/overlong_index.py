@@ -53,7 +53,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Indexes with too many keys, then the table with too many indexes."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for index in table.indexes:
                 if len(index.keys) > self.options.keys and not index.unique and index.constraint is None:
                     yield self.finding(

@@ -99,7 +99,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """The timestamps of time series that BRIN would serve."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             telling = self._is_named_so(table)
             moment = self._moment(table) if telling or table.partition_strategy == "range" else None
             if moment is None or self._small(table) or not (telling or table.partition_keys[:1] == (moment.name,)):

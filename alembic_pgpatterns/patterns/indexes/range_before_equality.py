@@ -70,7 +70,7 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Composite btree indexes in the wrong order."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if not any(_is_candidate(index) for index in table.indexes):
                 continue
             linked = {name for key in table.foreign_keys for name in key.columns}

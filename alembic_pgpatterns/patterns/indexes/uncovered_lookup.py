@@ -77,7 +77,7 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Indexes that lack what is fetched by them."""
         referred = referred_keys(schema)
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             link = link_columns(table)
             for index in table.indexes:
                 if not usable(index) or index.parent is not None:

@@ -73,7 +73,7 @@ Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"la
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Documents no index looks into."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for column in table.columns:
                 kind = column.type.name
                 if kind in SEARCHED_BY and _indexable(column) and not _looked_after(table, column):

@@ -93,7 +93,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Queues whose waiting items no index holds in their order."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             status = self._status(table)
             moment = None if status is None else self._moment(table)
             if status is None or moment is None or any(_serves(index, status, moment) for index in table.indexes):

@@ -66,7 +66,7 @@ Table(
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Unique constraints, and unique indexes behind none."""
         referred = referred_keys(schema)
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             column = soft_delete_column(table, self.options.columns)
             if column is not None:
                 yield from self._constraints(table, column, referred)

@@ -45,7 +45,7 @@ class PolicyAlwaysTrue(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Policies of tables and partitioned tables."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for policy in table.policies:
                 clauses = _always_true(policy)
                 if policy.permissive and policy.command in WRITES and clauses and not _restricted(policy, table):

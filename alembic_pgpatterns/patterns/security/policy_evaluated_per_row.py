@@ -66,7 +66,7 @@ class PolicyEvaluatedPerRow(SchemaPattern):
         functions = Functions(schema, self.options.functions)
         # Many tables share the text of their policy.
         read = cache(partial(repeated, is_meant=functions.same_for_all_rows, movable=functions.movable))
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for policy in table.policies:
                 clauses = [read(text) if text else Repeated() for text in (policy.using, policy.check)]
                 found = list(dict.fromkeys(name for clause in clauses for name in clause.functions))

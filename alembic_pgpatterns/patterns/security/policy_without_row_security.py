@@ -33,7 +33,7 @@ class PolicyWithoutRowSecurity(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables and partitioned tables."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.policies and table.row_security is False:
                 names = ", ".join(policy.name for policy in table.policies)
                 yield self.finding(

@@ -33,7 +33,7 @@ class RowSecurityWithoutPolicy(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables and partitioned tables."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.row_security is True and not any(policy.permissive for policy in table.policies):
                 yield self.finding(at=table, message=_message(table), remedy=ADVICE)
 

@@ -38,7 +38,7 @@ class UnforcedRowSecurity(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables and partitioned tables with policies."""
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             if table.row_security is True and table.force_row_security is False and table.policies:
                 yield self.finding(
                     at=table,

@@ -54,7 +54,7 @@ class UnindexedPolicyColumn(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns that policies of tables and partitioned tables compare."""
         leading = _Leading(schema)
-        for table in schema.judged_tables():
+        for table in schema.checked_tables():
             for column, policy, comparison in _lacking(table, leading):
                 kind = ' of the collation "C"' if _in_c(column, comparison) else ""
                 yield self.finding(

@@ -56,7 +56,7 @@ class UnprotectedTenantTable(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables and partitioned tables that have the column."""
         columns = self.options.columns or _tested_by_most(schema)
-        tables = list(schema.judged_tables())
+        tables = list(schema.checked_tables())
         for name in columns:
             protected = [table for table in tables if table.row_security is True and table.column(name)]
             for table in tables if protected else ():
@@ -76,7 +76,7 @@ class UnprotectedTenantTable(SchemaPattern):
 
 def _tested_by_most(schema: Schema) -> tuple[str, ...]:
     """The one column that more tables' policies test than any other."""
-    tested = Counter(name for table in schema.judged_tables() if table.row_security is True for name in _tested(table))
+    tested = Counter(name for table in schema.checked_tables() if table.row_security is True for name in _tested(table))
     ranking = tested.most_common(2)
     alone = len(ranking) == 1 or (len(ranking) == 2 and ranking[0][1] > ranking[1][1])
     return (ranking[0][0],) if alone else ()

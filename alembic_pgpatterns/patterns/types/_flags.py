@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns._columns import Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Obstacles, checked_columns
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, Schema, Table
@@ -51,7 +51,7 @@ def restricted_columns(schema: Schema) -> Iterator[tuple[Table, Column, Restrict
     """The columns that patterns judge, each with what its CHECK constraints allow."""
     checks: dict[str, Restriction] = {}
     seen: Table | None = None
-    for table, column in judged_columns(schema):
+    for table, column in checked_columns(schema):
         if table is not seen:
             seen, checks = table, restrictions(table)
         yield table, column, checks.get(column.name, Restriction())

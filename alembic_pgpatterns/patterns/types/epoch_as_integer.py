@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.types._flags import is_key_member
 from alembic_pgpatterns.remedies.model import Advice
@@ -47,7 +47,7 @@ class EpochAsInteger(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Integer columns that are named as a moment."""
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             key_member = is_key_member(table, column.name)
             if _counts_seconds(column) and self._is_moment(column.name) and not key_member:
                 yield self.finding(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.patterns.types._text import as_text
 from alembic_pgpatterns.schema.model import Schema
 
@@ -48,7 +48,7 @@ class FixedChar(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of char with a length, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for _, column in judged_columns(schema):
+        for _, column in checked_columns(schema):
             kind = column.type
             if kind.name == "bpchar" and kind.schema == "pg_catalog" and kind.length and not kind.decorated:
                 yield self.finding(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import names_any, words
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Column, Schema
@@ -133,7 +133,7 @@ class FloatForMoney(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Floating point columns that are named as money."""
-        for _, column in judged_columns(schema):
+        for _, column in checked_columns(schema):
             if column.type.name in TYPES and column.type.schema == "pg_catalog" and self._is_money(column.name):
                 yield self.finding(
                     at=column,

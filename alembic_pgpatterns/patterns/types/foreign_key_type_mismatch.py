@@ -9,7 +9,7 @@ from alembic_pgpatterns.patterns._columns import (
     Linked,
     Obstacles,
     apart,
-    judged_keys,
+    checked_keys,
     together,
 )
 from alembic_pgpatterns.patterns.types._text import as_text, spelled
@@ -67,7 +67,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys with a pair of columns of different types."""
         linked, obstacles, feeding = schema.fact(Linked), schema.fact(Obstacles), schema.fact(feeding_sequences)
-        for table, key in judged_keys(schema):
+        for table, key in checked_keys(schema):
             for position, (column, referred) in enumerate(_pairs(schema, table, key)):
                 if column is not None and referred is not None and _differ(column.type, referred.type):
                     yield self.finding(

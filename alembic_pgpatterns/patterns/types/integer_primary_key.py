@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import STRINGS, Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns._columns import STRINGS, Linked, Obstacles, checked_columns, together
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Name, Schema, Table
 
@@ -52,7 +52,7 @@ class IntegerPrimaryKey(SchemaPattern):
         """Members of primary keys that a sequence feeds and that are narrower than bigint."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         feeding = schema.fact(feeding_sequences)
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             if is_counted_key(table, column, feeding):
                 group = linked.group(column)
                 remedy = together(group, obstacles, lambda item: widened(item, WIDE, feeding), lambda _: True)

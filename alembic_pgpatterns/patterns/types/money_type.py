@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, together
 from alembic_pgpatterns.patterns.types._text import spelled
 from alembic_pgpatterns.remedies.model import Advice, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
@@ -40,7 +40,7 @@ class MoneyType(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of money, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             if column.type.name == "money" and column.type.schema == "pg_catalog":
                 yield self.finding(
                     at=column,

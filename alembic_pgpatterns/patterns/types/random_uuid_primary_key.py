@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, Remedy, SetDefault
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
@@ -73,7 +73,7 @@ class RandomUuidPrimaryKey(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Members of primary keys of type uuid with a random default."""
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             key = table.primary_key
             if key is not None and column.name in key.columns and column.type.name == "uuid" and not column.type.array:
                 source = _random_source(column)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, together
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, together
 from alembic_pgpatterns.patterns.types._text import spelled
 from alembic_pgpatterns.remedies.model import TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema
@@ -44,7 +44,7 @@ class RoundedTimestamp(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timestamp and timestamptz with a precision below 6."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for _, column in judged_columns(schema):
+        for _, column in checked_columns(schema):
             precision = column.type.precision
             if column.type.name in SPELLED and precision is not None and precision < KEPT:
                 yield self.finding(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns.types._whole import LARGEST
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
@@ -43,7 +43,7 @@ class SerialNotIdentity(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns with a default from a sequence of their own."""
         owned = {sequence.owned_by: sequence for sequence in schema.sequences if not sequence.internal}
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             place = (column.table, column.name)
             sequence = owned.get(place)
             if sequence is not None and _users(schema, sequence) == {place} and _counts(column):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import judged_columns
+from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Schema
 
@@ -35,7 +35,7 @@ class TimeWithTimeZone(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timetz, through arrays and domains."""
-        for _, column in judged_columns(schema):
+        for _, column in checked_columns(schema):
             if column.type.name == "timetz" and column.type.schema == "pg_catalog":
                 yield self.finding(
                     at=column,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -44,7 +44,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of timestamp, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
                 tied = len(linked.group(column).columns) > 1
                 yield self.finding(

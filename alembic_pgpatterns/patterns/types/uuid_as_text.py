@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns, special_opclass
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, special_opclass
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema, Table
@@ -58,7 +58,7 @@ class UuidAsText(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Text columns that are named or defaulted as a UUID."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for table, column in judged_columns(schema):
+        for table, column in checked_columns(schema):
             if _shaped(table, column) and self._told(column):
                 tied = len(linked.group(column).columns) > 1
                 yield self.finding(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, judged_columns
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.patterns.types._text import as_text
 from alembic_pgpatterns.schema.model import DataType, Schema
 
@@ -53,7 +53,7 @@ class VarcharLength(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of varchar with a length, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
-        for _, column in judged_columns(schema):
+        for _, column in checked_columns(schema):
             if self._meant(column.type):
                 yield self.finding(
                     at=column,

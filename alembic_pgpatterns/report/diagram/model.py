@@ -60,7 +60,7 @@ def diagram(schema: Schema, findings: Sequence[Finding], only: Iterable[Name] | 
         only: the tables to show; None shows all.
     """
     chosen = None if only is None else set(only)
-    tables = [table for table in schema.judged_tables() if chosen is None or table.name in chosen]
+    tables = [table for table in schema.checked_tables() if chosen is None or table.name in chosen]
     names = {table.name for table in tables}
     on: dict[Name | None, list[Finding]] = {}
     for finding in findings:

@@ -1,6 +1,6 @@
-"""Tables that migration tools keep for themselves: no schema of the application's.
+"""Tables that migration tools keep for themselves: they are not part of the application's schema.
 
-A table is taken for one only where name and columns fit: ``migrations`` may well be an application's table.
+Name and columns must both fit, because an application may have a table named ``migrations`` too.
 """
 
 from __future__ import annotations
@@ -78,4 +78,4 @@ def is_bookkeeping(table: Name, columns: Collection[str], version_tables: Collec
         version_tables: the project's own Alembic version tables.
     """
     folded = [column.lower() for column in columns]
-    return table in version_tables or any(known.fit(folded) for known in TABLES.get(table.name.lower(), ()))
+    return table in version_tables or any(tool.fit(folded) for tool in TABLES.get(table.name.lower(), ()))

@@ -1,4 +1,4 @@
-"""Constraints and policies, as pg_constraint and pg_policy have them."""
+"""Constraints and policies, from pg_constraint and pg_policy."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Constraint:
 
 @dataclass(slots=True)
 class TableConstraints:
-    """What pg_constraint holds of one table."""
+    """The constraints of one table."""
 
     primary_key: Key | None = None
     unique: list[Key] = field(default_factory=list)
@@ -55,11 +55,11 @@ class TableConstraints:
 
 
 class Constraints:
-    """All constraints, sorted to their tables."""
+    """All constraints, grouped by table."""
 
     def __init__(self, session: Session, facts: Facts, indexes: dict[int, tuple[Index, ...]]) -> None:
         self._facts = facts
-        self._indexes = {index.name: index for found in indexes.values() for index in found}
+        self._indexes = {index.name: index for group in indexes.values() for index in group}
         self._families: dict[int, set[Name]] = defaultdict(set)
         for operator, schema, family in session.rows(EQUALITY_FAMILIES):
             self._families[operator].add(Name(schema, family))
@@ -73,18 +73,18 @@ class Constraints:
                 self._add(Constraint(*row))
 
     def _add(self, row: Constraint) -> None:
-        found = self.by_table[row.table]
+        constraints = self.by_table[row.table]
         if row.kind == "p":
-            found.primary_key = self._key(row)
+            constraints.primary_key = self._key(row)
         elif row.kind == "u":
-            found.unique.append(self._key(row))
+            constraints.unique.append(self._key(row))
         elif row.kind == "f":
-            found.foreign_keys.append(self._foreign_key(row))
+            constraints.foreign_keys.append(self._foreign_key(row))
         elif row.kind == "x":
             table = self._facts.relations[row.table].name
-            found.exclusions.append(Exclusion(table, row.name, index=row.name, inherited=row.inherited))
+            constraints.exclusions.append(Exclusion(table, row.name, index=row.name, inherited=row.inherited))
         else:
-            found.checks.append(self._check(row))
+            constraints.checks.append(self._check(row))
 
     def _columns(self, row: Constraint) -> tuple[str, ...]:
         names = self._facts.column_names[row.table]
@@ -92,7 +92,7 @@ class Constraints:
 
     def _key(self, row: Constraint) -> Key:
         table = self._facts.relations[row.table].name
-        # A constraint and its index share their name, always (docs, ALTER TABLE ... ADD CONSTRAINT USING INDEX).
+        # A constraint and its index always share their name (docs, ALTER TABLE ... ADD CONSTRAINT USING INDEX).
         index = self._indexes.get(Name(table.schema, row.name))
         return Key(
             table=table,
@@ -149,11 +149,11 @@ class Constraints:
 
 def read_policies(session: Session, facts: Facts) -> dict[int, list[Policy]]:
     """Row-level security policies by the oid of their table."""
-    found: dict[int, list[Policy]] = defaultdict(list)
+    policies: dict[int, list[Policy]] = defaultdict(list)
     for row in session.rows(sql.POLICIES):
         if row[0] in facts.relations:
-            found[row[0]].append(_policy(facts, row))
-    return found
+            policies[row[0]].append(_policy(facts, row))
+    return policies
 
 
 def _policy(facts: Facts, row: Any) -> Policy:

@@ -1,4 +1,4 @@
-"""Indexes, as pg_index has them."""
+"""Indexes, from pg_index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONSTRAINT_KINDS: dict[str, ConstraintKind] = {"p": "primary key", "u": "unique
 
 @dataclass(frozen=True, slots=True)
 class OperatorClass:
-    """A row of pg_opclass, with its family's name. ``converts``: it stores something else than what is indexed."""
+    """A row of pg_opclass, with its family's name. ``converts``: the stored type differs from the indexed one."""
 
     method: str
     name: Name
@@ -32,7 +32,7 @@ class OperatorClass:
 
 
 class OperatorClasses:
-    """All operator classes, and which is a type's default."""
+    """All operator classes, and the default of each type."""
 
     def __init__(self, session: Session) -> None:
         self.by_oid: dict[int, OperatorClass] = {}
@@ -47,10 +47,10 @@ class OperatorClasses:
 
     def is_default(self, oid: int, type_oid: int) -> bool:
         """Whether a CREATE INDEX that names no class takes this one for the type (GetDefaultOpClass)."""
-        found = self.by_oid[oid]
-        exact = self._default_for.get((found.method, type_oid))
-        # varchar has no class of its own and takes text's; citext has, and text_ops is then not its default.
-        return exact == oid if exact is not None else found.default
+        opclass = self.by_oid[oid]
+        exact = self._default_for.get((opclass.method, type_oid))
+        # varchar has no class of its own and uses text's. citext has one, so text_ops is not its default.
+        return exact == oid if exact is not None else opclass.default
 
 
 def read_indexes(
@@ -60,10 +60,10 @@ def read_indexes(
     classes = OperatorClasses(session)
     rows = [row for row in session.rows(sql.INDEXES) if row[1] in facts.relations]
     names = {row[0]: Name(row[2], row[3]) for row in rows}
-    found: dict[int, list[Index]] = defaultdict(list)
+    by_table: dict[int, list[Index]] = defaultdict(list)
     for row in rows:
-        found[row[1]].append(_index(facts, classes, names, row, statistics))
-    return {oid: tuple(indexes) for oid, indexes in found.items()}
+        by_table[row[1]].append(_index(facts, classes, names, row, statistics))
+    return {oid: tuple(indexes) for oid, indexes in by_table.items()}
 
 
 def _index(
@@ -110,20 +110,22 @@ def _keys(facts: Facts, classes: OperatorClasses, row: Any) -> Iterator[IndexKey
             return
         if number == "0":
             column, expression = None, _unwrapped(texts[position])
-            type_oid, modifier, own = type_oids[position], modifiers[position], int(collation)
+            type_oid, modifier, type_collation = type_oids[position], modifiers[position], int(collation)
         else:
             column, expression = facts.column_names[table][int(number)], None
-            type_oid, modifier, own = facts.column_types[table][int(number)]
-        found = classes.by_oid[int(opclass)]
-        # The index's own column then has the type that is stored (GIN: the elements'), not the expression's.
-        hidden = expression is not None and found.converts
+            type_oid, modifier, type_collation = facts.column_types[table][int(number)]
+        operator_class = classes.by_oid[int(opclass)]
+        # Then the index's own column has the stored type (GIN: the element type), not the expression's.
+        hidden = expression is not None and operator_class.converts
         yield IndexKey(
             column=column,
             expression=expression,
-            type=UNKNOWN if hidden else types.data_type(type_oid, modifier, own),
-            opclass=found.name,
-            opclass_default=found.default if hidden else classes.is_default(int(opclass), types.base_of(type_oid)),
-            opfamily=found.family,
+            type=UNKNOWN if hidden else types.data_type(type_oid, modifier, type_collation),
+            opclass=operator_class.name,
+            opclass_default=operator_class.default
+            if hidden
+            else classes.is_default(int(opclass), types.base_of(type_oid)),
+            opfamily=operator_class.family,
             collation=types.collations.get(int(collation)),
             descending=bool(int(option) & _DESCENDING),
             nulls_first=bool(int(option) & _NULLS_FIRST),
@@ -131,5 +133,5 @@ def _keys(facts: Facts, classes: OperatorClasses, row: Any) -> Iterator[IndexKey
 
 
 def _unwrapped(text: str) -> str:
-    """pg_get_indexdef puts one pair of parentheses around whatever is no bare function call."""
+    """pg_get_indexdef puts one pair of parentheses around everything except a plain function call."""
     return text[1:-1] if text.startswith("(") else text

@@ -1,4 +1,4 @@
-"""A server in use, from its system views; reads only, with whatever rights the role has."""
+"""A server in use, read from its system views. It only reads, with the rights that the role has."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ GROUP BY s.query
 ORDER BY 4 DESC
 LIMIT 500
 """
-"""The 500 that took the most time; the same text run by several roles is one."""
+"""The 500 that took the most time; the same text run by several roles counts once."""
 
-MONITOR = "the role {role} is no member of pg_monitor"
+MONITOR = "the role {role} is not a member of pg_monitor"
 
 
 def read_live(connection: Connection) -> LiveServer:
-    """What the server says of itself, without its schema.
+    """Everything about the server except its schema.
 
     Args:
-        connection: in autocommit mode, with timeouts set; each part is read in a read-only transaction of its own.
+        connection: in autocommit mode, with timeouts set. Each part is read in its own read-only transaction.
 
     Raises:
-        psycopg.Error: the connection broke, or what everybody may read could not be read.
+        psycopg.Error: the connection broke, or something that everybody may read could not be read.
     """
     return _Reader(connection).read()
 
 
 class _Reader:
-    """Reads part after part; one that fails costs that part alone."""
+    """Reads one part after another. If one fails, only that part is missing."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

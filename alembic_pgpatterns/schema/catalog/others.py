@@ -38,7 +38,7 @@ _TRUE = frozenset({"true", "on", "yes", "1", "t", "y"})
 
 
 def read_namespaces(session: Session) -> tuple[Namespace, ...]:
-    """Schemas but the system's and those that belong to an extension."""
+    """Schemas, without the system's and those of extensions."""
     return tuple(Namespace(name, owner) for name, owner in session.rows(NAMESPACES))
 
 
@@ -48,7 +48,7 @@ def read_extensions(session: Session) -> tuple[Extension, ...]:
 
 
 def read_views(session: Session, facts: Facts) -> tuple[View, ...]:
-    """Views and materialised views, with what their queries read."""
+    """Views and materialised views, with the columns that their queries read."""
     definitions = dict(session.rows(sql.VIEWS))
     reads: dict[int, set[tuple[Name, str | None]]] = defaultdict(set)
     for view, schema, relation, column in session.rows(sql.VIEW_READS):
@@ -74,14 +74,14 @@ def _is_set(options: tuple[str, ...], name: str) -> bool:
 
 
 def read_sequences(session: Session, facts: Facts, last_values: bool) -> tuple[tuple[Sequence, ...], ColumnSequences]:
-    """Sequences, and the columns they belong to. Those of tables that are left out are left out."""
+    """Sequences, and the columns they belong to. Sequences of tables that are left out are left out too."""
     values = dict(session.rows(sql.SEQUENCE_VALUES)) if last_values else {}
     uses: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for oid, table, number in session.rows(sql.SEQUENCE_USES):
         uses[oid].append((table, number))
     identity: dict[tuple[int, int], Name] = {}
     serial: dict[tuple[int, int], Name] = {}
-    found = []
+    sequences = []
     for row in session.rows(sql.SEQUENCES):
         oid, dependency, owner = row[0], row[7], (row[8], row[9])
         if oid not in facts.relations or (dependency and owner[0] not in facts.relations):
@@ -92,8 +92,8 @@ def read_sequences(session: Session, facts: Facts, last_values: bool) -> tuple[t
         elif dependency == "a":
             serial.setdefault(owner, name)
         serial.update(dict.fromkeys(uses[oid], name))
-        found.append(_sequence(facts, row, uses[oid], values.get(oid)))
-    return tuple(sorted(found, key=lambda sequence: sequence.name)), ColumnSequences(identity, serial)
+        sequences.append(_sequence(facts, row, uses[oid], values.get(oid)))
+    return tuple(sorted(sequences, key=lambda sequence: sequence.name)), ColumnSequences(identity, serial)
 
 
 def _sequence(facts: Facts, row: Any, uses: list[tuple[int, int]], last_value: int | None) -> Sequence:
@@ -138,12 +138,12 @@ def read_functions(session: Session) -> tuple[Function, ...]:
 
 
 def read_grants(session: Session, facts: Facts) -> Iterator[Grant]:
-    """Privileges of others than the owner; not on relations that are left out."""
+    """Privileges of roles other than the owner. Not on relations that are left out."""
     relations = {relation.name for relation in facts.relations.values()}
     for target, schema, name, arguments, column, grantee, grantor, privilege, grantable in session.rows(sql.GRANTS):
-        found = Name(schema, name)
-        if target not in ("table", "sequence") or found in relations:
-            yield Grant(grantee, privilege, target, found, grantor, grantable, column, arguments)
+        object_name = Name(schema, name)
+        if target not in ("table", "sequence") or object_name in relations:
+            yield Grant(grantee, privilege, target, object_name, grantor, grantable, column, arguments)
 
 
 def read_default_privileges(session: Session) -> tuple[DefaultPrivilege, ...]:

@@ -1,7 +1,7 @@
 """The schema of a database, from pg_catalog.
 
-A fixed number of set-based queries, whatever the number of tables. Reads only, with nothing but the right to connect:
-it takes ACCESS SHARE on catalogs, and on PostgreSQL 17 and later for a moment on tables with expressions.
+A fixed number of set-based queries, for any number of tables. It only reads, and needs only the right to connect. It
+takes ACCESS SHARE on catalogs, and on PostgreSQL 17 and later for a moment on tables with expressions.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ def read(
     statistics: bool = False,
     version_tables: Collection[Name] = (),
 ) -> Schema:
-    """Everything the catalog knows that a pattern may ask for.
+    """Everything in the catalog that a pattern may need.
 
-    Left out: system schemas, temporary objects, members of extensions, tables that migration tools keep for themselves.
+    Left out: system schemas, temporary objects, members of extensions, and tables of migration tools.
 
     Args:
         connection: psycopg's, SQLAlchemy's (any driver), or a function that runs one SQL text and returns rows. An open
-            transaction stays open and unchanged; without one, nothing is left open.
-        default_schema: where unqualified names live; the first schema of the search_path that exists, if not given.
-        statistics: also row counts, sizes, scans, pg_stats and the sequences' values; meant for a live database.
-        version_tables: the project's own Alembic version tables, where they have other names or columns.
+            transaction stays open and unchanged; if there is none, none is left open.
+        default_schema: the schema of unqualified names; None: the first schema of the search_path that exists.
+        statistics: also read row counts, sizes, scans, pg_stats and the sequences' values; for a live database.
+        version_tables: the project's own Alembic version tables, if they have other names or columns.
 
     Raises:
-        psycopg.Error, sqlalchemy.exc.DBAPIError: the server refused; the caller's transaction is then aborted.
+        psycopg.Error, sqlalchemy.exc.DBAPIError: the server refused. The caller's transaction is aborted then.
         PgPatternsError: the schema kept changing while it was read.
     """
     with without_collector(), catalog_session(connection) as session:
@@ -71,13 +71,13 @@ def read(
             try:
                 return _read(session, default_schema, statistics, version_tables)
             except KeyError as error:
-                # Each query sees what is committed when it starts: an index may be on a column that came after the
-                # columns were read. A snapshot would not help, for pg_get_expr and its like do not look through one.
+                # Each query sees what is committed when it starts: an index may be on a column that was added after
+                # the columns were read. A snapshot would not help: pg_get_expr and similar functions ignore it.
                 attempts -= 1
                 if not attempts:
                     raise PgPatternsError(
-                        f"The schema changed while it was read ({error} is missing), {_ATTEMPTS} times over. "
-                        "Run this again when no migration is under way."
+                        f"The schema changed while it was read ({error} is missing), {_ATTEMPTS} times in a row. "
+                        "Run this again when no migration is running."
                     ) from error
 
 
@@ -120,7 +120,7 @@ def _read_statistics(session: Session) -> _Statistics:
 
 
 class _Tables:
-    """Everything that hangs on a table, by its oid; then the tables."""
+    """Everything that belongs to a table, by the table's oid; then the tables."""
 
     def __init__(self, session: Session, facts: Facts, sequences: ColumnSequences, statistics: bool) -> None:
         self._facts = facts

@@ -1,4 +1,4 @@
-"""Relations and their columns, as pg_class and pg_attribute have them."""
+"""Relations and their columns, from pg_class and pg_attribute."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the parts of the catalog reader share. ``relations`` has none that are left out, ``names`` has them too."""
+    """Shared by the parts of the catalog reader. ``names`` also has relations that are left out of ``relations``."""
 
     relations: dict[int, Relation]
     names: dict[int, Name]
@@ -49,11 +49,11 @@ class Facts:
     parents: dict[int, list[int]]
 
     def comment(self, oid: int, column: int = 0) -> str | None:
-        """Of a relation or its column."""
+        """The comment of a relation or its column."""
         return self.comments.get((False, oid, column))
 
     def constraint_comment(self, oid: int) -> str | None:
-        """Of a constraint."""
+        """The comment of a constraint."""
         return self.comments.get((True, oid, 0))
 
 
@@ -104,7 +104,7 @@ def _relation(row: Any) -> Relation:
 
 @dataclass(frozen=True, slots=True)
 class ColumnSequences:
-    """Sequences by (table oid, column number): an identity's own, and those a default takes nextval from."""
+    """Sequences by (table oid, column number): of identity columns, and those whose nextval is a default."""
 
     identity: dict[tuple[int, int], Name]
     serial: dict[tuple[int, int], Name]
@@ -113,7 +113,7 @@ class ColumnSequences:
 def read_columns(
     facts: Facts, oid: int, sequences: ColumnSequences, statistics: dict[tuple[str, str, str], ColumnStatistics]
 ) -> tuple[Column, ...]:
-    """The columns of a table in their order; positions without the gaps that dropped columns leave."""
+    """The columns of a table in order. The positions have no gaps for dropped columns."""
     table = facts.relations[oid].name
     return tuple(
         _column(facts, table, row, position, sequences, statistics)
@@ -137,7 +137,7 @@ def _column(
         nullable=not not_null,
         position=position,
         default=None if generated else expression,
-        # A partition takes its identity from the sequence of its root (PostgreSQL 17).
+        # A partition uses the identity sequence of its root table (PostgreSQL 17).
         identity=Identity(identity == "a", sequences.identity.get((oid, number), UNKNOWN)) if identity else None,
         generated=Generated(expression, stored=generated == "s") if generated else None,
         sequence=sequences.serial.get((oid, number)),

@@ -1,4 +1,4 @@
-"""The few statements the catalog reader needs around its queries, on whatever connection the caller has."""
+"""The statements that the catalog reader needs around its queries, on any kind of connection."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ SELECT set_config('search_path', current_setting('pgpatterns.search_path'), true
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A connection whose catalog functions spell names the same for everybody.
+    """A connection whose catalog functions write names in the same form for everybody.
 
-    ``current_schema``: of the caller's search_path, None where that names no schema that exists.
+    ``current_schema``: of the caller's search_path; None if no schema in it exists.
     ``version``: the server's major version.
     """
 
@@ -43,17 +43,17 @@ class Session:
     current_schema: str | None
 
     def rows(self, query: str) -> list[Any]:
-        """The rows of a catalog query, as it is for this server's version."""
+        """The rows of a catalog query, for this server's version."""
         return self.execute(for_version(query, self.version))
 
 
 @contextmanager
 def catalog_session(connection: Connection) -> Iterator[Session]:
-    """Run with ``search_path = pg_catalog`` and ``jit = off``, and leave the connection as it was found.
+    """Run with ``search_path = pg_catalog`` and ``jit = off``, and leave the connection as it was.
 
-    With that search_path pg_get_expr, pg_get_indexdef and format_type qualify every name outside pg_catalog, so that
-    what is read does not depend on the caller's (docs, "System Catalog Information Functions").
-    The settings are local to a transaction: the caller's where one is open, else one that is rolled back at the end.
+    With that search_path pg_get_expr, pg_get_indexdef and format_type qualify every name outside pg_catalog, so the
+    result does not depend on the caller's search_path (docs, "System Catalog Information Functions"). The settings are
+    local to a transaction: the caller's if one is open, otherwise one that is rolled back at the end.
     """
     with _adapted(connection) as execute:
         current_schema, version, *_ = execute(_SET)[0]
@@ -105,7 +105,7 @@ def _sqlalchemy(connection: sqlalchemy.Connection) -> Iterator[Execute]:
 
     def execute(query: str) -> list[Any]:
         result = connection.exec_driver_sql(query)
-        # The driver's own rows: SQLAlchemy's Row costs more than the query, and nothing here needs conversion.
+        # The driver's own rows: making SQLAlchemy's Row takes longer than the query, and no value needs conversion.
         return list(result.cursor.fetchall()) if result.returns_rows and result.cursor else []
 
     try:

@@ -1,4 +1,4 @@
-"""DataType from pg_type: domains and arrays looked through, type modifiers decoded."""
+"""DataType from pg_type: domains and arrays resolved to their element type, type modifiers decoded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KINDS: dict[str, TypeKind] = {
     "p": "pseudo",
 }
 _HEADER = 4
-"""VARHDRSZ, which the modifiers of varchar, bpchar and numeric include."""
+"""VARHDRSZ, which is part of the modifiers of varchar, bpchar and numeric."""
 _NO_PRECISION = 0xFFFF
-"""Of interval: the fields are limited, the precision is not (utils/timestamp.h)."""
+"""For interval: the fields are restricted, the precision is not (utils/timestamp.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PgType:
 
     @property
     def is_array(self) -> bool:
-        """Whether it is a true array, not just subscriptable like ``point``."""
+        """Whether it is a true array, and not only subscriptable like ``point``."""
         return self.category == "A" and self.element != 0
 
 
@@ -61,7 +61,7 @@ class Types:
         return self._made[key]
 
     def base_of(self, oid: int) -> int:
-        """The type under a domain, which is what an index's operator class is chosen for."""
+        """The type under a domain, for which PostgreSQL chooses the operator class."""
         while self.by_oid[oid].kind == "d":
             oid = self.by_oid[oid].base
         return oid
@@ -70,26 +70,26 @@ class Types:
         display = self.spellings.get((oid, modifier), "")
         domains: list[PgType] = []
         array = not_null = False
-        while (found := self.by_oid[oid]).kind == "d" or found.is_array:
-            if found.kind == "d":
-                domains.append(found)
+        while (pg_type := self.by_oid[oid]).kind == "d" or pg_type.is_array:
+            if pg_type.kind == "d":
+                domains.append(pg_type)
                 # A domain that is the element of an array does not make the column NOT NULL.
-                not_null |= found.not_null and not array
-                modifier = found.modifier if modifier == -1 else modifier
-                oid = found.base
+                not_null |= pg_type.not_null and not array
+                modifier = pg_type.modifier if modifier == -1 else modifier
+                oid = pg_type.base
             else:
                 array = True
-                oid = found.element
+                oid = pg_type.element
         return DataType(
-            name=found.name.name,
-            schema=found.name.schema,
-            kind=_KINDS.get(found.kind, "unknown"),
-            modifier=decode(found.name, modifier),
+            name=pg_type.name.name,
+            schema=pg_type.name.schema,
+            kind=_KINDS.get(pg_type.kind, "unknown"),
+            modifier=decode(pg_type.name, modifier),
             array=array,
             domains=tuple(domain.name for domain in domains),
             domain_not_null=not_null,
             domain_checked=any(domain.checked for domain in domains),
-            labels=found.labels,
+            labels=pg_type.labels,
             display=display,
             collation=self.collations.get(collation),
         )
@@ -101,9 +101,9 @@ def _pg_type(row: Any) -> PgType:
 
 
 def decode(name: Name, modifier: int) -> tuple[int, ...]:
-    """A type modifier as a person writes it: ``varchar(9)`` is (9,), ``numeric(8,2)`` (8, 2), none ().
+    """A type modifier as a person writes it: ``varchar(9)`` is (9,), ``numeric(8,2)`` is (8, 2), no modifier is ().
 
-    The encodings are those of PostgreSQL's typmodout functions; other types' modifiers are given as they are.
+    The encodings are those of PostgreSQL's typmodout functions. Modifiers of other types are returned unchanged.
     """
     if modifier < 0:
         return ()
@@ -111,7 +111,7 @@ def decode(name: Name, modifier: int) -> tuple[int, ...]:
         return (modifier - _HEADER,)
     if name.schema == "pg_catalog" and name.name == "numeric":
         packed = modifier - _HEADER
-        # The scale is signed since PostgreSQL 15: eleven bits.
+        # The scale is signed since PostgreSQL 15, and has eleven bits.
         return (packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024)
     if name.schema == "pg_catalog" and name.name == "interval":
         precision = modifier & 0xFFFF

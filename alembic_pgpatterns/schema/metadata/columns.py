@@ -27,7 +27,7 @@ _INTEGERS = {"smallint": "int2", "integer": "int4", "bigint": "int8"}
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the parts of the metadata reader share."""
+    """Shared by the parts of the metadata reader."""
 
     dialect: PGDialect
     compiler: DDLCompiler
@@ -46,7 +46,7 @@ class Context:
 
 
 def read_columns(context: Context, table: Table) -> tuple[parts.Column, ...]:
-    """The columns that create_all would make, in that order."""
+    """The columns that create_all would make, in the same order."""
     columns = [column for column in table.columns if not column.system]
     return tuple(_column(context, column, position) for position, column in enumerate(columns, 1))
 
@@ -87,14 +87,14 @@ def is_serial(dialect: PGDialect, column: Column[Any]) -> bool:
 
 
 def serial_type(context: Context, column: Column[Any]) -> DataType:
-    """SERIAL's width is chosen by the Python class alone, not by what the type compiles to."""
-    found = column.type.dialect_impl(context.dialect)
-    if isinstance(found, TypeDecorator):
-        found = found.impl_instance
+    """The integer type behind SERIAL: the Python class decides it, not the SQL that the type compiles to."""
+    sql_type = column.type.dialect_impl(context.dialect)
+    if isinstance(sql_type, TypeDecorator):
+        sql_type = sql_type.impl_instance
     display = "integer"
-    if isinstance(found, BigInteger):
+    if isinstance(sql_type, BigInteger):
         display = "bigint"
-    elif isinstance(found, SmallInteger):
+    elif isinstance(sql_type, SmallInteger):
         display = "smallint"
     return DataType(_INTEGERS[display], display=display)
 
@@ -106,7 +106,7 @@ def _default(context: Context, column: Column[Any]) -> str | Unknown | None:
     try:
         text = context.compiler.get_column_default_string(column)
     except Exception:
-        # A construct this dialect cannot write: there is a default, which is all that can be said.
+        # An element that this dialect cannot compile: all we know is that there is a default.
         return UNKNOWN
     return text if text is not None else UNKNOWN if isinstance(default, FetchedValue) else None
 

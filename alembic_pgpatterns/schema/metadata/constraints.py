@@ -18,12 +18,12 @@ from alembic_pgpatterns.schema.sql.opclasses import equality_families
 from alembic_pgpatterns.schema.types import DataType
 
 TypeOf = Callable[[Name, str], DataType | None]
-"""The type of a column of any table of the models."""
+"""Gives the type of a column of any table of the models."""
 
 
 def _is_created(context: Context, constraint: Constraint) -> bool:
-    """Whether create_all makes it on PostgreSQL: a native enum has no CHECK, ``ddl_if`` may say no."""
-    # Only of the CHECK that comes with a type: AddConstraint(), which create_all uses for cycles, leaves one behind.
+    """Whether create_all makes it on PostgreSQL: a native enum has no CHECK, and ``ddl_if`` may exclude it."""
+    # Only for the CHECK of a type: AddConstraint(), which create_all uses for cycles, sets the attribute for good.
     rule = getattr(constraint, "_create_rule", None) if getattr(constraint, "_type_bound", False) else None
     condition = getattr(constraint, "_ddl_if", None)
     try:
@@ -33,7 +33,7 @@ def _is_created(context: Context, constraint: Constraint) -> bool:
             condition._should_execute(constraint, constraint, None, compiler=context.compiler)
         )
     except Exception:
-        # A condition that asks the connection; most are true of PostgreSQL.
+        # A condition that asks the connection; most are true for PostgreSQL.
         return True
 
 
@@ -56,28 +56,28 @@ def read_key(context: Context, constraint: PrimaryKeyConstraint | UniqueConstrai
         deferrable=bool(constraint.deferrable) or deferred,
         initially_deferred=deferred,
         include=tuple(str(getattr(column, "name", column)) for column in include),
-        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
+        comment=getattr(constraint, "comment", None),  # not in SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns)),
     )
 
 
 def merged_keys(keys: Several[Key]) -> tuple[Key, ...]:
-    """Without the unique constraints that CREATE TABLE merges into an equal one before them, or the primary key.
+    """The keys, without unique constraints that CREATE TABLE merges into an equal earlier one or the primary key.
 
-    The first that has a name gives it to the one that stays (transformIndexConstraints, parser/parse_utilcmd.c).
+    The first one with a name gives it to the key that stays (transformIndexConstraints, parser/parse_utilcmd.c).
     """
-    kept: list[Key] = []
+    result: list[Key] = []
     for key in keys:
-        position = next((number for number, prior in enumerate(kept) if _same(prior, key)), None)
+        position = next((number for number, prior in enumerate(result) if _same(prior, key)), None)
         if position is None:
-            kept.append(key)
-        elif kept[position].name is None and key.name is not None:
-            kept[position] = replace(kept[position], name=key.name, index=key.index)
-    return tuple(kept)
+            result.append(key)
+        elif result[position].name is None and key.name is not None:
+            result[position] = replace(result[position], name=key.name, index=key.index)
+    return tuple(result)
 
 
-def _same(one: Key, other: Key) -> bool:
-    return (one.columns, one.include, one.nulls_not_distinct, one.deferrable, one.initially_deferred) == (
+def _same(key: Key, other: Key) -> bool:
+    return (key.columns, key.include, key.nulls_not_distinct, key.deferrable, key.initially_deferred) == (
         other.columns,
         other.include,
         other.nulls_not_distinct,
@@ -89,7 +89,7 @@ def _same(one: Key, other: Key) -> bool:
 def read_foreign_key(
     context: Context, constraint: ForeignKeyConstraint, table: Name, columns: Mapping[str, Column], type_of: TypeOf
 ) -> ForeignKey:
-    """A foreign key. The table it references need not be in the metadata."""
+    """A foreign key. The metadata may lack the referenced table."""
     names = tuple(str(column.name) for column in constraint.columns)
     targets = [_target(context, constraint.parent, element) for element in constraint.elements]
     referred = tuple(column for _, column in targets)
@@ -105,14 +105,14 @@ def read_foreign_key(
         columns=names,
         referred_table=targets[0][0],
         referred_columns=referred,
-        key_opfamilies=tuple(found for found in families if found is not None) if all(families) else UNKNOWN,
+        key_opfamilies=tuple(family for family in families if family is not None) if all(families) else UNKNOWN,
         validated=not _option(options, "not_valid"),
         deferrable=bool(constraint.deferrable) or deferred,
         initially_deferred=deferred,
         match_full=(constraint.match or "").upper() == "FULL",
         on_delete=_action(constraint.ondelete),
         on_update=_action(constraint.onupdate),
-        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
+        comment=getattr(constraint, "comment", None),  # not in SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns), *constraint.elements),
     )
 
@@ -125,7 +125,7 @@ def _target(context: Context, table: Any, element: Any) -> tuple[Name, str]:
     try:
         column = element.column
     except Exception:
-        # Its table is not in this MetaData: the words of the declaration are all there is.
+        # Its table is not in this MetaData: only the text of the declaration is known.
         schema, name, column_name = element._column_tokens
         return context.name(schema or None, name), str(column_name or "")
     return context.table_name(column.table), str(column.name)
@@ -142,7 +142,7 @@ def _initially_deferred(constraint: Constraint) -> bool:
 
 
 def _option(options: Any, name: str) -> Any:
-    """Some options are younger than SQLAlchemy 2.0."""
+    """The option's value, or None: some options are newer than SQLAlchemy 2.0."""
     return options.get(name)
 
 
@@ -154,20 +154,22 @@ def read_check(context: Context, constraint: CheckConstraint, table: Name, colum
         )
     except Exception:
         text = UNKNOWN
-    found = context.sql.column_references(text) if text is not UNKNOWN else None
-    ordered = None if found is None else tuple(sorted(columns[name].name for name in found if name in columns))
+    references = context.sql.column_references(text) if text is not UNKNOWN else None
+    ordered = (
+        None if references is None else tuple(sorted(columns[name].name for name in references if name in columns))
+    )
     return Check(
         table=table,
         name=final_name(constraint, context.dialect),
         expression=text,
         columns=ordered if ordered is not None else UNKNOWN,
         validated=not _option(constraint.dialect_options["postgresql"], "not_valid"),
-        comment=getattr(constraint, "comment", None),  # younger than SQLAlchemy 1.4
+        comment=getattr(constraint, "comment", None),  # not in SQLAlchemy 1.4
         origin=context.origins.of_item(constraint, tuple(constraint.columns)),
     )
 
 
 def table_items(context: Context, table: Table) -> list[Constraint]:
-    """The constraints create_all makes, in the order they are written, so that reading twice gives the same."""
+    """The constraints that create_all makes, in the order of the source, so that two reads give the same result."""
     items = {*table.constraints, *(item for column in table.columns for item in column.constraints)}
     return sorted((item for item in items if _is_created(context, item)), key=lambda item: item._creation_order)

@@ -28,7 +28,7 @@ _ITEM_CALLS = frozenset(
 
 @dataclass(slots=True)
 class ClassSource:
-    """A class: its line, and those of its attributes, by attribute name and by the column name they give."""
+    """A class: its line and the lines of its attributes, by attribute name and by column name."""
 
     line: int
     end: int
@@ -37,7 +37,7 @@ class ClassSource:
 
 @dataclass(slots=True)
 class TableSource:
-    """A ``Table("name", …)`` call: its line, and those of its Column calls."""
+    """A ``Table("name", …)`` call: its line and the lines of its Column calls."""
 
     line: int
     end: int
@@ -46,11 +46,11 @@ class TableSource:
 
 @dataclass(slots=True)
 class FileSource:
-    """What one file declares. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names.
+    """The declarations in one file. ``items``: named constraints and indexes. Keys of ``classes`` are qualified names.
 
-    ``calls``: lines of all constraints and indexes, by what is called and the columns that it names.
+    ``calls``: lines of all constraints and indexes, by the called name and the columns that it names.
 
-    ``metadata``: the line of its first ``MetaData(…)`` call, if any.
+    ``metadata``: the line of its first ``MetaData(…)`` call, if there is one.
     """
 
     path: str
@@ -71,10 +71,10 @@ class FileSource:
 
 
 class Sources:
-    """Files of modules, each parsed once.
+    """The files of modules, each parsed once.
 
     Args:
-        root: paths below it are given relative to it, others in full; the current folder, if not given.
+        root: paths below it are given relative to it, others absolute; None is the current folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -82,7 +82,7 @@ class Sources:
         self._files: dict[str, FileSource | None] = {}
 
     def of_module(self, name: str) -> FileSource | None:
-        """The source of an imported module; None where it has none that can be read."""
+        """The source of an imported module; None if it has no readable source."""
         if name not in self._files:
             module = sys.modules.get(name)
             self._files[name] = self._read(module) if module is not None else None
@@ -105,10 +105,10 @@ class Sources:
 
 @lru_cache(maxsize=1024)
 def _file_source(path: Path, shown: str, changed: int) -> FileSource:
-    """Kept as long as the file does not change: autogenerate reads the models several times over."""
-    found = FileSource(shown)
-    _Reader(found).visit(ast.parse(path.read_bytes()))
-    return found
+    """Cached until the file changes: autogenerate reads the models several times."""
+    source = FileSource(shown)
+    _Reader(source).visit(ast.parse(path.read_bytes()))
+    return source
 
 
 class _Reader(ast.NodeVisitor):
@@ -118,10 +118,10 @@ class _Reader(ast.NodeVisitor):
         self._classes: list[ClassSource] = []
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        found = ClassSource(node.lineno, node.end_lineno or node.lineno)
-        self._source.classes[".".join([*self._scope, node.name])] = found
+        class_source = ClassSource(node.lineno, node.end_lineno or node.lineno)
+        self._source.classes[".".join([*self._scope, node.name])] = class_source
         for statement in node.body:
-            _note_attribute(found, statement)
+            _note_attribute(class_source, statement)
         self._scope.append(node.name)
         self.generic_visit(node)
         self._scope.pop()
@@ -146,7 +146,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def _note_attribute(found: ClassSource, statement: ast.stmt) -> None:
+def _note_attribute(class_source: ClassSource, statement: ast.stmt) -> None:
     names: list[ast.expr]
     if isinstance(statement, ast.AnnAssign):
         names, value = [statement.target], statement.value
@@ -154,17 +154,17 @@ def _note_attribute(found: ClassSource, statement: ast.stmt) -> None:
         names, value = statement.targets, statement.value
     elif isinstance(statement, ast.FunctionDef):
         # @declared_attr
-        found.attributes.setdefault(statement.name, statement.lineno)
+        class_source.attributes.setdefault(statement.name, statement.lineno)
         return
     else:
         return
     for name in names:
         if isinstance(name, ast.Name):
-            found.attributes[name.id] = statement.lineno
+            class_source.attributes[name.id] = statement.lineno
     if isinstance(value, ast.Call) and _called(value.func) in _COLUMN_CALLS and value.args:
-        given = _text(value.args[0])
-        if given is not None:
-            found.attributes.setdefault(given, statement.lineno)
+        column_name = _text(value.args[0])
+        if column_name is not None:
+            class_source.attributes.setdefault(column_name, statement.lineno)
 
 
 def _named_columns(called: str, node: ast.Call) -> tuple[str, ...]:

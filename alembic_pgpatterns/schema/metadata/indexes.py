@@ -1,4 +1,4 @@
-"""Indexes from models: those declared, and those behind keys and exclusion constraints."""
+"""Indexes of models: declared ones, and those of keys and exclusion constraints."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Columns = Mapping[str, Column]
 
 
 def read_index(context: Context, index: ModelIndex, table: Name, columns: Columns) -> Index | None:
-    """A declared index; None where PostgreSQL would not get it or could not parse it."""
+    """A declared index; None if PostgreSQL would not get it or could not parse it."""
     if not _is_created(context, index):
         return None
     names = tuple(str(column.name) for column in index.columns)
@@ -61,19 +61,19 @@ def _is_created(context: Context, index: ModelIndex) -> bool:
     try:
         return bool(condition._should_execute(CreateIndex(index), index, None, compiler=context.compiler))
     except Exception:
-        # A condition that asks the connection; most are true of PostgreSQL.
+        # A condition that asks the connection; most are true for PostgreSQL.
         return True
 
 
 def _statement(context: Context, index: ModelIndex) -> IndexText | None:
     if index.name is None:
-        # CREATE INDEX without a name does not compile; the application's own object stays as it is.
+        # CREATE INDEX without a name does not compile. A copy, so that the application's own object does not change.
         index = copy.copy(index)
         index.name = quoted_name("unnamed", None)
     try:
         return context.sql.parse_index(str(CreateIndex(index).compile(dialect=context.dialect)))
     except Exception:
-        # A construct that cannot be written for PostgreSQL: create_all would fail on it as well.
+        # An element that cannot be compiled for PostgreSQL: create_all would fail on it too.
         return None
 
 
@@ -84,12 +84,12 @@ def read_exclusion(
     origin = context.origins.of_item(constraint, tuple(constraint.columns))
     declared = final_name(constraint, context.dialect)
     try:
-        # Not AddConstraint(): that takes the constraint out of its table's CREATE TABLE, for good.
+        # Not AddConstraint(): that would remove the constraint from its table's CREATE TABLE for good.
         text = context.sql.parse_exclusion(f"ALTER TABLE t ADD {context.compiler.process(constraint)}")
     except Exception:
         text = None
     keys = text.keys if text else ()
-    # ChooseIndexNameAddition writes "expr" for an expression.
+    # PostgreSQL uses "expr" for an expression (ChooseIndexNameAddition).
     name = declared or made_up_name(table.name, joined_columns(tuple(key.column or "expr" for key in keys)), "excl")
     if text is None:
         return Exclusion(table, declared, index=name, origin=origin), None
@@ -183,7 +183,7 @@ def _collation(names: tuple[str, ...]) -> Name:
 
 
 def key_index_name(context: Context, constraint: Any, table: Name, columns: tuple[str, ...], primary: bool) -> str:
-    """The name of the index behind a key: the constraint's, else PostgreSQL's choice."""
+    """The name of a key's index: the constraint's, or the one that PostgreSQL would choose."""
     declared = final_name(constraint, context.dialect)
     if declared is not None:
         return declared

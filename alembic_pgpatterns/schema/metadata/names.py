@@ -1,4 +1,4 @@
-"""Names of constraints and indexes as SQLAlchemy would emit them, and as PostgreSQL would make them up."""
+"""Names of constraints and indexes as SQLAlchemy would send them, or as PostgreSQL would choose them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _UNLIMITED = 1_000_000
 
 
 def model_dialect(target_version: int | None, like: Dialect | None = None) -> PGDialect:
-    """A PostgreSQL dialect that has no connection and takes names of any length.
+    """A PostgreSQL dialect without a connection that accepts names of any length.
 
     Args:
-        target_version: the major version it shall write for; what SQLAlchemy itself assumes, if not given.
-        like: whose class it shall have; SQLAlchemy's default for PostgreSQL, if not given.
+        target_version: the major version to write for; None is what SQLAlchemy itself assumes.
+        like: a dialect whose class to use; None is SQLAlchemy's default for PostgreSQL.
     """
     make: Any = type(like) if isinstance(like, PGDialect) else postgresql.dialect
-    # With another paramstyle a % in a literal would be written twice.
+    # With another paramstyle a % in a literal would be doubled.
     dialect: PGDialect = make(paramstyle="named")
     dialect.max_identifier_length = MAX_IDENTIFIER_BYTES
     if target_version is not None:
         dialect.server_version_info = (target_version, 0)
         # Since SQLAlchemy 2.1; Computed() without `persisted` means VIRTUAL from PostgreSQL 18 on.
         dialect.supports_virtual_generated_columns = target_version >= 18  # type: ignore[attr-defined,unused-ignore]
-    # validate_identifier raises for a longer name that somebody wrote: it is the pattern overlong-identifier's to tell.
+    # validate_identifier raises for names that are too long: reporting them is the pattern overlong-identifier's task.
     dialect.validate_identifier = lambda ident: None  # type: ignore[method-assign]
     return dialect
 
 
 def final_name(item: Constraint | Index, dialect: PGDialect) -> str | None:
-    """The name with the naming convention applied; None where PostgreSQL will make one up.
+    """The name after the naming convention; None if PostgreSQL will choose one.
 
-    Raises nothing: a convention that cannot be applied (a missing token) leaves the constraint unnamed.
+    It raises nothing: a convention that cannot be applied (a missing token) leaves the constraint without a name.
     """
     if item.name is None:
         return None
@@ -49,9 +49,9 @@ def final_name(item: Constraint | Index, dialect: PGDialect) -> str | None:
 
 
 def made_up_name(table: str, columns: str, label: str) -> str:
-    """PostgreSQL's own choice for an unnamed object, where nobody has taken it (makeObjectName, commands/indexcmds.c).
+    """PostgreSQL's choice for an unnamed object if the name is free (makeObjectName, commands/indexcmds.c).
 
-    The longer one of table and columns is shortened first, so that all fits into 63 bytes.
+    The longer one of table and columns is shortened first, so that everything fits into 63 bytes.
     """
     first, second = table.encode(), columns.encode()
     available = MAX_IDENTIFIER_BYTES - len(label) - 1 - (1 if columns else 0)
@@ -65,7 +65,7 @@ def made_up_name(table: str, columns: str, label: str) -> str:
 
 
 def joined_columns(columns: tuple[str, ...]) -> str:
-    """The columns' part of a made-up name; it stops after 63 bytes (ChooseIndexNameAddition)."""
+    """The columns' part of a chosen name. It ends after 63 bytes (ChooseIndexNameAddition)."""
     text = ""
     for column in columns:
         text = f"{text}_{column}" if text else column

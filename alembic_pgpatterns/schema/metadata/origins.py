@@ -1,4 +1,4 @@
-"""Origins of what models declare: location, what their ``info`` asks for."""
+"""Origins of declared objects: where they are written, and what their ``info`` says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIBRARIES = frozenset({"abc", "builtins", "pydantic", "sqlalchemy", "sqlmodel",
 
 
 def all_registries() -> set[registry]:
-    """Every registry of this process. SQLAlchemy has no public way to ask; without it models have no locations."""
+    """Every registry of this process. SQLAlchemy has no public function for it; models have no locations without them."""
     try:
         from sqlalchemy.orm.mapper import _all_registries
     except ImportError:
@@ -33,13 +33,13 @@ def all_registries() -> set[registry]:
 
 
 class Origins:
-    """Looks up where the objects of some MetaData are declared.
+    """Finds out where the objects of some MetaData are declared.
 
     Args:
-        metadatas: whose tables will be asked for.
-        registries: more registries to look for mapped classes in.
+        metadatas: those whose tables will be looked up.
+        registries: more registries with mapped classes.
         root: paths below it are given relative to it.
-        located: look for modules that hold them; not for a copy, which nobody has declared.
+        located: whether to search the modules that hold them. Not for a copy, which no module declares.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Origins:
         return self._origin(self._table_location(table), table.info, table.metadata.info)
 
     def of_column(self, column: Column[Any]) -> Origin:
-        """The line of the attribute, also one of a mixin's, or of the Column call."""
+        """The line of the attribute (maybe in a mixin), or of the Column call."""
         table = column.table
         return self._origin(self._column_location(column), column.info, table.info, table.metadata.info)
 
     def of_metadata(self, metadata: MetaData) -> Origin:
-        """The line of the declarative base's ``metadata`` or of that class, or of the MetaData call."""
+        """The line of ``metadata`` in the declarative base, of that class, or of the MetaData call."""
         return self._origin(self._metadata_location(metadata), metadata.info)
 
     def _metadata_location(self, metadata: MetaData) -> Location | None:
@@ -78,22 +78,22 @@ class Origins:
         return None
 
     def of_item(self, item: Any, columns: tuple[Any, ...], *more: Any) -> Origin:
-        """Of an index or a constraint; what its columns are to ignore, it ignores.
+        """The origin of an index or constraint. It ignores the patterns that its columns ignore.
 
         Args:
             item: the index or constraint.
-            columns: of the table it is on.
-            more: objects whose ``info`` counts for it as well, the ForeignKey of a column say.
+            columns: its columns.
+            more: other objects whose ``info`` applies to it, for example a column's ForeignKey.
         """
         table = _table_of(item)
-        # An EXCLUDE constraint may hold a bare column().
-        known = [column for column in columns if isinstance(column, Column)]
-        infos = [part.info for part in (*more, *known)]
-        location = self._item_location(item, known)
+        # An EXCLUDE constraint may hold a plain column() without ``info``.
+        of_models = [column for column in columns if isinstance(column, Column)]
+        infos = [part.info for part in (*more, *of_models)]
+        location = self._item_location(item, of_models)
         return self._origin(location, item.info, *infos, table.info, table.metadata.info)
 
     def factory_default(self, column: Column[Any]) -> str | None:
-        """``default_factory`` of SQLModel's fields and MappedAsDataclass: the column does not know of it."""
+        """``default_factory`` of SQLModel fields and MappedAsDataclass, which the column does not know."""
         for class_ in self._classes.get(column.table, ()):
             for name in ("model_fields", "__dataclass_fields__"):
                 fields = getattr(class_, name, None)
@@ -103,23 +103,23 @@ class Origins:
         return None
 
     def class_location(self, class_: type, attribute: str) -> Location | None:
-        """The line of a class's attribute, else the class's own."""
-        for source, found in self._class_sources(class_):
-            if attribute in found.attributes:
-                return source.at(found.attributes[attribute])
-        return next((source.at(found.line) for source, found in self._class_sources(class_)), None)
+        """The line of a class's attribute, or of the class."""
+        for source, class_source in self._class_sources(class_):
+            if attribute in class_source.attributes:
+                return source.at(class_source.attributes[attribute])
+        return next((source.at(class_source.line) for source, class_source in self._class_sources(class_)), None)
 
-    def _origin(self, location: Location | None, own: Mapping[Any, Any], *outer: Mapping[Any, Any]) -> Origin:
-        infos = [info for info in (own, *outer) if INFO_KEY in info]
+    def _origin(self, location: Location | None, info: Mapping[Any, Any], *outer: Mapping[Any, Any]) -> Origin:
+        infos = [item for item in (info, *outer) if INFO_KEY in item]
         if not infos:
             return Origin(location) if location else NO_ORIGIN
-        ignored = frozenset(name for info in infos for name in _ignored(_asked(info)))
-        return Origin(location, ignored, _asked(own))
+        ignored = frozenset(name for item in infos for name in _ignored(_for_us(item)))
+        return Origin(location, ignored, _for_us(info))
 
     def _table_location(self, table: Table) -> Location | None:
         for class_ in self._classes.get(table, ()):
-            for source, found in self._class_sources(class_):
-                return source.at(found.line)
+            for source, class_source in self._class_sources(class_):
+                return source.at(class_source.line)
         for source in self._files(table):
             if (call := source.tables.get(str(table.name))) is not None:
                 return source.at(call.line)
@@ -128,8 +128,8 @@ class Origins:
     def _column_location(self, column: Column[Any]) -> Location | None:
         name, table = str(column.name), column.table
         for class_ in self._classes.get(table, ()):
-            for source, found in self._class_sources(class_):
-                line = found.attributes.get(name) or found.attributes.get(str(column.key))
+            for source, class_source in self._class_sources(class_):
+                line = class_source.attributes.get(name) or class_source.attributes.get(str(column.key))
                 if line is not None:
                     return source.at(line)
         for source in self._files(table):
@@ -152,7 +152,7 @@ class Origins:
         return self._table_location(_table_of(item))
 
     def _call_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
-        """Of one without a name, or whose name a convention makes."""
+        """The location of an item without a name, or whose name a convention makes."""
         table = _table_of(item)
         places: list[tuple[FileSource, ClassSource | TableSource]] = [
             place for class_ in self._classes.get(table, ()) for place in self._class_sources(class_)
@@ -162,8 +162,8 @@ class Origins:
                 places.append((source, call))
         names = {tuple(str(column.name) for column in columns), tuple(str(column.key) for column in columns)}
         called = type(item).__name__
-        found = (source.call_within(place, called, one) for source, place in places for one in names)
-        return next((location for location in found if location is not None), None)
+        locations = (source.call_within(place, called, columns_) for source, place in places for columns_ in names)
+        return next((location for location in locations if location is not None), None)
 
     def _files(self, table: Table) -> list[FileSource]:
         if table not in self._table_files:
@@ -189,13 +189,13 @@ class Origins:
             if base.__module__.partition(".")[0] in _LIBRARIES or _installed_beside(base, class_):
                 continue
             source = self._sources.of_module(base.__module__)
-            found = source.classes.get(base.__qualname__) if source else None
-            if source is not None and found is not None:
-                yield source, found
+            class_source = source.classes.get(base.__qualname__) if source else None
+            if source is not None and class_source is not None:
+                yield source, class_source
 
 
 def _installed_beside(base: type, class_: type) -> bool:
-    """Whether a base class comes from an installed package other than the one of the mapped class."""
+    """Whether a base class comes from an installed package, and not from that of the mapped class."""
     if base.__module__.partition(".")[0] == class_.__module__.partition(".")[0]:
         return False
     path = getattr(sys.modules.get(base.__module__), "__file__", None) or ""
@@ -203,49 +203,49 @@ def _installed_beside(base: type, class_: type) -> bool:
 
 
 def _table_of(item: Any) -> Table:
-    """Of an index or constraint; a CHECK inside a Column hangs on that."""
+    """The table of an index or constraint. A CHECK inside a Column belongs to the column."""
     parent = item.table if isinstance(item, Index) else item.parent
     return cast(Table, parent.table if isinstance(parent, Column) else parent)
 
 
 def _mappers(metadatas: Sequence[MetaData], registries: Iterable[registry]) -> Iterator[Mapper[Any]]:
-    known = {id(metadata) for metadata in metadatas}
-    for found in registries:
-        for mapper in sorted(found.mappers, key=lambda mapper: mapper.class_.__qualname__):
+    ids = {id(metadata) for metadata in metadatas}
+    for mappers_of in registries:
+        for mapper in sorted(mappers_of.mappers, key=lambda mapper: mapper.class_.__qualname__):
             metadata = getattr(mapper.local_table, "metadata", None)
-            if id(metadata) in known:
+            if id(metadata) in ids:
                 yield mapper
 
 
 def _modules_with(metadatas: Sequence[MetaData], mapped: Mapping[Table, Any]) -> dict[int, list[str]]:
-    """Modules that hold the MetaData, or a Table without a class, under a name; by the object's id."""
-    wanted = {id(metadata) for metadata in metadatas}
-    wanted |= {id(table) for metadata in metadatas for table in metadata.tables.values() if table not in mapped}
-    found: dict[int, list[str]] = defaultdict(list)
+    """By an object's id: the modules in which a name refers to it. For MetaData, and for Tables without a class."""
+    ids = {id(metadata) for metadata in metadatas}
+    ids |= {id(table) for metadata in metadatas for table in metadata.tables.values() if table not in mapped}
+    modules: dict[int, list[str]] = defaultdict(list)
     for name, module in sorted(sys.modules.items()):
         namespace = getattr(module, "__dict__", {})
         for value in list(namespace.values()) if _may_declare(name, namespace.get("__file__")) else ():
-            if id(value) in wanted:
-                found[id(value)].append(name)
-            elif isinstance(value, type) and id(value.__dict__.get("metadata")) in wanted:
-                found[id(value.__dict__["metadata"])].append(name)
-    return found
+            if id(value) in ids:
+                modules[id(value)].append(name)
+            elif isinstance(value, type) and id(value.__dict__.get("metadata")) in ids:
+                modules[id(value.__dict__["metadata"])].append(name)
+    return modules
 
 
 def _may_declare(module: str, file: object) -> bool:
-    """Whether it is worth looking through: half of all modules are those of Python and SQLAlchemy themselves."""
+    """Whether it may declare models: half of all modules belong to Python and SQLAlchemy themselves."""
     if not isinstance(file, str) or module.partition(".")[0] in _LIBRARIES:
         return False
     return not file.startswith(_STANDARD) or "-packages" in file
 
 
-def _asked(info: Mapping[Any, Any]) -> Mapping[str, object]:
-    asked = info.get(INFO_KEY)
-    return dict(asked) if isinstance(asked, Mapping) else {}
+def _for_us(info: Mapping[Any, Any]) -> Mapping[str, object]:
+    entry = info.get(INFO_KEY)
+    return dict(entry) if isinstance(entry, Mapping) else {}
 
 
-def _ignored(asked: Mapping[str, object]) -> tuple[str, ...]:
-    names = asked.get("ignore", ())
+def _ignored(entry: Mapping[str, object]) -> tuple[str, ...]:
+    names = entry.get("ignore", ())
     if isinstance(names, str):
         return (names,)
     return tuple(map(str, names)) if isinstance(names, Iterable) else ()

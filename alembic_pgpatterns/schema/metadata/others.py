@@ -27,19 +27,19 @@ def read_sequences(
     tables: Mapping[Name, Table],
     columns: Mapping[Name, tuple[ModelColumn, ...]],
 ) -> tuple[Sequence, ...]:
-    """Sequences of serial and identity columns, and those declared as such."""
-    found = {sequence.name: sequence for table in tables.values() for sequence in _column_sequences(context, table)}
+    """Sequences of serial and identity columns, and sequences that are declared."""
+    result = {sequence.name: sequence for table in tables.values() for sequence in _column_sequences(context, table)}
     for metadata in metadatas:
         for declared in getattr(metadata, "_sequences", {}).values():
             name = context.name(declared.schema, declared.name)
             type_name = context.types.data_type(declared.data_type).display if declared.data_type else "bigint"
-            found.setdefault(name, _sequence(name, type_name, declared))
+            result.setdefault(name, _sequence(name, type_name, declared))
     uses: dict[Name, set[tuple[Name, str]]] = defaultdict(set)
     for table_name, listed in columns.items():
         for column in listed:
             if isinstance(column.sequence, Name):
                 uses[column.sequence].add((table_name, column.name))
-    return tuple(replace(found[name], used_by=frozenset(uses[name])) for name in sorted(found))
+    return tuple(replace(result[name], used_by=frozenset(uses[name])) for name in sorted(result))
 
 
 def _column_sequences(context: Context, table: Table) -> Iterator[Sequence]:
@@ -56,7 +56,7 @@ def _column_sequences(context: Context, table: Table) -> Iterator[Sequence]:
 def _sequence(
     name: Name, type_name: str, options: Any, column: tuple[Name, str] | None = None, internal: bool = False
 ) -> Sequence:
-    """PostgreSQL's defaults where the options say nothing (docs, CREATE SEQUENCE)."""
+    """The sequence; with PostgreSQL's defaults for options that are not given (docs, CREATE SEQUENCE)."""
     limit = _MAXIMA.get(type_name, _MAXIMA["bigint"])
     increment = getattr(options, "increment", None) or 1
     minimum = getattr(options, "minvalue", None)
@@ -78,15 +78,15 @@ def _sequence(
 
 
 def read_relationships(context: Context, registries: Several[registry]) -> tuple[Relationship, ...]:
-    """Relationships along one foreign key, seen from either side; the child is the table that holds the key."""
-    found = []
-    for one in registries:
-        one.configure()
-        for mapper in sorted(one.mappers, key=lambda mapper: mapper.class_.__qualname__):
+    """Relationships along one foreign key, seen from either side. The child is the table that has the key."""
+    result = []
+    for mapper_registry in registries:
+        mapper_registry.configure()
+        for mapper in sorted(mapper_registry.mappers, key=lambda mapper: mapper.class_.__qualname__):
             for property_ in mapper.relationships:
                 if property_.parent is mapper and property_.direction is not MANYTOMANY:
-                    found += _relationship(context, property_)
-    return tuple(found)
+                    result += _relationship(context, property_)
+    return tuple(result)
 
 
 def _relationship(context: Context, property_: RelationshipProperty[Any]) -> list[Relationship]:

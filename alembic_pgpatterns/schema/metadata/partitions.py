@@ -11,7 +11,7 @@ from alembic_pgpatterns.schema.parsed import SqlParser
 
 
 def partitioning(table: Table, model: ModelTable, parser: SqlParser) -> Table:
-    """The table as a partitioned one, where the model says so."""
+    """The table as a partitioned one, if the model says so."""
     clause = model.dialect_options["postgresql"]["partition_by"]
     if not clause:
         return table

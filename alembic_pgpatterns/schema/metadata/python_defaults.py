@@ -1,4 +1,4 @@
-"""What SQLAlchemy fills in on the Python side, by name."""
+"""The name of the value that SQLAlchemy fills in on the Python side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UUID_MAKERS = {getattr(uuid, name): f"uuid.{name}" for name in ("uuid1", "uuid3
 def python_default(column: Column[Any]) -> str | None:
     """The dotted name of the callable, the SQL of an expression, or the repr of the value; None without a default.
 
-    A lambda that calls one of the ``uuid`` module's makers, like ``lambda: str(uuid4())``, is named for that.
+    A lambda that calls a function of the ``uuid`` module, like ``lambda: str(uuid4())``, gets that function's name.
     """
     default = column.default
     if default is None:
@@ -33,30 +33,30 @@ def python_default(column: Column[Any]) -> str | None:
 
 
 def dotted(function: Any) -> str:
-    """``module.qualified_name`` of a callable, past SQLAlchemy's wrapper and functools.partial."""
-    found = _unwrapped(function)
-    if isinstance(found, functools.partial):
-        return dotted(found.func)
-    if isinstance(found, FunctionType) and found.__name__ == "<lambda>":
-        maker = _uuid_maker(found)
+    """``module.qualified_name`` of a callable, inside SQLAlchemy's wrapper and functools.partial."""
+    target = _unwrapped(function)
+    if isinstance(target, functools.partial):
+        return dotted(target.func)
+    if isinstance(target, FunctionType) and target.__name__ == "<lambda>":
+        maker = _uuid_maker(target)
         if maker is not None:
             return maker
-    owner = getattr(found, "__self__", None)
-    module = getattr(found, "__module__", None) or getattr(owner, "__module__", None) or type(found).__module__
-    name = getattr(found, "__qualname__", None) or type(found).__qualname__
+    owner = getattr(target, "__self__", None)
+    module = getattr(target, "__module__", None) or getattr(owner, "__module__", None) or type(target).__module__
+    name = getattr(target, "__qualname__", None) or type(target).__qualname__
     return f"{module}.{name}"
 
 
 def _unwrapped(function: Any) -> Any:
-    """Past CallableColumnDefault's lambda, which names what it calls ``fn`` and has no __wrapped__ for a partial."""
-    found = inspect.unwrap(function)
-    if isinstance(found, FunctionType) and found.__code__.co_freevars == ("fn",) and found.__closure__:
-        return inspect.unwrap(found.__closure__[0].cell_contents)
-    return found
+    """The function inside CallableColumnDefault's lambda, which has it as ``fn`` (and no __wrapped__ for a partial)."""
+    target = inspect.unwrap(function)
+    if isinstance(target, FunctionType) and target.__code__.co_freevars == ("fn",) and target.__closure__:
+        return inspect.unwrap(target.__closure__[0].cell_contents)
+    return target
 
 
 def _uuid_maker(function: FunctionType) -> str | None:
-    """The one of ``uuid``'s makers whose name the function's code looks up, by itself or through the module."""
+    """The function of ``uuid`` that the lambda's code calls, directly or as an attribute of the module."""
     for name in function.__code__.co_names:
         value = function.__globals__.get(name, getattr(uuid, name, None) if _uses_module(function) else None)
         if isinstance(value, FunctionType) and value in _UUID_MAKERS:

@@ -1,8 +1,8 @@
-"""The schema that an application's models declare, from SQLAlchemy's MetaData. No database is asked.
+"""The schema that an application's models declare, from SQLAlchemy's MetaData. No database is used.
 
 Expressions (defaults, checks, predicates, index keys) are SQL text as it would be sent, not PostgreSQL's normal form:
-compare their parse trees, never their text, with the catalog's. Row-level security, owners, replica identity and
-privileges are UNKNOWN or absent. The MetaData and its objects are only read.
+compare their parse trees with the catalog's, never their text. Row-level security, owners, replica identity and
+privileges are UNKNOWN or absent. The MetaData and its objects are not changed.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ def read(
     dialect: Dialect | None = None,
     located: bool = True,
 ) -> Schema:
-    """Everything the models say that a pattern may ask for.
+    """Everything in the models that a pattern may need.
 
     Args:
-        metadata: one or several; of tables with one name the first counts.
-        parser: reads the SQL in them.
+        metadata: one or several; if two have a table of the same name, the first one counts.
+        parser: parses the SQL in them.
         default_schema: of tables without a schema.
         target_version: PostgreSQL's major version in production.
-        registries: whose relationships are read; that configures their mappers.
-        root: paths of locations are relative to it where they are below it; the current folder, if not given.
-        dialect: the application's: a few types (CHAR under a TypeDecorator) are other ones with another driver.
-            SQLAlchemy's default for PostgreSQL, if not given.
-        located: find out where things are declared, which takes a look at every module there is.
+        registries: those whose relationships are read; this configures their mappers.
+        root: locations below it are given relative to it; None is the current folder.
+        dialect: the application's, because a few types (CHAR under a TypeDecorator) differ with the driver; None is
+            SQLAlchemy's default for PostgreSQL.
+        located: whether to find out where objects are declared, which searches every imported module.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: mappers of ``registries`` cannot be configured.
@@ -84,11 +84,11 @@ def _read(
     dialect: Dialect | None,
     located: bool,
 ) -> Schema:
-    own = model_dialect(target_version, dialect)
+    target_dialect = model_dialect(target_version, dialect)
     context = Context(
-        dialect=own,
-        compiler=own.ddl_compiler(own, None),  # type: ignore[arg-type]
-        types=ModelTypes(own, default_schema, parser),
+        dialect=target_dialect,
+        compiler=target_dialect.ddl_compiler(target_dialect, None),  # type: ignore[arg-type]
+        types=ModelTypes(target_dialect, default_schema, parser),
         default_schema=default_schema,
         origins=Origins(metadatas, registries, root, located),
         sql=parser,
@@ -101,7 +101,7 @@ def _read(
         server_version=target_version,
         default_schema=default_schema,
         sequences=read_sequences(context, metadatas, models, tables.columns),
-        metadatas=tuple(_metadata(context, found, number) for number, found in enumerate(metadatas, 1)),
+        metadatas=tuple(_metadata(context, item, number) for number, item in enumerate(metadatas, 1)),
         relationships=read_relationships(context, registries) if registries else None,
     )
 
@@ -109,7 +109,7 @@ def _read(
 def _tables(metadatas: Several[MetaData]) -> Iterator[ModelTable]:
     for metadata in metadatas:
         for table in metadata.tables.values():
-            # Views (SQLAlchemy 2.1) and temporary tables are no tables of the schema.
+            # Views (SQLAlchemy 2.1) and temporary tables are not tables of the schema.
             temporary = any(prefix.upper().startswith("TEMP") for prefix in table._prefixes)
             if not getattr(table, "is_view", False) and not temporary:
                 yield table
@@ -120,16 +120,16 @@ class _Tables:
         self._context = context
         self._models = models
         self.columns = {name: read_columns(context, table) for name, table in models.items()}
-        self._types = {name: {column.name: column.type for column in found} for name, found in self.columns.items()}
+        self._types = {name: {item.name: item.type for item in columns} for name, columns in self.columns.items()}
 
     def type_of(self, table: Name, column: str) -> DataType | None:
         """The type of a column of any of the tables."""
         return self._types.get(table, {}).get(column)
 
     def table(self, name: Name) -> Table:
-        """One table, with all that hangs on it."""
+        """One table with all its parts."""
         model = self._models[name]
-        found = Table(
+        result = Table(
             name=name,
             persistence="unlogged" if _has_prefix(model, "UNLOGGED") else "permanent",
             inherits=_inherits(self._context, model),
@@ -137,12 +137,12 @@ class _Tables:
             comment=model.comment,
             origin=self._context.origins.of_table(model),
         )
-        return self._with_indexes(self._with_constraints(partitioning(found, model, self._context.sql), model), model)
+        return self._with_indexes(self._with_constraints(partitioning(result, model, self._context.sql), model), model)
 
     def _with_constraints(self, table: Table, model: ModelTable) -> Table:
         context, columns = self._context, _by_name(table)
         items = table_items(context, model)
-        # CREATE TABLE has the primary key first.
+        # PostgreSQL creates the primary key first.
         items.sort(key=lambda item: not isinstance(item, PrimaryKeyConstraint))
         declared = [
             read_key(context, item, table.name)
@@ -182,14 +182,14 @@ class _Tables:
 
 
 def _by_name(table: Table) -> dict[str, Column]:
-    """Columns by name, and by the first 63 bytes of it, which is what PostgreSQL's parser leaves of names in SQL."""
+    """Columns by name and by the first 63 bytes of the name: PostgreSQL's parser cuts longer names in SQL."""
     return {truncate(column.name): column for column in table.columns} | {
         column.name: column for column in table.columns
     }
 
 
 def _has_prefix(model: ModelTable, prefix: str) -> bool:
-    return any(str(found).upper() == prefix for found in model._prefixes)
+    return any(str(item).upper() == prefix for item in model._prefixes)
 
 
 def _inherits(context: Context, model: ModelTable) -> tuple[Name, ...]:

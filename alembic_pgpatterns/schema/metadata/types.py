@@ -35,7 +35,7 @@ _BUILTIN: dict[str, TypeKind] = {
 _OF_EXTENSIONS = frozenset(
     {"citext", "geography", "geometry", "halfvec", "hstore", "ltree", "raster", "sparsevec", "vector"}
 )
-"""Base types of citext, hstore, ltree, pgvector and PostGIS; taken to be in the default schema."""
+"""Base types of citext, hstore, ltree, pgvector and PostGIS. They are assumed to be in the default schema."""
 
 _SPELLINGS = {
     "bool": "boolean",
@@ -76,58 +76,58 @@ class ModelTypes:
         self._default_schema = default_schema
 
     def data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
-        """The type a column of it gets; kind "unknown" where it cannot be compiled or named."""
+        """The type of a column with it; kind "unknown" if it cannot be compiled or named."""
         try:
             return self._data_type(type_)
         except Exception:
-            # get_col_spec, load_dialect_impl and @compiles are the application's code and may need a connection.
+            # get_col_spec, load_dialect_impl and @compiles are the application's code, and may need a connection.
             return NO_TYPE
 
     def _data_type(self, type_: sa.TypeEngine[Any]) -> DataType:
-        # Not dialect_impl(): that is for values, and knows Text from String no more.
-        found = _variant(type_, self._dialect.name)
-        if isinstance(found, sa.TypeDecorator):
-            impl = self.data_type(found.type_engine(self._dialect))
-            return replace(impl, decorated=True) if _chooses_values(found) else impl
-        if isinstance(found, sa.ARRAY):
-            return self._array(found)
-        if isinstance(found, _DOMAIN):
-            return self._domain(found)
-        if isinstance(found, sa.Enum) and found.native_enum:
-            return self._enum(found)
-        text = self._compiled(found)
-        if isinstance(found, sa.Enum):
-            return replace(self._from_text(text), decorated=True, labels=tuple(map(str, found.enums)))
+        # Not dialect_impl(): that is about values, and does not distinguish Text from String.
+        sql_type = _variant(type_, self._dialect.name)
+        if isinstance(sql_type, sa.TypeDecorator):
+            impl = self.data_type(sql_type.type_engine(self._dialect))
+            return replace(impl, decorated=True) if _chooses_values(sql_type) else impl
+        if isinstance(sql_type, sa.ARRAY):
+            return self._array(sql_type)
+        if isinstance(sql_type, _DOMAIN):
+            return self._domain(sql_type)
+        if isinstance(sql_type, sa.Enum) and sql_type.native_enum:
+            return self._enum(sql_type)
+        text = self._compiled(sql_type)
+        if isinstance(sql_type, sa.Enum):
+            return replace(self._from_text(text), decorated=True, labels=tuple(map(str, sql_type.enums)))
         return self._from_text(text)
 
     def _compiled(self, type_: sa.TypeEngine[Any]) -> str:
-        """The type's SQL; SQLAlchemy 1.4 has the compiler under another name."""
+        """The type's SQL. In SQLAlchemy 1.4 the compiler has another name."""
         dialect: Any = self._dialect
         compiler = getattr(dialect, "type_compiler_instance", None) or dialect.type_compiler
         return str(compiler.process(type_))
 
-    def _array(self, found: sa.ARRAY[Any]) -> DataType:
-        element = self.data_type(found.item_type)
+    def _array(self, sql_type: sa.ARRAY[Any]) -> DataType:
+        element = self.data_type(sql_type.item_type)
         return replace(element, array=True, domain_not_null=False, display=f"{element.display}[]")
 
-    def _domain(self, found: Any) -> DataType:
-        base = self.data_type(found.data_type)
-        name = Name(str(found.schema or self._default_schema), str(found.name))
+    def _domain(self, sql_type: Any) -> DataType:
+        base = self.data_type(sql_type.data_type)
+        name = Name(str(sql_type.schema or self._default_schema), str(sql_type.name))
         return replace(
             base,
             domains=(name, *base.domains),
-            domain_not_null=base.domain_not_null or bool(found.not_null),
-            domain_checked=base.domain_checked or found.check is not None,
+            domain_not_null=base.domain_not_null or bool(sql_type.not_null),
+            domain_checked=base.domain_checked or sql_type.check is not None,
             display=str(name),
-            collation=Name("pg_catalog", str(found.collation)) if found.collation else base.collation,
+            collation=Name("pg_catalog", str(sql_type.collation)) if sql_type.collation else base.collation,
         )
 
-    def _enum(self, found: sa.Enum) -> DataType:
-        text = self._sql.parse_type(self._compiled(found))
+    def _enum(self, sql_type: sa.Enum) -> DataType:
+        text = self._sql.parse_type(self._compiled(sql_type))
         if text is None:
             return NO_TYPE
         name = self._name(text.names)
-        return DataType(name.name, name.schema, "enum", labels=tuple(map(str, found.enums)), display=str(name))
+        return DataType(name.name, name.schema, "enum", labels=tuple(map(str, sql_type.enums)), display=str(name))
 
     def _from_text(self, text: str) -> DataType:
         parsed = self._sql.parse_type(text)
@@ -152,16 +152,16 @@ class ModelTypes:
 
 
 def _variant(type_: Any, dialect: str) -> Any:
-    """The type for one dialect, of ``with_variant()``; in SQLAlchemy 1.4 that makes a type of its own."""
+    """The ``with_variant()`` type for one dialect; in SQLAlchemy 1.4 ``with_variant`` makes a type of its own."""
     mapping = getattr(type_, "_variant_mapping", None)
     if mapping is None:
         return type_.mapping.get(dialect, type_.impl) if type(type_).__name__ == "Variant" else type_
     return mapping.get(dialect, type_)
 
 
-def _chooses_values(found: sa.TypeDecorator[Any]) -> bool:
-    """Not SQLModel's AutoString, which every ``str`` field is: it is a String, with a length on MySQL alone."""
-    return not any((base.__module__, base.__name__) == _AUTO_STRING for base in type(found).__mro__)
+def _chooses_values(sql_type: sa.TypeDecorator[Any]) -> bool:
+    """True, but not for SQLModel's AutoString (every ``str`` field): it is a String, with a length only on MySQL."""
+    return not any((base.__module__, base.__name__) == _AUTO_STRING for base in type(sql_type).__mro__)
 
 
 def _kind(name: Name) -> TypeKind:
@@ -189,7 +189,7 @@ def _collation(name: Name, parsed: TypeText) -> Name | None:
 
 
 def _display(name: Name, modifier: tuple[int, ...], text: str) -> str:
-    """format_type()'s spelling."""
+    """The type in format_type()'s form."""
     suffix = f"({','.join(map(str, modifier))})" if modifier else ""
     if name.schema != "pg_catalog":
         return f"{name}{suffix}"

@@ -1,4 +1,4 @@
-"""SQL text that holds colons, for SQLAlchemy's ``text()``."""
+"""SQL text that contains colons, for SQLAlchemy's ``text()``."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
 def escape_binds(statement: str) -> str:
-    """SQL in which SQLAlchemy's ``text()`` finds no parameter."""
+    """The SQL with escapes, so that ``text()`` sees no parameter in it."""
     return _BIND.sub(r"\\:", statement)

@@ -1,4 +1,4 @@
-"""Questions to SQL expressions, answered from PostgreSQL's own parse tree (libpg_query), never by matching text."""
+"""Questions about SQL expressions, answered from PostgreSQL's own parse tree (libpg_query), never by matching text."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "cloc
 CLOCK_KEYWORDS = frozenset(
     {SVFOP_CURRENT_TIMESTAMP, SVFOP_CURRENT_TIMESTAMP_N, SVFOP_LOCALTIMESTAMP, SVFOP_LOCALTIMESTAMP_N}
 )
-"""Both: docs, "Date/Time Functions and Operators", section "Current Date/Time"."""
+"""From the docs, "Date/Time Functions and Operators", section "Current Date/Time"."""
 
 
 @lru_cache(maxsize=4096)
 def parse(expression: str) -> Node | None:
-    """The parse tree of one SQL expression; None where it is none."""
+    """The parse tree of one SQL expression; None if it is not one."""
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
@@ -41,7 +41,7 @@ def parse(expression: str) -> Node | None:
 
 @lru_cache(maxsize=4096)
 def canonical(expression: str) -> str:
-    """The expression in one way of writing, without needless parentheses; as it is where it does not parse."""
+    """The expression in a normal form, without unnecessary parentheses; unchanged if it does not parse."""
     try:
         return str(postgast.deparse(postgast.parse(f"SELECT {expression}"))).removeprefix("SELECT ")
     except postgast.PgQueryError:
@@ -49,7 +49,7 @@ def canonical(expression: str) -> str:
 
 
 def column_name(node: Node) -> str | None:
-    """The column a node names, without its table; None where it is anything else."""
+    """The column that a node names, without its table; None for any other node."""
     if node.WhichOneof("node") != "column_ref":
         return None
     last = node.column_ref.fields[-1]
@@ -58,7 +58,7 @@ def column_name(node: Node) -> str | None:
 
 @lru_cache(maxsize=4096)
 def not_null_columns(expression: str) -> frozenset[str]:
-    """Columns of an expression that is nothing but ``c IS NOT NULL``, alone or joined by AND; else none."""
+    """The columns of an expression that consists only of ``c IS NOT NULL``, alone or joined by AND; else none."""
     parts = _conjuncts(expression)
     tested = [_null_tested(part, IS_NOT_NULL) for part in parts]
     return frozenset() if None in tested else frozenset(name for name in tested if name is not None)
@@ -66,14 +66,14 @@ def not_null_columns(expression: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def null_columns(expression: str) -> frozenset[str]:
-    """Columns that are null wherever the expression is true: its ``c IS NULL``, alone or joined by AND."""
+    """Columns that are null whenever the expression is true: its ``c IS NULL``, alone or joined by AND."""
     tested = (_null_tested(part, IS_NULL) for part in _conjuncts(expression))
     return frozenset(name for name in tested if name is not None)
 
 
 @lru_cache(maxsize=4096)
 def is_now(expression: str) -> bool:
-    """Whether the whole expression is the time at which it runs, through casts."""
+    """Whether the whole expression is the current time, maybe inside casts."""
     node = parse(expression)
     while node is not None and node.WhichOneof("node") == "type_cast":
         node = node.type_cast.arg
@@ -86,20 +86,20 @@ def is_now(expression: str) -> bool:
 
 
 def text_literal(value: str) -> str:
-    """The text as a constant of SQL."""
+    """The text as an SQL constant."""
     return str(literal(value).compile(dialect=_dialect, compile_kwargs={"literal_binds": True}))
 
 
 def _conjuncts(expression: str) -> list[Node]:
     node = parse(expression)
-    waiting, found = [] if node is None else [node], []
+    waiting, result = [] if node is None else [node], []
     while waiting:
         part = waiting.pop()
         if part.WhichOneof("node") == "bool_expr" and part.bool_expr.boolop == AND_EXPR:
             waiting.extend(part.bool_expr.args)
         else:
-            found.append(part)
-    return found
+            result.append(part)
+    return result
 
 
 def _null_tested(node: Node, test: int) -> str | None:

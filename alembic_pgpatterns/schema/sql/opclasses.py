@@ -1,7 +1,7 @@
 """PostgreSQL's own operator classes (docs, "Operator Classes and Operator Families"), for models without a database.
 
-Read from pg_opclass and pg_amop of PostgreSQL 18; those of extensions are not known here. A ``*`` marks a class that is
-not its type's default; ``/family`` is left out where the family is named like the class.
+Copied from pg_opclass and pg_amop of PostgreSQL 18; those of extensions are not known here. ``*`` marks a class that is
+not its type's default. ``/family`` is left out if the family has the class's name.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _CLASSES = {
 }
 
 _COERCED = {"varchar": "text", "cidr": "inet"}
-"""Binary-coercible types that use another's class."""
+"""Binary-coercible types, which use the other type's class."""
 
 _HASH_ONLY = {"date": "date_ops", "timestamp": "timestamp_ops", "timestamptz": "timestamptz_ops"}
-"""Where the hash family is not the btree family's namesake."""
+"""Types whose hash family has another name than the btree family."""
 
 _PATTERNS = {"text": "text_pattern_ops", "bpchar": "bpchar_pattern_ops"}
-"""These families share the type's equality operator."""
+"""Families that share the type's equality operator."""
 
 
 def _table() -> tuple[dict[tuple[str, str], tuple[Name, Name]], dict[tuple[str, str], Name]]:
@@ -72,10 +72,10 @@ def _table() -> tuple[dict[tuple[str, str], tuple[Name, Name]], dict[tuple[str, 
         for entry in listed.split():
             type_name, _, names = entry.partition(":")
             opclass, _, family = names.partition("/")
-            found = _builtin(opclass), _builtin(family or opclass)
-            families[method, opclass] = found[1]
+            class_and_family = _builtin(opclass), _builtin(family or opclass)
+            families[method, opclass] = class_and_family[1]
             if not type_name.endswith("*"):
-                defaults[method, type_name] = found
+                defaults[method, type_name] = class_and_family
     return defaults, families
 
 
@@ -87,7 +87,7 @@ _DEFAULTS, _FAMILIES = _table()
 
 
 def default_class(method: str, type_: DataType) -> tuple[Name, Name] | None:
-    """(operator class, family) that CREATE INDEX takes for a type; None where that is not known here."""
+    """The (operator class, family) that CREATE INDEX uses for a type; None if it is not known here."""
     return _DEFAULTS.get((method, input_type(type_)))
 
 
@@ -97,7 +97,7 @@ def family_of(method: str, opclass: str) -> Name | None:
 
 
 def input_type(type_: DataType) -> str:
-    """The type an operator class is declared for: polymorphic for arrays, enums and ranges; '' where not known."""
+    """The type that an operator class is declared for: polymorphic for arrays, enums and ranges; '' if not known."""
     if type_.array:
         return "anyarray"
     if type_.kind in ("enum", "range", "multirange"):
@@ -108,15 +108,15 @@ def input_type(type_: DataType) -> str:
 
 
 def equality_families(type_: DataType, referred: DataType) -> frozenset[Name] | None:
-    """Families that hold a foreign key's equality operator; None where that is not known here.
+    """Families that hold a foreign key's equality operator; None if they are not known here.
 
-    PostgreSQL looks for one in the family of the referred key's index, across both types; without one the referencing
-    column is cast (ATAddForeignKeyConstraint).
+    PostgreSQL looks in the family of the referenced key's index for an operator on both types; if there is none, it
+    casts the referencing column (ATAddForeignKeyConstraint).
     """
-    mine, other = default_class("btree", type_), default_class("btree", referred)
-    if mine is None or other is None:
+    local, other = default_class("btree", type_), default_class("btree", referred)
+    if local is None or other is None:
         return None
-    if input_type(type_) != input_type(referred) and mine[1] == other[1]:
+    if input_type(type_) != input_type(referred) and local[1] == other[1]:
         return frozenset({other[1]})
     name = input_type(referred)
     more = [extra[name] for extra in (_HASH_ONLY, _PATTERNS) if name in extra]

@@ -1,7 +1,7 @@
-"""PostgreSQL's own parser (libpg_query, by way of postgast): the one module that imports it.
+"""PostgreSQL's own parser (libpg_query, through postgast). No other module imports postgast.
 
-``postgast`` is its functions, ``pg`` the classes and constants of the parse tree; any name of ``pg`` can be imported
-from here as well.
+``postgast`` has its functions, ``pg`` the classes and constants of the parse tree; every name of ``pg`` can be imported
+from here too.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    # postgast's stub has fields that are named like Python's keywords (`from`, `import`). mypy takes that for a syntax
-    # error and stops, also in the project of a user who imports nothing but ``op`` from us. So it never gets there.
+    # postgast's stub has fields named like Python keywords (`from`, `import`). mypy reports a syntax error and stops,
+    # even in a project that imports only ``op`` from us. So mypy must not see the stub.
     postgast: Any
     pg: Any
     Node: TypeAlias = Any

@@ -1,6 +1,6 @@
-"""SQL that SQLAlchemy would emit, read back through PostgreSQL's own parser (libpg_query).
+"""SQL that SQLAlchemy would send, parsed by PostgreSQL's own parser (libpg_query).
 
-So text(), custom types and compile extensions need no handling of their own: what the server would understand counts.
+So text(), custom types and compile extensions need no special treatment: the server's interpretation counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 @lru_cache(maxsize=4096)
 def parse_type(text: str) -> TypeText | None:
-    """The type; None where it is no SQL type."""
+    """The type; None if it is not an SQL type."""
     try:
         tree = postgast.parse(f"SELECT NULL::{text}")
     except postgast.PgQueryError:
@@ -27,44 +27,44 @@ def parse_type(text: str) -> TypeText | None:
         node = node.collate_clause.arg
     if node.WhichOneof("node") != "type_cast":
         return None
-    found = node.type_cast.type_name
-    return TypeText(_strings(found.names), _modifiers(found.typmods), bool(found.array_bounds), collation)
+    type_name = node.type_cast.type_name
+    return TypeText(_strings(type_name.names), _modifiers(type_name.typmods), bool(type_name.array_bounds), collation)
 
 
 @lru_cache(maxsize=16384)
 def parse_index(statement: str) -> IndexText | None:
-    """A CREATE INDEX statement; None where PostgreSQL could not parse it."""
+    """A CREATE INDEX statement; None if PostgreSQL could not parse it."""
     try:
-        found = postgast.parse(statement).stmts[0].stmt.index_stmt
+        index = postgast.parse(statement).stmts[0].stmt.index_stmt
     except postgast.PgQueryError:
         return None
     return IndexText(
-        found.access_method or "btree",
-        tuple(_key(node.index_elem) for node in found.index_params),
-        tuple(node.index_elem.name for node in found.index_including_params),
-        _deparsed(found.where_clause) if found.HasField("where_clause") else None,
+        index.access_method or "btree",
+        tuple(_key(node.index_elem) for node in index.index_params),
+        tuple(node.index_elem.name for node in index.index_including_params),
+        _deparsed(index.where_clause) if index.HasField("where_clause") else None,
     )
 
 
 @lru_cache(maxsize=1024)
 def parse_exclusion(statement: str) -> IndexText | None:
-    """``ALTER TABLE … ADD CONSTRAINT … EXCLUDE …``; None where PostgreSQL could not parse it."""
+    """``ALTER TABLE … ADD CONSTRAINT … EXCLUDE …``; None if PostgreSQL could not parse it."""
     try:
         command = postgast.parse(statement).stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
     except postgast.PgQueryError:
         return None
-    found = getattr(command, "def").constraint
+    exclusion = getattr(command, "def").constraint
     return IndexText(
-        found.access_method or "gist",
-        tuple(_key(node.list.items[0].index_elem) for node in found.exclusions),
-        tuple(node.string.sval for node in found.including),
-        _deparsed(found.where_clause) if found.HasField("where_clause") else None,
+        exclusion.access_method or "gist",
+        tuple(_key(node.list.items[0].index_elem) for node in exclusion.exclusions),
+        tuple(node.string.sval for node in exclusion.including),
+        _deparsed(exclusion.where_clause) if exclusion.HasField("where_clause") else None,
     )
 
 
 @lru_cache(maxsize=4096)
 def column_references(expression: str) -> frozenset[str] | None:
-    """Last names of all column references; None where the expression does not parse."""
+    """The last part of each column reference; None if the expression does not parse."""
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
@@ -75,7 +75,7 @@ def column_references(expression: str) -> frozenset[str] | None:
 
 @lru_cache(maxsize=4096)
 def sequence_of(default: str) -> tuple[str, ...] | None:
-    """The names of the sequence where the expression is ``nextval('…')``, else None."""
+    """The parts of the sequence's name if the expression is ``nextval('…')``, else None."""
     try:
         node = postgast.parse(f"SELECT {default}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
     except (postgast.PgQueryError, IndexError):
@@ -89,7 +89,7 @@ def sequence_of(default: str) -> tuple[str, ...] | None:
 
 
 def _identifiers(name: str) -> tuple[str, ...] | None:
-    """``s."Q"`` as its parts, folded as PostgreSQL folds them."""
+    """The parts of a name such as ``s."Q"``, in lower case unless quoted, as PostgreSQL does it."""
     try:
         tree = postgast.parse(f"SELECT {name}")
     except postgast.PgQueryError:
@@ -100,10 +100,10 @@ def _identifiers(name: str) -> tuple[str, ...] | None:
 def _key(element: Any) -> KeyText:
     descending = element.ordering == pg.SORTBY_DESC
     first = element.nulls_ordering == pg.SORTBY_NULLS_FIRST
-    given = element.nulls_ordering in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
+    explicit = element.nulls_ordering in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
     column, collation, expression = element.name or None, _strings(element.collation), element.expr
     while column is None and expression.WhichOneof("node") == "collate_clause":
-        # PostgreSQL strips it, too, and then may find a plain column (ComputeIndexAttrs).
+        # PostgreSQL removes the COLLATE too, and then may find a plain column (ComputeIndexAttrs).
         collation = collation or _strings(expression.collate_clause.collname)
         expression = expression.collate_clause.arg
     if column is None and expression.WhichOneof("node") == "column_ref":
@@ -114,7 +114,7 @@ def _key(element: Any) -> KeyText:
         collation=collation,
         opclass=_strings(element.opclass),
         descending=descending,
-        nulls_first=first if given else descending,
+        nulls_first=first if explicit else descending,
     )
 
 
@@ -141,10 +141,12 @@ _STRATEGIES = {
 
 
 def parse_partition(clause: str) -> tuple[str | None, tuple[str | None, ...]] | None:
-    """(strategy, key columns) of what follows PARTITION BY; None for a key that is an expression."""
+    """(strategy, key columns) from the text after PARTITION BY; None for a key that is an expression."""
     try:
         tree = postgast.parse(f"CREATE TABLE t () PARTITION BY {clause}")
     except postgast.PgQueryError:
         return None
-    found = tree.stmts[0].stmt.create_stmt.partspec
-    return _STRATEGIES.get(found.strategy), tuple(node.partition_elem.name or None for node in found.part_params)
+    partition = tree.stmts[0].stmt.create_stmt.partspec
+    return _STRATEGIES.get(partition.strategy), tuple(
+        node.partition_elem.name or None for node in partition.part_params
+    )

@@ -1,4 +1,4 @@
-"""Values in SQL expressions: constants, calls, and what a CHECK lets through; read from the parse tree."""
+"""Values in SQL expressions: constants, calls, and what a CHECK allows; from the parse tree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NULL_COUNTS = frozenset({"num_nulls", "num_nonnulls"})
 
 @lru_cache(maxsize=4096)
 def columns(expression: str) -> frozenset[str]:
-    """Names of all columns the expression mentions, wherever they come from; none where it does not parse."""
+    """Names of all columns in the expression, of any table; none if it does not parse."""
     node = parse(expression)
     if node is None:
         return frozenset()
@@ -36,7 +36,7 @@ def columns(expression: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def called(expression: str) -> str | None:
-    """The function the whole expression is a call of, without its schema and through casts; else None."""
+    """The called function if the whole expression is a call (maybe inside casts), without its schema; else None."""
     node = parse(expression)
     return None if node is None else _function(_uncast(node))
 
@@ -52,17 +52,17 @@ def calls(expression: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def constant(expression: str) -> str | None:
-    """The text of the constant the whole expression is, through casts (``'N'::bpchar`` is "N"); else None."""
+    """The text of the constant if the expression is one, maybe inside casts (``'N'::bpchar`` is "N"); else None."""
     node = parse(expression)
     return None if node is None else _constant(node)
 
 
 @lru_cache(maxsize=4096)
 def allowed(expression: str) -> tuple[str, frozenset[str]] | None:
-    """The one column a CHECK is about and the constants it allows, where it is a plain list of them; else None.
+    """The column and the constants that a CHECK allows, if it is a plain list of constants for one column; else None.
 
-    Understood: ``IN``, ``= ANY (ARRAY[…])``, equalities joined by OR, and ranges of integers up to 16 wide, each
-    also beside ``OR x IS NULL``.
+    Understood are ``IN``, ``= ANY (ARRAY[…])``, equalities joined by OR, and ranges of at most 16 integers, each also
+    joined with ``OR x IS NULL``.
     """
     node = parse(expression)
     return None if node is None else _allowed(node)
@@ -70,7 +70,7 @@ def allowed(expression: str) -> tuple[str, frozenset[str]] | None:
 
 @lru_cache(maxsize=4096)
 def null_tested(expression: str) -> frozenset[str]:
-    """Columns the expression tests for null: by IS [NOT] NULL, num_nulls() or num_nonnulls()."""
+    """Columns that the expression tests for null: by IS [NOT] NULL, num_nulls() or num_nonnulls()."""
     node = parse(expression)
     if node is None:
         return frozenset()
@@ -135,12 +135,12 @@ def _allowed(node: Node) -> tuple[str, frozenset[str]] | None:
 
 
 def _any_of(parts: list[Node]) -> tuple[str, frozenset[str]] | None:
-    """``x = 1 OR x = 2 [OR x IS NULL]``: a CHECK lets null through anyway."""
-    found = [_allowed(part) for part in parts if part.WhichOneof("node") != "null_test"]
-    names = {item[0] for item in found if item is not None}
-    if None in found or len(names) != 1:
+    """``x = 1 OR x = 2 [OR x IS NULL]``; the null test does not matter, since a CHECK allows null anyway."""
+    items = [_allowed(part) for part in parts if part.WhichOneof("node") != "null_test"]
+    names = {item[0] for item in items if item is not None}
+    if None in items or len(names) != 1:
         return None
-    return names.pop(), frozenset().union(*(item[1] for item in found if item is not None))
+    return names.pop(), frozenset().union(*(item[1] for item in items if item is not None))
 
 
 def _listed(expression: A_Expr) -> tuple[str, frozenset[str]] | None:
@@ -170,7 +170,7 @@ def _constants(nodes: list[Node]) -> frozenset[str] | None:
 
 
 def _between(parts: list[Node]) -> tuple[str, frozenset[str]] | None:
-    """``x >= 0 AND x <= 1``: what the catalog makes of BETWEEN."""
+    """``x >= 0 AND x <= 1``, which is the catalog's form of BETWEEN."""
     bounds: dict[str, str | None] = {}
     names = set()
     for part in parts:

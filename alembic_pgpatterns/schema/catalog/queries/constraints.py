@@ -14,7 +14,7 @@ WHERE con.conrelid >= 16384 AND con.contype IN ('p', 'u', 'f', 'c', 'x', 'n')
   AND parent.conrelid IS DISTINCT FROM con.conrelid
 ORDER BY con.conrelid, con.contype, con.conname
 """
-"""NOT NULL constraints (contype n, PostgreSQL 18) only where not validated: else the column itself says it."""
+"""NOT NULL constraints (contype n, PostgreSQL 18) only if they are not validated: otherwise the column shows it."""
 
 REFERRED_COLUMNS = """
 SELECT DISTINCT a.attrelid::int8, a.attnum::int8, n.nspname::text, c.relname::text, a.attname::text
@@ -24,7 +24,7 @@ JOIN pg_class c ON c.oid = con.confrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE con.contype = 'f' AND con.conrelid >= 16384
 """
-"""Also of tables that are left out of the schema."""
+"""Also columns of tables that are left out of the schema."""
 
 POLICIES = """
 SELECT p.polrelid::int8, p.polname::text, p.polcmd::text, p.polpermissive,
@@ -52,4 +52,4 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid >= 16384 AND d.refobjsu
   AND (d.classid = 'pg_publication_rel'::regclass OR NOT t.tgisinternal OR r.rulename <> '_RETURN')
 ORDER BY d.refobjid, a.attname, 3
 """
-"""What keeps a column's type: RememberAllDependentForRebuilding in tablecmds.c refuses these."""
+"""Objects because of which PostgreSQL refuses to change a column's type (RememberAllDependentForRebuilding)."""

@@ -1,4 +1,4 @@
-"""What only a server in use can tell."""
+"""Queries for facts that only a server in use has."""
 
 SERVER = """
 SELECT current_setting('server_version_num')::int8, current_database()::text, session_user::text,
@@ -19,7 +19,7 @@ WHERE s.name IN (
   'effective_cache_size', 'maintenance_work_mem', 'autovacuum', 'autovacuum_freeze_max_age', 'shared_preload_libraries',
   'track_counts')
 """
-"""``reset_val`` and not ``setting``: the timeouts of this session are our own. Some are hidden without pg_monitor."""
+"""``reset_val`` and not ``setting``, because this session sets timeouts of its own. Some need pg_monitor."""
 
 ROLE_SETTINGS = """
 SELECT r.rolname::text, d.datname::text, split_part(item, '=', 1), substr(item, strpos(item, '=') + 1)
@@ -47,7 +47,7 @@ SELECT coalesce(sum(d.numbackends), 0)::int8,
         FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend')
 FROM pg_stat_database d
 """
-"""Numbers of backends are everybody's to see; who they are and since when is not."""
+"""Everybody may see the number of backends, but not whose they are and since when."""
 
 RECORDING = """
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
@@ -56,7 +56,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
 """
 
 HIDDEN = "<insufficient privilege>"
-"""What pg_stat_statements shows in place of other roles' texts."""
+"""The text that pg_stat_statements shows for other roles' statements."""
 
 AGES = """
 SELECT d.datname::text, age(d.datfrozenxid)::int8, mxid_age(d.datminmxid)::int8
@@ -87,7 +87,7 @@ SELECT coalesce(nullif(r.application_name, ''), host(r.client_addr), 'a replica'
 FROM pg_stat_replication r
 ORDER BY 1
 """
-"""Rows are there for everybody; their columns are NULL without pg_read_all_stats."""
+"""Everybody sees the rows, but their columns are NULL without pg_read_all_stats."""
 
 SLOTS = """
 SELECT s.slot_name::text
@@ -95,7 +95,7 @@ FROM pg_replication_slots s
 WHERE NOT s.active AND (s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL)
 ORDER BY 1
 """
-"""Those that nobody reads and that hold old row versions."""
+"""Slots that nobody reads and that keep old row versions from being removed."""
 
 BLOCKERS = """
 SELECT DISTINCT l.relation::regclass::text, l.mode

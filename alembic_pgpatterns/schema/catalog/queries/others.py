@@ -50,7 +50,7 @@ FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 WHERE s.seqrelid >= 16384
 """
-"""Takes ROW EXCLUSIVE on each sequence, as nextval does; it blocks no writer."""
+"""Takes ROW EXCLUSIVE on each sequence, as nextval does. It blocks no writer."""
 
 FUNCTIONS = """
 SELECT n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text, l.lanname::text,
@@ -109,7 +109,7 @@ CROSS JOIN LATERAL aclexplode(g.acl) a
 WHERE a.grantee <> g.owner AND g.schema !~ '^pg_' AND g.schema <> 'information_schema'
 ORDER BY g.target COLLATE "C", g.schema, g.name, g.arguments COLLATE "C", g.attname, 6, a.privilege_type COLLATE "C"
 """
-"""Everybody's but the owner's. What PostgreSQL grants by default is there for functions and the database only."""
+"""Not the owner's. PostgreSQL's default privileges are included only for functions and the database."""
 
 DEFAULT_PRIVILEGES = """
 SELECT pg_get_userbyid(f.defaclrole)::text, n.nspname::text, f.defaclobjtype::text,
@@ -133,7 +133,7 @@ FROM pg_class c
 JOIN pg_stat_user_tables s ON s.relid = c.oid
 WHERE c.relkind IN ('r', 'm')
 """
-"""Takes ACCESS SHARE on each table for its size."""
+"""Takes ACCESS SHARE on each table, to measure its size."""
 
 COLUMN_STATISTICS = """
 SELECT s.schemaname::text, s.tablename::text, s.attname::text, s.null_frac::float8, s.n_distinct::float8

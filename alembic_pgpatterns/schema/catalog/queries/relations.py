@@ -26,7 +26,7 @@ ORDER BY n.nspname, c.relname
 """
 
 PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits ORDER BY inhrelid, inhseqno"
-"""Of tables and of indexes."""
+"""The parents of tables and of indexes."""
 
 COLUMNS = """
 SELECT a.attrelid::int8, a.attnum::int8, a.attname::text, a.atttypid::int8, a.atttypmod::int8, a.attcollation::int8,
