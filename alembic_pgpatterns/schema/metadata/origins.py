@@ -24,7 +24,7 @@ _LIBRARIES = frozenset({"abc", "builtins", "pydantic", "sqlalchemy", "sqlmodel",
 
 
 def all_registries() -> set[registry]:
-    """Every registry of this process. SQLAlchemy has no public function for it; models have no locations without them."""
+    """Every registry of this process, without which models have no locations. SQLAlchemy has no public way to ask."""
     try:
         from sqlalchemy.orm.mapper import _all_registries
     except ImportError:
