@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 
 __all__ = ["place", "relative"]
 

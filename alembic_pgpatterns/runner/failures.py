@@ -13,7 +13,7 @@ from alembic_pgpatterns.errors import PgPatternsError, without_secrets
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 
 
 class HistoryError(Exception):

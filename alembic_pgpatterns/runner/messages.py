@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from alembic_pgpatterns.revisions.recorder import Recording
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 from alembic_pgpatterns.server.real_database import RealDatabase
 
 

@@ -15,7 +15,7 @@ from alembic_pgpatterns.runner.digest import digest
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.runner.session_state import leaves_more, session, session_digest
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

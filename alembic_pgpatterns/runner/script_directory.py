@@ -16,7 +16,7 @@ from alembic_pgpatterns.runner.failures import HistoryError, describe, described
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative, several
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar, cast
 
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.origin import NO_ORIGIN, UNKNOWN, Location, Origin, Unknown
 from alembic_pgpatterns.schema.others import (
     DefaultPrivilege,
     Extension,
@@ -27,8 +28,6 @@ from alembic_pgpatterns.schema.others import (
     View,
 )
 from alembic_pgpatterns.schema.parts import (
-    NO_ORIGIN,
-    UNKNOWN,
     Check,
     Column,
     ColumnStatistics,
@@ -40,10 +39,7 @@ from alembic_pgpatterns.schema.parts import (
     Index,
     IndexKey,
     Key,
-    Location,
-    Origin,
     Policy,
-    Unknown,
 )
 from alembic_pgpatterns.schema.types import DataType
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alembic_pgpatterns.schema.names import Name, quote
-from alembic_pgpatterns.schema.parts import NO_ORIGIN, Origin
+from alembic_pgpatterns.schema.origin import NO_ORIGIN, Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.schema.names import Name, truncate
+from alembic_pgpatterns.schema.origin import NO_ORIGIN, UNKNOWN, Origin
 from alembic_pgpatterns.schema.others import Sequence
-from alembic_pgpatterns.schema.parts import NO_ORIGIN, UNKNOWN, Check, Column, ForeignKey, Index, Key, Origin
+from alembic_pgpatterns.schema.parts import Check, Column, ForeignKey, Index, Key
 
 Item = TypeVar("Item", Index, Key, ForeignKey, Check)
 

@@ -11,7 +11,8 @@ from alembic_pgpatterns.schema.catalog.queries import indexes as sql
 from alembic_pgpatterns.schema.catalog.relations import Facts
 from alembic_pgpatterns.schema.catalog.session import Session
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.parts import UNKNOWN, ConstraintKind, Index, IndexKey
+from alembic_pgpatterns.schema.origin import UNKNOWN
+from alembic_pgpatterns.schema.parts import ConstraintKind, Index, IndexKey
 
 _DESCENDING, _NULLS_FIRST = 1, 2
 """INDOPTION_DESC, INDOPTION_NULLS_FIRST (catalog/pg_index.h)."""

@@ -12,7 +12,8 @@ from alembic_pgpatterns.schema.catalog.queries import relations as sql
 from alembic_pgpatterns.schema.catalog.session import Session
 from alembic_pgpatterns.schema.catalog.types import Types
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.parts import UNKNOWN, Column, ColumnStatistics, Generated, Identity
+from alembic_pgpatterns.schema.origin import UNKNOWN
+from alembic_pgpatterns.schema.parts import Column, ColumnStatistics, Generated, Identity
 
 TABLE_KINDS = ("r", "p", "f", "m")
 

@@ -18,8 +18,8 @@ from alembic_pgpatterns.schema.metadata.origins import Origins
 from alembic_pgpatterns.schema.metadata.python_defaults import python_default
 from alembic_pgpatterns.schema.metadata.types import ModelTypes
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.origin import UNKNOWN, Unknown
 from alembic_pgpatterns.schema.parsed import SqlParser
-from alembic_pgpatterns.schema.parts import UNKNOWN, Unknown
 from alembic_pgpatterns.schema.types import DataType
 
 _INTEGERS = {"smallint": "int2", "integer": "int4", "bigint": "int8"}

@@ -13,7 +13,8 @@ from alembic_pgpatterns.schema.metadata.columns import Context
 from alembic_pgpatterns.schema.metadata.indexes import key_index_name
 from alembic_pgpatterns.schema.metadata.names import final_name
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.parts import UNKNOWN, Check, Column, ForeignKey, Key, Unknown
+from alembic_pgpatterns.schema.origin import UNKNOWN, Unknown
+from alembic_pgpatterns.schema.parts import Check, Column, ForeignKey, Key
 from alembic_pgpatterns.schema.sql.opclasses import equality_families
 from alembic_pgpatterns.schema.types import DataType
 

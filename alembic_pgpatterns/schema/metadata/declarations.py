@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from alembic_pgpatterns.schema.parts import Location
+from alembic_pgpatterns.schema.origin import Location
 
 _COLUMN_CALLS = frozenset({"Column", "mapped_column", "Field", "column"})
 _ITEM_CALLS = frozenset(

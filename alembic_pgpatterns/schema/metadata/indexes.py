@@ -14,17 +14,9 @@ from sqlalchemy.sql import quoted_name
 from alembic_pgpatterns.schema.metadata.columns import Context
 from alembic_pgpatterns.schema.metadata.names import final_name, joined_columns, made_up_name
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.origin import UNKNOWN, Unknown
 from alembic_pgpatterns.schema.parsed import IndexText, KeyText
-from alembic_pgpatterns.schema.parts import (
-    UNKNOWN,
-    Column,
-    ConstraintKind,
-    Exclusion,
-    Index,
-    IndexKey,
-    Key,
-    Unknown,
-)
+from alembic_pgpatterns.schema.parts import Column, ConstraintKind, Exclusion, Index, IndexKey, Key
 from alembic_pgpatterns.schema.sql.opclasses import default_class, family_of
 
 Columns = Mapping[str, Column]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapper, registry
 
 from alembic_pgpatterns.schema.metadata.declarations import ClassSource, FileSource, Sources, TableSource
 from alembic_pgpatterns.schema.metadata.python_defaults import dotted
-from alembic_pgpatterns.schema.parts import NO_ORIGIN, Location, Origin
+from alembic_pgpatterns.schema.origin import NO_ORIGIN, Location, Origin
 
 INFO_KEY = "pgpatterns"
 

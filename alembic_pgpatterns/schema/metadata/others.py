@@ -14,9 +14,9 @@ from sqlalchemy.orm import MANYTOMANY, MANYTOONE, RelationshipProperty, registry
 from alembic_pgpatterns.schema.metadata.columns import Context, is_serial, serial_type
 from alembic_pgpatterns.schema.metadata.names import made_up_name
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.origin import Origin
 from alembic_pgpatterns.schema.others import Relationship, Sequence
 from alembic_pgpatterns.schema.parts import Column as ModelColumn
-from alembic_pgpatterns.schema.parts import Origin
 
 _MAXIMA = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
