@@ -129,10 +129,10 @@ def _conclude(config: pytest.Config, workload: Any, terminal: Any, fail: bool) -
 
 
 def _settings(config: pytest.Config) -> Any:
-    from alembic_pgpatterns.config.settings import Settings
+    from alembic_pgpatterns.config.reading import read_settings
 
     ini = config.rootpath / str(config.getini(INI))
-    return Settings.read(ini, config.rootpath / "pyproject.toml")
+    return read_settings(ini, config.rootpath / "pyproject.toml")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import sqlalchemy
 from readers import build, peak_megabytes, reflected
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.run_patterns import run_pattern
 from alembic_pgpatterns.patterns import SchemaPattern
@@ -87,7 +88,7 @@ def measure(url: sqlalchemy.URL, tables: int) -> Size:
 def checked(schema: Schema) -> tuple[dict[str, float], int]:
     """Processor seconds of each pattern, which ask no server, and how much they find in all."""
     times, findings = {}, 0
-    for pattern in Settings().chosen((SchemaPattern,)):
+    for pattern in chosen_patterns(Settings(), (SchemaPattern,)):
         assert isinstance(pattern, SchemaPattern)
         findings += len(run_pattern(pattern, schema))
         times[pattern.name] = best(lambda pattern=pattern: run_pattern(pattern, schema), time.process_time)  # type: ignore[misc]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.patterns import use_plugins
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import pages
@@ -57,7 +57,7 @@ def test_settings_are_settings(code: str, tmp_path: Path) -> None:
         (tmp_path / path).write_text(text)
     (tmp_path / "pyproject.toml").write_text(code)
     try:
-        assert Settings.read(None, tmp_path / "pyproject.toml").sources
+        assert read_settings(None, tmp_path / "pyproject.toml").sources
     finally:
         use_plugins((), "")
 

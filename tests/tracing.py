@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.tracer import Tracer, TraceResult
@@ -45,7 +45,7 @@ def trace(
     with inside(project.folder):
         own = Project(Config(str(project.folder / "alembic.ini")))
         scope = [script for script in own.revisions if only is None or script.revision in only]
-        tracer = Tracer(Run(own, Settings.read(own.ini, None, settings), Silent(), server))
+        tracer = Tracer(Run(own, read_settings(own.ini, None, settings), Silent(), server))
         try:
             return tracer.trace(scope)
         finally:

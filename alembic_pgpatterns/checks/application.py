@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.evidence.source import read_source
@@ -25,7 +26,8 @@ def read_application(settings: Settings, schemas: Sequence[Schema], *, needed: b
         schemas: with the lines of the models, which name the tables.
         needed: whatever patterns are selected.
     """
-    if not needed and not any(_asks(pattern) for pattern in settings.chosen((SchemaPattern, StatementPattern))):
+    patterns = chosen_patterns(settings, (SchemaPattern, StatementPattern))
+    if not needed and not any(map(_asks, patterns)):
         return None
     kept = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
     return read_source(

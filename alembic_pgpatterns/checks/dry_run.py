@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.checks.deploy_plan import Plan, plans
 from alembic_pgpatterns.checks.revisions import run_revision_patterns
 from alembic_pgpatterns.checks.row_counts import with_rows
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import run_env
 from alembic_pgpatterns.controller.head_schema import RunAt, enriched
@@ -71,7 +72,7 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> 
     lost = [str(item) for name, old in start.items() for item in differences(old.schema, back[name].schema)]
     baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
     runs = with_rows(runs, run.settings)
-    found = run_revision_patterns(run.settings.chosen((RevisionPattern,)), runs).findings
+    found = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings
     of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
     new = [*of_runs, *_new(run, start, there, result, baseline)]
     return DryRun(

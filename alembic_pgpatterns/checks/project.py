@@ -8,6 +8,7 @@ from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows, with
 from alembic_pgpatterns.checks.application import read_application, unread, with_evidence
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import Head
@@ -94,7 +95,7 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:
     """Fingerprints of what is enforced on the models, which may say more than the database has."""
-    enforced = [pattern for pattern in settings.chosen((SchemaPattern,)) if pattern.action is Action.ENFORCE]
+    enforced = [pattern for pattern in chosen_patterns(settings, (SchemaPattern,)) if pattern.action is Action.ENFORCE]
     for database in head.databases:
         models, label = database.models, database.label
         for pattern in enforced if models is not None else ():
@@ -107,5 +108,5 @@ def _of_models(head: Head, settings: Settings) -> Iterator[str]:
 
 def _not_live(settings: Settings) -> Iterator[Skipped]:
     """A fresh server says nothing about one in use."""
-    if settings.chosen((ServerPattern,)):
+    if chosen_patterns(settings, (ServerPattern,)):
         yield Skipped("patterns of the server in use", "alembic pgcheck --live checks them", expected=True)

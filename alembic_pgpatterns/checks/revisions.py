@@ -11,6 +11,7 @@ from typing import Any
 from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.checks.slowed import slowed
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
@@ -63,7 +64,7 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
     Raises:
         PgPatternsError: no such revision or git reference.
     """
-    patterns = settings.chosen((RevisionPattern, HistoryPattern))
+    patterns = chosen_patterns(settings, (RevisionPattern, HistoryPattern))
     reason = _untraceable(settings, patterns) if patterns else None
     if reason is not None or not patterns:
         return ToTrace(reason=reason, expected=True)
@@ -91,7 +92,7 @@ class RevisionCheck:
             PgPatternsError: a server that does not start.
         """
         settings = self.run.settings
-        patterns = settings.chosen((RevisionPattern, HistoryPattern))
+        patterns = chosen_patterns(settings, (RevisionPattern, HistoryPattern))
         if not patterns:
             return
         if todo.reason and not todo.scope:

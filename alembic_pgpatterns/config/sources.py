@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings
 
 PYPROJECT = "pyproject.toml"
@@ -22,7 +23,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     Raises:
         SettingsError: an unknown key or pattern, or a value that does not fit.
     """
-    return Settings.read(ini_of(config), pyproject_of(config), flags, _search(config))
+    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config))
 
 
 def _search(config: Any) -> list[Path]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.cost import rank
@@ -168,7 +169,8 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterator[str]:
     """Entries that match no finding, of patterns that ran; of another pattern nothing is known."""
-    ran = {pattern.name for pattern in settings.chosen(gathered.kinds)} - {item.what for item in gathered.skipped}
+    skipped = {item.what for item in gathered.skipped}
+    ran = {pattern.name for pattern in chosen_patterns(settings, gathered.kinds)} - skipped
     of_models = set(map(escaped, gathered.of_models))
     reported = (*gathered.findings, *gathered.guesses)
     for entry in baseline.stale(finding.fingerprint for finding in reported):

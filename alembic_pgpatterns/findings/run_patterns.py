@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Skipped
@@ -35,7 +36,7 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     ran: list[SchemaPattern] = []
-    for pattern in settings.chosen((SchemaPattern,)):
+    for pattern in chosen_patterns(settings, (SchemaPattern,)):
         assert isinstance(pattern, SchemaPattern)
         reason = _cannot_tell(pattern, schema)
         if reason is not None:
@@ -52,7 +53,7 @@ def run_server_patterns(server: LiveServer, settings: Settings) -> Results:
     settings = dataclasses.replace(settings, target_version=settings.target_version or server.version // 10000)
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    for pattern in settings.chosen((ServerPattern,)):
+    for pattern in chosen_patterns(settings, (ServerPattern,)):
         assert isinstance(pattern, ServerPattern)
         reason = pattern.cannot_tell(server)
         if reason is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -35,7 +36,7 @@ def gather_statements(workload: Workload, settings: Settings, schema: Schema | N
     """Add what the selected patterns of statements find, without what comments at the lines suppress."""
     patterns = [
         item
-        for item in settings.chosen((StatementPattern,))
+        for item in chosen_patterns(settings, (StatementPattern,))
         if isinstance(item, StatementPattern) and (item.of_source or workload.source != SOURCE)
     ]
     findings = list(unique(finding for pattern in patterns for finding in _run(pattern, workload, schema)))

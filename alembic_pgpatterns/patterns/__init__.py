@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns._base import (
-    Action,
     Basis,
     Finding,
     HistoryPattern,
@@ -24,10 +23,10 @@ from alembic_pgpatterns.patterns._base import (
     RevisionPattern,
     SchemaPattern,
     ServerPattern,
-    Severity,
     StatementPattern,
     kebab,
 )
+from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.patterns._plugins import installed, patterns_of, together
 
 __all__ = [

@@ -13,32 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
+from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
 from alembic_pgpatterns.revisions.rehearsed import RehearsedRun
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
 from alembic_pgpatterns.workload.model import Workload
-
-
-class Severity(enum.IntEnum):
-    """How bad a finding is; the order is used by ``fail_on``."""
-
-    INFO = 1
-    WARNING = 2
-    ERROR = 3
-
-    def __str__(self) -> str:
-        return self.name.lower()
-
-
-class Action(enum.StrEnum):
-    """What autogenerate does about it; ``pgcheck`` reports all but OFF."""
-
-    ENFORCE = "enforce"
-    SUGGEST = "suggest"
-    REPORT = "report"
-    OFF = "off"
 
 
 class Needs(enum.StrEnum):

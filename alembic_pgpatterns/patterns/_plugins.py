@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.patterns._base import Action, Pattern
+from alembic_pgpatterns.patterns._base import Pattern
+from alembic_pgpatterns.patterns._levels import Action
 
 GROUP = "alembic_pgpatterns.patterns"
 """The group of entry points; the value of each is a module or package."""

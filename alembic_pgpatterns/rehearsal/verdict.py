@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.run_patterns import unique
@@ -13,7 +14,7 @@ from alembic_pgpatterns.rehearsal.rehearse import Gathered
 
 def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
     """The result: findings that neither the files suppress nor the baseline accepts, the worst first."""
-    patterns = [item for item in settings.chosen((RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
+    patterns = [item for item in chosen_patterns(settings, (RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
     findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in pattern.detect(run)]
     names = frozenset(pattern.name for pattern in patterns)
     kept = apply_suppressions(list(unique(findings)), (run.path for run in gathered.rehearsed), names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TextIO
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns, configured
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.patterns import Action, Basis, registry
 from alembic_pgpatterns.report.pages import WRITTEN, folders, page
@@ -42,13 +43,13 @@ enforce: autogenerate does it. suggest: autogenerate writes it as a comment. rep
 
 def write_list(settings: Settings, stream: TextIO) -> None:
     """Write all patterns by folder: name, severity and action as they are set, and what each is."""
-    chosen = {pattern.name for pattern in settings.chosen()}
+    chosen = {pattern.name for pattern in chosen_patterns(settings)}
     for folder in folders():
         classes = [cls for cls in registry().values() if cls.folder == folder]
         if classes:
             stream.write(f"{folder}\n")
         for cls in classes:
-            pattern = settings.instance(cls)
+            pattern = configured(settings, cls)
             action = pattern.action if cls.name in chosen or pattern.action is Action.OFF else "not selected"
             stream.write(f"  {cls.name:34} {pattern.severity!s:8} {action!s:12} {title(cls)}{MARK[cls.basis]}\n")
     stream.write(LEGEND)

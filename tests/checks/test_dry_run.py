@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.dry_run import UNWATCHED, DryRun, dry_run
 from alembic_pgpatterns.cli.run_pgrevision import write
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.controller.env_run import Databases
 from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.controller.project import Project
@@ -39,7 +39,7 @@ def rehearsed(
 ) -> tuple[DryRun, list[str]]:
     """The outcome, and its lines; ``look``: a query that must count 0 in each database afterwards."""
     with inside(project.folder), Project(Config("alembic.ini")) as own:
-        settings = Settings.read(own.ini, own.pyproject, {"select": ("revisions",), **given})
+        settings = read_settings(own.ini, own.pyproject, {"select": ("revisions",), **given})
         at = RunAt(Run(own, settings, Silent(), server), Databases())
         try:
             outcome = dry_run(at, revisions, watched=watched)

@@ -11,7 +11,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.checks.project import check
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -29,7 +29,7 @@ def checked(project: projects.Project, **settings: object) -> Report:
         own = Project(Config("alembic.ini"))
         given = {"select": ("revisions",), "downgrade": False, **settings}
         try:
-            return check(own, Settings.read(own.ini, own.pyproject, given), Silent())
+            return check(own, read_settings(own.ini, own.pyproject, given), Silent())
         finally:
             sys.modules.pop("models", None)
 

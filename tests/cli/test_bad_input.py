@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from alembic.config import CommandLine, Config
 
-from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.reading import read_settings
+from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.controller.project import Project as Loaded
 from alembic_pgpatterns.errors import PgPatternsError
 from tests.projects import Project, make
@@ -198,7 +199,7 @@ def test_version_location_that_is_not_there(project: Project) -> None:
 def test_ini_that_cannot_be_read(text: str, expected: str, project: Project) -> None:
     project.write("alembic.ini", text)
     with pytest.raises(SettingsError) as error:
-        Settings.read(Path("alembic.ini"))
+        read_settings(Path("alembic.ini"))
     assert str(error.value).startswith(expected)
     assert "hunter2" not in str(error.value)
 
@@ -249,13 +250,13 @@ def test_letters_that_the_terminal_lacks(project: Project) -> None:
 @pytest.mark.parametrize("version", [9, 12, 170004])
 def test_a_version_that_is_no_major(version: int) -> None:
     with pytest.raises(SettingsError, match="command line: target_version: a major version such as"):
-        Settings.read(flags={"target_version": version})
+        read_settings(flags={"target_version": version})
 
 
 def test_pyproject_without_tables(project: Project) -> None:
     project.write("pyproject.toml", "tool = 3\n")
     with pytest.raises(SettingsError, match="`tool` must be a table"):
-        Settings.read(pyproject=Path("pyproject.toml"))
+        read_settings(pyproject=Path("pyproject.toml"))
 
 
 @pytest.mark.parametrize(
@@ -367,5 +368,5 @@ def test_what_nobody_expected(
 def test_settings_that_cannot_be_meant(setting: str, problem: str, project: Project) -> None:
     project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\n{setting}\n")
     with pytest.raises(SettingsError) as error:
-        Settings.read(pyproject=Path("pyproject.toml"))
+        read_settings(pyproject=Path("pyproject.toml"))
     assert f"pyproject.toml [tool.alembic_pgpatterns]: {problem}" in str(error.value)

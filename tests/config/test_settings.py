@@ -9,7 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns, configured
 from alembic_pgpatterns.config.conversion import options_of, settings_of
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.patterns import Action, Severity, built_in
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
@@ -20,7 +22,7 @@ from alembic_pgpatterns.report.settings_schema import settings_schema
 def read(folder: Path, toml: str = "", ini: str = "", **flags: object) -> Settings:
     (folder / "pyproject.toml").write_text(toml)
     (folder / "alembic.ini").write_text(f"[alembic]\nscript_location = x\n{ini}")
-    return Settings.read(folder / "alembic.ini", folder / "pyproject.toml", flags)
+    return read_settings(folder / "alembic.ini", folder / "pyproject.toml", flags)
 
 
 def test_sources_in_their_order(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_sources_in_their_order(tmp_path: Path) -> None:
 
 def test_selection_by_name_folder_and_glob(tmp_path: Path) -> None:
     settings = read(tmp_path, '[tool.alembic_pgpatterns]\nselect = ["indexes", "varchar-*"]\nignore = ["duplicate-*"]')
-    names = {pattern.name for pattern in settings.chosen()}
+    names = {pattern.name for pattern in chosen_patterns(settings)}
     assert {"unindexed-foreign-key", "varchar-length"} <= names
     assert not names & {"duplicate-index", "missing-primary-key"}
 
@@ -42,14 +44,14 @@ def test_selection_by_name_folder_and_glob(tmp_path: Path) -> None:
 def test_one_pattern_in_either_file(tmp_path: Path) -> None:
     toml = '[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = true\nseverity = "error"\n'
     settings = read(tmp_path, toml, "[pgpatterns:unindexed-foreign-key]\naction = report\n")
-    varchar = settings.instance(VarcharLength)
+    varchar = configured(settings, VarcharLength)
     assert (varchar.severity, varchar.options.keep_limit) == (Severity.ERROR, True)
-    assert settings.instance(UnindexedForeignKey).action is Action.REPORT
+    assert configured(settings, UnindexedForeignKey).action is Action.REPORT
 
 
 def test_off_is_not_checked(tmp_path: Path) -> None:
     settings = read(tmp_path, '[tool.alembic_pgpatterns.patterns.varchar-length]\naction = "off"')
-    assert "varchar-length" not in {pattern.name for pattern in settings.chosen()}
+    assert "varchar-length" not in {pattern.name for pattern in chosen_patterns(settings)}
 
 
 def test_environment_from_ini_keeps_case_and_percent(tmp_path: Path) -> None:

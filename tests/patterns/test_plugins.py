@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.checks.pattern_examples import ExampleFailed, check_examples
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns import RevisionPattern, SchemaPattern, built_in, registry, use_plugins
@@ -52,7 +54,7 @@ def read(folder: Path, plugins: str, **files: str) -> Settings:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "pyproject.toml").write_text(f"[tool.alembic_pgpatterns]\nplugins = [{plugins}]\n")
-    return Settings.read(None, folder / "pyproject.toml")
+    return read_settings(None, folder / "pyproject.toml")
 
 
 def test_a_plugin_is_in_the_registry_and_can_be_set(tmp_path: Path) -> None:
@@ -62,8 +64,8 @@ def test_a_plugin_is_in_the_registry_and_can_be_set(tmp_path: Path) -> None:
         '[tool.alembic_pgpatterns]\nplugins = ["rules"]\nselect = ["rules"]\n'
         '[tool.alembic_pgpatterns.patterns.short-name]\nseverity = "error"\n'
     )
-    settings = Settings.read(None, tmp_path / "pyproject.toml")
-    (pattern,) = settings.chosen()
+    settings = read_settings(None, tmp_path / "pyproject.toml")
+    (pattern,) = chosen_patterns(settings)
     assert (pattern.name, pattern.folder, str(pattern.severity)) == ("short-name", "rules", "error")
     assert str(tmp_path) not in sys.path
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import MetaData
 
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.run_patterns import run_pattern, suppressed, unique, without_excluded
@@ -159,7 +160,7 @@ def converge(
 
 def schema_patterns(settings: Settings) -> list[SchemaPattern]:
     """Return the selected patterns that need nothing but models."""
-    chosen = settings.chosen((SchemaPattern,))
+    chosen = chosen_patterns(settings, (SchemaPattern,))
     return [p for p in chosen if isinstance(p, SchemaPattern) and p.needs is not Needs.DATABASE]
 
 

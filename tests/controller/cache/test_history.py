@@ -17,7 +17,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.checks.project import check
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.controller import head_schema as head
 from alembic_pgpatterns.controller.cache import traces
 from alembic_pgpatterns.controller.cache.history import OFF
@@ -73,7 +73,7 @@ def checked(project: projects.Project, **settings: object) -> Report:
     with inside(project.folder):
         own = Project(Config("alembic.ini"))
         try:
-            return check(own, Settings.read(own.ini, own.pyproject, {"select": SCHEMA, **settings}), Silent())
+            return check(own, read_settings(own.ini, own.pyproject, {"select": SCHEMA, **settings}), Silent())
         finally:
             for name in ("models", "helpers"):
                 sys.modules.pop(name, None)

@@ -1,0 +1,85 @@
+"""The files of settings: ``[tool.alembic_pgpatterns]`` in pyproject.toml, ``[pgpatterns]`` in alembic.ini."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from configparser import ConfigParser, MissingSectionHeaderError
+from configparser import Error as IniError
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.config.settings import SettingsError
+
+TABLE = "tool.alembic_pgpatterns"
+SECTION = "pgpatterns"
+
+SourceTable = tuple[str, Path, Mapping[str, Any]]
+"""The name of a source, the folder of its file, and its values."""
+
+
+def toml_tables(path: Path | None) -> list[SourceTable]:
+    """The table of a pyproject.toml; nothing if there is no such file, or no such table in it.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    if path is None or not path.exists():
+        return []
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from error
+    tool = data.get("tool", {})
+    if not isinstance(tool, dict):
+        raise SettingsError(f"{path}: `tool` must be a table, such as [{TABLE}].")
+    table = tool.get("alembic_pgpatterns")
+    if table is None:
+        return []
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [{TABLE}] must be a table.")
+    return [(f"{path.name} [{TABLE}]", path.absolute().parent, table)]
+
+
+def ini_tables(path: Path | None) -> list[SourceTable]:
+    """The sections of an alembic.ini: ours, and one per pattern; nothing if there is no such file.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    if path is None or not path.exists():
+        return []
+    parser = ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # environment variables keep their case
+    try:
+        parser.read(path, encoding="utf-8")
+    except (IniError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(_unreadable(path, error)) from error
+    tables: list[SourceTable] = []
+    folder = path.absolute().parent
+    if parser.has_section(SECTION):
+        tables.append((f"{path.name} [{SECTION}]", folder, _own_items(parser, SECTION)))
+    for name in parser.sections():
+        if name.startswith(f"{SECTION}:"):
+            pattern = name.split(":", 1)[1].strip()
+            tables.append((f"{path.name} [{name}]", folder, {"patterns": {pattern: _own_items(parser, name)}}))
+    return tables
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    """Where an ini file is wrong, without the line itself, which may be a URL with a password."""
+    wrong = next(iter(getattr(error, "errors", ())), None)
+    number = wrong[0] if wrong is not None else getattr(error, "lineno", None)
+    if isinstance(error, MissingSectionHeaderError):
+        said = "a [section] is expected before this line"
+    elif wrong is not None:
+        said = "this line is neither a [section] nor name = value"
+    elif isinstance(error, IniError):
+        said = error.message.partition("]: ")[2] or error.message
+    else:
+        said = str(error)
+    return f"{path}{f':{number}' if number else ''}: cannot be read: {said}"
+
+
+def _own_items(parser: ConfigParser, section: str) -> dict[str, str]:
+    return {key: value for key, value in parser.items(section) if key not in parser.defaults()}
