@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.server.protocol import Server
 
-if TYPE_CHECKING:
-    from alembic_pgpatterns.controller.cache.history import HistoryCache
-
 
 @dataclass(frozen=True)
 class RunContext:
-    """The project, its settings, who is told about progress, and the cache: None if nothing is kept."""
+    """The project, its settings, and who is told about progress."""
 
     project: Project
     settings: Settings
     progress: Progress
     _server: Server | None = None
-    cache: HistoryCache | None = None
 
     @property
     def server(self) -> Server:

@@ -28,6 +28,13 @@ from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 
 @dataclass(frozen=True)
+class CachedRun(RunContext):
+    """A run with the cache of its project's history; None if nothing is kept."""
+
+    cache: HistoryCache | None = None
+
+
+@dataclass(frozen=True)
 class DatabaseAtHead:
     """One database of the project at head.
 
@@ -59,7 +66,7 @@ class Head:
 class RunAt:
     """A run on a server at some revisions, and the scratch databases there."""
 
-    run: RunContext
+    run: CachedRun
     databases: Databases
 
     def of(self, project: Project) -> RunAt:
@@ -68,7 +75,7 @@ class RunAt:
 
 
 @contextmanager
-def bring_to_head(run: RunContext, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
+def bring_to_head(run: CachedRun, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
     """Start a server, upgrade it to head and read its schemas. The server is gone afterwards.
 
     Args:
@@ -86,7 +93,7 @@ def bring_to_head(run: RunContext, milestone: frozenset[str] = frozenset()) -> I
         _cache_state(run, result.upgraded)
 
 
-def _at_head(stack: contextlib.ExitStack, run: RunContext, milestone: frozenset[str]) -> tuple[RunContext, AtHead]:
+def _at_head(stack: contextlib.ExitStack, run: CachedRun, milestone: frozenset[str]) -> tuple[CachedRun, AtHead]:
     """Upgrade to head from a snapshot if one fits, otherwise from an empty server.
 
     An error counts only if a run from an empty server raises it: then no snapshot can be the cause.
@@ -120,8 +127,8 @@ def _noted(cache: HistoryCache | None, result: AtHead) -> AtHead:
 
 
 def _open(
-    stack: contextlib.ExitStack, run: RunContext, start: Snapshot | None, watched: bool = False
-) -> tuple[RunContext, Snapshot | None]:
+    stack: contextlib.ExitStack, run: CachedRun, start: Snapshot | None, watched: bool = False
+) -> tuple[CachedRun, Snapshot | None]:
     """Start a server on a snapshot. If that fails, throw the snapshot away and start an empty server."""
     if start is not None:
         try:
@@ -131,7 +138,7 @@ def _open(
     return run.on(stack.enter_context(open_server(run.settings, watched))), None
 
 
-def _resume(run: RunContext, start: Snapshot | None, milestone: frozenset[str]) -> AtHead | None:
+def _resume(run: CachedRun, start: Snapshot | None, milestone: frozenset[str]) -> AtHead | None:
     """Upgrade to head from a snapshot, with a stop at the milestone; None if that did not reach head."""
     position = start.position if start is not None else EMPTY
     if position.revisions < milestone:
@@ -151,7 +158,7 @@ def _resume(run: RunContext, start: Snapshot | None, milestone: frozenset[str]) 
 
 
 @contextmanager
-def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = False) -> Iterator[RunAt]:
+def server_at(run: CachedRun, revisions: Iterable[str], *, watched: bool = False) -> Iterator[RunAt]:
     """Start a server at some revisions.
 
     Args:
@@ -173,7 +180,7 @@ def server_at(run: RunContext, revisions: Iterable[str], *, watched: bool = Fals
         yield at
 
 
-def _at(stack: contextlib.ExitStack, run: RunContext, target: frozenset[str], watched: bool) -> RunAt | None:
+def _at(stack: contextlib.ExitStack, run: CachedRun, target: frozenset[str], watched: bool) -> RunAt | None:
     """The run at its revisions, from a snapshot if one fits; None if they fail."""
     assert run.cache is not None
     with contextlib.ExitStack() as attempt, contextlib.suppress(PgPatternsError):
@@ -196,7 +203,7 @@ WORTH_CACHING = 0.5
 """Seconds: if the revisions take longer, a copy of the cluster is cached. It takes about 0.3 s, and some 40 MB."""
 
 
-def _cache_state(run: RunContext, upgraded: Upgraded | None, *, resume: bool = False) -> None:
+def _cache_state(run: CachedRun, upgraded: Upgraded | None, *, resume: bool = False) -> None:
     """Cache the cluster if that saves time and a run resumed from it gives the same result as one from scratch."""
     if run.cache is None or upgraded is None or upgraded.seconds <= WORTH_CACHING:
         return
@@ -206,7 +213,7 @@ def _cache_state(run: RunContext, upgraded: Upgraded | None, *, resume: bool = F
         run.cache.keep(run.server, upgraded.position, resume=resume)
 
 
-def _head(run: RunContext, result: AtHead) -> Head:
+def _head(run: CachedRun, result: AtHead) -> Head:
     skipped = list(result.skipped)
     databases = []
     several = len(result.databases) > 1

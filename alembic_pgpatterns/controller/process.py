@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -27,10 +28,10 @@ from typing import Any, NoReturn
 from alembic_pgpatterns.controller import traceback_text
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner import child
+from alembic_pgpatterns.fences.allowed import Allowed
+from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, DUMP_SIGNAL, ENTRY, ChildEnds, Task, config_facts
 from alembic_pgpatterns.runner.channel import Closed, receive, send
 from alembic_pgpatterns.runner.messages import Failure
-from alembic_pgpatterns.runner.start import BOOTSTRAP, DUMP_SIGNAL, begin, config_facts
 
 _PR_SET_CHILD_SUBREAPER = 36
 _DUMP_SECONDS = 2.0
@@ -39,8 +40,8 @@ _END_SECONDS = 5.0
 Handlers = Mapping[str, Callable[..., Any]]
 """What the project's process may tell or ask, by name."""
 
-Main = Callable[[socket.socket, socket.socket, int], None]
-"""What the process does, with its ends of the channels for requests, for callbacks, and for where it is."""
+Main = Callable[[ChildEnds], None]
+"""What the process does."""
 
 _ours: set[int] = set()
 """Descriptors of all processes that this one is the parent of: no other process may hold them, or no end is noticed."""
@@ -53,6 +54,12 @@ class ProjectFailed(PgPatternsError):
         """Take what happened."""
         super().__init__(failure.message)
         self.failure = failure
+
+
+def _fork(allowed: Allowed, config: Any, task: Task | None) -> Main:
+    """What a fork of this process does. Its modules are imported now, so that each fork has them already."""
+    run = pkgutil.resolve_name(ENTRY)
+    return lambda ends: run(ends, allowed, lambda: config, task)
 
 
 @dataclass
@@ -74,7 +81,7 @@ class _Ends:
 class ProjectProcess:
     """A process that runs one project's code."""
 
-    def __init__(self, config: Any, confinement: Confinement, task: child.Task | None = None) -> None:
+    def __init__(self, config: Any, confinement: Confinement, task: Task | None = None) -> None:
         """Start it: as a fork of this process, in which nothing of the project is imported, and no thread runs; or by
         another interpreter.
 
@@ -88,12 +95,9 @@ class ProjectProcess:
         self._pid = 0
         self._exit = ""
         allowed, python = confinement.allowed, confinement.python
-
-        def fork(requests: socket.socket, callbacks: socket.socket, dump: int) -> None:
-            begin(allowed, dump)
-            child.main(requests, callbacks, config, task)
-
-        self._ends: _Ends | None = _start(fork if python is None else partial(_execute, python))
+        self._ends: _Ends | None = _start(
+            partial(_execute, python) if python is not None else _fork(allowed, config, task)
+        )
         if python is not None:
             send(self._ends.requests, (allowed, config_facts(config)))
 
@@ -250,14 +254,14 @@ def _start(main: Main) -> _Ends:
         for number in (*_ours, requests.fileno(), callbacks.fileno(), status, alive, dump):
             with contextlib.suppress(OSError):
                 os.close(number)
-        _supervise(lambda: main(requests_there, callbacks_there, dump_there), status_there, alive_there)
+        _supervise(lambda: main(ChildEnds(requests_there, callbacks_there, dump_there)), status_there, alive_there)
     finally:
         os._exit(1)
 
 
-def _execute(python: Path, requests: socket.socket, callbacks: socket.socket, dump: int) -> None:
+def _execute(python: Path, ends: ChildEnds) -> None:
     """Become the project's interpreter."""
-    numbers = (requests.fileno(), callbacks.fileno(), dump)
+    numbers = (ends.requests.fileno(), ends.callbacks.fileno(), ends.dump)
     for number in numbers:
         os.set_inheritable(number, True)
     root = str(Path(__file__).parents[1])

@@ -14,7 +14,7 @@ from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.history import History, Revision, read_without_running
 from alembic_pgpatterns.controller.process import Handlers, ProjectProcess
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.child import Task
+from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative
 

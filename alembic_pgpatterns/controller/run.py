@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.head_schema import Head, RunAt, bring_to_head, server_at
+from alembic_pgpatterns.controller.head_schema import CachedRun, Head, RunAt, bring_to_head, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.tracer import TraceResult, trace
 from alembic_pgpatterns.controller.upgrade import Upgraded, upgrade
 
 
-class Run(RunContext):
+class Run(CachedRun):
     """One run of a project's migrations."""
 
     def upgrade(self, start: Position = EMPTY, heads: tuple[str, ...] | None = None, *, keep: bool = False) -> Upgraded:

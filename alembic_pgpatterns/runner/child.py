@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
@@ -18,6 +18,7 @@ from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.runner import dependencies, file_reads, models
+from alembic_pgpatterns.runner.bootstrap import ChildEnds, Task
 from alembic_pgpatterns.runner.channel import Closed, Parent, receive, send
 from alembic_pgpatterns.runner.codec import CodecError
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
@@ -38,9 +39,6 @@ from alembic_pgpatterns.runner.run_env import EnvRun, run_env
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.metadata import reader
 from alembic_pgpatterns.schema.model import Schema
-
-Task = Callable[[ProjectScripts, Parent], Any]
-"""What a command wants done beside the requests, where this process is a fork of the command's."""
 
 
 class Child:
@@ -156,10 +154,10 @@ def _distinct(items: Sequence[Configured]) -> tuple[Any, ...]:
     return tuple({id(metadata): metadata for item in items for metadata in item.metadatas}.values())
 
 
-def main(requests: socket.socket, callbacks: socket.socket, config: Any, task: Task | None = None) -> None:
+def main(ends: ChildEnds, config: Any, task: Task | None = None) -> None:
     """Serve until the parent is gone; then end at once, whatever threads and handlers the project has left."""
     try:
-        Child(config, Parent(callbacks), task).serve(requests)
+        Child(config, Parent(ends.callbacks), task).serve(ends.requests)
     except Closed:
         pass
     finally:

@@ -105,7 +105,8 @@ def test_the_schema_is_one_and_has_every_setting() -> None:
 def test_the_schema_takes_every_default(tmp_path: Path) -> None:
     defaults = {name: node["default"] for name, node in SCHEMA.schema["properties"].items() if "default" in node}
     assert {"select", "fail_on", "history", "cache"} <= set(defaults) and SCHEMA.is_valid(defaults)
-    settings = Settings(root=tmp_path).merged(defaults, "defaults")
+    given = "\n".join(f"{name} = {json.dumps(value)}" for name, value in defaults.items())
+    settings = read(tmp_path, f"[tool.alembic_pgpatterns]\n{given}\n")
     assert all(getattr(settings, name) == getattr(Settings(), name) for name in defaults)
 
 

@@ -1,0 +1,91 @@
+"""What the parent needs to start the project's process: the entry points by name, and the configuration as data."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ENTRY = "alembic_pgpatterns.runner.start:run"
+"""What a fork of the command calls. By name, as in `BOOTSTRAP`: the parent needs nothing of what the process does."""
+
+DUMP_SIGNAL = signal.SIGUSR2
+"""Asks the process where it is."""
+
+
+@dataclass(frozen=True)
+class ChildEnds:
+    """The process's ends: of the channels for requests and for callbacks, and the descriptor for where it is."""
+
+    requests: socket.socket
+    callbacks: socket.socket
+    dump: int
+
+
+Task = Callable[[Any, Any], Any]
+"""What a command wants done beside the requests, in a fork: takes a `ProjectScripts` and a `runner.channel.Parent`."""
+
+
+@dataclass(frozen=True)
+class ConfigFacts:
+    """Alembic's configuration as plain data. ``sections``: of the file, with what the program has set besides."""
+
+    ini: str | None
+    toml: str | None
+    section: str
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def config_facts(config: Any) -> ConfigFacts:
+    """A Config of Alembic as plain data; what is not plain in its attributes and options is left out."""
+    parser = config.file_config
+    return ConfigFacts(
+        str(config.config_file_name) if config.config_file_name else None,
+        str(config.toml_file_name) if getattr(config, "toml_file_name", None) else None,
+        config.config_ini_section,
+        {name: dict(parser.items(name, raw=True)) for name in parser.sections()},
+        _plain(vars(config.cmd_opts) if config.cmd_opts is not None else {}),
+        _plain(config.attributes),
+    )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in values.items() if _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+BOOTSTRAP = """
+import importlib.util, json, os, struct, sys
+requests, callbacks, dump, root = sys.argv[1:]
+sys.path[:] = [path for path in sys.path if path]
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "alembic_pgpatterns":
+            init = root + "/__init__.py"
+            return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[root])
+sys.meta_path.insert(0, Finder)
+try:
+    from alembic_pgpatterns.runner.start import serve
+except (ImportError, SyntaxError, AttributeError) as error:
+    said = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
+    said += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
+    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {"message": said}]]
+    text = json.dumps(failure).encode()
+    os.write(int(requests), struct.pack(">Q", len(text)) + text)
+    while os.read(int(requests), 65536):
+        pass
+    os._exit(0)
+sys.argv[:] = ["alembic"]
+serve(int(requests), int(callbacks), int(dump))
+"""
+"""What another interpreter runs: of our environment it can reach this package, and no other one."""
