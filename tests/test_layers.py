@@ -48,7 +48,7 @@ LAYERS = (
 
 
 MOST_WITH_MANY_ARGUMENTS = 21
-LONGEST_CHAIN = 34
+LONGEST_CHAIN = 24
 """Both are ceilings to be lowered: the aims are 10 functions and 20 files, measured were 19 and 33."""
 
 

@@ -12,7 +12,7 @@ from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.evidence.source import read_source
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Basis, Pattern, SchemaPattern, StatementPattern
 from alembic_pgpatterns.schema.model import Location, Schema
 from alembic_pgpatterns.server.cluster import cache_folder

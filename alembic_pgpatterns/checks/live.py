@@ -17,7 +17,7 @@ from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
+from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import (
     Results,
     run_patterns,
@@ -25,6 +25,7 @@ from alembic_pgpatterns.findings.run_patterns import (
     suppressed,
     without_excluded,
 )
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.live import LiveServer
 

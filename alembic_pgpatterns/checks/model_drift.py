@@ -12,7 +12,7 @@ from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead
 from alembic_pgpatterns.controller.models import RemoteCopy, create_models, missing_declarations
 from alembic_pgpatterns.controller.process import ProjectFailed
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.runner.messages import Failure

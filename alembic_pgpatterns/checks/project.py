@@ -17,8 +17,9 @@ from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Gathered, Report, Skipped
+from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.model import Schema

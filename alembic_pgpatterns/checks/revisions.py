@@ -24,8 +24,9 @@ from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Gathered, Skipped
+from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.run_patterns import unique
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift

@@ -16,7 +16,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, versions
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.runner.messages import CreateRequest, EnvResult, Steps
 from alembic_pgpatterns.runner.paths import relative

@@ -19,7 +19,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server
 from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgrade
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay

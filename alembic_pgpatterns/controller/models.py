@@ -8,7 +8,7 @@ from typing import Any
 
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, handlers
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
 from alembic_pgpatterns.schema.model import Schema

@@ -22,7 +22,7 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, Steps

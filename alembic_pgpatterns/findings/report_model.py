@@ -10,24 +10,10 @@ from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.cost import rank
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something that was not checked, and why.
-
-    ``broken``: the project does not work here, so the run fails, whatever else it found. ``expected``: the settings or
-    the project itself leave it out, so the run may pass.
-    """
-
-    what: str
-    reason: str
-    broken: bool = False
-    expected: bool = False
-
 
 MANY = 20
 """Number of findings from which the report suggests --write-baseline."""

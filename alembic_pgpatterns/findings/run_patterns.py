@@ -11,7 +11,7 @@ from typing import TypeVar
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.together import agree
 from alembic_pgpatterns.patterns import Finding, Needs, Pattern, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.live import LiveServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.rehearsal.rows.model import Unfilled
 from alembic_pgpatterns.revisions.model import RevisionRun

@@ -20,7 +20,7 @@ from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.rehearsal.measure import measure
 from alembic_pgpatterns.rehearsal.model import Measurement, RevisionResult
 from alembic_pgpatterns.rehearsal.options import Budget, BudgetSpent, Options

@@ -6,7 +6,8 @@ import re
 from typing import TextIO
 from xml.etree import ElementTree
 
-from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.safe_text import inert, one_line
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from alembic_pgpatterns.findings.cost import rank
-from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey

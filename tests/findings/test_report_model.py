@@ -6,8 +6,9 @@ import pytest
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline
-from alembic_pgpatterns.findings.report_model import MANY, Gathered, Report, Skipped
+from alembic_pgpatterns.findings.report_model import MANY, Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import unique
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.schema.model import Name, Table

@@ -10,7 +10,7 @@ import pytest
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.report_model import Skipped
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns.rehearsal.fails_with_rows import FailsWithRows
 from alembic_pgpatterns.rehearsal.model import Prediction, Rehearsal, RevisionResult, StatementTime, TableResult
 from alembic_pgpatterns.rehearsal.options import bytes_of, seconds_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
 from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength

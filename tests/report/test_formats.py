@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey

@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.checks.deploy_plan import Line, Plan
-from alembic_pgpatterns.findings.report_model import Report, Skipped
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.safe_text import error
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
