@@ -1,4 +1,4 @@
-"""Advise a project on indexes: bring it to head on a scratch server, and plan its workload at production's size."""
+"""Advice on a project's indexes: upgrade it to head on a scratch server, and plan its workload at production's size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AdviceReport:
 def advise(
     project: Project, settings: Settings, progress: Progress, workloads: Sequence[str], options: Options
 ) -> AdviceReport:
-    """The indexes that a workload needs, and what is wrong with its statements.
+    """The indexes that a workload needs, and the problems of its statements.
 
     Args:
         project: the project.
@@ -51,14 +51,14 @@ def advise(
         options: what the user asked for.
 
     Raises:
-        PgPatternsError: a file cannot be read, or the project cannot be brought to head.
+        PgPatternsError: a file cannot be read, or the project cannot be upgraded to head.
     """
     progress.say("reading the workload")
     recorded = _workload(workloads, progress) if workloads else None
     if recorded is not None and not recorded.statements:
         raise PgPatternsError(
-            f"{', '.join(workloads)}: no statement was recorded. Only what tests send to PostgreSQL through SQLAlchemy "
-            "in their own bodies is; fixtures are not."
+            f"{', '.join(workloads)}: no statement was recorded. Only statements in the bodies of tests that reach "
+            "PostgreSQL through SQLAlchemy are recorded, not those of fixtures."
         )
     return with_true_history(lambda: _advise(Run(project, settings, progress), recorded, options))
 
@@ -73,36 +73,36 @@ def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceRepo
         disconnect(head.server, database.database.name)
         advisor = Advisor(head.server, database.schema, statistics, progress.say)
         advice = advisor.advise(database.database.name, workload.of_application(), options)
-        progress.say("judging the statements")
+        progress.say("checking the statements")
         report = _report(workload, settings, head, with_rows(database.schema, advice.sizes))
     return AdviceReport(workload, advice, report)
 
 
 def source_workload(settings: Settings, schema: Schema) -> Workload:
-    """The queries in the application's source; nothing is imported.
+    """The queries in the application's source. No code of it is imported.
 
     Raises:
-        PgPatternsError: there is none.
+        PgPatternsError: there is no query.
     """
-    evidence = read_application(settings, [schema], needed=True)
+    evidence = read_application(settings, [schema], always=True)
     workload = workload_of(evidence) if evidence is not None else Workload()
     if not workload.statements:
         raise PgPatternsError(
-            "no query of SQLAlchemy was found in the application's source (setting `source`; by default the folder of "
+            "no SQLAlchemy query was found in the application's source (setting `source`; by default the folder of "
             f"the settings, {settings.root}). Name a recording: --workload FILE."
         )
     return workload
 
 
 def _workload(names: Sequence[str], progress: Progress) -> Workload:
-    """Files and folders by their names; what looks like a URL is a live database with pg_stat_statements."""
+    """Files and folders by their names; a name that looks like a URL is a live database with pg_stat_statements."""
     urls = [name for name in names if "://" in name]
     paths = [Path(name) for name in names if name not in urls]
     return merged([*([read_workloads(paths, progress.say)] if paths else []), *map(live_workload, urls)])
 
 
 def _database(head: Head) -> DatabaseAtHead:
-    """The database that is advised: of several the one with the most tables."""
+    """The database that the advice is for: if there are several, the one with the most tables."""
     return max(head.databases, key=lambda database: len(database.schema.tables))
 
 

@@ -1,4 +1,4 @@
-"""What the application's own source asks the database, for the patterns that depend on it."""
+"""What the application's own source asks the database, for patterns that depend on it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from alembic_pgpatterns.schema.model import Location, Schema
 from alembic_pgpatterns.server.cluster import cache_folder
 
 
-def read_application(settings: Settings, schemas: Sequence[Schema], *, needed: bool = False) -> Evidence | None:
-    """The queries in the application's source; None where no selected pattern asks for them.
+def read_application(settings: Settings, schemas: Sequence[Schema], *, always: bool = False) -> Evidence | None:
+    """The queries in the application's source; None if no selected pattern needs them.
 
     Args:
-        settings: which patterns, and where the source is.
-        schemas: with the lines of the models, which name the tables.
-        needed: whatever patterns are selected.
+        settings: selected patterns, and the folder of the source.
+        schemas: with the lines of the models, which connect classes with tables.
+        always: read them even if no selected pattern needs them.
     """
     patterns = chosen_patterns(settings, (SchemaPattern, StatementPattern))
-    if not needed and not any(map(_asks, patterns)):
+    if not always and not any(map(_asks, patterns)):
         return None
-    kept = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
+    use_cache = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
     return read_source(
-        _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if kept else None
+        _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if use_cache else None
     )
 
 
@@ -40,12 +40,12 @@ def _asks(pattern: Pattern) -> bool:
 
 
 def with_evidence(schema: Schema, evidence: Evidence | None) -> Schema:
-    """The schema with what the application asks."""
+    """The schema with what the application asks for."""
     return dataclasses.replace(schema, evidence=evidence)
 
 
 def unread(evidence: Evidence | None) -> list[Skipped]:
-    """What of the source could not be read."""
+    """The parts of the source that could not be read."""
     if evidence is None or not evidence.unread:
         return []
     more = f" (and {len(evidence.unread) - 1} more)" if len(evidence.unread) > 1 else ""
@@ -53,7 +53,7 @@ def unread(evidence: Evidence | None) -> list[Skipped]:
 
 
 def _folders(settings: Settings, schemas: Sequence[Schema]) -> list[Path]:
-    """Those that the settings name; else the project's, and the packages of the models that are elsewhere."""
+    """The folders in the settings; otherwise the project's, and the packages of models outside it."""
     if settings.source:
         return [settings.path(folder) for folder in settings.source]
     folders = [settings.root.absolute()]
@@ -80,7 +80,7 @@ def _locations(schemas: Iterable[Schema]) -> Iterable[Location]:
 
 
 def _declared(schemas: Iterable[Schema]) -> dict[tuple[str, int], str]:
-    """The table by the line of a column's declaration; a mixin's line is in several tables, and names none."""
+    """The table by the line of a column's declaration. The line of a mixin is in several tables, so it is left out."""
     tables: dict[tuple[str, int], set[str]] = defaultdict(set)
     for schema in schemas:
         for table in schema.tables:

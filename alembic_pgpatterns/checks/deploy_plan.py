@@ -23,8 +23,8 @@ _QUIET = ("ACCESS SHARE", "ROW SHARE")
 class Line:
     """One table that a revision locks.
 
-    ``rows``: under the lock while there is work, None where not known. ``line``: of the revision, where it first takes
-    its strongest lock. ``measured``: how long a rehearsal waited, in words.
+    ``rows``: of the table if there is work under the lock; None if not known. ``line``: of the revision, where it first
+    takes its strongest lock. ``measured``: how long a rehearsal waited, in words.
     """
 
     table: Name
@@ -45,7 +45,7 @@ class Line:
 class Plan:
     """One revision.
 
-    ``old_code``: what old code that is still running would fail on; empty: it can keep running. ``database``: the
+    ``old_code``: what old code that is still running would fail on; empty if it can keep running. ``database``: the
     database's name, if revisions run in several.
     """
 
@@ -57,16 +57,16 @@ class Plan:
 
     @property
     def heading(self) -> str:
-        """The file, and the database where there are several."""
+        """The file, and the database if there are several."""
         return f"{self.path} in database {self.database}" if self.database else self.path
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table in words, headings first, without columns that say nothing; empty where no table is locked."""
+        """The table in words, headings first, without empty columns; no rows if no table is locked."""
         if not self.lines:
             return []
         cells = [line.cells() for line in self.lines]
-        kept = [number for number in range(len(HEADINGS)) if any(row[number] for row in cells)]
-        return [tuple(row[number] for number in kept) for row in (HEADINGS, *cells)]
+        filled = [number for number in range(len(HEADINGS)) if any(row[number] for row in cells)]
+        return [tuple(row[number] for number in filled) for row in (HEADINGS, *cells)]
 
 
 def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Plan, ...]:
@@ -74,7 +74,7 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
 
     Args:
         runs: of the revisions.
-        findings: of the report; what a file suppresses was thought of.
+        findings: of the report. Suppressed findings are left out: somebody decided about them.
     """
     several = len({run.database for run in runs}) > 1
     return tuple(
@@ -101,8 +101,8 @@ def _lines(run: RevisionRun) -> Iterator[Line]:
             before, _ = modes.get(lock.root, ("", 0))
             if not before or stronger(before, lock.mode) != before:
                 modes[lock.root] = (lock.mode, statement.location.line)
-        for table, what in _work(statement):
-            work.setdefault(table, {})[what] = None
+        for table, kind in _work(statement):
+            work.setdefault(table, {})[kind] = None
     rows = dict(run.rows)
     for table, (mode, line) in modes.items():
         if mode not in _QUIET or table in work:

@@ -29,10 +29,10 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What came out of it.
+    """The result of a dry run.
 
     ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
-    file does to the tables that were there before it, in each database; ``unseen``: why that is not known.
+    file does to existing tables, in each database. ``unseen``: why that is not known.
     """
 
     new: tuple[Finding, ...]
@@ -41,40 +41,41 @@ class DryRun:
     unseen: str | None = None
 
 
-UNWATCHED = "what it locks is read from the log of a server of ours, and --server names another"
+UNWATCHED = "its locks are read from the log of the throw-away server, and --server names another server"
 
 
 def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> DryRun:
     """Run revisions up, down and up again, by the project's env.py.
 
     Args:
-        at: the project, read after the revisions were written, on a server at their parents or before them.
+        at: the project, read after the revisions were written, on a server at their parents or earlier.
         identifiers: of the revisions, in the order they run.
-        watched: tell what they lock, too; the server must have been opened so.
+        watched: also find out what they lock; the server must have been started for that.
 
     Raises:
-        PgPatternsError: one of them fails: which way, file and line, statement, what the server said.
+        PgPatternsError: one of them fails. The message says which direction, file and line, statement, and the server's
+            error.
     """
     run, names = at.run, tuple(identifiers)
     revisions = [item for item in run.project.revisions if item.revision in names]
-    run.progress.say("running the revisions before")
-    result = _run(at, Steps("until", revisions[0].parents), "the revisions before it")
+    run.progress.say("running the earlier revisions")
+    result = _run(at, Steps("until", revisions[0].parents), "running the earlier revisions")
     start = _states(result, run.server)
     run.progress.say("running the new revision")
     if watched and run.server.log is not None:
-        runs, there = _watched(at, revisions, start)
+        runs, upgraded = _watched(at, revisions, start)
     else:
         _run(at, Steps("up", names), "upgrade")
-        runs, there = (), _states(result, run.server)
+        runs, upgraded = (), _states(result, run.server)
     _run(at, Steps("down", names[::-1]), "downgrade")
-    back = _states(result, run.server)
+    downgraded = _states(result, run.server)
     result = _run(at, Steps("up", names), "the second upgrade")
-    lost = [str(item) for name, old in start.items() for item in differences(old.schema, back[name].schema)]
+    lost = [str(item) for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
     baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
     runs = with_rows(runs, run.settings)
-    found = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings
-    of_runs = [finding for finding in found if not baseline.accepts(finding.fingerprint)]
-    new = [*of_runs, *_new(run, start, there, result, baseline)]
+    findings = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings
+    of_runs = [finding for finding in findings if not baseline.accepts(finding.fingerprint)]
+    new = [*of_runs, *_new(run, start, upgraded, result, baseline)]
     return DryRun(
         new=tuple(sorted(new, key=lambda finding: -finding.severity)),
         lost=tuple(dict.fromkeys(lost)),
@@ -87,7 +88,7 @@ States = dict[str, State]
 
 
 def _watched(at: RunAt, revisions: Sequence[Revision], states: States) -> tuple[tuple[RevisionRun, ...], States]:
-    """Run each by itself, so that what one of them leaves behind is there for the next to lock."""
+    """Run each alone: what one of them creates exists when the next one locks it."""
     runs: list[RevisionRun] = []
     server = at.run.server
     for database in states:
@@ -100,8 +101,8 @@ def _watched(at: RunAt, revisions: Sequence[Revision], states: States) -> tuple[
             if step.failure is not None:
                 raise PgPatternsError(f"upgrade failed: {step.failure}") from step.failure
             after = {name: read_state(server, name, state.version_tables) for name, state in states.items()}
-            seen = [name for name in states if name in step.result.windows]
-            runs += [tracer.facts(revision, step, name, states[name], after[name]) for name in seen]
+            changed = [name for name in states if name in step.result.windows]
+            runs += [tracer.facts(revision, step, name, states[name], after[name]) for name in changed]
             states = after
     for database in states:
         with server.connect(database) as connection:
@@ -109,18 +110,19 @@ def _watched(at: RunAt, revisions: Sequence[Revision], states: States) -> tuple[
     return tuple(runs), states
 
 
-def _run(at: RunAt, steps: Steps, what: str) -> EnvResult:
+def _run(at: RunAt, steps: Steps, step: str) -> EnvResult:
     try:
         result = run_env(at.run, steps, at.databases)
     except PgPatternsError as error:
-        raise PgPatternsError(f"{what} failed: {error}") from error
+        raise PgPatternsError(f"{step} failed: {error}") from error
     if not any(item.database for item in result.configured):
-        raise PgPatternsError("env.py ended without connecting to a database, so nothing could be tried out.")
+        raise PgPatternsError("env.py ended without connecting to a database, so nothing was run.")
+    return result
     return result
 
 
 def _states(result: EnvResult, server: Server) -> States:
-    """Each database that env.py connected to, as it is now; several environments may share one."""
+    """The current state of each database that env.py connected to. Several environments may share one."""
     tables: dict[str, dict[Name, None]] = {}
     for item in result.configured:
         if item.database:
@@ -129,16 +131,16 @@ def _states(result: EnvResult, server: Server) -> States:
 
 
 def _new(run: RunContext, before: States, after: States, result: EnvResult, baseline: Baseline) -> Iterator[Finding]:
-    """Findings at head that were not there before, that the models do not suppress and nobody accepted."""
+    """Findings at head that are new, and that neither models nor baseline suppress."""
     for number, item in enumerate(result.configured):
         if not item.database:
             continue
         old, new = before[item.database].schema, after[item.database].schema
         models = read_models(run, Models(result.run, number, item.models), new.default_schema).schema
-        # What is wrong with the models as a whole came with the first revision, and not again with each.
-        was = enriched(old, models if old.tables else None)
-        known = {finding.fingerprint for finding in run_patterns(was, run.settings).findings}
+        # An empty database gets no models: findings about the models as a whole belong to the first revision only.
+        earlier = enriched(old, models if old.tables else None)
+        existing = {finding.fingerprint for finding in run_patterns(earlier, run.settings).findings}
         for finding in run_patterns(enriched(new, models), run.settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)
-            if finding.fingerprint not in known and not accepted:
+            if finding.fingerprint not in existing and not accepted:
                 yield finding

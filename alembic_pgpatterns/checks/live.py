@@ -1,4 +1,4 @@
-"""The check of a live database: models, head and what runs, against each other."""
+"""The check of a live database: compare it with models and head, and check how it runs."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from alembic_pgpatterns.schema.live import LiveServer
 
 
 def check_live(project: Project, settings: Settings, progress: Progress, url: str | None = None) -> Report:
-    """Bring the project to head on a server of ours, read the live database, and judge the latter.
+    """Upgrade the project to head on the throw-away server, read the live database, and check the latter.
 
     Args:
-        project: whose revisions and models say what should be there.
+        project: its revisions and models say what should exist.
         settings: of the project.
-        progress: told what goes on.
-        url: of the live database; None: the one that env.py connects to.
+        progress: shows what is going on.
+        url: of the live database; None is the one that env.py connects to.
 
     Raises:
         PgPatternsError: the check could not be done; the message says what to do.
@@ -52,14 +52,14 @@ def _check_live(project: Project, settings: Settings, progress: Progress, url: s
     progress.say("reading the revisions")
     with Run(project, settings, progress, cache=HistoryCache.open(project, settings)).at_head() as head:
         for database in head.databases:
-            meant = _address(head, database, settings, url)
-            progress.say(f"reading {live.shown(meant)}")
-            databases.append(live.read(meant, database.database.version_tables))
+            target = _address(head, database, settings, url)
+            progress.say(f"reading {live.shown(target)}")
+            databases.append(live.read(target, database.database.version_tables))
             results = _results(databases[-1], head, database, project, settings)
-            kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-            gathered.findings += [finding for finding in kept if not finding.guess]
-            gathered.guesses += [finding for finding in kept if finding.guess]
-            gathered.suppressed += len(results.findings) - len(kept)
+            unsuppressed = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
+            gathered.findings += [finding for finding in unsuppressed if not finding.guess]
+            gathered.guesses += [finding for finding in unsuppressed if finding.guess]
+            gathered.suppressed += len(results.findings) - len(unsuppressed)
             gathered.skipped += results.skipped
     gathered.skipped[:0] = head.skipped
     gathered.hints += head.hints
@@ -73,17 +73,19 @@ def _address(head: Head, database: DatabaseAtHead, settings: Settings, url: str 
     if len(head.databases) > 1:
         names = ", ".join(item.label for item in head.databases)
         raise PgPatternsError(
-            f"The project has several databases ({names}), and --live URL names one. Leave the URL out: each is "
-            "looked at where env.py connects to."
+            f"The project has several databases ({names}), and --live URL names only one. Leave the URL out: then each "
+            "is read where env.py connects to."
         )
     return live.parameters(url)
 
 
-def _results(found: Live, head: Head, database: DatabaseAtHead, project: Project, settings: Settings) -> Results:
+def _results(
+    live_database: Live, head: Head, database: DatabaseAtHead, project: Project, settings: Settings
+) -> Results:
     """The schema patterns on the live schema (on head where that could not be read), and the server patterns."""
-    server, expected = found.server, database.schema
+    server, expected = live_database.server, database.schema
     schema = enriched(server.schema, database.models) if server.schema is not None else None
-    elsewhere = _elsewhere(found, head, project)
+    elsewhere = _elsewhere(live_database, head, project)
     unread = {**server.unread, **({"revision": elsewhere} if elsewhere else {})}
     server = replace(
         server,
@@ -98,18 +100,19 @@ def _results(found: Live, head: Head, database: DatabaseAtHead, project: Project
     return Results((*of_schema.findings, *of_server.findings), skipped)
 
 
-def _elsewhere(found: Live, head: Head, project: Project) -> str | None:
-    """Why the live database is not where the revisions end, or None."""
-    if found.versions is None:
-        return f"where the live database is cannot be told: {found.version_reason}"
-    if not head.databases[0].database.version_tables or set(found.versions) == set(head.heads):
+def _elsewhere(live_database: Live, head: Head, project: Project) -> str | None:
+    """Why the live database is not at head, or None if it is."""
+    if live_database.versions is None:
+        return f"the revision of the live database is not known: {live_database.version_reason}"
+    if not head.databases[0].database.version_tables or set(live_database.versions) == set(head.heads):
         return None
-    here = ", ".join(found.versions) or "no revision"
-    pending = set(head.heads) - project.ancestors(found.versions)
+    position = ", ".join(live_database.versions) or "no revision"
+    pending = set(head.heads) - project.ancestors(live_database.versions)
     if not pending:
-        return f"the live database is at {here}, which is not where the history here ends ({', '.join(head.heads)})"
-    missing = project.ancestors(head.heads) - project.ancestors(found.versions)
-    return f"the live database is at {here}: {len(missing)} revisions are pending, up to {', '.join(head.heads)}"
+        heads = ", ".join(head.heads)
+        return f"the live database is at {position}, which is not where the project's history ends ({heads})"
+    missing = project.ancestors(head.heads) - project.ancestors(live_database.versions)
+    return f"the live database is at {position}: {len(missing)} revisions are pending, up to {', '.join(head.heads)}"
 
 
 def _unread(server: LiveServer) -> Iterator[Skipped]:
@@ -121,11 +124,11 @@ def _unread(server: LiveServer) -> Iterator[Skipped]:
         yield Skipped(f"part of the {part}", reason)
 
 
-def _facts(found: list[Live], head: Head) -> dict[str, object]:
-    schemas = [one.server.schema for one in found if one.server.schema is not None]
-    version = found[0].server.version
+def _facts(databases: list[Live], head: Head) -> dict[str, object]:
+    schemas = [item.server.schema for item in databases if item.server.schema is not None]
+    version, places = databases[0].server.version, ", ".join(item.place for item in databases)
     return {
         **head.facts,
         "tables": sum(len(schema.tables) for schema in schemas),
-        "server": f"PostgreSQL {version // 10000}.{version % 10000} at {', '.join(one.place for one in found)} (live)",
+        "server": f"PostgreSQL {version // 10000}.{version % 10000} at {places} (live)",
     }

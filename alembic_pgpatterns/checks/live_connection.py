@@ -1,4 +1,4 @@
-"""The configured database, seen read-only: its address, a guarded session, what it is and how it is used."""
+"""The configured database, read-only: its address, a guarded session, its state and how it is used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SET idle_in_transaction_session_timeout = '{STATEMENT_TIMEOUT}'
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What was read of a live database. ``versions``: where its revisions are; None where that could not be read."""
+    """Facts of a live database. ``versions``: the revisions it is at; None if that could not be read."""
 
     server: LiveServer
     place: str
@@ -44,140 +44,143 @@ class Live:
     version_reason: str = ""
 
 
-def read(meant: Mapping[str, str], version_tables: tuple[Name, ...]) -> Live:
-    """Read a live database over one connection that can neither write nor wait.
+def read(target: Mapping[str, str], version_tables: tuple[Name, ...]) -> Live:
+    """Read a live database over one connection that can neither write nor wait for long.
 
-    The session is read-only (``default_transaction_read_only``), every transaction says READ ONLY besides, no
-    statement takes longer than 30 s, and no lock is waited for longer than 1 s. Besides the catalogs and the
-    statistics only Alembic's own version table is read. Locks: ACCESS SHARE on catalogs and on the version table, and
-    for the time of the reading on tables whose size is asked for.
+    The session is read-only (``default_transaction_read_only``), and so is every transaction (READ ONLY). No statement
+    takes longer than 30 s, and no lock is waited for longer than 1 s. Besides the catalogs and statistics only
+    Alembic's own version table is read. Locks: ACCESS SHARE on catalogs, on the version table, and briefly on tables
+    whose size is read.
 
     Args:
-        meant: libpq's parameters.
+        target: libpq's parameters of the database.
         version_tables: Alembic's.
 
     Raises:
         PgPatternsError: it cannot be reached, or the connection broke.
     """
-    place = shown(meant)
-    with guarded(meant) as connection:
+    place = shown(target)
+    with guarded(target) as connection:
         try:
             server = read_live(connection)
             schema, unread = _schema(connection, version_tables)
-            versions, why = _versions(connection, version_tables, schema)
+            versions, reason_unknown = _versions(connection, version_tables, schema)
         except psycopg.Error as error:
             raise PgPatternsError(f"{place}: it could not be read: {str(error).strip()}") from error
     server = replace(server, schema=schema, unread={**server.unread, **unread})
-    return Live(server, place, versions, why)
+    return Live(server, place, versions, reason_unknown)
 
 
 @contextmanager
-def guarded(meant: Mapping[str, str]) -> Iterator[Connection]:
-    """A connection that can neither write nor wait long.
+def guarded(target: Mapping[str, str]) -> Iterator[Connection]:
+    """A connection that can neither write nor wait for long.
 
     Raises:
-        PgPatternsError: it cannot be reached; the message has no password, and says what to do.
+        PgPatternsError: it cannot be reached. The message has no password, and says what to do.
     """
-    options = f"{meant.get('options', '')} -c default_transaction_read_only=on".strip()
-    given = {**meant, "options": options, "application_name": APPLICATION, "connect_timeout": str(CONNECT_SECONDS)}
+    options = f"{target.get('options', '')} -c default_transaction_read_only=on".strip()
+    parameters = {
+        **target,
+        "options": options,
+        "application_name": APPLICATION,
+        "connect_timeout": str(CONNECT_SECONDS),
+    }
     try:
-        connection: Connection = psycopg.connect(make_conninfo("", **_known(given)), autocommit=True)
+        connection: Connection = psycopg.connect(make_conninfo("", **_supported(parameters)), autocommit=True)
     except psycopg.Error as error:
-        raise PgPatternsError(_unreachable(meant, str(error).strip())) from error
+        raise PgPatternsError(_unreachable(target, str(error).strip())) from error
     with contextlib.closing(connection):
-        # After the connection and not with it: what sessions begin with can then still be read in pg_settings.
+        # Set after connecting, so that pg_settings still shows what sessions start with.
         connection.execute(_TIMEOUTS)
         yield connection
 
 
-def _known(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Only what this libpq knows: another driver's own parameters may be among them."""
+def _supported(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that this libpq supports: another driver's own ones may be among them."""
     names = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     return {name: value for name, value in parameters.items() if name in names}
 
 
-def _unreachable(meant: Mapping[str, str], said: str) -> str:
-    hint = "Is it up, and reachable from here? Name another one: --live URL."
-    if "too many clients" in said or "remaining connection slots" in said or "too many connections" in said:
+def _unreachable(target: Mapping[str, str], message: str) -> str:
+    hint = "Is it running, and can this machine reach it? Name another one: --live URL."
+    if "too many clients" in message or "remaining connection slots" in message or "too many connections" in message:
         hint = (
-            "Every connection it has is in use (max_connections, or the limit of a role or database), so nothing "
-            "was looked at. Run this again when some are free, or by a role with pg_use_reserved_connections (16)."
+            "All its connections are in use (max_connections, or the limit of a role or database), so nothing was "
+            "checked. Run this again when some are free, or with a role that has pg_use_reserved_connections (16)."
         )
-    elif "unsupported startup parameter" in said:
-        hint = "A pooler is in between, which would hide the server's settings: name the server itself, --live URL."
-    elif "fe_sendauth" in said or "password" in said:
-        hint = "A password is in the URL, in PGPASSWORD, or in ~/.pgpass. Name another URL: --live URL."
-    return f"{shown(meant)}: the live database could not be reached: {said}\n{hint}"
+    elif "unsupported startup parameter" in message:
+        hint = "A connection pooler is in between and hides the server's settings: name the server itself, --live URL."
+    elif "fe_sendauth" in message or "password" in message:
+        hint = "The password comes from the URL, PGPASSWORD or ~/.pgpass. Name another URL: --live URL."
+    return f"{shown(target)}: the live database could not be reached: {message}\n{hint}"
 
 
 def _schema(connection: Connection, version_tables: tuple[Name, ...]) -> tuple[Schema | None, dict[str, str]]:
-    """The schema with statistics; without them, or none at all, where somebody holds a lock that reading waits for."""
+    """The schema with statistics; without them, or no schema, if somebody holds a lock that reading waits for."""
     try:
         return catalog.read(connection, statistics=True, version_tables=version_tables), {}
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
-        why = f"{reason(error)}: {_blockers(connection)}"
+        locked = f"{reason(error)}: {_blockers(connection)}"
     try:
-        return catalog.read(connection, version_tables=version_tables), {"statistics": why}
+        return catalog.read(connection, version_tables=version_tables), {"statistics": locked}
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
-        return None, {"statistics": why, "schema": why}
+        return None, {"statistics": locked, "schema": locked}
 
 
 def _blockers(connection: Connection) -> str:
     with catalog_session(connection) as session:
         rows = session.rows(BLOCKERS)
-    held = ", ".join(f"{table} ({mode})" for table, mode in rows)
-    return f"somebody holds or waits for {held}" if held else "the lock is free again; run this once more"
+    locks = ", ".join(f"{table} ({mode})" for table, mode in rows)
+    return f"somebody holds or waits for {locks}" if locks else "the lock is free again; run this once more"
 
 
 def _versions(
     connection: Connection, tables: tuple[Name, ...], schema: Schema | None
 ) -> tuple[tuple[str, ...] | None, str]:
-    found: list[str] = []
+    versions: list[str] = []
     default = schema.default_schema if schema is not None else "public"
     for table in tables:
         name = sql.Identifier(table.schema or default, table.name)
         query = sql.SQL("SELECT v.version_num::text FROM {} v").format(name).as_string(connection)
         try:
             with catalog_session(connection) as session:
-                found += [row[0] for row in session.execute(query)]
+                versions += [row[0] for row in session.execute(query)]
         except psycopg.Error as error:
             if connection.broken:
                 raise
             return None, reason(error)
-    return tuple(sorted(found)), ""
+    return tuple(sorted(versions)), ""
 
 
 def address(database: Database, settings: Settings) -> Mapping[str, str]:
-    """The real database that a scratch one stands for.
+    """The real database that a scratch database represents.
 
     Raises:
-        PgPatternsError: nothing was seen to connect to it.
+        PgPatternsError: no connection to it was seen.
     """
-    if database.meant is not None:
-        return database.meant
+    if database.real_parameters is not None:
+        return database.real_parameters
     for name, template in settings.env.items():
         if "{url}" in template and os.environ.get(name):
             return parameters(os.environ[name], f"the variable {name}")
     raise PgPatternsError(
-        "The address of the live database is not known: no connection of env.py was seen that leads to one"
+        "The address of the live database is not known: env.py opened no connection that leads to one"
         f"{' (an upgrade command ran)' if settings.upgrade_command else ''}. Name it: --live URL."
     )
 
 
-def parameters(url: str, what: str = "--live") -> dict[str, str]:
-    """libpq's parameters of a URL, whatever driver it names.
+def parameters(url: str, source: str = "--live") -> dict[str, str]:
+    """libpq's parameters from a URL with any driver.
 
     Raises:
-        PgPatternsError: it is none, or not of PostgreSQL.
+        PgPatternsError: it is not a URL, or not one of PostgreSQL.
     """
     try:
         parsed = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        raise PgPatternsError(
-            f"{what} is no URL of a database; one looks like postgresql://user@host:5432/shop."
-        ) from error
+        raise PgPatternsError(f"{source} is not a database URL such as postgresql://user@host:5432/shop.") from error
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise PgPatternsError(f"{what}: {parsed.render_as_string(hide_password=True)} is not PostgreSQL.")
+        raise PgPatternsError(f"{source}: {parsed.render_as_string(hide_password=True)} is not PostgreSQL.")
     named = {
         "host": parsed.host,
         "port": parsed.port,
@@ -191,7 +194,7 @@ def parameters(url: str, what: str = "--live") -> dict[str, str]:
     return {**query, **{name: str(value) for name, value in named.items() if value is not None}}
 
 
-def shown(meant: Mapping[str, str]) -> str:
-    """The place for people: ``host:port/database``."""
-    host = meant.get("host") or meant.get("hostaddr") or "localhost"
-    return f"{host}:{meant.get('port') or '5432'}/{meant.get('dbname') or meant.get('user') or ''}"
+def shown(target: Mapping[str, str]) -> str:
+    """The database for messages: ``host:port/database``."""
+    host = target.get("host") or target.get("hostaddr") or "localhost"
+    return f"{host}:{target.get('port') or '5432'}/{target.get('dbname') or target.get('user') or ''}"

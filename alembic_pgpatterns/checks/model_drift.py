@@ -23,21 +23,21 @@ from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.schema.sql.sqltext import parse_type, sequence_of
 
 _DECLARED = ("comment", "storage parameters", "row security", "forced row security")
-"""Aspects that count only where the models say something of them."""
+"""Aspects that count only if the models say something about them."""
 _UNNAMED = ("key", "foreign key", "check", "exclusion")
-"""Kinds whose names differ where nobody chose them."""
+"""Kinds whose names differ if nobody chose them."""
 
 
 def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tuple[Drift, ...] | Skipped:
-    """What differs between the models and the head; or why that cannot be told.
+    """The differences between the models and the head; or why they are not known.
 
     Args:
-        run: the project, on a server where a scratch database is made of the models, and dropped again.
+        run: the project, on a server where a scratch database is created from the models and dropped again.
         item: the scratch database at head.
-        effective: compare not the models as they are, but with all that autogenerate would enforce.
+        effective: compare the models with everything that autogenerate would enforce, and not as they are written.
 
     Raises:
-        PgPatternsError: enforced patterns contradict each other.
+        PgPatternsError: two enforced patterns contradict each other.
     """
     head, server, models = item.schema, run.server, item.database.models
     if effective:
@@ -63,17 +63,17 @@ def _skipped(failure: Failure) -> Skipped:
 
 
 def _declared(run: RunContext, item: DatabaseAtHead) -> Iterator[Drift]:
-    """What models declare in our words (row security, policies), for which SQLAlchemy has none."""
+    """Declarations of ours in the models (row security, policies), which SQLAlchemy does not know."""
     head, settings = item.schema, run.settings
     for schema, name, operation in missing_declarations(run, item.database.models, item.database.name):
         table = head.table(Name(schema or head.default_schema, name))
         if table is not None and not settings.excludes(table.name.schema, table.name.name):
-            message = f"table {table.name} is not as the models declare it: {operation}"
+            message = f"table {table.name} differs from what the models declare: {operation}"
             yield Drift(table.name, f"{table.name} {operation}", message, table.origin.location)
 
 
 def _before(head: Schema) -> Iterator[str]:
-    """What the models' tables need around them: schemas and extensions."""
+    """What the models' tables need to exist first: schemas and extensions."""
     for namespace in head.namespaces:
         yield f"CREATE SCHEMA IF NOT EXISTS {quote(namespace.name)}"
     for extension in head.extensions:
@@ -87,11 +87,11 @@ def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]
             continue
         other = head.table(table.name)
         if other is None:
-            yield Drift(table.name, str(table.name), f"{table.name} is in the models, and not in the head")
+            yield Drift(table.name, str(table.name), f"{table.name} is in the models, but not at head")
             continue
         place = other.origin.location
-        found = (item for item in table_differences(table, other) if _counts(item, table))
-        yield from (_drift(item, place) for item in _without_renamed(found, table, other))
+        items = (item for item in table_differences(table, other) if _counts(item, table))
+        yield from (_drift(item, place) for item in _without_renamed(items, table, other))
 
 
 def _counts(item: Difference, table: Table) -> bool:
@@ -100,19 +100,19 @@ def _counts(item: Difference, table: Table) -> bool:
     if item.what == "policy":
         return bool(table.policies)
     if item.aspect == "default":
-        # A table that was renamed keeps the name of its sequence.
+        # A renamed table keeps the name of its sequence.
         return not (sequence_of(item.first) and sequence_of(item.second))
     return item.aspect != "partition"
 
 
 def _without_renamed(items: Iterable[Difference], models: Table, head: Table) -> Iterator[Difference]:
-    """Without constraints that are there on both sides under different names."""
-    found = list(items)
-    there, here = _shapes(head), _shapes(models)
-    for item in found:
+    """Without constraints that exist on both sides under different names."""
+    listed = list(items)
+    of_head, of_models = _shapes(head), _shapes(models)
+    for item in listed:
         if item.what in _UNNAMED and item.kind in ("missing", "extra"):
-            own, others = (here, there) if item.kind == "missing" else (there, here)
-            if own.get(item.object) in others.values():
+            side, other_side = (of_models, of_head) if item.kind == "missing" else (of_head, of_models)
+            if side.get(item.object) in other_side.values():
                 continue
         yield item
 
@@ -138,16 +138,16 @@ def _drift(item: Difference, place: Location | None) -> Drift:
         message += f"{item.second or 'none'} at head"
     else:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
-        message = f"{item.what} {item.object} is in the {where[0]}, and not in the {where[1]}"
+        message = f"{item.what} {item.object} is in the {where[0]}, but not in the {where[1]}"
     return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
 
 
 WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}
-"""Types whose values another type takes, by PostgreSQL's own names."""
+"""Types whose values another type can hold too, by PostgreSQL's own names."""
 
 
 def head_takes_more(item: Difference) -> bool:
-    """Whether the head accepts all that the models write: a default nobody relies on, or a wider type."""
+    """Whether the head accepts everything that the models write: an unused default, or a wider type."""
     if item.kind != "changed" or item.what != "column":
         return False
     if item.aspect == "default":
@@ -156,7 +156,7 @@ def head_takes_more(item: Difference) -> bool:
 
 
 def _is_wider(type_: str, other: str) -> bool:
-    """Whether a type takes all values of the other one: a whole number of more bytes, text of no or a higher limit."""
+    """Whether a type can hold all values of the other: an integer of more bytes, text with a higher limit or none."""
     wide, narrow = parse_type(type_), parse_type(other)
     if wide is None or narrow is None or wide.array != narrow.array:
         return False

@@ -1,4 +1,4 @@
-"""A pattern's own examples, run: ``bad`` fires, its remedies silence it, ``good`` is silent."""
+"""Run a pattern's own examples: it must report ``bad`` but not after its remedies, and never ``good``."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ with engine.connect() as connection:
         context.run_migrations()
 """
 _HEADER = "from alembic import op\nimport sqlalchemy as sa\n\nrevision = {name!r}\ndown_revision = {before!r}\n\n\n"
-_NO_WAY_BACK = "\n\ndef downgrade():\n    raise NotImplementedError\n"
+_NO_DOWNGRADE = "\n\ndef downgrade():\n    raise NotImplementedError\n"
 
 
 class ExampleFailed(AssertionError):
-    """An example does not do what it promises; the message says which, and what was found."""
+    """An example does not do what it should; the message says which one, and what was reported."""
 
 
 def check_examples(cls: type[Pattern], server: ThrowawayServer) -> tuple[str, ...]:
@@ -49,19 +49,21 @@ def check_examples(cls: type[Pattern], server: ThrowawayServer) -> tuple[str, ..
     Args:
         cls: a pattern about schemas (``bad``, ``good``, ``bad_models``, ``good_models``) or about revisions
             (``existing``, ``bad``, ``good``).
-        server: a running one of ours. Each example has a database of its own, which is dropped afterwards.
+        server: a throw-away server. Each example has its own database, which is dropped afterwards.
 
     Returns:
-        The messages that ``bad`` gives.
+        The messages for ``bad``.
 
     Raises:
-        ExampleFailed: ``bad`` finds nothing, is still found after its remedy, or ``good`` is found.
-        PgPatternsError: an example cannot be run, or the pattern is about something that has no examples.
+        ExampleFailed: ``bad`` is not reported, is still reported after its remedy, or ``good`` is reported.
+        PgPatternsError: an example cannot be run, or the pattern is of a kind that has no examples.
     """
     if issubclass(cls, RevisionPattern):
         return _revision_examples(cls)
     if not issubclass(cls, SchemaPattern):
-        raise PgPatternsError(f"{cls.name} is about a whole history or a server: write a test for its detect().")
+        raise PgPatternsError(
+            f"{cls.name} checks a whole history or a server, so it has no examples: write a test for its detect()."
+        )
     messages: tuple[str, ...] = ()
     if cls.needs is not Needs.MODELS:
         messages += _schema_examples(cls, server)
@@ -75,20 +77,20 @@ def check_examples(cls: type[Pattern], server: ThrowawayServer) -> tuple[str, ..
 def _schema_examples(cls: type[SchemaPattern], server: ThrowawayServer) -> tuple[str, ...]:
     if not cls.bad.strip():
         return ()
-    before = _found(cls, server, cls.bad)
+    before = _findings(cls, server, cls.bad)
     if not before:
-        raise ExampleFailed(f"{cls.name}: `bad` is not found.")
+        raise ExampleFailed(f"{cls.name}: `bad` is not reported.")
     remedies = [sql(remedy) for remedy in _distinct(before)]
-    after = _found(cls, server, cls.bad, *(statement for statements in remedies for statement in statements))
-    cured = {item.fingerprint for item in before if not isinstance(item.remedy, Advice | None)}
-    left = [item.message for item in after if item.fingerprint in cured]
-    if left:
-        raise ExampleFailed(f"{cls.name}: still found after its remedy: {'; '.join(left)}")
-    _demand_silent(cls, "good", _found(cls, server, cls.good))
+    after = _findings(cls, server, cls.bad, *(statement for statements in remedies for statement in statements))
+    fixable = {item.fingerprint for item in before if not isinstance(item.remedy, Advice | None)}
+    remaining = [item.message for item in after if item.fingerprint in fixable]
+    if remaining:
+        raise ExampleFailed(f"{cls.name}: `bad` is still reported after its remedy: {'; '.join(remaining)}")
+    _demand_silent(cls, "good", _findings(cls, server, cls.good))
     return tuple(item.message for item in before)
 
 
-def _found(cls: type[SchemaPattern], server: ThrowawayServer, *statements: str) -> list[Finding]:
+def _findings(cls: type[SchemaPattern], server: ThrowawayServer, *statements: str) -> list[Finding]:
     name = server.create_database(f"example_{os.urandom(6).hex()}")
     try:
         with server.connect(name) as connection:
@@ -101,7 +103,7 @@ def _found(cls: type[SchemaPattern], server: ThrowawayServer, *statements: str) 
 
 
 def _distinct(findings: Sequence[Finding]) -> Iterator[Remedy]:
-    """Each remedy once: one index may cure two findings."""
+    """Each remedy once: one index may fix two findings."""
     seen: list[Remedy] = []
     for item in findings:
         if item.remedy is not None and item.remedy not in seen:
@@ -113,11 +115,11 @@ def _model_examples(cls: type[SchemaPattern], server: ThrowawayServer) -> tuple[
     module = _module(cls.bad_models)
     before = _in_models(cls, module, server)
     if not before:
-        raise ExampleFailed(f"{cls.name}: `bad_models` is not found.")
-    cured = {item.fingerprint for item in before if item.remedy and apply(item.remedy, module.metadata, "public")}
-    left = [item.message for item in _in_models(cls, module, server) if item.fingerprint in cured]
-    if left:
-        raise ExampleFailed(f"{cls.name}: still found in the models after its remedy: {'; '.join(left)}")
+        raise ExampleFailed(f"{cls.name}: `bad_models` is not reported.")
+    fixed = {item.fingerprint for item in before if item.remedy and apply(item.remedy, module.metadata, "public")}
+    remaining = [item.message for item in _in_models(cls, module, server) if item.fingerprint in fixed]
+    if remaining:
+        raise ExampleFailed(f"{cls.name}: `bad_models` is still reported after its remedy: {'; '.join(remaining)}")
     if cls.good_models:
         _demand_silent(cls, "good_models", _in_models(cls, _module(cls.good_models), server))
     return tuple(item.message for item in before)
@@ -146,18 +148,18 @@ def _in_models(cls: type[SchemaPattern], module: types.ModuleType, server: Throw
 def _revision_examples(cls: type[RevisionPattern]) -> tuple[str, ...]:
     messages = _in_revision(cls, cls.bad)
     if not messages:
-        raise ExampleFailed(f"{cls.name}: `bad` is not found.")
-    left = _in_revision(cls, cls.good)
-    if left:
-        raise ExampleFailed(f"{cls.name}: `good` is found: {'; '.join(left)}")
+        raise ExampleFailed(f"{cls.name}: `bad` is not reported.")
+    of_good = _in_revision(cls, cls.good)
+    if of_good:
+        raise ExampleFailed(f"{cls.name}: `good` is reported: {'; '.join(of_good)}")
     return messages
 
 
 def _in_revision(cls: type[RevisionPattern], body: str) -> tuple[str, ...]:
-    """The messages about a revision with this body, in a project of its own with the tables of ``existing``."""
+    """The messages for a revision with this body, in a new project with the tables of ``existing``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        existing = f"def upgrade():\n    op.execute({inspect.cleandoc(cls.existing)!r})\n{_NO_WAY_BACK}"
+        existing = f"def upgrade():\n    op.execute({inspect.cleandoc(cls.existing)!r})\n{_NO_DOWNGRADE}"
         source = textwrap.dedent(body).strip() + "\n"
         files = {
             "alembic.ini": _INI,
@@ -166,7 +168,7 @@ def _in_revision(cls: type[RevisionPattern], body: str) -> tuple[str, ...]:
             "migrations/versions/a.py": _HEADER.format(name="a", before=None) + existing,
             "migrations/versions/b.py": _HEADER.format(name="b", before="a")
             + source
-            + ("" if "def downgrade" in source else _NO_WAY_BACK),
+            + ("" if "def downgrade" in source else _NO_DOWNGRADE),
         }
         if cls.__module__.startswith("alembic_pgpatterns."):
             del files["pyproject.toml"]
@@ -201,6 +203,6 @@ def _checked(folder: Path, cls: type[Pattern]) -> tuple[str, ...]:
     return tuple(item["message"] for item in document["findings"] if item["pattern"] == cls.name)
 
 
-def _demand_silent(cls: type[Pattern], what: str, findings: Sequence[Finding]) -> None:
+def _demand_silent(cls: type[Pattern], example: str, findings: Sequence[Finding]) -> None:
     if findings:
-        raise ExampleFailed(f"{cls.name}: `{what}` is found: {'; '.join(item.message for item in findings)}")
+        raise ExampleFailed(f"{cls.name}: `{example}` is reported: {'; '.join(item.message for item in findings)}")

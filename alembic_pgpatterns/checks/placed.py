@@ -1,4 +1,4 @@
-"""A finding with its place: the line in the models, the revision, the database."""
+"""Add its place to a finding: the line in the models, the revision, the database."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from alembic_pgpatterns.schema.model import NO_ORIGIN
 
 
 def placed(finding: Finding, database: DatabaseAtHead) -> Finding:
-    """The finding with the model's line, its revision, and the database's name if there are several.
+    """The finding with the line in the models, its revision, and the database's name if there are several.
 
     Args:
-        finding: as a pattern made it.
-        database: the one it was found in.
+        finding: from a pattern.
+        database: the database that it is about.
     """
     table = database.schema.table(finding.table) if finding.table is not None else None
     origin = table.origin if table is not None else NO_ORIGIN

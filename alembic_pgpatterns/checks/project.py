@@ -1,4 +1,4 @@
-"""Check a project: bring it to head on a scratch database, read the schema, and run the patterns."""
+"""Check a project: upgrade to head on a scratch database, read the schema, and run the patterns."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
     gathered.skipped += unread(evidence)
     for database in head.databases:
         results = run_patterns(with_evidence(database.schema, evidence), settings)
-        kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-        gathered.findings += [finding for finding in kept if not finding.guess]
-        gathered.guesses += [finding for finding in kept if finding.guess]
-        gathered.suppressed += len(results.findings) - len(kept)
+        unsuppressed = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
+        gathered.findings += [finding for finding in unsuppressed if not finding.guess]
+        gathered.guesses += [finding for finding in unsuppressed if finding.guess]
+        gathered.suppressed += len(results.findings) - len(unsuppressed)
         gathered.skipped += results.skipped
         _gather_statements(evidence, database.schema, settings, gathered)
 
 
 def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Settings, gathered: Gathered) -> None:
-    """What the application asks, as it was recorded; else the queries that stand in its source."""
+    """Check what the application asks: the recorded statements, otherwise the queries in its source."""
     if settings.workload is not None:
         workload = read_workloads([settings.path(settings.workload)])
     elif evidence is not None:
@@ -95,7 +95,7 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
 
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:
-    """Fingerprints of what is enforced on the models, which may say more than the database has."""
+    """Fingerprints of what is enforced on the models, which may contain more than the database."""
     enforced = [pattern for pattern in chosen_patterns(settings, (SchemaPattern,)) if pattern.action is Action.ENFORCE]
     for database in head.databases:
         models, label = database.models, database.label
@@ -108,6 +108,6 @@ def _of_models(head: Head, settings: Settings) -> Iterator[str]:
 
 
 def _not_live(settings: Settings) -> Iterator[Skipped]:
-    """A fresh server says nothing about one in use."""
+    """A new server shows nothing about one in use."""
     if chosen_patterns(settings, (ServerPattern,)):
         yield Skipped("patterns of the server in use", "alembic pgcheck --live checks them", expected=True)

@@ -1,4 +1,4 @@
-"""The revisions of a project under the lens: traced where they are in scope, and judged."""
+"""Check the revisions of a project: trace those in scope, and run the patterns on them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from alembic_pgpatterns.schema.model import Location
 
 @dataclass(frozen=True)
 class ToTrace:
-    """The revisions to trace: the first ones from an earlier run's traces, the others by running them.
+    """The revisions to trace. The first ones have traces from an earlier run; the others must be run.
 
-    ``reason``: why there are none although the history has some; ``expected``: the settings leave them out.
+    ``reason``: why there are none although the history has some. ``expected``: the settings exclude them.
     """
 
     scope: tuple[Revision, ...] = ()
@@ -54,16 +54,16 @@ class ToTrace:
         return self.scope[len(self.known.runs) :]
 
     def before(self, project: Project) -> frozenset[str]:
-        """The revisions that must have run before the first of the others; empty if there are no others."""
+        """The revisions that must run before the first of the others; empty if there are no others."""
         names = [script.revision for script in project.revisions] if self.others else []
         return frozenset(names[: names.index(self.others[0].revision)] if names else ())
 
 
 def to_trace(project: Project, settings: Settings, baseline: Baseline | None, cache: HistoryCache | None) -> ToTrace:
-    """The revisions in scope, and what is known of them.
+    """The revisions in scope, with their traces from earlier runs.
 
     Raises:
-        PgPatternsError: no such revision or git reference.
+        PgPatternsError: there is no such revision or git reference.
     """
     patterns = chosen_patterns(settings, (RevisionPattern, HistoryPattern))
     reason = _untraceable(settings, patterns) if patterns else None
@@ -76,21 +76,21 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
 
 @dataclass(frozen=True)
 class RevisionCheck:
-    """Traces the revisions in scope, and runs the patterns of revisions and of the history."""
+    """Traces the revisions in scope, and runs the patterns about revisions and about the history."""
 
     run: Run
 
     def gather(self, todo: ToTrace, head: Head, gathered: Gathered, adopted: bool) -> None:
-        """Add to the gathered what there is to say about the revisions.
+        """Add the results for the revisions to ``gathered``.
 
         Args:
             todo: the revisions to trace.
             head: the project at head.
-            gathered: to add to.
-            adopted: compare the head with what autogenerate aims at, not with the models as they are.
+            gathered: gets the results.
+            adopted: compare the head with the target of autogenerate, not with the models as they are written.
 
         Raises:
-            PgPatternsError: a server that does not start.
+            PgPatternsError: a server does not start.
         """
         settings = self.run.settings
         patterns = chosen_patterns(settings, (RevisionPattern, HistoryPattern))
@@ -114,20 +114,20 @@ class RevisionCheck:
         cache = self.run.cache
         if cache is not None and not cache.agrees(todo.known):
             todo = replace(todo, known=NO_TRACES)
-        known = tuple(run for runs in todo.known.runs.values() for run in runs)
+        traced_before = tuple(run for runs in todo.known.runs.values() for run in runs)
         if not todo.others:
-            return TraceResult(known, todo.known.environments)
+            return TraceResult(traced_before, todo.known.environments)
         self.run.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
         traced = self.run.trace(todo.others, todo.before(self.run.project))
         if cache is not None:
             runs = {**todo.known.runs, **traced.settled()}
             cache.keep_runs(todo.scope, self.run.settings.downgrade, runs, traced.environments)
-        return replace(traced, runs=(*known, *traced.runs))
+        return replace(traced, runs=(*traced_before, *traced.runs))
 
     def _history(self, gathered: Gathered) -> History:
-        """The history; an empty one if a command ran it, because its files may import what only that program has.
+        """The history; an empty one if a command ran it: its files may import what only that program has.
 
-        And if they did load here, that would be the whole application a second time.
+        Even if they could be imported here, that would load the whole application a second time.
         """
         if self.run.settings.upgrade_command is not None:
             gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it", expected=True))
@@ -141,18 +141,18 @@ def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
     if not any(isinstance(pattern, RevisionPattern) for pattern in patterns):
-        return "no pattern of revisions is selected"
+        return "no pattern about revisions is selected"
     if settings.upgrade_command is not None:
-        return "an upgrade command ran them, where nothing can be watched"
+        return "an upgrade command ran them, and a command cannot be traced"
     if settings.create_all:
         return "the schema was built from the models"
     if settings.server is not None:
-        return "they are watched through the log of a server of ours, and --server names another"
+        return "they are traced with the log of the throw-away server, and --server names another server"
     return None
 
 
 def about_a_revision(finding: Finding) -> bool:
-    """Whether the finding is about what the revisions looked at do, and not about the schema or the whole history."""
+    """Whether the finding is about a traced revision, and not about the schema or the whole history."""
     pattern = registry().get(finding.pattern)
     if pattern is None or not issubclass(pattern, HistoryPattern):
         return pattern is not None and issubclass(pattern, RevisionPattern)
@@ -160,7 +160,7 @@ def about_a_revision(finding: Finding) -> bool:
 
 
 def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Unsuppressed:
-    """What the patterns say of each revision, without what its file suppresses."""
+    """The findings for each revision, without those that its file suppresses."""
     findings = [finding for run in runs for finding in _of_run(patterns, run)]
     return apply_suppressions(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
 
@@ -183,7 +183,7 @@ def _detect(pattern: Any, facts: Any) -> list[Finding]:
     except Exception as error:
         raise PgPatternsError(
             f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until then leave it out: --ignore {pattern.name}."
+            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
         ) from error
 
 
@@ -217,7 +217,7 @@ def _drifts(
     result: list[Drift] = []
     for item in head.databases:
         if item.database.models.count:
-            # Without the plugin the project's autogenerate compares with the models as they are written.
+            # Without the plugin, the project's autogenerate compares with the models as they are written.
             drifts = drifts_of(run, item, effective=adopted and item.database.enforced)
             if isinstance(drifts, Skipped):
                 skipped.append(drifts)

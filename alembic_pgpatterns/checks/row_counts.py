@@ -1,4 +1,4 @@
-"""How many rows the tables have in production, from the file that the setting ``stats`` names."""
+"""The number of rows of tables in production, from the file in the setting ``stats``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alembic_pgpatterns.schema.model import Name
 
 
 def with_rows(runs: Sequence[RevisionRun], settings: Settings) -> tuple[RevisionRun, ...]:
-    """The runs with the number of rows of each table, if the settings name a file of them.
+    """The runs with the number of rows of each table, if the settings name a file with them.
 
     Raises:
         PgPatternsError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Which statements of the recorded workload become slow by the revisions in scope."""
+"""Statements of the recorded workload that the revisions in scope make slow."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
 FACTOR = 2.0
-"""How many times as expensive a statement must have become."""
+"""Report a statement whose cost grew by at least this factor."""
 LEAST = 1_000.0
-"""Units of the planner that it must cost more: some milliseconds."""
+"""The cost must also grow by at least this many units of the planner: some milliseconds."""
 SHOWN = 120
 
 
 def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...]:
-    """The statements of the setting ``workload`` that read a whole table after the revisions and did not before.
+    """The statements of the setting ``workload`` that read a whole table after the revisions but not before.
 
     Args:
         run: of the project.
-        scope: the revisions, in order; without any, or without a workload, there is nothing to compare.
+        scope: the revisions, in order. Without any, or without a workload, there is nothing to compare.
         head: the project at head.
 
     Raises:
@@ -42,7 +42,7 @@ def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...
     names = [script.revision for script in run.project.revisions]
     first = names.index(scope[0].revision) if scope else 0
     if settings.workload is None or not first:
-        return ()  # before the first revision there is no table
+        return ()  # there are no tables yet
     workload = read_workloads([settings.path(settings.workload)])
     database = max(head.databases, key=lambda item: len(item.schema.tables))
     run.progress.say("planning the recorded statements")
@@ -56,7 +56,7 @@ def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...
 
 @contextmanager
 def _before(run: Run, revisions: Sequence[str], database: str) -> Iterator[Server]:
-    """A server on which these revisions have run: from the cache if that has them, else from scratch."""
+    """A server on which these revisions have run: from the cache if possible, otherwise from scratch."""
     with ExitStack() as stack:
         if run.cache is not None:
             at = stack.enter_context(run.at(revisions))
@@ -77,7 +77,7 @@ def _costs(
 
 
 def disconnect(server: Server, database: str) -> None:
-    """End the connections that the project's pools keep: a database that somebody uses cannot be copied."""
+    """End the connections that the project's pools keep open: a database in use cannot be copied."""
     with server.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)

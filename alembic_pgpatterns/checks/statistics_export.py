@@ -25,18 +25,18 @@ def export_statistics(project: Project, settings: Settings, progress: Progress, 
     """The statistics of a live database as a document.
 
     Args:
-        project: whose env.py names the database if ``url`` does not.
+        project: its env.py names the database if there is no ``url``.
         settings: of the project.
         progress: shows what is going on.
-        url: of the database, for libpq or SQLAlchemy.
+        url: of the database, in libpq's or SQLAlchemy's form.
 
     Raises:
         PgPatternsError: the database cannot be reached or read.
     """
-    meant = _parameters(url) if url is not None else _of_env_py(project, settings, progress)
-    place = live.shown(meant)
+    target = _parameters(url) if url is not None else _of_env_py(project, settings, progress)
+    place = live.shown(target)
     progress.say(f"reading {place}")
-    with live.guarded(meant) as connection:
+    with live.guarded(target) as connection:
         try:
             return export(connection)
         except psycopg.Error as error:
@@ -51,32 +51,32 @@ _STATEMENTS: LiteralString = """
 
 
 def live_workload(url: str) -> Workload:
-    """The statements that pg_stat_statements of a live database has counted; their values are not in it.
+    """The statements that pg_stat_statements of a live database has counted, without their values.
 
     Raises:
-        PgPatternsError: it cannot be reached, or it does not count statements.
+        PgPatternsError: it cannot be reached, or the extension is not installed.
     """
-    meant = _parameters(url)
+    target = _parameters(url)
     collected = Collected("pg_stat_statements")
-    with live.guarded(meant) as connection:
+    with live.guarded(target) as connection:
         try:
             row = connection.execute(
                 "SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n "
                 "ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'"
             ).fetchone()
             if row is None:
-                raise PgPatternsError(f"{live.shown(meant)}: the extension pg_stat_statements is not there.")
+                raise PgPatternsError(f"{live.shown(target)}: the extension pg_stat_statements is not installed.")
             statement = sql.SQL(_STATEMENTS).format(sql.Identifier(row[0]))
             for text, calls, mean in connection.execute(statement):
                 collected.add(text, calls=calls, milliseconds=mean)
         except psycopg.Error as error:
-            raise PgPatternsError(f"{live.shown(meant)}: pg_stat_statements: {str(error).strip()}") from error
-    return collected.workload(Path(live.shown(meant)))
+            raise PgPatternsError(f"{live.shown(target)}: pg_stat_statements: {str(error).strip()}") from error
+    return collected.workload(Path(live.shown(target)))
 
 
 def _parameters(url: str) -> dict[str, str]:
-    scheme, separator, rest = url.partition("://")
-    plain = f"{scheme.partition('+')[0]}{separator}{rest}"
+    scheme, separator, address = url.partition("://")
+    plain = f"{scheme.partition('+')[0]}{separator}{address}"
     try:
         return {name: str(value) for name, value in conninfo_to_dict(plain).items()}
     except psycopg.Error as error:
@@ -84,9 +84,10 @@ def _parameters(url: str) -> dict[str, str]:
 
 
 def _of_env_py(project: Project, settings: Settings, progress: Progress) -> dict[str, str]:
-    """Where env.py connects to, seen while it runs against a server of ours."""
+    """The database that env.py connects to, seen while env.py runs on the throw-away server."""
     with Run(project, settings, progress, cache=HistoryCache.open(project, settings)).at_head() as head:
-        meant = next((item.database.meant for item in head.databases if item.database.meant), None)
-    if meant is None:
-        raise PgPatternsError("env.py was not seen to connect to a database: name it, alembic pgstats URL -o FILE")
-    return dict(meant)
+        databases = [item.database for item in head.databases]
+    target = next((item.real_parameters for item in databases if item.real_parameters), None)
+    if target is None:
+        raise PgPatternsError("env.py opened no connection to a database: name it, alembic pgstats URL -o FILE")
+    return dict(target)

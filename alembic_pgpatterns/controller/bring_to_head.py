@@ -29,8 +29,8 @@ from alembic_pgpatterns.server.protocol import Server
 class Database:
     """A scratch database at head. ``label``: the name of the real one it stands for.
 
-    ``models``: of the project, as env.py names them for this database. ``meant``: libpq's parameters of the real one,
-    with the password; None if no connection to it was seen.
+    ``models``: of the project, as env.py names them for this database. ``real_parameters``: libpq's parameters of the
+    real one, with the password; None if no connection to it was seen.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Database:
     version_tables: tuple[Name, ...]
     models: Models = NO_MODELS
     blame_facts: BlameFacts | None = None
-    meant: Mapping[str, str] | None = field(default=None, repr=False)
+    real_parameters: Mapping[str, str] | None = field(default=None, repr=False)
     enforced: bool = False
     """Whether env.py names the plugin, so that autogenerate compares with the models as the patterns want them."""
 
@@ -83,7 +83,7 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
             version_tables=(Name(item.version_schema or "", item.version_table),),
             models=Models(result.run, number, item.models),
             blame_facts=upgraded.position.blame[item.database],
-            meant=result.meant.get(item.database),
+            real_parameters=result.real_parameters.get(item.database),
             enforced=_names_plugin(item.plugins),
         )
         for number, item in enumerate(result.configured)

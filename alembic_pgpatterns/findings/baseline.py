@@ -1,6 +1,7 @@
-"""The baseline: findings that a project accepts as they are, one fingerprint a line, in a file it commits.
+"""The baseline: findings that a project accepts, one fingerprint per line, in a file that it commits.
 
-Its presence, even empty, marks adoption: autogenerate enforces patterns on whatever it does not accept.
+The existence of the file, even an empty one, marks adoption: autogenerate then enforces all patterns that it does not
+    accept.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.files import read_regular, write_whole
 
 HEADER = (
-    "# Findings of alembic-pgpatterns that are accepted as they are, one a line; a reason may follow behind '  # '.\n"
-    "# Take a line out to have the debt paid by the next revision. Written by `alembic pgcheck --write-baseline`.\n"
+    "# Accepted findings of alembic-pgpatterns, one per line. A reason may follow after '  # '.\n"
+    "# Delete a line to have the next revision fix its finding. Written by `alembic pgcheck --write-baseline`.\n"
 )
 HEADS = "# heads:"
 FORMAT = "# format:"
@@ -25,17 +26,17 @@ REASON = "  # "
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Accepted fingerprints with their reasons, and the revisions that were the heads when they were written."""
+    """Accepted fingerprints with their reasons, and the revisions that were heads when the file was written."""
 
     entries: Mapping[str, str | None] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Baseline | None:
-        """The baseline in the file; None where there is no file.
+        """The baseline in the file; None if there is no file.
 
         Raises:
-            PgPatternsError: the file cannot be read, or a line is no fingerprint.
+            PgPatternsError: the file cannot be read, or a line is not a fingerprint.
         """
         if not path.exists():
             return None
@@ -65,22 +66,22 @@ class Baseline:
         return escaped(fingerprint) in self.entries
 
     def stale(self, fingerprints: Iterable[str]) -> tuple[str, ...]:
-        """Entries that no finding matches any more: they were paid, or renamed."""
+        """Entries that match no finding any more: the finding was fixed or renamed."""
         return tuple(sorted(set(self.entries) - set(map(escaped, fingerprints))))
 
-    def covering(self, fingerprints: Iterable[str], heads: Iterable[str], kept: Iterable[str] = ()) -> Baseline:
-        """A baseline of exactly these findings, and of entries to be kept; reasons that were given before are too."""
-        entries = [*map(escaped, fingerprints), *kept]
+    def covering(self, fingerprints: Iterable[str], heads: Iterable[str], keep: Iterable[str] = ()) -> Baseline:
+        """A baseline of exactly these findings and the entries to keep. Existing reasons stay."""
+        entries = [*map(escaped, fingerprints), *keep]
         return Baseline({item: self.entries.get(item) for item in entries}, tuple(sorted(heads)))
 
     def text(self) -> str:
-        """What the file holds: the heads, then the entries, sorted."""
+        """The content of the file: the heads, then the sorted entries."""
         lines = [f"{HEADS} {', '.join(self.heads)}"] if self.heads else []
         lines += [f"{item}{REASON + reason if reason else ''}" for item, reason in sorted(self.entries.items())]
         return HEADER + "".join(f"{line}\n" for line in lines)
 
     def write(self, path: Path) -> None:
-        """Write the file in one step: it is the old one or the new one, never half of one.
+        """Write the file in one step: there is the old file or the new one, never a part of it.
 
         Raises:
             PgPatternsError: the folder or the file cannot be written.
@@ -92,15 +93,15 @@ class Baseline:
 
 
 def _refuse_mark(path: Path, number: int, line: str) -> None:
-    """An unfinished merge, or a file of a later version, must not be read as if it were whole.
+    """Refuse an unfinished merge, and a file of a later version: it must not be read as if it were complete.
 
     Raises:
-        PgPatternsError: the line is a mark of a conflict, or names a format that is not known here.
+        PgPatternsError: the line is a conflict marker, or names a format that is not known here.
     """
     if line.startswith(CONFLICT):
         raise PgPatternsError(
             f"{path}:{number}: the baseline has an unfinished merge ({line[:7]}). Keep the lines of both sides, "
-            "and take the marks out."
+            "and delete the markers."
         )
     if line.startswith(FORMAT) and line.removeprefix(FORMAT).strip() != str(VERSION):
         raise PgPatternsError(
@@ -110,12 +111,12 @@ def _refuse_mark(path: Path, number: int, line: str) -> None:
 
 
 def escaped(fingerprint: str) -> str:
-    """The fingerprint on one line, whatever its identifiers hold."""
+    """The fingerprint on one line, whatever characters its identifiers contain."""
     return fingerprint.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _split(line: str) -> tuple[str, str | None]:
-    """The fingerprint and the reason; what looks like a reason within quoted identifiers is not one."""
+    """The fingerprint and the reason. A ``  # `` inside a quoted identifier does not start a reason."""
     start = line.find(REASON)
     while start != -1:
         if line[:start].count('"') % 2 == 0:

@@ -1,4 +1,4 @@
-"""What a finding costs its project if nobody acts: the order in which reports show findings."""
+"""The cost of a finding if nobody acts: reports show findings in this order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import Timest
 
 
 class Cost(enum.IntEnum):
-    """The worst that can come of a finding, the most expensive first."""
+    """The worst consequence of a finding, the most expensive first."""
 
     DATA = 1
     OUTAGE = 2
@@ -59,7 +59,7 @@ FOLDERS = {
     "types": Cost.STYLE,
     "constraints": Cost.STYLE,
 }
-"""What most patterns of a folder are about."""
+"""The cost of most patterns in a folder."""
 
 _OTHERS: dict[Cost, tuple[type[Pattern], ...]] = {
     Cost.DATA: (
@@ -105,11 +105,11 @@ _BY_NAME = {cls.name: cost for cost, classes in _OTHERS.items() for cls in class
 
 
 def cost_of(pattern: str) -> Cost:
-    """The cost of a pattern's findings; of a pattern that is not of ours, by its folder, else speed."""
+    """The cost of a pattern's findings. For a user's own pattern: by its folder, otherwise speed."""
     cls = registry().get(pattern)
     return _BY_NAME.get(pattern) or FOLDERS.get(cls.folder if cls is not None else "", Cost.SPEED)
 
 
 def rank(finding: Finding) -> tuple[bool, int, int]:
-    """What to sort findings by: suggestions last, then by cost, then by severity."""
+    """The sort key of findings: guesses last, then by cost, then by severity."""
     return (finding.severity is Severity.INFO, cost_of(finding.pattern), -finding.severity)

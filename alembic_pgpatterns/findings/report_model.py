@@ -21,21 +21,21 @@ MANY = 20
 
 @dataclass
 class Gathered:
-    """What a check collects; `Report.of` makes the report from it.
+    """The collected results of a check; `Report.of` makes the report from them.
 
     Attributes:
         findings: all findings that the models and files do not suppress, in any order.
         suppressed: how many the models and files suppress.
         skipped: what was not checked; repetitions are allowed.
-        hints: what the user might do next, one line each.
+        hints: what the user could do next, one line each.
         facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
-        of_models: fingerprints of what autogenerate would enforce on the models alone.
-        schemas: of each database at head, with its name for people, which is empty if there is only one.
+        of_models: fingerprints of findings that autogenerate would fix in the models alone.
+        schemas: of each database at head, with its name for messages, which is empty if there is only one.
         kinds: the kinds of patterns that ran.
-        guesses: findings that no query of the application supports; in any order.
-        fixable: whether pgfix can work on this project and what was checked.
+        guesses: findings that no query of the application supports, in any order.
+        fixable: whether pgfix can work on this project and on what was checked.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -57,22 +57,22 @@ class Report:
     """The result of a check.
 
     Attributes:
-        findings: what is new, the most expensive first, then by table.
-        accepted: what the baseline accepts.
+        findings: new ones, the most expensive first, then by table.
+        accepted: those in the baseline.
         suppressed: how many findings the models' ``info`` and comments in revisions suppress.
-        stale: baseline entries that match nothing any more.
+        stale: baseline entries that match no finding any more.
         skipped: what was not checked.
-        hints: what the user might do next, one line each.
+        hints: what the user could do next, one line each.
         facts: what was checked, for the summary: "tables", "revisions", "server" and so on.
         heads: the revisions that the schema is at.
         runs: what the revisions in scope did, in order.
-        of_models: fingerprints of what autogenerate would enforce on the models, whatever the database has.
+        of_models: fingerprints of findings that autogenerate would fix in the models, whatever the database has.
             Entries of the baseline that match them are not stale.
-        fixable: whether pgfix can work on this project and what was checked.
+        fixable: whether pgfix can work on this project and on what was checked.
         fail_on: the lowest severity that fails the run.
-        schemas: of each database at head, with its name for people, which is empty if there is only one.
-        guesses: what no query of the application supports and the baseline does not accept. They fail nothing.
-        show_guesses: whether formats for people show them.
+        schemas: of each database at head, with its name for messages, which is empty if there is only one.
+        guesses: findings without support by a query and not in the baseline. They never fail the run.
+        show_guesses: whether the formats for people show them.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -93,10 +93,10 @@ class Report:
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
-        """The report of what a check gathered: sorted, without the findings that the baseline accepts.
+        """The report of a check's results: sorted, without the findings in the baseline.
 
         Args:
-            gathered: by the check.
+            gathered: the results.
             baseline: None if the project has none.
             settings: which patterns are selected, and the name of the baseline file.
         """
@@ -131,21 +131,21 @@ class Report:
 
     @property
     def broken(self) -> tuple[Skipped, ...]:
-        """What was not checked because the project does not work here."""
+        """What was not checked because of an error in the project."""
         return tuple(item for item in self.skipped if item.broken)
 
     @property
     def missed(self) -> tuple[Skipped, ...]:
-        """What should have been checked and was not."""
+        """What should have been checked but was not."""
         return tuple(item for item in self.skipped if not item.expected)
 
     def counts(self) -> dict[str, int]:
-        """Findings by severity, the worst first; zeros are there."""
+        """Number of findings by severity, the worst first; zeros are included."""
         counted = Counter(str(finding.severity) for finding in self.findings)
         return {str(severity): counted[str(severity)] for severity in sorted(Severity, reverse=True)}
 
     def by_pattern(self) -> dict[str, int]:
-        """Findings by pattern, the most frequent first."""
+        """Number of findings by pattern, the most frequent first."""
         return dict(Counter(finding.pattern for finding in self.findings).most_common())
 
 
@@ -154,7 +154,7 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 
 def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterator[str]:
-    """Entries that match no finding, of patterns that ran; of another pattern nothing is known."""
+    """Entries of patterns that ran and that match no finding. Nothing is known about the other patterns."""
     skipped = {item.what for item in gathered.skipped}
     ran = {pattern.name for pattern in chosen_patterns(settings, gathered.kinds)} - skipped
     of_models = set(map(escaped, gathered.of_models))
@@ -174,6 +174,6 @@ def _guesses_hint(guesses: int, settings: Settings) -> Iterable[str]:
 def _adoption_hint(findings: int, baseline: Baseline | None, settings: Settings) -> Iterable[str]:
     if baseline is None and findings >= MANY:
         yield (
-            "An old project? `alembic pgcheck --write-baseline` accepts what is there "
-            f"({settings.baseline}); from then on only what is new is reported."
+            "An old project? `alembic pgcheck --write-baseline` accepts all present findings "
+            f"({settings.baseline}); afterwards only new ones are reported."
         )

@@ -1,4 +1,4 @@
-"""The selected patterns on one schema: what pgcheck and autogenerate share."""
+"""Run the selected patterns on one schema, for pgcheck and for autogenerate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the patterns say of one schema, before baseline and suppressions are taken into account."""
+    """The findings for one schema, before baseline and suppressions are applied."""
 
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
@@ -40,7 +40,7 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
         assert isinstance(pattern, SchemaPattern)
         reason = _cannot_tell(pattern, schema)
         if reason is not None:
-            # What is missing for it, such as the models, is in the report with its own reason.
+            # The report says elsewhere, with the reason, what the pattern lacks (for example the models).
             skipped.append(Skipped(pattern.name, reason, expected=True))
             continue
         findings.extend(run_pattern(pattern, schema))
@@ -67,7 +67,7 @@ def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:
     """The findings of one pattern.
 
     Raises:
-        PgPatternsError: the pattern failed; to leave it out in silence would be to say "ok" without having looked.
+        PgPatternsError: the pattern failed. To continue would mean to report "ok" without a check.
     """
     return _explained(pattern, pattern.detect, schema)
 
@@ -78,7 +78,7 @@ def _explained(pattern: Pattern, detect: Callable[[Seen], Iterator[Finding]], se
     except Exception as error:
         raise PgPatternsError(
             f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until then leave it out: --ignore {pattern.name}."
+            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
         ) from error
 
 
@@ -91,7 +91,7 @@ def _cannot_tell(pattern: SchemaPattern, schema: Schema) -> str | None:
 
 
 def without_excluded(schema: Schema, settings: Settings) -> Schema:
-    """The schema without the tables and schemas that the settings leave out."""
+    """The schema without the tables and schemas that the settings exclude."""
 
     def keeps(name: Name) -> bool:
         return not settings.excludes(name.schema)
@@ -108,7 +108,7 @@ def without_excluded(schema: Schema, settings: Settings) -> Schema:
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings with fingerprints made unique: the second of the same gets ``#2``."""
+    """The findings with unique fingerprints: the second one with the same fingerprint gets ``#2``."""
     seen: Counter[str] = Counter()
     for finding in findings:
         seen[finding.fingerprint] += 1
@@ -117,5 +117,5 @@ def unique(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def suppressed(finding: Finding) -> bool:
-    """Whether the models' own ``info`` says that this is meant."""
+    """Whether the models' own ``info`` suppresses the finding."""
     return finding.at is not None and finding.pattern in finding.at.origin.ignored

@@ -1,4 +1,4 @@
-"""What a check could not look at."""
+"""What a check did not check."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Skipped:
     """Something that was not checked, and why.
 
-    ``broken``: the project does not work here, so the run fails, whatever else it found. ``expected``: the settings or
-    the project itself leave it out, so the run may pass.
+    ``broken``: it failed because of the project, so the run fails, whatever else it found. ``expected``: the settings
+    or the project exclude it, so the run may pass.
     """
 
     what: str

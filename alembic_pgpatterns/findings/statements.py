@@ -1,4 +1,4 @@
-"""The patterns of statements on a workload, with baseline and suppressions."""
+"""Run the patterns about statements on a workload, with baseline and suppressions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from alembic_pgpatterns.workload.model import SOURCE, Workload
 
 
 def check_statements(workload: Workload, settings: Settings, schema: Schema | None = None) -> Report:
-    """What the selected patterns say of a workload.
+    """The report of the selected patterns on a workload.
 
     Args:
         workload: recorded or imported.
-        settings: which patterns are selected, and where the baseline is.
-        schema: at head, where it is known.
+        settings: selected patterns, and the baseline's file.
+        schema: at head, if known.
 
     Raises:
         PgPatternsError: a pattern failed, or the baseline cannot be read.
@@ -33,7 +33,7 @@ def check_statements(workload: Workload, settings: Settings, schema: Schema | No
 
 
 def gather_statements(workload: Workload, settings: Settings, schema: Schema | None, gathered: Gathered) -> None:
-    """Add what the selected patterns of statements find, without what comments at the lines suppress."""
+    """Add the findings of the selected patterns about statements, without those that comments suppress."""
     patterns = [
         item
         for item in chosen_patterns(settings, (StatementPattern,))
@@ -41,10 +41,10 @@ def gather_statements(workload: Workload, settings: Settings, schema: Schema | N
     ]
     findings = list(unique(finding for pattern in patterns for finding in _run(pattern, workload, schema)))
     paths = [finding.location.path for finding in findings if finding.location is not None]
-    # A comment for a pattern that found nothing this time may have its use in another recording: nobody complains.
-    kept = apply_suppressions(findings, paths, frozenset())
-    gathered.findings += kept.findings
-    gathered.suppressed += kept.suppressed
+    # A comment that suppresses nothing is not reported: another recording may have the finding.
+    unsuppressed = apply_suppressions(findings, paths, frozenset())
+    gathered.findings += unsuppressed.findings
+    gathered.suppressed += unsuppressed.suppressed
 
 
 def _run(pattern: StatementPattern, workload: Workload, schema: Schema | None) -> list[Finding]:
@@ -53,5 +53,5 @@ def _run(pattern: StatementPattern, workload: Workload, schema: Schema | None) -
     except Exception as error:
         raise PgPatternsError(
             f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until then leave it out: --ignore {pattern.name}."
+            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
         ) from error

@@ -1,7 +1,7 @@
-"""``# pgpatterns: ignore[table-rewrite] reason``, in a revision's file.
+"""Comments in a revision's file that suppress findings: ``# pgpatterns: ignore[table-rewrite] reason``.
 
-On a line of a statement, or alone on the line above it, it holds for that statement; in column one, where no statement
-follows, for the whole file.
+On a line of a statement, or alone on the line above it, the comment applies to that statement. At the start of a line
+that no statement follows, it applies to the whole file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _COMMENT = re.compile(r"#\s*pgpatterns:\s*ignore\[([^\]]*)\]\s*(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One pattern's name in one comment. ``whole``: it holds for the file."""
+    """One pattern's name in one comment. ``whole``: it applies to the file."""
 
     path: str
     line: int
@@ -29,7 +29,7 @@ class Suppression:
     whole: bool
 
     def covers(self, finding: Finding) -> bool:
-        """Whether the finding is at the place the comment speaks of."""
+        """Whether the comment applies to the finding's place."""
         place = finding.location
         if finding.pattern != self.pattern or place is None or place.path != self.path:
             return False
@@ -39,7 +39,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Unsuppressed:
-    """Findings that stay, how many were suppressed, and what is to be said of the comments."""
+    """The remaining findings, how many were suppressed, and problems of the comments."""
 
     findings: tuple[Finding, ...]
     suppressed: int
@@ -47,18 +47,18 @@ class Unsuppressed:
 
 
 def apply_suppressions(findings: Sequence[Finding], paths: Iterable[str], ran: frozenset[str]) -> Unsuppressed:
-    """Leave out the findings that comments suppress, and name comments that suppress nothing.
+    """Remove the findings that comments suppress, and report comments that suppress nothing.
 
     Args:
-        findings: of the revisions in these files.
-        paths: the files that were looked at.
-        ran: the patterns that ran; a comment for another may have its use another time.
+        findings: for the revisions in these files.
+        paths: the checked files.
+        ran: the patterns that ran. A comment for another pattern may be needed in another run.
     """
     comments = [item for path in dict.fromkeys(paths) for item in read(path)]
     used = {item for item in comments for finding in findings if item.covers(finding)}
-    kept = tuple(finding for finding in findings if not any(item.covers(finding) for item in used))
+    remaining = tuple(finding for finding in findings if not any(item.covers(finding) for item in used))
     complaints = [text for item in comments if (text := _complaint(item, used, ran)) is not None]
-    return Unsuppressed(kept, len(findings) - len(kept), tuple(complaints))
+    return Unsuppressed(remaining, len(findings) - len(remaining), tuple(complaints))
 
 
 def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -> str | None:
@@ -71,17 +71,17 @@ def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -
 
 
 def read(path: str) -> list[Suppression]:
-    """The comments of a file; none of one that cannot be read."""
+    """The comments of a file; none if it cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
         return []
-    found = []
+    result = []
     for token in tokens:
         comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
         if comment is not None:
             whole = token.start[1] == 0
             names = (name.strip() for name in comment[1].split(","))
-            found += [Suppression(path, token.start[0], name, whole) for name in names if name]
-    return found
+            result += [Suppression(path, token.start[0], name, whole) for name in names if name]
+    return result

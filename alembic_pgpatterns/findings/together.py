@@ -1,7 +1,7 @@
-"""The index remedies of a table, so that all of them can be followed: none undoes what another one rests on.
+"""The index remedies of a table, checked together: following one must not make another one wrong.
 
-Each pattern proposes what is best for its own finding. Here the remedies of a table are tried on the model of it,
-one after the other. One that no longer fits, or that makes a pattern report something new, becomes advice.
+Each pattern proposes what is best for its own finding. Here the remedies of a table are tried one after the other on a
+model of the table. A remedy that no longer fits, or that makes a pattern report something new, becomes advice.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ def agree(findings: Sequence[Finding], schema: Schema, patterns: Iterable[Schema
 
     Args:
         findings: of all patterns on the schema, in the order of the patterns.
-        schema: what they were found in.
-        patterns: those that ran; the ones about indexes are asked again.
+        schema: the schema that they are about.
+        patterns: those that ran. The patterns about indexes run again after each remedy.
     """
-    asked = [pattern for pattern in patterns if pattern.folder == "indexes"]
+    about_indexes = [pattern for pattern in patterns if pattern.folder == "indexes"]
     positions: dict[Name, list[int]] = defaultdict(list)
     for position, finding in enumerate(findings):
         if isinstance(finding.remedy, INDEX_REMEDIES) and finding.table is not None:
             positions[finding.table].append(position)
     result = list(findings)
     names = _Names(schema)
-    for name, own in positions.items():
+    for name, of_table in positions.items():
         table = schema.table(name)
         if table is not None:
-            # What is worse is cured first; a guess gives way to what is certain.
-            order = sorted(own, key=lambda position: (findings[position].guess, -findings[position].severity))
-            trial = _Trial(schema, table, asked, names)
+            # The worse finding comes first; a guess comes after what is certain.
+            order = sorted(of_table, key=lambda position: (findings[position].guess, -findings[position].severity))
+            trial = _Trial(schema, table, about_indexes, names)
             for position in order:
                 result[position] = trial.followed(findings[position])
     return result
@@ -66,7 +66,7 @@ class _Names:
         self._given: dict[Name, CreateIndex] = {}
 
     def free(self, new: CreateIndex) -> CreateIndex:
-        """The index under a name that nothing else has; the same index twice has one name."""
+        """The index with a name that is free. The same index gets the same name twice."""
         base, tried, number = index_name(new), new, 1
         while not self._is_free(Name(new.table.schema, index_name(tried)), new):
             number += 1
@@ -83,14 +83,14 @@ class _Trial:
 
     def __init__(self, schema: Schema, table: Table, patterns: Sequence[SchemaPattern], names: _Names) -> None:
         self._schema, self._patterns, self._names = schema, patterns, names
-        # The catalog writes predicates in its own way: one way of writing for old and new ones.
+        # The catalog writes predicates in its own form: bring old and new ones into the same form.
         self._table = replace(table, indexes=tuple(map(_spelled, table.indexes)))
         self._around = _around(schema, table)
         self._dropped: list[Index] = []
-        self._known: set[str] | None = None
+        self._reported_before: set[str] | None = None
 
     def followed(self, finding: Finding) -> Finding:
-        """The finding with its remedy, if that can be followed after those before; else with advice."""
+        """The finding with its remedy if that is still possible after the earlier ones, otherwise with advice."""
         assert finding.remedy is not None
         remedy = self._named(finding.remedy)
         after = changed(self._table, remedy)
@@ -112,18 +112,18 @@ class _Trial:
         dropped = [*self._dropped]
         if isinstance(remedy, DropIndex):
             dropped += [index for index in self._table.indexes if index.name == remedy.index]
-        if not all(any(stands_in(index, gone) for index in after.indexes) for gone in dropped):
+        if not all(any(stands_in(index, old) for index in after.indexes) for old in dropped):
             return False
-        if self._known is None:
-            self._known = self._reported(self._table)
-        return self._reported(after) <= self._known
+        if self._reported_before is None:
+            self._reported_before = self._reported(self._table)
+        return self._reported(after) <= self._reported_before
 
     def _reported(self, table: Table) -> set[str]:
         tables = tuple(table if item.name == table.name else item for item in self._around)
         schema = replace(self._schema, tables=tables)
-        # What would be a guess is no finding, neither before nor after.
-        found = (item for pattern in self._patterns for item in pattern.detect(schema))
-        return {item.fingerprint for item in found if not item.guess}
+        # A guess is not a finding, neither before nor after.
+        findings = (item for pattern in self._patterns for item in pattern.detect(schema))
+        return {item.fingerprint for item in findings if not item.guess}
 
 
 def _spelled(index: Index) -> Index:
@@ -131,7 +131,7 @@ def _spelled(index: Index) -> Index:
 
 
 def _around(schema: Schema, table: Table) -> tuple[Table, ...]:
-    """The table with those that foreign keys tie to it, and its partitions: what its patterns look at."""
+    """The tables that its patterns look at: the table, those connected with it by foreign keys, and its partitions."""
     referred = {key.referred_table for key in table.foreign_keys}
     return tuple(
         item
@@ -146,19 +146,20 @@ def _around(schema: Schema, table: Table) -> tuple[Table, ...]:
 def _later(finding: Finding) -> str:
     remedy = finding.remedy
     index = remedy.index if isinstance(remedy, (DropIndex, ReplaceIndex)) else None
-    what = f"{index} is concerned by" if index is not None else "The indexes of this table are concerned by"
+    subject = f"{index} is" if index is not None else "The indexes of this table are"
     return (
-        f"{what} other findings of {finding.table}. Follow those first, then run pgcheck again: this one may be gone."
+        f"{subject} also the subject of other findings about {finding.table}. Follow those first, then run pgcheck "
+        "again: this finding may disappear."
     )
 
 
-def stands_in(index: Index, gone: Index) -> bool:
-    """Whether an index serves the searches that another one served."""
+def stands_in(index: Index, old: Index) -> bool:
+    """Whether an index serves all searches that the old one served."""
     return (
-        index.method == gone.method
-        and index.predicate in (None, gone.predicate)
-        and len(index.keys) >= len(gone.keys)
-        and all(_key(one) == _key(other) for one, other in zip(index.keys, gone.keys, strict=False))
+        index.method == old.method
+        and index.predicate in (None, old.predicate)
+        and len(index.keys) >= len(old.keys)
+        and all(_key(key) == _key(other) for key, other in zip(index.keys, old.keys, strict=False))
     )
 
 
@@ -167,20 +168,20 @@ def _key(key: IndexKey) -> tuple[object, ...]:
 
 
 def changed(table: Table, remedy: Remedy) -> Table | None:
-    """The table after an index remedy; None where it does not fit the table any more."""
+    """The table after an index remedy; None if the remedy does not fit the table any more."""
     if isinstance(remedy, CreateIndex):
         same = [index for index in table.indexes if index.name.name == index_name(remedy)]
         return table if same else _with(table, remedy)
     if isinstance(remedy, ReplaceUnique):
         return _without_rule(table, remedy)
     assert isinstance(remedy, (DropIndex, ReplaceIndex, RebuildIndex))
-    kept = tuple(index for index in table.indexes if index.name != remedy.index)
-    if len(kept) == len(table.indexes):
+    others = tuple(index for index in table.indexes if index.name != remedy.index)
+    if len(others) == len(table.indexes):
         return None
-    left = replace(table, indexes=kept)
+    without = replace(table, indexes=others)
     if isinstance(remedy, DropIndex):
-        return left
-    return _with(left, remedy.recreate if isinstance(remedy, RebuildIndex) else remedy.new)
+        return without
+    return _with(without, remedy.recreate if isinstance(remedy, RebuildIndex) else remedy.new)
 
 
 def _without_rule(table: Table, remedy: ReplaceUnique) -> Table | None:
@@ -191,8 +192,8 @@ def _without_rule(table: Table, remedy: ReplaceUnique) -> Table | None:
         indexes = tuple(index for index in table.indexes if not (index.unique and index.columns == remedy.columns))
     if len(indexes) == len(table.indexes):
         return None
-    kept = tuple(key for key in table.unique_constraints if key not in rules)
-    return _with(replace(table, unique_constraints=kept, indexes=indexes), remedy.new)
+    others = tuple(key for key in table.unique_constraints if key not in rules)
+    return _with(replace(table, unique_constraints=others, indexes=indexes), remedy.new)
 
 
 def _with(table: Table, new: CreateIndex) -> Table:

@@ -113,8 +113,8 @@ class Failure:
 class EnvResult:
     """What a run of env.py did. ``databases``: all that it connected to, in the order of first use.
 
-    ``run``: its number, for questions about its models. ``connected``: how often, by database. ``meant``: libpq's
-    parameters of the real ones, with the password. ``elsewhere``: connections that lead to no PostgreSQL.
+    ``run``: its number, for questions about its models. ``connected``: how often, by database. ``real_parameters``:
+    libpq's parameters of the real ones, with the password. ``elsewhere``: connections that lead to no PostgreSQL.
     ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: the revisions'.
     ``windows``: per database, where each recorded revision begins and ends in the server's log, in bytes.
     """
@@ -122,7 +122,7 @@ class EnvResult:
     run: int
     configured: tuple[ConfiguredDatabase, ...] = ()
     databases: tuple[tuple[RealDatabase, str], ...] = ()
-    meant: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    real_parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     own_environment: str | None = None
     failure: Failure | None = None

@@ -60,7 +60,7 @@ class EnvRun:
             run=number,
             configured=tuple(replace(item.facts, applied=tuple(item.applied)) for item in self.configured),
             databases=tuple(routes.databases.items()) if routes is not None else (),
-            meant=dict(routes.meant) if routes is not None else {},
+            real_parameters=dict(routes.real_parameters) if routes is not None else {},
             elsewhere=tuple(routes.elsewhere) if routes is not None else (),
             own_environment=self.own_environment,
             failure=self._failure(),

@@ -48,9 +48,9 @@ class Routes:
     """Where connections went while they were redirected.
 
     ``databases``: the scratch database of each origin, in the order of first use. ``connections``: the number of
-    connections to each scratch database. ``meant``: by scratch database, libpq's parameters of the real one, with the
-    password. ``environment``: the scratch database for variables of the environment. ``elsewhere``: connections that
-    were allowed because they reach no server (SQLite in memory), for the error if no revision was run.
+    connections to each scratch database. ``real_parameters``: by scratch database, libpq's parameters of the real one,
+    with the password. ``environment``: the scratch database for variables of the environment. ``elsewhere``:
+    connections that were allowed because they reach no server (SQLite in memory), for the error if no revision was run.
     ``statement``: see `redirect`.
     """
 
@@ -59,7 +59,7 @@ class Routes:
     statement: Callable[[str, bool], str] | None = None
     databases: dict[RealDatabase, str] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
-    meant: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    real_parameters: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     environment: str | None = None
     elsewhere: list[str] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -75,7 +75,7 @@ class Routes:
             database = requested["dbname"]
         else:
             database = self.database_for(real_database(requested), requested.get("user"))
-            self.meant.setdefault(database, dict(requested))
+            self.real_parameters.setdefault(database, dict(requested))
         parameters = self.server.parameters(database)
         libpq.clear()
         libpq.offer(parameters)

@@ -203,7 +203,7 @@ def test_no_connection_left(shop: Project, live_server: ThrowawayServer, name: s
                 stack.enter_context(psycopg.connect(**{**live_server.parameters(name), "user": "guest"}))
         run = shop.alembic("pgcheck", "--live", url(live_server, name, "guest"))
         assert run.returncode == 255
-        assert "Every connection it has is in use" in run.stderr
+        assert "All its connections are in use" in run.stderr
         assert "Traceback" not in run.stderr
         report = document(shop, "--select", "connection-budget")
     assert of("connection-budget", report) == {f'database "{name}" in use', f'database "{name}" pools'}
@@ -266,7 +266,7 @@ def test_without_live_nothing_is_said_of_it(shop: Project) -> None:
     [
         ("postgresql://me:hunter2@127.0.0.1:1/shop", "127.0.0.1:1/shop: the live database could not be reached"),
         ("sqlite:///shop.db", "is not PostgreSQL"),
-        ("nonsense", "no URL of a database"),
+        ("nonsense", "is not a database URL"),
     ],
 )
 def test_an_address_that_leads_nowhere(tmp_path: Path, given: str, said: str) -> None:
