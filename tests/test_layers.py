@@ -48,8 +48,8 @@ LAYERS = (
 
 
 MOST_WITH_MANY_ARGUMENTS = 21
-LONGEST_CHAIN = 24
-"""Both are ceilings to be lowered: the aims are 10 functions and 20 files, measured were 19 and 33."""
+LONGEST_CHAIN = 20
+"""The first is a ceiling to be lowered: the aim is 10 functions, 19 were measured."""
 
 
 @cache

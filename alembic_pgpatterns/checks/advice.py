@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic_pgpatterns.advisor.advise import Advisor
-from alembic_pgpatterns.advisor.model import Advice, Options
+from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows
+from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.checks.application import read_application
-from alembic_pgpatterns.checks.slowed import disconnect
 from alembic_pgpatterns.checks.statistics_export import live_workload
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
@@ -18,6 +17,7 @@ from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.scratch_databases import disconnect
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
@@ -27,15 +27,6 @@ from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.from_source import workload_of
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Workload, merged
-
-
-@dataclass(frozen=True)
-class AdviceReport:
-    """The advice for a project, with the findings about the statements themselves."""
-
-    workload: Workload
-    advice: Advice = field(default_factory=Advice)
-    report: Report = field(default_factory=Report)
 
 
 def advise(

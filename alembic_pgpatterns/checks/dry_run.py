@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alembic_pgpatterns.checks.deploy_plan import Plan, plans
-from alembic_pgpatterns.checks.revisions import run_revision_patterns
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.controller.context import RunContext
@@ -17,6 +16,7 @@ from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.revision_patterns import run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
 from alembic_pgpatterns.revisions.model import RevisionRun

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.row_counts import with_rows
@@ -22,13 +21,12 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
-from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered
+from alembic_pgpatterns.findings.revision_patterns import run_history_patterns, run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
-from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
-from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
+from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStatement
 from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
@@ -105,7 +103,7 @@ class RevisionCheck:
         gathered.skipped += traced.skipped
         drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
         slow = slowed(self.run, todo.scope, head) if _selected(patterns, SlowedStatement) else ()
-        of_history = _of_history(patterns, replace(history, drifts=drifts, slowed=slow))
+        of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
@@ -149,42 +147,6 @@ def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
     if settings.server is not None:
         return "they are traced with the log of the throw-away server, and --server names another server"
     return None
-
-
-def about_a_revision(finding: Finding) -> bool:
-    """Whether the finding is about a traced revision, and not about the schema or the whole history."""
-    pattern = registry().get(finding.pattern)
-    if pattern is None or not issubclass(pattern, HistoryPattern):
-        return pattern is not None and issubclass(pattern, RevisionPattern)
-    return pattern.of_scope
-
-
-def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Unsuppressed:
-    """The findings for each revision, without those that its file suppresses."""
-    findings = [finding for run in runs for finding in _of_run(patterns, run)]
-    return apply_suppressions(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
-
-
-def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
-    for pattern in patterns:
-        if isinstance(pattern, RevisionPattern):
-            yield from _detect(pattern, run)
-
-
-def _of_history(patterns: Iterable[Pattern], history: History) -> list[Finding]:
-    return [
-        finding for pattern in patterns if isinstance(pattern, HistoryPattern) for finding in _detect(pattern, history)
-    ]
-
-
-def _detect(pattern: Any, facts: Any) -> list[Finding]:
-    try:
-        return list(pattern.detect(facts))
-    except Exception as error:
-        raise PgPatternsError(
-            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
-        ) from error
 
 
 def _history(project: Project, runs: tuple[RevisionRun, ...]) -> History:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from alembic_pgpatterns.advisor.costs import Planned, statement_costs
 from alembic_pgpatterns.advisor.statistics import statistics_of
-from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
+from alembic_pgpatterns.controller.head_schema import CachedRun, DatabaseAtHead, Head, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY
-from alembic_pgpatterns.controller.run import Run
-from alembic_pgpatterns.controller.scratch_databases import open_server
+from alembic_pgpatterns.controller.scratch_databases import disconnect, open_server
+from alembic_pgpatterns.controller.upgrade import upgrade
 from alembic_pgpatterns.revisions.model import Slowed
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Location, Schema
@@ -27,7 +27,7 @@ LEAST = 1_000.0
 SHOWN = 120
 
 
-def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...]:
+def slowed(run: CachedRun, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...]:
     """The statements of the setting ``workload`` that read a whole table after the revisions but not before.
 
     Args:
@@ -55,33 +55,25 @@ def slowed(run: Run, scope: Sequence[Revision], head: Head) -> tuple[Slowed, ...
 
 
 @contextmanager
-def _before(run: Run, revisions: Sequence[str], database: str) -> Iterator[Server]:
+def _before(run: CachedRun, revisions: Sequence[str], database: str) -> Iterator[Server]:
     """A server on which these revisions have run: from the cache if possible, otherwise from scratch."""
     with ExitStack() as stack:
         if run.cache is not None:
-            at = stack.enter_context(run.at(revisions))
+            at = stack.enter_context(server_at(run, revisions))
             if database in at.databases.names:
                 yield at.run.server
                 return
         server = stack.enter_context(open_server(run.settings))
-        run.on(server).upgrade(EMPTY, run.project.heads_of(frozenset(revisions)), keep=True)
+        upgrade(run.on(server), EMPTY, run.project.heads_of(frozenset(revisions)), keep=True)
         yield server
 
 
 def _costs(
-    run: Run, server: Server, database: DatabaseAtHead, schema: Schema, workload: Workload
+    run: CachedRun, server: Server, database: DatabaseAtHead, schema: Schema, workload: Workload
 ) -> Mapping[str, Planned]:
     stats: Path | None = run.settings.path(run.settings.stats) if run.settings.stats else None
     disconnect(server, database.database.name)
     return statement_costs(server, database.database.name, schema, statistics_of(stats, schema), workload)
-
-
-def disconnect(server: Server, database: str) -> None:
-    """End the connections that the project's pools keep open: a database in use cannot be copied."""
-    with server.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
-        )
 
 
 def _compared(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
-from alembic_pgpatterns.runner.task import Route, redirected
+from alembic_pgpatterns.runner.task import redirected
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import RevisionContext

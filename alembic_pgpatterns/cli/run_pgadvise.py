@@ -8,7 +8,7 @@ from typing import Any
 
 from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.checks.advice import advise
-from alembic_pgpatterns.cli.run_pgcheck import flags
+from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of

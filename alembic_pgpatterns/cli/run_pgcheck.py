@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any, TextIO
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.project import check
-from alembic_pgpatterns.checks.revisions import about_a_revision
-from alembic_pgpatterns.cli.exit_codes import FINDINGS, NOT_DONE, say_error
-from alembic_pgpatterns.cli.interpreter import default_interpreter
+from alembic_pgpatterns.cli.exit_codes import FINDINGS
+from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -23,13 +21,12 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.revision_patterns import about_a_revision
 from alembic_pgpatterns.output.safe_text import one_line
-from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.plan import write as write_plan
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.settings import write_settings
-from alembic_pgpatterns.report.words import skipped_lines
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -61,17 +58,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
             output.write(report, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
     return incomplete(report, settings) or (FINDINGS if failing else 0)
-
-
-def incomplete(report: Report, settings: Settings) -> int:
-    """The exit code of a run that has not checked all that it was asked to; 0 if it has, or if it may pass so."""
-    missed = report.missed if settings.skips_fail else report.broken
-    if not missed:
-        return 0
-    lines = [line for line, _ in skipped_lines(missed)]
-    way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
-    say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)
-    return NOT_DONE
 
 
 def _verify(config: Any, settings: Settings, warm: Report) -> None:
@@ -122,46 +108,6 @@ def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> 
         write_list(settings, stream)
     else:
         explain(options.explain, stream)
-
-
-def flags(options: argparse.Namespace) -> dict[str, object]:
-    """The settings that flags give; None where one was not given."""
-    given = vars(options)
-    fail_on = given.get("fail_on")
-    return {
-        "select": _names(given.get("select")),
-        "ignore": _names(given.get("ignore")),
-        "target_version": given.get("target_version"),
-        "baseline": _path(given.get("baseline")),
-        "fail_on": Severity[fail_on.upper()] if fail_on else None,
-        "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
-        "upgrade_command": given.get("upgrade_command"),
-        "python": _program(given.get("python")),
-        "prepare": _path(given.get("prepare")),
-        "create_all": given.get("create_all"),
-        "since": given.get("since"),
-        "guesses": given.get("guesses"),
-        "diff_base": given.get("diff_base"),
-        "downgrade": given.get("downgrade"),
-        "cache": given.get("cache"),
-        "stats": _path(given.get("stats")),
-        "fail_on_skipped": "never" if given.get("allow_skipped") else None,
-    }
-
-
-def _names(values: list[str] | None) -> tuple[str, ...] | None:
-    if not values:
-        return None
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
-def _program(value: str | None) -> Path | None:
-    """An interpreter: not resolved, because a link in a virtual environment is what makes it one."""
-    return Path(value).absolute() if value else default_interpreter()
-
-
-def _path(value: str | None) -> Path | None:
-    return Path(value).absolute() if value else None
 
 
 def _accept(report: Report, settings: Settings, stream: TextIO) -> int:

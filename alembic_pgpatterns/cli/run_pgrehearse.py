@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
-from alembic_pgpatterns.cli.run_pgcheck import flags, incomplete
+from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
-from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.report_model import Report
@@ -46,22 +45,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
             writer.write(result, output, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
     return incomplete(report, settings) or (FINDINGS if failing else 0)
-
-
-def rehearse_files(config: Any, settings: Settings, revisions: Sequence[str], rows: int) -> None:
-    """Say how long new files make an application wait, on made-up rows.
-
-    Args:
-        config: Alembic's.
-        settings: of the project.
-        revisions: their identifiers.
-        rows: of the largest table.
-    """
-    asked = Options(rows=rows, revisions=tuple(revisions))
-    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        result = rehearsal_of(rehearse(project, settings, asked, progress), settings)
-    with standard_output(config.stdout) as stream:
-        writer.write(result, reports.Output("text"), stream, full=False)
 
 
 def options_of(options: argparse.Namespace, seed: Path | None) -> Options:

@@ -12,7 +12,7 @@ from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
-from alembic_pgpatterns.cli.run_pgrehearse import rehearse_files
+from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.env_run import perform, run_env
@@ -21,9 +21,14 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
+from alembic_pgpatterns.rehearsal.options import Options
+from alembic_pgpatterns.rehearsal.rehearse import rehearse
+from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
+from alembic_pgpatterns.report import Output
 from alembic_pgpatterns.report.dry_run import lines_of
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.report.project_pages import project_url
+from alembic_pgpatterns.report.rehearsal import write as write_rehearsal
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 
@@ -54,7 +59,23 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
         config.print_stdout("%s", line)
     rows = getattr(options, "rehearse", None)
     if rows is not None and files:
-        rehearse_files(config, settings, [revision for revision, _ in files], rows)
+        _rehearse(config, settings, [revision for revision, _ in files], rows)
+
+
+def _rehearse(config: Any, settings: Settings, revisions: Sequence[str], rows: int) -> None:
+    """Say how long new files make an application wait, on made-up rows.
+
+    Args:
+        config: Alembic's.
+        settings: of the project.
+        revisions: their identifiers.
+        rows: of the largest table.
+    """
+    asked = Options(rows=rows, revisions=tuple(revisions))
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        result = rehearsal_of(rehearse(project, settings, asked, progress), settings)
+    with standard_output(config.stdout) as stream:
+        write_rehearsal(result, Output("text"), stream, full=False)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, object]:

@@ -17,9 +17,8 @@ from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.revisions.observation import held
 from alembic_pgpatterns.revisions.outgoing import without_connecting
 from alembic_pgpatterns.runner.channel import Parent
-from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Steps
+from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Route, Steps
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
-from alembic_pgpatterns.runner.task import Route
 from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.sql import sqltext
 from alembic_pgpatterns.server.command import variables

@@ -63,3 +63,11 @@ def scratch_databases(server: Server) -> frozenset[str]:
     query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
     with server.connect() as connection:
         return frozenset(row[0] for row in connection.execute(query))
+
+
+def disconnect(server: Server, database: str) -> None:
+    """End the connections that the project's pools keep open: a database in use cannot be copied."""
+    with server.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
+        )

@@ -31,8 +31,9 @@ from alembic_pgpatterns.remedies.model import (
     ValidateConstraint,
 )
 from alembic_pgpatterns.remedies.naming import index_name
-from alembic_pgpatterns.remedies.operations import operations, read_in_utc
+from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.remedies.type_operations import read_in_utc
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds

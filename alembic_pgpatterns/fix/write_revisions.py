@@ -18,8 +18,9 @@ from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.plan import Fix, Left, unsafe
 from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
-from alembic_pgpatterns.runner.task import Route, redirected
+from alembic_pgpatterns.runner.task import redirected
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

@@ -8,6 +8,7 @@ from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.rehearsal.rows.model import Unfilled
 from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.revisions.rehearsed import RehearsedRun
 from alembic_pgpatterns.schema.model import Location, Name
 
 
@@ -109,3 +110,15 @@ class Rehearsal:
     skipped: tuple[Skipped, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Gathered:
+    """What a rehearsal collects."""
+
+    results: list[RevisionResult] = field(default_factory=list)
+    rehearsed: list[RehearsedRun] = field(default_factory=list)
+    unfilled: dict[Name, Unfilled] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    runs: list[RevisionRun] = field(default_factory=list)
+    server: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -22,36 +22,24 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.rehearsal.measure import measure
-from alembic_pgpatterns.rehearsal.model import Measurement, RevisionResult
+from alembic_pgpatterns.rehearsal.model import Gathered, Measurement, RevisionResult
 from alembic_pgpatterns.rehearsal.options import Budget, BudgetSpent, Options
 from alembic_pgpatterns.rehearsal.results import result_of
 from alembic_pgpatterns.rehearsal.rows.fill import fill
 from alembic_pgpatterns.rehearsal.rows.merged import expected_types, merged
-from alembic_pgpatterns.rehearsal.rows.model import ColumnShape, Filled, Request, Unfilled
+from alembic_pgpatterns.rehearsal.rows.model import ColumnShape, Filled, Request
 from alembic_pgpatterns.rehearsal.server import rehearsal_server
 from alembic_pgpatterns.rehearsal.sizes import SMALL, Sizes, touched
 from alembic_pgpatterns.rehearsal.stage import Stage
 from alembic_pgpatterns.rehearsal.trial import Trial, message_of
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.revisions.rehearsed import RehearsedRun, RowFailure
+from alembic_pgpatterns.revisions.rehearsed import RowFailure
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 
 FEW = 500
 """Rows per table for what fails and what is lost."""
 REPEATS = 2
 """Measurements at the small size: how much they differ is the spread."""
-
-
-@dataclass
-class Gathered:
-    """What a rehearsal collects."""
-
-    results: list[RevisionResult] = field(default_factory=list)
-    rehearsed: list[RehearsedRun] = field(default_factory=list)
-    unfilled: dict[Name, Unfilled] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
-    runs: list[RevisionRun] = field(default_factory=list)
-    server: str = ""
 
 
 def rehearse(project: Project, settings: Settings, options: Options, progress: Progress) -> Gathered:

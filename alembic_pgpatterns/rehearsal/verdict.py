@@ -8,8 +8,7 @@ from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
 from alembic_pgpatterns.patterns import Finding, RehearsalPattern
-from alembic_pgpatterns.rehearsal.model import Rehearsal
-from alembic_pgpatterns.rehearsal.rehearse import Gathered
+from alembic_pgpatterns.rehearsal.model import Gathered, Rehearsal
 
 
 def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:

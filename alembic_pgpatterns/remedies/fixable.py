@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, SetDefault, Statements, TypeChange
-from alembic_pgpatterns.remedies.operations import reads_utc
+from alembic_pgpatterns.remedies.type_operations import reads_utc
 from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 

@@ -199,3 +199,12 @@ class Dependencies:
     variables: Mapping[str, str] = field(default_factory=dict)
     lasting: frozenset[str] = frozenset()
     untracked: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the project's connections lead. See `EnvRequest`."""
+
+    server: Mapping[str, str]
+    databases: tuple[tuple[RealDatabase, str], ...]
+    variables: Mapping[str, str]

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.run_env import environment_variables
 from alembic_pgpatterns.runner.sandbox import sandboxed
 from alembic_pgpatterns.runner.server_access import ServerAccess
-from alembic_pgpatterns.server.real_database import RealDatabase
 from alembic_pgpatterns.server.redirect import redirect
-
-
-@dataclass(frozen=True)
-class Route:
-    """Where the project's connections lead. See `EnvRequest`."""
-
-    server: Mapping[str, str]
-    databases: tuple[tuple[RealDatabase, str], ...]
-    variables: Mapping[str, str]
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewriter
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.indexes import plain
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 
 PASSES = ("with_enum_types", "with_split_alters", "with_inline_references")
 """What `rewrite` itself does with the changes, before and after the repairs."""

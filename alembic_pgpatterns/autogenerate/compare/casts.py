@@ -13,7 +13,7 @@ from alembic_pgpatterns.autogenerate.compare.sameness import is_constant
 from alembic_pgpatterns.autogenerate.compare.scratch import accepted, constant_value, type_sql
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
-from alembic_pgpatterns.remedies.operations import AlterTypeOp, CastTypeOp
+from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 

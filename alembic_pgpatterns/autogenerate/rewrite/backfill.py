@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-from alembic_pgpatterns.autogenerate.rewrite.indexes import qualified
+from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 from alembic_pgpatterns.schema.names import quote
 
 BATCH_PAGES = 100

@@ -16,11 +16,11 @@ from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
-from alembic_pgpatterns.autogenerate.rewrite.constraints import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, qualified
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, type_text
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit

@@ -13,11 +13,12 @@ from sqlalchemy.schema import Column, DefaultClause, conv
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, plan_swap, small_table
-from alembic_pgpatterns.autogenerate.rewrite.constraints import NOT_VALID, validate
+from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, own_transaction, plain, repeatable
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
@@ -27,7 +28,7 @@ from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.patterns.revisions.unbatched_data_change import UnbatchedDataChange
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.remedies.operations import read_in_utc
+from alembic_pgpatterns.remedies.type_operations import read_in_utc
 from alembic_pgpatterns.schema.names import quote, stored
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]

@@ -12,14 +12,14 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.indexes import alter_table, own_transaction, plain
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, referenced_tables
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
 from alembic_pgpatterns.patterns.revisions.validating_check import ValidatingCheck
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.schema.names import quote, stored
 
-NOT_VALID = "postgresql_not_valid"
 FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED = 18
 """First major version where a partitioned table can have a NOT VALID foreign key (PostgreSQL 18 release notes)."""
 

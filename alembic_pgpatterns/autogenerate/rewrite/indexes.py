@@ -12,8 +12,10 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import own_transaction, plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.patterns.revisions.blocking_index_build import BlockingIndexBuild
 from alembic_pgpatterns.patterns.revisions.blocking_index_drop import BlockingIndexDrop
 from alembic_pgpatterns.patterns.revisions.blocking_unique import BlockingUnique
@@ -97,36 +99,6 @@ def in_transaction(op: Any) -> Any:
     return altered(op, kw=kept)
 
 
-def plain(
-    op: ops.MigrateOperation,
-    strong: bool = False,
-    notes: tuple[Note, ...] = (),
-    idempotent: tuple[ops.MigrateOperation, ...] | None = None,
-) -> Step:
-    """Return an op as Alembic wrote it."""
-    return Step(
-        0, Phase((op,), strong=strong, notes=notes, idempotent=idempotent or repeatable(op)), owns_downgrade=True
-    )
-
-
-def repeatable(op: ops.MigrateOperation) -> tuple[ops.MigrateOperation, ...] | None:
-    """Return the op with IF EXISTS or IF NOT EXISTS, or None if Alembic does not have it for the op."""
-    if isinstance(op, ops.CreateTableOp | ops.CreateIndexOp | ops.AddColumnOp):
-        return (altered(op, if_not_exists=True),)
-    if isinstance(op, ops.DropTableOp | ops.DropIndexOp | ops.DropColumnOp | ops.DropConstraintOp):
-        return (altered(op, if_exists=True),)
-    return None
-
-
-def own_transaction(pattern: str, subject: str) -> Note:
-    """Explain why an op was left as it is: autocommit blocks fail under this env.py."""
-    why = (
-        "left as it is: env.py opens its own transaction before context.configure(), and an autocommit block fails "
-        "in that. Let context.begin_transaction() open it; then this op can be written without the lock"
-    )
-    return Note(pattern, subject, why)
-
-
 def _partitioned_note(op: ops.CreateIndexOp | ops.DropIndexOp) -> Note:
     if isinstance(op, ops.DropIndexOp):
         return Note(ConcurrentOnPartitionedParent.name, _subject(op), PARTITIONED)
@@ -169,13 +141,3 @@ def _using_index(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> s
 def _drop_constraint(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> ops.DropConstraintOp:
     kind = "primary" if isinstance(op, ops.CreatePrimaryKeyOp) else "unique"
     return ops.DropConstraintOp(op.constraint_name, op.table_name, kind, schema=op.schema, if_exists=True)
-
-
-def alter_table(schema: str | None, table: str) -> str:
-    """Return ``ALTER TABLE`` with the quoted name of a table."""
-    return f"ALTER TABLE {qualified(schema, table)}"
-
-
-def qualified(schema: str | None, table: str) -> str:
-    """Return a table's quoted name."""
-    return ".".join(quote(part) for part in (schema, table) if part)

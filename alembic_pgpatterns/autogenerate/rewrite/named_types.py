@@ -19,8 +19,8 @@ from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.indexes import qualified
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 

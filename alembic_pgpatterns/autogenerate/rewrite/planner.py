@@ -11,6 +11,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 
@@ -43,8 +44,8 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         return (Step(1 if facts.autocommit else 0, Phase((op,), autocommit=facts.autocommit), owns_downgrade=True),)
     if isinstance(op, AlterTableOp):
         notes = (op.note,) if op.note is not None else ()
-        return (indexes.plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
-    return (indexes.plain(op),)
+        return (plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
+    return (plain(op),)
 
 
 def _in_directives(op: ops.MigrateOperation, steps: tuple[Step, ...], facts: Facts) -> tuple[Step, ...]:

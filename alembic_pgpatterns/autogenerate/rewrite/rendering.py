@@ -17,7 +17,7 @@ from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
 
-from alembic_pgpatterns.remedies.operations import AlterTypeOp, CastTypeOp
+from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Targ
 from alembic_pgpatterns.output.places import portable
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import ChangeType
-from alembic_pgpatterns.remedies.operations import AlterTypeOp, reads_utc
+from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, reads_utc
 from alembic_pgpatterns.schema.model import Column as ModelColumn
 from alembic_pgpatterns.schema.names import Name, quote
 

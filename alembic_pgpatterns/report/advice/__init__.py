@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TextIO
 
-from alembic_pgpatterns.checks.advice import AdviceReport
+from alembic_pgpatterns.checks.advice_report import AdviceReport
 
 FORMATS = ("text", "json", "markdown", "html")
 

@@ -6,7 +6,7 @@ import json
 from typing import Any, TextIO
 
 from alembic_pgpatterns.advisor.model import AdvisedIndex
-from alembic_pgpatterns.checks.advice import AdviceReport
+from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.report.advice.words import ddl, location, model, operation
 from alembic_pgpatterns.report.json import document as findings_document
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from alembic_pgpatterns.advisor.model import AdvisedIndex
-from alembic_pgpatterns.checks.advice import AdviceReport
+from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, size, sources, summary
 from alembic_pgpatterns.report.statements import lines as finding_lines
 

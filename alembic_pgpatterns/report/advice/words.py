@@ -9,7 +9,7 @@ from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex
-from alembic_pgpatterns.checks.advice import AdviceReport
+from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.remedies.model_line import index_expression
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import create_index

@@ -1,0 +1,65 @@
+"""What several commands do with their flags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
+from alembic_pgpatterns.cli.interpreter import default_interpreter
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Severity
+from alembic_pgpatterns.report.words import skipped_lines
+
+
+def flags(options: argparse.Namespace) -> dict[str, object]:
+    """The settings that flags give; None where one was not given."""
+    given = vars(options)
+    fail_on = given.get("fail_on")
+    return {
+        "select": _names(given.get("select")),
+        "ignore": _names(given.get("ignore")),
+        "target_version": given.get("target_version"),
+        "baseline": _path(given.get("baseline")),
+        "fail_on": Severity[fail_on.upper()] if fail_on else None,
+        "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
+        "upgrade_command": given.get("upgrade_command"),
+        "python": _program(given.get("python")),
+        "prepare": _path(given.get("prepare")),
+        "create_all": given.get("create_all"),
+        "since": given.get("since"),
+        "guesses": given.get("guesses"),
+        "diff_base": given.get("diff_base"),
+        "downgrade": given.get("downgrade"),
+        "cache": given.get("cache"),
+        "stats": _path(given.get("stats")),
+        "fail_on_skipped": "never" if given.get("allow_skipped") else None,
+    }
+
+
+def _names(values: list[str] | None) -> tuple[str, ...] | None:
+    if not values:
+        return None
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _program(value: str | None) -> Path | None:
+    """An interpreter: not resolved, because a link in a virtual environment is what makes it one."""
+    return Path(value).absolute() if value else default_interpreter()
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value).absolute() if value else None
+
+
+def incomplete(report: Report, settings: Settings) -> int:
+    """The exit code of a run that has not checked all that it was asked to; 0 if it has, or if it may pass so."""
+    missed = report.missed if settings.skips_fail else report.broken
+    if not missed:
+        return 0
+    lines = [line for line, _ in skipped_lines(missed)]
+    way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
+    say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)
+    return NOT_DONE

@@ -1,0 +1,48 @@
+"""Run the patterns of revisions and of their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
+from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
+from alembic_pgpatterns.revisions.model import History, RevisionRun
+
+
+def about_a_revision(finding: Finding) -> bool:
+    """Whether the finding is about a traced revision, and not about the schema or the whole history."""
+    pattern = registry().get(finding.pattern)
+    if pattern is None or not issubclass(pattern, HistoryPattern):
+        return pattern is not None and issubclass(pattern, RevisionPattern)
+    return pattern.of_scope
+
+
+def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Unsuppressed:
+    """The findings for each revision, without those that its file suppresses."""
+    findings = [finding for run in runs for finding in _of_run(patterns, run)]
+    return apply_suppressions(findings, (run.path for run in runs), frozenset(pattern.name for pattern in patterns))
+
+
+def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
+    for pattern in patterns:
+        if isinstance(pattern, RevisionPattern):
+            yield from _detect(pattern, run)
+
+
+def run_history_patterns(patterns: Iterable[Pattern], history: History) -> list[Finding]:
+    """The findings of the patterns for the history as a whole."""
+    return [
+        finding for pattern in patterns if isinstance(pattern, HistoryPattern) for finding in _detect(pattern, history)
+    ]
+
+
+def _detect(pattern: Any, facts: Any) -> list[Finding]:
+    try:
+        return list(pattern.detect(facts))
+    except Exception as error:
+        raise PgPatternsError(
+            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
+            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
+        ) from error

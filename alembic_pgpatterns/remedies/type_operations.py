@@ -1,0 +1,71 @@
+"""Operations that change a column's type with a USING clause."""
+
+from __future__ import annotations
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.remedies.model import TypeChange
+from alembic_pgpatterns.schema.names import quote
+
+
+class AlterTypeOp(ops.AlterColumnOp):
+    """ALTER COLUMN … TYPE … USING. Alembic executes the USING and does not render it; `autogenerate.rendering` does."""
+
+    @classmethod
+    def reading_utc(cls, op: ops.AlterColumnOp) -> AlterTypeOp:
+        """The op of a comparator, which knows no USING, for stored times that are taken for UTC."""
+        new = cls(op.table_name, op.column_name)
+        vars(new).update(vars(op))
+        new.kw = {**op.kw, "postgresql_using": _in_utc(str(op.column_name))}
+        return new
+
+    @property
+    def using(self) -> str | None:
+        """The expression; none on the way back, which casts by itself."""
+        using: str | None = self.kw.get("postgresql_using")
+        return using
+
+    @property
+    def in_utc(self) -> bool:
+        """Whether it takes the stored times for UTC. A session in UTC does the same, and writes no row anew."""
+        return self.using == _in_utc(str(self.column_name))
+
+    def reverse(self) -> ops.AlterColumnOp:
+        """The old type again; times are read in UTC there too."""
+        back = super().reverse()
+        if not self.in_utc:
+            back.kw.pop("postgresql_using", None)
+        return back
+
+
+class CastTypeOp(AlterTypeOp):
+    """ALTER COLUMN … TYPE with a USING for each direction, and the default dropped before and set after it."""
+
+    using_back: str | None = None
+    drops_default: bool = False
+
+    def reverse(self) -> ops.AlterColumnOp:
+        """The old type, with its own USING."""
+        plain = ops.AlterColumnOp.reverse(self)
+        back = CastTypeOp(plain.table_name, plain.column_name)
+        vars(back).update(vars(plain))
+        back.kw = {name: value for name, value in plain.kw.items() if name != "postgresql_using"}
+        if self.using_back is not None:
+            back.kw["postgresql_using"] = self.using_back
+        back.using_back = self.using
+        back.drops_default = self.drops_default
+        return back
+
+
+def _in_utc(column: str) -> str:
+    return f"{quote(column)} AT TIME ZONE 'UTC'"
+
+
+def reads_utc(change: TypeChange) -> bool:
+    """Whether a change of type takes the stored times for UTC."""
+    return change.using == _in_utc(change.column)
+
+
+def read_in_utc(op: ops.AlterColumnOp) -> bool:
+    """Whether the op sets the session's TimeZone to UTC for itself."""
+    return isinstance(op, AlterTypeOp) and op.in_utc
