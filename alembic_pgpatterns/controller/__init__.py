@@ -1,1 +1,1 @@
-"""The parent of the project's process: it starts servers, has the migrations run there, and caches what can be."""
+"""The parent of the project's process: start servers, run the migrations there, and cache what can be cached."""

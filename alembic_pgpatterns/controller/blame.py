@@ -1,7 +1,7 @@
-"""Which revision introduced an object, from two cheap facts taken after each revision.
+"""Find out which revision introduced an object, from two cheap facts that are recorded after each revision.
 
-Object identifiers of PostgreSQL only grow within a fresh cluster, so the highest one after each revision tells when a
-table, index or constraint came; and a column came with the revision after which its table first had so many.
+PostgreSQL's object identifiers only grow in a new cluster. So the highest identifier after each revision shows when a
+table, index or constraint was created; the number of a table's columns shows when a column was added.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ OBJECTS = """
 
 
 def resolve(facts: BlameFacts, connection: psycopg.Connection[Any]) -> Blame:
-    """The answers for the schema as it is now."""
+    """Connect the facts with the names in the schema as it is now."""
     rows = connection.execute(OBJECTS).fetchall()
     return Blame(facts, {(Name(r[0], r[1]), r[2], r[4] > 0): (r[3], r[4]) for r in rows})
 
 
 def of_oid(facts: BlameFacts, oid: int) -> str | None:
-    """The revision that created the object of this identifier; None if it was there before the first."""
+    """The revision that created the object with this identifier; None if it existed before the first revision."""
     position = bisect_left(facts.highest, oid)
     return facts.revisions[position] if position < len(facts.revisions) else None
 
@@ -57,16 +57,16 @@ class Blame:
     objects: dict[tuple[Name, str, bool], tuple[int, int]]
 
     def revision(self, at: object, table: Name | None) -> str | None:
-        """The revision that created an object; None if that is not known.
+        """The revision that created an object; None if it is not known.
 
         Args:
-            at: the object that a finding is about; None if only its table is known.
+            at: the object of a finding; None if only its table is known.
             table: the object's table; None if it has none.
         """
-        known = self.objects.get(_key(at, table))
-        if known is None:
+        identifiers = self.objects.get(_key(at, table))
+        if identifiers is None:
             return None
-        oid, number = known
+        oid, number = identifiers
         return of_column(self.facts, oid, number) if number else of_oid(self.facts, oid)
 
 

@@ -1,4 +1,4 @@
-"""Bringing a project to head on a server: by its env.py, by a command of its own, or from its models."""
+"""Bring a project to head on a server: with its env.py, with a command of its own, or from its models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True)
 class Database:
-    """A scratch database at head. ``label``: the name of the real one it stands for.
+    """A scratch database at head. ``label``: the name of the real database that it replaces.
 
     ``models``: of the project, as env.py names them for this database. ``real_parameters``: libpq's parameters of the
     real one, with the password; None if no connection to it was seen.
@@ -40,7 +40,7 @@ class Database:
     blame_facts: BlameFacts | None = None
     real_parameters: Mapping[str, str] | None = field(default=None, repr=False)
     enforced: bool = False
-    """Whether env.py names the plugin, so that autogenerate compares with the models as the patterns want them."""
+    """Whether env.py names the plugin: then autogenerate compares with the effective metadata."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,15 @@ class AtHead:
 
 
 def upgrade_to_head(run: RunContext, start: Position = EMPTY, *, keep: bool = False) -> AtHead:
-    """Upgrade the project to head: by its env.py, by a command of its own, or from its models.
+    """Upgrade the project to head: with its env.py, with a command of its own, or from its models.
 
     Args:
         run: the project, on a server that is at ``start``.
-        start: the revisions that have run there.
+        start: the revisions that have run on it.
         keep: whether the cluster may be cached afterwards.
 
     Raises:
-        PgPatternsError: a revision failed, or the revisions ran on another server.
+        PgPatternsError: a revision failed, or the revisions did not reach the server.
     """
     if run.settings.upgrade_command is not None:
         return _by_command(run, run.settings.upgrade_command)
@@ -97,13 +97,13 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
 
 
 def _by_models(run: RunContext) -> AtHead:
-    """No revision runs: the schema is what the models say, in an otherwise empty database."""
+    """No revision runs: the schema is created from the models, in an empty database."""
     project = run.project
     result = run_env(run, Steps(), Databases(), offline=True)
     count = sum(item.models for item in result.configured)
     if not count:
-        what = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
-        raise PgPatternsError(f"There is nothing to check: {what}, and env.py names no target_metadata.")
+        problem = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
+        raise PgPatternsError(f"There is nothing to check: {problem}, and env.py names no target_metadata.")
     name = run.server.create_scratch(SCRATCH)
     request = CreateRequest(result.run, run.server.parameters(name), schemas=True)
     failure = project.request("create", request, handlers=handlers(run, Databases()))
@@ -116,7 +116,7 @@ def _by_models(run: RunContext) -> AtHead:
 
 
 def _by_command(run: RunContext, command: str) -> AtHead:
-    """The project's own program runs the revisions; the revision files need not be readable from here."""
+    """The project's own program runs the revisions. Here the revision files need not be readable."""
     settings, server = run.settings, run.server
     name = server.create_scratch(SCRATCH)
     prepare(settings, server, name)
@@ -125,10 +125,10 @@ def _by_command(run: RunContext, command: str) -> AtHead:
     run_command(command, server=server, database=name, env=settings.env, cwd=settings.root, allowed=allowed)
     tables = version_tables(server, name)
     if not tables:
-        given = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
+        variables = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
         raise PgPatternsError(
-            "The command ended well, but left no version table of Alembic in the database it was given: "
-            f"{command}\nDoes it read the variables in `env`? They are: {given}."
+            "The command ended without an error, but there is no version table of Alembic in the database that it was "
+            f"given: {command}\nDoes it read the variables in `env`? They are: {variables}."
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
     unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read", expected=True)
@@ -145,7 +145,7 @@ VERSION_TABLES = """
 
 
 def version_tables(server: Server, database: str) -> tuple[Name, ...]:
-    """The tables in which Alembic keeps where it is, found by their shape."""
+    """The tables in which Alembic stores the current revisions, recognised by their columns."""
     with server.connect(database) as connection:
         rows = connection.execute(VERSION_TABLES).fetchall()
     return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
@@ -160,11 +160,11 @@ OPT_IN = (
     'autogenerate_plugins=["alembic.autogenerate.*", '
     '*(["alembic_pgpatterns"] if find_spec("alembic_pgpatterns") else [])],'
 )
-"""The line for env.py; it tolerates our absence, where Alembic would fail for a plugin that is not installed."""
+"""The line for env.py. It works without our package too; Alembic itself would fail if a plugin is not installed."""
 
 
 def _opt_in(project: Project, result: EnvResult) -> Iterator[str]:
-    """How to name the plugin in env.py, where its autogenerate has models and does not know of us."""
+    """How to name the plugin in env.py, if the project's autogenerate has models but does not use the plugin."""
     unaware = [item for item in result.configured if item.models and not _names_plugin(item.plugins)]
     if unaware and result.own_environment is None:
         yield (
@@ -179,7 +179,7 @@ def _names_plugin(plugins: Sequence[str] | None) -> bool:
 
 def _outside(project: Project) -> Iterator[Skipped]:
     for folder in project.missing_folders():
-        yield Skipped(folder, "version_locations names it, and there is no such folder")
+        yield Skipped(folder, "version_locations names it, but there is no such folder")
     strangers = project.files_outside_history()
     if strangers:
         yield Skipped(
@@ -201,11 +201,9 @@ def _lost(upgraded: Upgraded) -> str:
     if upgraded.result.elsewhere:
         went += f"; and to {', '.join(dict.fromkeys(upgraded.result.elsewhere))}"
     if not upgraded.result.configured:
-        return (
-            f"env.py ended without calling context.configure(), so no revision ran. Connections were meant for: {went}."
-        )
+        return f"env.py ended without calling context.configure(), so no revision ran. Connections went to: {went}."
     return (
-        "The revisions did not arrive on the throw-away server: its version table does not name the heads. "
-        f"Connections were meant for: {went}. Does env.py call context.run_migrations() on a connection that it opens "
-        "itself? For a program that runs revisions in a way of its own use --upgrade-command."
+        "The revisions did not run on the throw-away server: its version table does not contain the heads. "
+        f"Connections went to: {went}. Does env.py call context.run_migrations() on a connection that it opens "
+        "itself? If another program runs the revisions, use --upgrade-command."
     )

@@ -1,4 +1,4 @@
-"""How the project's process is confined: which interpreter it is, how long its code runs, and where it may connect."""
+"""The limits of the project's process: its interpreter, how long its code may run, and where it may connect."""
 
 from __future__ import annotations
 
@@ -32,41 +32,43 @@ class Confinement:
 
     @classmethod
     def of(cls, settings: Settings | None = None, *, fresh: bool = False) -> Self:
-        """What the settings say. Throw-away servers, which are started later, are known by where their sockets lie.
+        """The limits in the settings. Throw-away servers that are started later are recognised by their sockets' path.
 
         Args:
             settings: the project's; None for none.
-            fresh: another interpreter even if it is of this environment, since the project is imported here already.
+            fresh: use a new interpreter even in this environment, since this process has imported the project already.
 
         Raises:
-            SettingsError: an entry of ``allow_connect`` is no address.
+            SettingsError: an entry of ``allow_connect`` is not an address.
         """
         beginnings = tuple(os.path.realpath(root) + f"/{PREFIX}" for root in run_roots())
-        ours = Allowed(beginnings=beginnings)
+        servers = Allowed(beginnings=beginnings)
         if settings is None:
-            return cls(allowed=ours, python=Path(sys.executable) if fresh else None)
+            return cls(allowed=servers, python=Path(sys.executable) if fresh else None)
         try:
             parts = [parse(text) for text in settings.allow_connect]
         except ValueError as error:
             raise SettingsError(f"allow_connect: {error}") from error
-        return cls(settings.seconds, together(ours, *parts, *_server(settings.server)), _other(settings.python, fresh))
+        return cls(
+            settings.seconds, together(servers, *parts, *_server(settings.server)), _other(settings.python, fresh)
+        )
 
 
 def _other(python: Path | None, fresh: bool) -> Path | None:
-    """The interpreter, if it is of another environment than this one, or must be another process than a fork."""
+    """The interpreter, if it belongs to another environment, or if the process must not be a fork."""
     if python is None or python.absolute() == Path(sys.executable).absolute():
         return Path(sys.executable) if fresh else None
     return python
 
 
 def _server(url: str | None) -> list[Allowed]:
-    """The server that the settings name."""
+    """The server in the settings."""
     if url is None:
         return []
     try:
         place = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
-        return []  # said by whoever opens it
+        return []  # reported when it is opened
     query = place.query.get("host")
     host = place.host or (query if isinstance(query, str) else None) or os.environ.get("PGHOST") or "localhost"
     port = int(place.port or os.environ.get("PGPORT") or 5432)

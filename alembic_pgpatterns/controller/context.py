@@ -1,4 +1,4 @@
-"""What every step of a run needs to know."""
+"""The values that every step of a run needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True)
 class RunContext:
-    """The project, its settings, and who is told about progress."""
+    """The project, its settings, and where progress is shown."""
 
     project: Project
     settings: Settings
@@ -25,7 +25,7 @@ class RunContext:
         """The server that the migrations run on.
 
         Raises:
-            RuntimeError: no server has been started yet; a mistake in the calling code.
+            RuntimeError: no server has been started yet, which is a mistake in the calling code.
         """
         if self._server is None:
             raise RuntimeError("this run has no server yet")

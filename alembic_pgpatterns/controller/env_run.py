@@ -1,4 +1,4 @@
-"""One run of the project's env.py on a server: what the project's process asks for meanwhile, and what comes of it."""
+"""One run of the project's env.py on a server: serve the process's questions meanwhile, and return the result."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _PARSERS = tuple(name for name in vars(SqlParser) if not name.startswith("_"))
 
 @dataclass
 class Databases:
-    """The scratch databases of a server. ``by_origin``: by what they stand for. ``environment``: of the variables."""
+    """The scratch databases of a server. ``by_origin``: by real database. ``environment``: that of the variables."""
 
     by_origin: dict[RealDatabase, str] = field(default_factory=dict)
     environment: str | None = None
     ready: Callable[[str], None] = lambda database: None
-    """What else is done in a new one, after the file of the setting ``prepare``."""
+    """What else to do in a new database, after the file of the setting ``prepare``."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, each once."""
-        own = [self.environment] if self.environment is not None else []
-        return tuple(dict.fromkeys([*self.by_origin.values(), *own]))
+        """Their names, each once."""
+        for_variables = [self.environment] if self.environment is not None else []
+        return tuple(dict.fromkeys([*self.by_origin.values(), *for_variables]))
 
 
 class ProjectRunFailed(ProjectFailed):
-    """A run of env.py failed. ``result``: what it had done by then."""
+    """A run of env.py failed. ``result``: what it did before."""
 
     def __init__(self, failure: Failure, result: EnvResult) -> None:
         """Take what happened."""
@@ -65,22 +65,22 @@ def run_env(
     offline: bool = False,
     clock: bool = False,
 ) -> EnvResult:
-    """Run env.py once; every connection that it opens leads to the server.
+    """Run env.py once. Every connection that it opens leads to the server.
 
     Args:
         run: the project, on a server.
         steps: the revisions to run.
-        databases: those that exist; new ones are added.
-        moved: by name, databases that others take the place of; nothing is added then.
-        last: after these revisions, look at what they leave in their session.
-        monitor: a connection that nothing else uses, for a recorded run; None for a plain one.
+        databases: the existing ones; new ones are added.
+        moved: by name, databases that are used instead of others; then none is added.
+        last: revisions after which the session is examined for what they leave in it.
+        monitor: a connection that nothing else uses, for a recorded run; None for a run without recording.
         offline: as with ``alembic upgrade --sql``.
-        clock: record how long statements take, without a log.
+        clock: record how long statements take, without the server's log.
 
     Raises:
-        ProjectRunFailed: env.py or a revision failed: which file and line, which statement, what the server said.
+        ProjectRunFailed: env.py or a revision failed: with file and line, statement, and the server's message.
         ProjectFailed: the project's process ended, or took too long.
-        HistoryChanged: the revisions are not what their files seemed to say.
+        HistoryChanged: the revisions differ from what was read from their files.
     """
     moved = moved or {}
     if run.settings.env and databases.environment is None:
@@ -109,7 +109,7 @@ def run_env(
 def handlers(
     run: RunContext, databases: Databases, monitor: Any = None, moved: Mapping[str, str] | None = None
 ) -> dict[str, Callable[..., Any]]:
-    """What the project's process may tell and ask while its code runs on the server."""
+    """Answers to what the project's process may report and ask while its code runs on the server."""
     server = run.server
 
     def ready(database: str) -> None:
@@ -138,14 +138,14 @@ def handlers(
 
 
 def parse_sql(name: str, text: str) -> Any:
-    """What the parser says of a piece of SQL, for the reader of models."""
+    """The parser's answer about a piece of SQL, for the reader of models."""
     if name not in _PARSERS:
-        raise PgPatternsError(f"{name!r} is not a question about SQL.")
+        raise PgPatternsError(f"{name!r} is not a method of the SQL parser.")
     return getattr(sqltext, name)(text)
 
 
 def new_database(run: RunContext, databases: Databases) -> str:
-    """A scratch database that stands for no particular one of the project."""
+    """A scratch database that replaces no particular database of the project."""
     name = run.server.create_scratch(SCRATCH)
     prepare(run.settings, run.server, name)
     databases.ready(name)
@@ -164,11 +164,11 @@ def _variables(run: RunContext, databases: Databases, moved: Mapping[str, str]) 
 
 
 PLACEHOLDER = "driver"
-"""In ``driver://user:pass@localhost/dbname``, which Alembic's template has where env.py finds the URL elsewhere."""
+"""From ``driver://user:pass@localhost/dbname`` in Alembic's template: env.py gets the real URL elsewhere."""
 
 
 def refusal_without_env_py(run: RunContext, cause: str) -> str | None:
-    """Why the revisions may not run without env.py: they are for another database, whose driver may be what failed."""
+    """Why the revisions may not run without env.py: they are for another kind of database, or None if they may."""
     try:
         url = sqlalchemy.make_url(run.project.config.get_main_option("sqlalchemy.url") or "postgresql://")
     except (configparser.Error, sqlalchemy.exc.ArgumentError, ValueError):
@@ -179,24 +179,24 @@ def refusal_without_env_py(run: RunContext, cause: str) -> str | None:
         return None
     return (
         f"{cause}\nsqlalchemy.url is {url.render_as_string(hide_password=True)}, which is not PostgreSQL. Way out: "
-        "give the project a PostgreSQL URL for the check (any: it is redirected)."
+        "give the project a PostgreSQL URL for the check (any URL: it is redirected)."
     )
 
 
 BLOCK = "Run it in an autocommit block: with op.get_context().autocommit_block(): …"
 WAYS_OUT = {
     "25001": f"concurrent-in-transaction: {BLOCK}",
-    "55P04": f"enum-value-used-at-once: a new value can be used once it is committed. {BLOCK}",
+    "55P04": f"enum-value-used-at-once: a new value can only be used after a commit. {BLOCK}",
 }
-"""By SQLSTATE: what a pattern of revisions advises, if the revision cannot even run."""
+"""By SQLSTATE: the advice of a pattern about revisions, if the revision cannot even run."""
 
 
 def explained(failure: Failure, server: Server | None) -> Failure:
-    """The failure with what there is to do about it, as far as the statement or the server tells."""
+    """The failure with advice, as far as the statement or the server allows any."""
     lines = [failure.message, *_ways_out(failure)]
     if server is not None:
-        said = server.failure() or explain(Exception("\n".join(failure.texts)), server)
-        lines += [said] if said is not None else []
+        reason = server.failure() or explain(Exception("\n".join(failure.texts)), server)
+        lines += [reason] if reason is not None else []
     return replace(failure, message="\n".join(lines))
 
 
@@ -213,15 +213,15 @@ def _is_concurrent(statement: str) -> bool:
 
 
 def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScripts, Parent, Route], Any]) -> Any:
-    """Have a task done in a new process of the project's, with every connection redirected to the server.
+    """Do a task in a new process of the project, with every connection redirected to the server.
 
     Args:
         run: the project, on a server.
-        databases: that exist there.
-        task: takes the scripts, the parent, and where connections are to lead; see `runner.task`.
+        databases: those that exist there.
+        task: takes the scripts, the parent, and where connections lead; see `runner.task`.
 
     Raises:
-        ProjectFailed: it failed, ended, or took too long.
+        ProjectFailed: it failed, its process ended, or it took too long.
     """
     if run.settings.env and databases.environment is None:
         databases.environment = new_database(run, databases)

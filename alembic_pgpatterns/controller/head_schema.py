@@ -1,4 +1,4 @@
-"""A project's head schema on a scratch database, with the models beside it."""
+"""A project's schema at head on a scratch database, together with its models."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class CachedRun(RunContext):
 class DatabaseAtHead:
     """One database of the project at head.
 
-    ``schema``: read from the server, with the models' knowledge laid over it. ``models``: the models alone; None if
-    there are none, or they cannot be read. ``label``: the database's name for people; empty if there is only one.
-    ``blame``: which revision created what; None if that is not known.
+    ``schema``: read from the server, with the facts of the models added. ``models``: the models alone; None if there
+    are none or they cannot be read. ``label``: the database's name for messages; empty if there is only one.
+    ``blame``: which revision created which object; None if that is not known.
     """
 
     database: Database
@@ -52,7 +52,7 @@ class DatabaseAtHead:
 
 @dataclass(frozen=True)
 class Head:
-    """Everything that can be checked while the server still runs."""
+    """Everything to check while the server still runs."""
 
     databases: tuple[DatabaseAtHead, ...]
     heads: tuple[str, ...]
@@ -64,26 +64,26 @@ class Head:
 
 @dataclass(frozen=True)
 class RunAt:
-    """A run on a server at some revisions, and the scratch databases there."""
+    """A run on a server at some revisions, and its scratch databases."""
 
     run: CachedRun
     databases: Databases
 
     def of(self, project: Project) -> RunAt:
-        """The same, with the project as it is now: its files have changed."""
+        """The same for the project as it is now, after its files have changed."""
         return replace(self, run=replace(self.run, project=project))
 
 
 @contextmanager
 def bring_to_head(run: CachedRun, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
-    """Start a server, upgrade it to head and read its schemas. The server is gone afterwards.
+    """Start a server, upgrade it to head and read its schemas. Afterwards the server is stopped and deleted.
 
     Args:
         run: the project and its settings; without a cache, the history runs from scratch.
-        milestone: revisions after which the cluster is cached too, because a later step resumes there.
+        milestone: revisions after which the cluster is cached too, because a later step continues from there.
 
     Raises:
-        PgPatternsError: no server, a revision that fails, revisions that went elsewhere; the message says what to do.
+        PgPatternsError: no server, a failing revision, or revisions that ran elsewhere; the message says what to do.
     """
     run.progress.say("starting PostgreSQL")
     with contextlib.ExitStack() as stack:
@@ -96,7 +96,7 @@ def bring_to_head(run: CachedRun, milestone: frozenset[str] = frozenset()) -> It
 def _at_head(stack: contextlib.ExitStack, run: CachedRun, milestone: frozenset[str]) -> tuple[CachedRun, AtHead]:
     """Upgrade to head from a snapshot if one fits, otherwise from an empty server.
 
-    An error counts only if a run from an empty server raises it: then no snapshot can be the cause.
+    An error counts only if it also happens on an empty server: then no snapshot can be the cause.
     """
     if run.cache is not None:
         start = run.cache.find(script.revision for script in run.project.revisions)
@@ -129,7 +129,7 @@ def _noted(cache: HistoryCache | None, result: AtHead) -> AtHead:
 def _open(
     stack: contextlib.ExitStack, run: CachedRun, start: Snapshot | None, watched: bool = False
 ) -> tuple[CachedRun, Snapshot | None]:
-    """Start a server on a snapshot. If that fails, throw the snapshot away and start an empty server."""
+    """Start a server on a snapshot. If that fails, delete the snapshot and start an empty server."""
     if start is not None:
         try:
             return run.on(stack.enter_context(open_server(run.settings, watched, start.folder))), start
@@ -163,8 +163,8 @@ def server_at(run: CachedRun, revisions: Iterable[str], *, watched: bool = False
 
     Args:
         run: the project and its settings.
-        revisions: identifiers, with all their ancestors. If they fail, the server is an empty one: whoever runs them
-            again is then told why.
+        revisions: identifiers; all their ancestors are run too. If they fail, the server is empty; whoever runs them
+            again gets the error.
         watched: as for `open_server`.
 
     Raises:
@@ -200,7 +200,7 @@ def _databases(position: Position) -> Databases:
 
 
 WORTH_CACHING = 0.5
-"""Seconds: if the revisions take longer, a copy of the cluster is cached. It takes about 0.3 s, and some 40 MB."""
+"""Seconds: if the revisions take longer, a copy of the cluster is cached, which takes about 0.3 s and 40 MB."""
 
 
 def _cache_state(run: CachedRun, upgraded: Upgraded | None, *, resume: bool = False) -> None:
@@ -222,7 +222,7 @@ def _head(run: CachedRun, result: AtHead) -> Head:
             schema = catalog.read(connection, version_tables=database.version_tables)
             blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
         models = read_models(run, database.models, schema.default_schema)
-        if all(item.what != "models" for item in result.skipped):  # else that reason is known already
+        if all(item.what != "models" for item in result.skipped):  # otherwise that reason is listed already
             skipped += models.skipped
         label = database.label if several else ""
         databases.append(DatabaseAtHead(database, enriched(schema, models.schema), models.schema, label, blame))
@@ -237,7 +237,7 @@ def _head(run: CachedRun, result: AtHead) -> Head:
 
 
 def enriched(schema: Schema, models: Schema | None) -> Schema:
-    """A database's schema with what only the models know laid over it."""
+    """A database's schema with the facts that only the models know."""
     return overlay(schema, models) if models is not None else schema
 
 

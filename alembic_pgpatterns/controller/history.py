@@ -1,4 +1,4 @@
-"""A project's history as plain data: what its revision files say, without any of them being run here."""
+"""A project's history as plain data, read from its revision files without running them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from alembic_pgpatterns.runner.paths import several
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision. ``parents``: what it comes from and depends on. ``labels``: of its branch, inherited ones too.
+    """One revision. ``parents``: down revisions and dependencies. ``labels``: of its branch, also inherited ones.
 
-    ``upgrade_line`` and ``downgrade_line``: where the functions begin, counted from 1; 1 if they are not in the file.
+    ``upgrade_line`` and ``downgrade_line``: where the functions start, counted from 1; 1 if the file lacks them.
     """
 
     revision: str
@@ -30,15 +30,15 @@ class Revision:
 
 
 class History:
-    """All revisions of a project, and how they follow from each other."""
+    """All revisions of a project, and how they depend on each other."""
 
     def __init__(self, facts: Iterable[RevisionFacts]) -> None:
-        """Take what the files say."""
+        """``facts``: of the revision files."""
         self.facts = tuple(facts)
 
     @cached_property
     def _map(self) -> Any:
-        """Alembic's own structure, of plain revisions."""
+        """Alembic's own revision map, made from plain values."""
         from alembic.script.revision import Revision as PlainRevision
         from alembic.script.revision import RevisionMap
 
@@ -52,14 +52,14 @@ class History:
 
     @cached_property
     def revisions(self) -> tuple[Revision, ...]:
-        """All of them, each after those it comes from, in the order in which Alembic runs them from an empty database.
+        """All of them, each after its parents, in the order in which Alembic runs them from an empty database.
 
         Raises:
-            alembic.script.revision.RevisionError, KeyError: the files make no history.
+            alembic.script.revision.RevisionError, KeyError: the files do not form a history.
         """
         by_name = {item.revision: item for item in self.facts}
-        found = self._map.iterate_revisions("heads", "base", inclusive=True, assert_relative_length=False)
-        return tuple(_revision(by_name[item.revision], item) for item in reversed(list(found)))
+        items = self._map.iterate_revisions("heads", "base", inclusive=True, assert_relative_length=False)
+        return tuple(_revision(by_name[item.revision], item) for item in reversed(list(items)))
 
     @cached_property
     def _by_name(self) -> dict[str, Revision]:
@@ -71,21 +71,21 @@ class History:
         return tuple(sorted(self._map.heads))
 
     def find(self, identifier: str) -> Revision | None:
-        """A revision by its identifier, the start of it, or what else Alembic takes (``head``, a label).
+        """A revision by its identifier, the start of it, or another name that Alembic accepts (``head``, a label).
 
         Raises:
-            alembic.script.revision.RevisionError: nothing or more than one fits.
+            alembic.script.revision.RevisionError: no revision or more than one fits.
         """
-        found = self._map.get_revision(identifier)
-        return self._by_name[found.revision] if found is not None else None
+        item = self._map.get_revision(identifier)
+        return self._by_name[item.revision] if item is not None else None
 
     def find_all(self, identifiers: str) -> tuple[Revision, ...]:
         """The revisions that an argument such as ``heads`` means. Raises as `find`."""
-        found = self._map.get_revisions(identifiers)
-        return tuple(self._by_name[item.revision] for item in found if item is not None)
+        items = self._map.get_revisions(identifiers)
+        return tuple(self._by_name[item.revision] for item in items if item is not None)
 
     def ancestors(self, revisions: Iterable[str]) -> set[str]:
-        """The revisions and all they come from or depend on; unknown ones are left out."""
+        """The revisions and all their ancestors and dependencies; unknown ones are left out."""
         result: set[str] = set()
         waiting = list(revisions)
         while waiting:
@@ -97,13 +97,13 @@ class History:
         return result
 
     def heads_of(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Those of some revisions that no other of them comes from or depends on, sorted."""
+        """The revisions of which no other one of them is a descendant, sorted."""
         among = set(revisions)
         below = {name for item in among if item in self._by_name for name in self._by_name[item].parents}
         return tuple(sorted(among - below))
 
     def in_order(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Some revisions, in the order in which all run from an empty database."""
+        """Some revisions, in the order in which they run from an empty database."""
         among = frozenset(revisions)
         return tuple(item.revision for item in self.revisions if item.revision in among)
 
@@ -134,9 +134,9 @@ _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 
 
 def read_without_running(files: Sequence[str]) -> tuple[RevisionFacts, ...] | None:
-    """What revision files say, read from their source; None if one of them computes what it says.
+    """The revision files' facts, read from their source; None if one of them computes its facts.
 
-    Only a guess until Alembic has loaded the files: the process that does so compares.
+    This is a guess until Alembic has loaded the files: the process that loads them compares.
     """
     result = []
     for path in files:
@@ -148,24 +148,24 @@ def read_without_running(files: Sequence[str]) -> tuple[RevisionFacts, ...] | No
 
 
 def _read(path: str) -> RevisionFacts | None:
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for node in _body(path):
         for name, value in _assigned(node):
-            if name in given:
+            if name in values:
                 return None
             try:
-                given[name] = ast.literal_eval(value)
+                values[name] = ast.literal_eval(value)
             except (ValueError, TypeError):
                 return None
-    texts = {name: _texts(given.get(name)) for name in _NAMES}
-    if not isinstance(given.get("revision"), str) or None in texts.values():
+    texts = {name: _texts(values.get(name)) for name in _NAMES}
+    if not isinstance(values.get("revision"), str) or None in texts.values():
         return None
     down, depends, labels = (texts[name] or () for name in _NAMES[1:])
-    return RevisionFacts(given["revision"], path, down, depends, tuple(sorted(labels)))
+    return RevisionFacts(values["revision"], path, down, depends, tuple(sorted(labels)))
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
-    """The value as Alembic takes it: none, one or several texts; None if it is something else."""
+    """The value as Alembic reads it: none, one or several texts; None if it is something else."""
     items = (value,) if isinstance(value, str) else () if value is None else value
     if not isinstance(items, tuple | list | set | frozenset) or not all(isinstance(item, str) for item in items):
         return None
@@ -173,7 +173,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 
 
 def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr]]:
-    """The assignments of a statement that say something about the revision."""
+    """The assignments in a statement that concern the revision."""
     if isinstance(node, ast.AnnAssign) and node.value is not None:
         targets: list[ast.expr] = [node.target]
         value = node.value
@@ -195,7 +195,7 @@ _trees: dict[tuple[str, int], ast.Module] = {}
 
 
 def _tree(path: str, moment: int) -> ast.Module:
-    """A file's syntax, read once."""
+    """A file's syntax tree, cached."""
     if (path, moment) not in _trees:
         _trees[path, moment] = ast.parse(Path(path).read_bytes())
     return _trees[path, moment]

@@ -1,4 +1,4 @@
-"""The application's models, which live in the project's process: read there, and what cannot be read is said."""
+"""The application's models, which exist only in the project's process: they are read and created there."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from alembic_pgpatterns.schema.model import Schema
 
 @dataclass(frozen=True)
 class Models:
-    """The models that one ``context.configure`` named.
+    """The models of one ``context.configure``.
 
-    ``run`` and ``number``: of the run of env.py, and of the call in it; None for all of the run. ``count``: how many
-    MetaData there are; 0: env.py names none.
+    ``run`` and ``number``: the run of env.py, and the call in it; None for all calls of the run. ``count``: the number
+    of MetaData; 0: env.py names none.
     """
 
     run: int = 0
@@ -32,7 +32,7 @@ NO_MODELS = Models()
 
 @dataclass(frozen=True)
 class ModelSchema:
-    """What could be read of the models, and what not."""
+    """The models' schema, and what could not be read."""
 
     schema: Schema | None
     skipped: tuple[Skipped, ...] = ()
@@ -43,11 +43,11 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
 
     Args:
         run: the project, on a server.
-        models: which of its models.
+        models: those to read.
         default_schema: of tables without a schema.
 
     Raises:
-        PgPatternsError: a registry that the settings name does not import.
+        PgPatternsError: a registry in the settings cannot be imported.
     """
     if not models.count:
         return ModelSchema(None, (Skipped("models", "env.py names no target_metadata", expected=True),))
@@ -64,14 +64,14 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
 def create_models(
     run: RunContext, models: Models, database: str, before: Sequence[str] = (), *, effective: bool = False
 ) -> Failure | None:
-    """Create what the models declare in a database; or say why that failed.
+    """Create the models' tables in a database. Returns the failure if that fails.
 
     Args:
         run: the project, on a server.
-        models: which of its models.
-        database: to create them in.
+        models: those to create.
+        database: where to create them.
         before: SQL to run first.
-        effective: not the models, but their copy with remedies applied; see `RemoteCopy`.
+        effective: create the copy with applied remedies, not the models themselves; see `RemoteCopy`.
     """
     request = CreateRequest(models.run, run.server.parameters(database), models.number, tuple(before), effective)
     failure: Failure | None = run.project.request("create", request, handlers=handlers(run, Databases()))
@@ -79,10 +79,10 @@ def create_models(
 
 
 def missing_declarations(run: RunContext, models: Models, database: str) -> list[tuple[str | None, str, str]]:
-    """Schema, table and operation of all that the models declare in our words, and a database does not have.
+    """Schema, table and operation of declarations of ours in the models that a database lacks.
 
     Raises:
-        ProjectFailed: the database cannot be asked.
+        ProjectFailed: the database could not be read.
     """
     parameters = run.server.parameters(database)
     result: list[tuple[str | None, str, str]] = run.project.request(
@@ -99,17 +99,17 @@ class RemoteCopy:
     models: Models
 
     def declared(self, default_schema: str) -> Schema:
-        """Make the copy, and read the models as they are."""
+        """Make the copy, and read the models as they are written."""
         schema: Schema = self._request("copy", self.models.run, self.models.number, default_schema)
         return schema
 
     def read(self, default_schema: str, target_version: int | None) -> Schema:
-        """Read the copy, as far as it has been changed."""
+        """Read the copy with the changes made so far."""
         schema: Schema = self._request("read_copy", default_schema, target_version)
         return schema
 
     def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
-        """Apply remedies to the copy: whether each changed something; None: only a person can carry it out."""
+        """Apply remedies to the copy. For each: whether it changed something; None if only a person can do it."""
         result: list[bool | None] = self._request("apply", tuple(remedies), default_schema)
         return result
 

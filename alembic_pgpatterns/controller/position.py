@@ -1,4 +1,4 @@
-"""How far a server has come with a project's history."""
+"""How far a server has come in a project's history."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from alembic_pgpatterns.server.real_database import RealDatabase
 
 @dataclass(frozen=True)
 class Position:
-    """How far a server has come with a project's history.
+    """How far a server has come in a project's history.
 
-    ``order``: the revisions that have run, as they ran. ``databases``: by origin, the scratch database;
-    ``environment``: the one behind the variables of the settings.
-    ``blame`` and ``sessions``: per database, what came with which revision, and how env.py set up its session.
+    ``order``: the revisions that have run, in their order. ``databases``: the scratch database of each real one.
+    ``environment``: the scratch database for variables of the settings. ``blame`` and ``sessions``: per database, which
+    revision created what, and how env.py set up its session.
     """
 
     order: tuple[str, ...] = ()
@@ -32,8 +32,8 @@ class Position:
     @property
     def names(self) -> frozenset[str]:
         """All scratch databases."""
-        own = {self.environment} if self.environment is not None else set()
-        return frozenset({*self.databases.values(), *own})
+        for_variables = {self.environment} if self.environment is not None else set()
+        return frozenset({*self.databases.values(), *for_variables})
 
 
 EMPTY = Position()

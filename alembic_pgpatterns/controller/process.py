@@ -1,8 +1,8 @@
-"""The project's process, as its parent sees it: started, asked, watched, and ended with all that it started.
+"""The parent's side of the project's process: start it, send requests, watch it, and end it with all its children.
 
-Three processes: the parent (the command), a supervisor, and below it the one that runs the project's code. The
-supervisor runs no code of the project's. It ends when the parent does, however that ends, and takes every process with
-it that the project's code has started: on Linux, orphans of its descendants become its own children (prctl(2),
+There are three processes: the parent (the command), a supervisor, and below it the one that runs the project's code.
+The supervisor runs no code of the project. It ends when the parent ends, in whatever way, and then kills every process
+that the project's code has started: on Linux, orphans below it become its own children (prctl(2),
 PR_SET_CHILD_SUBREAPER).
 """
 
@@ -38,33 +38,33 @@ _DUMP_SECONDS = 2.0
 _END_SECONDS = 5.0
 
 Handlers = Mapping[str, Callable[..., Any]]
-"""What the project's process may tell or ask, by name."""
+"""What the project's process may report or ask, by name."""
 
 Main = Callable[[ChildEnds], None]
-"""What the process does."""
+"""The main function of the process."""
 
 _ours: set[int] = set()
-"""Descriptors of all processes that this one is the parent of: no other process may hold them, or no end is noticed."""
+"""Descriptors of all processes started here. No other process may hold them, or the end of one would go unnoticed."""
 
 
 class ProjectFailed(PgPatternsError):
     """The project's code failed; ``failure`` says how."""
 
     def __init__(self, failure: Failure) -> None:
-        """Take what happened."""
+        """``failure``: what happened."""
         super().__init__(failure.message)
         self.failure = failure
 
 
 def _fork(allowed: Allowed, config: Any, task: Task | None) -> Main:
-    """What a fork of this process does. Its modules are imported now, so that each fork has them already."""
+    """The main function of a fork. Its modules are imported now, so that each fork has them already."""
     run = pkgutil.resolve_name(ENTRY)
     return lambda ends: run(ends, allowed, lambda: config, task)
 
 
 @dataclass
 class _Ends:
-    """The parent's ends."""
+    """The parent's ends of the channels."""
 
     requests: socket.socket
     callbacks: socket.socket
@@ -74,7 +74,7 @@ class _Ends:
     supervisor: int
 
     def descriptors(self) -> set[int]:
-        """Their numbers."""
+        """Their descriptors."""
         return {self.requests.fileno(), self.callbacks.fileno(), self.status, self.alive, self.dump}
 
 
@@ -82,8 +82,9 @@ class ProjectProcess:
     """A process that runs one project's code."""
 
     def __init__(self, config: Any, confinement: Confinement, task: Task | None = None) -> None:
-        """Start it: as a fork of this process, in which nothing of the project is imported, and no thread runs; or by
-        another interpreter.
+        """Start it, as a fork of this process or with another interpreter.
+
+        For a fork, nothing of the project may be imported here yet, and no thread may run.
 
         Args:
             config: Alembic's.
@@ -102,15 +103,15 @@ class ProjectProcess:
             send(self._ends.requests, (allowed, config_facts(config)))
 
     def request(self, name: str, *values: Any, handlers: Handlers) -> Any:
-        """Have something done, and return what comes of it.
+        """Send a request and return its result.
 
         Args:
-            name: of a method of `runner.child.Child`.
+            name: the name of a method of `runner.child.Child`.
             values: its arguments, plain data.
-            handlers: what the process may tell or ask meanwhile.
+            handlers: what the process may report or ask meanwhile.
 
         Raises:
-            ProjectFailed: it failed, ended, or took too long.
+            ProjectFailed: it failed, the process ended, or it took too long.
         """
         ends = self._ends
         if ends is None:
@@ -139,11 +140,11 @@ class ProjectProcess:
                 raise self._too_long(ends)
 
     def _serve(self, ends: _Ends, handlers: Handlers) -> None:
-        """One thing that the process tells or asks."""
-        kind, what, values = receive(ends.callbacks)
-        if kind == "tell" and what == "running":
+        """Handle one report or question of the process."""
+        kind, subject, values = receive(ends.callbacks)
+        if kind == "tell" and subject == "running":
             self._running = values
-        handler = handlers.get(what)
+        handler = handlers.get(subject)
         try:
             answer = ("done", handler(*values) if handler is not None else None)
         except PgPatternsError as error:
@@ -152,14 +153,14 @@ class ProjectProcess:
             send(ends.callbacks, answer)
 
     def _read_status(self, ends: _Ends) -> None:
-        """What the supervisor says: the process's number, or how it ended. Raises Closed if it ended."""
+        """Read the supervisor's report: the process's id, or how it ended. Raises Closed if it ended."""
         text = os.read(ends.status, 4096).decode()
         for line in text.splitlines():
-            word, _, rest = line.partition(" ")
+            word, _, detail = line.partition(" ")
             if word == "pid":
-                self._pid = int(rest)
+                self._pid = int(detail)
             else:
-                self._exit = rest
+                self._exit = detail
         if not text or self._exit:
             raise Closed(self._exit)
 
@@ -171,7 +172,7 @@ class ProjectProcess:
         how = self._exit or "for an unknown reason"
         return ProjectFailed(
             Failure(
-                f"{self._where()}the project's code ended the process that it runs in ({how}), so nothing more could "
+                f"{self._where()}the project's code ended its own process ({how}), so nothing more could "
                 "be checked. Look for os._exit(), os.abort() or os.kill() there, or for a crash of a C extension."
             )
         )
@@ -199,7 +200,7 @@ class ProjectProcess:
         )
 
     def close(self) -> None:
-        """End the process, and all that it has started; return when they are gone."""
+        """End the process and all processes that it has started. Returns when they have ended."""
         ends, self._ends = self._ends, None
         if ends is None:
             return
@@ -218,11 +219,11 @@ class ProjectProcess:
 
 
 def _dump(ends: _Ends, pid: int) -> str:
-    """Where the process is, as faulthandler writes it; empty if it does not answer."""
+    """The process's stack, as faulthandler writes it; empty if it does not answer."""
     with contextlib.suppress(OSError):
         os.kill(pid, DUMP_SIGNAL)
     text, deadline = b"", time.monotonic() + _DUMP_SECONDS
-    while (left := deadline - time.monotonic()) > 0 and select.select([ends.dump], [], [], left)[0]:
+    while (seconds := deadline - time.monotonic()) > 0 and select.select([ends.dump], [], [], seconds)[0]:
         part = os.read(ends.dump, 65536)
         text += part
         deadline = min(deadline, time.monotonic() + 0.1)
@@ -260,7 +261,7 @@ def _start(main: Main) -> _Ends:
 
 
 def _execute(python: Path, ends: ChildEnds) -> None:
-    """Become the project's interpreter."""
+    """Replace this process by the project's interpreter."""
     numbers = (ends.requests.fileno(), ends.callbacks.fileno(), ends.dump)
     for number in numbers:
         os.set_inheritable(number, True)
@@ -269,7 +270,7 @@ def _execute(python: Path, ends: ChildEnds) -> None:
 
 
 def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:
-    """Wait until the project's process or the parent ends, then end everything."""
+    """Wait until the project's process or the parent ends, then kill everything."""
     os.setsid()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -326,7 +327,7 @@ def _described(code: int) -> str:
 
 
 def _end_descendants(pid: int) -> None:
-    """Kill every process below this one. A killed one's children become ours, until there are none."""
+    """Kill every process below this one. The children of a killed process become ours; repeat until there are none."""
     deadline = time.monotonic() + _END_SECONDS
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
@@ -342,7 +343,7 @@ def _end_descendants(pid: int) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of a process; on systems without /proc, none are found beyond the process group."""
+    """The children of a process; without /proc, only the process group is known."""
     try:
         return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
     except (OSError, ValueError):

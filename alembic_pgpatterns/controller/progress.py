@@ -1,4 +1,4 @@
-"""What is told about a run while it goes on."""
+"""The interface for showing the progress of a run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Who is told what goes on, on a terminal."""
+    """Shows the progress, usually on a terminal."""
 
-    def say(self, what: str) -> None:
-        """A new phase begins: "starting PostgreSQL 18"."""
+    def say(self, phase: str) -> None:
+        """A new phase starts: "starting PostgreSQL 18"."""
 
     def step(self, done: int, total: int, revision: str) -> None:
-        """A revision ran."""
+        """A revision has run."""
 
     def running(self, revision: str) -> None:
-        """A revision begins to run."""
+        """A revision starts to run."""

@@ -1,4 +1,4 @@
-"""A project as its checks see it: its configuration, its history as plain data, and the process that runs its code."""
+"""A project as the checks see it: its configuration, its history as plain data, and the process that runs its code."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Result = TypeVar("Result")
 
 
 class HistoryChanged(Exception):
-    """The revisions are not what their files seemed to say; what was concluded from them must be done again."""
+    """The revisions differ from what was read from their files; conclusions from them must be drawn again."""
 
 
 def with_true_history(function: Callable[[], Result]) -> Result:
-    """Do something about a project, and do it again if its revisions turn out not to be what their files seemed to say.
+    """Call a function for a project, and once more if the revisions differ from what was read from their files.
 
-    By then they are what Alembic has loaded, so there is no third time.
+    The second time Alembic's own facts are used, so there is no third time.
     """
     try:
         return function()
@@ -40,18 +40,18 @@ def with_true_history(function: Callable[[], Result]) -> Result:
 
 
 class Project:
-    """What a check needs to know of the project. Its code runs in a process of its own, and never here."""
+    """What a check needs of the project. The project's code runs in another process, never in this one."""
 
     def __init__(self, config: Any, settings: Settings | None = None, *, fresh: bool = False) -> None:
         """Take an ``alembic.config.Config``.
 
         Args:
             config: Alembic's.
-            settings: how the project's process is confined.
-            fresh: do not fork: the project is imported in this process, and perhaps connected to its database.
+            settings: they set the limits of the project's process.
+            fresh: do not fork, because this process has imported the project, and may be connected to its database.
 
         Raises:
-            SettingsError: an entry of ``allow_connect`` is no address.
+            SettingsError: an entry of ``allow_connect`` is not an address.
         """
         self.config = config
         self.began = time.time()
@@ -67,31 +67,31 @@ class Project:
         self.close()
 
     def close(self) -> None:
-        """End the process that runs the project's code, with all that it has started."""
+        """End the process that runs the project's code, and all processes that it has started."""
         if self._process is not None:
             self._process.close()
             self._process = None
 
     def request(self, name: str, *values: Any, handlers: Handlers | None = None) -> Any:
-        """Have the project's process do something; it is started if need be.
+        """Send a request to the project's process, which is started if needed.
 
         Args:
-            name: of a method of `runner.child.Child`.
+            name: the name of a method of `runner.child.Child`.
             values: its arguments.
-            handlers: what the process may ask meanwhile.
+            handlers: what the process may report or ask meanwhile.
 
         Raises:
-            ProjectFailed: it failed, ended, or took too long.
+            ProjectFailed: it failed, the process ended, or it took too long.
         """
         if self._process is None:
             self._process = ProjectProcess(self.config, self._confinement)
         return self._process.request(name, *values, handlers=handlers or {})
 
     def perform(self, task: Task, handlers: Handlers) -> Any:
-        """Have a task done in a new process, a fork of this one, in which nothing of the project is imported yet.
+        """Do a task in a new process, a fork of this one, in which nothing of the project is imported yet.
 
         Raises:
-            ProjectFailed: it failed, ended, or took too long.
+            ProjectFailed: it failed, its process ended, or it took too long.
         """
         process = ProjectProcess(self.config, self._confinement, task)
         try:
@@ -101,22 +101,22 @@ class Project:
 
     @cached_property
     def script(self) -> ScriptFacts:
-        """Where the migrations are.
+        """The folders and files of the migrations.
 
         Raises:
-            PgPatternsError: no configuration file, no script location, or a folder that does not exist.
+            PgPatternsError: there is no configuration file or script location, or a folder does not exist.
         """
         facts: ScriptFacts = self.request("script")
         return facts
 
     @property
     def ini(self) -> Path | None:
-        """alembic.ini, which need not exist."""
+        """The path of alembic.ini, which need not exist."""
         return Path(self.config.config_file_name) if self.config.config_file_name else None
 
     @property
     def pyproject(self) -> Path | None:
-        """pyproject.toml: the one given to Alembic, else the one beside alembic.ini; it need not exist."""
+        """pyproject.toml: the one that Alembic was given, or the one beside alembic.ini; it need not exist."""
         if self.config.toml_file_name and Path(self.config.toml_file_name).exists():
             return Path(self.config.toml_file_name)
         return self.ini.parent / "pyproject.toml" if self.ini is not None else None
@@ -125,11 +125,11 @@ class Project:
     def history(self) -> History:
         """The revisions.
 
-        They are read from the files' source. If that cannot be done, or makes no history, Alembic loads the files in
-        the project's process, after env.py, and says what is wrong.
+        They are read from the files' source. If that is not possible, or if it gives no valid history, Alembic loads
+        the files in the project's process, after env.py, and reports what is wrong.
 
         Raises:
-            PgPatternsError: a file does not load, or the history is broken: the message names file and line.
+            PgPatternsError: a file cannot be loaded, or the history is broken: the message names file and line.
         """
         if self._history is None:
             self._history = self._read() or self._loaded()
@@ -154,7 +154,7 @@ class Project:
         return History(self.request("history", handlers={"create": refuse, "owns": refuse}))
 
     def replace_history(self, facts: Iterable[RevisionFacts]) -> None:
-        """The revisions are others than their files seemed to say.
+        """Replace the history that was read from the files.
 
         Raises:
             HistoryChanged: always.
@@ -164,7 +164,7 @@ class Project:
 
     @property
     def revisions(self) -> tuple[Revision, ...]:
-        """All revisions, each after those it comes from. Raises as `history`."""
+        """All revisions, each after its parents. Raises as `history`."""
         return self.history.revisions
 
     @property
@@ -173,20 +173,20 @@ class Project:
         return self.history.heads
 
     def ancestors(self, revisions: Iterable[str]) -> set[str]:
-        """The revisions and all they come from or depend on. Raises as `history`."""
+        """The revisions and all their ancestors and dependencies. Raises as `history`."""
         return self.history.ancestors(revisions)
 
     def heads_of(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Those of some revisions that no other of them comes from, sorted. Raises as `history`."""
+        """The revisions of which no other one of them is a descendant, sorted. Raises as `history`."""
         return self.history.heads_of(revisions)
 
     def in_order(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Some revisions, in the order in which all run from an empty database. Raises as `history`."""
+        """Some revisions, in the order in which they run from an empty database. Raises as `history`."""
         return self.history.in_order(revisions)
 
     @property
     def env_py(self) -> Path:
-        """env.py, which need not exist."""
+        """The path of env.py, which need not exist."""
         return Path(self.script.env_py)
 
     @property
@@ -195,13 +195,13 @@ class Project:
         return frozenset(item.path for item in self.revisions)
 
     def missing_folders(self) -> tuple[str, ...]:
-        """The version locations that do not exist, where at least one does."""
+        """The version locations that do not exist, if at least one exists."""
         folders = [Path(folder) for folder in self.script.version_locations]
         missing = tuple(relative(str(folder)) for folder in folders if not folder.is_dir())
         return missing if len(missing) < len(folders) else ()
 
     def files_outside_history(self) -> tuple[str, ...]:
-        """Files below the version locations that look like revisions and are none of the history's, sorted."""
+        """Files below the version locations that look like revisions but are not in the history, sorted."""
         folders = {Path(folder).absolute() for folder in self.script.version_locations}
         files = (path for folder in folders for path in folder.rglob("*.py") if path.is_file())
         paths = {path for path in files if str(path) not in self.revision_files}

@@ -1,6 +1,6 @@
-"""One revision run under observation, whoever runs env.py; the server must have been started with `serverlog.SETTINGS`.
+"""Run one revision and record what it does, on a server that was started with `serverlog.SETTINGS`.
 
-The databases need the event triggers of `observation.install`; what they are made of is left out of what is read here.
+The databases need the event triggers of `observation.install`. The triggers' own objects are left out of the schemas.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True)
 class State:
-    """A database between two revisions. ``version_tables``: Alembic's own, which nobody asks about."""
+    """A database between two revisions. ``version_tables``: Alembic's own, which are not read."""
 
     schema: Schema
     relations: ObservedRelations
@@ -32,7 +32,7 @@ class State:
 
 
 def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) -> State:
-    """What is in a database now, but for what watches it."""
+    """The present state of a database, without our event triggers."""
     with server.connect(database) as connection:
         schema = catalog.read(connection, version_tables=version_tables)
         return State(_without_ours(schema), ObservedRelations.read(connection), version_tables)
@@ -40,7 +40,7 @@ def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) 
 
 @dataclass(frozen=True)
 class Step:
-    """One revision, run under observation. ``failure``: why it failed."""
+    """One recorded revision. ``failure``: why it failed."""
 
     result: EnvResult
     failure: ProjectRunFailed | None = None
@@ -48,13 +48,13 @@ class Step:
 
 @dataclass(frozen=True)
 class RevisionTracer:
-    """Observes one server. ``monitor``: a connection to it that nothing else uses."""
+    """Records revisions on one server. ``monitor``: a connection to it that nothing else uses."""
 
     run: RunContext
     monitor: Any
 
     def trace(self, revision: Revision, databases: Databases) -> Step:
-        """Upgrade by one revision. If it fails, the step says why.
+        """Upgrade by one revision. If that fails, the step has the failure.
 
         Raises:
             ProjectFailed: the project's process ended, or took too long.

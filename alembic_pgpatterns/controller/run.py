@@ -1,4 +1,4 @@
-"""A project's migrations, run on a throw-away server: the entry point of this room."""
+"""A project's migrations on a throw-away server: the entry point of this folder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Run(CachedRun):
 
     @contextmanager
     def at_head(self, milestone: frozenset[str] = frozenset()) -> Iterator[Head]:
-        """Start a server, upgrade it to head and read its schemas. The server is gone afterwards.
+        """Start a server, upgrade it to head and read its schemas. Afterwards the server is stopped and deleted.
 
         Args:
-            milestone: revisions after which the cluster is cached too, because a later step resumes there.
+            milestone: revisions after which the cluster is cached too, because a later step continues from there.
 
         Raises:
             PgPatternsError: no server could be started, or a revision fails.
@@ -37,9 +37,9 @@ class Run(CachedRun):
         """Start a server at some revisions.
 
         Args:
-            revisions: identifiers, with all their ancestors. If they fail, the server is an empty one: whoever runs
-                them again is then told why.
-            watched: whether the server writes what the tracer needs into its log.
+            revisions: identifiers; all their ancestors are run too. If they fail, the server is empty; whoever runs
+                them again gets the error.
+            watched: whether the server's log gets what the tracer needs.
 
         Raises:
             PgPatternsError: no server could be started.
@@ -48,7 +48,7 @@ class Run(CachedRun):
             yield at
 
     def trace(self, scope: Sequence[Revision], before: frozenset[str] = frozenset()) -> TraceResult:
-        """Run revisions under observation on a server of their own.
+        """Trace revisions on a server of their own.
 
         Args:
             scope: the revisions to trace, in order.

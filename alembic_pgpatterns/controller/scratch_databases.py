@@ -1,4 +1,4 @@
-"""A run's server and its scratch databases: whatever the project connects to leads to one, as the settings say."""
+"""A run's server and its scratch databases, to which all connections of the project lead."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
 SCRATCH = "pgpatterns"
-"""The name of a scratch database that stands for no particular one of the project."""
+"""The name of a scratch database that replaces no particular database of the project."""
 
 
 @contextmanager
 def open_server(settings: Settings, watched: bool = False, snapshot: Path | None = None) -> Iterator[Server]:
-    """The server of the settings: the one the user named, else a throw-away one.
+    """The server in the settings: the one that the user named, or a throw-away server.
 
-    ``watched``: a throw-away one writes what revisions do into its log. ``snapshot``: the folder to start from.
+    ``watched``: a throw-away server logs what revisions do. ``snapshot``: the folder to start from.
     """
     if settings.server is not None:
         with external_server(settings.server, roles=settings.roles) as external:
             yield external
         return
     binaries = find_binaries(settings.postgres_folder)
-    # A command is any program: many can only do TCP.
+    # The command may be any program, and many can only connect by TCP.
     listen = settings.upgrade_command is not None
     log = serverlog.SETTINGS if watched else None
     with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=snapshot) as server:
@@ -59,7 +59,7 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
 
 
 def scratch_databases(server: Server) -> frozenset[str]:
-    """What the server has, but PostgreSQL's own."""
+    """The server's databases, without PostgreSQL's own."""
     query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
     with server.connect() as connection:
         return frozenset(row[0] for row in connection.execute(query))

@@ -1,4 +1,4 @@
-"""Which revisions are traced and judged: those that came after what the project has accepted."""
+"""Choose the revisions to trace and check: those after the ones that the project has accepted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Scope:
-    """The revisions to trace, in order; ``reason``: why there are none although there could be."""
+    """The revisions to trace, in order. ``reason``: why there are none although the history has some."""
 
     revisions: tuple[Revision, ...]
     reason: str | None = None
 
 
 def scope_of(project: Project, settings: Settings, baseline: Baseline | None) -> Scope:
-    """The revisions after the baseline's heads, or what ``--since`` and ``--diff-base`` say.
+    """The revisions after the baseline's heads, or those of ``--since`` and ``--diff-base``.
 
     Raises:
         SettingsError: no such revision, or git does not know the reference.
@@ -42,8 +42,8 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
         return Scope(revisions)
     return Scope(
         (),
-        f"{len(revisions)} of them, and no baseline says which are old: --write-baseline accepts those there are, "
-        f"--since base looks at all, --since REVISION at those after one",
+        f"{len(revisions)} of them, and no baseline says which are old: --write-baseline accepts the present ones, "
+        f"--since base checks all, --since REVISION checks those after one",
     )
 
 
@@ -52,21 +52,21 @@ def _after(project: Project, heads: tuple[str, ...]) -> tuple[Revision, ...]:
     return tuple(script for script in project.revisions if script.revision not in old)
 
 
-def _known(project: Project, wanted: str) -> str:
+def _known(project: Project, identifier: str) -> str:
     from alembic.script.revision import RevisionError
     from alembic.util import CommandError
 
     try:
-        found = project.history.find(wanted)
+        revision = project.history.find(identifier)
     except (CommandError, RevisionError) as error:
         raise SettingsError(f"--since: {error}") from error
-    if found is None:
-        raise SettingsError(f"--since: no revision {wanted!r} in {project.script.folder}.")
-    return str(found.revision)
+    if revision is None:
+        raise SettingsError(f"--since: no revision {identifier!r} in {project.script.folder}.")
+    return str(revision.revision)
 
 
 def _added(reference: str, folder: Path) -> set[Path]:
-    """Files that the working tree has and the common ancestor with the reference has not."""
+    """Files in the working tree that the common ancestor with the reference does not have."""
     root = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
     ancestor = _git(folder, "merge-base", "--end-of-options", reference, "HEAD").strip()
     names = _git(root, "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split("\0")
@@ -80,6 +80,6 @@ def _git(folder: Path, *arguments: str) -> str:
     except OSError as error:
         raise PgPatternsError(f"--diff-base needs git: {error}") from error
     if done.returncode:
-        said = done.stderr.strip() or "there is no common ancestor"
-        raise SettingsError(f"--diff-base: git {arguments[0]}: {said}")
+        message = done.stderr.strip() or "there is no common ancestor"
+        raise SettingsError(f"--diff-base: git {arguments[0]}: {message}")
     return done.stdout

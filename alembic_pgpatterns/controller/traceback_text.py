@@ -1,4 +1,4 @@
-"""Where a process is, read from what faulthandler wrote about it."""
+"""Find the line that a process is at, in faulthandler's text."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ def place(text: str, preferred: str | None) -> Location | None:
     """The innermost line of the project's own code.
 
     Args:
-        text: faulthandler's, of all threads; the main thread is the last one.
-        preferred: the file that is known to run; a line in it counts most.
+        text: faulthandler's, for all threads; the main thread is the last one.
+        preferred: the file that is known to run; a line in it has priority.
     """
     frames = [(match[1], int(match[2])) for match in _FRAME.finditer(_THREAD.split(text)[-1])]
-    own = [frame for frame in frames if _is_own(frame[0])]
-    path, line = next((frame for frame in own if frame[0] == preferred), own[0] if own else ("", 0))
+    of_project = [frame for frame in frames if _is_of_project(frame[0])]
+    first = of_project[0] if of_project else ("", 0)
+    path, line = next((frame for frame in of_project if frame[0] == preferred), first)
     return Location(relative(path), line) if path else None
 
 
-def _is_own(path: str) -> bool:
+def _is_of_project(path: str) -> bool:
     if path.startswith(("<", _OURS, sysconfig.get_path("stdlib"))):
         return False
     return not any(part in _FOREIGN for part in Path(path).parts)

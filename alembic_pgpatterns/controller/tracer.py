@@ -1,8 +1,8 @@
-"""Revisions run one by one on a throw-away server of their own, under observation.
+"""Run revisions one by one on a throw-away server of their own, and record what they do.
 
-A server apart from the one that is read at head: what a downgrade loses does not change what the patterns see there.
-Each revision runs in an environment run of its own, as a deployment would run it, so its schema is committed and can
-be read from outside; its downgrade runs in a copy of the database, which is then thrown away.
+It is not the server that is read at head, so data lost by a downgrade does not affect what the patterns see there. Each
+revision runs in its own run of env.py, as in a deployment, so its schema is committed and other connections can read
+it. Its downgrade runs in a copy of the database, which is dropped afterwards.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from alembic_pgpatterns.runner.messages import ConfiguredDatabase, Steps
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 
-MAKES_ROLES = "it makes or drops roles, which belong to the whole server"
+MAKES_ROLES = "it creates or drops roles, which belong to the whole server"
 
 
 @dataclass(frozen=True)
 class TraceResult:
     """What the revisions in scope did, in each database.
 
-    ``troubles``: why some of them could not be reached. ``unsettled``: revisions that may go another way next time.
+    ``troubles``: why some of them could not be run. ``unsettled``: revisions that may behave differently next time.
     """
 
     runs: tuple[RevisionRun, ...] = ()
@@ -51,37 +51,37 @@ class TraceResult:
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """What could not be looked at, and why."""
-        found = [
-            Skipped(f"revision {run.revision}", f"it fails when it runs by itself, after those before it: {line}")
+        """What could not be checked, and why."""
+        result = [
+            Skipped(f"revision {run.revision}", f"it fails when it is run alone, after the earlier ones: {line}")
             for run in self.runs
             if run.failure is not None
             for line in run.failure.splitlines()[:1]
         ]
-        ways_back = ((run.revision, run.downgrade.skipped) for run in self.runs if run.downgrade is not None)
-        found += [
+        downgrades = ((run.revision, run.downgrade.skipped) for run in self.runs if run.downgrade is not None)
+        result += [
             Skipped(f"the downgrade of {name}", reason, expected=reason == MAKES_ROLES)
-            for name, reason in ways_back
+            for name, reason in downgrades
             if reason is not None
         ]
-        return (*self.troubles, *found)
+        return (*self.troubles, *result)
 
     def settled(self) -> dict[str, tuple[RevisionRun, ...]]:
-        """The runs by revision, of those that would go the same way again."""
-        found: dict[str, tuple[RevisionRun, ...]] = {}
+        """The runs by revision, of those that would behave the same next time."""
+        result: dict[str, tuple[RevisionRun, ...]] = {}
         for run in self.runs:
             if run.revision not in self.unsettled:
-                found[run.revision] = (*found.get(run.revision, ()), run)
-        return found
+                result[run.revision] = (*result.get(run.revision, ()), run)
+        return result
 
 
 def trace(run: RunContext, scope: Sequence[Revision], snapshot: Snapshot | None = None) -> TraceResult:
-    """Run the revisions in scope under observation, and those between them without.
+    """Trace the revisions in scope, and run those between them without tracing.
 
     Args:
         run: the project and its settings; a server is started for the trace.
         scope: the revisions, in order.
-        snapshot: the state to start from. If that leads to a failure, the trace starts again from an empty server.
+        snapshot: where to start. If that leads to a failure, the trace starts again from an empty server.
 
     Raises:
         PgPatternsError: no server could be started.
@@ -105,7 +105,7 @@ class Tracer:
     """One trace of a project's history."""
 
     def __init__(self, run: RunContext, start: Position = EMPTY) -> None:
-        """``run``: on a server that was opened for tracing, and is at ``start``."""
+        """``run``: on a server that was started for tracing and is at ``start``."""
         self._run = run
         self._project = run.project
         self._server = run.server
@@ -146,21 +146,21 @@ class Tracer:
         return TraceResult(tuple(runs), environments, tuple(troubles), frozenset(self._unsettled))
 
     def _together(self, revisions: Sequence[Revision]) -> bool:
-        """Start again, with everything so far in one run: a revision that fails alone may pass in company."""
+        """Start again, with all revisions so far in one run: a revision that fails alone may pass with the others."""
         self.clear()
         self._begin()
         self._waiting = list(revisions)
         return self._run_waiting() is None
 
     def clear(self) -> None:
-        """Drop the databases of the trace; the server goes on."""
+        """Drop the databases of the trace. The server continues to run."""
         for name in self._databases.names:
             self._server.drop_database(name)
         self._databases = Databases(ready=self._install)
         self._states.clear()
 
     def _begin(self) -> tuple[Environment, ...]:
-        """Run no revision yet: env.py opens its connections, so that the databases are there."""
+        """Run no revision yet: env.py opens its connections, so that the databases are created."""
         for name in self._databases.names:
             self._install(name)
         result = run_env(self._run, Steps(), self._databases)
@@ -177,7 +177,7 @@ class Tracer:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return None
-        self._run.progress.say("running the revisions before")
+        self._run.progress.say("running the earlier revisions")
         self._states.clear()
         try:
             run_env(self._run, Steps("up", tuple(item.revision for item in waiting)), self._databases)
@@ -195,7 +195,7 @@ class Tracer:
             if self._run.settings.downgrade and step.failure is None:
                 run = replace(run, downgrade=self._downgrade(revision, run, name))
             runs.append(run)
-        # What PostgreSQL says to a statement that it cannot run is the same each time; all else may be the machine's.
+        # PostgreSQL's error for a statement that it cannot run is always the same; another error may have other causes.
         if step.failure is not None and step.failure.failure.kind != "programming":
             self._unsettled.add(revision.revision)
         return step.failure is None
@@ -232,12 +232,12 @@ class Tracer:
         return Downgrade(differences=different)
 
     def _doubt(self, error: ProjectFailed, revision: Revision) -> None:
-        """A full disk, or a server that is gone, says nothing about the revision."""
+        """A full disk or a lost server shows nothing about the revision, so do not keep the result."""
         if error.failure.kind == "operational" or self._server.failure() is not None:
             self._unsettled.add(revision.revision)
 
     def _copy(self, database: str) -> str:
-        """A copy of a database, once everybody has left it: PostgreSQL copies none that is in use."""
+        """A copy of a database, after all connections to it have ended: PostgreSQL cannot copy one in use."""
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         deadline = time.monotonic() + 5
         while self._monitor.execute(query, (database,)).fetchall() and time.monotonic() < deadline:

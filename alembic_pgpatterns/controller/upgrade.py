@@ -1,4 +1,4 @@
-"""One upgrade by the project's env.py, from an empty server or from a cached state."""
+"""One upgrade by the project's env.py, from an empty server or from a snapshot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Upgraded:
     """The result of an upgrade. ``seconds``: how long the revisions took.
 
     ``complete``: env.py ran as it does for the project, and every database reached the target. ``separable``: the
-    revisions left nothing in their session, nor outside the databases, so that the next ones may run in another one.
+    revisions left nothing in their session nor outside the databases, so the next ones may run in another session.
     """
 
     result: EnvResult
@@ -46,7 +46,7 @@ def upgrade(
 
     Args:
         run: the project, on a server that is at ``start``.
-        start: what has run.
+        start: the revisions that have run.
         heads: where to stop; None for the project's heads.
         keep: whether the cluster may be cached afterwards.
 
@@ -57,7 +57,7 @@ def upgrade(
     target = heads if heads is not None else project.heads
     order = project.in_order(project.ancestors(target))
     databases = Databases(dict(start.databases), start.environment)
-    # Alembic's own order depends on where it begins; a resumed run must come to what a run from scratch comes to.
+    # Alembic's own order depends on the start; a resumed run must give the same result as one from scratch.
     steps = Steps("missing", order) if keep else Steps("heads")
     result = run_env(run, steps, databases, last=target if keep else ())
     names = {*result.blame, *start.blame}
@@ -79,10 +79,10 @@ def _blame(result: EnvResult, start: Position, database: str) -> BlameFacts:
 
 
 def resumes_alike(run: RunContext, position: Position) -> bool:
-    """Whether env.py, run again when everything is done, finds the same databases and sets itself up as before.
+    """Whether env.py, run again after everything is done, finds the same databases and sets itself up as before.
 
-    It does not if it creates something that exists by then, connects elsewhere each time, or cannot run twice; nor if
-    revisions changed what holds for all sessions (ALTER DATABASE SET).
+    It does not if it creates something that exists by then, connects elsewhere each time, or cannot run twice; or if a
+    revision changed a setting of all sessions (ALTER DATABASE SET).
     """
     with contextlib.suppress(PgPatternsError):
         return upgrade(run, position, run.project.heads_of(position.revisions), keep=True).complete
@@ -90,21 +90,21 @@ def resumes_alike(run: RunContext, position: Position) -> bool:
 
 
 def _same_setup(start: Position, position: Position) -> bool:
-    """Whether env.py used the existing databases, and set up its sessions as when they were created."""
+    """Whether env.py used the existing databases, and set up its sessions as when the databases were created."""
     if not start.revisions:
         return all(position.sessions.values())
     return position.sessions == start.sessions and position.names == start.names
 
 
 def is_at(project: Project, server: Server, item: ConfiguredDatabase, heads: tuple[str, ...]) -> bool:
-    """Whether the version table in our server says that these revisions were reached."""
+    """Whether the version table on our server contains these revisions."""
     table = Name(item.version_schema or "", item.version_table)
     reached = versions(server, item.database, table) if item.database else ()
     return bool(reached) and set(heads) <= project.ancestors(reached)
 
 
 def versions(server: Server, database: str, table: Name) -> tuple[str, ...]:
-    """What a version table says; empty if there is none."""
+    """The revisions in a version table; empty if it does not exist."""
     path = [part for part in (table.schema, table.name) if part]
     query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(*path))
     with server.connect(database) as connection:

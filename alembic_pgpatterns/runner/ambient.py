@@ -1,6 +1,6 @@
-"""What the project's code asks its surroundings, beside the files that it opens: variables, facts about files, host.
+"""What the project's code reads besides the files that it opens: variables, facts about files, the host.
 
-Python has audit events for opening a file and for listing a folder, and none for these, so the functions are wrapped.
+Python has audit events for opening a file and for listing a folder, but not for these, so the functions are wrapped.
 Only in the project's process, which ends with the project's code.
 """
 
@@ -18,17 +18,17 @@ _LIBRARY = str(Path(os.__file__).parent) + os.sep
 _OURS = str(Path(__file__).parents[1]) + os.sep
 _SITE = f"{os.sep}site-packages{os.sep}"
 _EXISTENCE = frozenset({"exists", "lexists", "isfile", "isdir", "islink", "is_file", "is_dir", "is_symlink", "getsize"})
-"""Functions of the library that ask for no more than whether a file is there, of what kind, and how large."""
+"""Functions of the library that only ask whether a file exists, of what kind, and how large it is."""
 
 Note = Callable[[str], None]
 
 
 def watch(note: Note) -> None:
-    """From now on, note each question of the project's code. Nothing takes that back.
+    """From now on, record what the project's code asks. This cannot be undone.
 
     Args:
-        note: gets ``env:NAME`` (``env:*`` for all variables), ``stat:PATH`` (kind and size), ``time:PATH`` (modified
-            when), ``link:PATH`` (leads where), ``argv`` and ``host``.
+        note: called with ``env:NAME`` (``env:*`` for all variables), ``stat:PATH`` (kind and size), ``time:PATH`` (time
+            of change), ``link:PATH`` (target of a link), ``argv`` or ``host``.
     """
     _watch_variables(note)
     for name, prefix in (("stat", "stat"), ("lstat", "stat"), ("access", "stat"), ("readlink", "link")):
@@ -64,7 +64,7 @@ def _note_variable(note: Note, key: Any) -> None:
 
 
 def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[..., Any]:
-    """A function that asks for a file's facts."""
+    """Wrap a function that asks for a file's facts."""
 
     @functools.wraps(function)
     def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -80,18 +80,18 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
     return watched
 
 
-def _noted(function: Callable[..., Any], what: str, note: Note) -> Callable[..., Any]:
+def _noted(function: Callable[..., Any], fact: str, note: Note) -> Callable[..., Any]:
     @functools.wraps(function)
     def noted(*arguments: Any, **keywords: Any) -> Any:
         if _asker() is not None:
-            note(what)
+            note(fact)
         return function(*arguments, **keywords)
 
     return noted
 
 
 class _Arguments(list[str]):
-    """The program's arguments; notes that somebody looks at them."""
+    """The program's arguments; records that somebody reads them."""
 
     def __init__(self, arguments: list[str], note: Note) -> None:
         super().__init__(arguments)
@@ -119,7 +119,7 @@ class _Arguments(list[str]):
 
 
 def _asker() -> str | None:
-    """The file of whoever asks: the innermost caller outside of Python's library; None if it is Python or we."""
+    """The file of the innermost caller outside Python's library; None if it is Python or our package."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename

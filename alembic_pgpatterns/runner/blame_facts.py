@@ -1,4 +1,4 @@
-"""Two cheap facts, taken after each revision, that tell which revision created what; see `controller.blame`."""
+"""Two cheap facts, recorded after each revision, that show which revision created what; see `controller.blame`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ WIDTHS = """
 
 @dataclass
 class BlameFacts:
-    """The revisions in the order they ran, and after each the highest identifier of an object.
+    """The revisions in the order they ran, and the highest object identifier after each.
 
-    ``widths``: by table, each number of columns that it has had, with the revision that brought it there.
+    ``widths``: by table, each number of columns that it has had, with the revision that first led to it.
     """
 
     revisions: list[str] = field(default_factory=list)
@@ -29,9 +29,9 @@ class BlameFacts:
     widths: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
     def applied(self, context: MigrationContext, revision: str) -> None:
-        """Take the facts, inside the revision's own transaction: before its end nobody else sees what it did.
+        """Record the facts, inside the revision's own transaction: before the commit nobody else sees its changes.
 
-        Unless that would begin a transaction of its own, which would change what runs.
+        Not if that would start a new transaction, because this would change how the revisions run.
         """
         if context.connection is None or not context.connection.in_transaction():
             return
@@ -43,13 +43,13 @@ class BlameFacts:
                 self.note_width(oid, width, revision)
 
     def note_width(self, oid: int, width: int, revision: str) -> None:
-        """A table has so many columns after a revision; it counts if there were fewer before."""
-        known = self.widths.setdefault(oid, [])
-        if not known or known[-1][0] < width:
-            known.append((width, revision))
+        """A table has this many columns after a revision. Recorded if it had fewer before."""
+        earlier = self.widths.setdefault(oid, [])
+        if not earlier or earlier[-1][0] < width:
+            earlier.append((width, revision))
 
     def after(self, earlier: BlameFacts) -> BlameFacts:
-        """These facts, in a database of which the earlier ones are known too."""
+        """These facts, combined with earlier ones of the same database."""
         highest = earlier.highest[-1:]
         result = BlameFacts(
             [*earlier.revisions, *self.revisions],

@@ -1,4 +1,4 @@
-"""What the parent needs to start the project's process: the entry points by name, and the configuration as data."""
+"""What the parent needs to start the project's process: the names of its functions, and the configuration as data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENTRY = "alembic_pgpatterns.runner.start:run"
-"""What a fork of the command calls. By name, as in `BOOTSTRAP`: the parent needs nothing of what the process does."""
+"""The function that a fork of the command calls. By name, as in `BOOTSTRAP`, so that the parent need not import it."""
 
 DUMP_SIGNAL = signal.SIGUSR2
-"""Asks the process where it is."""
+"""The signal that makes the process write its stack."""
 
 
 @dataclass(frozen=True)
 class ChildEnds:
-    """The process's ends: of the channels for requests and for callbacks, and the descriptor for where it is."""
+    """The process's ends of the channels for requests and callbacks, and the descriptor for its stack."""
 
     requests: socket.socket
     callbacks: socket.socket
@@ -25,12 +25,12 @@ class ChildEnds:
 
 
 Task = Callable[[Any, Any], Any]
-"""What a command wants done beside the requests, in a fork: takes a `ProjectScripts` and a `runner.channel.Parent`."""
+"""A command's task in a fork; takes a `ProjectScripts` and a `runner.channel.Parent`."""
 
 
 @dataclass(frozen=True)
 class ConfigFacts:
-    """Alembic's configuration as plain data. ``sections``: of the file, with what the program has set besides."""
+    """Alembic's configuration as plain data. ``sections``: of the file, and what the program has set."""
 
     ini: str | None
     toml: str | None
@@ -41,7 +41,7 @@ class ConfigFacts:
 
 
 def config_facts(config: Any) -> ConfigFacts:
-    """A Config of Alembic as plain data; what is not plain in its attributes and options is left out."""
+    """Alembic's Config as plain data. Values in its attributes and options that are not plain are left out."""
     parser = config.file_config
     return ConfigFacts(
         str(config.config_file_name) if config.config_file_name else None,
@@ -77,9 +77,9 @@ sys.meta_path.insert(0, Finder)
 try:
     from alembic_pgpatterns.runner.start import serve
 except (ImportError, SyntaxError, AttributeError) as error:
-    said = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
-    said += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
-    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {"message": said}]]
+    message = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
+    message += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
+    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {"message": message}]]
     text = json.dumps(failure).encode()
     os.write(int(requests), struct.pack(">Q", len(text)) + text)
     while os.read(int(requests), 65536):
@@ -88,4 +88,4 @@ except (ImportError, SyntaxError, AttributeError) as error:
 sys.argv[:] = ["alembic"]
 serve(int(requests), int(callbacks), int(dump))
 """
-"""What another interpreter runs: of our environment it can reach this package, and no other one."""
+"""The program for another interpreter. Of our environment it can import this package, and no other one."""

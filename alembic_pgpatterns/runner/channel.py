@@ -1,4 +1,4 @@
-"""Frames over a socket: a length, then a text that the codec reads."""
+"""Messages over a socket: a length, then a text for the codec."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _CHUNK = 1 << 20
 
 
 class Closed(Exception):
-    """The other end is gone."""
+    """The other end has closed the connection."""
 
 
 def send(connection: socket.socket, value: Any) -> None:
     """Send one value.
 
     Raises:
-        Closed: the other end is gone.
-        CodecError: it is not plain data.
+        Closed: the other end has closed the connection.
+        CodecError: the value is not plain data.
     """
     text = codec.encode(value)
     try:
@@ -36,8 +36,8 @@ def receive(connection: socket.socket) -> Any:
     """Receive one value.
 
     Raises:
-        Closed: the other end is gone, perhaps in the middle.
-        CodecError: what came is none of ours.
+        Closed: the other end has closed the connection, maybe in the middle of a message.
+        CodecError: the message is not one of ours.
     """
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
     return codec.decode(_exactly(connection, length))
@@ -57,35 +57,35 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 
 class Parent:
-    """The parent, as the project's process sees it: it can be told something, or asked.
+    """The parent, for the project's process: send it reports and questions.
 
-    Threads of the project may open connections, so each question waits for its answer alone. A process that the
-    project forked is not the one that the parent speaks with, and may not.
+    Threads of the project may open connections, so each question waits for its answer before the next one is sent. A
+    process that the project forked must not use the connection.
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        """``connection``: to the parent, for nothing but this."""
+        """``connection``: to the parent, used only for this."""
         self._connection = connection
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    def tell(self, what: str, *values: Any) -> None:
-        """Tell it something; nothing comes back. Raises Closed."""
+    def tell(self, subject: str, *values: Any) -> None:
+        """Send a report; there is no answer. Raises Closed."""
         if os.getpid() == self._pid:
             with self._lock:
-                send(self._connection, ("tell", what, values))
+                send(self._connection, ("tell", subject, values))
 
-    def ask(self, what: str, *values: Any) -> Any:
-        """Ask it something, and wait for the answer.
+    def ask(self, subject: str, *values: Any) -> Any:
+        """Send a question, and wait for the answer.
 
         Raises:
-            Closed: it is gone.
-            Refused: the parent could not do it; its message is for people.
+            Closed: the parent has ended.
+            Refused: the parent could not do it; the message is for the user.
         """
         if os.getpid() != self._pid:
-            raise Refused("a process that the project forked cannot reach the throw-away server for the first time.")
+            raise Refused("a process that the project forked cannot open the first connection to a scratch database.")
         with self._lock:
-            send(self._connection, ("ask", what, values))
+            send(self._connection, ("ask", subject, values))
             kind, answer = receive(self._connection)
         if kind == "refused":
             raise Refused(answer)
@@ -93,4 +93,4 @@ class Parent:
 
 
 class Refused(Exception):
-    """The parent could not do what it was asked for; the message is for people."""
+    """The parent could not do what it was asked for; the message is for the user."""

@@ -1,7 +1,7 @@
-"""The process that runs the project's code: it does what its parent asks for, one request after another.
+"""The process that runs the project's code: it handles the requests of its parent, one after another.
 
-It imports the standard library, Alembic, SQLAlchemy, and rooms that do the same: so it runs in any environment in which
-the project's own migrations run. Its standard output is the parent's standard error: stdout is the report's.
+It imports only the standard library, Alembic, SQLAlchemy, and modules of ours that do the same. So it runs in any
+environment in which the project's migrations run. Its stdout is the parent's stderr: the parent's stdout is the report.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class Child:
-    """One project in a process of its own."""
+    """One project in its own process."""
 
     def __init__(self, config: Any, parent: Parent, task: Task | None = None) -> None:
         """``config``: Alembic's. ``task``: what the request "task" does."""
@@ -56,11 +56,11 @@ class Child:
         self._copy: Copy | None = None
 
     def script(self) -> ScriptFacts:
-        """Where the migrations are."""
+        """The folders and files of the migrations."""
         return self._scripts.facts()
 
     def history(self) -> tuple[RevisionFacts, ...]:
-        """What the revisions say, as far as env.py lets Alembic come to them; no connection is opened for that."""
+        """The revisions' facts, after running env.py as far as needed; no connection is opened for that."""
         request = EnvRequest(server={"host": os.devnull}, offline=True, without_env_py=False)
         run = run_env(self._scripts, self._parent, request)
         if isinstance(run.raised, HistoryError):
@@ -78,30 +78,30 @@ class Child:
         return models.read_models(_distinct(items), items[0].context.dialect, request, self._parser)
 
     def create(self, request: CreateRequest) -> Failure | None:
-        """Create what models declare in a database."""
+        """Create the models' tables in a database."""
         items = self._items(request.run, request.number)
         metadatas = (self._copy.metadata,) if request.effective and self._copy is not None else _distinct(items)
         driver = next((item.facts.driver for item in items), "")
         return models.create(metadatas, request.server, request.before, request.schemas, driver)
 
     def copy(self, run: int, number: int | None, default_schema: str) -> Schema:
-        """Copy the models, for remedies to be applied; returns the models as they are."""
+        """Copy the models, so that remedies can be applied to the copy. Returns the models as they are."""
         metadatas = _distinct(self._items(run, number))
         self._copy = copied(metadatas)
         return reader.read(metadatas, self._parser, default_schema=default_schema)
 
     def read_copy(self, default_schema: str, target_version: int | None) -> Schema:
-        """Read the copy, as far as it has been changed."""
+        """Read the copy with the changes made so far."""
         metadata, version = self._copied().metadata, target_version
         return reader.read(metadata, self._parser, default_schema=default_schema, target_version=version, located=False)
 
     def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
-        """Apply remedies to the copy: whether each changed something; None: only a person can carry it out."""
+        """Apply remedies to the copy. For each: whether it changed something; None if only a person can do it."""
         changed = [apply(remedy, self._copied().metadata, default_schema) for remedy in remedies]
         return [None if objects is None else bool(objects) for objects in changed]
 
     def declared(self, run: int, number: int | None, server: Mapping[str, str]) -> list[tuple[str | None, str, str]]:
-        """What models declare for their tables in our words, and a database does not have."""
+        """Declarations of ours in the models that a database lacks."""
         items = self._items(run, number)
         return models.missing_declarations(_distinct(items), server, next((i.facts.driver for i in items), ""))
 
@@ -114,16 +114,16 @@ class Child:
         return self._copy
 
     def dependencies(self, request: DependenciesRequest) -> Dependencies:
-        """What the project's code depended on."""
+        """Everything that the project's code depended on."""
         return dependencies.dependencies(self._scripts, request)
 
     def task(self) -> Any:
-        """Do what the command wants."""
+        """Do the command's task."""
         assert self._task is not None
         return self._task(self._scripts, self._parent)
 
     def serve(self, requests: socket.socket) -> None:
-        """Do what the parent asks for until it is gone."""
+        """Handle the parent's requests until the parent has ended."""
         owner = os.getpid()
         while True:
             name, arguments = receive(requests)
@@ -134,7 +134,7 @@ class Child:
             except BaseException as error:
                 answer = ("failed", failure_of(error, self._folder()))
             if os.getpid() != owner:
-                # A process that the project forked has come back to us: only the first one speaks for the project.
+                # A process that the project forked has returned to here: it must not answer for the project.
                 os._exit(0)
             with contextlib.suppress(ValueError, OSError):
                 sys.stdout.flush()
@@ -150,12 +150,12 @@ class Child:
 
 
 def _distinct(items: Sequence[Configured]) -> tuple[Any, ...]:
-    """All MetaData of some ``context.configure``, each once."""
+    """The MetaData of some ``context.configure`` calls, each once."""
     return tuple({id(metadata): metadata for item in items for metadata in item.metadatas}.values())
 
 
 def main(ends: ChildEnds, config: Any, task: Task | None = None) -> None:
-    """Serve until the parent is gone; then end at once, whatever threads and handlers the project has left."""
+    """Handle requests until the parent has ended; then end at once, without the project's threads and exit handlers."""
     try:
         Child(config, Parent(ends.callbacks), task).serve(ends.requests)
     except Closed:

@@ -1,7 +1,7 @@
-"""Plain data as text, and back: what may pass between the project's process and its parent.
+"""Plain data as text and back, for messages between the project's process and its parent.
 
-The project's process runs code that nobody here wrote, so the parent never unpickles what it sends. The decoder makes
-the values of JSON, containers of them, and instances of dataclasses and enums of the rooms listed here; nothing else.
+The project's process runs code that we do not know, so the parent never unpickles what it sends. The decoder creates
+only JSON values, containers of them, and instances of dataclasses and enums from the modules listed here.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _ROOMS = (
 
 
 class CodecError(Exception):
-    """A value that is not plain data, or a text that is none of ours."""
+    """A value that is not plain data, or a text that `encode` did not make."""
 
 
 def encode(value: Any) -> bytes:
     """The value as JSON text.
 
     Raises:
-        CodecError: it holds something that is not plain data.
+        CodecError: it contains something that is not plain data.
     """
     return json.dumps(_plain(value), separators=(",", ":")).encode()
 
 
 def decode(text: bytes) -> Any:
-    """The value of a text that `encode` made.
+    """The value of a text from `encode`.
 
     Raises:
-        CodecError: the text is damaged, or names a class that may not pass.
+        CodecError: the text is damaged, or names a class that is not allowed.
     """
     try:
         return _value(json.loads(text))
@@ -72,7 +72,7 @@ def _kind(value: Any) -> Any:
 
 
 def _base_of(value: Any) -> Any:
-    """A subclass of a plain type as that type: SQLAlchemy's names are a kind of str."""
+    """The plain base type of a subclass: SQLAlchemy's names are subclasses of str."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bool | int | float):
@@ -124,7 +124,7 @@ def _default(item: Any) -> Any:
 def _name_of(kind: Any) -> str:
     name = f"{kind.__module__}:{kind.__qualname__}"
     if not name.startswith(_ROOMS):
-        raise CodecError(f"{name} is not one of the classes that may pass")
+        raise CodecError(f"{name} is not one of the allowed classes")
     return name
 
 
@@ -133,19 +133,19 @@ def _value(plain: Any) -> Any:
         if isinstance(plain, dict):
             raise CodecError("an object where a value should be")
         return plain
-    letter, *rest = plain
+    letter, *content = plain
     if letter == "c":
-        name, content = rest
-        return _class_of(name)(**{key: _value(item) for key, item in content.items()})
+        name, fields = content
+        return _class_of(name)(**{key: _value(item) for key, item in fields.items()})
     if letter == "e":
-        name, content = rest
-        return _class_of(name)(_value(content))
+        name, member = content
+        return _class_of(name)(_value(member))
     if letter == "b":
-        return base64.b85decode(rest[0])
+        return base64.b85decode(content[0])
     if letter == "d":
-        parts = list(map(_value, rest))
+        parts = list(map(_value, content))
         return dict(zip(parts[::2], parts[1::2], strict=True))
-    return _CONTAINERS[letter](map(_value, rest))
+    return _CONTAINERS[letter](map(_value, content))
 
 
 _CONTAINERS: dict[str, Callable[[Any], Any]] = {"t": tuple, "l": list, "f": frozenset, "s": set}
@@ -155,12 +155,12 @@ _CONTAINERS: dict[str, Callable[[Any], Any]] = {"t": tuple, "l": list, "f": froz
 def _class_of(name: str) -> Any:
     module, _, path = name.partition(":")
     if not name.startswith(_ROOMS) or "." in path:
-        raise CodecError(f"{name} is not one of the classes that may pass")
+        raise CodecError(f"{name} is not one of the allowed classes")
     kind = getattr(importlib.import_module(module), path, None)
     if (
         not isinstance(kind, type)
         or kind.__module__ != module
         or not (is_dataclass(kind) or issubclass(kind, enum.Enum))
     ):
-        raise CodecError(f"{name} is not one of the classes that may pass")
+        raise CodecError(f"{name} is not one of the allowed classes")
     return kind

@@ -1,4 +1,4 @@
-"""The project's own files that the revisions, or env.py, depend on: what they import, and what that imports."""
+"""Files and variables that the revisions or env.py depend on: modules that they import, and files that they read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alembic_pgpatterns.runner.script_directory import ProjectScripts
 
 _PACKAGE = Path(__file__).parents[1]
 
-# A match in a docstring costs nothing but a file more.
+# A match inside a docstring only adds a file too many.
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#]*)"
     r"|import[ \t]+(?P<plain>[^\n#]+))",
@@ -31,7 +31,7 @@ _BY_NAME = re.compile(r"(?:import_module|__import__)\s*\(\s*['\"]([.\w]+)['\"]")
 _VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]\s*[,\])]")
 _ALL_VARIABLES = re.compile(r"\b(?:environb?|getenvb?|BaseSettings|\w*dotenv\w*|decouple|load_config)\b")
 _OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
-# In SQL these make names of partitions and the like; now() alone is a default of half of all tables.
+# In SQL these are used for names of partitions and the like. now() alone is the default of half of all tables.
 _DATE = re.compile(
     r"\b(?:datetime|date|time|dt)\.(?:utcnow|now|today|time)\b|\bcurrent_date\b|\bdate_trunc\b", re.IGNORECASE
 )
@@ -44,10 +44,10 @@ _FOREIGN = ("site-packages", "dist-packages")
 
 
 def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Dependencies:
-    """What the revisions and env.py depend on, after both have run.
+    """Everything that the revisions and env.py depend on, after both have run.
 
-    A module that does nothing but declare models counts only if a revision imports it: models change with every new
-    revision, and what older ones do does not depend on them.
+    A module that only declares models counts only if a revision imports it: models change with every new revision, and
+    older revisions do not depend on them.
     """
     if UNTRACKED in project.read:
         return Dependencies(untracked="the project's code runs a program or asks another machine")
@@ -57,11 +57,13 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     of_revisions = _closure(revisions, by_path)
     texts = [_text(path) for path in (*map(str, revisions), *of_revisions)]
     env_py, ini = Path(project.directory.env_py_location), project.config.config_file_name
-    apart = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
-    given = {f"env:{name}" for name in request.given}
-    lasting = (of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}) - apart - given
+    counted_elsewhere = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
+    from_settings = {f"env:{name}" for name in request.given}
+    lasting = of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}
+    lasting -= counted_elsewhere | from_settings
     every = _MAKES_ALL.search(_text(str(env_py))) or any(map(_USES_MODELS.search, texts))
-    files = lasting | {path for path in by_path.keys() - apart if every or not _declares_only(path, by_path[path])}
+    modules = by_path.keys() - counted_elsewhere
+    files = lasting | {path for path in modules if every or not _declares_only(path, by_path[path])}
     return Dependencies(
         files={path: digest_or_none(path) for path in sorted(files)},
         variables={name: variable(name) for name in sorted(set(_variables(texts)))},
@@ -70,7 +72,7 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
 
 
 def _variables(texts: Iterable[str]) -> Iterator[str]:
-    """What of the environment is read by its name, or `*` where that cannot be told; the date is one of them."""
+    """The names of variables that are read; `*` if that is not known. The current date counts as a variable."""
     for text in map(_without_comments, texts):
         yield from _VARIABLE.findall(text)
         if _ALL_VARIABLES.search(_VARIABLE.sub("", text)):
@@ -84,7 +86,7 @@ def _without_comments(text: str) -> str:
 
 
 def _modules() -> Iterator[ModuleType]:
-    """The project's modules that are imported by now."""
+    """The project's modules that are imported now."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and _is_own(file):
@@ -92,7 +94,7 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def _is_own(path: str) -> bool:
-    """Whether a file is neither Python's, nor of a distribution, nor ours: those are known by their versions."""
+    """Whether a file is not Python's, a distribution's or ours: those are identified by their versions."""
     if any(part in _FOREIGN for part in Path(path).parts):
         return False
     foreign = (sysconfig.get_path("stdlib"), str(_PACKAGE))
@@ -101,20 +103,20 @@ def _is_own(path: str) -> bool:
 
 def _closure(start: Iterable[Path], by_path: Mapping[str, ModuleType]) -> set[str]:
     by_name = {module.__name__: path for path, module in by_path.items()}
-    found: set[str] = set()
+    result: set[str] = set()
     waiting = [(str(path), "") for path in start]
     while waiting:
         path, package = waiting.pop()
         for name in _imported(_text(path), package):
             file = by_name.get(name)
-            if file is not None and file not in found:
-                found.add(file)
+            if file is not None and file not in result:
+                result.add(file)
                 waiting.append((file, by_path[file].__package__ or ""))
-    return found
+    return result
 
 
 def _imported(text: str, package: str) -> Iterator[str]:
-    """The modules that a file may import, with the packages they are in."""
+    """The modules that a file may import, with their packages."""
     for match in _IMPORT.finditer(text):
         if match["plain"] is not None:
             names = [part.split()[0] for part in match["plain"].split(",") if part.split()]
@@ -143,7 +145,7 @@ def _absolute(base: str, package: str) -> str:
 
 
 def _declares_only(path: str, module: ModuleType) -> bool:
-    """Whether a module declares tables, or only gathers other modules, and changes nothing in how SQL is made."""
+    """Whether a module only declares tables or imports other modules, and does not change how SQL is compiled."""
     if _ACTS.search(_text(path)):
         return False
     if _TABLE.search(_text(path)):
@@ -162,7 +164,7 @@ def _body(path: str) -> list[ast.stmt]:
 
 
 def _says_nothing(node: ast.stmt) -> bool:
-    """A docstring, ``__all__``, or imports for the type checker."""
+    """Whether it is a docstring, ``__all__``, or an import for type checkers."""
     if isinstance(node, ast.Assign):
         return [ast.unparse(target) for target in node.targets] == ["__all__"]
     if isinstance(node, ast.If):
@@ -179,11 +181,11 @@ def _text(path: str) -> str:
 
 _FACTS = ("env:", "stat:", "time:", "link:")
 environment: Mapping[str, str] = os.environ
-"""The variables that count: in the project's process those it began with, whatever it has set since."""
+"""The variables that count: in the project's process those at its start, whatever it has set since."""
 
 
 def begin() -> None:
-    """Note the variables of this process before anything of the project can change them."""
+    """Remember the variables of this process before the project's code can change them."""
     global environment
     environment = dict(os.environ)
 
@@ -193,7 +195,7 @@ def _is_fact(item: str) -> bool:
 
 
 def _fact(item: str) -> str | None:
-    """The digest of something that is no file's content; None if it is not there."""
+    """The digest of a fact that is not a file's content; None if there is none."""
     kind, _, name = item.partition(":")
     if kind == "env":
         return variable(name)
@@ -212,20 +214,20 @@ def _fact(item: str) -> str | None:
 
 
 def digest_or_none(path: str) -> str | None:
-    """The digest of a file, of the names in a folder, or of a fact (`ambient`); None if there is none of it."""
+    """The digest of a file's content, of the names in a folder, or of a fact (`ambient`); None if it does not exist."""
     if _is_fact(path):
         return _fact(path)
     try:
         if Path(path).is_dir():
             return digest(sorted(entry.name for entry in Path(path).iterdir() if entry.name != "__pycache__"))
-        # All else, such as a pipe, may never end.
+        # Reading anything else, such as a pipe, may never end.
         return digest_of(Path(path)) if Path(path).is_file() else None
     except OSError:
         return None
 
 
 def variable(name: str) -> str:
-    """The digest of a variable's value; `*` is all of them, and the date is one."""
+    """The digest of a variable's value; `*` is all variables, and the date counts as one."""
     if name == _TODAY:
         return time.strftime("%Y-%m-%d")
     if name == "*":

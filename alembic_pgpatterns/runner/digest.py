@@ -1,4 +1,4 @@
-"""Digests of plain data and of files, by which the cache tells whether anything changed."""
+"""Digests of plain data and of files, with which the cache finds out whether anything changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection of SQLAlchemy's to a scratch database, by whichever driver the project has."""
+"""A SQLAlchemy connection to a scratch database, with whatever driver the project has."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sqlalchemy.engine import URL
 from alembic_pgpatterns.errors import PgPatternsError
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "pg8000")
-"""In the order in which they are tried."""
+"""The drivers in the order in which they are tried."""
 
 
 def with_connection(parameters: Mapping[str, str], function: Callable[[Any], Any], driver: str = "") -> Any:
-    """Call a function with an open connection and return what it returns; nothing is committed for it.
+    """Call a function with an open connection and return its result. Nothing is committed.
 
     Args:
         parameters: libpq's, with the database.
         function: takes the connection.
-        driver: of the application, to be preferred; empty for any.
+        driver: the application's, which is tried first; empty for any.
 
     Raises:
-        PgPatternsError: the project has no driver for PostgreSQL.
+        PgPatternsError: the project has no PostgreSQL driver.
         sqlalchemy.exc.SQLAlchemyError: what the connection or the function raised.
     """
     name = _driver(driver)
@@ -51,12 +51,12 @@ def _driver(preferred: str) -> str:
         if name in DRIVERS and _is_usable(name):
             return name
     raise PgPatternsError(
-        f"the project's environment has no driver for PostgreSQL. Way out: install one of {', '.join(DRIVERS)} there."
+        f"the project's environment has no PostgreSQL driver. Way out: install one of {', '.join(DRIVERS)} there."
     )
 
 
 def _is_usable(name: str) -> bool:
-    """Whether the driver imports, and this SQLAlchemy has a dialect for it (1.4 has none for psycopg)."""
+    """Whether the driver can be imported, and this SQLAlchemy has a dialect for it (1.4 has none for psycopg)."""
     try:
         importlib.import_module(name)
         URL.create(f"postgresql+{name}").get_dialect()

@@ -1,4 +1,4 @@
-"""What went wrong in the project's code, as plain data: what, where, and what the server said."""
+"""Failures in the project's code as plain data: what failed, where, and the server's message."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from alembic_pgpatterns.schema.origin import Location
 
 
 class HistoryError(Exception):
-    """The revision files make no history; the message is for people."""
+    """The revision files do not form a history; the message is for the user."""
 
 
 def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozenset()) -> Failure:
-    """The failure behind an error.
+    """Turn an error into plain data.
 
     Args:
         error: what was raised.
-        folder: of the migrations; a line in it counts as the place if there is none in a revision.
+        folder: of the migrations; a line in it is the place if there is none in a revision.
         files: the absolute paths of the revisions.
     """
     place = innermost(error, files) or missing_from(error, files) or innermost(error, folder)
@@ -53,7 +53,7 @@ _DIAGNOSTICS = ("schema_name", "table_name", "column_name", "constraint_name", "
 
 
 def _diagnostics(error: Any) -> dict[str, str]:
-    """What the driver kept of the server's message: psycopg and psycopg2 in ``diag``, asyncpg on the error itself."""
+    """The parts of the server's message: psycopg and psycopg2 keep them in ``diag``, asyncpg on the error itself."""
     source = getattr(error, "diag", None) or getattr(error, "__cause__", None) or error
     facts = {name: getattr(source, name, None) for name in _DIAGNOSTICS}
     facts["message_detail"] = facts["message_detail"] or getattr(source, "detail", None)
@@ -61,18 +61,18 @@ def _diagnostics(error: Any) -> dict[str, str]:
 
 
 def _texts(error: BaseException | None) -> list[str]:
-    """The messages of an error and of all that it was wrapped around."""
+    """The messages of an error and of all errors that it wraps."""
     texts: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        texts.append(without_secrets(_said(error)))
+        texts.append(without_secrets(_message(error)))
         error = error.__cause__ or error.__context__
     return texts
 
 
-def _said(error: BaseException) -> str:
-    """The error's own words; some fail even at that."""
+def _message(error: BaseException) -> str:
+    """The error's message. Some errors fail even when they are printed."""
     try:
         return str(error)
     except Exception as second:
@@ -80,7 +80,7 @@ def _said(error: BaseException) -> str:
 
 
 def _is_raise(place: Location | None) -> bool:
-    """Whether the line is a statement that raises: an author who says so, and no accident."""
+    """Whether the line is a ``raise`` statement: then the author intended the error."""
     if place is None:
         return False
     try:
@@ -91,31 +91,31 @@ def _is_raise(place: Location | None) -> bool:
 
 
 def describe(error: BaseException, within: str) -> str:
-    """What happened and where: the innermost line in files below a folder, then the error itself; no password in it."""
+    """What happened and where: the innermost line in files below a folder, then the error. Contains no password."""
     return described(error, innermost(error, within) or missing_from(error, within) or _being_loaded(error))
 
 
 def described(error: BaseException, place: Location | None) -> str:
-    """What happened at a place, for people; no password in it."""
+    """What happened at a place, for messages. Contains no password."""
     if isinstance(error, SyntaxError) and error.filename:
         place = Location(relative(error.filename), error.lineno or 0)
     where = f"{place}: " if place else ""
     if isinstance(error, SystemExit):
-        return f"{where}the program was left with exit code {error.code}."
+        return f"{where}the program ended with exit code {error.code}."
     if isinstance(error, configparser.InterpolationError):
-        # Its own text has the value, which may be a URL with a password.
+        # The error's own text contains the value, which may be a URL with a password.
         return f"{where}{type(error).__name__}: {error.option} in [{error.section}] has a % that is not written as %%."
-    return without_secrets(f"{where}{type(error).__name__}: {_said(error)}")
+    return without_secrets(f"{where}{type(error).__name__}: {_message(error)}")
 
 
 def missing_from(error: BaseException, within: str | frozenset[str]) -> Location | None:
-    """The file, below a folder or one of a set, of the module that has not what was asked of it."""
+    """The file (below a folder, or one of a set) of the module that lacks the name which was imported from it."""
     path = getattr(error.obj, "__file__", None) if isinstance(error, AttributeError) else None
     return Location(relative(path), 1) if path and _is_within(path, within) else None
 
 
 def _being_loaded(error: BaseException) -> Location | None:
-    """The file that was being loaded when the error came."""
+    """The file that was being loaded when the error happened."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == "load_module_py" and "path" in frame.f_locals:
             return Location(relative(str(Path(frame.f_locals["path"]).absolute())), 1)
@@ -123,7 +123,7 @@ def _being_loaded(error: BaseException) -> Location | None:
 
 
 def innermost(error: BaseException, within: str | frozenset[str]) -> Location | None:
-    """The innermost line of an error's traceback whose file is below a folder, or one of a set of files."""
+    """The innermost line of an error's traceback in a file below a folder, or in one of a set of files."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = str(Path(frame.filename).absolute())
         if _is_within(path, within):

@@ -1,4 +1,4 @@
-"""Which files are read while the project's code runs, as Python's audit events tell it."""
+"""Record which files the project's code reads, from Python's audit events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from alembic_pgpatterns.runner import ambient
 
 UNTRACKED = "elsewhere"
-"""Stands for all that a program or another machine said: nobody can tell whether it would say the same."""
+"""Stands for the output of a program or another machine: it may differ next time, so nothing is cached."""
 
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "http.client.connect"})
 _FOLDERS = frozenset({"os.listdir", "os.scandir"})
@@ -29,14 +29,14 @@ _LIBRARY = str(Path(os.__file__).parent) + os.sep
 
 @dataclass(frozen=True)
 class _Sink:
-    """Where to note what; ``code``: modules and folders too, as a revision may depend on any of them."""
+    """Where reads are recorded. ``code``: also modules and folders, because a revision may depend on them."""
 
     read: set[str]
     code: bool
 
 
 class _Hook:
-    """The audit hook (Python docs, "Audit events table"); Python has no way to take one out again."""
+    """The audit hook (Python docs, "Audit events table"). Python cannot remove one again."""
 
     def __init__(self) -> None:
         self.sinks: list[_Sink] = []
@@ -57,10 +57,10 @@ class _Hook:
         elif event in _MACHINES:
             sink.read.add("host")
 
-    def note(self, what: str) -> None:
-        """Note what `ambient` has seen."""
+    def note(self, fact: str) -> None:
+        """Record a fact that `ambient` has seen."""
         if self.sinks:
-            self.sinks[-1].read.add(what)
+            self.sinks[-1].read.add(fact)
 
 
 @cache
@@ -69,15 +69,15 @@ def _hook() -> _Hook:
 
 
 def watch() -> None:
-    """From now on, note too what the project's code asks its surroundings (`ambient`); for its own process only."""
+    """From now on, also record what the project's code reads otherwise (`ambient`). Only for its own process."""
     ambient.watch(_hook().note)
 
 
 @contextlib.contextmanager
 def recorded(read: set[str], *, code: bool) -> Iterator[None]:
-    """Add to ``read`` the absolute paths of all files opened for reading in here, and `UNTRACKED` for a program.
+    """Add to ``read`` the absolute paths of all files opened for reading inside, and `UNTRACKED` for a program.
 
-    ``code``: modules count too, and folders that are listed.
+    ``code``: also add modules, and folders that are listed.
     """
     hook = _hook()
     hook.sinks.append(_Sink(read, code))
@@ -92,7 +92,7 @@ def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
         return
     name = str(Path(os.fsdecode(path)).absolute())
     if name.endswith((".py", ".pyc")):
-        if not sink.code:  # what env.py imports is known by its modules
+        if not sink.code:  # env.py's imports are known from the loaded modules
             return
         name = _source(name)
     if not name.startswith(_OF_THE_SYSTEM) and _OURS not in name:
@@ -102,13 +102,13 @@ def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
 def _listed(sink: _Sink, path: object) -> None:
     if path is None or isinstance(path, (str, bytes, os.PathLike)):
         name = str(Path(os.fsdecode(path or ".")).absolute())
-        # Python and its libraries look there for modules, distributions and a place for files.
+        # Python and its libraries search these folders for modules, distributions and temporary files.
         if name not in {*(str(Path(place).absolute()) for place in sys.path), tempfile.gettempdir()}:
             sink.read.add(name)
 
 
 def _source(path: str) -> str:
-    """The module's file, of which Python opens what it compiled before."""
+    """The module's source, if Python opened the compiled file."""
     with contextlib.suppress(ValueError):
         source = importlib.util.source_from_cache(path)
         return source if Path(source).exists() else path
@@ -116,7 +116,7 @@ def _source(path: str) -> str:
 
 
 def _by_imports() -> bool:
-    """Whether it is the search for a module, or Alembic's for revisions: who called the standard library."""
+    """Whether this is a search for a module, or Alembic's search for revisions: it depends on the library's caller."""
     frame = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -129,7 +129,7 @@ def _by_imports() -> bool:
 
 
 def _by_import_of_others() -> bool:
-    """Whether a distribution asks about the machine while it is imported, as many do."""
+    """Whether a distribution reads facts about the machine while it is imported, as many do."""
     names: list[str] = []
     frame = sys._getframe(2)
     while frame is not None:

@@ -1,4 +1,4 @@
-"""What passes between the project's process and its parent: requests, and what comes of them. Plain data only."""
+"""The messages between the project's process and its parent: requests and results. Plain data only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alembic_pgpatterns.server.real_database import RealDatabase
 
 @dataclass(frozen=True)
 class ScriptFacts:
-    """Where the project's migrations are. ``files``: all that Alembic would load as revisions, in its order."""
+    """The folders of the project's migrations. ``files``: all that Alembic would load as revisions, in its order."""
 
     folder: str
     env_py: str
@@ -24,7 +24,7 @@ class ScriptFacts:
 
 @dataclass(frozen=True)
 class RevisionFacts:
-    """What a revision file says of itself. ``dependencies``: as written, so a label or the start of an identifier."""
+    """The facts in a revision file. ``dependencies``: as written, maybe a label or the start of an identifier."""
 
     revision: str
     path: str
@@ -35,11 +35,11 @@ class RevisionFacts:
 
 @dataclass(frozen=True)
 class Steps:
-    """Which revisions a run of env.py is to run.
+    """The revisions that a run of env.py has to run.
 
-    ``kind``: "nothing"; "heads": what is missing up to all heads, as Alembic orders it; "missing": those of
-    ``revisions`` that are missing, in that order; "up" and "down": ``revisions``, whatever has run; "until": what is
-    missing of all that leads to ``revisions``.
+    ``kind``: "nothing"; "heads": what is missing up to all heads, in Alembic's order; "missing": the missing ones of
+    ``revisions``, in that order; "up" and "down": ``revisions``, even if they have run; "until": the missing ancestors
+    of ``revisions``, including these.
     """
 
     kind: str = "nothing"
@@ -50,11 +50,11 @@ class Steps:
 class EnvRequest:
     """Run env.py once.
 
-    ``server``: libpq's parameters of the server, without a database. ``databases``: scratch databases that exist, by
-    what they stand for. ``variables``: of the environment, for this run. ``log``: the server's, for a recorded run.
-    ``clock``: record without a log: statements, how long they take, how many rows they change. ``last``: after these
-    revisions, look at what they leave in their session; empty: look at no session. ``history``: what the revisions are
-    expected to be; None if nothing is known. ``without_env_py``: run the revisions even if env.py cannot be used.
+    ``server``: libpq's parameters of the server, without a database. ``databases``: the existing scratch databases, by
+    real database. ``variables``: of the environment, for this run. ``log``: the server's, for a recorded run.
+    ``clock``: record without a log: statements, how long they take, how many rows they change. ``last``: revisions
+    after which the session is examined for what they leave in it; empty: no session is examined. ``history``: the
+    expected revisions; None if they are not known. ``without_env_py``: run the revisions even if env.py cannot be used.
     """
 
     steps: Steps = Steps()
@@ -71,10 +71,10 @@ class EnvRequest:
 
 @dataclass(frozen=True)
 class ConfiguredDatabase:
-    """What one ``context.configure`` of env.py said: one per database.
+    """The facts of one ``context.configure`` call in env.py, one per database.
 
-    ``models``: how many MetaData it named. ``driver``: of SQLAlchemy's dialect. ``plugins``: of autogenerate, as
-    env.py names them; None if it does not. ``location``: the call in env.py.
+    ``models``: number of its MetaData. ``driver``: of SQLAlchemy's dialect. ``plugins``: of autogenerate, as env.py
+    names them; None if it does not. ``location``: the call in env.py.
     """
 
     database: str
@@ -91,10 +91,10 @@ class ConfiguredDatabase:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something failed, for people and for decisions.
+    """Why something failed, for messages and for decisions.
 
     ``kind``: "project" (its code, or its configuration), "history" (the revision files), "refused" (we refused what it
-    did), "programming", "operational" or "database" (what the server said, by the class of the driver's error).
+    did), "programming", "operational" or "database" (the server's error, by the class of the driver's exception).
     ``place``: the innermost line in a revision, or in env.py. ``raised``: that line is a ``raise`` statement.
     ``diagnostics``: the parts of the server's message, by libpq's names.
     """
@@ -111,12 +111,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class EnvResult:
-    """What a run of env.py did. ``databases``: all that it connected to, in the order of first use.
+    """The result of a run of env.py. ``databases``: those it connected to, in the order of first use.
 
-    ``run``: its number, for questions about its models. ``connected``: how often, by database. ``real_parameters``:
-    libpq's parameters of the real ones, with the password. ``elsewhere``: connections that lead to no PostgreSQL.
-    ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: the revisions'.
-    ``windows``: per database, where each recorded revision begins and ends in the server's log, in bytes.
+    ``run``: its number, for requests about its models. ``connected``: number of connections, by database.
+    ``real_parameters``: libpq's parameters of the real ones, with the password. ``elsewhere``: connections that lead to
+    no PostgreSQL.
+    ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: of the revisions.
+    ``windows``: per database, where each recorded revision starts and ends in the server's log, in bytes.
     """
 
     run: int
@@ -138,7 +139,7 @@ class EnvResult:
 
 @dataclass(frozen=True)
 class ModelsRequest:
-    """Read the models that one ``context.configure`` of a run named, or all of them (None).
+    """Read the models of one ``context.configure`` call of a run, or of all calls (None).
 
     ``registries``: ``package.module:Base`` each.
     """
@@ -160,9 +161,9 @@ class ModelsResult:
 
 @dataclass(frozen=True)
 class CreateRequest:
-    """Create what the models of a run declare in a database; ``number``: of one ``context.configure``, None: of all.
+    """Create a run's models in a database; ``number``: of one ``context.configure`` call, None: of all.
 
-    ``before``: SQL to run first. ``effective``: what autogenerate aims at, made by `CopyRequest` before.
+    ``before``: SQL to run first. ``effective``: create the effective metadata, which `CopyRequest` has made.
     """
 
     run: int
@@ -175,9 +176,9 @@ class CreateRequest:
 
 @dataclass(frozen=True)
 class DependenciesRequest:
-    """What the revisions and env.py depended on, by now. ``known``: of which earlier runs say that it counts.
+    """Find out what the revisions and env.py depend on. ``known``: files that count according to earlier runs.
 
-    ``given``: variables that the settings give, whatever they were.
+    ``given``: variables that the settings set, whatever values they had.
     """
 
     revisions: tuple[str, ...]
@@ -189,10 +190,10 @@ class DependenciesRequest:
 class Dependencies:
     """What the project's code depended on when it ran.
 
-    ``files``: with their digests; None: there was no such file, and of a folder, the digest of the names in it.
-    ``variables``: of the environment, with the digests of their values; ``*`` stands for all. ``lasting``: those of the
-    files that revisions depend on; a run that does not run these again cannot tell. ``untracked``: why it cannot be
-    known what the code depends on; nothing is cached then.
+    ``files``: with their digests; None: there was no such file; for a folder, the digest of the names in it.
+    ``variables``: of the environment, with the digests of their values; ``*`` stands for all. ``lasting``: the files
+    that revisions depend on; a later run that does not run these revisions cannot find them out. ``untracked``: why the
+    dependencies are not known; then nothing is cached.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)

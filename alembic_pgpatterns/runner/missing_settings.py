@@ -1,4 +1,4 @@
-"""The environment variables that an application demands and does not find, and the settings that give them."""
+"""Environment variables that an application needs but does not find, and the settings to add for them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _WORDS = (
     ("EnvError", re.compile(r'Environment variable "(\w+)" not set')),  # environs
     ("ImproperlyConfigured", re.compile(r"Set the (\w+) environment variable")),  # django-environ
 )
-"""Errors of libraries that read settings, by the names of their classes, with the name of the variable in the text."""
+"""Errors of libraries that read settings: the class's name, and where its text has the variable's name."""
 
 
 def settings_to_add(error: BaseException) -> str:
-    """What to write into the settings, if an error says that variables are missing; else nothing.
+    """The settings to add, if the error means that variables are missing; else an empty text.
 
     Args:
-        error: what env.py, or what it imports, raised.
+        error: raised by env.py, or by a module that it imports.
 
     Returns:
-        Lines that begin with a line break, for the end of a message.
+        Lines that start with a line break, for the end of a message.
     """
     names = tuple(dict.fromkeys(_missing(error)))
     if not names:
         return _sections_to_add(error)
-    given = ", ".join(f'{name} = "{_value(name)}"' for name in names)
+    entries = ", ".join(f'{name} = "{_value(name)}"' for name in names)
     return (
-        f"\n{', '.join(names)}: set {'it' if len(names) == 1 else 'them'}, or add to pyproject.toml (any value will "
-        f"do, since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {given} }}"
+        f"\n{', '.join(names)}: set {'it' if len(names) == 1 else 'them'}, or add this to pyproject.toml (any value "
+        f"works, since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
     )
 
 
@@ -42,8 +42,8 @@ def _sections_to_add(error: BaseException) -> str:
     if not isinstance(error, KeyError) or not any(frame.filename == logging.config.__file__ for frame in last):
         return ""
     return (
-        f". logging.config.fileConfig() found no section [{error.args[0]}] in the file that it was given. Add the "
-        "sections for logging that `alembic init` writes into alembic.ini, or call fileConfig() only if they are there."
+        f". logging.config.fileConfig() did not find the section [{error.args[0]}] in the given file. Add the "
+        "sections for logging that `alembic init` writes into alembic.ini, or call fileConfig() only if it is there."
     )
 
 
@@ -58,8 +58,8 @@ def _missing(error: BaseException) -> Iterator[str]:
     elif kind == "ValidationError" and hasattr(error, "errors"):
         yield from _of_pydantic(error)
     for name, form in _WORDS:
-        if kind == name and (found := form.search(str(error))):
-            yield found[1]
+        if kind == name and (match := form.search(str(error))):
+            yield match[1]
 
 
 def _of_environ(error: KeyError) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _of_environ(error: KeyError) -> Iterator[str]:
 
 
 def _of_pydantic(error: Any) -> Iterator[str]:
-    """The variables of a ``BaseSettings``: pydantic's error names fields, and the class has their prefix."""
+    """The variables of a ``BaseSettings``: pydantic's error names the fields, and the class has their prefix."""
     model = _settings_class(error.__traceback__, str(error.title))
     if model is None:
         return
@@ -82,7 +82,7 @@ def _of_pydantic(error: Any) -> Iterator[str]:
 
 
 def _settings_class(trace: TracebackType | None, title: str) -> Any:
-    """The class of that name which was being made."""
+    """The class of that name that was being created."""
     for frame, _ in traceback.walk_tb(trace):
         for value in list(frame.f_locals.values()):
             cls = type(value)

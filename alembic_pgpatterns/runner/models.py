@@ -22,10 +22,10 @@ UNNAMED = "env.py names no target_metadata"
 
 
 class AskedParser:
-    """The parent's parser of SQL: it is asked once for each text."""
+    """The parent's SQL parser. Each text is sent only once."""
 
     def __init__(self, parent: Parent) -> None:
-        """``parent``: to ask."""
+        """``parent``: parses the SQL."""
         self._ask = lru_cache(maxsize=None)(lambda name, text: parent.ask("parse", name, text))
 
     def parse_type(self, text: str) -> TypeText | None:
@@ -54,10 +54,10 @@ class AskedParser:
 
 
 def read_models(metadatas: Sequence[Any], dialect: Any, request: ModelsRequest, parser: AskedParser) -> ModelsResult:
-    """The models' schema, or why there is none.
+    """The models' schema, or the reason why there is none.
 
     Raises:
-        PgPatternsError: a registry of the settings does not import, or is none.
+        PgPatternsError: a registry in the settings cannot be imported, or is not one.
     """
     if not metadatas:
         return ModelsResult(None, UNNAMED)
@@ -77,10 +77,10 @@ def read_models(metadatas: Sequence[Any], dialect: Any, request: ModelsRequest, 
 
 
 def load_registries(names: Sequence[str]) -> list[Any]:
-    """The mapper registries that the settings name as ``package.module:Base``.
+    """The mapper registries in the settings, written as ``package.module:Base``.
 
     Raises:
-        PgPatternsError: one does not import, or is none.
+        PgPatternsError: one cannot be imported, or is not a registry.
     """
     return [_registry(name) for name in names]
 
@@ -90,23 +90,23 @@ def _registry(name: str) -> Any:
     try:
         base = getattr(importlib.import_module(module), attribute or "Base")
     except (ImportError, AttributeError, ValueError) as error:
-        raise PgPatternsError(f"registries: {name!r} does not import: {error}") from error
+        raise PgPatternsError(f"registries: {name!r} cannot be imported: {error}") from error
     registry = getattr(base, "registry", base)
     if not hasattr(registry, "mappers"):
-        raise PgPatternsError(f"registries: {name!r} is no declarative base or registry of SQLAlchemy.")
+        raise PgPatternsError(f"registries: {name!r} is not a declarative base or registry of SQLAlchemy.")
     return registry
 
 
 def create(
     metadatas: Sequence[Any], server: Mapping[str, str], before: Sequence[str], schemas: bool, driver: str
 ) -> Failure | None:
-    """Create what models declare in a database, and commit it; or say why that failed.
+    """Create the models' tables in a database and commit. Returns the failure if that fails.
 
     Args:
         metadatas: the models.
         server: libpq's parameters, with the database.
         before: SQL to run first.
-        schemas: create the schemas that the tables are in, too.
+        schemas: whether to create the schemas of the tables too.
         driver: the application's.
     """
 
@@ -131,10 +131,10 @@ def create(
 def missing_declarations(
     metadatas: Sequence[Any], server: Mapping[str, str], driver: str
 ) -> list[tuple[str | None, str, str]]:
-    """Schema, table and operation of what models declare in our words (such as policies), and a database lacks.
+    """Schema, table and operation of declarations of ours in the models (such as policies) that a database lacks.
 
-    Only models that import this package can declare such things, so it is looked for only where it is installed: its
-    comparators need more than this process may rely on elsewhere.
+    Only models that import this package can have them, so nothing is searched unless it is installed: the comparators
+    need more packages than this process can count on.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database did not answer.

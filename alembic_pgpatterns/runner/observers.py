@@ -1,4 +1,4 @@
-"""What is noted while env.py runs the revisions, in the process that runs them."""
+"""What is recorded while env.py runs the revisions, in the process that runs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Configured:
-    """One ``context.configure`` of env.py, with what cannot leave this process: models, dialect, options."""
+    """One ``context.configure`` call of env.py, with what cannot leave this process: models, dialect, options."""
 
     context: MigrationContext
     facts: ConfiguredDatabase
@@ -32,7 +32,7 @@ class Configured:
 
 
 def metadatas_of(context: MigrationContext) -> tuple[Any, ...]:
-    """What env.py gives as ``target_metadata``."""
+    """The ``target_metadata`` of env.py."""
     metadata = context.opts.get("target_metadata")
     if isinstance(metadata, list | tuple):
         return tuple(metadata)
@@ -40,7 +40,7 @@ def metadatas_of(context: MigrationContext) -> tuple[Any, ...]:
 
 
 def configured(context: MigrationContext, env_py: Path) -> Configured:
-    """Note a ``context.configure``."""
+    """Record a ``context.configure`` call."""
     metadatas = metadatas_of(context)
     plugins = context.opts.get("autogenerate_plugins")
     facts = ConfiguredDatabase(
@@ -68,29 +68,29 @@ def _place(env_py: Path) -> Location:
 
 
 def database_of(context: MigrationContext) -> str:
-    """The scratch database behind the context, as its driver knows it; asking the server would begin a transaction."""
+    """The scratch database of the context, from its driver: asking the server would start a transaction."""
     if context.as_sql or context.connection is None:
         return ""
     driven: Any = driver_connection(context.connection)
     if hasattr(driven, "info"):  # psycopg and psycopg2, synchronous or not
         return str(driven.info.dbname)
-    if hasattr(driven, "_params"):  # asyncpg, whose connections have no public word
+    if hasattr(driven, "_params"):  # asyncpg, whose connections have no public attribute for it
         return str(driven._params.database)
     return str(context.connection.exec_driver_sql("SELECT current_database()").scalar())
 
 
 def driver_connection(connection: Any) -> Any:
-    """The driver's own connection behind one of SQLAlchemy's, in 1.4 as in 2.0."""
+    """The driver's own connection inside a SQLAlchemy connection, for SQLAlchemy 1.4 and 2.0."""
     fairy = connection.connection
     driven = getattr(fairy, "driver_connection", None)
     return driven if driven is not None else fairy.connection
 
 
 class UpgradeObserver:
-    """Notes what came with which revision in each database, how sessions are set up, and how long it takes."""
+    """Records what each revision created in each database, how sessions are set up, and how long it takes."""
 
     def __init__(self, parent: Parent, last: Sequence[str]) -> None:
-        """``last``: after these revisions, what they leave in their session is looked at; empty: nothing is."""
+        """``last``: revisions after which the session is examined for what they leave in it; empty: none is."""
         self._parent = parent
         self._last = frozenset(last)
         self._session = ""
@@ -102,7 +102,7 @@ class UpgradeObserver:
         self._since = time.monotonic()
 
     def configured(self, context: MigrationContext, database: str) -> None:
-        """Another database."""
+        """env.py configured a database."""
         if self._last:
             # One database may have several sessions, such as one per tenant.
             state = session(context)
@@ -112,7 +112,7 @@ class UpgradeObserver:
         self._since = time.monotonic()
 
     def applied(self, context: MigrationContext, revision: str) -> None:
-        """Another revision ran, and the version table says so; its transaction may still be open."""
+        """A revision has run and is in the version table; its transaction may still be open."""
         self._parent.tell("applied", revision)
         self._current.applied(context, revision)
         if revision in self._last:

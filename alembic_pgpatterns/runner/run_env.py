@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 class HistoryDiffers(Exception):
-    """The revisions are not what the parent took them for, so its request makes no sense."""
+    """The revisions differ from what the parent expects, so its request makes no sense."""
 
 
 @dataclass
 class EnvRun:
-    """A run under way, and what came of it."""
+    """A run in progress, and its result."""
 
     project: ProjectScripts
     parent: Parent
@@ -54,7 +54,7 @@ class EnvRun:
     routes: Routes | None = None
 
     def result(self, number: int) -> EnvResult:
-        """What came of it, as plain data."""
+        """The result as plain data."""
         routes = self.routes
         return EnvResult(
             run=number,
@@ -82,10 +82,10 @@ class EnvRun:
 
 
 def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> EnvRun:
-    """Run env.py once, with every connection redirected. What it raises is in the result.
+    """Run env.py once, with every connection redirected. Errors that it raises are in the result.
 
     Raises:
-        Closed: the parent is gone.
+        Closed: the parent has ended.
     """
     run = EnvRun(project, parent, request, observers.UpgradeObserver(parent, request.last))
     access = ServerAccess(parent, request.server)
@@ -124,7 +124,7 @@ def _run(run: EnvRun) -> None:
 
 
 def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseException) -> None:
-    """Run the revisions without env.py, if it failed before it came to them, and it is a program at all."""
+    """Run the revisions without env.py, if env.py failed before it reached them or cannot be run at all."""
     run.raised = error
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
@@ -152,7 +152,7 @@ def _without_env_py(environment: EnvironmentContext, connection: Any) -> None:
 
 
 def _is_broken(run: EnvRun, error: BaseException) -> bool:
-    """Whether env.py is no program at all, which no other environment would mend."""
+    """Whether env.py is not valid Python, so that no other environment would help."""
     env_py = Path(run.project.directory.env_py_location)
     unreadable = isinstance(error, SyntaxError) and error.filename == str(env_py)
     return unreadable or not env_py.exists()
@@ -168,7 +168,7 @@ def _environment(run: EnvRun) -> EnvironmentContext:
     stock = environment.configure
 
     def configure(*args: Any, **kwargs: Any) -> None:
-        # env.py has set up logging by now; "Running upgrade ..." would break the progress line.
+        # By now env.py has set up logging, and "Running upgrade ..." would break the progress line.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         if request.offline:
             kwargs.setdefault("output_buffer", io.StringIO())
@@ -179,7 +179,7 @@ def _environment(run: EnvRun) -> EnvironmentContext:
         context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, _notify(run, item))
         run.observer.configured(context, item.facts.database)
 
-    # On the instance: `alembic.context` stands for EnvironmentContext itself, and knows no subclass of it.
+    # On the instance: `alembic.context` is a proxy for EnvironmentContext itself, and does not know a subclass.
     environment.configure = configure  # type: ignore[method-assign]
     return environment
 
@@ -193,7 +193,7 @@ def _notify(run: EnvRun, item: observers.Configured) -> Callable[..., None]:
 
 
 def _steps_of(run: EnvRun) -> Callable[[Any, Any], list[Any]]:
-    """Alembic's question what is to be done. An env.py may swallow what is raised here, so it is kept too."""
+    """Answers Alembic's question what to run. env.py may swallow an error raised here, so the error is kept too."""
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
         try:
@@ -217,7 +217,7 @@ def _is_as_expected(run: EnvRun) -> bool:
 
 
 def _around(run: EnvRun, step: Any, database: str) -> Callable[..., Any]:
-    """The step's function, with what is noted while it runs."""
+    """The step's function, with the recording around it."""
     function = recorded(run.project.read, code=True)(step.migration_fn)
     path = str(step.revision.path)
 
@@ -236,15 +236,15 @@ def _around(run: EnvRun, step: Any, database: str) -> Callable[..., Any]:
 
 
 def chosen_steps(project: ProjectScripts, steps: Steps, revision: Any) -> list[Any]:
-    """Alembic's steps for what a request asks for.
+    """Alembic's steps for the requested revisions.
 
     Args:
-        project: whose revisions they are.
-        steps: what is asked for.
-        revision: what the version table says: identifiers.
+        project: the project.
+        steps: the requested revisions.
+        revision: the identifiers in the version table.
 
     Raises:
-        HistoryError: the revision files make no history.
+        HistoryError: the revision files do not form a history.
     """
     if steps.kind == "nothing":
         project.revisions  # noqa: B018, they are loaded here, as Alembic does
@@ -262,7 +262,7 @@ def chosen_steps(project: ProjectScripts, steps: Steps, revision: Any) -> list[A
 
 
 def migration_step(project: ProjectScripts, script: Script, up: bool) -> Any:
-    """Alembic's step of one revision, up or down."""
+    """Alembic's step for one revision, up or down."""
     from alembic.runtime.migration import MigrationStep
 
     make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
@@ -271,7 +271,7 @@ def migration_step(project: ProjectScripts, script: Script, up: bool) -> Any:
 
 @contextlib.contextmanager
 def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the time of a run."""
+    """Set environment variables for the time of a run."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""What the project's own code does to its process between two requests: the folder it is in, its end."""
+"""Undo what the project's code does to its process between two requests: change the folder, or end the process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from alembic_pgpatterns.runner.paths import relative
 
 @contextmanager
 def sandboxed() -> Iterator[None]:
-    """The working folder is as before afterwards, and the project's code cannot end the process unseen.
+    """Restore the working folder afterwards, and do not let the project's code end the process unnoticed.
 
     Raises:
-        PgPatternsError: it called os._exit(), which would end the program as if all were well.
+        PgPatternsError: it called os._exit(), which would end the program as if everything were fine.
     """
     with _same_folder(), _no_exit():
         yield
@@ -26,7 +26,7 @@ def sandboxed() -> Iterator[None]:
 
 @contextmanager
 def _same_folder() -> Iterator[None]:
-    """Paths of flags and of the report are seen from the folder in which the user is."""
+    """Restore the working folder: paths in flags and in the report are relative to the user's folder."""
     before = Path.cwd()
     try:
         yield
@@ -40,17 +40,17 @@ def _no_exit() -> Iterator[None]:
     refused: list[str] = []
 
     def refuse(status: int) -> NoReturn:
-        if os.getpid() != owner:  # a forked child may end itself so, and should
+        if os.getpid() != owner:  # a forked child may end itself this way
             stock(status)
         caller = sys._getframe(1)
         place = f"{relative(caller.f_code.co_filename)}:{caller.f_lineno}"
-        refused.append(f"{place}: os._exit({status}) would end the check as if all were well; take it out.")
+        refused.append(f"{place}: os._exit({status}) would end the check as if everything were fine; remove it.")
         raise PgPatternsError(refused[0])
 
     os._exit = refuse
     try:
         yield
-        if refused:  # whoever caught the error went on as if nothing were
+        if refused:  # the project's code caught the error and continued
             raise PgPatternsError(refused[0])
     finally:
         os._exit = stock

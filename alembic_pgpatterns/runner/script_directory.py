@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class ProjectScripts:
-    """The script directory, and its revisions, which are loaded when env.py has run as far as Alembic needs them."""
+    """The script directory and its revisions, which are loaded when env.py has run as far as Alembic needs."""
 
     def __init__(self, config: Any) -> None:
         """Take an ``alembic.config.Config``."""
         self.config = config
         self.read: set[str] = set()
-        """Files that were opened while the project's code ran, and perhaps `file_reads.UNTRACKED`."""
+        """Files that were opened while the project's code ran, and maybe `file_reads.UNTRACKED`."""
 
     @cached_property
     def directory(self) -> ScriptDirectory:
-        """The script directory; no revision is loaded yet.
+        """The script directory. No revision is loaded yet.
 
         Raises:
-            PgPatternsError: no configuration file, no script location, or a folder that does not exist.
+            PgPatternsError: there is no configuration file or script location, or a folder does not exist.
         """
         from alembic.script import ScriptDirectory
         from alembic.util import CommandError
@@ -45,11 +45,11 @@ class ProjectScripts:
             return ScriptDirectory.from_config(self.config)
         except CommandError as error:
             raise PgPatternsError(f"{error}\n{self._where_configured()}") from error
-        except Exception as error:  # of whatever reads the configuration's values
+        except Exception as error:  # of any library that reads the configuration's values
             raise PgPatternsError(f"{described(error, None)}\n{self._where_configured()}") from error
 
     def facts(self) -> ScriptFacts:
-        """Where everything is. Raises as `directory`."""
+        """The folders and files of the migrations. Raises as `directory`."""
         directory = self.directory
         return ScriptFacts(
             str(directory.dir),
@@ -60,29 +60,29 @@ class ProjectScripts:
 
     def _where_configured(self) -> str:
         ini = Path(self.config.config_file_name) if self.config.config_file_name else None
-        toml = Path(given) if (given := getattr(self.config, "toml_file_name", None)) else None
+        toml = Path(name) if (name := getattr(self.config, "toml_file_name", None)) else None
         in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace")
         if (ini is None or not ini.is_file()) and not in_toml:
             return (
-                f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that holds it, "
+                f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that contains it, "
                 "or name it: alembic -c path/to/alembic.ini pgcheck."
             )
         return f"See script_location in {ini if ini is not None and ini.is_file() else toml}."
 
     @cached_property
     def revisions(self) -> tuple[Script, ...]:
-        """All revisions, each after those it comes from; loads their files.
+        """All revisions, each after its parents. Loads their files.
 
         Raises:
-            HistoryError: a file does not load, or the history is broken: the message names file and line.
+            HistoryError: a file cannot be loaded, or the history is broken: the message names file and line.
         """
         with self._explained():
             return tuple(reversed(list(self.directory.walk_revisions())))
 
     def revision_facts(self) -> tuple[RevisionFacts, ...]:
         """The same as plain data, in the order in which Alembic loaded the files. Raises as `revisions`."""
-        known = {script.revision: script for script in self.revisions}
-        loaded = [known[name] for name in self.directory.revision_map._revision_map if name in known]
+        by_name = {script.revision: script for script in self.revisions}
+        loaded = [by_name[name] for name in self.directory.revision_map._revision_map if name in by_name]
         return tuple(
             RevisionFacts(
                 str(script.revision),
@@ -108,7 +108,7 @@ class ProjectScripts:
         return script
 
     def ancestors(self, revisions: Iterable[str]) -> set[str]:
-        """The revisions and all they come from or depend on; unknown ones are left out."""
+        """The revisions and all their ancestors and dependencies; unknown ones are left out."""
         from alembic.util import CommandError
 
         result: set[str] = set()
@@ -125,16 +125,16 @@ class ProjectScripts:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Errors of a broken history, with the file and line they come from."""
+        """Errors of a broken history, with their file and line."""
         from alembic.script.revision import RevisionError
         from alembic.util import CommandError
 
         folder = self.directory.dir
         try:
             with warnings.catch_warnings(), recorded(self.read, code=True):
-                # Alembic warns of what it then fails over; the failure says it better.
+                # Alembic warns about something on which it fails afterwards; the error's message is better.
                 warnings.filterwarnings("ignore", message="Revision .* is not present")
-                # It goes on with one of the two files, and never runs the other.
+                # Alembic would continue with one of the two files, and never run the other.
                 warnings.filterwarnings("error", message="Revision .* is present more than once")
                 yield
         except (PgPatternsError, HistoryError, KeyboardInterrupt):
@@ -149,21 +149,21 @@ class ProjectScripts:
         except UserWarning as error:
             raise HistoryError(self._twice(str(error))) from error
         except BaseException as error:
-            raise HistoryError(f"A revision file does not load: {describe(error, str(folder))}") from error
+            raise HistoryError(f"A revision file cannot be loaded: {describe(error, str(folder))}") from error
 
     def _who_names(self, identifier: str) -> str:
         places = self._places(re.compile(rf"(down_revision|depends_on)\b.*{re.escape(identifier)}"))
         return f" See {places[0]}." if places else ""
 
     def _twice(self, warning: str) -> str:
-        """What to do about two files with one identifier, of which Alembic runs one."""
+        """What to do about two files with the same identifier, of which Alembic runs only one."""
         identifier = warning.removeprefix("Revision ").removesuffix(" is present more than once")
         files = " and ".join(map(str, self._places(re.compile(rf"revision\b.*['\"]{re.escape(identifier)}['\"]"))))
         where = files or self.directory.dir
-        return f"{warning}: {where}. Alembic runs one only; give the other an identifier of its own."
+        return f"{warning}: {where}. Alembic runs only one of them; give the other a new identifier."
 
     def _places(self, line_of: re.Pattern[str]) -> list[Location]:
-        """The lines of revision files that begin with a pattern, in the order of the files' names."""
+        """The lines of revision files that match a pattern, in the order of the files' names."""
         return [
             Location(relative(str(path.absolute())), number)
             for folder in map(Path, self.directory._version_locations)
@@ -175,9 +175,9 @@ class ProjectScripts:
 
 
 def _files(directory: ScriptDirectory) -> list[str]:
-    """The files that Alembic would load as revisions: its own search, with nothing loaded.
+    """The files that Alembic would load as revisions: its own search, without loading them.
 
-    Which names count differs between its versions, so Alembic is asked: it gets an empty module for each file.
+    Which names count differs between Alembic's versions, so its own search runs, with an empty module for each file.
     """
     from alembic import util
 

@@ -1,4 +1,4 @@
-"""The throw-away server, as the project's process sees it: all that is done there for it, the parent does."""
+"""The throw-away server, for the project's process: the parent does all work on it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ current: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class ServerAccess:
-    """Where connections are redirected to. ``route``: libpq's parameters of the server, without a database."""
+    """The server that connections are redirected to. ``route``: libpq's parameters of it, without a database."""
 
     parent: Parent
     route: Mapping[str, str]
 
     def make_current(self) -> None:
-        """Lead programs that the project starts there, too."""
+        """Redirect programs that the project starts to it too."""
         current.clear()
         current.update(self.parameters())
 
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
-        """The connection's parameters, by the names that libpq gives them."""
+        """The parameters for a connection, with libpq's names."""
         return {**self.route, "dbname": database}
 
     def create_scratch(self, wish: str) -> str:
-        """Create a database for the real one of the name ``wish``.
+        """Create a database for the real one named ``wish``.
 
         Raises:
-            PgPatternsError: the server did not do it.
+            PgPatternsError: the server refused.
         """
         return str(self._ask("create", wish))
 
     def welcome(self, user: str) -> None:
-        """Make the user of a project's URL known as a role. Raises as `create_scratch`."""
+        """Create a role for the user in a project's URL. Raises as `create_scratch`."""
         self._ask("welcome", user)
 
     def prepare(self, database: str) -> None:
@@ -45,19 +45,19 @@ class ServerAccess:
         self._ask("prepare", database)
 
     def statement(self, sql: str, in_transaction: bool) -> str:
-        """What to run in place of a statement that may make the server connect to another one.
+        """The statement to run instead of one that may make the server connect to another server.
 
         Raises:
-            PgPatternsError: it is not to be run.
+            PgPatternsError: the statement must not run.
         """
         return str(self._ask("statement", sql, in_transaction))
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database that is ours to use as it is."""
+        """Whether libpq parameters lead to a database of ours, which is used as it is."""
         return bool(self._ask("owns", {name: str(value) for name, value in parameters.items() if value is not None}))
 
-    def _ask(self, what: str, *values: object) -> object:
+    def _ask(self, subject: str, *values: object) -> object:
         try:
-            return self.parent.ask(what, *values)
+            return self.parent.ask(subject, *values)
         except Refused as error:
             raise PgPatternsError(str(error)) from error

@@ -1,4 +1,4 @@
-"""What can only be seen while the history runs: how env.py sets its session up, and what revisions leave in it."""
+"""Facts that exist only while the history runs: how env.py sets up its session, and what revisions leave in it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SESSION = """
     SELECT name, setting FROM pg_catalog.pg_settings
     WHERE source IN ('global', 'database', 'user', 'database user', 'client', 'session') ORDER BY name
 """
-# A temporary table, and what a transaction that goes on treats otherwise than one that begins: rows whose deferred
-# checks are due, and values added to an enum of an earlier transaction, which nobody may use before the commit
-# (PostgreSQL docs, ALTER TYPE, "Notes").
+# A temporary table, and things that differ between one transaction and two: rows whose deferred checks are pending, and
+# enum values that were added in the transaction, which nobody may use before its commit (PostgreSQL docs, ALTER TYPE,
+# "Notes").
 _LEFT = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema()),
            EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql),
@@ -28,11 +28,11 @@ _LEFT = """
            EXISTS (SELECT FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
                    WHERE e.xmin = pg_catalog.pg_current_xact_id()::xid AND t.xmin <> e.xmin)
 """
-# The name of a program changes nothing; what holds for a transaction ends with it.
+# The application's name changes nothing; settings of a transaction end with it.
 _OF_DRIVERS = frozenset(
     {"application_name", "transaction_isolation", "transaction_read_only", "transaction_deferrable"}
 )
-# Too short a one is an error, which is told of a run from nothing.
+# A timeout that is too short leads to an error, which a run from scratch then reports.
 _HARMLESS = frozenset(
     {"lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"}
 )
@@ -40,21 +40,21 @@ _APART = frozenset({"url", "fn", "script"})
 
 
 def session(context: MigrationContext) -> str:
-    """The digest of what env.py told Alembic, and of what it set for its session (search_path, role, timeouts).
+    """The digest of what env.py gave to Alembic and set in its session (search_path, role, timeouts).
 
-    Empty where it cannot be asked. Outside of a transaction the question leaves none behind.
+    Empty if the session cannot be asked. Outside a transaction the question leaves no transaction open.
     """
     settings = _settings(context, _OF_DRIVERS)
-    return digest([settings, sorted(_told(context))]) if settings is not None else ""
+    return digest([settings, sorted(_configured_options(context))]) if settings is not None else ""
 
 
 def session_digest(context: MigrationContext) -> str:
-    """The digest of the session's settings, which revisions may change for those after them."""
+    """The digest of the session's settings, which revisions may change for later ones."""
     return digest(_settings(context, _OF_DRIVERS | _HARMLESS))
 
 
 def leaves_more(context: MigrationContext) -> bool:
-    """Whether the revisions that ran leave something to the next ones in their session that no other session has."""
+    """Whether the revisions that ran left something in their session that a new session would not have."""
     ((temporary, prepared, deferrable, values),) = _asked(context, _LEFT) or [(True,) * 4]
     goes_on = not context._transaction_per_migration
     return bool(temporary or prepared or (goes_on and (deferrable or values)))
@@ -80,15 +80,15 @@ def _asked(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | Non
 
 
 def _rollback(connection: Any) -> None:
-    """End the transaction that the question began; SQLAlchemy 1.4 knows of none."""
+    """End the transaction that the question started; SQLAlchemy 1.4 does not know of it."""
     if hasattr(connection, "rollback"):
         connection.rollback()
     else:
         connection.connection.rollback()
 
 
-def _told(context: MigrationContext) -> Iterator[tuple[str, str]]:
-    """What of ``context.configure`` revisions may see; they take the naming convention from the models."""
+def _configured_options(context: MigrationContext) -> Iterator[tuple[str, str]]:
+    """The options of ``context.configure`` that revisions may see. They get the naming convention from the models."""
     for name, value in context.opts.items():
         if name not in _APART:
             yield (name, _in_words(value))
@@ -97,18 +97,18 @@ def _told(context: MigrationContext) -> Iterator[tuple[str, str]]:
         yield ("execution options", _in_words(dict(connection.get_execution_options())))
         url = connection.engine.url
         yield ("user", str(url.username))
-        if "pgpatterns-" not in str(url):  # else the settings lead to the throw-away server, which is another each time
+        if "pgpatterns-" not in str(url):  # otherwise it is the throw-away server, which differs each time
             yield ("place", f"{url.host}:{url.port}/{url.database} {sorted(map(str, url.query.items()))}")
     yield ("opened", str(context._in_external_transaction))
     if environment is not None:
         yield ("configuration", _in_words(dict(_configured(environment.config))))
     metadata = context.opts.get("target_metadata")
-    for one in metadata if isinstance(metadata, (list, tuple)) else [metadata]:
-        yield ("naming_convention", _in_words(dict(getattr(one, "naming_convention", None) or {})))
+    for item in metadata if isinstance(metadata, (list, tuple)) else [metadata]:
+        yield ("naming_convention", _in_words(dict(getattr(item, "naming_convention", None) or {})))
 
 
 def _configured(config: Any) -> Iterator[tuple[str, object]]:
-    """What env.py may have set in the configuration, but where the database is."""
+    """What env.py may have set in the configuration, except the place of the database."""
     if config.file_config.has_section(config.config_ini_section):
         for name, value in config.file_config.items(config.config_ini_section, raw=True):
             if "://" not in value:
@@ -119,7 +119,7 @@ def _configured(config: Any) -> Iterator[tuple[str, object]]:
 
 
 def _in_words(value: object) -> str:
-    """A value that a program may compare with that of another run: no address is in it."""
+    """A value as text that can be compared with another run's: it contains no memory address."""
     if value is None or isinstance(value, (str, int, float)):
         return repr(value)
     if isinstance(value, dict):

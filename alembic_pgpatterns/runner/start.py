@@ -1,4 +1,4 @@
-"""The first steps of the project's process: streams, signals, fences; and how another interpreter becomes it."""
+"""The start of the project's process: streams, signals, fences; also with another interpreter."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from alembic_pgpatterns.runner.channel import receive
 
 
 def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task | None = None) -> None:
-    """Be the project's process; does not return.
+    """Run as the project's process; does not return.
 
     Args:
         ends: of the channels to the parent.
         allowed: where the project may connect.
-        config: makes Alembic's Config, which is the first that imports anything of the project's environment.
+        config: makes Alembic's Config; this is the first call that imports anything of the project's environment.
         task: what the request "task" does, in a fork.
     """
     begin(allowed, ends.dump)
@@ -33,11 +33,11 @@ def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task
 
 
 def begin(allowed: Allowed, dump: int) -> None:
-    """Make this process one for the project's code; to be called before anything of the project is imported.
+    """Prepare this process for the project's code. Call it before anything of the project is imported.
 
     Args:
         allowed: where it may connect.
-        dump: a descriptor that gets where the process is when `DUMP_SIGNAL` comes.
+        dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -48,7 +48,7 @@ def begin(allowed: Allowed, dump: int) -> None:
 
 
 def _stdout_to_stderr() -> None:
-    """What the project prints is not the report. A closed stream's number would go to the next file opened."""
+    """The project's output is not part of the report. A closed stream's number would go to the next opened file."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -59,14 +59,14 @@ def _stdout_to_stderr() -> None:
 
 
 def config_of(facts: ConfigFacts) -> Any:
-    """The Config of Alembic's that some facts describe, by whichever Alembic there is."""
+    """Alembic's Config from plain data, with whatever version of Alembic is installed."""
     from alembic.config import Config
 
-    given: dict[str, Any] = {"toml_file": facts.toml} if facts.toml else {}
+    arguments: dict[str, Any] = {"toml_file": facts.toml} if facts.toml else {}
     options = argparse.Namespace(**facts.options)
     try:
-        config = Config(facts.ini, ini_section=facts.section, cmd_opts=options, **given)
-    except TypeError:  # before 1.16, Alembic knows no pyproject.toml
+        config = Config(facts.ini, ini_section=facts.section, cmd_opts=options, **arguments)
+    except TypeError:  # before 1.16 Alembic does not read pyproject.toml
         config = Config(facts.ini, ini_section=facts.section, cmd_opts=options)
     config.attributes.update(facts.attributes)
     parser = config.file_config
@@ -80,7 +80,7 @@ def config_of(facts: ConfigFacts) -> Any:
 
 
 def serve(requests: int, callbacks: int, dump: int) -> None:
-    """Be the project's process in an interpreter of its own. The first request says what for."""
+    """Run as the project's process in another interpreter. The first request contains the configuration."""
     ends = ChildEnds(socket.socket(fileno=requests), socket.socket(fileno=callbacks), dump)
     allowed, facts = receive(ends.requests)
     run(ends, allowed, lambda: config_of(facts))

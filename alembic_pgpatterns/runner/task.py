@@ -1,4 +1,4 @@
-"""What a command does in the project's process itself, with every connection redirected."""
+"""Do a command's task in the project's process, with every connection redirected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alembic_pgpatterns.server.redirect import redirect
 
 @contextlib.contextmanager
 def redirected(parent: Parent, route: Route) -> Iterator[None]:
-    """Every connection of the project leads to the server, as in a run of env.py."""
+    """Redirect every connection of the project to the server, as in a run of env.py."""
     access = ServerAccess(parent, route.server)
     access.make_current()
     parent.tell("running", os.curdir)

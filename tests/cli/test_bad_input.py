@@ -43,7 +43,7 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
     ("statement", "expected"),
     [
         ("raise BaseException('hm')", "migrations/versions/a1.py:12: BaseException: hm"),
-        ("raise SystemExit(0)", "migrations/versions/a1.py:12: the program was left with exit code 0"),
+        ("raise SystemExit(0)", "migrations/versions/a1.py:12: the program ended with exit code 0"),
         ("import os; os.chdir('/'); os._exit(0)", "migrations/versions/a1.py:12: os._exit(0) would end the check"),
         ("raise ValueError('postgresql://u:hunter2@p/ss@db.example.invalid/x')", "ValueError: postgresql://u:***@db."),
         ("op.execute(\"ALTER ROLE nobody PASSWORD 'hunter2'; SELECT wrong\")", "ALTER ROLE nobody PASSWORD '***'"),
@@ -117,7 +117,7 @@ def test_a_key_error_that_has_nothing_to_do_with_the_environment_names_no_variab
     assert "KeyError: 'alembic'" in error and "env = {" not in error
     project.env(head="from logging.config import fileConfig\nfileConfig(context.config.config_file_name)")
     error = said(capsys, 255)
-    assert "fileConfig() found no section [formatters]" in error and "env = {" not in error
+    assert "fileConfig() did not find the section [formatters]" in error and "env = {" not in error
 
 
 def test_a_folder_without_alembic_ini_is_told_even_beside_a_pyproject(
@@ -158,9 +158,9 @@ def broken(project: Project, code: str) -> str:
 
 
 def test_files_that_are_no_revisions_are_named(project: Project) -> None:
-    place = "A revision file does not load: migrations/versions/b2.py"
+    place = "A revision file cannot be loaded: migrations/versions/b2.py"
     assert broken(project, "x = 1\n").startswith(f"{place}:1: AttributeError")
-    assert broken(project, "import sys\nsys.exit(0)\n").startswith(f"{place}:2: the program was left")
+    assert broken(project, "import sys\nsys.exit(0)\n").startswith(f"{place}:2: the program ended")
     assert broken(project, "x = 1\n\0\n").startswith(f"{place}:1: SyntaxError")
     assert broken(project, "x = 1\nif x\n").startswith(f"{place}:2: SyntaxError")
 

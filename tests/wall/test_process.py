@@ -159,10 +159,10 @@ def test_production_is_not_reached(kind: str, tmp_path: Path, real: Production) 
 ENDS = {
     "os._exit": ("import os\nos._exit(0)", "os._exit(0) would end the check"),
     "os._exit, swallowed": ("import os\ntry:\n    os._exit(0)\nexcept BaseException:\n    pass", "os._exit(0) would"),
-    "a signal": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "ended the process"),
-    "a crash": ("import ctypes\nctypes.string_at(0)", "ended the process"),
-    "libc's exit": ("import ctypes\nctypes.CDLL(None)._exit(0)", "ended the process"),
-    "sys.exit": ("import sys\nsys.exit(0)", "the program was left with exit code 0"),
+    "a signal": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "ended its own process"),
+    "a crash": ("import ctypes\nctypes.string_at(0)", "ended its own process"),
+    "libc's exit": ("import ctypes\nctypes.CDLL(None)._exit(0)", "ended its own process"),
+    "sys.exit": ("import sys\nsys.exit(0)", "the program ended with exit code 0"),
 }
 
 

@@ -1,4 +1,4 @@
 """What a run of the history leaves for the next one: copies of the cluster, and traces of revisions.
 
-All of it is keyed by content, never by time: what cannot be proven to be the same is run again.
+The keys are made from contents, never from times. If it cannot be proved that something is the same, it is run again.
 """

@@ -1,4 +1,4 @@
-"""Everything that decides what a run of the history does, as digests: the revisions, and what is around them."""
+"""Digests of everything that decides what a run of the history does: the revisions and their surroundings."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from alembic_pgpatterns.server.binaries import Binaries
 _PACKAGE = Path(__file__).parents[2]
 
 _LAYOUT = 1
-"""Part of every digest: raise it when what is kept changes its meaning."""
+"""Part of every digest. Raise it if the meaning of cached files changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A history by its contents.
+    """A history, as digests.
 
-    ``surroundings``: of all that is not in a revision's file: the server, the versions of everything that is
-    installed, the configuration, env.py. ``revisions``: of each file, by identifier, in the order they run.
+    ``surroundings``: of everything outside the revision files: the server, the versions of all installed packages, the
+    configuration, env.py. ``revisions``: of each file, by identifier, in the order they run.
     """
 
     surroundings: str
     revisions: Mapping[str, str]
 
     def chain(self, revision: str | None = None, note: object = None) -> str:
-        """The digest of all revisions up to and including one (None: of none), with the surroundings."""
+        """The digest of all revisions up to one (None: of no revision), and of the surroundings."""
         parts = [self.surroundings, note]
         for identifier, content in self.revisions.items() if revision is not None else ():
             parts.append((identifier, content))
@@ -47,7 +47,7 @@ class Contents:
 
 
 def contents(project: Project, settings: Settings, binaries: Binaries) -> Contents:
-    """The digests of a project as it is now; reads every revision's file.
+    """The digests of the project as it is now. Reads every revision's file.
 
     Raises:
         OSError: a file cannot be read.
@@ -58,7 +58,7 @@ def contents(project: Project, settings: Settings, binaries: Binaries) -> Conten
 
 
 def place(project: Project) -> str:
-    """The project by where it lies, of which only so many states are kept."""
+    """The project by its folder: the number of snapshots per project is limited."""
     return digest([str(project.ini and project.ini.absolute()), str(Path(project.script.folder).absolute())])[:16]
 
 
@@ -76,7 +76,7 @@ def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> I
 
 
 def _configuration(project: Project) -> Iterator[object]:
-    """What Alembic is configured with; our own sections say how to judge, not what runs."""
+    """Alembic's configuration. Our own sections are left out: they decide what is checked, not what runs."""
     file = project.config.file_config
     yield project.config.config_ini_section
     for section in file.sections():
@@ -88,9 +88,9 @@ def _configuration(project: Project) -> Iterator[object]:
 
 
 def _installed(folders: Iterable[str]) -> Iterator[str]:
-    """Name and version of every distribution; the files' digests too of those that did not come from an index.
+    """Name and version of every distribution; also digests of the files of those that did not come from an index.
 
-    What was installed from a folder keeps its version while it changes (PEP 610: direct_url.json tells them).
+    A distribution that was installed from a folder can change without a new version (PEP 610, direct_url.json).
     """
     for folder in dict.fromkeys(folders):
         with contextlib.suppress(OSError):
@@ -102,7 +102,7 @@ def _installed(folders: Iterable[str]) -> Iterator[str]:
 
 
 def _own_files() -> Iterator[str]:
-    """This package by its contents: while it is developed its version stays."""
+    """The contents of this package, because its version does not change during development."""
     root = _PACKAGE
     for path in root.rglob("*.*"):
         if path.suffix != ".pyc" and path.is_file():

@@ -1,4 +1,4 @@
-"""Whether what the project's code depended on is still as it was."""
+"""Whether everything that the project's code depended on is unchanged."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from alembic_pgpatterns.runner.dependencies import digest_or_none, variable
 from alembic_pgpatterns.runner.messages import Dependencies
 
 
-def hold(dependencies: Dependencies, known: dict[str, str | None]) -> bool:
-    """Whether everything is as it was.
+def hold(dependencies: Dependencies, digests: dict[str, str | None]) -> bool:
+    """Whether everything is unchanged.
 
     Args:
         dependencies: of the earlier run.
-        known: digests of files that were read before; added to.
+        digests: of files that were read already; more are added.
     """
     for path in dependencies.files:
-        if path not in known:
-            known[path] = digest_or_none(path)
-    files = all(known[path] == content for path, content in dependencies.files.items())
+        if path not in digests:
+            digests[path] = digest_or_none(path)
+    files = all(digests[path] == content for path, content in dependencies.files.items())
     return files and all(variable(name) == value for name, value in dependencies.variables.items())

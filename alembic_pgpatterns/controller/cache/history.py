@@ -1,4 +1,4 @@
-"""What earlier runs of a project's history left, and what this one leaves."""
+"""What earlier runs of a project's history left, and what this run leaves."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 OFF = "PGPATTERNS_NO_CACHE"
-"""An environment variable: where it is set, nothing is kept and nothing that was kept is used."""
+"""An environment variable: if it is set, nothing is cached and the cache is not used."""
 
 
 class HistoryCache:
-    """The kept states and traces of one project, as far as they are true of it now."""
+    """The snapshots and traces of one project, as far as they are still valid."""
 
     def __init__(self, project: Project, folder: Path, contents: Contents, given: tuple[str, ...] = ()) -> None:
-        """``folder``: the project's own; it need not exist. ``given``: variables that the settings give."""
+        """``folder``: for this project; it need not exist. ``given``: variables that the settings set."""
         self._project = project
         self._folder = folder
         self._contents = contents
@@ -41,11 +41,11 @@ class HistoryCache:
         self._sessions: dict[str, str] | None = None
         self._given = given
         self.reason: str | None = None
-        """Why nothing could be cached; None if it could, or was not tried."""
+        """Why nothing could be cached; None if it could, or if it was not tried."""
 
     @classmethod
     def open(cls, project: Project, settings: Settings) -> HistoryCache | None:
-        """The cache of a project; None where nothing is kept: it is off, or another way than env.py brings it to head.
+        """The cache of a project; None if it is off, or if the project is brought to head without its env.py.
 
         Raises:
             PgPatternsError: the history is broken, or there is no PostgreSQL.
@@ -55,57 +55,57 @@ class HistoryCache:
             return None
         binaries = find_binaries(settings.postgres_folder)
         with contextlib.suppress(OSError, RuntimeError, ValueError):
-            known = contents(project, settings, binaries)
-            return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", known, tuple(settings.env))
+            digests = contents(project, settings, binaries)
+            return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", digests, tuple(settings.env))
         return None
 
     def find(self, within: Iterable[str]) -> Snapshot | None:
-        """The kept state to go on from, which has run the first of these revisions, and none but these.
+        """The snapshot to start from. It has run the first of these revisions, and no others.
 
-        Once `note_sessions` was called, one where env.py set itself up as it did then.
+        After `note_sessions`, only a snapshot for which env.py set up its sessions in the same way.
         """
-        found = self._snapshots.find(self._project.in_order(within), self._sessions)
-        self._lasting |= found.lasting if found is not None else set()
-        return found
+        snapshot = self._snapshots.find(self._project.in_order(within), self._sessions)
+        self._lasting |= snapshot.lasting if snapshot is not None else set()
+        return snapshot
 
     def shared(self) -> frozenset[str]:
-        """The revisions up to which the history is as it was, those they come from included."""
+        """The first revisions of the history that are unchanged since the nearest snapshot."""
         common = self._snapshots.shared() or frozenset()
         order = self._project.in_order(self._contents.revisions)
         return frozenset(itertools.takewhile(common.__contains__, order))
 
     @property
     def proven(self) -> bool:
-        """Whether env.py is known to run more than once in one process, as it was when a state was kept."""
+        """Whether env.py is known to run more than once in one process, from when a snapshot was made."""
         return self._snapshots.shared() is not None
 
     def note_sessions(self, sessions: Mapping[str, str]) -> None:
-        """env.py has run, and set itself up so; empty: nobody knows how."""
+        """Note how env.py has set up its sessions; empty: nobody knows how."""
         self._sessions = dict(sessions)
 
-    def agrees(self, known: Traces) -> bool:
-        """Whether these revisions were traced in sessions like the one of now."""
-        return bool(self._sessions) and known.sessions == self._sessions
+    def agrees(self, cached: Traces) -> bool:
+        """Whether the cached traces were made with sessions like the present ones."""
+        return bool(self._sessions) and cached.sessions == self._sessions
 
     def keep(self, server: ThrowawayServer, position: Position, *, resume: bool) -> None:
-        """Keep a server's state; ``resume``: it is still needed."""
-        known = self._dependencies()
-        if known is not None:
-            self._snapshots.keep(server, position, known, resume=resume)
+        """Make a snapshot of a server. ``resume``: the server is still needed."""
+        dependencies = self._dependencies()
+        if dependencies is not None:
+            self._snapshots.keep(server, position, dependencies, resume=resume)
 
     def runs(self, scope: Sequence[Revision], downgrade: bool) -> Traces:
-        """The kept traces of the first revisions of a scope: of as many as are known without a gap."""
-        kept = traces.load(self._file(scope, downgrade)) if scope else None
-        if kept is None:
+        """The cached traces of the first revisions in scope, up to the first one without a trace."""
+        cached = traces.load(self._file(scope, downgrade)) if scope else None
+        if cached is None:
             return NO_TRACES
-        self._lasting |= kept.lasting
-        found: dict[str, tuple[RevisionRun, ...]] = {}
+        self._lasting |= cached.lasting
+        runs: dict[str, tuple[RevisionRun, ...]] = {}
         for script in scope:
-            run = kept.runs.get(self._contents.chain(script.revision))
+            run = cached.runs.get(self._contents.chain(script.revision))
             if run is None:
                 break
-            found[script.revision] = run
-        return replace(kept, runs=found)
+            runs[script.revision] = run
+        return replace(cached, runs=runs)
 
     def keep_runs(
         self,
@@ -115,25 +115,25 @@ class HistoryCache:
         environments: tuple[Environment, ...],
     ) -> None:
         """Keep the traces of a scope's revisions, by identifier, up to the first that there is none of."""
-        found: dict[str, tuple[RevisionRun, ...]] = {}
+        cached_runs: dict[str, tuple[RevisionRun, ...]] = {}
         for script in scope:
             if script.revision not in runs:
                 break
-            found[self._contents.chain(script.revision)] = runs[script.revision]
-        known = self._dependencies()
-        if found and known is not None and self._sessions:
-            traces.keep(self._file(scope, downgrade), Traces(found, environments, self._sessions), known)
+            cached_runs[self._contents.chain(script.revision)] = runs[script.revision]
+        depends_on = self._dependencies()
+        if cached_runs and depends_on is not None and self._sessions:
+            traces.keep(self._file(scope, downgrade), Traces(cached_runs, environments, self._sessions), depends_on)
 
     def _dependencies(self) -> Dependencies | None:
-        """All that the runs depended on; None: that cannot be told, or some of it was written meanwhile."""
+        """Everything that the runs depended on; None if it is not known, or if a file was changed meanwhile."""
         paths = tuple(item.path for item in self._project.revisions)
         request = DependenciesRequest(paths, tuple(sorted(self._lasting)), self._given)
-        known: Dependencies = self._project.request("dependencies", request)
-        if known.untracked is not None:
-            self.reason = known.untracked
+        result: Dependencies = self._project.request("dependencies", request)
+        if result.untracked is not None:
+            self.reason = result.untracked
             return None
-        files = [*known.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
-        return None if any(_written_since(path, self._project.began) for path in files) else known
+        files = [*result.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
+        return None if any(_written_since(path, self._project.began) for path in files) else result
 
     def _file(self, scope: Sequence[Revision], downgrade: bool) -> Path:
         before = None
@@ -145,7 +145,7 @@ class HistoryCache:
 
 
 def _written_since(path: str, moment: float) -> bool:
-    """Whether a file is younger than a moment, so that what ran may be what it was before."""
+    """Whether a file was changed after a moment, so that an older content of it may have run."""
     try:
         facts = Path(path).stat()
     except OSError:

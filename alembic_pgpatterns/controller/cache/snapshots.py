@@ -1,4 +1,4 @@
-"""Copies of the cluster with a part of the history run, from which the next run goes on."""
+"""Copies of the cluster after a part of the history, from which the next run continues."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _STATES = "states"
 _UNDER_WAY = "new-"
 _NOTES = "history.json"
 _KEPT = 12
-"""States of all projects that are kept: branches share most, and each takes some 40 MB."""
+"""Number of snapshots that are kept for all projects. Branches share most of them; each takes about 40 MB."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A kept state: its folder, what is there, and the files that its revisions depend on."""
+    """A snapshot: its folder, its position in the history, and the files that its revisions depend on."""
 
     folder: Path
     position: Position
@@ -43,19 +43,19 @@ class Snapshot:
 
 
 class Snapshots:
-    """The kept states of one project."""
+    """The snapshots of one project."""
 
     def __init__(self, folder: Path, contents: Contents) -> None:
-        """``folder`` is the project's own, and need not exist; ``contents`` say which of its states are still true."""
+        """``folder``: for this project; it need not exist. ``contents``: decide which snapshots are still valid."""
         self._folder = folder / _STATES
         self._contents = contents
         self._known: dict[str, str | None] = {}
 
     def find(self, order: Sequence[str], sessions: Mapping[str, str] | None = None) -> Snapshot | None:
-        """The state in which the most of these revisions have run, all as they are now; None: there is none.
+        """The snapshot in which most of these revisions have run, all unchanged; None if there is none.
 
-        ``order``: in which they run from nothing; a state that was position in another is another one. ``sessions``:
-        how env.py sets itself up, where that is known.
+        ``order``: the order from an empty server; a snapshot with another order does not fit. ``sessions``: how env.py
+        sets up its sessions, if known.
         """
         usable = [(folder, notes) for folder, notes in self._all() if self._fits(notes, order, sessions)]
         for folder, notes in sorted(usable, key=lambda item: -len(item[1].revisions)):
@@ -66,9 +66,9 @@ class Snapshots:
         return None
 
     def shared(self) -> frozenset[str] | None:
-        """What the nearest kept state has in common with the history: where it changed once it will change again.
+        """The first revisions of the history that are the same in the nearest snapshot: what changed may change again.
 
-        None: there is no state made in these surroundings.
+        None if there is no snapshot with these surroundings.
         """
         current = self._contents.revisions.items()
         common = [
@@ -78,13 +78,13 @@ class Snapshots:
         ]
         return max(common, key=len, default=None)
 
-    def keep(self, server: ThrowawayServer, position: Position, known: Dependencies, *, resume: bool) -> None:
-        """Keep the server's state; where that cannot be done, the next run takes longer, and that is all."""
+    def keep(self, server: ThrowawayServer, position: Position, dependencies: Dependencies, *, resume: bool) -> None:
+        """Make a snapshot of the server. If that is not possible, only the next run takes longer."""
         revisions = {name: self._contents.revisions[name] for name in position.order}
-        notes = _Notes(self._contents.surroundings, revisions, known, position)
+        notes = _Notes(self._contents.surroundings, revisions, dependencies, position)
         content = notes.plain()
-        what = {key: value for key, value in content.items() if key not in ("introductions", "lasting")}
-        folder = self._folder / digest(what)[:16]
+        key = {name: value for name, value in content.items() if name not in ("introductions", "lasting")}
+        folder = self._folder / digest(key)[:16]
         if not cluster.is_whole(folder) and _can_be_moved(server):
             with contextlib.suppress(PgPatternsError):
                 if not resume:
@@ -113,7 +113,7 @@ class Snapshots:
 
 @dataclass(frozen=True, slots=True)
 class _Notes:
-    """What is noted beside a state: when it may be gone on from, and what is there."""
+    """The notes beside a snapshot: when it may be used, and its position."""
 
     surroundings: str
     revisions: Mapping[str, str]
@@ -136,9 +136,9 @@ class _Notes:
 
     @classmethod
     def of(cls, notes: Mapping[str, Any]) -> _Notes:
-        """Raises ValueError, TypeError, KeyError or AttributeError for what is no such thing."""
+        """Raises ValueError, TypeError, KeyError or AttributeError if the values are not such notes."""
         revisions = dict(notes["revisions"])
-        known = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
+        dependencies = Dependencies(dict(notes["files"]), dict(notes["variables"]), frozenset(notes["lasting"]))
         position = Position(
             order=tuple(revisions),
             databases={RealDatabase(host, port, database): name for host, port, database, name in notes["databases"]},
@@ -146,14 +146,14 @@ class _Notes:
             blame={name: _blame_facts(item) for name, item in notes["introductions"].items()},
             sessions=dict(notes["sessions"]),
         )
-        return cls(notes["surroundings"], revisions, known, position)
+        return cls(notes["surroundings"], revisions, dependencies, position)
 
 
 def _can_be_moved(server: ThrowawayServer) -> bool:
-    """Whether all there is lies in the data folder, and a server begins there as this one did.
+    """Whether everything is in the data folder, and a server started there behaves like this one.
 
-    A revision may have made a tablespace, which is a folder somewhere else, or said ALTER SYSTEM, which counts from
-    the next start on.
+    A revision may have created a tablespace, which is a folder elsewhere, or used ALTER SYSTEM, which takes effect at
+    the next start.
     """
     try:
         elsewhere = files.entries(server.sockets, "data", "pg_tblspc")
@@ -164,15 +164,15 @@ def _can_be_moved(server: ThrowawayServer) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Remove a state; under another name first, so that nobody copies half of it."""
-    gone = folder if folder.name.startswith(_UNDER_WAY) else folder.with_name(f"{_UNDER_WAY}{uuid.uuid4().hex}")
+    """Delete a snapshot. It is renamed first, so that nobody copies half of it."""
+    deleted = folder if folder.name.startswith(_UNDER_WAY) else folder.with_name(f"{_UNDER_WAY}{uuid.uuid4().hex}")
     with contextlib.suppress(OSError):
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(deleted)
+    shutil.rmtree(deleted, ignore_errors=True)
 
 
 def _prune(cache: Path) -> None:
-    """Of all projects, remove the states that were used longest ago, and halves that a killed run left behind."""
+    """Delete the snapshots of all projects that were not used for longest, and incomplete ones of killed runs."""
     with contextlib.suppress(OSError):
         states = list(cache.glob(f"{PREFIX}*/{_STATES}/*"))
         halves = [state for state in states if state.name.startswith(_UNDER_WAY)]
@@ -182,7 +182,7 @@ def _prune(cache: Path) -> None:
 
 
 def _tidy(server: Server, names: frozenset[str]) -> None:
-    """Drop what was made besides: the next run is to find what the history made, and nothing else."""
+    """Drop the other databases: the next run must find only what the history made."""
     for name in scratch_databases(server) - names:
         server.drop_database(name)
 
@@ -192,5 +192,5 @@ def _parts(origin: RealDatabase) -> Sequence[str]:
 
 
 def _blame_facts(item: Mapping[str, Any]) -> BlameFacts:
-    widths = {int(oid): [(width, revision) for width, revision in known] for oid, known in item["widths"].items()}
+    widths = {int(oid): [(width, revision) for width, revision in pairs] for oid, pairs in item["widths"].items()}
     return BlameFacts(list(item["revisions"]), list(item["highest"]), widths)

@@ -1,4 +1,4 @@
-"""What revisions were seen to do, kept for the next run: plain values, and nothing that could run."""
+"""Traces of revisions, cached for the next run: plain values, and no code."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _KEPT = 8
 
 @dataclass(frozen=True)
 class Traces:
-    """The runs of revisions, by the digest of the history up to each, in order; and what env.py does around them.
+    """The runs of revisions, by the digest of the history up to each, in order; and how env.py configures them.
 
-    ``sessions``: by database, how it set itself up. ``lasting``: files that the revisions depend on.
+    ``sessions``: by database, how env.py set up its session. ``lasting``: files that the revisions depend on.
     """
 
     runs: Mapping[str, tuple[RevisionRun, ...]]
@@ -41,28 +41,28 @@ NO_TRACES = Traces({})
 
 
 def load(path: Path) -> Traces | None:
-    """What was kept in a file, where it still holds; None: nothing is."""
+    """The traces in a file, if they are still valid; None otherwise."""
     try:
         content = zlib.decompress(path.read_bytes())
         (files, variables, lasting), environments, sessions, runs = _Values(io.BytesIO(content)).load()
         if not hold(Dependencies(files, variables), {}):
             return None
         os.utime(path)
-    except Exception:  # whatever is wrong with the file, the revisions are traced again
+    except Exception:  # with any problem in the file the revisions are traced again
         return None
     return Traces(runs, environments, sessions, frozenset(lasting))
 
 
-def keep(path: Path, traces: Traces, known: Dependencies) -> None:
-    """Keep them in a file, in place of what was there; where that cannot be done, so be it."""
+def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
+    """Write them into the file. If that is not possible, the next run traces the revisions again."""
     tables: dict[Table, Table] = {}
     runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
-    dependencies = (dict(known.files), dict(known.variables), sorted(known.lasting))
+    dependencies = (dict(depends_on.files), dict(depends_on.variables), sorted(depends_on.lasting))
     buffer = io.BytesIO()
     try:
         _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
     except (pickle.PicklingError, TypeError, AttributeError):
-        return  # a value of a class that the project's own code made, such as an identifier that is a kind of str
+        return  # a value has a class of the project's own code, such as a subclass of str
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
@@ -74,30 +74,30 @@ def keep(path: Path, traces: Traces, known: Dependencies) -> None:
 
 
 def _shared(run: RevisionRun, tables: dict[Table, Table]) -> RevisionRun:
-    """The run with each table once: most revisions leave most tables as they were."""
+    """The run with equal tables stored once: most revisions leave most tables unchanged."""
     return replace(run, before=_sharing(run.before, tables), after=_sharing(run.after, tables))
 
 
 def _sharing(schema: Schema, tables: dict[Table, Table]) -> Schema:
-    found: Sequence[Table] = [tables.setdefault(table, table) for table in schema.tables]
-    return replace(schema, tables=tuple(found))
+    shared: Sequence[Table] = [tables.setdefault(table, table) for table in schema.tables]
+    return replace(schema, tables=tuple(shared))
 
 
 class _Writer(pickle.Pickler):
-    """Writes members of an enum by their value; Python 3.11.0 to 3.11.3 writes a call of getattr."""
+    """Writes enum members by their value: Python 3.11.0 to 3.11.3 would write a call of getattr."""
 
     def reducer_override(self, value: Any) -> Any:
-        """How to make the value again."""
+        """How to make the value again when reading."""
         return (type(value), (value.value,)) if isinstance(value, enum.Enum) else NotImplemented
 
 
 class _Values(pickle.Unpickler):
-    """Makes values of our own models and nothing else (Python docs, pickle, "Restricting Globals")."""
+    """Makes only values of our own classes (Python docs, pickle, "Restricting Globals")."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class; a file that names anything else is not ours."""
-        found = super().find_class(module, name) if module.startswith(_OURS) and "." not in name else None
-        is_value = isinstance(found, type) and (is_dataclass(found) or issubclass(found, enum.Enum))
-        if is_value and found.__module__ == module:
-            return found
-        raise pickle.UnpicklingError(f"{module}.{name} is no value of a trace")
+        """The class; a file that names any other class is not ours."""
+        class_ = super().find_class(module, name) if module.startswith(_OURS) and "." not in name else None
+        is_value = isinstance(class_, type) and (is_dataclass(class_) or issubclass(class_, enum.Enum))
+        if is_value and class_.__module__ == module:
+            return class_
+        raise pickle.UnpicklingError(f"{module}.{name} is not a value of a trace")
