@@ -181,22 +181,23 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
             return
         left, right, owners, operator = right, left, others, _FLIPPED.get(operator, operator)
     if len(owners) == 1:
-        _compared(owners[0], expression, operator, left, right, node, uses)
+        fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
+        item = Comparison(_term(left, uses), operator, _parameter(right), _literal(right), fixed)
+        _add(owners[0], item, expression.kind)
 
 
-def _compared(use: TableUse, expression: Any, operator: str, left: Any, right: Any, node: Any, uses: Uses) -> None:
-    term = _term(left, uses)
-    fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
-    item = Comparison(term, operator, _parameter(right), _literal(right), fixed)
-    lists = expression.kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
-    if operator == "=" and (lists or expression.kind == pg.AEXPR_OP):
+def _add(use: TableUse, item: Comparison, kind: int) -> None:
+    """Add a comparison to what a statement asks of a table; ``kind``: of the parse tree's expression."""
+    operator = item.operator
+    lists = kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
+    if operator == "=" and (lists or kind == pg.AEXPR_OP):
         use.equal.append(item)
-    elif operator in _RANGE and expression.kind == pg.AEXPR_OP:
+    elif operator in _RANGE and kind == pg.AEXPR_OP:
         use.ranges.append(item)
     elif operator in _CONTAINS:
         use.contains.append(item)
-    elif operator in _LIKE and expression.kind in (pg.AEXPR_OP, pg.AEXPR_LIKE, pg.AEXPR_ILIKE):
-        use.likes.append(Comparison(term, _LIKE[operator], item.parameter, item.constant))
+    elif operator in _LIKE and kind in (pg.AEXPR_OP, pg.AEXPR_LIKE, pg.AEXPR_ILIKE):
+        use.likes.append(Comparison(item.term, _LIKE[operator], item.parameter, item.constant))
 
 
 def _row_range(row: Any, uses: Uses) -> None:

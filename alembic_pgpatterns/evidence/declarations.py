@@ -130,20 +130,16 @@ def _naming(statement: ast.AST) -> str:
 
 def _read_assignment(statement: ast.Assign | ast.AnnAssign, result: ClassDeclaration, resolve: Resolve) -> None:
     targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
-    annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
     for target in targets:
         if isinstance(target, ast.Name):
-            _read_attribute(target.id, statement.value, annotation, statement.lineno, result, resolve)
+            _read_attribute(target.id, statement, result, resolve)
 
 
 def _read_attribute(
-    name: str,
-    value: ast.expr | None,
-    annotation: ast.expr | None,
-    line: int,
-    result: ClassDeclaration,
-    resolve: Resolve,
+    name: str, statement: ast.Assign | ast.AnnAssign, result: ClassDeclaration, resolve: Resolve
 ) -> None:
+    value, line = statement.value, statement.lineno
+    annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
     if name == "__tablename__":
         result.declares_table = True
         result.table = constant_text(value)

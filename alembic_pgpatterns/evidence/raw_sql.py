@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alembic_pgpatterns.evidence.model import Command, Condition, Lock, OrderKey, Use
@@ -60,7 +60,7 @@ def _statement(node: Any, line: int) -> Iterator[TableShape]:
         statement = getattr(node, kind)
         tables = {statement.relation.alias.aliasname or statement.relation.relname: _name(statement.relation)}
         command: Command = "update" if kind == "update_stmt" else "delete"
-        yield from _shapes(tables, statement.where_clause, [], line, command)
+        yield from _shapes(tables, list(_conditions(statement.where_clause, False)), [], line, command)
     elif kind == "insert_stmt":
         yield TableShape(line, _name(node.insert_stmt.relation), "insert", [], [])
         yield from _select(node.insert_stmt.select_stmt.select_stmt, line)
@@ -78,7 +78,8 @@ def _select(select: Any, line: int) -> Iterator[TableShape]:
     for item in select.from_clause:
         _from(item, tables, joins)
     order = [key.sort_by for key in select.sort_clause if key.WhichOneof("node") == "sort_by"]
-    for shape in _shapes(tables, select.where_clause, order, line, "select", joins):
+    conditions = [item for clause in (*joins, select.where_clause) for item in _conditions(clause, False)]
+    for shape in _shapes(tables, conditions, order, line, "select"):
         shape.limit = select.HasField("limit_count")
         shape.offset = select.HasField("limit_offset")
         for clause in select.locking_clause:
@@ -102,10 +103,9 @@ def _name(relation: Any) -> str:
 
 
 def _shapes(
-    tables: dict[str, str], where: Any, order: list[Any], line: int, command: Command, joins: Iterable[Any] = ()
+    tables: dict[str, str], conditions: Sequence[tuple[str, Condition]], order: list[Any], line: int, command: Command
 ) -> Iterator[TableShape]:
     only = next(iter(tables), "") if len(tables) == 1 else ""
-    conditions = [item for clause in (*joins, where) for item in _conditions(clause, False)]
     for alias, table in tables.items():
         yield TableShape(
             line,

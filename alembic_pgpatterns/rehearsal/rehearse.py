@@ -65,7 +65,8 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
         stage = Stage(Run(project, settings, progress).on(server))
         for number, script in enumerate(scope):
             progress.step(number, len(scope), script.revision)
-            if not _one(stage, script, runs.get(script.revision, ()), options, budget, gathered):
+            revision = _Revision(stage, script, runs.get(script.revision, ()), options, budget, gathered)
+            if not _one(revision):
                 break
             budget.waiting -= 1
     return gathered
@@ -117,19 +118,18 @@ def _before(project: Project, script: Revision) -> frozenset[str]:
     return frozenset(names[: names.index(script.revision)])
 
 
-def _one(
-    stage: Stage, script: Revision, runs: Sequence[RevisionRun], options: Options, budget: Budget, gathered: Gathered
-) -> bool:
+def _one(revision: _Revision) -> bool:
     """Rehearse one revision; False: there is no going on after it."""
+    gathered, stage, script = revision.gathered, revision.stage, revision.script
     what = f"revision {script.revision}"
     try:
-        budget.check()
+        revision.budget.check()
         stage.advance(_before(stage.run.project, script))
-        reason = _unfit(runs)
+        reason = _unfit(revision.runs)
         if reason is not None:
             gathered.skipped += [Skipped(what, reason)] if reason else []
             return True
-        _Revision(stage, script, runs, options, budget, gathered).rehearse()
+        revision.rehearse()
     except BudgetSpent:
         gathered.skipped.append(Skipped(what, "the time of --budget was over"))
     except PgPatternsError as error:

@@ -9,7 +9,7 @@ from alembic_pgpatterns.rehearsal.model import Measurement, Prediction, Revision
 from alembic_pgpatterns.rehearsal.predict import Growth, growth
 from alembic_pgpatterns.rehearsal.sizes import Sizes
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.schema.model import Name, Table
+from alembic_pgpatterns.schema.model import Table
 
 NO_WAIT = Wait(0.0, 0.0)
 
@@ -56,12 +56,12 @@ def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement
         rows=rows,
         read_wait=last.reads.get(name, NO_WAIT).waited,
         write_wait=last.writes.get(name, NO_WAIT).waited,
-        predicted=_prediction(name, rows, sizes, measured[-1][0], reads, writes),
+        predicted=_prediction(sizes.target(name, rows), sizes.factor(measured[-1][0]), measured[-1][0], reads, writes),
     )
 
 
-def _prediction(name: Name, rows: int, sizes: Sizes, measured: int, reads: Growth, writes: Growth) -> Prediction:
-    target, factor = sizes.target(name, rows), sizes.factor(measured)
+def _prediction(target: int, factor: float, measured: int, reads: Growth, writes: Growth) -> Prediction:
+    """How long a reader and a writer wait with ``target`` rows: ``factor`` times the ``measured`` ones."""
     size = measured * factor
     read, write = reads.at(size), writes.at(size)
     worse = writes if write >= read else reads

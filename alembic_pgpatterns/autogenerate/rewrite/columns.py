@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from alembic.operations import ops
 from sqlalchemy import Computed, FetchedValue, Identity, text
@@ -123,7 +123,8 @@ def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tu
     fill = Step(1, backfill or _fill_in(op))
     if op.column.nullable:
         return (add, fill)
-    return (add, fill, *_not_null(op.schema, op.table_name, op.column.name, op.column.type, 2, undone=False))
+    place = _Place(op.schema, op.table_name, op.column.name, op.column.type)
+    return (add, fill, *_not_null(place, 2, undone=False))
 
 
 def _loose(column: Column[Any]) -> Column[Any]:
@@ -159,7 +160,7 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
         subject = f"{op.table_name}.{op.column_name}"
         if not facts.autocommit:
             return (plain(op, strong=True, notes=(own_transaction(BlockingNotNull.name, subject),)),)
-        return _not_null(op.schema, op.table_name, op.column_name, op.existing_type, 0, whole=op)
+        return _not_null(_Place(op.schema, op.table_name, op.column_name, op.existing_type), 0, whole=op)
     only_comment = op.modify_nullable is None and op.modify_server_default is False
     return (plain(op, strong=not only_comment),)
 
@@ -168,26 +169,27 @@ def _only_nullable(op: ops.AlterColumnOp) -> bool:
     return op.modify_server_default is False and op.modify_comment is False and op.modify_name is None
 
 
+class _Place(NamedTuple):
+    """A column by its name; ``type``: for Alembic's ``existing_type``."""
+
+    schema: str | None
+    table: str
+    column: str
+    type: Any
+
+
 def _not_null(
-    schema: str | None,
-    table: str,
-    column: str,
-    kind: Any,
-    level: int,
-    whole: ops.AlterColumnOp | None = None,
-    undone: bool = True,
+    place: _Place, level: int, whole: ops.AlterColumnOp | None = None, undone: bool = True
 ) -> tuple[Step, ...]:
     """Set NOT NULL after validating a CHECK that proves it, so that no row is read under the lock (PostgreSQL 12).
 
     Args:
-        schema: of the table, or None.
-        table: its name.
-        column: the column's name.
-        kind: the column's type, for Alembic's ``existing_type``.
+        place: the column.
         level: of the first step.
         whole: the op that sets NOT NULL, if there is one already.
         undone: whether the downgrade makes the column nullable. It does not if it drops the column.
     """
+    schema, table, column, kind = place
     subject = f"{table}.{column}"
     # conv: a naming convention for checks must not change the name.
     name = conv(fit(f"{table}_{column}_not_null_check"))

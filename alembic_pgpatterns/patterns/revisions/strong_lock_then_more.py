@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named, worked
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
 from alembic_pgpatterns.schema.model import Name
 
-Held = dict[Name, tuple[str, Statement]]
+
+class HeldLock(NamedTuple):
+    """A lock on a table, and the statement that took it."""
+
+    table: Name
+    mode: str
+    since: Statement
+
+
+Held = dict[Name, HeldLock]
 
 
 class StrongLockThenMore(RevisionPattern):
@@ -50,20 +60,21 @@ class StrongLockThenMore(RevisionPattern):
         held: Held = {}
         others: list[Finding] = []
         for statement in statements:
-            for name in [name for name, (mode, _) in held.items() if mode == "ACCESS EXCLUSIVE"]:
-                work = _changes(run, statement) or _works(run, statement, name)
+            for lock in [lock for lock in held.values() if lock.mode == "ACCESS EXCLUSIVE"]:
+                work = _changes(run, statement) or _works(run, statement, lock.table)
                 if work:
-                    return self._finding(run, statement, held, name, work, Severity.WARNING)
+                    return self._finding(run, statement, lock, work, Severity.WARNING)
             new = _strong(statement, held)
             if held and new:
-                others.append(self._finding(run, statement, held, next(iter(held)), _locks(new), Severity.INFO))
-            held |= {name: (mode, statement) for name, mode in (new | _stronger(statement, held)).items()}
+                others.append(self._finding(run, statement, next(iter(held.values())), _locks(new), Severity.INFO))
+            modes = new | _stronger(statement, held)
+            held |= {name: HeldLock(name, mode, statement) for name, mode in modes.items()}
         return others[0] if others else None
 
     def _finding(
-        self, run: RevisionRun, statement: Statement, held: Held, table: Name, more: str, severity: Severity
+        self, run: RevisionRun, statement: Statement, lock: HeldLock, more: str, severity: Severity
     ) -> Finding:
-        mode, since = held[table]
+        table, mode, since = lock
         return self.at(
             run,
             statement,
@@ -81,8 +92,8 @@ def _strong(statement: Statement, held: Held) -> dict[Name, str]:
 
 def _stronger(statement: Statement, held: Held) -> dict[Name, str]:
     """Tables that were locked before, and are more so now."""
-    modes = {name: statement.mode(name) or mode for name, (mode, _) in held.items()}
-    return {name: mode for name, mode in modes.items() if mode != held[name][0]}
+    modes = {name: statement.mode(name) or lock.mode for name, lock in held.items()}
+    return {name: mode for name, mode in modes.items() if mode != held[name].mode}
 
 
 def _locks(new: dict[Name, str]) -> str:

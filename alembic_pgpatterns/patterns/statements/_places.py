@@ -47,9 +47,7 @@ def usages(workload: Workload, *, tests: bool = False) -> Iterator[tuple[Recorde
                 yield statement, usage
 
 
-def sent(
-    pattern: StatementPattern, statement: Recorded, usage: Usage, message: str, instead: str, what: str = ""
-) -> Finding:
+def sent(pattern: StatementPattern, statement: Recorded, usage: Usage, message: str, instead: str) -> Finding:
     """A finding at one place of a statement.
 
     Args:
@@ -58,12 +56,16 @@ def sent(
         usage: the place.
         message: the fact.
         instead: the code or the step in its place.
-        what: of the fingerprint: the relationship or class; else the shape of the statement.
     """
+    return at_usage(pattern, statement.fingerprint, usage, message, instead)
+
+
+def at_usage(pattern: StatementPattern, what: str, usage: Usage, message: str, instead: str) -> Finding:
+    """A finding at one place, as `sent` makes it; ``what`` names it in the fingerprint in the statement's place."""
     seen_in = f" ({_tests(usage)})" if usage.tests else ""
     # What a test does in its own body is no fault of the application.
     severity = Severity.INFO if usage.site is not None and usage.site.test else None
-    at = Sender(what or statement.fingerprint, usage.site)
+    at = Sender(what, usage.site)
     return pattern.finding(at, f"{message}{seen_in}", Advice(instead), severity=severity)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
-from alembic_pgpatterns.patterns.statements._places import sent, shown
+from alembic_pgpatterns.patterns.statements._places import at_usage, shown
 from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, rows_of, tree, unwrapped
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
@@ -148,8 +148,6 @@ def unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schem
     columns = ", ".join(str(key.column) for key in index.keys)
     size = f"all {rows:,.0f} rows" if rows is not None else "the whole table"
     message = f"no index of {asked.table.name.name} serves {columns}: {size} are read for {shown(statement)}"
-    finding = sent(
-        pattern, statement, usage, message.replace("table are", "table is"), "", what=f"{asked.table.name}({columns})"
-    )
+    finding = at_usage(pattern, f"{asked.table.name}({columns})", usage, message.replace("table are", "table is"), "")
     severity = Severity.WARNING if rows is not None and rows >= LARGE else pattern.severity
     return finding.but(severity=severity, remedy=index, table=asked.table.name)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, StatementPattern
-from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_EXPIRE, sent, usages
+from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_EXPIRE, at_usage, usages
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import Workload
 
@@ -59,9 +59,9 @@ class ColumnLoadInLoop(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Column loads of five or more objects."""
-        for statement, usage in usages(workload):
+        for _, usage in usages(workload):
             count = usage.series.distinct_in_transaction
             if usage.reason == "column load" and count >= LEAST:
                 what = usage.attribute or "an object"
                 message = f"columns of {what} are loaded one object at a time: {count} queries in one call"
-                yield sent(self, statement, usage, message, INSTEAD, what=what)
+                yield at_usage(self, what, usage, message, INSTEAD)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, StatementPattern
-from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_LOADING, sent, usages
+from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_LOADING, at_usage, usages
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import Workload
 
@@ -53,4 +53,4 @@ class LazyLoadInLoop(StatementPattern):
                     f"Load it with the first query: .options(selectinload({usage.attribute})) for a list, "
                     f"joinedload({usage.attribute}) for a single object."
                 )
-                yield sent(self, statement, usage, message, instead, what=usage.attribute)
+                yield at_usage(self, usage.attribute or statement.fingerprint, usage, message, instead)

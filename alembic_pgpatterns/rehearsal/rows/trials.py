@@ -143,9 +143,10 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
     templates = [*({**dict.fromkeys(entries, FREE), **way} for way in read), *_combinations(entries)]
     for name in entries:
         plan.nulls.pop(name, None)
-    good = _satisfying(connection, plan, values, columns, templates, group, TRIED_ROWS) if columns else []
+    search = _Search(connection, plan, values, columns, group)
+    good = search.satisfying(templates, TRIED_ROWS) if columns else []
     # What fits a few rows by chance does not fit many.
-    good = _satisfying(connection, plan, values, columns, _varied(good, FINALISTS), group, SAMPLE) if good else []
+    good = search.satisfying(_varied(good, FINALISTS), SAMPLE) if good else []
     if not good:
         named = ", ".join(dict.fromkeys(item.name for item in group))
         raise Unfillable(f"no values were found that satisfy {named}: {group[0].expression}")
@@ -254,45 +255,52 @@ def _combinations(entries: Mapping[str, Sequence[Entry]]) -> Iterator[Template]:
         yield {name: draw.choice(options) if draw.random() < share else options[0] for name, options in entries.items()}
 
 
-def _satisfying(
-    connection: Any,
-    plan: TablePlan,
-    values: Values,
-    columns: Sequence[Column],
-    templates: Sequence[Template],
-    group: Sequence[Condition],
-    rows: int,
-) -> list[Template]:
-    """The templates of which all rows that are tried satisfy all conditions."""
-    options = {column.name: list(dict.fromkeys(t[column.name] for t in templates)) for column in columns}
-    codes = [tuple(options[c.name].index(t[c.name]) for c in columns) for t in templates]
-    listed = sql.SQL(", ").join(
-        sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, (number, *code))))
-        for number, code in enumerate(codes)
-    )
-    selected = [
-        sql.SQL("{} AS {}").format(
-            plan.entry_case(column, values, options[column.name], sql.Identifier("t", f"c{position}")),
-            sql.Identifier(column.name),
+@dataclass(frozen=True)
+class _Search:
+    """A search for values of some columns that satisfy a group of conditions."""
+
+    connection: Any
+    plan: TablePlan
+    values: Values
+    columns: Sequence[Column]
+    group: Sequence[Condition]
+
+    def satisfying(self, templates: Sequence[Template], rows: int) -> list[Template]:
+        """The templates of which all rows that are tried satisfy all conditions."""
+        plan, values, columns = self.plan, self.values, self.columns
+        options = {column.name: list(dict.fromkeys(t[column.name] for t in templates)) for column in columns}
+        codes = [tuple(options[c.name].index(t[c.name]) for c in columns) for t in templates]
+        listed = sql.SQL(", ").join(
+            sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, (number, *code))))
+            for number, code in enumerate(codes)
         )
-        for position, column in enumerate(columns)
-    ]
-    joins = [reference.join(plan._pick(reference)) for reference in plan.references if reference.size]
-    inner = sql.SQL(
-        "SELECT t.number AS pgpatterns_number, {} FROM generate_series(0::bigint, {}::bigint) AS r(n){} "
-        "CROSS JOIN (VALUES {}) AS t(number, {}) OFFSET 0"
-    ).format(
-        sql.SQL(", ").join(selected),
-        sql.Literal(rows - 1),
-        sql.SQL("").join(joins),
-        listed,
-        sql.SQL(", ").join(sql.Identifier(f"c{position}") for position in range(len(columns))),
-    )
-    holds = sql.SQL(" AND ").join(sql.SQL("(({}) IS NOT FALSE)").format(sql.SQL(item.expression)) for item in group)
-    query = sql.SQL("SELECT pgpatterns_number FROM ({}) s WHERE {} GROUP BY 1 HAVING count(*) = {} ORDER BY 1").format(
-        plan.with_computed(inner, {name for item in group for name in item.columns}), holds, sql.Literal(rows)
-    )
-    return [templates[number] for (number,) in connection.execute(query).fetchall()]
+        selected = [
+            sql.SQL("{} AS {}").format(
+                plan.entry_case(column, values, options[column.name], sql.Identifier("t", f"c{position}")),
+                sql.Identifier(column.name),
+            )
+            for position, column in enumerate(columns)
+        ]
+        joins = [reference.join(plan._pick(reference)) for reference in plan.references if reference.size]
+        inner = sql.SQL(
+            "SELECT t.number AS pgpatterns_number, {} FROM generate_series(0::bigint, {}::bigint) AS r(n){} "
+            "CROSS JOIN (VALUES {}) AS t(number, {}) OFFSET 0"
+        ).format(
+            sql.SQL(", ").join(selected),
+            sql.Literal(rows - 1),
+            sql.SQL("").join(joins),
+            listed,
+            sql.SQL(", ").join(sql.Identifier(f"c{position}") for position in range(len(columns))),
+        )
+        holds = sql.SQL(" AND ").join(
+            sql.SQL("(({}) IS NOT FALSE)").format(sql.SQL(item.expression)) for item in self.group
+        )
+        query = sql.SQL(
+            "SELECT pgpatterns_number FROM ({}) s WHERE {} GROUP BY 1 HAVING count(*) = {} ORDER BY 1"
+        ).format(
+            plan.with_computed(inner, {name for item in self.group for name in item.columns}), holds, sql.Literal(rows)
+        )
+        return [templates[number] for (number,) in self.connection.execute(query).fetchall()]
 
 
 def _varied(templates: Sequence[Template], most: int) -> list[Template]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic_pgpatterns.schema.catalog.bookkeeping import is_bookkeeping
@@ -117,7 +117,7 @@ def read_columns(
     """The columns of a table in order. The positions have no gaps for dropped columns."""
     table = facts.relations[oid].name
     return tuple(
-        _column(facts, table, row, position, sequences, statistics)
+        replace(_column(facts, table, row, sequences, statistics), position=position)
         for position, row in enumerate(facts.attributes.get(oid, ()), 1)
     )
 
@@ -126,7 +126,6 @@ def _column(
     facts: Facts,
     table: Name,
     row: Any,
-    position: int,
     sequences: ColumnSequences,
     statistics: dict[tuple[str, str, str], ColumnStatistics],
 ) -> Column:
@@ -136,7 +135,6 @@ def _column(
         name=name,
         type=facts.types.data_type(type_oid, modifier, collation),
         nullable=not not_null,
-        position=position,
         default=None if generated else expression,
         # A partition uses the identity sequence of its root table (PostgreSQL 17).
         identity=Identity(identity == "a", sequences.identity.get((oid, number), UNKNOWN)) if identity else None,

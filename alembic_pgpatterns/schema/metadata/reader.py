@@ -71,35 +71,25 @@ def read(
     """
     metadatas = [metadata] if isinstance(metadata, MetaData) else list(metadata)
     with without_collector():
-        return _read(metadatas, parser, default_schema, target_version, registries, root, dialect, located)
+        target_dialect = model_dialect(target_version, dialect)
+        context = Context(
+            dialect=target_dialect,
+            compiler=target_dialect.ddl_compiler(target_dialect, None),  # type: ignore[arg-type]
+            types=ModelTypes(target_dialect, default_schema, parser),
+            default_schema=default_schema,
+            origins=Origins(metadatas, registries, root, located),
+            sql=parser,
+        )
+        return replace(_read(context, metadatas, registries), server_version=target_version)
 
 
-def _read(
-    metadatas: list[MetaData],
-    parser: SqlParser,
-    default_schema: str,
-    target_version: int | None,
-    registries: Several[registry],
-    root: Path | None,
-    dialect: Dialect | None,
-    located: bool,
-) -> Schema:
-    target_dialect = model_dialect(target_version, dialect)
-    context = Context(
-        dialect=target_dialect,
-        compiler=target_dialect.ddl_compiler(target_dialect, None),  # type: ignore[arg-type]
-        types=ModelTypes(target_dialect, default_schema, parser),
-        default_schema=default_schema,
-        origins=Origins(metadatas, registries, root, located),
-        sql=parser,
-    )
+def _read(context: Context, metadatas: list[MetaData], registries: Several[registry]) -> Schema:
     models = {context.table_name(table): table for table in reversed(list(_tables(metadatas)))}
     tables = _Tables(context, models)
     return Schema(
         source="models",
         tables=tuple(tables.table(name) for name in sorted(models)),
-        server_version=target_version,
-        default_schema=default_schema,
+        default_schema=context.default_schema,
         sequences=read_sequences(context, metadatas, models, tables.columns),
         metadatas=tuple(_metadata(context, item, number) for number, item in enumerate(metadatas, 1)),
         relationships=read_relationships(context, registries) if registries else None,
