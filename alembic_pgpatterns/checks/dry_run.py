@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from alembic_pgpatterns.checks.deploy_plan import Plan, plans
 from alembic_pgpatterns.checks.row_counts import with_rows
@@ -23,7 +23,7 @@ from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.observation import install, remove
 from alembic_pgpatterns.runner.messages import EnvResult, Steps
 from alembic_pgpatterns.schema.difference import differences
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.server.protocol import Server
 
 
@@ -33,24 +33,27 @@ class DryRun:
 
     ``new``: findings that the revisions brought. ``lost``: what their downgrade did not restore. ``plans``: what each
     file does to existing tables, in each database. ``unseen``: why that is not known.
+    ``schemas``: what each database holds with the revisions, by its name on the server.
     """
 
     new: tuple[Finding, ...]
     lost: tuple[str, ...]
     plans: tuple[Plan, ...] = ()
     unseen: str | None = None
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
 UNWATCHED = "its locks are read from the log of the throw-away server, and --server names another server"
 
 
-def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> DryRun:
+def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False, downgrade: bool = True) -> DryRun:
     """Run revisions up, down and up again, by the project's env.py.
 
     Args:
         at: the project, read after the revisions were written, on a server at their parents or earlier.
         identifiers: of the revisions, in the order they run.
         watched: also find out what they lock; the server must have been started for that.
+        downgrade: also run them down and up again.
 
     Raises:
         PgPatternsError: one of them fails. The message says which direction, file and line, statement, and the server's
@@ -60,17 +63,19 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> 
     revisions = [item for item in run.project.revisions if item.revision in names]
     run.progress.say("running the earlier revisions")
     result = _run(at, Steps("until", revisions[0].parents), "running the earlier revisions")
-    start = _states(result, run.server)
+    start = states_of(result, run.server)
     run.progress.say("running the new revision")
     if watched and run.server.log is not None:
         runs, upgraded = _watched(at, revisions, start)
     else:
         _run(at, Steps("up", names), "upgrade")
-        runs, upgraded = (), _states(result, run.server)
-    _run(at, Steps("down", names[::-1]), "downgrade")
-    downgraded = _states(result, run.server)
-    result = _run(at, Steps("up", names), "the second upgrade")
-    lost = [str(item) for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
+        runs, upgraded = (), states_of(result, run.server)
+    lost: list[str] = []
+    if downgrade:
+        _run(at, Steps("down", names[::-1]), "downgrade")
+        downgraded = states_of(result, run.server)
+        result = _run(at, Steps("up", names), "the second upgrade")
+        lost = [str(item) for name, old in start.items() for item in differences(old.schema, downgraded[name].schema)]
     baseline = Baseline.read(run.settings.path(run.settings.baseline)) or Baseline()
     runs = with_rows(runs, run.settings)
     findings = run_revision_patterns(chosen_patterns(run.settings, (RevisionPattern,)), runs).findings
@@ -81,6 +86,7 @@ def dry_run(at: RunAt, identifiers: Sequence[str], *, watched: bool = False) -> 
         lost=tuple(dict.fromkeys(lost)),
         plans=plans(runs, of_runs),
         unseen=UNWATCHED if watched and run.server.log is None else None,
+        schemas={name: state.schema for name, state in upgraded.items()},
     )
 
 
@@ -121,7 +127,7 @@ def _run(at: RunAt, steps: Steps, step: str) -> EnvResult:
     return result
 
 
-def _states(result: EnvResult, server: Server) -> States:
+def states_of(result: EnvResult, server: Server) -> States:
     """The current state of each database that env.py connected to. Several environments may share one."""
     tables: dict[str, dict[Name, None]] = {}
     for item in result.configured:

@@ -17,6 +17,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative
+from alembic_pgpatterns.runner.reparented import reparented_facts
 
 _LOOKS_LIKE_REVISION = re.compile(r"^down_revision\b", re.MULTILINE)
 
@@ -141,7 +142,7 @@ class Project:
         facts = read_without_running(self.script.files)
         if facts is None or len({item.revision for item in facts}) < len(facts):
             return None
-        history = History(facts)
+        history = History(reparented_facts(self.config, facts))
         try:
             return history if len(history.revisions) == len(facts) else None
         except (RevisionError, KeyError):

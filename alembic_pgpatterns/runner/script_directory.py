@@ -16,6 +16,7 @@ from alembic_pgpatterns.runner.failures import HistoryError, describe, described
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative, several
+from alembic_pgpatterns.runner.reparented import reparent
 from alembic_pgpatterns.schema.origin import Location
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ProjectScripts:
         from alembic.util import CommandError
 
         try:
-            return ScriptDirectory.from_config(self.config)
+            return reparent(self.config, ScriptDirectory.from_config(self.config))
         except CommandError as error:
             raise PgPatternsError(f"{error}\n{self._where_configured()}") from error
         except Exception as error:  # of any library that reads the configuration's values
