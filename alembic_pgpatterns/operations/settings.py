@@ -218,7 +218,7 @@ class ApplyRecommendedSettingsOp(Directive):
     ``work_mem`` is a quarter of the memory divided by the sessions (*max_connections*, or 100), since each session
     may use it several times. It is at least 4 MB, PostgreSQL's own default.
 
-    Lock: none on tables. Errors and needed rights: as for ``op.alter_database_set``.
+    Lock: none on tables. Errors, needs: as ``op.alter_database_set``.
     Reversible: yes, to *previous*. Offline: the same statements.
     Source: PostgreSQL documentation, "Statement Behavior" and "Resource Consumption". It advises against setting
     these timeouts for the whole server, so they are set for the database.
@@ -276,7 +276,7 @@ class ResetSettingsOp(Directive):
     Args:
         settings: values by name; None resets the setting.
 
-    Lock: none on tables. Errors and needed rights: as for ``op.alter_database_set``.
+    Lock: none on tables. Errors, needs: as ``op.alter_database_set``.
     Reversible: only as the reverse of ``op.apply_recommended_settings``. Offline: the same statements.
     """
 

@@ -141,7 +141,7 @@ def test_upsert_says_what_is_wrong(any_lab):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1, "b": 1}], ["b"]))
     with pytest.raises(PgPatternsError, match="two rows have the same a"):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1}, {"a": 1}], ["a"]))
-    with pytest.raises(PgPatternsError, match="other columns"):
+    with pytest.raises(PgPatternsError, match="different columns"):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1}, {"b": 1}], ["a"]))
     with pytest.raises(PgPatternsError, match="the rows have no c"):
         any_lab.upgrade(lambda op: op.upsert("t", [{"a": 1}], ["a"], update=["c"]))

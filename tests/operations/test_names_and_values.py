@@ -107,7 +107,7 @@ def test_other_databases_get_a_clear_error():
     from alembic.runtime.migration import MigrationContext
 
     context = MigrationContext.configure(dialect_name="sqlite", opts={"as_sql": True})
-    with Operations.context(context) as op, pytest.raises(PgPatternsError, match="runs on sqlite"):
+    with Operations.context(context) as op, pytest.raises(PgPatternsError, match="this database is sqlite"):
         op.enable_row_security("t")
 
 

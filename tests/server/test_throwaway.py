@@ -107,7 +107,7 @@ def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawaySe
     assert {entry.name for entry in kept.parent.iterdir()} == {"kept"}
     assert (kept / "notes.txt").read_text() == "of the time"
     (kept / "data" / "global" / "pg_control").unlink()
-    with pytest.raises(PgPatternsError, match="not whole"), throwaway_server(snapshot=kept):
+    with pytest.raises(PgPatternsError, match="not complete"), throwaway_server(snapshot=kept):
         pass
     with pytest.raises(PgPatternsError, match="nowhere"), throwaway_server(snapshot=memory / "nowhere"):
         pass
