@@ -1,4 +1,4 @@
-"""The patterns, one file each; the registry is a walk of this package, and the plugins that the settings name."""
+"""The patterns, one file each. The registry has all modules of this package, and the plugins in the settings."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def registry() -> Mapping[str, type[Pattern]]:
     """All patterns by name: the built-in ones, sorted by folder and name, then those of plugins.
 
     Raises:
-        PgPatternsError: a file or an installed plugin does not load, or does not hold what it promises. A pattern
-            that is missing without a word would be a check that says "ok" without having looked.
+        PgPatternsError: a file or an installed plugin cannot be loaded, or has no pattern. To leave the pattern out
+            silently would mean to report "ok" without a check.
     """
     return MappingProxyType({**_with_installed(), **_plugins})
 
 
 def use_plugins(modules: Sequence[str], named_by: str, folders: Sequence[Path] = ()) -> None:
-    """Add the patterns of these modules to the registry, in place of those that an earlier call added.
+    """Add the patterns of these modules to the registry, instead of those that an earlier call added.
 
     Args:
         modules: dotted names of modules or packages.
@@ -74,19 +74,19 @@ def use_plugins(modules: Sequence[str], named_by: str, folders: Sequence[Path] =
         folders: searched for them before the rest of sys.path.
 
     Raises:
-        PgPatternsError: one does not load, holds no pattern, or has a name that exists already. The registry is then
-            as it was.
+        PgPatternsError: one cannot be loaded, has no pattern, or a pattern's name exists already. The registry is not
+            changed then.
     """
-    own = [cls for module in modules for cls in patterns_of(module, named_by, folders)]
-    together(_with_installed(), own)
+    of_plugins = [cls for module in modules for cls in patterns_of(module, named_by, folders)]
+    together(_with_installed(), of_plugins)
     _plugins.clear()
-    _plugins.update((cls.name, cls) for cls in own)
+    _plugins.update((cls.name, cls) for cls in of_plugins)
 
 
 @cache
 def _with_installed() -> Mapping[str, type[Pattern]]:
-    own = [cls for module, named_by in installed() for cls in patterns_of(module, named_by)]
-    return MappingProxyType(together(built_in(), own))
+    of_packages = [cls for module, named_by in installed() for cls in patterns_of(module, named_by)]
+    return MappingProxyType(together(built_in(), of_packages))
 
 
 @cache
@@ -94,7 +94,7 @@ def built_in() -> Mapping[str, type[Pattern]]:
     """The patterns of this package by name, sorted by folder and name.
 
     Raises:
-        PgPatternsError: a file does not load, or does not hold exactly the pattern its name promises.
+        PgPatternsError: a file cannot be loaded, or has not exactly one pattern with the file's name.
     """
     patterns: dict[str, type[Pattern]] = {}
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
@@ -108,7 +108,7 @@ def _load(module_name: str) -> type[Pattern]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        raise PgPatternsError(f"The pattern file {module_name} does not load: {error!r}") from error
+        raise PgPatternsError(f"The pattern file {module_name} cannot be loaded: {error!r}") from error
     expected = module_name.rsplit(".", 1)[-1].replace("_", "-")
     patterns = [
         member
@@ -117,7 +117,7 @@ def _load(module_name: str) -> type[Pattern]:
     ]
     if [pattern.name for pattern in patterns] != [expected]:
         raise PgPatternsError(
-            f"The pattern file {module_name} must hold one pattern named {expected!r}; it holds "
+            f"The pattern file {module_name} must define one pattern named {expected!r}; it defines "
             f"{', '.join(pattern.name for pattern in patterns) or 'none'}."
         )
     return patterns[0]

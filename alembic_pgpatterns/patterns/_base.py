@@ -1,8 +1,8 @@
-"""What a pattern is, and what it finds.
+"""The base classes of patterns, and of their findings.
 
-A pattern is a good practice written once, as a class; see ``patterns/indexes/unindexed_foreign_key.py`` for one that
-can serve as a model for the next. It sees a frozen model and nothing else, so that one ``detect`` serves the database,
-the application's models and autogenerate.
+A pattern is a good practice written once, as a class. ``patterns/indexes/unindexed_foreign_key.py`` is a good example
+to start from. A pattern sees only a frozen model, so the same ``detect`` works for the database, the application's
+models and autogenerate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alembic_pgpatterns.workload.model import Workload
 
 
 class Needs(enum.StrEnum):
-    """Which reader can tell: either, the database's catalog only, or the models only."""
+    """Which reader has the needed facts: either, only the database's catalog, or only the models."""
 
     EITHER = "either"
     DATABASE = "database"
@@ -31,9 +31,9 @@ class Needs(enum.StrEnum):
 
 
 class Basis(enum.StrEnum):
-    """What the findings of a pattern rest on: facts of the schema, or on what the application asks for.
+    """What the findings of a pattern are based on: the schema, or the application's queries.
 
-    A finding of the second kind is a guess as long as no query of the application is known that supports it.
+    A finding of the second kind is a guess until a query of the application is known that supports it.
     """
 
     FACTS = "facts"
@@ -41,11 +41,11 @@ class Basis(enum.StrEnum):
 
 
 class Identified(Protocol):
-    """Whatever a finding can be about."""
+    """An object that a finding can be about."""
 
     @property
     def identifier(self) -> str:
-        """Qualified and quoted; equal from both readers."""
+        """Qualified and quoted; the same from both readers."""
 
     @property
     def table(self) -> Name | None:
@@ -58,11 +58,12 @@ class Identified(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, as a fact, with what can be done about it.
+    """One problem, as a fact, with what can be done about it.
 
-    ``object`` is schema-qualified. ``fingerprint`` is stable across runs, readers and messages: the pattern's name and
-    the object's identifier. ``revision`` is the one that introduced it, where known. ``guess``: it depends on what the
-    application asks, and no query of its is known that supports it; guesses are shown when asked for, and fail nothing.
+    ``object`` is schema-qualified. ``fingerprint`` does not depend on the run, the reader or the message: it is the
+    pattern's name and the object's identifier. ``revision`` is the one that introduced it, if known. ``guess``: it
+    depends on the application's queries, and no known query supports it. Guesses are shown on request, and never fail
+    the run.
     """
 
     pattern: str
@@ -84,7 +85,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class NoOptions:
-    """The options of a pattern that has none."""
+    """The options of a pattern without options."""
 
 
 def kebab(class_name: str) -> str:
@@ -93,16 +94,16 @@ def kebab(class_name: str) -> str:
 
 
 class Pattern:
-    """The base of all patterns. The class's docstring is its documentation: what, effect, what does not count.
+    """The base of all patterns. The class's docstring is its page: what is reported, its effect, what is not reported.
 
     Class attributes of a concrete pattern:
-        severity: of its findings, unless one says otherwise.
+        severity: of its findings; a finding may have another one.
         action: what autogenerate does.
         references: URLs; PostgreSQL's documentation first.
         Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
-        basis: what the findings rest on; see Basis.
+        basis: what the findings are based on; see Basis.
         not_when: when the remedy should not be followed, one sentence.
-        folder: the group it is listed in, which settings can name; by default the folder of its file.
+        folder: the group that it is listed in, which settings can name; by default the folder of its file.
     """
 
     abstract: ClassVar[bool] = True
@@ -139,7 +140,7 @@ class Pattern:
             self.action = action
 
     def allows(self, version: int) -> bool:
-        """Whether what PostgreSQL has since major ``version`` may be proposed: the target is known and that new."""
+        """Whether a feature of PostgreSQL ``version`` may be proposed: the target version is known and not older."""
         return self.target_version is not None and self.target_version >= version
 
     def finding(
@@ -159,13 +160,13 @@ class Pattern:
 
         Args:
             at: what it is about.
-            message: a fact, with the object's name; advice belongs into the remedy.
+            message: a fact, with the object's name; advice belongs in the remedy.
             remedy: what can be done.
-            severity: where this one is better or worse than usual; the user's setting wins.
-            detail: what tells two findings on one object apart, as part of the fingerprint.
+            severity: if this finding is better or worse than usual; the user's setting has priority.
+            detail: a part of the fingerprint that distinguishes two findings on one object.
             location: where it is written, if not where the models declare the object.
             revision: the revision that introduced it.
-            evidence: the queries that support it, in words; they become a part of the message.
+            evidence: the queries that support it, in words, which are added to the message.
             certain: it needs no such evidence, although the pattern's basis is queries.
         """
         identity = f"{at.identifier} {detail}" if detail else at.identifier
@@ -188,10 +189,10 @@ class SchemaPattern(Pattern, abstract=True):
     """A pattern about a schema, from the database or the models.
 
     Class attributes beside those of Pattern:
-        needs: which reader can tell.
-        bad, good: SQL that runs on an empty PostgreSQL: bad fires, its remedy applied silences it, good is silent.
+        needs: which reader has the needed facts.
+        bad, good: SQL for an empty PostgreSQL: bad is reported, but not after its remedy; good is never reported.
         bad_models, good_models: the same as Python source that defines ``metadata``, for ``Needs.MODELS``.
-        example_version: the first PostgreSQL major the examples run on.
+        example_version: the first PostgreSQL major version that the examples run on.
     """
 
     needs: ClassVar[Needs] = Needs.EITHER
@@ -207,16 +208,16 @@ class SchemaPattern(Pattern, abstract=True):
 
 
 class ServerPattern(Pattern, abstract=True):
-    """A pattern about a server in use, which only ``pgcheck --live`` looks at.
+    """A pattern about a server in use. Only ``pgcheck --live`` runs it.
 
     Class attributes beside those of Pattern:
-        needs: the parts of LiveServer without which it cannot tell (``statements``, ``schema``).
+        needs: the parts of LiveServer that it needs (``statements``, ``schema``).
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
 
     def cannot_tell(self, server: LiveServer) -> str | None:
-        """Why it cannot tell on this server, or None."""
+        """Why it cannot check this server, or None."""
         return next((server.unread[part] for part in self.needs if part in server.unread), None)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
@@ -225,12 +226,12 @@ class ServerPattern(Pattern, abstract=True):
 
 
 class RevisionPattern(Pattern, abstract=True):
-    """A pattern about what one revision does, from the facts of a run.
+    """A pattern about what one revision does, from the facts of its run.
 
     Class attributes beside those of Pattern:
-        existing: SQL that runs before the revision: the tables there are.
-        bad, good: Python source of a revision's functions: bad fires, good is silent.
-        oldest: the first PostgreSQL major on which the examples behave so.
+        existing: SQL that runs before the revision, to create the existing tables.
+        bad, good: Python source of a revision's functions: bad is reported, good is not.
+        oldest: the first PostgreSQL major version on which the examples behave this way.
     """
 
     existing: ClassVar[str] = ""
@@ -262,7 +263,7 @@ class RevisionPattern(Pattern, abstract=True):
             table: the table it is about.
             advice: what to write instead.
             object: what it is about, if not the table.
-            severity: where this one is better or worse than usual.
+            severity: if this finding is better or worse than usual.
         """
         spot = Spot(object or str(table or run.revision), table, statement.location, statement.last_line)
         remedy = Advice(advice) if advice else None
@@ -270,11 +271,11 @@ class RevisionPattern(Pattern, abstract=True):
 
 
 class RehearsalPattern(Pattern, abstract=True):
-    """A pattern about what one revision does to rows; only ``pgrehearse`` looks.
+    """A pattern about what one revision does to rows. Only ``pgrehearse`` runs it.
 
     Class attributes beside those of Pattern:
-        existing: SQL that runs before the revision: the tables there are.
-        bad, good: Python source of a revision's functions: bad fires, good is silent.
+        existing: SQL that runs before the revision, to create the existing tables.
+        bad, good: Python source of a revision's functions: bad is reported, good is not.
     """
 
     existing: ClassVar[str] = ""
@@ -287,9 +288,9 @@ class RehearsalPattern(Pattern, abstract=True):
 
 
 class HistoryPattern(Pattern, abstract=True):
-    """A pattern about the revisions as a whole, env.py or the head beside the models.
+    """A pattern about all revisions together, about env.py, or about differences between head and models.
 
-    ``bad`` and ``good`` are for the documentation; their tests stand in tests/revisions.
+    ``bad`` and ``good`` are for the documentation; their tests are in tests/revisions.
     """
 
     bad: ClassVar[str] = ""
@@ -307,9 +308,10 @@ class StatementPattern(Pattern, abstract=True):
 
     Class attributes beside those of Pattern:
         models: Python source that defines mapped classes on ``Base``, for the examples.
-        bad, good: Python source of the application: ``run(session)`` sends the statements. bad fires, good is silent.
-        of_source: whether it can tell from the queries that stand in the source, of which nothing was recorded.
-        runs: whether the examples say enough to be run by themselves; else a test of the pattern's own does.
+        bad, good: Python source of the application: ``run(session)`` sends the statements. bad is reported, good is
+            not.
+        of_source: whether the queries in the source are enough for it, without a recording.
+        runs: whether the examples can be run alone; otherwise the pattern has its own test.
     """
 
     of_source: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Columns that a type pattern may judge, what ties them together, and what stands in a change's way."""
+"""Columns that patterns about types check, how foreign keys connect them, and what prevents a change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STRINGS = frozenset({"varchar", "bpchar", "text"})
 
 
 def checked_columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
-    """Columns of the tables that patterns report on; those a table inherits only on the parent that brings them."""
+    """Columns of the tables that patterns report on. Inherited columns are reported only on the parent."""
     for table in schema.checked_tables():
         inherited = _inherited(schema, table) if table.inherits else frozenset()
         for column in table.columns:
@@ -30,7 +30,7 @@ def _inherited(schema: Schema, table: Table) -> frozenset[str]:
 
 
 def checked_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
-    """Foreign keys of the tables that patterns report on, without the copies a partition has from its parent."""
+    """Foreign keys of the tables that patterns report on, without the copies that partitions have."""
     for table in schema.checked_tables():
         for key in table.foreign_keys:
             if not key.inherited:
@@ -38,9 +38,9 @@ def checked_keys(schema: Schema) -> Iterator[tuple[Table, ForeignKey]]:
 
 
 def apart(table: Table, key: ForeignKey) -> str:
-    """What tells a foreign key from another one over the same columns, for its fingerprint; empty where there is none.
+    """A part of the fingerprint that distinguishes foreign keys on the same columns; empty if there is only one.
 
-    Its target, or its name where the targets are the same too.
+    It is the key's target, or its name if the targets are equal too.
     """
     alike = [other for other in table.foreign_keys if other.columns == key.columns]
     if len(alike) == 1:
@@ -53,14 +53,14 @@ def apart(table: Table, key: ForeignKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Columns whose types must change together; ``complete`` where the schema shows all of them."""
+    """Columns whose types must change together. ``complete``: the schema has all of them."""
 
     columns: tuple[Column, ...]
     complete: bool
 
 
 class Linked:
-    """Which columns foreign keys tie together, directly or through others. Partitions count as their root."""
+    """Which columns foreign keys connect, directly or through other columns. Partitions count as their root table."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -72,10 +72,10 @@ class Linked:
         self._groups: dict[Place, Group] = {}
 
     def _link(self, table: Table, key: ForeignKey) -> None:
-        own, other = self._root(table.name), self._root(key.referred_table)
+        local, other = self._root(table.name), self._root(key.referred_table)
         for column, referred in zip(key.columns, key.referred_columns, strict=False):
-            self._links[own, column].append((other, referred))
-            self._links[other, referred].append((own, column))
+            self._links[local, column].append((other, referred))
+            self._links[other, referred].append((local, column))
             self.referred.add((other, referred))
 
     def _root(self, name: Name) -> Name:
@@ -91,8 +91,8 @@ class Linked:
         if start not in self._groups:
             places = self._reachable(start)
             order = sorted(places, key=lambda place: (place not in self.referred, place))
-            found = [self._find(place) for place in order]
-            group = Group(tuple(item for item in found if item is not None), None not in found)
+            columns = [self._find(place) for place in order]
+            group = Group(tuple(item for item in columns if item is not None), None not in columns)
             self._groups.update(dict.fromkeys(places, group))
         return self._groups[start]
 
@@ -113,8 +113,8 @@ class Linked:
 class Obstacles:
     """Why the type of a column cannot be changed by ALTER COLUMN … TYPE alone.
 
-    PostgreSQL refuses it under a view, a generated column, a policy and a partition key (docs, "ALTER TABLE"), and
-    where a trigger names it, a rule, and a publication's column list or row filter.
+    PostgreSQL refuses it if a view, a generated column, a policy or a partition key uses the column (docs, "ALTER
+    TABLE"), or if a trigger, a rule, or a publication's column list or row filter names it.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -128,13 +128,13 @@ class Obstacles:
             return f"its type is the domain {column.type.domains[0]}"
         table = self._schema.table(column.table)
         if table is None or table.kind not in ("table", "partitioned"):
-            return f"{column.table} is no table that can be changed"
+            return f"{column.table} is not a table that can be changed"
         view = self._views.get((column.table, column.name))
         if view is not None:
             return f"the view {view} reads it"
         user = next((user for name, user in table.pinned if name == column.name), None)
         if user is not None:
-            return f"the {user} uses it: drop that before, and create it again after"
+            return f"the {user} uses it: drop that first, and create it again afterwards"
         if column.name in table.partition_keys:
             return f"{column.table} is partitioned by it"
         return _read_within(table, column) or self._inherited(table, column) or _bound_by_opclass(table, column)
@@ -159,12 +159,12 @@ def _read_within(table: Table, column: Column) -> str | None:
 
 
 def _bound_by_opclass(table: Table, column: Column) -> str | None:
-    """Operator classes named in an index are kept; those of strings take text too, others only their own type."""
+    """Whether an index names an operator class that does not accept the new type. Those of strings also accept text."""
     return None if column.type.name in STRINGS else special_opclass(table, column)
 
 
 def special_opclass(table: Table, column: Column) -> str | None:
-    """A clause that names an index with another operator class than the type's default, or None."""
+    """A clause that names an index whose operator class is not the type's default, or None."""
     for index in table.indexes:
         if any(key.column == column.name and key.opclass_default is False for key in index.keys):
             return f"the index {quote(index.name.name)} has an operator class of the old type"
@@ -181,23 +181,24 @@ def together(
 
     Args:
         group: the columns.
-        obstacles: what stands in the way of each.
-        change: the change of one column; None where it may stay as it is; text where it cannot be changed, saying why.
+        obstacles: what prevents the change of each.
+        change: gives the change of one column; None if it may stay as it is; a text with the reason if it cannot be
+            changed.
         rewrites: whether the change of that column rewrites an existing table.
     """
     changes: list[TypeChange] = []
     rewritten = False
     for column in group.columns:
-        wanted = change(column)
-        if isinstance(wanted, TypeChange):
+        new_type = change(column)
+        if isinstance(new_type, TypeChange):
             obstacle = obstacles.of(column)
             if obstacle is not None:
-                return Advice(f"Change {column.identifier} to {wanted.new} by hand: {obstacle}.")
+                return Advice(f"Change {column.identifier} to {new_type.new} yourself: {obstacle}.")
             rewritten = rewritten or rewrites(column)
-        if isinstance(wanted, str):
-            return Advice(f"{column.identifier} has to be changed by hand: {wanted}.")
-        if wanted is not None:
-            changes.append(wanted)
+        if isinstance(new_type, str):
+            return Advice(f"{column.identifier} must be changed by a person: {new_type}.")
+        if new_type is not None:
+            changes.append(new_type)
     if not group.complete:
-        return Advice("A foreign key ties it to a table that is left out of this check: change both, together.")
+        return Advice("A foreign key connects it with a table that is left out of this check: change both together.")
     return ChangeType(tuple(changes), rewrites=rewritten)

@@ -1,7 +1,7 @@
-"""Patterns of the user's own: modules named in the settings, and entry points of installed packages.
+"""The user's own patterns: in modules named in the settings, and in entry points of installed packages.
 
-A module holds any number of patterns; of a package all modules in it are read. Importing happens when the settings are
-read, in the process of the command, so a plugin module should not import the application.
+A module may define any number of patterns; of a package all modules are imported. This happens when the settings are
+read, in the command's process, so a plugin module should not import the application.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GROUP = "alembic_pgpatterns.patterns"
 
 
 def installed() -> tuple[tuple[str, str], ...]:
-    """Modules that installed packages offer, each with where it is named, for messages."""
+    """The plugin modules of installed packages, each with its entry point for messages."""
     points = sorted(entry_points(group=GROUP), key=lambda point: point.value)
     return tuple((point.module, _named_by(point)) for point in points)
 
@@ -45,7 +45,7 @@ def patterns_of(module: str, named_by: str, folders: Sequence[Path] = ()) -> lis
         folders: searched before the rest of sys.path.
 
     Raises:
-        PgPatternsError: it cannot be imported, holds no pattern, or one of its patterns is not complete.
+        PgPatternsError: it cannot be imported, defines no pattern, or one of its patterns is not complete.
     """
     with _importable(folders):
         modules = list(_modules(module, named_by))
@@ -53,7 +53,7 @@ def patterns_of(module: str, named_by: str, folders: Sequence[Path] = ()) -> lis
     if not patterns:
         raise PgPatternsError(
             f"{named_by}: {module} ({modules[0].__file__}) defines no pattern. Define a subclass of SchemaPattern, "
-            "RevisionPattern, HistoryPattern or ServerPattern in it, or take it out."
+            "RevisionPattern, HistoryPattern or ServerPattern in it, or remove it from the setting."
         )
     for cls in patterns:
         _demand_complete(cls)
@@ -88,16 +88,16 @@ def _import(name: str, named_by: str) -> ModuleType:
         ):
             raise PgPatternsError(
                 f"{named_by}: there is no module {error.name!r}. A module is found in the folder of the settings, in "
-                "alembic.ini's prepend_sys_path, or when its package is installed."
+                "alembic.ini's prepend_sys_path, or if its package is installed."
             ) from None
         raise PgPatternsError(
             f"{named_by}: {name} cannot be imported: {_place(error)}{type(error).__name__}: {error}. "
-            "Correct it, or take it out."
+            "Correct it, or remove it from the setting."
         ) from None
 
 
 def _place(error: BaseException) -> str:
-    """``file:line: `` of the last frame outside of the import machinery; a syntax error names its own."""
+    """``file:line: `` of the last frame outside the import machinery; a syntax error has its own."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: "
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
@@ -112,15 +112,15 @@ def _defined_in(module: ModuleType) -> Iterator[type[Pattern]]:
 
 
 def _demand_complete(cls: type[Pattern]) -> None:
-    lacking = _lacking(cls)
-    if lacking is not None:
-        raise PgPatternsError(f"{place_of(cls)}: the pattern {cls.name} {lacking}")
+    problem = _lacking(cls)
+    if problem is not None:
+        raise PgPatternsError(f"{place_of(cls)}: the pattern {cls.name} {problem}")
 
 
 def _lacking(cls: type[Pattern]) -> str | None:
     first_line = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\n")[0]
     if not first_line:
-        return "has no docstring. Its first line is what --list shows, the rest is its page."
+        return "has no docstring. Its first line is shown by --list, the rest is its page."
     if not any("detect" in base.__dict__ for base in cls.__mro__ if not getattr(base, "abstract", True)):
         return "has no method `detect`."
     if cls.action in (Action.ENFORCE, Action.SUGGEST) and not cls.not_when:
@@ -129,21 +129,21 @@ def _lacking(cls: type[Pattern]) -> str | None:
 
 
 def place_of(cls: type[Pattern]) -> str:
-    """``file:line`` of the class, or its module's name if the source is not there."""
+    """``file:line`` of the class, or its module's name if there is no source."""
     try:
         return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
     except (OSError, TypeError):
         return cls.__module__
 
 
-def together(built_in: Mapping[str, type[Pattern]], own: Sequence[type[Pattern]]) -> dict[str, type[Pattern]]:
-    """Both by name.
+def together(built_in: Mapping[str, type[Pattern]], added: Sequence[type[Pattern]]) -> dict[str, type[Pattern]]:
+    """The patterns of both, by name.
 
     Raises:
-        PgPatternsError: two have one name.
+        PgPatternsError: two have the same name.
     """
     result = dict(built_in)
-    for cls in own:
+    for cls in added:
         other = result.get(cls.name)
         if other is not None and other is not cls:
             raise PgPatternsError(

@@ -1,4 +1,4 @@
-"""Identifiers as words, for patterns that go by names."""
+"""Identifiers as words, for patterns that look at names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def words(identifier: str) -> tuple[str, ...]:
 
 
 def names_any(identifier: str, vocabulary: Iterable[str]) -> bool:
-    """Whether an entry of the vocabulary stands in the identifier as whole words, next to each other.
+    """Whether the identifier contains an entry of the vocabulary, as whole words next to each other.
 
     ``deleted_at`` is in ``deletedAt`` and ``user_deleted_at``, not in ``undeleted_at``; ``tax`` is not in ``taxonomy``.
     """
@@ -26,10 +26,11 @@ def names_any(identifier: str, vocabulary: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=65536)
 def _names_any(identifier: str, vocabulary: tuple[str, ...]) -> bool:
-    own = words(identifier)
-    return any(_contains(own, words(entry)) for entry in vocabulary)
+    of_identifier = words(identifier)
+    return any(_contains(of_identifier, words(entry)) for entry in vocabulary)
 
 
-def _contains(own: tuple[str, ...], entry: tuple[str, ...]) -> bool:
+def _contains(of_identifier: tuple[str, ...], entry: tuple[str, ...]) -> bool:
     size = len(entry)
-    return size > 0 and any(own[start : start + size] == entry for start in range(len(own) - size + 1))
+    starts = range(len(of_identifier) - size + 1)
+    return size > 0 and any(of_identifier[start : start + size] == entry for start in starts)

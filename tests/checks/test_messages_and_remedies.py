@@ -181,12 +181,12 @@ with op.batch_alter_table("book", recreate="always") as batch:
 
 
 def test_a_table_that_is_copied_is_written_anew(found) -> None:
-    copied = "public.book is rewritten (copied into a table that takes its place)"
+    copied = "public.book is rewritten (copied into a table that replaces it)"
     (finding,) = found(RECREATE, "table-rewrite")
     assert finding.message.startswith(f"{copied} under ACCESS EXCLUSIVE: reads and writes wait")
     copy = "CREATE TABLE copy (LIKE book); INSERT INTO copy SELECT {}; DROP TABLE book; ALTER TABLE copy RENAME TO book"
     (finding,) = found(f'op.execute("{copy.format("* FROM book")}")', "table-rewrite")
-    assert finding.message.startswith(f"{copied} and nobody is kept from writing to it meanwhile")
+    assert finding.message.startswith(f"{copied} and writes are not blocked meanwhile")
     assert len(found(f'op.execute("{copy.format("* FROM (SELECT * FROM book) b")}")', "table-rewrite")) == 1
     assert found(f'op.execute("{copy.format("1")}")', "table-rewrite") == []
     assert found(f'op.execute("{copy.replace("SELECT {}", "VALUES (1)")}")', "table-rewrite") == []

@@ -43,13 +43,13 @@ class DuplicateForeignKey(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys that repeat another one of the table."""
         for table in schema.checked_tables():
-            for kept, *others in _alike(table):
+            for first, *others in _alike(table):
                 for key in others:
                     yield self.finding(
                         at=key,
-                        message=f"{_called(key)} of {table.name} repeats {_called(kept)}: the same columns "
+                        message=f"{_called(key)} of {table.name} repeats {_called(first)}: the same columns "
                         f"reference the same columns of {key.referred_table}",
-                        remedy=_remedy(kept, key),
+                        remedy=_remedy(first, key),
                         detail=quote(key.name) if key.name else "",
                     )
 
@@ -71,11 +71,12 @@ def _called(key: ForeignKey) -> str:
     return quote(key.name) if key.name else "an unnamed foreign key"
 
 
-def _remedy(kept: ForeignKey, key: ForeignKey) -> Remedy:
+def _remedy(first: ForeignKey, key: ForeignKey) -> Remedy:
     if key.name is None:
         return Advice("Remove one of the two declarations.")
-    if _behaviour(kept) != _behaviour(key):
-        return Advice(f"The two differ ({_behaviour(kept)}; {_behaviour(key)}): decide which is meant, drop the other.")
+    if _behaviour(first) != _behaviour(key):
+        differences = f"{_behaviour(first)}; {_behaviour(key)}"
+        return Advice(f"The two differ ({differences}): decide which one is right, and drop the other.")
     return DropConstraint(key.table, key.name, _definition(key))
 
 

@@ -90,4 +90,4 @@ def _tested(table: Table, nullable: list[str]) -> bool:
 def _advice(key: ForeignKey, nullable: list[str]) -> Advice:
     if len(nullable) == len(key.columns):
         return Advice("Declare the key MATCH FULL, where all columns are null or none; or make the columns NOT NULL.")
-    return Advice(f"Make {', '.join(nullable)} NOT NULL, or say in a CHECK which combinations with null are meant.")
+    return Advice(f"Make {', '.join(nullable)} NOT NULL, or say in a CHECK which combinations with null are allowed.")

@@ -42,9 +42,9 @@ class InheritedTable(SchemaPattern):
                 parents = ", ".join(map(str, table.inherits))
                 yield self.finding(
                     at=table,
-                    message=f"{table.name} inherits from {parents}, whose keys do not hold for it",
+                    message=f"{table.name} inherits from {parents}, whose keys do not apply to it",
                     remedy=Advice(
                         "Make the tables partitions of one parent, or give the child a foreign key to it; "
-                        f"ALTER TABLE {table.name} NO INHERIT … cuts the tie and keeps the rows."
+                        f"ALTER TABLE {table.name} NO INHERIT … ends the inheritance and keeps the rows."
                     ),
                 )

@@ -73,6 +73,6 @@ def _relations(schema: Schema) -> frozenset[Name]:
 
 
 def _could_be_primary(table: Table, key: Key) -> bool:
-    found = [table.column(name) for name in key.columns]
-    required = all(column is not None and not column.nullable for column in found)
+    columns = [table.column(name) for name in key.columns]
+    required = all(column is not None and not column.nullable for column in columns)
     return required and not key.deferrable and not key.temporal

@@ -91,8 +91,8 @@ def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | Non
     child = schema.table(relationship.child)
     keys = child.foreign_keys if child is not None else ()
     columns = frozenset(relationship.columns)
-    found = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == columns]
-    return found[0] if len(found) == 1 else None
+    matching = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == columns]
+    return matching[0] if len(matching) == 1 else None
 
 
 def _problem(relationship: Relationship, key: ForeignKey) -> tuple[str, str] | None:
@@ -101,7 +101,7 @@ def _problem(relationship: Relationship, key: ForeignKey) -> tuple[str, str] | N
     if deletes and passive and key.on_delete in ("NO ACTION", "RESTRICT"):
         return (
             f"{name} leaves deleting children to the database, and {where} has ON DELETE {key.on_delete}",
-            'Declare ForeignKey(…, ondelete="CASCADE"), or take passive_deletes away.',
+            'Declare ForeignKey(…, ondelete="CASCADE"), or remove passive_deletes.',
         )
     if key.on_delete == "CASCADE" and not passive:
         how = "deletes children one by one" if deletes else "sets the key of children to NULL"

@@ -44,6 +44,6 @@ class RewriteRule(SchemaPattern):
                 yield self.finding(
                     at=table,
                     message=f"the rule {quote(rule)} rewrites statements on {table.name}",
-                    remedy=Advice(f"Write a trigger in its place, then: DROP RULE {quote(rule)} ON {table.name}."),
+                    remedy=Advice(f"Write a trigger instead, then: DROP RULE {quote(rule)} ON {table.name}."),
                     detail=quote(rule),
                 )

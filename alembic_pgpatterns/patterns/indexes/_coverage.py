@@ -1,4 +1,4 @@
-"""Which index serves the look-up a foreign key makes on its own table when a row of the parent goes."""
+"""Which index serves a foreign key: PostgreSQL looks for children when a row of the parent is deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_COLLATION = Name("pg_catalog", "default")
 
 
 class Coverage:
-    """The indexes of a schema's tables, asked about foreign keys."""
+    """The indexes of a schema's tables, and which foreign keys they serve."""
 
     def __init__(self, schema: Schema) -> None:
         self._partitions: dict[Name, list[Table]] = defaultdict(list)
@@ -25,15 +25,15 @@ class Coverage:
                 self._partitions[table.partition_of].append(table)
 
     def whole(self, table: Table, key: ForeignKey) -> bool:
-        """Whether equality on all columns of the key is served."""
+        """Whether an index serves equality on all columns of the key."""
         return self._covered(table, key, len(key.columns))
 
     def part(self, table: Table, key: ForeignKey) -> bool:
-        """Whether equality on some columns of a composite key is served: slower than all, far better than none."""
+        """Whether an index serves equality on some columns of a composite key: slower, but far better than none."""
         return len(key.columns) > 1 and self._covered(table, key, 1)
 
     def _covered(self, table: Table, key: ForeignKey, length: int) -> bool:
-        """A partitioned table is also served by indexes of its own on every partition; foreign ones can have none."""
+        """A partitioned table is also served by an index on every partition; foreign tables can have none."""
         if any(serves(index, table, key, length) for index in table.indexes):
             return True
         partitions = [part for part in self._partitions[table.name] if part.kind != "foreign"]

@@ -1,6 +1,6 @@
-"""What the application asks of a table, and how a finding says it.
+"""What the application asks of a table, and how a finding reports it.
 
-Each function gives words with a count and the first place, or None where nothing of the kind is known.
+Each function returns a text with a count and the first place, or None if nothing is known.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ RANGES = frozenset({Use.RANGE, Use.PREFIX})
 
 
 def asked(schema: Schema, table: Table) -> tuple[QueryShape, ...]:
-    """The queries of the application on a table; none where nothing was recorded or read."""
+    """The queries of the application on a table; none if nothing was recorded or read."""
     if schema.evidence is None:
         return ()
     return schema.evidence.of_table(table.name.schema, table.name.name)
 
 
-def counted(what: str, shapes: Iterable[QueryShape]) -> str | None:
-    """``what`` with how often and where first: "searched in 3 queries, first app/repos.py:41"."""
-    found = list(shapes)
-    if not found:
+def counted(words: str, shapes: Iterable[QueryShape]) -> str | None:
+    """``words`` with how often and where first: "searched in 3 queries, first app/repos.py:41"."""
+    listed = list(shapes)
+    if not listed:
         return None
-    count = sum(shape.calls for shape in found)
-    places = sorted((place for shape in found for place in shape.places), key=lambda place: (place.path, place.line))
+    count = sum(shape.calls for shape in listed)
+    places = sorted((place for shape in listed for place in shape.places), key=lambda place: (place.path, place.line))
     first = f", first {places[0]}" if len(places) > 1 else f", {places[0]}" if places else ""
-    return f"{what} in {count} {'query' if count == 1 else 'queries'}{first}"
+    return f"{words} in {count} {'query' if count == 1 else 'queries'}{first}"
 
 
 def with_condition(
     shapes: Iterable[QueryShape], column: str, uses: Iterable[Use], fits: Callable[[Condition], bool] | None = None
 ) -> list[QueryShape]:
-    """The shapes with such a condition on the column, which each row of their result meets."""
+    """The shapes with such a condition on the column that every row of the result satisfies."""
     kinds = frozenset(uses)
     return [
         shape
@@ -45,7 +45,7 @@ def with_condition(
             item.column == column
             and item.use in kinds
             and not item.alternative
-            and not item.function  # lower(c) = $1 is no condition that an index of c serves
+            and not item.function  # an index on c does not serve lower(c) = $1
             and (fits is None or fits(item))
             for item in shape.conditions
         )
@@ -58,7 +58,7 @@ def ordered_by(shapes: Iterable[QueryShape], column: str) -> list[QueryShape]:
 
 
 def values_asked(shapes: Iterable[QueryShape], column: Column) -> frozenset[str] | None:
-    """The constants a column is compared with; None where it is also compared with values that change."""
+    """The constants that a column is compared with; None if it is also compared with variable values."""
     values: set[str] = set()
     for shape in shapes:
         for item in shape.conditions:

@@ -1,4 +1,4 @@
-"""What a column is for, as far as its type, name and default tell."""
+"""What a column is for, judged by its type, name and default."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ STATUS_NAMES = ("status", "state")
 
 
 def is_status(column: Column, names: Iterable[str] = STATUS_NAMES) -> bool:
-    """Whether it holds one of a few states: by its name, as text, a number or an enum."""
+    """Whether it holds one of a few states, by its name: a text, a number or an enum."""
     kind = column.type.kind == "enum" or column.type.name in TEXTS or column.type.name in ("int2", "int4")
     return kind and not column.type.array and names_any(column.name, names)
 
 
 def default_constant(column: Column) -> str | None:
-    """The constant a new row gets, from the server's default, else from the models'."""
+    """The constant that a new row gets, from the server's default, or from the models' default."""
     if column.default is UNKNOWN or column.generated is not None:
         return None
     if column.default is not None:
@@ -29,9 +29,9 @@ def default_constant(column: Column) -> str | None:
 
 
 def reads(index: Index, column: str) -> bool:
-    """Whether the index has anything to do with the column: as a key, in an expression, after INCLUDE, in WHERE.
+    """Whether the index uses the column: as a key, in an expression, after INCLUDE, or in WHERE.
 
-    Where models leave an expression unsaid, it is taken to read the column.
+    An expression that is not known from the models is assumed to read the column.
     """
     if index.predicate is UNKNOWN or any(key.expression is UNKNOWN for key in index.keys):
         return True

@@ -1,4 +1,4 @@
-"""Indexes as values: what makes two equal, and the statement that builds one again."""
+"""Indexes as values: when two are equal, and the statement that builds one again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Shape = tuple[Hashable, ...]
 
 
 def usable(index: Index) -> bool:
-    """Whether queries can use it, and what is known of it is final."""
+    """Whether queries can use it, and it is not being built."""
     return index.valid and index.ready and not index.building
 
 
 def replaceable(index: Index) -> bool:
-    """Whether it can go without taking a rule or a role along: it backs nothing, and its fate is its own.
+    """Whether it can be dropped alone: no constraint and no replica identity depends on it.
 
     An index attached to a partitioned one can only be dropped with it.
     """
@@ -34,12 +34,12 @@ def replaceable(index: Index) -> bool:
 
 
 def rule_of(table: Table, index: Index) -> Key | None:
-    """The unique constraint the index backs; in models it may have no name."""
+    """The unique constraint of the index; in models it may have no name."""
     return next((key for key in table.unique_constraints if key.index == index.name.name), None)
 
 
 def index_of(table: Table, key: Key) -> Index | None:
-    """The index that backs the unique constraint."""
+    """The index of the unique constraint."""
     return next((index for index in table.indexes if index.name.name == key.index), None)
 
 
@@ -49,25 +49,25 @@ def indexed_tables(schema: Schema) -> Iterator[Table]:
 
 
 def base_shape(index: Index) -> Shape | None:
-    """What two indexes must share to be compared key by key; None where it is not known."""
+    """What must be equal before two indexes are compared key by key; None if it is not known."""
     return None if index.predicate is UNKNOWN else (index.method, index.predicate)
 
 
 def key_shape(key: IndexKey) -> Shape | None:
-    """What two keys must share to be equal; None where it is not known."""
+    """What must be equal in two equal keys; None if it is not known."""
     if key.expression is UNKNOWN:
         return None
     return (key.column, key.expression, key.opclass, key.collation, key.descending, key.nulls_first)
 
 
 def key_shapes(index: Index) -> tuple[Shape, ...] | None:
-    """The shapes of all keys; None where one is not known."""
+    """The shapes of all keys; None if one is not known."""
     shapes = [key_shape(key) for key in index.keys]
     return None if None in shapes else tuple(shape for shape in shapes if shape is not None)
 
 
 def definition(index: Index, table: Table) -> CreateIndex | None:
-    """The index as a statement; None where the models do not say all of it."""
+    """The index as a statement; None if the models do not say everything about it."""
     if index.predicate is UNKNOWN or any(key.expression is UNKNOWN for key in index.keys):
         return None
     return CreateIndex(
@@ -84,7 +84,7 @@ def definition(index: Index, table: Table) -> CreateIndex | None:
 
 
 def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
-    """The key as it is written: what PostgreSQL would choose anyway is left out."""
+    """The key as it is written, without what PostgreSQL chooses by default."""
     return IndexedKey(
         column=key.column,
         expression=None if key.expression is UNKNOWN else key.expression,
@@ -96,14 +96,14 @@ def indexed_key(key: IndexKey, table: Table) -> IndexedKey:
 
 
 class IndexNames:
-    """Names in use, for many new indexes at once: tables a_b and a would both get an ix_a_b_c."""
+    """Names in use, for many new indexes together: tables a_b and a would both get an index ix_a_b_c."""
 
     def __init__(self, schema: Schema) -> None:
         self._taken = {index.name for table in schema.tables for index in table.indexes}
         self._given: dict[Name, CreateIndex] = {}
 
     def free(self, new: CreateIndex) -> CreateIndex:
-        """The index under its usual name; under another where that is some other index's. The same twice is one."""
+        """The index with its usual name, or another one if that is taken. The same index gets the same name twice."""
         name, tried = index_name(new), new
         number = 1
         while not self._is_free(tried):
@@ -114,20 +114,20 @@ class IndexNames:
 
     def _is_free(self, tried: CreateIndex) -> bool:
         name = Name(tried.table.schema, index_name(tried))
-        given = self._given.get(name)
-        same = given is not None and (given.table, given.keys) == (tried.table, tried.keys)
-        return name not in self._taken and (given is None or same)
+        other = self._given.get(name)
+        same = other is not None and (other.table, other.keys) == (tried.table, tried.keys)
+        return name not in self._taken and (other is None or same)
 
 
 def named(new: CreateIndex, table: Table) -> CreateIndex:
-    """A further index under its usual name, or one like it where the table has an index of that name already."""
+    """A new index with its usual name, or a similar one if the table has an index of that name."""
     return _untaken(new, table)
 
 
 def beside(new: CreateIndex, table: Table, old: str | None, suffix: str) -> CreateIndex:
-    """The index in place of the one named ``old``, whose name it keeps and adds to: so it is unique as that one is.
+    """The index that replaces ``old``: its name is the old one with a suffix, so it is unique too.
 
-    Where models leave the name of a constraint to PostgreSQL, it gets the usual name.
+    If the models give the constraint no name, it gets the usual name.
     """
     return _untaken(replace(new, name=None if old is None else fit(f"{old}_{suffix}")), table)
 

@@ -1,4 +1,4 @@
-"""Tables whose rows are marked as deleted and stay."""
+"""Tables whose rows are marked as deleted, and not removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SoftDeletionOptions:
     """How a table says that a row is deleted."""
 
     columns: tuple[str, ...] = ("deleted_at", "archived_at", "discarded_at", "deleted_on", "soft_deleted_at")
-    """Names of the nullable timestamp that is set when a row is deleted; the whole name must agree."""
+    """Names of the nullable timestamp that is set when a row is deleted; the whole name must be equal."""
 
 
 FLAGS = frozenset({("deleted",), ("is", "deleted"), ("archived",), ("is", "archived"), ("soft", "deleted")})
@@ -36,12 +36,12 @@ class DeletionMark:
     literal: str | None
 
     def fits(self, condition: Condition) -> bool:
-        """Whether a condition on the column asks for the rows that are not deleted."""
+        """Whether a condition on the column selects the rows that are not deleted."""
         return condition.literal == self.literal
 
 
 def deletion_marks(table: Table, names: Iterable[str]) -> list[DeletionMark]:
-    """The columns that say that a row is deleted, of a table with a deletion timestamp; that one first."""
+    """The columns that mark a row as deleted, in a table with a deletion timestamp; the timestamp first."""
     moment = soft_delete_column(table, names)
     if moment is None:
         return []
@@ -56,9 +56,9 @@ def deletion_marks(table: Table, names: Iterable[str]) -> list[DeletionMark]:
 
 def soft_delete_column(table: Table, names: Iterable[str]) -> Column | None:
     """The nullable timestamp that says when a row was deleted."""
-    known = {words(name) for name in names}
+    expected = {words(name) for name in names}
     for column in table.columns:
         moment = column.type.name in MOMENTS and not column.type.array and column.nullable
-        if moment and not column.type.domain_not_null and words(column.name) in known:
+        if moment and not column.type.domain_not_null and words(column.name) in expected:
             return column
     return None

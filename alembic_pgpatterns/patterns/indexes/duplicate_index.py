@@ -71,12 +71,12 @@ Table(
             for key in table.foreign_keys
         )
         for table in indexed_tables(schema):
-            for index, kept in _copies(table):
+            for index, original in _copies(table):
                 if index.parent is None and index.constraint_kind != "exclusion":
                     yield self.finding(
                         at=index,
-                        message=f"{index.name} is equal to {kept.name}, {_role(kept)}",
-                        remedy=_remedy(table, index, kept, referred),
+                        message=f"{index.name} is equal to {original.name}, {_role(original)}",
+                        remedy=_remedy(table, index, original, referred),
                     )
 
 
@@ -96,9 +96,9 @@ def _pairs(table: Table, ranked: list[Index]) -> Iterator[tuple[Index, Index]]:
     """A plain index may be a copy of any; a unique one only of one that keeps the same rule."""
     for position, index in enumerate(ranked):
         equal = (other for other in ranked[:position] if not index.unique or _same_rule(table, index, other))
-        kept = next(equal, None)
-        if kept is not None:
-            yield index, kept
+        original = next(equal, None)
+        if original is not None:
+            yield index, original
 
 
 def _same_rule(table: Table, index: Index, other: Index) -> bool:
@@ -142,14 +142,14 @@ def _role(index: Index) -> str:
     return "which is unique" if index.unique else "and as good for every query"
 
 
-def _remedy(table: Table, index: Index, kept: Index, referred: Referred) -> Remedy:
-    again = definition(index, table)
+def _remedy(table: Table, index: Index, original: Index, referred: Referred) -> Remedy:
+    recreate = definition(index, table)
     if index.constraint is not None:
         return Advice(f"Drop the constraint {index.constraint}, unless a foreign key or ON CONFLICT names it.")
     if index.replica_identity:
-        return Advice(f"Make {kept.name} the replica identity, then drop {index.name}.")
+        return Advice(f"Make {original.name} the replica identity, then drop {index.name}.")
     if index.unique and (table.name, frozenset(index.columns)) in referred:
         return Advice(f"A foreign key may depend on {index.name}: drop and add it, then drop the index.")
-    if again is None:
+    if recreate is None:
         return Advice(f"Drop {index.name}.")
-    return DropIndex(index.name, table.name, again)
+    return DropIndex(index.name, table.name, recreate)

@@ -74,21 +74,21 @@ Table(
         self,
         table: Table,
         at: Key | Index,
-        what: str,
+        rule: str,
         members: tuple[str | None, ...],
-        kept_out: frozenset[str] = frozenset(),
+        excluded: frozenset[str] = frozenset(),
     ) -> Iterator[Finding]:
         soft = soft_delete_column(table, self.options.columns)
         if len(members) < 2 or (soft is not None and soft.name in members):
             return
-        columns = [column for column in table.columns if column.name in members and column.name not in kept_out]
+        columns = [column for column in table.columns if column.name in members and column.name not in excluded]
         nullable = [
             column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
         ]
         if nullable:
             names = " or ".join(map(quote, nullable))
             yield self.finding(
-                at=at, message=f"{what} allows duplicate rows when {names} is null", remedy=self._advice(nullable)
+                at=at, message=f"{rule} allows duplicate rows when {names} is null", remedy=self._advice(nullable)
             )
 
     def _advice(self, nullable: list[str]) -> Advice:
@@ -103,17 +103,17 @@ Table(
 
 def _rules(index: Index) -> bool:
     """Whether it keeps a rule of its own, all of which is known."""
-    own = index.unique and index.constraint is None and index.parent is None and usable(index)
-    return own and index.nulls_not_distinct is False and index.predicate is not UNKNOWN
+    is_rule = index.unique and index.constraint is None and index.parent is None and usable(index)
+    return is_rule and index.nulls_not_distinct is False and index.predicate is not UNKNOWN
 
 
 def _kept_out(table: Table, index: Index) -> frozenset[str]:
     """Columns whose nulls the index's predicate is about, alone or through a CHECK on both."""
     if index.predicate is None or index.predicate is UNKNOWN:
         return frozenset()
-    asked = columns_of(index.predicate)
-    tied = [check.expression for check in table.checks if check.expression is not UNKNOWN]
-    by_check = (null_tested(text) for text in tied if asked & columns_of(text))
+    in_predicate = columns_of(index.predicate)
+    conditions = [check.expression for check in table.checks if check.expression is not UNKNOWN]
+    by_check = (null_tested(text) for text in conditions if in_predicate & columns_of(text))
     return null_tested(index.predicate).union(*by_check)
 
 

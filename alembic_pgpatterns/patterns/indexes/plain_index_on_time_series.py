@@ -121,11 +121,11 @@ Table(
     def _moment(self, table: Table) -> Column | None:
         """When a row was made; None where another time says that rows change."""
         times = [column for column in table.columns if column.type.name in MOMENTS and not column.type.array]
-        found = [column for column in times if self._is_moment(column)]
-        others = [column for column in times if column not in found]
+        moments = [column for column in times if self._is_moment(column)]
+        others = [column for column in times if column not in moments]
         changes = any(column.nullable or names_any(column.name, self.options.changes) for column in others)
         stateful = any(names_any(column.name, ("status", "state")) for column in table.columns)
-        return None if not found or changes or stateful else found[0]
+        return None if not moments or changes or stateful else moments[0]
 
     def _is_moment(self, column: Column) -> bool:
         return (
@@ -137,10 +137,10 @@ Table(
         )
 
     def _is_named_so(self, table: Table) -> bool:
-        own = list(words(table.name.name))
-        while own and own[-1] in self.options.entries:
-            own.pop()
-        return bool(own) and own[-1] in self.options.kinds
+        name_words = list(words(table.name.name))
+        while name_words and name_words[-1] in self.options.entries:
+            name_words.pop()
+        return bool(name_words) and name_words[-1] in self.options.kinds
 
     def _small(self, table: Table) -> bool:
         return table.statistics is not None and 0 <= table.statistics.rows < self.options.rows

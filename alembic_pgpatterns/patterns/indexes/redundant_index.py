@@ -86,13 +86,13 @@ def _redundant(table: Table) -> Iterator[tuple[Index, Index]]:
 
 def _by_beginning(table: Table) -> dict[Shape, list[Index]]:
     """Each index under every list of keys it begins with, its own whole one included."""
-    found: dict[Shape, list[Index]] = defaultdict(list)
+    by_keys: dict[Shape, list[Index]] = defaultdict(list)
     for index in table.indexes:
         base, shapes = base_shape(index), key_shapes(index)
         if usable(index) and base is not None and shapes is not None:
             for length in range(1, len(shapes) + 1):
-                found[base, shapes[:length]].append(index)
-    return found
+                by_keys[base, shapes[:length]].append(index)
+    return by_keys
 
 
 def _rank(index: Index) -> tuple[bool, int, str]:

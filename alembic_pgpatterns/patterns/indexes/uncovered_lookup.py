@@ -83,10 +83,10 @@ Table(
                 if not usable(index) or index.parent is not None:
                     continue
                 fetched = _declared(table, index)
-                lacking = [name for name in fetched if name not in (*index.columns, *index.include)]
-                if lacking:
+                missing = [name for name in fetched if name not in (*index.columns, *index.include)]
+                if missing:
                     referenced = (table.name, frozenset(index.columns)) in referred
-                    yield self._uncovered(table, index, lacking, referenced)
+                    yield self._uncovered(table, index, missing, referenced)
                 elif link is not None and index.columns == (link[1],) and link[0] not in index.include:
                     yield from self._reverse(schema, table, index, link)
 
@@ -102,29 +102,29 @@ Table(
                 evidence=counted("rows are looked up by it", used),
             )
 
-    def _uncovered(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Finding:
+    def _uncovered(self, table: Table, index: Index, missing: list[str], referenced: bool) -> Finding:
         return self.finding(
             at=index,
-            message=f"{index.name} does not include what its lookups fetch: {', '.join(lacking)}",
-            remedy=self._remedy(table, index, lacking, referenced),
+            message=f"{index.name} does not include what its lookups fetch: {', '.join(missing)}",
+            remedy=self._remedy(table, index, missing, referenced),
             certain=True,
         )
 
-    def _remedy(self, table: Table, index: Index, lacking: list[str], referenced: bool) -> Remedy:
-        unfit = self._unfit(table, index, lacking)
+    def _remedy(self, table: Table, index: Index, missing: list[str], referenced: bool) -> Remedy:
+        unfit = self._unfit(table, index, missing)
         old = definition(index, table)
         if unfit is not None or old is None:
-            return Advice(unfit or f"Rebuild {index.name} with INCLUDE ({', '.join(lacking)}).")
-        new = beside(replace(old, include=(*old.include, *lacking)), table, index.name.name, "covering")
+            return Advice(unfit or f"Rebuild {index.name} with INCLUDE ({', '.join(missing)}).")
+        new = beside(replace(old, include=(*old.include, *missing)), table, index.name.name, "covering")
         if index.constraint is None and not index.replica_identity:
             return ReplaceIndex(index.name, old, new)
         key = rule_of(table, index)
         if key is None or referenced or key.deferrable or index.replica_identity:
-            return Advice(f"Something rests on {index.name}: add the covering index beside it.")
+            return Advice(f"Another object depends on {index.name}: add the covering index beside it.")
         return ReplaceUnique(table.name, key.name, key.columns, new)
 
-    def _unfit(self, table: Table, index: Index, lacking: list[str]) -> str | None:
-        columns = {name: table.column(name) for name in lacking}
+    def _unfit(self, table: Table, index: Index, missing: list[str]) -> str | None:
+        columns = {name: table.column(name) for name in missing}
         absent = [name for name, column in columns.items() if column is None]
         if absent:
             return f"{table.name} has no column {', '.join(absent)}: correct `fetches`."
@@ -132,11 +132,11 @@ Table(
             column.name for column in columns.values() if column and (column.type.array or column.type.name in WIDE)
         ]
         if wide:
-            return f"Do not fetch {', '.join(wide)} by this index: too wide to be kept in it."
+            return f"Do not fetch {', '.join(wide)} by this index: they are too wide for it."
         if index.method not in COVERING_METHODS:
             return f"A {index.method} index cannot hold further columns."
-        if len(index.include) + len(lacking) > self.options.columns:
-            return f"Fetch fewer columns by this index: at most {self.options.columns} can be kept in it."
+        if len(index.include) + len(missing) > self.options.columns:
+            return f"Fetch fewer columns by this index: at most {self.options.columns} fit into it."
         return None
 
 
@@ -144,9 +144,9 @@ def _declared(table: Table, index: Index) -> tuple[str, ...]:
     """``fetches`` of the index, of the constraint behind it, or of its only column."""
     column = table.column(index.columns[0] or "") if len(index.columns) == 1 else None
     for declared in (index, rule_of(table, index), column):
-        found = None if declared is None else declared.origin.info.get("fetches")
-        if isinstance(found, str):
-            return (found,)
-        if isinstance(found, list | tuple):
-            return tuple(map(str, found))
+        fetches = None if declared is None else declared.origin.info.get("fetches")
+        if isinstance(fetches, str):
+            return (fetches,)
+        if isinstance(fetches, list | tuple):
+            return tuple(map(str, fetches))
     return ()

@@ -112,11 +112,12 @@ def _index_columns(table: Table, key: ForeignKey, bare: dict[str, ForeignKey]) -
     link = link_columns(table)
     if link is not None and key.columns == (link[1],):
         return (link[1], link[0])
-    own = set(key.columns)
-    wider = [other for other in bare.values() if own < set(other.columns) and not (key.temporal or other.temporal)]
+    key_columns = set(key.columns)
+    plain = [other for other in bare.values() if not (key.temporal or other.temporal)]
+    wider = [other for other in plain if key_columns < set(other.columns)]
     for other in sorted(wider, key=lambda other: -len(other.columns)):
         columns = _narrowest_first(other, bare)
-        if own == set(columns[: len(own)]):
+        if key_columns == set(columns[: len(key_columns)]):
             return columns
     return key.columns if key.temporal else _narrowest_first(key, bare)
 
@@ -141,9 +142,9 @@ def _is_cast(table: Table, name: str, parent: Table, referred: str) -> bool:
     return column is not None and target is not None and not _comparable(column.type, target.type)
 
 
-def _comparable(own: DataType, other: DataType) -> bool:
-    if "unknown" in (own.kind, other.kind):
+def _comparable(type_: DataType, other: DataType) -> bool:
+    if "unknown" in (type_.kind, other.kind):
         return True
-    if (own.schema, own.name, own.array) == (other.schema, other.name, other.array):
+    if (type_.schema, type_.name, type_.array) == (other.schema, other.name, other.array):
         return True
-    return not own.array and any({own.name, other.name} <= shared for shared in SHARED_OPERATORS)
+    return not type_.array and any({type_.name, other.name} <= shared for shared in SHARED_OPERATORS)

@@ -76,8 +76,9 @@ Table(
         self, table: Table, column: Column, referred: set[tuple[Name, frozenset[str]]]
     ) -> Iterator[Finding]:
         for key in table.unique_constraints:
-            own = frozenset(key.columns)
-            if column.name in own or key.temporal or (table.name, own) in referred or self._made_up(table, key.columns):
+            columns = frozenset(key.columns)
+            exempt = key.temporal or (table.name, columns) in referred or self._made_up(table, key.columns)
+            if exempt or column.name in columns:
                 continue
             yield self.finding(
                 at=key, message=_message(key.identifier, table, column), remedy=_replaced(table, key, column)
@@ -96,8 +97,8 @@ Table(
             )
 
     def _made_up(self, table: Table, names: tuple[str, ...]) -> bool:
-        found = (table.column(name) for name in names)
-        return any(column is not None and is_made_up(column, self.options.made_up) for column in found)
+        columns = (table.column(name) for name in names)
+        return any(column is not None and is_made_up(column, self.options.made_up) for column in columns)
 
 
 def is_made_up(column: Column, names: tuple[str, ...]) -> bool:
@@ -116,8 +117,8 @@ def referred_keys(schema: Schema) -> set[tuple[Name, frozenset[str]]]:
     }
 
 
-def _message(what: str, table: Table, column: Column) -> str:
-    return f"{what} is unique among all rows of {table.name}, also those whose {quote(column.name)} is set"
+def _message(rule: str, table: Table, column: Column) -> str:
+    return f"{rule} is unique among all rows of {table.name}, also those whose {quote(column.name)} is set"
 
 
 def _replaced(table: Table, key: Key, column: Column) -> Remedy:

@@ -69,6 +69,6 @@ def _message(item: LostContent) -> str:
     if item.rows_lost:
         return f"after upgrade and downgrade {item.rows_lost:,} of {item.rows:,} rows of {item.table.name} are gone"
     if item.kept < item.before:
-        gone = item.before - item.kept
-        return f"after upgrade and downgrade {gone:,} of {item.before:,} values of {name} are gone"
+        lost = item.before - item.kept
+        return f"after upgrade and downgrade {lost:,} of {item.before:,} values of {name} are gone"
     return f"after upgrade and downgrade the values of {name} are not what they were"

@@ -53,8 +53,8 @@ def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
 
 def constraint(statement: Statement, *kinds: str) -> AlterAction | None:
     """The constraint of one of these kinds that an ALTER TABLE adds, and checks at once."""
-    found = (change for change in statement.actions if change.kind == "add constraint" and change.constraint in kinds)
-    return next((change for change in found if change.validated and not change.index), None)
+    added = (change for change in statement.actions if change.kind == "add constraint" and change.constraint in kinds)
+    return next((change for change in added if change.validated and not change.index), None)
 
 
 def line(statement: Statement) -> str:
@@ -81,4 +81,4 @@ def table_sql(table: Name) -> str:
 
 def with_words(text: str, pattern: str, words: str) -> str:
     """The statement with words put behind its beginning: ``CREATE INDEX`` … CONCURRENTLY."""
-    return re.sub(pattern, lambda found: f"{found[0]} {words}", text, count=1, flags=re.IGNORECASE)
+    return re.sub(pattern, lambda match: f"{match[0]} {words}", text, count=1, flags=re.IGNORECASE)

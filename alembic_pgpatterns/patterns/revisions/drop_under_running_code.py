@@ -39,12 +39,12 @@ class DropUnderRunningCode(RevisionPattern):
         others = {old.identifier: _made_again(old, new) for old, new in retyped(run)}
         for statement, table, change in altered(run, "drop column"):
             before, after = run.before.table(table), run.after.table(table)
-            gone = after is not None and after.column(change.name) is None
-            what = f"{table}.{quote(change.name)}"
-            if before is not None and before.column(change.name) is not None and gone:
-                yield self.at(run, statement, _message(what), table, _ADVICE, object=what)
-            elif what in others:
-                yield self.at(run, statement, others[what], table, _RENAMED, object=what)
+            is_dropped = after is not None and after.column(change.name) is None
+            column = f"{table}.{quote(change.name)}"
+            if before is not None and before.column(change.name) is not None and is_dropped:
+                yield self.at(run, statement, _message(column), table, _ADVICE, object=column)
+            elif column in others:
+                yield self.at(run, statement, others[column], table, _RENAMED, object=column)
         for statement in run.statements:
             command = statement.command
             kinds = ("drop table", "drop view", "drop materialized view")
@@ -55,8 +55,8 @@ class DropUnderRunningCode(RevisionPattern):
                     yield self.at(run, statement, _message(str(name)), name, _ADVICE)
 
 
-def _message(what: str) -> str:
-    return f"{what} is dropped: code that is still running and names it fails"
+def _message(name: str) -> str:
+    return f"{name} is dropped: code that is still running and names it fails"
 
 
 def _made_again(old: Column, new: Column) -> str:

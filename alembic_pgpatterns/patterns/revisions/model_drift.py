@@ -46,5 +46,5 @@ class ModelDrift(HistoryPattern):
             spot = Spot(drift.object, drift.table, place, place.line)
             advice = Advice("alembic revision --autogenerate, or correct the models.")
             severity = Severity.INFO if drift.harmless else None
-            found = self.finding(spot, drift.message, advice, severity=severity)
-            yield found if drift.location is not None else found.but(location=None)
+            finding = self.finding(spot, drift.message, advice, severity=severity)
+            yield finding if drift.location is not None else finding.but(location=None)

@@ -41,15 +41,15 @@ class RebuiltDependents(RevisionPattern):
             names = [work.name for work in statement.work if work.kind == "build" and work.name]
             scanned = bool(statement.works("scan"))
             if table is not None and busy(run, table) and (names or scanned):
-                what = [f"rebuilds {', '.join(names)}"] if names else []
-                what += ["verifies its constraints row by row"] if scanned else []
+                effects = [f"rebuilds {', '.join(names)}"] if names else []
+                effects += ["verifies its constraints row by row"] if scanned else []
                 yield self.at(
                     run,
                     statement,
-                    f"the new type of {table}.{change.name} {' and '.join(what)} under ACCESS EXCLUSIVE: reads and "
+                    f"the new type of {table}.{change.name} {' and '.join(effects)} under ACCESS EXCLUSIVE: reads and "
                     "writes wait",
                     table,
-                    "Drop those indexes CONCURRENTLY before and build them so afterwards; drop the constraints and add "
-                    "them again with NOT VALID.",
+                    "Drop those indexes CONCURRENTLY before it, and build them CONCURRENTLY afterwards; drop the "
+                    "constraints before it, and add them again with NOT VALID.",
                     object=f"{table}.{change.name}",
                 )

@@ -48,15 +48,15 @@ class RenameUnderRunningCode(RevisionPattern):
             if command.kind == "rename column":
                 if not _has_column(run, name, command) or _keeps_column(run, name, command.name):
                     continue
-                what = f"{name}.{quote(command.name)}"
+                old = f"{name}.{quote(command.name)}"
             elif not _known(run.before, name) or _known(run.after, name):
                 continue
             else:
-                what = str(name)
+                old = str(name)
             new = quote(command.new_name)
-            becomes = f"moves to the schema {new}" if command.kind == "set schema" else f"is called {new} from now on"
-            message = f"{what} {becomes}: code that is still running and names it fails"
-            yield self.at(run, statement, message, name, _instead(command, name), object=what)
+            becomes = f"moves to the schema {new}" if command.kind == "set schema" else f"is renamed to {new}"
+            message = f"{old} {becomes}: code that is still running and names it fails"
+            yield self.at(run, statement, message, name, _instead(command, name), object=old)
 
 
 def _has_column(run: RevisionRun, name: Name, command: Command) -> bool:

@@ -52,9 +52,9 @@ class StrongLockThenMore(RevisionPattern):
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """The first work under a lock that could be done elsewhere, per transaction."""
         for statements in transactions(run):
-            found = self._in_transaction(run, statements)
-            if found is not None:
-                yield found
+            finding = self._in_transaction(run, statements)
+            if finding is not None:
+                yield finding
 
     def _in_transaction(self, run: RevisionRun, statements: tuple[Statement, ...]) -> Finding | None:
         held: Held = {}
@@ -86,8 +86,8 @@ class StrongLockThenMore(RevisionPattern):
 
 
 def _strong(statement: Statement, held: Held) -> dict[Name, str]:
-    found = {lock.root: lock.mode for lock in statement.locks if is_strong(lock.mode) and lock.root not in held}
-    return {name: statement.mode(name) or mode for name, mode in found.items()}
+    modes = {lock.root: lock.mode for lock in statement.locks if is_strong(lock.mode) and lock.root not in held}
+    return {name: statement.mode(name) or mode for name, mode in modes.items()}
 
 
 def _stronger(statement: Statement, held: Held) -> dict[Name, str]:

@@ -52,15 +52,15 @@ class TableRewrite(RevisionPattern):
         for statement in run.statements:
             for work in worked(statement, "rewrite", run):
                 change = _reason(statement)
-                why = _words(change, run, work.table) if change is not None else _verb(statement)
+                cause = _words(change, run, work.table) if change is not None else _verb(statement)
                 mode = statement.mode(work.root) or "ACCESS EXCLUSIVE"
                 effect = f"under {mode}: reads and writes wait until every row and every index is written"
                 if not is_strong(mode):
-                    effect = "and nobody is kept from writing to it meanwhile: what comes after the copy is lost"
+                    effect = "and writes are not blocked meanwhile: rows that are written after the copy are lost"
                 yield self.at(
                     run,
                     statement,
-                    f"{work.root} is rewritten ({why}) {effect}",
+                    f"{work.root} is rewritten ({cause}) {effect}",
                     work.root,
                     _instead(run, statement, change, work.root),
                     object=f"{work.root}.{change.name}" if change is not None and change.name else str(work.root),
@@ -88,8 +88,8 @@ def _words(change: AlterAction, run: RevisionRun, table: Name) -> str:
 
 
 def _type(schema: Schema, table: Name, change: AlterAction) -> DataType | None:
-    known = schema.table(table)
-    column = known.column(change.name) if known is not None else None
+    before = schema.table(table)
+    column = before.column(change.name) if before is not None else None
     return column.type if column is not None else None
 
 
@@ -102,8 +102,8 @@ def _shorter(old: DataType | None, new: DataType | None) -> bool:
 
 def _verb(statement: Statement) -> str:
     kind = statement.command.kind if statement.command is not None else ""
-    known = {"refresh": "REFRESH MATERIALIZED VIEW", "insert": "copied into a table that takes its place"}
-    return known.get(kind, kind.upper()) or "by a function"
+    verbs = {"refresh": "REFRESH MATERIALIZED VIEW", "insert": "copied into a table that replaces it"}
+    return verbs.get(kind, kind.upper()) or "by a function"
 
 
 def _instead(run: RevisionRun, statement: Statement, change: AlterAction | None, table: Name) -> str:

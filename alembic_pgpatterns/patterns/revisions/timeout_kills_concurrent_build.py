@@ -39,17 +39,17 @@ class TimeoutKillsConcurrentBuild(RevisionPattern):
             command = statement.command
             if command is None or not command.concurrently or command.kind not in ("create index", "reindex table"):
                 continue
-            found = (("lock_timeout", statement.lock_timeout), ("statement_timeout", statement.statement_timeout))
-            set_to = [f"{name} of {value} ms" for name, value in found if value]
+            timeouts = (("lock_timeout", statement.lock_timeout), ("statement_timeout", statement.statement_timeout))
+            set_to = [f"{name} of {value} ms" for name, value in timeouts if value]
             table = named(statement)
             if set_to and table is not None and run.existed(table):
                 yield self.at(
                     run,
                     statement,
                     f"the concurrent build of {command.name or table} runs under a {' and a '.join(set_to)}, which "
-                    "ends it as soon as it waits longer for an older transaction, and leaves an INVALID index",
+                    "stops it if it waits longer for an older transaction, and leaves an INVALID index",
                     table,
-                    "SET lock_timeout = 0 and SET statement_timeout = 0 before it, and back afterwards; "
-                    "op.create_index_concurrently does so.",
+                    "SET lock_timeout = 0 and SET statement_timeout = 0 before it, and restore them afterwards; "
+                    "op.create_index_concurrently does that.",
                     object=f"{table}.{command.name}",
                 )

@@ -63,12 +63,14 @@ def _instead(statement: Statement, command: Command, table: Name) -> str:
     if command.kind == "delete":
         batches = "Delete in batches of some thousand rows by key, each in a transaction of its own"
         return f"{batches}." if command.where else f"{batches}, or TRUNCATE."
-    known = command.assigned and not any(map(_PARAMETER.search, (command.where, *dict(command.assigned).values())))
-    values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in command.assigned if known) or "…"
-    where = python(command.where) if command.where and known else "…"
+    texts = (command.where, *dict(command.assigned).values())
+    is_constant = command.assigned and not any(map(_PARAMETER.search, texts))
+    assigned = command.assigned if is_constant else ()
+    values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in assigned) or "…"
+    where = python(command.where) if command.where and is_constant else "…"
     relation = command.relations[0]
     schema = f", schema={python(relation.schema)}" if relation.schema else ""
     return (
         f"op.backfill({python(relation.name)}, {{{values}}}, where={where}{schema})"
-        "  # in batches, each in a transaction of its own; where: what no longer holds for a row that is done"
+        "  # in batches, each in a transaction of its own; where: must be false for a row after its update"
     )

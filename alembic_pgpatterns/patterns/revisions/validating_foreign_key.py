@@ -74,10 +74,10 @@ class ValidatingForeignKey(RevisionPattern):
 def _modes(statement: Statement, work: Work) -> dict[str, list[str]]:
     """Tables by the lock that keeps writers away: earlier statements may have left a stronger one than ADD takes."""
     others = {lock.root for lock in statement.locks if lock.mode == "SHARE ROW EXCLUSIVE"} - {work.root}
-    found: dict[str, list[str]] = {}
+    by_mode: dict[str, list[str]] = {}
     for table in (work.root, *sorted(others, key=str)):
-        found.setdefault(statement.mode(table) or "SHARE ROW EXCLUSIVE", []).append(str(table))
-    return found
+        by_mode.setdefault(statement.mode(table) or "SHARE ROW EXCLUSIVE", []).append(str(table))
+    return by_mode
 
 
 def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:

@@ -64,8 +64,8 @@ def _compared(expression: str) -> Iterator[Compared]:
         node = waiting.pop()
         if node is not None and kind_of(node) == "bool_expr":
             waiting.extend(node.bool_expr.args)
-        elif node is not None and (found := _comparison(node) or _member(node)) is not None:
-            yield found
+        elif node is not None and (comparison := _comparison(node) or _member(node)) is not None:
+            yield comparison
 
 
 def missing(expression: str, served: Callable[[Compared], bool]) -> tuple[Compared, ...]:
@@ -115,7 +115,7 @@ def _missing(condition: Joined | Compared | None, served: Callable[[Compared], b
         return min(helped, key=len, default=None)
     if len(helped) < len(within):
         return None
-    return tuple(dict.fromkeys(one for item in helped for one in item))
+    return tuple(dict.fromkeys(comparison for item in helped for comparison in item))
 
 
 def _comparison(node: Any) -> Compared | None:
@@ -127,8 +127,8 @@ def _comparison(node: Any) -> Compared | None:
     sides = [(expression.lexpr, expression.rexpr)]
     if expression.kind == AEXPR_OP:
         sides.append((expression.rexpr, expression.lexpr))
-    found = (_side(own, other) for own, other in sides)
-    return next((item for item in found if item is not None), None)
+    comparisons = (_side(side, other) for side, other in sides)
+    return next((item for item in comparisons if item is not None), None)
 
 
 def _member(node: Any) -> Compared | None:
@@ -139,12 +139,12 @@ def _member(node: Any) -> Compared | None:
     return None if column is None or of_row(node.sub_link.subselect) else Compared(column)
 
 
-def _side(own: Any, other: Any) -> Compared | None:
+def _side(side: Any, other: Any) -> Compared | None:
     cast = None
-    if kind_of(own) == "type_cast":
-        cast = own.type_cast.type_name.names[-1].string.sval
-        own = own.type_cast.arg
-    column = column_name(own)
+    if kind_of(side) == "type_cast":
+        cast = side.type_cast.type_name.names[-1].string.sval
+        side = side.type_cast.arg
+    column = column_name(side)
     if column is None or of_row(other) or not _of_session(other):
         return None
     return Compared(column, cast, role=_names_role(other))

@@ -61,9 +61,9 @@ class Functions:
         Args:
             name: as the policy spells it, split at its dots.
         """
-        found = self._overloads(name)
-        if found:
-            return all(function.kind == "f" and function.volatility != "immutable" for function in found)
+        overloads = self._overloads(name)
+        if overloads:
+            return all(function.kind == "f" and function.volatility != "immutable" for function in overloads)
         return ".".join(name) in self._listed or (name[-1] in SESSION and name[:-1] in ((), (BUILT_IN,)))
 
     def movable(self, name: tuple[str, ...]) -> bool:
@@ -72,13 +72,13 @@ class Functions:
         Not so: aggregates, functions that PostgreSQL declares volatile, and those nothing is known of. A volatile one
         of the project's own is left to the project: see `volatile`.
         """
-        found = self._overloads(name)
-        if found:
-            return all(function.kind == "f" for function in found)
+        overloads = self._overloads(name)
+        if overloads:
+            return all(function.kind == "f" for function in overloads)
         if self.same_for_all_rows(name):
             return True
-        own = name[-1] in AGGREGATES | VOLATILE or name[-1].startswith(("pg_", "lo_"))
-        return name[:-1] in ((), (BUILT_IN,)) and not own
+        excluded = name[-1] in AGGREGATES | VOLATILE or name[-1].startswith(("pg_", "lo_"))
+        return name[:-1] in ((), (BUILT_IN,)) and not excluded
 
     def volatile(self, name: tuple[str, ...]) -> bool:
         """Whether it is declared VOLATILE."""

@@ -24,7 +24,7 @@ def alter_policy(policy: Policy, using: str | None, check: str | None) -> Statem
 
 def _declaration(policy: Policy, using: str | None, check: str | None) -> str:
     """The policy as our own construct in ``__table_args__``."""
-    given = [
+    arguments = [
         repr_double(policy.name),
         f"using={repr_double(using)}" if using else "",
         f"with_check={repr_double(check)}" if check else "",
@@ -32,7 +32,7 @@ def _declaration(policy: Policy, using: str | None, check: str | None) -> str:
         f"roles=({', '.join(map(repr_double, policy.roles))},)" if policy.roles != (PUBLIC,) else "",
         "" if policy.permissive else "permissive=False",
     ]
-    return f"Policy({', '.join(part for part in given if part)})"
+    return f"Policy({', '.join(part for part in arguments if part)})"
 
 
 def row_security(table: Name, verb: str, back: str, model: str) -> Statements:
@@ -91,5 +91,5 @@ def revoke_default(privileges: Sequence[DefaultPrivilege]) -> Statements:
     where = f" IN SCHEMA {quote(entry.schema)}" if entry.schema is not None else ""
     head = f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(entry.owner)}{where}"
     listed = ", ".join(privilege.privilege for privilege in privileges)
-    what = f"{listed} ON {entry.target.upper()}S"
-    return Statements((f"{head} REVOKE {what} FROM PUBLIC",), (f"{head} GRANT {what} TO PUBLIC",))
+    privileges_on = f"{listed} ON {entry.target.upper()}S"
+    return Statements((f"{head} REVOKE {privileges_on} FROM PUBLIC",), (f"{head} GRANT {privileges_on} TO PUBLIC",))

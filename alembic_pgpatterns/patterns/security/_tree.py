@@ -52,8 +52,8 @@ PLACES = ("location", "list_start", "list_end", "stmt_len")
 
 def kind_of(message: Any) -> str | None:
     """Which node of the grammar a Node holds; None for any other message."""
-    found: str | None = message.WhichOneof("node") if message.DESCRIPTOR.name == "Node" else None
-    return found
+    kind: str | None = message.WhichOneof("node") if message.DESCRIPTOR.name == "Node" else None
+    return kind
 
 
 def children(message: Any) -> Iterator[tuple[str, Any]]:
@@ -234,24 +234,24 @@ def repeated(expression: str, is_meant: Test, movable: Test) -> Repeated:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
         return Repeated()
-    found = list(_parts(grow(tree.stmts[0].stmt, movable), is_meant))
-    names = dict.fromkeys(name for part in found for name in _calls(part.branch, is_meant))
-    return Repeated(tuple(names), _wrapped(tree, found) if found else None)
+    parts = list(_parts(grow(tree.stmts[0].stmt, movable), is_meant))
+    names = dict.fromkeys(name for part in parts for name in _calls(part.branch, is_meant))
+    return Repeated(tuple(names), _wrapped(tree, parts) if parts else None)
 
 
-def _wrapped(tree: Any, found: list[Part]) -> str | None:
-    if not all(part.typed for part in found):
+def _wrapped(tree: Any, parts: list[Part]) -> str | None:
+    if not all(part.typed for part in parts):
         return None
-    for part in found:
+    for part in parts:
         part.wrap()
     text = str(postgast.deparse(tree))
     # What the parser reads must be what was built.
     return text.removeprefix("SELECT ") if _same(postgast.parse(text), tree) else None
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(tree: Any, other: Any) -> bool:
     """Whether two trees are equal but for the places in the text, which differ between any two spellings."""
-    left, right = _content(one), _content(other)
+    left, right = _content(tree), _content(other)
     if left.keys() != right.keys():
         return False
     return all(_same_value(value, right[name]) for name, value in left.items())
@@ -261,12 +261,12 @@ def _content(message: Any) -> dict[str, Any]:
     return {field.name: value for field, value in message.ListFields() if not field.name.endswith(PLACES)}
 
 
-def _same_value(one: Any, other: Any) -> bool:
-    if hasattr(one, "DESCRIPTOR"):
-        return _same(one, other)
-    if hasattr(one, "add"):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+def _same_value(value: Any, other: Any) -> bool:
+    if hasattr(value, "DESCRIPTOR"):
+        return _same(value, other)
+    if hasattr(value, "add"):
+        return len(value) == len(other) and all(map(_same, value, other))
+    return bool(value == other)
 
 
 def _in_select(node: Any) -> Any:

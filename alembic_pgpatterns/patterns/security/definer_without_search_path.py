@@ -67,8 +67,8 @@ def _search_path(function: Function) -> tuple[str, ...] | None:
 
 def _schemas(value: str) -> tuple[str, ...]:
     """A list of identifiers, as PostgreSQL reads it: quoted ones as they stand, others in lower case."""
-    found = NAMES.findall(value)
-    return tuple(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in found)
+    names = NAMES.findall(value)
+    return tuple(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in names)
 
 
 def _safe(path: tuple[str, ...] | None) -> bool:

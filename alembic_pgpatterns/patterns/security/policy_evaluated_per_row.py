@@ -69,9 +69,9 @@ class PolicyEvaluatedPerRow(SchemaPattern):
         for table in schema.checked_tables():
             for policy in table.policies:
                 clauses = [read(text) if text else Repeated() for text in (policy.using, policy.check)]
-                found = list(dict.fromkeys(name for clause in clauses for name in clause.functions))
-                if found:
-                    names = " and ".join(map(spelled, found))
+                calls = list(dict.fromkeys(name for clause in clauses for name in clause.functions))
+                if calls:
+                    names = " and ".join(map(spelled, calls))
                     yield self.finding(
                         at=policy,
                         message=f"the policy {policy.name} of {table.name} calls {names} once per row",

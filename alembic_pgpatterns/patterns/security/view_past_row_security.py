@@ -109,8 +109,8 @@ class _Reading:
         return sorted(name for name in direct & self._views.keys() if self.protected(self._views[name]))
 
     def _row_security(self, names: frozenset[Name]) -> list[Table]:
-        found = map(self._schema.table, sorted(names))
-        return [table for table in found if table is not None and table.row_security is True]
+        tables = map(self._schema.table, sorted(names))
+        return [table for table in tables if table is not None and table.row_security is True]
 
     def _relations(self, view: View) -> frozenset[Name]:
         """All that it reads; each view is looked through once."""

@@ -13,8 +13,8 @@ def users(server: LiveServer) -> Iterator[Role]:
     Superusers only where the configured connection is theirs: people who repair things want no limits.
     """
     for role in server.roles:
-        own = role.name == server.role
-        if own or ((role.owns or role.sessions) and not role.superuser):
+        is_ours = role.name == server.role
+        if is_ours or ((role.owns or role.sessions) and not role.superuser):
             yield role
 
 
@@ -26,8 +26,8 @@ def without(server: LiveServer, setting: str) -> Iterator[Role]:
 def role_set(server: LiveServer, role: Role, setting: str, value: str) -> Statements:
     """ALTER ROLE … IN DATABASE … SET, and back to what it was."""
     alter = f"ALTER ROLE {quote(role.name)} IN DATABASE {quote(server.database)}"
-    own = (role.name, server.database, setting)
-    before = next((s.value for s in server.role_settings if (s.role, s.database, s.name) == own), None)
+    key = (role.name, server.database, setting)
+    before = next((s.value for s in server.role_settings if (s.role, s.database, s.name) == key), None)
     back = f"RESET {setting}" if before is None else f"SET {setting} = '{_literal(before)}'"
     return Statements((f"{alter} SET {setting} = '{_literal(value)}'",), (f"{alter} {back}",))
 

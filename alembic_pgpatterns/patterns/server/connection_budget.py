@@ -45,13 +45,13 @@ class ConnectionBudget(ServerPattern):
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """At most two findings: what may be opened, and what is in use."""
         options = self.options
-        limit, why = _limit(server)
+        limit, limited_by = _limit(server)
         possible = (options.pool_size + options.max_overflow) * options.processes
         if possible > limit:
             pools = f"{options.processes} processes with {options.pool_size} + {options.max_overflow} connections"
             yield self.finding(
                 at=server.place,
-                message=f"{pools} may open {possible}, but {why} allows {limit}",
+                message=f"{pools} may open {possible}, but {limited_by} allows {limit}",
                 remedy=Advice("Smaller pools, fewer processes, or a pooler such as PgBouncer; more connections last."),
                 severity=Severity.ERROR,
                 detail="pools",
@@ -75,7 +75,7 @@ def _limit(server: LiveServer) -> tuple[int, str]:
     limits = [(_general(server), "max_connections, without the reserved ones,")]
     if server.database_limit >= 0:
         limits.append((server.database_limit, f"the CONNECTION LIMIT of {server.database}"))
-    own = next((role for role in server.roles if role.name == server.role), None)
-    if own is not None and own.limit >= 0:
-        limits.append((own.limit, f"the CONNECTION LIMIT of {own.name}"))
+    configured = next((role for role in server.roles if role.name == server.role), None)
+    if configured is not None and configured.limit >= 0:
+        limits.append((configured.limit, f"the CONNECTION LIMIT of {configured.name}"))
     return min(limits)

@@ -38,14 +38,14 @@ class LiveDrift(ServerPattern):
 
     def _difference(self, kind: str, live: Any, head: Any) -> Iterator[Finding]:
         if head is None:
-            yield self._of(live, kind, "only live", "is in the live database, and no revision makes it", _adopt(live))
+            yield self._of(live, kind, "only live", "is in the live database, but no revision creates it", _adopt(live))
         elif live is None:
-            yield self._of(head, kind, "missing", "is made by a revision, and is not in the live database", _MISSING)
+            yield self._of(head, kind, "missing", "is created by a revision, but is not in the live database", _MISSING)
         elif (facts := _facts(live)) != (expected := _facts(head)):
             differing = [
-                f"{what} is {facts[what]}, by the revisions {expected[what]}"
-                for what in facts
-                if facts[what] != expected[what]
+                f"{aspect} is {facts[aspect]}, by the revisions {expected[aspect]}"
+                for aspect in facts
+                if facts[aspect] != expected[aspect]
             ]
             yield self._of(live, kind, "differs", f"differs: {'; '.join(differing)}", _DIFFERS)
 

@@ -71,8 +71,8 @@ def first_table(query: str, schema: Schema) -> Name | None:
         return None
     if not tree.stmts or tree.stmts[0].stmt.WhichOneof("node") not in _KINDS:
         return None
-    found = (_name(node, schema) for node in postgast.find_nodes(tree, postgast.pg_query_pb2.RangeVar))
-    return next((name for name in found if name is not None), None)
+    names = (_name(node, schema) for node in postgast.find_nodes(tree, postgast.pg_query_pb2.RangeVar))
+    return next((name for name in names if name is not None), None)
 
 
 def _name(node: Any, schema: Schema) -> Name | None:

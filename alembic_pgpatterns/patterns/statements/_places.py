@@ -60,12 +60,12 @@ def sent(pattern: StatementPattern, statement: Recorded, usage: Usage, message: 
     return at_usage(pattern, statement.fingerprint, usage, message, instead)
 
 
-def at_usage(pattern: StatementPattern, what: str, usage: Usage, message: str, instead: str) -> Finding:
-    """A finding at one place, as `sent` makes it; ``what`` names it in the fingerprint in the statement's place."""
+def at_usage(pattern: StatementPattern, subject: str, usage: Usage, message: str, instead: str) -> Finding:
+    """A finding at one place, as from `sent`. ``subject``: for the fingerprint, instead of the statement."""
     seen_in = f" ({_tests(usage)})" if usage.tests else ""
     # What a test does in its own body is no fault of the application.
     severity = Severity.INFO if usage.site is not None and usage.site.test else None
-    at = Sender(what, usage.site)
+    at = Sender(subject, usage.site)
     return pattern.finding(at, f"{message}{seen_in}", Advice(instead), severity=severity)
 
 

@@ -114,8 +114,8 @@ def _compared(expression: Any, table: Table) -> tuple[str | None, str]:
     """The column that a value is compared with, and the operator; no column where both sides are columns."""
     operator = expression.name[-1].string.sval if expression.name else ""
     left, right = column_of(expression.lexpr), column_of(expression.rexpr)
-    found = left or right
-    if (left and right) or found is None or table.column(found[1]) is None:
+    column = left or right
+    if (left and right) or column is None or table.column(column[1]) is None:
         return None, operator
     other = expression.rexpr if left else expression.lexpr
     is_value = parameter(other) is not None or unwrapped(other).WhichOneof("node") in (
@@ -124,7 +124,7 @@ def _compared(expression: Any, table: Table) -> tuple[str | None, str]:
         "a_array_expr",
     )
     calls = unwrapped(other).WhichOneof("node") in ("func_call", "sqlvalue_function", "a_expr")
-    return (found[1] if is_value or calls else None), operator
+    return (column[1] if is_value or calls else None), operator
 
 
 def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
@@ -137,17 +137,17 @@ def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
 
 def unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
     """The finding for a statement that no index serves, with the index that would."""
-    asked = asked_of(statement, schema)
-    index = asked.index if asked is not None else None
-    if asked is None or index is None or asked.is_served() or asked.table.partition_of is not None:
+    needed = asked_of(statement, schema)
+    index = needed.index if needed is not None else None
+    if needed is None or index is None or needed.is_served() or needed.table.partition_of is not None:
         return None
-    rows = rows_of(asked.table)
-    linked = {key.columns for key in asked.table.foreign_keys}
+    rows = rows_of(needed.table)
+    linked = {key.columns for key in needed.table.foreign_keys}
     if (rows is not None and rows < SMALL) or tuple(key.column for key in index.keys) in linked:
         return None  # a small table; or a foreign key, which unindexed-foreign-key reports
     columns = ", ".join(str(key.column) for key in index.keys)
     size = f"all {rows:,.0f} rows" if rows is not None else "the whole table"
-    message = f"no index of {asked.table.name.name} serves {columns}: {size} are read for {shown(statement)}"
-    finding = at_usage(pattern, f"{asked.table.name}({columns})", usage, message.replace("table are", "table is"), "")
+    message = f"no index of {needed.table.name.name} serves {columns}: {size} are read for {shown(statement)}"
+    finding = at_usage(pattern, f"{needed.table.name}({columns})", usage, message.replace("table are", "table is"), "")
     severity = Severity.WARNING if rows is not None and rows >= LARGE else pattern.severity
-    return finding.but(severity=severity, remedy=index, table=asked.table.name)
+    return finding.but(severity=severity, remedy=index, table=needed.table.name)

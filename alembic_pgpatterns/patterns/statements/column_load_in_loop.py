@@ -62,6 +62,6 @@ class ColumnLoadInLoop(StatementPattern):
         for _, usage in usages(workload):
             count = usage.series.distinct_in_transaction
             if usage.reason == "column load" and count >= LEAST:
-                what = usage.attribute or "an object"
-                message = f"columns of {what} are loaded one object at a time: {count} queries in one call"
-                yield at_usage(self, what, usage, message, INSTEAD)
+                attribute = usage.attribute or "an object"
+                message = f"columns of {attribute} are loaded one object at a time: {count} queries in one call"
+                yield at_usage(self, attribute, usage, message, INSTEAD)

@@ -62,8 +62,8 @@ class GenericPlanHazard(StatementPattern):
         for statement, usage in usages(workload):
             ors = [item for item in all_of(tree(statement.text), pg.BoolExpr) if item.boolop == pg.OR_EXPR]
             if any(_optional(part) for item in ors for part in item.args):
-                what = "a filter is optional inside of the statement, so a prepared plan uses no index"
-                message = f"{what}: {shown(statement)}"
+                problem = "a filter is optional inside of the statement, so a prepared plan uses no index"
+                message = f"{problem}: {shown(statement)}"
                 yield sent(self, statement, usage, message, INSTEAD)
 
 

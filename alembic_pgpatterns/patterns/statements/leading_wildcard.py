@@ -59,8 +59,8 @@ class LeadingWildcard(StatementPattern):
                 if operator not in LIKE or column is None or _has_trigrams(statement, column, schema):
                     continue
                 if any(str(value).startswith(("%", "_")) for value in _patterns(statement, right)):
-                    what = f"{column[1]} is searched for text in its middle, which reads the whole table"
-                    message = f"{what}: {shown(statement)}"
+                    problem = f"{column[1]} is searched for text in its middle, which reads the whole table"
+                    message = f"{problem}: {shown(statement)}"
                     yield sent(self, statement, usage, message, _instead(column[1]))
                     break
 

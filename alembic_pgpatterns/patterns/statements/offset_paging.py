@@ -63,9 +63,9 @@ class OffsetPaging(StatementPattern):
 
 
 def _instead(select: pg.SelectStmt) -> str:
-    found = [column_of(item.sort_by.node) for item in select.sort_clause]
-    columns = [column[1] for column in found if column is not None]
-    if not columns or len(columns) != len(found):
+    sorted_by = [column_of(item.sort_by.node) for item in select.sort_clause]
+    columns = [column[1] for column in sorted_by if column is not None]
+    if not columns or len(columns) != len(sorted_by):
         return "Order by columns that no two rows share, and continue after the last row: where(key > last_key)."
     if "id" not in columns:
         columns.append("id")

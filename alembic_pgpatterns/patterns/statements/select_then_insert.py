@@ -63,9 +63,9 @@ class SelectThenInsert(StatementPattern):
             if statement.kind != "insert" or tree(statement.text).insert_stmt.HasField("on_conflict_clause"):
                 continue
             before = [item for key in usage.after if (item := workload.statement(key)) is not None]
-            asked = [query for query in before if set(statement.tables) & _tables(query) and _by_key(query)]
-            if asked:
-                message = f"{statement.tables[0]} is searched and then inserted into: {shown(asked[0])}"
+            queries = [query for query in before if set(statement.tables) & _tables(query) and _by_key(query)]
+            if queries:
+                message = f"{statement.tables[0]} is searched and then inserted into: {shown(queries[0])}"
                 yield sent(self, statement, usage, message, INSTEAD)
 
 

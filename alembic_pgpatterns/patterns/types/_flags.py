@@ -38,13 +38,13 @@ class Restriction:
 
 def restrictions(table: Table) -> dict[str, Restriction]:
     """By column, what its CHECK constraints say about the values; columns without one are left out."""
-    found: dict[str, Restriction] = {}
+    by_column: dict[str, Restriction] = {}
     for check in table.checks:
         values = allowed(check.expression) if isinstance(check.expression, str) else None
         if values is not None and not check.inherited:
             two = _pair(check, values[1])
-            found[values[0]] = Restriction(two, other=two is None)
-    return found
+            by_column[values[0]] = Restriction(two, other=two is None)
+    return by_column
 
 
 def restricted_columns(schema: Schema) -> Iterator[tuple[Table, Column, Restriction]]:
@@ -67,8 +67,8 @@ def _pair(check: Check, values: frozenset[str]) -> TwoValued | None:
 
 def is_named_flag(name: str, prefixes: tuple[str, ...]) -> bool:
     """Whether the first of several words of the name is one of the prefixes."""
-    own = words(name)
-    return len(own) > 1 and own[0] in prefixes
+    name_words = words(name)
+    return len(name_words) > 1 and name_words[0] in prefixes
 
 
 def is_key_member(table: Table, name: str) -> bool:
@@ -117,10 +117,10 @@ def _why_by_hand(table: Table, column: Column, two: TwoValued | None) -> str | N
     return _used_elsewhere(table, column, two.check)
 
 
-def _used_elsewhere(table: Table, column: Column, own: Check) -> str | None:
+def _used_elsewhere(table: Table, column: Column, check_of_flag: Check) -> str | None:
     for check in table.checks:
         unknown = check.expression is UNKNOWN or column.name in columns_in(check.expression)
-        if check is not own and check.not_null_column is None and unknown:
+        if check is not check_of_flag and check.not_null_column is None and unknown:
             return f"the constraint {check.identifier} may read it"
     for index in table.indexes:
         texts = [key.expression for key in index.keys] + [index.predicate]

@@ -13,8 +13,8 @@ def spelled(base: str, column: Column) -> str:
     """A type as SQL with the column's own collation and array; ALTER COLUMN … TYPE would reset the collation."""
     collation = column.type.collation
     suffix = "[]" if column.type.array else ""
-    kept = f" COLLATE {collation}" if collation is not None and collation.name != "default" else ""
-    return f"{base}{suffix}{kept}"
+    collate = f" COLLATE {collation}" if collation is not None and collation.name != "default" else ""
+    return f"{base}{suffix}{collate}"
 
 
 def as_text(group: Group, obstacles: Obstacles, keep_limit: bool, decorated: bool = False) -> ChangeType | Advice:

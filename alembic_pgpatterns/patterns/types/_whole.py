@@ -19,12 +19,12 @@ Feeding = dict[tuple[Name, str], Sequence]
 
 def feeding_sequences(schema: Schema) -> Feeding:
     """Sequences by the columns whose default takes from them, or that own them as identity."""
-    found: Feeding = {}
+    feeding: Feeding = {}
     for sequence in schema.sequences:
-        found.update(dict.fromkeys(sequence.used_by, sequence))
+        feeding.update(dict.fromkeys(sequence.used_by, sequence))
         if sequence.internal and sequence.owned_by is not None:
-            found[sequence.owned_by] = sequence
-    return found
+            feeding[sequence.owned_by] = sequence
+    return feeding
 
 
 def widened(column: Column, target: str, feeding: Feeding) -> TypeChange | str | None:

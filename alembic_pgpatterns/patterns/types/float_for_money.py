@@ -143,11 +143,11 @@ class FloatForMoney(SchemaPattern):
 
     def _is_money(self, name: str) -> bool:
         # What stands behind "per" is what is paid for, not what is meant: price_per_hour is money.
-        own = tuple(takewhile(lambda word: word != "per", words(name)))
-        if names_any("_".join(own), self.options.unless):
+        name_words = tuple(takewhile(lambda word: word != "per", words(name)))
+        if names_any("_".join(name_words), self.options.unless):
             return False
-        kept = [position for position, word in enumerate(own) if word in self.options.words]
-        return bool(kept) and all(word in self.options.qualifiers for word in own[kept[-1] + 1 :])
+        positions = [position for position, word in enumerate(name_words) if word in self.options.words]
+        return bool(positions) and all(word in self.options.qualifiers for word in name_words[positions[-1] + 1 :])
 
 
 def _advice(column: Column) -> Advice:

@@ -84,13 +84,13 @@ class SequenceTooNarrow(SchemaPattern):
 def _fed(schema: Schema, sequence: Sequence) -> list[tuple[Table, Column]]:
     """Integer columns that take from it, partitions and arrays left out."""
     places = set(sequence.used_by) | ({sequence.owned_by} if sequence.internal and sequence.owned_by else set())
-    found = []
+    columns = []
     for name, column_name in sorted(places):
         table = schema.table(name)
         column = table.column(column_name) if table is not None and table.partition_of is None else None
         if table is not None and column is not None and column.type.name in LARGEST and not column.type.array:
-            found.append((table, column))
-    return found
+            columns.append((table, column))
+    return columns
 
 
 def _is_key(table: Table, column: Column) -> bool:

@@ -46,11 +46,11 @@ class TimestampWithoutTimeZone(SchemaPattern):
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in checked_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
-                tied = len(linked.group(column).columns) > 1
+                has_foreign_key = len(linked.group(column).columns) > 1
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} does not say which time zone it is in",
-                    remedy=_remedy(column, _obstacle(table, column, tied) or obstacles.of(column)),
+                    remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
                 )
 
 
@@ -64,10 +64,10 @@ def _remedy(column: Column, obstacle: str | None) -> Remedy:
     return ChangeType((change,), rewrites=True)
 
 
-def _obstacle(table: Table, column: Column, tied: bool) -> str | None:
+def _obstacle(table: Table, column: Column, has_foreign_key: bool) -> str | None:
     if column.type.array:
         return "AT TIME ZONE works on single values, not on arrays"
-    if tied:
+    if has_foreign_key:
         return "a foreign key connects it to another column"
     if column.generated is not None:
         return "its generation expression makes a local time"

@@ -60,11 +60,11 @@ class UuidAsText(SchemaPattern):
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in checked_columns(schema):
             if _shaped(table, column) and self._told(column):
-                tied = len(linked.group(column).columns) > 1
+                has_foreign_key = len(linked.group(column).columns) > 1
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
-                    remedy=_remedy(column, tied, obstacles.of(column) or special_opclass(table, column)),
+                    remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
                 )
 
     def _told(self, column: Column) -> bool:
@@ -88,9 +88,9 @@ def _in_key(table: Table, name: str) -> bool:
     return primary or any(name in key.columns for key in table.foreign_keys)
 
 
-def _remedy(column: Column, tied: bool, obstacle: str | None) -> Remedy:
+def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None) -> Remedy:
     name = quote(column.name)
-    if tied:
+    if has_foreign_key:
         obstacle = "foreign keys connect it to other columns: drop them, change all of these columns, add them again"
     elif column.default is not None:
         obstacle = f"its default is {column.default}: drop it, change the type, and set one of type uuid"
