@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic.util import CommandError
 
-from alembic_pgpatterns.output.secrets import without_secrets as without_secrets
+from alembic_pgpatterns.output.secrets import without_secrets
 
 
 def text_of(error: BaseException) -> str:

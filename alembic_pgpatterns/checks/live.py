@@ -16,6 +16,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import (
@@ -50,12 +51,14 @@ def _check_live(project: Project, settings: Settings, progress: Progress, url: s
     gathered = Gathered(kinds=(SchemaPattern, ServerPattern), fixable=False)
     databases: list[Live] = []
     progress.say("reading the revisions")
-    with Run(project, settings, progress, cache=HistoryCache.open(project, settings)).at_head() as head:
+    run = Run(project, settings, progress, cache=HistoryCache.open(project, settings))
+    with run.at_head() as head:
+        evidence = read_application(settings, [database.schema for database in head.databases])
         for database in head.databases:
             target = _address(head, database, settings, url)
             progress.say(f"reading {live.shown(target)}")
             databases.append(live.read(target, database.database.version_tables))
-            results = _results(databases[-1], head, database, project, settings)
+            results = _results(databases[-1], head, database, run, evidence)
             unsuppressed = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
             gathered.findings += [finding for finding in unsuppressed if not finding.guess]
             gathered.guesses += [finding for finding in unsuppressed if finding.guess]
@@ -79,13 +82,11 @@ def _address(head: Head, database: DatabaseAtHead, settings: Settings, url: str 
     return live.parameters(url)
 
 
-def _results(
-    live_database: Live, head: Head, database: DatabaseAtHead, project: Project, settings: Settings
-) -> Results:
+def _results(live_database: Live, head: Head, database: DatabaseAtHead, run: Run, evidence: Evidence | None) -> Results:
     """The schema patterns on the live schema (on head where that could not be read), and the server patterns."""
-    server, expected = live_database.server, database.schema
+    server, expected, settings = live_database.server, database.schema, run.settings
     schema = enriched(server.schema, database.models) if server.schema is not None else None
-    elsewhere = _elsewhere(live_database, head, project)
+    elsewhere = _elsewhere(live_database, head, run.project)
     unread = {**server.unread, **({"revision": elsewhere} if elsewhere else {})}
     server = replace(
         server,
@@ -94,7 +95,7 @@ def _results(
         unread=unread,
     )
     looked_at = schema if schema is not None else expected
-    of_schema = run_patterns(with_evidence(looked_at, read_application(settings, [expected])), settings)
+    of_schema = run_patterns(with_evidence(looked_at, evidence), settings)
     of_server = run_server_patterns(server, settings)
     skipped = (*of_schema.skipped, *of_server.skipped, *_unread(server))
     return Results((*of_schema.findings, *of_server.findings), skipped)

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import exc
 
-from alembic_pgpatterns.errors import PgPatternsError, without_secrets
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.secrets import without_secrets
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.paths import relative
