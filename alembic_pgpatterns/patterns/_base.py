@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
+from alembic_pgpatterns.patterns._example_models import AUTHORS_AND_BOOKS
 from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
@@ -307,7 +308,7 @@ class StatementPattern(Pattern, abstract=True):
     """A pattern about what an application sends to its database, from a recorded workload.
 
     Class attributes beside those of Pattern:
-        models: Python source that defines mapped classes on ``Base``, for the examples.
+        models: Python source that defines mapped classes on ``Base``, for the examples; by default authors and books.
         bad, good: Python source of the application: ``run(session)`` sends the statements. bad is reported, good is
             not.
         of_source: whether the queries in the source are enough for it, without a recording.
@@ -316,7 +317,7 @@ class StatementPattern(Pattern, abstract=True):
 
     of_source: ClassVar[bool] = False
     runs: ClassVar[bool] = True
-    models: ClassVar[str] = ""
+    models: ClassVar[str] = AUTHORS_AND_BOOKS
     bad: ClassVar[str] = ""
     good: ClassVar[str] = ""
 

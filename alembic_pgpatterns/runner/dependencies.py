@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import platform
-import re
 import stat
 import sys
 import sysconfig
@@ -17,28 +16,16 @@ from types import ModuleType
 from alembic_pgpatterns.runner.digest import digest, digest_of
 from alembic_pgpatterns.runner.file_reads import UNTRACKED
 from alembic_pgpatterns.runner.messages import Dependencies, DependenciesRequest
+from alembic_pgpatterns.runner.python_source import PythonSource, read_source, with_packages
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 
 _PACKAGE = Path(__file__).parents[1]
 
-# A match inside a docstring only adds a file too many.
-_IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#]*)"
-    r"|import[ \t]+(?P<plain>[^\n#]+))",
-    re.MULTILINE,
-)
-_BY_NAME = re.compile(r"(?:import_module|__import__)\s*\(\s*['\"]([.\w]+)['\"]")
-_VARIABLE = re.compile(r"(?:environ(?:\.get)?|getenv)\s*[\[(]\s*['\"](\w+)['\"]\s*[,\])]")
-_ALL_VARIABLES = re.compile(r"\b(?:environb?|getenvb?|BaseSettings|\w*dotenv\w*|decouple|load_config)\b")
 _OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
 # In SQL these are used for names of partitions and the like. now() alone is the default of half of all tables.
-_DATE = re.compile(
-    r"\b(?:datetime|date|time|dt)\.(?:utcnow|now|today|time)\b|\bcurrent_date\b|\bdate_trunc\b", re.IGNORECASE
-)
-_TABLE = re.compile(r"\bTable\(")
-_ACTS = re.compile(r"\blistens?_for\b|\bevent\.listen\b|\bcompiles\b|register_operation|implementation_for")
-_MAKES_ALL = re.compile(r"\bcreate_all\b|\bCreateTable\b")
-_USES_MODELS = re.compile(r"\btarget_metadata\b")
+_DATES_OF_SQL = ("current_date", "date_trunc")
+_LISTENERS = frozenset({"listen_for", "listens_for", "compiles", "register_operation", "implementation_for"})
+_CREATE_ALL = frozenset({"create_all", "CreateTable"})
 _TODAY = "the date"
 _FOREIGN = ("site-packages", "dist-packages")
 
@@ -55,34 +42,29 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     revisions = set(map(Path, request.revisions))
     by_path = {str(Path(module.__file__ or "").absolute()): module for module in _modules()}
     of_revisions = _closure(revisions, by_path)
-    texts = [_text(path) for path in (*map(str, revisions), *of_revisions)]
+    sources = [read_source(_text(path)) for path in (*map(str, revisions), *of_revisions)]
     env_py, ini = Path(project.directory.env_py_location), project.config.config_file_name
     counted_elsewhere = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
     from_settings = {f"env:{name}" for name in request.given}
     lasting = of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}
     lasting -= counted_elsewhere | from_settings
-    every = _MAKES_ALL.search(_text(str(env_py))) or any(map(_USES_MODELS.search, texts))
+    creates_all = not _CREATE_ALL.isdisjoint(read_source(_text(str(env_py))).names)
+    every = creates_all or any(source.mentions("target_metadata") for source in sources)
     modules = by_path.keys() - counted_elsewhere
     files = lasting | {path for path in modules if every or not _declares_only(path, by_path[path])}
     return Dependencies(
         files={path: digest_or_none(path) for path in sorted(files)},
-        variables={name: variable(name) for name in sorted(set(_variables(texts)))},
+        variables={name: variable(name) for name in sorted(set(_variables(sources)))},
         lasting=frozenset(lasting),
     )
 
 
-def _variables(texts: Iterable[str]) -> Iterator[str]:
+def _variables(sources: Iterable[PythonSource]) -> Iterator[str]:
     """The names of variables that are read; `*` if that is not known. The current date counts as a variable."""
-    for text in map(_without_comments, texts):
-        yield from _VARIABLE.findall(text)
-        if _ALL_VARIABLES.search(_VARIABLE.sub("", text)):
-            yield "*"
-        if _DATE.search(text):
+    for source in sources:
+        yield from source.variables
+        if source.uses_clock or source.mentions(*_DATES_OF_SQL):
             yield _TODAY
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(r"#[^\n]*", "", text)
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -107,7 +89,8 @@ def _closure(start: Iterable[Path], by_path: Mapping[str, ModuleType]) -> set[st
     waiting = [(str(path), "") for path in start]
     while waiting:
         path, package = waiting.pop()
-        for name in _imported(_text(path), package):
+        imported = read_source(_text(path)).imports
+        for name in (part for item in imported for part in with_packages(item, package)):
             file = by_name.get(name)
             if file is not None and file not in result:
                 result.add(file)
@@ -115,40 +98,12 @@ def _closure(start: Iterable[Path], by_path: Mapping[str, ModuleType]) -> set[st
     return result
 
 
-def _imported(text: str, package: str) -> Iterator[str]:
-    """The modules that a file may import, with their packages."""
-    for match in _IMPORT.finditer(text):
-        if match["plain"] is not None:
-            names = [part.split()[0] for part in match["plain"].split(",") if part.split()]
-        else:
-            base = _absolute(match["base"], package)
-            words = re.sub(r"#[^\n]*|[()\\]", " ", match["names"]).split(",")
-            names = [base, *(f"{base}.{word.split()[0]}" for word in words if word.split())]
-        for name in names:
-            yield from _with_packages(name)
-    for name in _BY_NAME.findall(text):
-        yield from _with_packages(_absolute(name, package))
-
-
-def _with_packages(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-
-
-def _absolute(base: str, package: str) -> str:
-    name = base.lstrip(".")
-    level = len(base) - len(name)
-    if not level:
-        return name
-    parents = package.split(".")
-    return ".".join([*parents[: len(parents) - level + 1], *([name] if name else [])])
-
-
 def _declares_only(path: str, module: ModuleType) -> bool:
     """Whether a module only declares tables or imports other modules, and does not change how SQL is compiled."""
-    if _ACTS.search(_text(path)):
+    source = read_source(_text(path))
+    if not _LISTENERS.isdisjoint(source.names) or "event.listen" in source.pairs:
         return False
-    if _TABLE.search(_text(path)):
+    if "Table" in source.called:
         return True
     for value in list(vars(module).values()):
         if isinstance(value, type) and value.__module__ == module.__name__ and "__table__" in vars(value):

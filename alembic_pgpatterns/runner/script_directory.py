@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from alembic_pgpatterns.runner.failures import HistoryError, describe, described
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
 from alembic_pgpatterns.runner.paths import relative, several
+from alembic_pgpatterns.runner.python_source import assigned_texts
 from alembic_pgpatterns.runner.reparented import reparent
 from alembic_pgpatterns.schema.origin import Location
 
@@ -153,25 +153,25 @@ class ProjectScripts:
             raise HistoryError(f"A revision file cannot be loaded: {describe(error, str(folder))}") from error
 
     def _who_names(self, identifier: str) -> str:
-        places = self._places(re.compile(rf"(down_revision|depends_on)\b.*{re.escape(identifier)}"))
+        places = self._places(("down_revision", "depends_on"), identifier)
         return f" See {places[0]}." if places else ""
 
     def _twice(self, warning: str) -> str:
         """What to do about two files with the same identifier, of which Alembic runs only one."""
         identifier = warning.removeprefix("Revision ").removesuffix(" is present more than once")
-        files = " and ".join(map(str, self._places(re.compile(rf"revision\b.*['\"]{re.escape(identifier)}['\"]"))))
+        files = " and ".join(map(str, self._places(("revision",), identifier)))
         where = files or self.directory.dir
         return f"{warning}: {where}. Alembic runs only one of them; give the other a new identifier."
 
-    def _places(self, line_of: re.Pattern[str]) -> list[Location]:
-        """The lines of revision files that match a pattern, in the order of the files' names."""
+    def _places(self, variables: Sequence[str], identifier: str) -> list[Location]:
+        """Where revision files give one of the variables a value with the identifier, in the order of their names."""
         return [
-            Location(relative(str(path.absolute())), number)
+            Location(relative(str(path.absolute())), line)
             for folder in map(Path, self.directory._version_locations)
             for path in sorted(folder.rglob("*.py"))
             if path.is_file()
-            for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
-            if line_of.match(line)
+            for name, text, line in assigned_texts(path.read_text("utf-8", "replace"))
+            if name in variables and text == identifier
         ]
 
 

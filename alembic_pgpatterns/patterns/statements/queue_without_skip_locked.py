@@ -19,24 +19,6 @@ class QueueWithoutSkipLocked(StatementPattern):
 
     not_when = "The rows must be taken strictly one after the other."
     references = ("https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE",)
-    models = """
-        class Author(Base):
-            __tablename__ = "author"
-            id: Mapped[int] = mapped_column(primary_key=True)
-            name: Mapped[str] = mapped_column(unique=True)
-            joined: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
-
-        class Book(Base):
-            __tablename__ = "book"
-            id: Mapped[int] = mapped_column(primary_key=True)
-            author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
-            status: Mapped[str] = mapped_column(default="new")
-
-        def fill(session):
-            session.add_all([Author(name=f"a{n}") for n in range(8)])
-            session.flush()
-            session.add_all([Book(author_id=n) for n in range(1, 8)])
-    """
     bad = """
         def run(session):
             statement = select(Book).where(Book.status == "new").order_by(Book.id).limit(1).with_for_update()
