@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.checks.advice import advise
+from alembic_pgpatterns.cli.exit_codes import say_error
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
@@ -30,7 +31,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         if options.max_indexes is not None and options.max_indexes < 1:
             raise SettingsError("--max-indexes: a number from 1 on is expected.")
     except SettingsError as error:
-        sys.stderr.write(f"alembic pgadvise: {error}\n")
+        say_error(f"alembic pgadvise: {error}")
         return WRONG_USE
     kept = [str(settings.path(settings.workload))] if settings.workload else []
     workloads = options.workload or kept

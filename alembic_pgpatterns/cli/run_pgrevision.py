@@ -21,6 +21,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
+from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.rehearsal.options import Options
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
 from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
@@ -56,7 +57,7 @@ def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) ->
                 lines = _tried_out(config, at, files, given, work) if files else [NOTHING]
         work.commit()
     for line in lines:
-        config.print_stdout("%s", line)
+        config.print_stdout("%s", inert(line))
     rows = getattr(options, "rehearse", None)
     if rows is not None and files:
         _rehearse(config, settings, [revision for revision, _ in files], rows)
@@ -167,7 +168,7 @@ def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
         except PgPatternsError as error:
             raise PgPatternsError(f"{error}\n{_kept(names)}") from error
     for line in lines_of(outcome, names, at.run.server):
-        config.print_stdout("%s", line)
+        config.print_stdout("%s", inert(line))
 
 
 def _kept(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
 from alembic_pgpatterns.runner.messages import ScriptFacts
 from alembic_pgpatterns.runner.paths import relative
@@ -115,7 +116,7 @@ def workspace(config: Any, project: Project, head: str, version_path: str | None
 def finish_interrupted(home: Path) -> None:
     """Finish or undo what an interrupted command left, and report it."""
     for line in recover(home):
-        sys.stderr.write(f"pgpatterns: {line}\n")
+        sys.stderr.write(f"pgpatterns: {one_line(line)}\n")
 
 
 def _home(script: ScriptFacts) -> Path:

@@ -23,6 +23,7 @@ from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.output.safe_text import code
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -162,7 +163,7 @@ def say(context: MigrationContext, line: str) -> None:
     config = context.config
     command = getattr(getattr(config, "cmd_opts", None), "cmd", None)
     if config is not None and not (command and command[0].__name__ == "check"):
-        config.print_stdout(line)
+        config.print_stdout("%s", code(line))
 
 
 def compare(autogen_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
