@@ -1,4 +1,4 @@
-"""Autogenerate: `target` says what the schema shall be, `rewrite` how to get there safely."""
+"""Autogenerate: `target` says what the schema must become, `rewrite` how to get there safely."""
 
 from __future__ import annotations
 

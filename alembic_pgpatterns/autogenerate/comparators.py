@@ -118,7 +118,7 @@ def _replace_metadata(context: AutogenContext, target: Target) -> None:
 
 
 def _stand_ins(copy: Copy, target: Target) -> None:
-    """Give the user's filters, in place of an index that a pattern added, a copy on the application's own table."""
+    """For an index that a pattern added, give the user's filters a copy on the application's own table."""
     for applied in target.applied:
         for item in applied.objects:
             if isinstance(item, Index):

@@ -137,8 +137,8 @@ def sqlalchemy_index(remedy: CreateIndex, table: Table) -> Index:
         "postgresql_nulls_not_distinct": remedy.nulls_not_distinct or None,
         "postgresql_with": dict(remedy.options) or None,
     }
-    given = {name: value for name, value in options.items() if value is not None}
-    return Index(index_name(remedy), *(_key(key, table) for key in remedy.keys), unique=remedy.unique, **given)
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return Index(index_name(remedy), *(_key(key, table) for key in remedy.keys), unique=remedy.unique, **set_options)
 
 
 def _key(key: IndexedKey, table: Table) -> Any:

@@ -66,7 +66,7 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
         new = copied_table(table, copy.metadata)
         new._prefixes = table._prefixes
         _copy_events(table, new)
-        copy.originals.update((id(one), other) for one, other in _pairs(table, new))
+        copy.originals.update((id(item), other) for item, other in _pairs(table, new))
 
 
 def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) -> Table:

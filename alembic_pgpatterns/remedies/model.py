@@ -2,7 +2,7 @@
 
 Renderers turn a remedy into SQL (``remedies.sql``), into a line of the model (``remedies.model_line``), into Alembic
 operations (``remedies.operations``) and into a change of MetaData (``remedies.apply``).
-A remedy that could lose data does not exist: where the cure needs a person, it is an ``Advice``.
+No remedy can lose data: if a person must decide, it is an ``Advice``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class IndexedKey:
-    """A key of an index to be: a column's name, or the SQL text of an expression."""
+    """A key of a new index: a column's name, or the SQL text of an expression."""
 
     column: str | None = None
     expression: str | None = None
@@ -30,7 +30,7 @@ class IndexedKey:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a column in the order and collation that it has by itself."""
+        """Whether it is a column with its default order and collation."""
         default_order = self.nulls_first is None or self.nulls_first == self.descending
         return self.column is not None and not self.descending and default_order and self.collation is None
 
@@ -57,7 +57,7 @@ class CreateIndex(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class DropIndex(Remedy):
-    """DROP INDEX of one that backs nothing. ``recreate`` is its definition, for the way back."""
+    """DROP INDEX of one without a constraint. ``recreate`` is its definition, for the downgrade."""
 
     index: Name
     table: Name
@@ -66,7 +66,7 @@ class DropIndex(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class RebuildIndex(Remedy):
-    """DROP INDEX of an invalid one, then CREATE INDEX as ``recreate`` says. Nobody needs a way back."""
+    """DROP INDEX of an invalid one, then CREATE INDEX ``recreate``. There is nothing to undo."""
 
     index: Name
     table: Name
@@ -75,7 +75,7 @@ class RebuildIndex(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class ReplaceIndex(Remedy):
-    """A better index in place of one that backs no constraint: create the new one, then drop the old."""
+    """A better index instead of one without a constraint: create the new one, then drop the old one."""
 
     index: Name
     recreate: CreateIndex
@@ -84,7 +84,7 @@ class ReplaceIndex(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class ReplaceUnique(Remedy):
-    """A unique index in place of a unique constraint (or unique index) over ``columns``."""
+    """A unique index instead of a unique constraint (or unique index) on ``columns``."""
 
     table: Name
     constraint: str | None
@@ -94,10 +94,11 @@ class ReplaceUnique(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:
-    """The type of one column, from and to, as SQL (``varchar(255)``, ``text``). ``using``: an expression, where needed.
+    """The old and new type of one column, as SQL (``varchar(255)``, ``text``). ``using``: an expression, if needed.
 
     ``check``: an expression that keeps what the old type enforced, ``check_name`` its constraint's name.
-    ``sequence``: one that feeds the column and must take the new type too (``serial``; an identity's does by itself).
+    ``sequence``: one that the column takes values from and that must get the new type too (``serial``; the sequence of
+    an identity column changes with it).
     """
 
     table: Name
@@ -128,7 +129,7 @@ class SetNotNull(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class SetDefault(Remedy):
-    """ALTER COLUMN … SET DEFAULT ``new``; ``old`` None: there was none. ``python`` default in the models goes away."""
+    """ALTER COLUMN … SET DEFAULT ``new``; ``old`` None: there was none. A Python default in the models is removed."""
 
     table: Name
     column: str
@@ -147,7 +148,7 @@ class ValidateConstraint(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class DropConstraint(Remedy):
-    """ALTER TABLE … DROP CONSTRAINT of one whose twin stays. ``definition``: SQL text that adds it again."""
+    """ALTER TABLE … DROP CONSTRAINT of one whose duplicate stays. ``definition``: SQL text that adds it again."""
 
     table: Name
     constraint: str
@@ -156,9 +157,9 @@ class DropConstraint(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class Statements(Remedy):
-    """Statements of SQL for what neither SQLAlchemy nor Alembic has words for, and those that take them back.
+    """SQL statements for objects that neither SQLAlchemy nor Alembic knows, and the statements that undo them.
 
-    ``down`` empty: it cannot be taken back. ``model`` is the line in terms of our declarations, where there is one.
+    ``down`` empty: it cannot be undone. ``model`` is the line with our declarations, if there is one.
     """
 
     up: tuple[str, ...]
@@ -168,6 +169,6 @@ class Statements(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class Advice(Remedy):
-    """What a person must do, in words, because no statement of ours can do it safely."""
+    """What a person must do, in words, because no statement can do it safely."""
 
     text: str

@@ -1,4 +1,4 @@
-"""Remedies as what to write in the model."""
+"""Remedies as lines of the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from alembic_pgpatterns.remedies.sqlalchemy_types import type_expression
 
 @singledispatch
 def model_line(remedy: Remedy) -> tuple[str, ...]:
-    """Lines for the model's source, each with a comment that says where; none where models have no word for it."""
+    """Lines for the model's source, each with a comment that says where; none if models cannot express it."""
     return ()
 
 
@@ -34,18 +34,18 @@ def _(remedy: CreateIndex) -> tuple[str, ...]:
 
 @model_line.register
 def _(remedy: DropIndex) -> tuple[str, ...]:
-    return (f"(take out) {index_expression(remedy.recreate)}",)
+    return (f"(remove) {index_expression(remedy.recreate)}",)
 
 
 @model_line.register
 def _(remedy: ReplaceIndex) -> tuple[str, ...]:
-    return (f"{index_expression(remedy.new)}  # in place of {remedy.index.name}",)
+    return (f"{index_expression(remedy.new)}  # instead of {remedy.index.name}",)
 
 
 @model_line.register
 def _(remedy: ReplaceUnique) -> tuple[str, ...]:
     old = remedy.constraint or f"the unique constraint on {', '.join(remedy.columns)}"
-    return (f"{index_expression(remedy.new)}  # in place of {old}",)
+    return (f"{index_expression(remedy.new)}  # instead of {old}",)
 
 
 @model_line.register
@@ -61,7 +61,7 @@ def _(remedy: SetNotNull) -> tuple[str, ...]:
 
 @model_line.register
 def _(remedy: SetDefault) -> tuple[str, ...]:
-    dropped = "  # in place of default=" if remedy.replaces_python_default else ""
+    dropped = "  # instead of default=" if remedy.replaces_python_default else ""
     return (f"{remedy.column} = mapped_column(…, server_default=text({remedy.new!r})){dropped}",)
 
 

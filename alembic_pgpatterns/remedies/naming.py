@@ -1,4 +1,4 @@
-"""Names for what remedies create."""
+"""Names for objects that remedies create."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ HASH_LENGTH = 8
 
 
 def fit(name: str) -> str:
-    """The name in at most 63 bytes: a longer one is cut and ends in a hash of the whole, so that it stays unique."""
+    """The name in at most 63 bytes: a longer one is cut and ends with a hash of the whole name."""
     if len(name.encode()) <= MAX_IDENTIFIER_BYTES:
         return name
     tail = "_" + hashlib.sha256(name.encode()).hexdigest()[:HASH_LENGTH]
-    kept = name.encode()[: MAX_IDENTIFIER_BYTES - len(tail)].decode(errors="ignore")
-    return kept + tail
+    start = name.encode()[: MAX_IDENTIFIER_BYTES - len(tail)].decode(errors="ignore")
+    return start + tail
 
 
 def index_name(index: CreateIndex) -> str:
-    """The index's own name, or ``ix_<table>_<columns>`` (``uq_`` where unique), with the method where not btree."""
+    """The index's own name, or ``ix_<table>_<columns>`` (``uq_`` if unique), with the method unless it is btree."""
     if index.name is not None:
         return index.name
     columns = (key.column or "expr" for key in index.keys)

@@ -73,12 +73,12 @@ def _(remedy: ReplaceUnique, default_schema: str) -> Operations:
 @operations.register
 def _(remedy: ChangeType, default_schema: str) -> Operations:
     altered = [_alter_type(change, default_schema) for change in remedy.changes]
-    known = [op for op in altered if op is not None]
-    if len(known) < len(altered):
+    alter_ops = [op for op in altered if op is not None]
+    if len(alter_ops) < len(altered):
         return _executed(remedy)
-    # Behind the columns' own statements: the sequences that feed them, and what keeps a limit.
-    rest = sql(remedy)[len(known) :]
-    return (*known, *(ops.ExecuteSQLOp(escape_binds(statement)) for statement in rest))
+    # After the columns' own statements: their sequences, and the CHECKs that keep a limit.
+    following = sql(remedy)[len(alter_ops) :]
+    return (*alter_ops, *(ops.ExecuteSQLOp(escape_binds(statement)) for statement in following))
 
 
 @operations.register
@@ -142,7 +142,9 @@ def _with_columns(table: Table, remedy: CreateIndex) -> Table:
 
 
 def _drop(index: Name, table: Name, recreate: CreateIndex, default_schema: str) -> ops.DropIndexOp:
-    drop = ops.DropIndexOp.from_index(_index(recreate, default_schema))  # the way back is unique, partial … again
+    drop = ops.DropIndexOp.from_index(
+        _index(recreate, default_schema)
+    )  # so that the downgrade restores unique, WHERE and so on
     drop.index_name, drop.table_name, drop.schema = index.name, table.name, _schema(table, default_schema)
     return drop
 

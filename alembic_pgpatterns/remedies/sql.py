@@ -114,7 +114,7 @@ def create_index(index: CreateIndex) -> str:
 
 
 def key_sql(key: IndexedKey, with_opclass: bool = True) -> str:
-    """One key of an index, as it stands between the parentheses of CREATE INDEX."""
+    """One key of an index, as written in CREATE INDEX."""
     parts = [
         quote(key.column) if key.column is not None else f"({key.expression})",
         f"COLLATE {key.collation}" if key.collation else "",

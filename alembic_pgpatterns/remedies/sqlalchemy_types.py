@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 
-# Uuid and Double are younger than SQLAlchemy 1.4, in which only remedies for models of other environments are applied.
+# SQLAlchemy 1.4 has no Uuid and Double. With it, only remedies for models of other environments are applied.
 _PLAIN: dict[str, type[Any]] = {
     "text": types.Text,
     "bigint": types.BigInteger,
@@ -49,10 +49,10 @@ _SHORT = {
 
 
 def sqlalchemy_type(sql: str) -> Any | None:
-    """The SQLAlchemy type of a built-in SQL type; None where there is none we are sure of.
+    """The SQLAlchemy type of a built-in SQL type; None if we are not sure.
 
     Args:
-        sql: as format_type() or a person spells it: ``text``, ``varchar(255)``, ``timestamptz(0)[]``. A COLLATE clause
+        sql: as format_type() or a person writes it: ``text``, ``varchar(255)``, ``timestamptz(0)[]``. A COLLATE clause
             may follow; it is for the caller to keep (``type_expression`` does).
     """
     base, arguments, array = _parsed(sql)
@@ -63,7 +63,7 @@ def sqlalchemy_type(sql: str) -> Any | None:
 
 
 def type_expression(sql: str) -> str | None:
-    """The type as it stands in a model: ``Text``, ``DateTime(timezone=True)``; None where we are not sure."""
+    """The type as written in a model: ``Text``, ``DateTime(timezone=True)``; None if we are not sure."""
     base, arguments, array = _parsed(sql)
     inner = _collated(_expression(base, arguments), sql)
     return f"ARRAY({inner})" if inner is not None and array else inner
@@ -81,8 +81,8 @@ def _collated(expression: str | None, sql: str) -> str | None:
 def _parsed(sql: str) -> tuple[str, tuple[int, ...], bool]:
     text = " ".join(_COLLATE.split(sql, maxsplit=1)[0].lower().split())
     array = text.endswith("[]")
-    found = re.search(r"\(([\d, ]+)\)", text)
-    arguments = tuple(int(part) for part in found.group(1).split(",")) if found else ()
+    match = re.search(r"\(([\d, ]+)\)", text)
+    arguments = tuple(int(part) for part in match.group(1).split(",")) if match else ()
     base = " ".join(re.sub(r"\([\d, ]+\)|\[\d*\]", " ", text).split())
     return _SHORT.get(base, base), arguments, array
 

@@ -13,7 +13,7 @@ class AlterTypeOp(ops.AlterColumnOp):
 
     @classmethod
     def reading_utc(cls, op: ops.AlterColumnOp) -> AlterTypeOp:
-        """The op of a comparator, which knows no USING, for stored times that are taken for UTC."""
+        """A comparator's op, which has no USING, for stored times that are read as UTC."""
         new = cls(op.table_name, op.column_name)
         vars(new).update(vars(op))
         new.kw = {**op.kw, "postgresql_using": _in_utc(str(op.column_name))}
@@ -21,13 +21,13 @@ class AlterTypeOp(ops.AlterColumnOp):
 
     @property
     def using(self) -> str | None:
-        """The expression; none on the way back, which casts by itself."""
+        """The expression; none in the downgrade, where PostgreSQL needs no USING."""
         using: str | None = self.kw.get("postgresql_using")
         return using
 
     @property
     def in_utc(self) -> bool:
-        """Whether it takes the stored times for UTC. A session in UTC does the same, and writes no row anew."""
+        """Whether it reads the stored times as UTC. A session in UTC does the same, without rewriting rows."""
         return self.using == _in_utc(str(self.column_name))
 
     def reverse(self) -> ops.AlterColumnOp:
@@ -62,7 +62,7 @@ def _in_utc(column: str) -> str:
 
 
 def reads_utc(change: TypeChange) -> bool:
-    """Whether a change of type takes the stored times for UTC."""
+    """Whether a change of type reads the stored times as UTC."""
     return change.using == _in_utc(change.column)
 
 

@@ -1,4 +1,4 @@
-"""Changes of type that PostgreSQL does not cast by itself: the USING and the defaults around it, found by trying."""
+"""Changes of type that PostgreSQL cannot cast without help: USING and the defaults around it, found by trying."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 
 def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperation:
-    """The op with what its change of type needs; the op itself if PostgreSQL casts by itself."""
+    """The op with what its change of type needs; the op itself if PostgreSQL needs no help."""
     if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None or isinstance(op, AlterTypeOp):
         return op
     expected = state.printed.forms.columns.get(op.column_name)
     actual = state.actual.columns.get(op.column_name)
     if expected is None or actual is None or op.kw.get("postgresql_using"):
         return op
-    there, back = _using(state, actual, expected), _using(state, expected, actual)
+    using, using_back = _using(state, actual, expected), _using(state, expected, actual)
     has_default = actual.default is not None or expected.default is not None
-    if there is None and back is None and not (has_default and _default_refuses(state, actual, expected)):
+    if using is None and using_back is None and not (has_default and _default_refuses(state, actual, expected)):
         return op
     cast = CastTypeOp(op.table_name, op.column_name)
     vars(cast).update(vars(op))
-    cast.kw = {**op.kw, **({"postgresql_using": there} if there is not None else {})}
-    cast.using_back = back
+    cast.kw = {**op.kw, **({"postgresql_using": using} if using is not None else {})}
+    cast.using_back = using_back
     cast.drops_default = has_default
     if has_default and op.modify_server_default is False:
         _set_default_anew(cast, state, actual, expected)
@@ -41,7 +41,7 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
 
 
 def _set_default_anew(cast: CastTypeOp, state: TableState, old: ColumnForm, new: ColumnForm) -> None:
-    """Give the op the default for the new type, and for the way back the old one: it was written for the old type."""
+    """Give the op the default for the new type, and the downgrade the old one, which was written for the old type."""
     column = next(c for c in state.declared.columns if c.name == old.name)
     default = column.server_default if default_text(column.server_default) is not None else _translated(state, old, new)
     if default is not None:
@@ -53,7 +53,7 @@ def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultC
     """A default that only the database has, cast to the new type; None if it fits as it is, or no cast is known."""
     if old.default is None:
         return None
-    # A literal names no type: a default that names the old one keeps it from being dropped.
+    # A literal names no type. A default that names the old type would prevent the type from being dropped.
     literal = constant_value(state.same.connection, old.type, old.default) if is_constant(old.default) else None
     value = f"({old.default})"
     casts = (f"{value}::{new.type}", f"{value}::integer::{new.type}", f"{value}::text::{new.type}")
@@ -91,7 +91,7 @@ def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
 
 
 def _default_refuses(state: TableState, old: ColumnForm, new: ColumnForm) -> bool:
-    """Whether PostgreSQL cannot cast one of the defaults by itself."""
+    """Whether PostgreSQL cannot cast one of the defaults."""
     pairs: tuple[tuple[Any, Any], ...] = ((old, new), (new, old))
     for first, second in pairs:
         if first.default is None or "nextval(" in first.default:

@@ -16,7 +16,7 @@ def compare_columns(state: TableState) -> TableState:
     """Correct the ops for the columns of a table.
 
     Returns:
-        The state without what goes away together with a column that has to be created again.
+        The state without the objects that disappear with a column that must be created again.
     """
     for column, expected, actual in _pairs(state):
         _compare_type(state, column, expected, actual)
@@ -38,7 +38,7 @@ def _pairs(state: TableState) -> list[tuple[Any, ColumnForm, ColumnForm]]:
 
 
 def _compare_type(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Correct what Alembic found of the type. Where a callable of the user compares types, its word counts."""
+    """Correct Alembic's result for the type. If a callable of the user compares types, its result counts."""
     if state.context.migration_context._user_compare_type is not True:
         return
     op = state.alter_op(column.name)
@@ -65,10 +65,10 @@ def _compare_nullable(state: TableState, column: Any, expected: ColumnForm, actu
 
 
 def _compare_default(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Correct what Alembic found of the default.
+    """Correct Alembic's result for the default.
 
     A default that the models declare is always compared. One that only the database has is dropped if env.py sets
-    ``compare_server_default``: many a migration leaves a default for the code that ran before it.
+    ``compare_server_default``: many migrations leave a default for code of the version before.
     """
     compare = state.context.migration_context._user_compare_server_default
     if callable(compare) or identity.is_counted(expected) or identity.is_counted(actual):

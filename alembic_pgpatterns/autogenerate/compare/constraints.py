@@ -21,14 +21,14 @@ from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the comparison has to know of one kind of constraints."""
+    """What the comparison needs to know about one kind of constraint."""
 
     code: str
     """As pg_constraint.contype."""
     filter_name: str
     """What the user's include_object and include_name get as ``type_``."""
     drop_type: str | None
-    """``type_`` of op.drop_constraint; None: dropped by SQL, since Alembic has no word for it."""
+    """``type_`` of op.drop_constraint; None: dropped by SQL, since Alembic has no operation for it."""
     declared: type[Constraint]
     add: Callable[[TableState, ConstraintForm, Any], ops.MigrateOperation]
     restore: Callable[[TableState, ConstraintForm], ops.MigrateOperation]
@@ -68,7 +68,7 @@ def compare_constraints(state: TableState, kind: Kind) -> None:
                 state.add(kind.add(state, _free_name(state, form, names), declared))
         elif not state.same.constraints(form, partner):
             if state.includes(declared, name, kind.filter_name, False, _reflected(state, partner.name)):
-                # First of all: a type that changes in between has PostgreSQL print a CHECK anew.
+                # First of all: if a type changes in between, PostgreSQL prints the CHECK differently.
                 state.add_first(DropConstraintExactlyOp(state, partner, kind))
                 state.add(kind.add(state, form, declared))
         elif name in names and partner.name != name:
@@ -122,19 +122,19 @@ def stored_name(item: Any, state: TableState) -> str | None:
 def _matched(
     state: TableState, expected: dict[str, ConstraintForm], actual: dict[str, ConstraintForm], named: set[str]
 ) -> dict[str, str]:
-    """For each declared constraint the one in the database that stands for it.
+    """For each declared constraint the equal one in the database.
 
-    By name if the models name it, and otherwise by its definition, as then PostgreSQL chose the name.
+    It is found by name if the models name it, otherwise by its definition, because then PostgreSQL chose the name.
     """
     pairs = {name: name for name in expected if name in named and name in actual}
     for name, form in expected.items():
         if name in pairs:
             continue
-        rest = [item for item in actual.values() if item.name not in pairs.values()]
-        partner = next((item for item in rest if item.definition == form.definition), None)
-        partner = partner or next((item for item in rest if state.same.constraints(form, item)), None)
+        unmatched = [item for item in actual.values() if item.name not in pairs.values()]
+        partner = next((item for item in unmatched if item.definition == form.definition), None)
+        partner = partner or next((item for item in unmatched if state.same.constraints(form, item)), None)
         if partner is None and name not in named:
-            partner = next((item for item in rest if item.name == name), None)
+            partner = next((item for item in unmatched if item.name == name), None)
         if partner is not None:
             pairs[name] = partner.name
     return pairs
@@ -189,18 +189,18 @@ _PLAIN_KEY = {"u": "UNIQUE", "p": "PRIMARY KEY"}
 
 def restored_key(state: TableState, form: ConstraintForm, declared: object = None) -> ops.MigrateOperation:
     """A UNIQUE constraint or PRIMARY KEY as PostgreSQL printed it."""
-    rest = form.definition
+    definition = form.definition
     options: dict[str, Any] = {}
     for words, name, value in (
         (" INITIALLY DEFERRED", "initially", "DEFERRED"),
         (" DEFERRABLE", "deferrable", True),
     ):
-        if rest.endswith(words):
-            rest = rest.removesuffix(words)
+        if definition.endswith(words):
+            definition = definition.removesuffix(words)
             options[name] = value
-    if rest.startswith("UNIQUE NULLS NOT DISTINCT"):
+    if definition.startswith("UNIQUE NULLS NOT DISTINCT"):
         options["postgresql_nulls_not_distinct"] = True
-    if " INCLUDE (" in rest:
+    if " INCLUDE (" in definition:
         return restored(state, form)
     kind = ops.CreateUniqueConstraintOp if form.kind == "u" else ops.CreatePrimaryKeyOp
     return kind(conv(form.name), state.name, list(form.columns), schema=state.schema, **options)

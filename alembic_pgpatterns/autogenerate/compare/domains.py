@@ -1,4 +1,4 @@
-"""Domains: default, NOT NULL and CHECKs as the models have them."""
+"""Domains: make default, NOT NULL and CHECKs equal to the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a revision drops: comments that say what is lost, and downgrades that bring back all but the rows."""
+"""Objects that a revision drops: comments on what is lost, and downgrades that restore all but the rows."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class DropTableExactlyOp(ops.DropTableOp):
                 _forget_domain_default(item, self.forms)
         create.prefixes = ["UNLOGGED"] if self.forms.persistence == "u" else []
         create.kw = {**create.kw, **_options(self.forms)}
-        rest: list[ops.MigrateOperation] = [
+        as_sql: list[ops.MigrateOperation] = [
             added_column(table, form) for form in self.forms.columns.values() if _is_unknown(create, form.name)
         ]
         create.columns = [item for item in create.columns if not isinstance(getattr(item, "type", None), NullType)]
-        rest += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
-        return ops.ModifyTableOps(create.table_name, [create, *rest], schema=create.schema)
+        as_sql += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
+        return ops.ModifyTableOps(create.table_name, [create, *as_sql], schema=create.schema)
 
 
 def _forget_domain_default(column: Any, forms: Forms) -> None:
@@ -164,7 +164,7 @@ def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | 
 
 
 def _generated_first(operations: Iterable[Any], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
-    """Dropped columns in an order that PostgreSQL takes: generated ones before those that they are made of."""
+    """Dropped columns in an order that PostgreSQL accepts: generated ones before the columns that they use."""
     result = list(operations)
     places = [i for i, op in enumerate(result) if isinstance(op, ops.DropColumnOp)]
     drops = sorted((result[i] for i in places), key=lambda op: not _is_generated(op, forms))
@@ -180,7 +180,7 @@ def _is_generated(op: ops.DropColumnOp, forms: dict[tuple[str | None, str], Form
 
 
 def _with_operator_classes(op: ops.CreateTableOp) -> list[AlterTableOp]:
-    """EXCLUDE constraints with operator classes, which Alembic does not render, taken out of a create_table."""
+    """Remove from a create_table the EXCLUDE constraints with operator classes, which Alembic does not render."""
     late = [item for item in op.columns if isinstance(item, ExcludeConstraint) and item.ops]
     op.columns = [item for item in op.columns if all(item is not other for other in late)]
     nothing: Any = None
@@ -190,7 +190,7 @@ def _with_operator_classes(op: ops.CreateTableOp) -> list[AlterTableOp]:
 
 
 def _is_not_ours(op: ops.MigrateOperation, forms: Forms) -> bool:
-    """Whether the models cannot be meant: a partition of a table that stays, or a table of an extension."""
+    """Whether models do not declare such tables: a partition of a table that stays, or a table of an extension."""
     return isinstance(op, ops.DropTableOp | ops.DropIndexOp) and (forms.is_partition or forms.of_extension)
 
 
@@ -198,8 +198,8 @@ def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms) -> Note:
     rows = "its rows" if forms.rows is None else f"its rows, about {forms.rows}"
     table = ".".join(part for part in (op.schema, op.table_name) if part)
     if isinstance(op, ops.DropTableOp):
-        why = f"drops {table} and {rows}; a downgrade creates it without them"
-        return Note(DropUnderRunningCode.name, table, why)
+        reason = f"drops {table} and {rows}; a downgrade creates it without them"
+        return Note(DropUnderRunningCode.name, table, reason)
     subject = f"{table}.{op.column_name}"
     return Note(DropUnderRunningCode.name, subject, f"drops {subject} and its values; a downgrade cannot restore them")
 

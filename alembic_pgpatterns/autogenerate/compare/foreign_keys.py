@@ -1,4 +1,4 @@
-"""Foreign keys: compared with all their options, MATCH and columns of SET NULL too."""
+"""Foreign keys: compared with all their options, also MATCH and the columns of SET NULL."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _partner(key: ForeignKeyConstraint, unmatched: dict[str, ConstraintForm], st
 
 
 def signature(key: ForeignKeyConstraint, state: TableState) -> Signature:
-    """What a declared foreign key is, apart from its name, as the catalog has it."""
+    """A declared foreign key without its name, in the catalog's form."""
     spec = sqla_compat._fk_spec(key)
     referenced = ReferencedForm(
         schema=spec[3] or state.default_schema,

@@ -67,11 +67,11 @@ class ConstraintForm:
     referenced: ReferencedForm | None = None
     inherited: bool = False
     source: str | None = None
-    """What makes PostgreSQL print this definition, if the definition itself makes it print another one."""
+    """The SQL for which PostgreSQL prints this definition, if it prints another one for the definition itself."""
 
     @property
     def sql(self) -> str:
-        """What restores the constraint."""
+        """The SQL that restores the constraint."""
         return self.source or self.definition
 
 
@@ -109,7 +109,7 @@ class Forms:
     """How many rows the statistics say it has; None: they do not say."""
 
     def of_kind(self, *kinds: str) -> dict[str, ConstraintForm]:
-        """The constraints of some kinds, those that come from a parent left out."""
+        """The constraints of some kinds, without those that come from a parent."""
         return {name: item for name, item in self.constraints.items() if item.kind in kinds and not item.inherited}
 
 

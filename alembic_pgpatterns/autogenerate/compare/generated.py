@@ -1,4 +1,4 @@
-"""Generated columns: a new expression, to and from a plain column, and types of the columns they are made of."""
+"""Generated columns: a new expression, to and from a plain column, and types of the columns that they use."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Pair = tuple[Any, ColumnForm, ColumnForm]
 
 
 class DropExpressionOp(AlterTableOp):
-    """Makes a generated column a plain one. The way back is a new column, with the indexes and constraints on it."""
+    """Makes a generated column a plain one. The downgrade adds a new column, with its indexes and constraints."""
 
     restored: tuple[ops.MigrateOperation, ...] = ()
 
     def reverse(self) -> ops.MigrateOperation:
-        """The column as it was, and what is on it."""
+        """Restore the column, and its indexes and constraints."""
         return ops.ModifyTableOps(self.table_name, [super().reverse(), *self.restored], schema=self.schema)
 
 
@@ -61,8 +61,8 @@ def _new_expression(state: TableState, column: Any, expected: ColumnForm, actual
     alter = f"{state.alter} ALTER COLUMN {quote(column.name)} SET EXPRESSION AS"
     note = None
     if expected.generated == "s":
-        why = "the new expression is computed for every row, under a lock that stops readers and writers"
-        note = Note(TableRewrite.name, f"{state.name}.{column.name}", why)
+        reason = "the new expression is computed for every row, under a lock that stops readers and writers"
+        note = Note(TableRewrite.name, f"{state.name}.{column.name}", reason)
     state.add(
         AlterTableOp(
             state.table,
@@ -77,7 +77,7 @@ def _new_expression(state: TableState, column: Any, expected: ColumnForm, actual
 
 
 def _made_plain(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Keep the values. The way back computes them again, in a new column."""
+    """Keep the values. The downgrade computes them again, in a new column."""
     alter = f"{state.alter} ALTER COLUMN {quote(column.name)}"
     generated = f"{quote(column.name)} {actual.type} GENERATED ALWAYS AS ({actual.default}) STORED"
     if not actual.nullable:
@@ -99,29 +99,29 @@ def _made_plain(state: TableState, column: Any, expected: ColumnForm, actual: Co
 
 
 def _replaced(state: TableState, column: Any, actual: ColumnForm) -> TableState:
-    """Drop the column and add it as the models have it, with the indexes and constraints that it takes along."""
+    """Drop the column and add it as in the models, with the indexes and constraints that disappear with it."""
     name = str(column.name)
     op = state.alter_op(name)
     if op is not None:
         state.remove([op])
     indexes = {n: form for n, form in state.actual.indexes.items() if name in form.columns}
     constraints = {n: form for n, form in state.actual.constraints.items() if name in form.columns}
-    gone: list[ops.MigrateOperation] = [
+    dropped: list[ops.MigrateOperation] = [
         *(DropIndexExactlyOp(state.table, form) for form in indexes.values()),
         *(_dropped(state, form) for form in constraints.values() if form.kind != "p"),
     ]
     drop = ops.DropColumnOp.from_column_and_tablename(state.schema, state.name, state.reflected.columns[name])
-    state.modify.ops[:0] = [*gone, drop]
+    state.modify.ops[:0] = [*dropped, drop]
     state.add(ops.AddColumnOp.from_column_and_tablename(state.schema, state.name, column))
     for index in state.declared.indexes:
         if str(index.name) in indexes:
             state.add(ops.CreateIndexOp.from_index(index))
-    rest = replace(
+    remaining = replace(
         state.actual,
         indexes={n: form for n, form in state.actual.indexes.items() if n not in indexes},
         constraints={n: form for n, form in state.actual.constraints.items() if n not in constraints},
     )
-    return replace(state, actual=rest)
+    return replace(state, actual=remaining)
 
 
 def _dropped(state: TableState, form: Any) -> ops.MigrateOperation:
@@ -130,7 +130,7 @@ def _dropped(state: TableState, form: Any) -> ops.MigrateOperation:
 
 
 def move_behind_their_sources(state: TableState) -> None:
-    """Add generated columns after the columns that they are made of have been added or changed."""
+    """Add generated columns after the columns that they use have been added or changed."""
     late = [op for op in state.modify.ops if isinstance(op, ops.AddColumnOp) and op.column.computed is not None]
     if not late:
         return

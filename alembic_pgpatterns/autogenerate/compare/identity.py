@@ -1,4 +1,4 @@
-"""Identity and serial columns: options of the sequence, and the way from one to the other."""
+"""Identity and serial columns: options of the sequence, and conversions between the two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIMITS = frozenset(str(2**bits - 1) for bits in (15, 31, 63))
 
 
 def is_serial(form: ColumnForm) -> bool:
-    """Whether a column counts by a sequence of its own, as ``serial`` does."""
+    """Whether a column takes its values from its own sequence, as ``serial`` does."""
     return not form.identity and form.owned_sequence is not None and "nextval(" in (form.default or "")
 
 
@@ -26,7 +26,7 @@ def is_counted(form: ColumnForm) -> bool:
 
 
 def compare_identity(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Correct the ops for a column that is counted, in the models or in the database."""
+    """Correct the ops for an identity or serial column, in the models or in the database."""
     if not (is_counted(expected) or is_counted(actual)):
         return
     op = state.alter_op(column.name)
@@ -47,7 +47,7 @@ def compare_identity(state: TableState, column: Any, expected: ColumnForm, actua
 
 
 def _take_sequence_along(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Give the sequence of a serial column the column's new type, or it ends where the old type does."""
+    """Give the sequence of a serial column the column's new type; otherwise it ends at the old type's limit."""
     op = state.alter_op(expected.name)
     if op is not None and op.modify_type is not None and expected.type != actual.type:
         alter = f"ALTER SEQUENCE {actual.owned_sequence} AS"
@@ -57,9 +57,9 @@ def _take_sequence_along(state: TableState, expected: ColumnForm, actual: Column
 def _convert(state: TableState, expected: ColumnForm, actual: ColumnForm, to_identity: bool) -> None:
     always = "a" in (expected.identity, actual.identity)
     arguments: dict[str, Any] = {"always": always, "schema": state.schema}
-    there = ConvertSerialToIdentityOp(state.name, expected.name, **arguments)
-    back = ConvertIdentityToSerialOp(state.name, expected.name, **arguments)
-    first, second = (there, back) if to_identity else (back, there)
+    to_identity_op = ConvertSerialToIdentityOp(state.name, expected.name, **arguments)
+    to_serial_op = ConvertIdentityToSerialOp(state.name, expected.name, **arguments)
+    first, second = (to_identity_op, to_serial_op) if to_identity else (to_serial_op, to_identity_op)
     state.add(AlterTableOp(state.table, _block(first.body()), _block(second.body()), expected.name))
     if to_identity:
         _compare_options(state, expected, replace(actual, identity=expected.identity))
@@ -83,7 +83,7 @@ def _compare_options(state: TableState, expected: ColumnForm, actual: ColumnForm
 
 
 def _move_into_limits(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Let the sequence count on from a new minimum: PostgreSQL refuses one above the value it stands at."""
+    """Move the sequence to a new minimum: PostgreSQL refuses a minimum above the current value."""
     least = (expected.sequence or {}).get("seqmin", 1)
     if actual.owned_sequence is None or least <= (actual.sequence or {}).get("seqmin", 1):
         return
@@ -94,7 +94,7 @@ def _move_into_limits(state: TableState, expected: ColumnForm, actual: ColumnFor
 
 
 def _options(new: ColumnForm, old: ColumnForm) -> str:
-    """The SET clauses that make one identity of another."""
+    """The SET clauses that turn one identity into the other."""
     clauses = [f"SET {clause}" for clause in _clauses(new, old)]
     if new.identity != old.identity:
         clauses.insert(0, f"SET GENERATED {'ALWAYS' if new.identity == 'a' else 'BY DEFAULT'}")
@@ -102,7 +102,7 @@ def _options(new: ColumnForm, old: ColumnForm) -> str:
 
 
 def _clauses(new: ColumnForm, old: ColumnForm) -> list[str]:
-    """The options of a sequence that make one of another."""
+    """The options of a sequence that differ."""
     expected, existing = _plain(new.sequence), _plain(old.sequence)
     return [words(expected[name]) for name, words in _CLAUSES if expected.get(name) != existing.get(name)]
 
@@ -125,7 +125,7 @@ _CLAUSES: tuple[tuple[str, Any], ...] = (
 
 
 def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Make a plain column count, or a counted one plain."""
+    """Make a plain column an identity or serial column, or the reverse."""
     if is_counted(expected):
         starts, stops = _start(state, expected), _stop(state, expected)
     else:

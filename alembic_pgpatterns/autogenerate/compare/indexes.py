@@ -1,4 +1,4 @@
-"""Indexes: compared as PostgreSQL prints them, and restored so by a downgrade."""
+"""Indexes: compared in PostgreSQL's own form, and restored in that form by a downgrade."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def restored_index(table: tuple[str | None, str], form: IndexForm) -> ops.Create
         "postgresql_nulls_not_distinct": form.nulls_not_distinct or None,
     }
     columns: list[Any] = [_column(key, form) for key in form.keys]
-    given = {name: value for name, value in options.items() if value is not None}
-    return ops.CreateIndexOp(conv(form.name), table[1], columns, schema=table[0], unique=form.unique, **given)
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return ops.CreateIndexOp(conv(form.name), table[1], columns, schema=table[0], unique=form.unique, **set_options)
 
 
 def _column(key: str, form: IndexForm) -> Any:

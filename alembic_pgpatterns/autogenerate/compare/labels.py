@@ -1,4 +1,4 @@
-"""Labels of enums: added in their place, and taken out by a new type in place of the old one."""
+"""Labels of enums: added at their position, and removed with a new type that replaces the old one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
         place = "" if position and new[position - 1] == existing[-1] else place
         existing.insert(position, label)
         result.append(EnumLabelOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"))
-    # PostgreSQL cannot take a label out of an enum: the way back is a new type.
+    # PostgreSQL cannot remove a label from an enum: the downgrade makes a new type.
     last = result[-1]
     assert isinstance(last, EnumLabelOp)
     last.undo = back
@@ -46,22 +46,22 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
 
 
 def _replaced(name: str, new: Sequence[str], old: Sequence[str], actual: NamedType) -> list[ops.MigrateOperation]:
-    gone, added = [x for x in old if x not in new], [x for x in new if x not in old]
-    why = "PostgreSQL cannot take labels out of an enum or reorder them: a new type takes the place of the old one, "
-    why += "and every row is rewritten while nobody can read or write. It fails if a row still has a label that goes"
+    removed, added = [x for x in old if x not in new], [x for x in new if x not in old]
+    reason = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
+    reason += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
     recipe = [
         f"If {_literal(a)} is the new name of {_literal(b)}, write instead of all of it:" if number == 0 else line
-        for a, b in list(zip(added, gone, strict=False))[:1]
+        for a, b in list(zip(added, removed, strict=False))[:1]
         for number, line in enumerate(
             ("", f"  op.execute({f'ALTER TYPE {name} RENAME VALUE {_literal(b)} TO {_literal(a)}'!r})")
         )
     ]
-    note = Note(TableRewrite.name, f"labels of {name}", why, more=tuple(recipe))
+    note = Note(TableRewrite.name, f"labels of {name}", reason, more=tuple(recipe))
     return [CommentOp.of(note), SqlOp(replaced(name, actual, new), replaced(name, actual, old))]
 
 
 def replaced(name: str, actual: NamedType, labels: Sequence[str]) -> str:
-    """A DO block that puts a new type with other labels in the place of an enum.
+    """A DO block that replaces an enum by a new type with other labels.
 
     Locks: ACCESS EXCLUSIVE on every table that has the type; all of their rows are rewritten.
     """

@@ -1,4 +1,4 @@
-"""New tables: what PostgreSQL will refuse of them is said when they are written, not when they are created."""
+"""New tables: report what PostgreSQL will refuse when the revision is written, not when the table is created."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
 
 
 def _say_which_keys_have_no_sequence(table: Table) -> None:
-    """Mark the key that gets its values elsewhere, so that the written ``create_table`` makes no serial of it.
+    """Mark a key that gets its values elsewhere, so that the written ``create_table`` does not make it a serial.
 
-    SQLAlchemy tells by the foreign key, or by the ``Sequence``, that a key is no serial. Alembic writes a foreign key
-    of a circle after the tables, and a ``Sequence`` not at all.
+    SQLAlchemy sees by the foreign key or the ``Sequence`` that a key is not a serial. But Alembic writes foreign keys
+    of a cycle after the tables, and does not write a ``Sequence`` at all.
     """
     key = list(table.primary_key.columns)
     if len(key) == 1 and key[0].autoincrement is not True:

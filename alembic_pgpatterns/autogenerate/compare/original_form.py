@@ -18,7 +18,7 @@ from alembic_pgpatterns.schema.sql.parser import postgast
 
 
 def with_in_lists(expression: str) -> str | None:
-    """An expression with ``IN`` in place of ``= ANY (ARRAY[...])``; None if it has none, or cannot be parsed."""
+    """An expression with ``IN`` instead of ``= ANY (ARRAY[...])``; None if it has none, or cannot be parsed."""
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
@@ -61,7 +61,7 @@ def _bare(node: Any) -> Any:
 
 
 def with_sources(connection: Connection, table: Name, forms: Forms) -> Forms:
-    """The forms of a table with what restores each CHECK exactly."""
+    """The forms of a table, with the SQL that restores each CHECK exactly."""
     constraints = {
         name: _with_source(connection, table, form) if form.kind == "c" else form
         for name, form in forms.constraints.items()
@@ -77,5 +77,5 @@ def _with_source(connection: Connection, table: Name, form: ConstraintForm) -> C
         return form
     source, probe = f"CHECK ({expression})", "pgpatterns_compared"
     printed = print_texts(connection, table, [f"ALTER TABLE {{table}} ADD CONSTRAINT {probe} {source}"])[0]
-    alike = printed is not None and printed.constraints[probe].definition == form.definition
-    return replace(form, source=source) if alike else form
+    is_equal = printed is not None and printed.constraints[probe].definition == form.definition
+    return replace(form, source=source) if is_equal else form

@@ -29,8 +29,8 @@ def _compare_persistence(state: TableState) -> None:
     unlogged = "UNLOGGED" in [str(prefix).upper() for prefix in state.declared._prefixes]
     if state.actual.kind == "r" and unlogged != (state.actual.persistence == "u"):
         words = ("SET LOGGED", "SET UNLOGGED")
-        why = "every row is written again while nobody can read or write"
-        note = Note(TableRewrite.name, state.name, why)
+        reason = "every row is written again while nobody can read or write"
+        note = Note(TableRewrite.name, state.name, reason)
         change, undo = words[unlogged], words[not unlogged]
         state.add(AlterTableOp(state.table, f"{state.alter} {change}", f"{state.alter} {undo}", None, note, note))
 
@@ -51,18 +51,18 @@ def _compare_options(state: TableState) -> None:
 
 def _set_options(new: dict[str, str], old: dict[str, str]) -> list[str]:
     changed = {name: value for name, value in new.items() if old.get(name, "").lower() != value.lower()}
-    gone = [name for name in old if name not in new]
+    removed = [name for name in old if name not in new]
     statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in changed.items())})"] if changed else []
-    return statements + ([f"RESET ({', '.join(gone)})"] if gone else [])
+    return statements + ([f"RESET ({', '.join(removed)})"] if removed else [])
 
 
 def _compare_partitioning(state: TableState) -> None:
     declared = state.declared.dialect_options["postgresql"].get("partition_by")
     if bool(declared) == (state.actual.kind == "p"):
         return
-    what = f"partitioned by {declared}" if declared else "not partitioned"
+    expected = f"partitioned by {declared}" if declared else "not partitioned"
     lines = (
-        f"# pgpatterns: the models have {state.qualified} {what}, the database has not. PostgreSQL cannot change",
+        f"# pgpatterns: the models have {state.qualified} {expected}, the database has not. PostgreSQL cannot change",
         "#   that: rename the table, create the new one, copy the rows in batches, and drop the old one.",
     )
     state.add(CommentOp(lines))

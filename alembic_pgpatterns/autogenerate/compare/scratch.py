@@ -1,7 +1,7 @@
 """Have PostgreSQL print what the models declare: on an empty temporary table, in a savepoint that is rolled back.
 
-No table of the application is locked beyond ACCESS SHARE, and nothing stays. The temporary table has the name of the
-real one and comes first in the search path, so that expressions which name their table are understood.
+No table of the application is locked more strongly than ACCESS SHARE, and nothing is left. The temporary table has the
+name of the real one and comes first in the search path, so that expressions which name their table are understood.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a model's table is in PostgreSQL's own form, and what PostgreSQL refused of it."""
+    """A model's table in PostgreSQL's own form, and the parts that PostgreSQL refused."""
 
     forms: Forms
     refused: dict[str, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def print_texts(connection: Connection, like: Name | Table, pieces: Sequence[str
     Args:
         connection: to the database, in a transaction.
         like: the real table, or a declared one.
-        pieces: statements with ``{table}`` in place of the table's name.
+        pieces: statements with ``{table}`` instead of the table's name.
 
     Returns:
         The forms of the table with each piece; None for a piece that PostgreSQL refused.
@@ -98,7 +98,7 @@ def print_texts(connection: Connection, like: Name | Table, pieces: Sequence[str
 
 
 def accepted(connection: Connection, statements: Sequence[str], types: Sequence[Any] = ()) -> bool:
-    """Whether PostgreSQL takes some statements, which are undone.
+    """Whether PostgreSQL accepts some statements, which are undone.
 
     Args:
         connection: to the database, in a transaction.
@@ -140,16 +140,16 @@ def constant_value(connection: Connection, kind: str, expression: str) -> str | 
 def _create_types(connection: Connection, types: Sequence[Any]) -> None:
     """Create types that the database does not have, and those whose labels are not the declared ones.
 
-    An added label cannot be used in the transaction that adds it, so a new type takes the name of the old one.
+    An added label cannot be used in the transaction that adds it, so a new type gets the name of the old one.
     """
     existing = {name: item for (_, name), item in read_types(connection).items()} if types else {}
     for item in types:
-        there = existing.get(str(item.name))
-        if there is not None and (there.kind == "d" or there.labels == tuple(item.enums)):
+        present = existing.get(str(item.name))
+        if present is not None and (present.kind == "d" or present.labels == tuple(item.enums)):
             continue
         name = ".".join(quote(part) for part in (item.schema, item.name) if part)
         rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old"
-        statements = [*((rename,) if there is not None else ()), create_statement(item)]
+        statements = [*((rename,) if present is not None else ()), create_statement(item)]
         _attempt(connection, lambda s=statements: [connection.execute(text(escape_binds(x))) for x in s])  # type: ignore[misc]
 
 
@@ -219,17 +219,17 @@ def _print(connection: Connection, copy: Table) -> Printed:
 
 
 def _create_piece_by_piece(connection: Connection, copy: Table) -> dict[str, str]:
-    """Create what PostgreSQL takes of a table that it refuses as a whole; return what it said of the rest."""
+    """Create the accepted parts of a table that PostgreSQL refuses as a whole. Returns its messages for the others."""
     refused: dict[str, str] = {}
-    kept: list[Any] = []
+    accepted_columns: list[Any] = []
     for column in sorted(copy.columns, key=lambda column: column.computed is not None):
-        columns = [*kept, column]
+        columns = [*accepted_columns, column]
         message = _attempt(connection, lambda columns=columns: _undone(connection, _create(copy, columns)))  # type: ignore[misc]
         if message is None:
-            kept.append(column)
+            accepted_columns.append(column)
         else:
             refused[str(column.name)] = message
-    connection.execute(_create(copy, kept))
+    connection.execute(_create(copy, accepted_columns))
     for constraint in copy.constraints:
         if isinstance(constraint, PrimaryKeyConstraint) and not constraint.columns:
             continue

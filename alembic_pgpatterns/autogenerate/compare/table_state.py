@@ -39,7 +39,7 @@ class TableState:
 
     @property
     def table(self) -> tuple[str | None, str]:
-        """Schema and name, as ops have them."""
+        """Schema and name, in the form that ops have."""
         return (self.schema, self.name)
 
     @property
@@ -72,9 +72,9 @@ class TableState:
         self.modify.ops.insert(0, op)
 
     def remove(self, unwanted: Iterable[ops.MigrateOperation]) -> None:
-        """Take ops of Alembic's out."""
-        gone = {id(op) for op in unwanted}
-        self.modify.ops[:] = [op for op in self.modify.ops if id(op) not in gone]
+        """Remove ops of Alembic."""
+        ids = {id(op) for op in unwanted}
+        self.modify.ops[:] = [op for op in self.modify.ops if id(op) not in ids]
 
     def alter_op(self, name: str) -> ops.AlterColumnOp | None:
         """Alembic's op for a column, if it has one."""
@@ -82,7 +82,7 @@ class TableState:
         return next(alters, None)
 
     def new_alter_op(self, name: str) -> ops.AlterColumnOp:
-        """Append an op for a column that Alembic found nothing to change of."""
+        """Append an op for a column for which Alembic has no change."""
         reflected = self.reflected.columns[name]
         op = ops.AlterColumnOp(
             self.name,
@@ -97,7 +97,7 @@ class TableState:
         return op
 
     def drop_if_empty(self, op: ops.AlterColumnOp) -> None:
-        """Take an op out that changes nothing any more."""
+        """Remove an op that changes nothing any more."""
         if not op.has_changes():
             self.remove([op])
 

@@ -1,4 +1,4 @@
-"""Enums, domains, sequences and schemas: created once, changed as the models have them, dropped with their last use."""
+"""Enums, domains, sequences and schemas: created once, changed like the models, dropped with their last use."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def _kind(item: SchemaType) -> str:
 
 def declared_types(metadata: MetaData, default_schema: str) -> dict[TypeKey, Any]:
     """The enums and domains that ``create_all()`` would create, by schema and name."""
-    found: list[Any] = [kind for table in metadata.tables.values() for c in table.c for kind in named_types_of(c.type)]
+    kinds: list[Any] = [kind for table in metadata.tables.values() for c in table.c for kind in named_types_of(c.type)]
     # Types with ``metadata=`` are created even if no column has them (SQLAlchemy 2.1 keeps a register of them).
     registered: list[Any] = [item for item in getattr(metadata, "_objects", ()) if isinstance(item, SchemaType)]
-    found += [kind for item in registered for kind in named_types_of(item)]
-    owned = [kind for kind in found if getattr(kind, "create_type", True)]
+    kinds += [kind for item in registered for kind in named_types_of(item)]
+    owned = [kind for kind in kinds if getattr(kind, "create_type", True)]
     return {(kind.schema or default_schema, str(kind.name)): kind for kind in owned}
 
 
@@ -87,15 +87,15 @@ def _created_inline(changes: Iterable[ops.MigrateOperation], default_schema: str
 
 def _loses_all(item: NamedType, changes: Iterable[ops.MigrateOperation], default_schema: str) -> bool:
     """Whether the revision drops or changes all columns of a type, and there are any."""
-    gone: set[tuple[str, str, str | None]] = set()
+    lost: set[tuple[str, str, str | None]] = set()
     for op in changes:
         schema = getattr(op, "schema", None) or default_schema
         if isinstance(op, ops.DropTableOp):
-            gone.add((schema, op.table_name, None))
+            lost.add((schema, op.table_name, None))
         elif isinstance(op, ops.DropColumnOp) or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None):
-            gone.add((schema, op.table_name, str(op.column_name)))
+            lost.add((schema, op.table_name, str(op.column_name)))
     return bool(item.users) and all(
-        (user.schema, user.table, user.column) in gone or (user.schema, user.table, None) in gone for user in item.users
+        (user.schema, user.table, user.column) in lost or (user.schema, user.table, None) in lost for user in item.users
     )
 
 

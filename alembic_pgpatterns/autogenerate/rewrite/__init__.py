@@ -1,1 +1,1 @@
-"""Rewrite: what autogenerate wants to do, made safe for tables that are in use."""
+"""Rewrite: make autogenerate's operations safe for tables that are in use."""

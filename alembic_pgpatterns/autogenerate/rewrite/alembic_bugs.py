@@ -1,4 +1,4 @@
-"""Repairs of what Alembic 1.20 autogenerate gets wrong, made before the changes are planned."""
+"""Correct mistakes of autogenerate in Alembic 1.20, before the changes are planned."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, refe
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 CHECKS_COMPARED = "_pgpatterns_checks_compared"
-"""The attribute that marks an add_column whose CHECKs stand in ops of their own."""
+"""The attribute that marks an add_column whose CHECKs are in ops of their own."""
 
 
 def repaired(changes: Sequence[Change], facts: Facts) -> list[Change]:
@@ -54,7 +54,7 @@ def _plain_alter(op: ops.MigrateOperation) -> ops.MigrateOperation:
 
 
 def _unchecked(kind: Any) -> Any:
-    """A type without its CHECK, which op.alter_column would drop and create by itself."""
+    """A type without its CHECK, which op.alter_column would drop and create again."""
     if not getattr(kind, "create_constraint", False):
         return kind
     new = kind.copy()
@@ -114,7 +114,7 @@ def _applies(check: CheckConstraint) -> bool:
 
 
 def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Move foreign keys that CREATE TABLE cannot hold behind it: ``use_alter``, or to a table created later.
+    """Move foreign keys after a CREATE TABLE that cannot contain them: ``use_alter``, or to a table created later.
 
     Alembic writes ``use_alter`` keys into create_table. SQLAlchemy leaves them out there, so they never exist.
     """
@@ -157,15 +157,15 @@ def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
     if not dropped:
         return list(changes)
     groups: dict[TableKey, list[Change]] = {table: [] for table in dropped}
-    rest: list[Change] = []
+    result: list[Change] = []
     for change in changes:
         schema, name = table_of(change.up)
-        groups.get(facts.key(schema, name), rest).append(change) if name else rest.append(change)
+        groups.get(facts.key(schema, name), result).append(change) if name else result.append(change)
     for table in _drop_order(dropped, facts):
         first = _unlinked(table, dropped, groups, facts)
-        rest.extend((*first, *groups.pop(table)))
+        result.extend((*first, *groups.pop(table)))
         del dropped[table]
-    return sorted(rest, key=lambda change: isinstance(change.up, DropTypeOp))
+    return sorted(result, key=lambda change: isinstance(change.up, DropTypeOp))
 
 
 def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]:
@@ -202,33 +202,33 @@ def _unlinked(
 def _recreated_without(change: Change, keys: Sequence[ForeignKeyConstraint]) -> Change:
     names = {key.name for key in keys}
 
-    def kept(op: ops.MigrateOperation) -> ops.MigrateOperation:
+    def recreated(op: ops.MigrateOperation) -> ops.MigrateOperation:
         if not isinstance(op, ops.CreateTableOp):
             return op
-        gone = [i for i in op.columns if isinstance(i, ForeignKeyConstraint) and i.name in names]
-        return without(op, gone)
+        removed = [i for i in op.columns if isinstance(i, ForeignKeyConstraint) and i.name in names]
+        return without(op, removed)
 
-    return replace(change, down=tuple(kept(op) for op in change.down))
+    return replace(change, down=tuple(recreated(op) for op in change.down))
 
 
 def with_keys_after_uniques(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Create foreign keys after the constraints that make their target unique, and drop them before those go.
+    """Create foreign keys after the constraints that make their target unique, and drop them before those are dropped.
 
     Alembic goes from table to table in the order of their names.
     """
     made = {facts.key_of(c.up) for c in changes if _makes_unique(c.up)}
-    gone = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)}
+    dropped = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)}
     late = [c for c in changes if isinstance(c.up, ops.CreateForeignKeyOp) and _target_of(c.up, facts) in made]
-    early = [c for c in changes if _drops_key(c.up) and _target_of(c.up.reverse(), facts) in gone]
-    rest: list[Change] = []
+    early = [c for c in changes if _drops_key(c.up) and _target_of(c.up.reverse(), facts) in dropped]
+    others: list[Change] = []
     for change in changes:
         if any(change is other for other in (*late, *early)):
             continue
         op = change.up
         keys = _keys_to(op, made, facts)
-        rest.append(replace(change, up=without(op, keys)) if isinstance(op, ops.CreateTableOp) and keys else change)
+        others.append(replace(change, up=without(op, keys)) if isinstance(op, ops.CreateTableOp) and keys else change)
         late += [_added(key) for key in keys]
-    return [*early, *rest, *late]
+    return [*early, *others, *late]
 
 
 def _makes_unique(op: ops.MigrateOperation) -> bool:

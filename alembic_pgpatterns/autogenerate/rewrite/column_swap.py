@@ -52,14 +52,14 @@ def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
 def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ...]:
     """Return the steps of a change for which `can_swap` is true."""
     swap = _Swap(op, facts.settings.lock_timeout or "0")
-    kept = Note(TableRewrite.name, note.subject, "existing rows, in batches that commit", aside=True)
+    filling = Note(TableRewrite.name, note.subject, "existing rows, in batches that commit", aside=True)
     moment = Note(TableRewrite.name, note.subject, "the new column replaces the old one; no row is read", aside=True)
     begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,))
     # A level above the swap: a downgrade that stops between the files leaves both columns.
     renewed = Step(4, Phase(swap.begin(), strong=True))
     return (
         Step(0, begin, undo_when_split=(Step(0, Phase(swap.ended(column=True), strong=True)),)),
-        Step(1, Phase(swap.filled(), autocommit=True, notes=(kept,))),
+        Step(1, Phase(swap.filled(), autocommit=True, notes=(filling,))),
         Step(2, Phase(swap.swapped(), strong=True, notes=(moment,)), undo_when_split=(renewed,), owns_downgrade=True),
     )
 
@@ -111,9 +111,9 @@ class _Swap:
             inherited.modify_comment = self.op.existing_comment
         if self.required:
             inherited.modify_nullable = False
-        rest = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
+        finishing = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
-        return (*self.ended(column=False), column, rename, *rest, *check)
+        return (*self.ended(column=False), column, rename, *finishing, *check)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
         """Set the old column's default. An expression becomes SQL, since Alembic doubles percent signs it renders."""
@@ -130,11 +130,11 @@ class _Swap:
 
     def ended(self, column: bool) -> tuple[ops.MigrateOperation, ...]:
         """Drop the trigger and, with ``column``, the new column."""
-        gone = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
+        drop = ops.DropColumnOp(self.table, self.new, schema=self.schema, if_exists=True)
         return (
             SqlOp(f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"),
             SqlOp(f"DROP FUNCTION IF EXISTS {self._function()}()"),
-            *((gone,) if column else ()),
+            *((drop,) if column else ()),
         )
 
     def _alter(self, column: str) -> ops.AlterColumnOp:

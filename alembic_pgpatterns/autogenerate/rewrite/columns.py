@@ -39,15 +39,15 @@ def plan_add_column(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
     subject = f"{op.table_name}.{op.column.name}"
-    why = rewriting(op, facts)
-    if why is not None and not (isinstance(op.column.server_default, DefaultClause) and _can_stage(op, facts)):
-        return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, why, more=_staged_by_hand(op)),)),)
-    if why is not None:
-        return _filled_later(op, Note(TableRewrite.name, subject, why), _backfill(op))
+    reason = rewriting(op, facts)
+    if reason is not None and not (isinstance(op.column.server_default, DefaultClause) and _can_stage(op, facts)):
+        return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_staged_by_hand(op)),)),)
+    if reason is not None:
+        return _filled_later(op, Note(TableRewrite.name, subject, reason), _backfill(op))
     if op.column.nullable or op.column.server_default is not None:
         return (_at_once(op),)
-    why = "existing rows have no value for it: they are filled first (see the next file), and NOT NULL comes last"
-    note = Note(RequiredColumnWithoutDefault.name, subject, why)
+    reason = "existing rows have no value for it: they are filled first (see the next file), and NOT NULL comes last"
+    note = Note(RequiredColumnWithoutDefault.name, subject, reason)
     if not facts.autocommit:
         return (plain(op, strong=True, notes=(own_transaction(note.pattern, subject),)),)
     return _filled_later(op, note, None)
@@ -61,8 +61,8 @@ def _at_once(op: ops.AddColumnOp) -> Step:
 
 
 def _inline_note(op: InlineReferenceOp) -> Note:
-    why = "the foreign key is part of the new column: it is NULL in every row, so no row has to be checked"
-    return Note(ValidatingForeignKey.name, f"{op.table_name}.{op.column.name}", why)
+    reason = "the foreign key is part of the new column: it is NULL in every row, so no row has to be checked"
+    return Note(ValidatingForeignKey.name, f"{op.table_name}.{op.column.name}", reason)
 
 
 def _renamed(op: InlineReferenceOp) -> tuple[ops.MigrateOperation, ...]:
@@ -145,8 +145,8 @@ def _filled(op: ops.AddColumnOp, value: str) -> str:
 
 
 def _backfill(op: ops.AddColumnOp) -> Phase:
-    why = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
-    note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", why, aside=True)
+    reason = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
+    note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", reason, aside=True)
     return Phase((SqlOp(_filled(op, "DEFAULT")),), autocommit=True, notes=(note,))
 
 
@@ -196,17 +196,21 @@ def _not_null(
     check = ops.CreateCheckConstraintOp(name, table, text(f"{quote(column)} IS NOT NULL"), schema=schema)
     staged = altered(check, kw={NOT_VALID: True})
     drop = ops.DropConstraintOp(name, table, "check", schema=schema, if_exists=True)
-    why = "with a CHECK first: SET NOT NULL alone would block every reader and writer while it reads every row"
-    first = Phase((staged,), strong=True, idempotent=(drop, staged), notes=(Note(BlockingNotNull.name, subject, why),))
+    subject_note = Note(
+        BlockingNotNull.name,
+        subject,
+        "with a CHECK first: SET NOT NULL alone would block every reader and writer while it reads every row",
+    )
+    first = Phase((staged,), strong=True, idempotent=(drop, staged), notes=(subject_note,))
     strict = whole or ops.AlterColumnOp(table, column, schema=schema, existing_type=kind, modify_nullable=False)
     loosen = ops.AlterColumnOp(table, column, schema=schema, existing_type=kind, modify_nullable=True)
     proven = Note(BlockingNotNull.name, subject, "the CHECK proves it, and no row is read", aside=True)
     last = Phase((strict, altered(drop, if_exists=None)), strong=True, idempotent=(strict, drop), notes=(proven,))
-    gone = Step(0, Phase((drop,), strong=True))
+    undo = Step(0, Phase((drop,), strong=True))
     # A downgrade can stop between the steps only if they are in several files.
     back = (Step(0, first), *(() if undone else (Step(0, Phase((loosen,), strong=True)),)))
     return (
-        Step(level, first, undo_when_split=(gone,)),
+        Step(level, first, undo_when_split=(undo,)),
         Step(level + 1, validate(check)),
         Step(level + 2, last, undo_when_split=back, owns_downgrade=undone),
     )
@@ -219,15 +223,15 @@ def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
         rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
         if not rebuilt:
             return (plain(op, strong=True, notes=refused),)
-        why = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
-        return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, why), *refused)),)
+        reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
+        return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     cost = f"from {spelled[0]} to {spelled[1]} every row is rewritten while nobody can read or write"
     if can_swap(op, facts):
-        why = f"with a second column, because {cost}"
-        return plan_swap(op, Note(TableRewrite.name, subject, why, more=small_table(op)), facts)
-    why = f"{cost}. For a large table, replace this by stages, each in its own revision:"
-    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, why, more=_swap(op, facts)), *refused)),)
+        reason = f"with a second column, because {cost}"
+        return plan_swap(op, Note(TableRewrite.name, subject, reason, more=small_table(op)), facts)
+    reason = f"{cost}. For a large table, replace this by stages, each in its own revision:"
+    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
 
 
 def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -237,8 +241,9 @@ def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
     users = facts.blocks_type_change(facts.key(op.schema, op.table_name), str(op.column_name))
     if not users:
         return (plain(op, strong=True),)
-    why = f"this uses the column: {', '.join(users)}. Drop or change that first: PostgreSQL may refuse"
-    return (plain(op, strong=True, notes=(Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", why),)),)
+    reason = f"this uses the column: {', '.join(users)}. Drop or change it first: PostgreSQL may refuse"
+    note = Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", reason)
+    return (plain(op, strong=True, notes=(note,)),)
 
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
@@ -246,22 +251,22 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
     users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
     if not users:
         return ()
-    why = (
-        f"PostgreSQL refuses another type while this uses the column: {', '.join(users)}. Drop it before, and create "
-        "it again after; or leave the column as it is, by `info` in the model or a line in the baseline"
+    reason = (
+        f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}. Drop that first, and "
+        "create it again afterwards; or keep the column's type, with `info` in the model or a line in the baseline"
     )
-    return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", why),)
+    return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason),)
 
 
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
-    held = facts.attached_to_column(facts.key(op.schema, op.table_name), column)
+    obstacles = facts.attached_to_column(facts.key(op.schema, op.table_name), column)
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
         f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
-        *((f"Autogenerate does not write these stages because of: {'; '.join(held[:3])}.",) if held else ()),
+        *((f"Autogenerate does not write these stages because of: {'; '.join(obstacles[:3])}.",) if obstacles else ()),
     )
 
 
@@ -279,6 +284,6 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     """Note, for a NOT NULL column that a downgrade adds again, that its values are lost."""
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
-    why = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
-    note = Note(RequiredColumnWithoutDefault.name, f"{op.table_name}.{op.column.name}", why)
+    reason = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
+    note = Note(RequiredColumnWithoutDefault.name, f"{op.table_name}.{op.column.name}", reason)
     return (plain(op, strong=True, notes=(note,)),)

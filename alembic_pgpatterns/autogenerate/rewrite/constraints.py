@@ -32,11 +32,11 @@ def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ..
         return (plain(op, strong=not (facts.is_new(*source) and facts.is_new(*target))),)
     subject = f"{op.constraint_name} on {op.source_table}"
     if facts.is_partitioned(*source) and facts.version < FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED:
-        why = "before PostgreSQL 18 a partitioned table has no foreign keys NOT VALID: its rows are read under a lock"
-        note = Note(ValidatingForeignKey.name, subject, why)
+        reason = "before PostgreSQL 18 a partitioned table has no NOT VALID foreign keys: rows are read under a lock"
+        note = Note(ValidatingForeignKey.name, subject, reason)
         return (plain(op, strong=True, idempotent=_anew(op), notes=(note,)),)
-    why = "NOT VALID for now: a plain one would block writes to both tables while it reads every row"
-    return _not_valid(op, facts, Note(ValidatingForeignKey.name, subject, why))
+    reason = "NOT VALID for now: a plain one would block writes to both tables while it reads every row"
+    return _not_valid(op, facts, Note(ValidatingForeignKey.name, subject, reason))
 
 
 def plan_check(op: ops.CreateCheckConstraintOp, facts: Facts) -> tuple[Step, ...]:
@@ -44,8 +44,8 @@ def plan_check(op: ops.CreateCheckConstraintOp, facts: Facts) -> tuple[Step, ...
     if facts.is_new(op.schema, op.table_name) or op.kw.get(NOT_VALID) or op.constraint_name is None:
         return (plain(op, strong=not facts.is_new(op.schema, op.table_name)),)
     subject = f"{op.constraint_name} on {op.table_name}"
-    why = "NOT VALID for now: a plain one would block every reader and writer while it reads every row"
-    return _not_valid(op, facts, Note(ValidatingCheck.name, subject, why))
+    reason = "NOT VALID for now: a plain one would block every reader and writer while it reads every row"
+    return _not_valid(op, facts, Note(ValidatingCheck.name, subject, reason))
 
 
 def _not_valid(op: Any, facts: Facts, note: Note) -> tuple[Step, ...]:
@@ -60,10 +60,10 @@ def validate(op: Any) -> Phase:
     """Return the VALIDATE of a constraint. It does nothing if the constraint is valid already."""
     schema, table = table_of(op)
     name = stored(op.constraint_name)
-    why = "reads all rows, but blocks neither reads nor writes"
+    reason = "reads all rows, but blocks neither reads nor writes"
     pattern = ValidatingForeignKey.name if isinstance(op, ops.CreateForeignKeyOp) else ValidatingCheck.name
     statement = f"{alter_table(schema, str(table))} VALIDATE CONSTRAINT {quote(name)}"
-    return Phase((SqlOp(statement),), autocommit=True, notes=(Note(pattern, f"{name} on {table}", why, aside=True),))
+    return Phase((SqlOp(statement),), autocommit=True, notes=(Note(pattern, f"{name} on {table}", reason, aside=True),))
 
 
 def _anew(op: Any) -> tuple[ops.MigrateOperation, ...]:

@@ -1,4 +1,4 @@
-"""What the rewriter needs to know of the database and the run. The planners see nothing else."""
+"""What the rewriter needs to know about the database and the run. The planners see nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 TableKey = tuple[str, str]
-"""Schema and table; the connection's default schema where the op names none."""
+"""Schema and table; the connection's default schema if the op names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RewriteSettings:
     target_version: int | None = None
     """The oldest PostgreSQL major version that runs the revisions; None: the connected server's."""
     directives: bool = False
-    """Write one op directive of this package in place of several of Alembic's own operations."""
+    """Write one directive of this package instead of several of Alembic's own operations."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Facts:
     default_schema: str = "public"
     version: int = 18
     created: frozenset[TableKey] = frozenset()
-    """Tables that the revision creates. Nobody waits for their locks."""
+    """Tables that the revision creates. Nobody else waits for their locks."""
     dropped: frozenset[TableKey] = frozenset()
     """Tables that the revision drops."""
     partitioned: frozenset[TableKey] = frozenset()
     enums: frozenset[TableKey] = frozenset()
     """Enum and domain types in the database: schema and name."""
     autocommit: bool = True
-    """False where env.py opens the transaction itself: an autocommit block fails there."""
+    """False if env.py opens the transaction itself: then an autocommit block fails."""
     session: Mapping[str, str] = field(default_factory=dict)
     """lock_timeout and statement_timeout, if env.py sets them for its session."""
     has_lock_timeout: bool = False
@@ -62,14 +62,14 @@ class Facts:
     rebuilt_with_type: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What PostgreSQL rebuilds or checks again when a column's type changes."""
     blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
-    """What makes PostgreSQL refuse a new type for a column: views, generated columns, policies, triggers, functions
-    (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
+    """Objects because of which PostgreSQL refuses a new type for a column: views, generated columns, policies, triggers,
+    functions (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
-    """Whether a table has a primary key, along which a backfill can walk."""
+    """Whether a table has a primary key, which a backfill needs."""
     attached_to_column: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: (
         "its dependents, which could not be read",
     )
-    """What depends on a column, so that another column cannot simply take its place."""
+    """Objects that depend on a column, so that another column cannot simply replace it."""
 
     def key(self, schema: str | None, table: str) -> TableKey:
         """Return a table's key, with the default schema if it has none."""
@@ -81,7 +81,7 @@ class Facts:
         return self.key(schema, str(table))
 
     def is_new(self, schema: str | None, table: str) -> bool:
-        """Whether the revision creates or drops the table, so that locks on it hurt nobody."""
+        """Whether the revision creates or drops the table, so that its locks block nobody."""
         return self.key(schema, table) in self.created | self.dropped
 
     def is_partitioned(self, schema: str | None, table: str) -> bool:
@@ -224,7 +224,7 @@ _ATTACHED = """
 
 
 class _Reader:
-    """Questions to the catalog of the database that autogenerate compares with."""
+    """Queries of the catalog of the database that autogenerate compares with."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -268,7 +268,7 @@ def functions(expression: str) -> list[tuple[str | None, str]]:
     try:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
-        # Assume the worst of what cannot be parsed: a function that no catalog has.
+        # Assume the worst if it cannot be parsed: a function that no catalog has.
         return [(None, "")]
     return [_function(call) for call in postgast.find_nodes(tree, postgast.pg_query_pb2.FuncCall)]
 

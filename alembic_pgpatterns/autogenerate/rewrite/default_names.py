@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Names:
-    """Free names in a schema: neither in the database nor handed out before."""
+    """Free names in a schema: neither in the database nor returned before."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -47,8 +47,8 @@ def object_name(table: str, columns: str, label: str) -> str:
             first = first[:-1]
         else:
             second = second[:-1]
-    kept = (part.decode(errors="ignore") for part in (first, second) if part)
-    return "_".join((*kept, label))
+    cut = (part.decode(errors="ignore") for part in (first, second) if part)
+    return "_".join((*cut, label))
 
 
 def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:

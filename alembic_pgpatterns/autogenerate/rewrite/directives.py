@@ -59,7 +59,7 @@ def _staged(steps: Steps) -> bool:
 
 
 def _alone(*operations: ops.MigrateOperation, notes: tuple[Note, ...] = (), strong: bool = False) -> Phase:
-    """Return a phase of directives that leave the transaction on their own."""
+    """Return a phase of directives that leave the transaction themselves."""
     return Phase(operations, autocommit=True, strong=strong, notes=notes, directive=True)
 
 
@@ -68,8 +68,8 @@ def _create_index(op: ops.CreateIndexOp, steps: Steps, facts: Facts) -> Steps:
         return (Step(1, _alone(_build(op), notes=steps[0].up.notes), owns_downgrade=True),)
     existing = op.index_name is not None and not facts.is_new(op.schema, op.table_name)
     if existing and facts.autocommit and facts.is_partitioned(op.schema, op.table_name):
-        why = "built concurrently on one partition after another: CREATE INDEX on the parent would lock all of them"
-        note = Note(ConcurrentOnPartitionedParent.name, f"{op.index_name} on {op.table_name}", why)
+        reason = "built concurrently on one partition after another: CREATE INDEX on the parent would lock all of them"
+        note = Note(ConcurrentOnPartitionedParent.name, f"{op.index_name} on {op.table_name}", reason)
         return (Step(1, _alone(_build(op), notes=(note,)), owns_downgrade=True),)
     return steps
 
@@ -119,7 +119,7 @@ def _check(op: ops.CreateCheckConstraintOp, steps: Steps, _: Facts) -> Steps:
 def _check_not_valid(op: ops.CreateCheckConstraintOp) -> CreateCheckNotValidOp:
     condition: Any = op.condition
     if isinstance(condition, TextClause) and not condition._bindparams:
-        # In a string a colon is a colon.
+        # A string is not parsed for parameters, so a colon needs no escape.
         condition = condition.text.replace("\\:", ":")
     return CreateCheckNotValidOp(stored(op.constraint_name), op.table_name, condition, schema=op.schema)
 
@@ -172,11 +172,11 @@ def _backfill(table: str, column: str, value: str, where: str, schema: str | Non
 
 
 def _add_column(op: ops.AddColumnOp, steps: Steps, facts: Facts) -> Steps:
-    add, *rest = steps
+    add, *later = steps
     add = replace(add, up=_with_reference(add.up))
     if not _staged(steps):
         return (add,)
-    fill, *strict = rest
+    fill, *strict = later
     has_key = facts.has_primary_key(facts.key(op.schema, op.table_name))
     filled = [replace(fill, up=_filled(op, fill.up)) if has_key else fill]
     if strict:
@@ -186,11 +186,11 @@ def _add_column(op: ops.AddColumnOp, steps: Steps, facts: Facts) -> Steps:
 
 
 def _with_reference(phase: Phase) -> Phase:
-    first, *rest = phase.operations
+    first, *others_ = phase.operations
     if not isinstance(first, InlineReferenceOp) or first.reference.match is not None:
         return phase
-    # The directive names the key itself. What else follows is the column's default.
-    others = [each for each in rest if not isinstance(each, SqlOp)]
+    # The directive names the key itself. The other operations set the column's default.
+    others = [each for each in others_ if not isinstance(each, SqlOp)]
     return replace(phase, operations=(_reference(first), *others), idempotent=None)
 
 

@@ -39,7 +39,7 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
 
 
 def _leaves(phase: Phase) -> bool:
-    """Whether its directives leave the transaction on their own."""
+    """Whether its directives leave the transaction themselves."""
     return phase.autocommit and phase.directive
 
 
@@ -77,8 +77,8 @@ def _written(phases: Sequence[Phase], committed_early: bool) -> list[ops.Migrate
     return inner
 
 
-def _patience(timeout: str, why: str = _WHY_TIMEOUT) -> Note:
-    return Note(MissingLockTimeout.name, f"{timeout} for the locks on existing tables", why)
+def _patience(timeout: str, reason: str = _WHY_TIMEOUT) -> Note:
+    return Note(MissingLockTimeout.name, f"{timeout} for the locks on existing tables", reason)
 
 
 def _block(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:

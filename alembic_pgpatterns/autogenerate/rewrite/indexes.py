@@ -1,7 +1,7 @@
 """Indexes and unique constraints on existing tables: built and dropped CONCURRENTLY.
 
 PostgreSQL docs, "Building Indexes Concurrently": not in a transaction block and not on a partitioned parent. A failed
-build leaves an INVALID index, which ``IF NOT EXISTS`` takes for the real one.
+build leaves an INVALID index, which ``IF NOT EXISTS`` mistakes for the real one.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def plan_create_index(op: ops.CreateIndexOp, facts: Facts) -> tuple[Step, ...]:
         return (
             plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexBuild.name, _subject(op)),)),
         )
-    why = f"built concurrently: CREATE INDEX would block every write to {op.table_name} until it is done"
-    note = Note(BlockingIndexBuild.name, _subject(op), why)
+    reason = f"built concurrently: CREATE INDEX would block every write to {op.table_name} until it is done"
+    note = Note(BlockingIndexBuild.name, _subject(op), reason)
     return (Step(1, Phase(build_concurrently(op), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
@@ -51,8 +51,8 @@ def plan_drop_index(op: ops.DropIndexOp, facts: Facts) -> tuple[Step, ...]:
         return (plain(in_transaction(op), strong=True, notes=(_partitioned_note(op),)),)
     if not facts.autocommit:
         return (plain(in_transaction(op), strong=True, notes=(own_transaction(BlockingIndexDrop.name, _subject(op)),)),)
-    why = f"dropped concurrently: DROP INDEX would block every reader and writer of {op.table_name}"
-    note = Note(BlockingIndexDrop.name, _subject(op), why)
+    reason = f"dropped concurrently: DROP INDEX would block every reader and writer of {op.table_name}"
+    note = Note(BlockingIndexDrop.name, _subject(op), reason)
     return (Step(1, Phase((drop_concurrently(op),), autocommit=True, notes=(note,)), owns_downgrade=True),)
 
 
@@ -63,13 +63,15 @@ def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts
         return (plain(op),)
     idempotent = (_drop_constraint(op), op)
     if facts.is_partitioned(op.schema, op.table_name):
-        why = "USING INDEX does not work on a partitioned table, so the constraint is built under a lock"
-        note = Note(BlockingUnique.name, subject, why)
+        reason = "USING INDEX does not work on a partitioned table, so the constraint is built under a lock"
+        note = Note(BlockingUnique.name, subject, reason)
         return (plain(op, strong=True, idempotent=idempotent, notes=(note,)),)
     if not facts.autocommit:
         return (plain(op, strong=True, idempotent=idempotent, notes=(own_transaction(BlockingUnique.name, subject),)),)
-    why = f"its index is built first: ADD CONSTRAINT would build it while nobody can read or write {op.table_name}"
-    index = Phase(build_concurrently(index_of(op)), autocommit=True, notes=(Note(BlockingUnique.name, subject, why),))
+    reason = f"its index is built first: ADD CONSTRAINT would block reads and writes of {op.table_name} meanwhile"
+    index = Phase(
+        build_concurrently(index_of(op)), autocommit=True, notes=(Note(BlockingUnique.name, subject, reason),)
+    )
     attach_note = Note(BlockingUnique.name, subject, "uses the finished index; no row is read", aside=True)
     attach = Phase((SqlOp(_using_index(op)),), strong=True, notes=(attach_note,))
     return (Step(1, index), Step(2, attach, owns_downgrade=True))
@@ -82,21 +84,21 @@ def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...
     leftover = ops.DropIndexOp(
         op.index_name, op.table_name, schema=op.schema, if_exists=True, postgresql_concurrently=True
     )
-    why = CommentOp(("# First drop what a failed build may have left. Usually there is nothing.",))
-    return (why, leftover, altered(op, kw=options, if_not_exists=True))
+    comment = CommentOp(("# First drop what a failed build may have left. Usually there is nothing.",))
+    return (comment, leftover, altered(op, kw=options, if_not_exists=True))
 
 
 def drop_concurrently(op: ops.DropIndexOp) -> ops.DropIndexOp:
     """Return the drop with CONCURRENTLY and IF EXISTS, so that it can run again."""
     options: dict[str, Any] = {CONCURRENTLY: True}
-    # Not a copy: Alembic renders a drop from the index that its op says it restores.
+    # Not a copy: Alembic renders a drop from the index that the op would restore.
     return ops.DropIndexOp(op.index_name, op.table_name, schema=op.schema, if_exists=True, **options)
 
 
 def in_transaction(op: Any) -> Any:
     """Return an index op without CONCURRENTLY, which PostgreSQL refuses in a transaction."""
-    kept = {name: value for name, value in op.kw.items() if name != CONCURRENTLY}
-    return altered(op, kw=kept)
+    options = {name: value for name, value in op.kw.items() if name != CONCURRENTLY}
+    return altered(op, kw=options)
 
 
 def _partitioned_note(op: ops.CreateIndexOp | ops.DropIndexOp) -> Note:

@@ -35,8 +35,8 @@ def repeatable(op: ops.MigrateOperation) -> tuple[ops.MigrateOperation, ...] | N
 
 def own_transaction(pattern: str, subject: str) -> Note:
     """Explain why an op was left as it is: autocommit blocks fail under this env.py."""
-    why = (
+    reason = (
         "left as it is: env.py opens its own transaction before context.configure(), and an autocommit block fails "
         "in that. Let context.begin_transaction() open it; then this op can be written without the lock"
     )
-    return Note(pattern, subject, why)
+    return Note(pattern, subject, reason)

@@ -1,4 +1,4 @@
-"""How Alembic renders expressions and types, and compares defaults, put right for one run of autogenerate."""
+"""Correct how Alembic renders expressions and types and compares defaults, for one run of autogenerate."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
 
 
 def _with_single_percents(render: Callable[..., str], dialect: Any) -> Callable[..., str]:
-    """Alembic compiles for the driver, which wants percent signs doubled; op functions double them once more."""
+    """Alembic compiles for the driver, which needs doubled percent signs; op functions then double them again."""
 
     def render_ddl_sql_expr(expression: Any, **options: Any) -> str:
         text = render(expression, **options)
@@ -81,7 +81,7 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
 
 
 def _stored(kind: Any, dialect: Any, context: AutogenContext) -> str:
-    """A revision must not depend on the application's code of later years."""
+    """Write the stored type: a revision must not depend on application code that may change later."""
     from alembic.autogenerate.render import _repr_type
 
     inner = kind.load_dialect_impl(dialect)

@@ -34,7 +34,7 @@ class Note:
 
     pattern: str
     subject: str
-    why: str
+    reason: str
     location: str | None = None
     more: tuple[str, ...] = ()
     """Further lines of the comment, not wrapped."""
@@ -45,14 +45,14 @@ class Note:
     def line(self) -> str:
         """Return the line for the console."""
         where = f" ({self.location})" if self.location else ""
-        what = self.why if self.subject in self.why else f"{self.subject}: {self.why}"
-        return f"pgpatterns: {self.pattern}: {what}{where}"
+        text = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
+        return f"pgpatterns: {self.pattern}: {text}{where}"
 
     def comment(self) -> tuple[str, ...]:
         """Return the lines of the comment, each starting with ``#``."""
         where = f" ({self.location})" if self.location else ""
         wrapped = textwrap.wrap(
-            f"pgpatterns: {self.pattern}: {self.why}{where}",
+            f"pgpatterns: {self.pattern}: {self.reason}{where}",
             WIDTH - 4,
             initial_indent="# ",
             subsequent_indent="#   ",
@@ -96,7 +96,7 @@ class AutocommitOp(ops.OpContainer):
         return AutocommitOp([op.reverse() for op in reversed(self.ops)])
 
 
-# The paramstyle "named" doubles no percent signs. Whoever renders or runs the expression does so if needed.
+# The paramstyle "named" doubles no percent signs; the code that renders or runs the expression does, if needed.
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
@@ -127,7 +127,7 @@ class EnumLabelOp(SqlOp):
 
 
 class AlterTableOp(SqlOp):
-    """One statement on a table that Alembic has no operation for, or none that keeps all of it.
+    """One statement on a table for which Alembic has no operation, or none that keeps everything.
 
     It stays in its place among the other ops of the table.
     """
@@ -144,7 +144,7 @@ class AlterTableOp(SqlOp):
         super().__init__(statement, undo)
         self.schema, self.table_name = table
         self.object_name = object_name
-        """The column, index or constraint that it is about."""
+        """The column, index or constraint that it changes."""
         self.note = note
         self.undo_note = undo_note
 
@@ -173,7 +173,7 @@ class InlineReferenceOp(ops.AddColumnOp):
         )
         self.reference = reference
         self.named = named
-        """What PostgreSQL will call the key."""
+        """The name that PostgreSQL will give the key."""
 
 
 def prefix(context: AutogenContext) -> str:
@@ -214,7 +214,7 @@ def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[st
     call = ast.parse(plain, mode="eval").body
     column = call.args[1] if isinstance(call, ast.Call) and len(call.args) > 1 else None
     if not isinstance(column, ast.Call) or not column.args:
-        # The user's render_item wrote something else, which takes no further argument.
+        # The user's render_item wrote something else, to which no argument can be added.
         return [plain, *_separate(context, op)]
     flagged = _inserted(plain, call.end_lineno, call.end_col_offset, ", inline_references=True", before=1)
     last = column.args[-1]

@@ -23,7 +23,7 @@ _DISTINCT = re.compile(r"%\((?:rev|slug)\)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file does in its upgrade and its downgrade."""
+    """The upgrade and the downgrade of one file."""
 
     up: tuple[Step, ...]
     down: tuple[Step, ...]
@@ -67,8 +67,8 @@ def _separated(file: Sequence[Member]) -> list[list[Member]]:
     """Give every change that leaves the transaction its own file."""
     leaving = list({id(item): item for item, step in file if step.level % 2}.values())
     separate = [[(item, step) for item, step in file if item is leaver] for leaver in leaving]
-    rest = [(item, step) for item, step in file if all(item is not leaver for leaver in leaving)]
-    return [*separate, rest]
+    others = [(item, step) for item, step in file if all(item is not leaver for leaver in leaving)]
+    return [*separate, others]
 
 
 def _back(file: Sequence[Member], facts: Facts) -> list[Step]:

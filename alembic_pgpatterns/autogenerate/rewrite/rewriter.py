@@ -1,4 +1,4 @@
-"""Make a revision's ops safe for tables in use, in as many files as that takes.
+"""Make a revision's ops safe for tables in use, in as many files as needed.
 
 `rewriter` is an Alembic ``Rewriter``. It works alone as ``process_revision_directives`` or chained with others, and
 the plugin runs it after the user's own hook. It rewrites a script only once, however often it is called.
@@ -49,10 +49,10 @@ def rewrite(
     split: str = "auto",
     batch: bool = False,
 ) -> list[File]:
-    """Return the files that a revision becomes. Depends on its arguments alone.
+    """Return the files that a revision becomes. It depends only on its arguments.
 
     Args:
-        upgrade: the ops that autogenerate wrote, or a hook left.
+        upgrade: the ops from autogenerate, maybe changed by a hook.
         downgrade: the ops that undo them.
         facts: the facts of the database and the run.
         split: ``auto``, ``never`` or ``always``.

@@ -23,8 +23,8 @@ def _split(change: Change) -> tuple[Change, ...]:
     op = change.up
     if not isinstance(op, ops.AlterColumnOp) or op.modify_nullable is not False:
         return (change,)
-    rest = altered(op, modify_nullable=None)
-    if not rest.has_changes():
+    others = altered(op, modify_nullable=None)
+    if not others.has_changes():
         return (change,)
     strict = altered(
         op,
@@ -33,23 +33,23 @@ def _split(change: Change) -> tuple[Change, ...]:
         modify_comment=False,
         existing_type=op.existing_type if op.modify_type is None else op.modify_type,
     )
-    undo_rest, undo_strict = _split_undo(change.down)
-    return (replace(change, up=rest, down=undo_rest), Change(strict, undo_strict))
+    undo_others, undo_strict = _split_undo(change.down)
+    return (replace(change, up=others, down=undo_others), Change(strict, undo_strict))
 
 
 def _split_undo(
     down: tuple[ops.MigrateOperation, ...],
 ) -> tuple[tuple[ops.MigrateOperation, ...], tuple[ops.MigrateOperation, ...]]:
-    rest: list[ops.MigrateOperation] = []
+    others: list[ops.MigrateOperation] = []
     loosen: list[ops.MigrateOperation] = []
     for op in down:
         if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is True:
             # NOT NULL has been dropped by then.
-            rest.append(altered(op, modify_nullable=None, existing_nullable=True))
+            others.append(altered(op, modify_nullable=None, existing_nullable=True))
             loosen.append(altered(op, modify_type=None, modify_server_default=False, modify_comment=False))
         else:
-            rest.append(op)
-    return tuple(rest), tuple(loosen)
+            others.append(op)
+    return tuple(others), tuple(loosen)
 
 
 def with_inline_references(changes: Sequence[Change], facts: Facts) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Steps: what a change becomes to be safe, and their order.
+"""The steps that make a change safe, and their order.
 
 A step's level says where it runs. Even levels run in the revision's transaction, odd levels in an autocommit block,
 which commits everything before it. In a file an odd level may come before an even one, never after: the file could
@@ -78,14 +78,14 @@ class Planned:
 
 
 def levelled(plans: Sequence[Planned], facts: Facts) -> list[Planned]:
-    """Lift every change to the level of those it depends on."""
+    """Raise every change to the level of the changes that it depends on."""
     placed: list[tuple[Touch, int]] = []
     result = []
     for plan in plans:
         touch = touches(plan.change.up, facts)
         least = max((level for other, level in placed if touch.follows(other)), default=0)
         lifted = _lifted(plan, least)
-        # A new column exists from the first step on, whatever else follows.
+        # A new column exists after the first step, whatever follows.
         first = isinstance(plan.change.up, ops.AddColumnOp)
         level = lifted.steps[0 if first else -1].level if lifted.steps else least
         placed.append((touch, level))
@@ -154,7 +154,7 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
 
 
 def _columns(op: ops.MigrateOperation) -> Iterable[str]:
-    """Yield the columns of an index or constraint: every word of its expressions, rather too many than too few."""
+    """Yield the columns of an index or constraint: every word of its expressions, so maybe too many."""
     parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
     options = getattr(op, "kw", {})
     parts.extend((options.get("postgresql_where", ""), *(options.get("postgresql_include") or ())))

@@ -23,7 +23,7 @@ class _Type:
 
 
 def type_text(kind: TypeEngine[object]) -> str:
-    """Return a type as PostgreSQL's DDL spells it."""
+    """Return a type as PostgreSQL's DDL writes it."""
     return str(kind.compile(dialect=_dialect))
 
 
@@ -85,7 +85,7 @@ def _time_fits(old: _Type, new: _Type, utc: bool) -> bool:
     if not same and not (timestamps and utc):
         return False
     if not same and new.arguments and new.arguments[0] < _MICROSECONDS:
-        # PostgreSQL can skip a cast or a rounding, not both.
+        # PostgreSQL can skip a cast or a rounding, but not both together.
         return False
     digits = [each.arguments[0] if each.arguments else _MICROSECONDS for each in (old, new)]
     return digits[0] <= digits[1]
@@ -101,5 +101,5 @@ def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     True among numbers and among strings. Timestamps depend on the session's TimeZone.
     """
     parsed = [_parsed(type_text(kind)) for kind in (old, new)]
-    names = {one.name for one in parsed if one is not None}
+    names = {item.name for item in parsed if item is not None}
     return None not in parsed and (names <= _NUMBERS or names <= _STRINGS)

@@ -1,1 +1,1 @@
-"""Target: what the schema shall be, as a copy of the models' metadata."""
+"""Target: what the schema must become, as a changed copy of the models' metadata."""

@@ -1,4 +1,4 @@
-"""Whether a project wants the patterns enforced, and on which findings not: its baseline file says so."""
+"""Whether a project enforces the patterns, and which findings it accepts: its baseline file decides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Whether patterns are enforced, which findings are accepted, and what to tell the user."""
+    """Whether patterns are enforced, which findings are accepted, and a message for the user."""
 
     enforced: bool
     accepts: Accepts
@@ -29,8 +29,8 @@ class Adoption:
 def adoption(settings: Settings, has_revisions: bool | None, database: str | None = None) -> Adoption:
     """Read from the project's files whether patterns are enforced.
 
-    The baseline file marks adoption, even when it is empty. A project that has revisions but no baseline is left
-    alone: nobody asked for all old findings to be changed in one revision.
+    The baseline file marks adoption, even when it is empty. Nothing is enforced in a project that has revisions
+    but no baseline: nobody wants to change all old findings in one revision.
 
     Args:
         settings: the project's settings.

@@ -39,7 +39,7 @@ def annotated(operations: Sequence[ops.MigrateOperation], target: Target) -> lis
 
 def _read_in_utc(target: Target) -> Iterable[ObjectKey]:
     remedies = (applied.finding.remedy for applied in target.applied)
-    for change in (one for remedy in remedies if isinstance(remedy, ChangeType) for one in remedy.changes):
+    for change in (item for remedy in remedies if isinstance(remedy, ChangeType) for item in remedy.changes):
         if reads_utc(change):
             yield ("column", change.table.schema, change.table.name, change.column)
 
@@ -61,8 +61,8 @@ def note_of(finding: Finding, item: object) -> Note:
     if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
         changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
         subject = f"{changed}.{quote(item.name)}"
-        why = f"{subject} changes together with {finding.object}"
-        return Note(finding.pattern, subject, why, location, aside=True)
+        reason = f"{subject} changes together with {finding.object}"
+        return Note(finding.pattern, subject, reason, location, aside=True)
     return Note(finding.pattern, finding.object, f"{finding.message}{_instead(finding, item)}", location)
 
 

@@ -1,7 +1,7 @@
-"""The target: what the schema shall be, as effective metadata made from models, settings and baseline.
+"""The target: what the schema must become, as effective metadata made from models, settings and baseline.
 
 Alembic's own comparators compare with it. So everything converges: once the revision is applied, the next autogenerate
-is empty, although the models still say ``String(255)`` and declare no index. It depends on files alone, never on the
+is empty, although the models still say ``String(255)`` and declare no index. It depends only on files, never on the
 database, so two developers get the same revision.
 """
 

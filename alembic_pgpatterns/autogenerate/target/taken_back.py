@@ -31,9 +31,9 @@ def with_warnings(
             op.ops = with_warnings(op.ops, accepted, baseline)
         for finding in accepted if not isinstance(op, ops.OpContainer) else ():
             if _takes_back(op, finding):
-                why = f"warning: this takes back what the pattern asks for, since {baseline} has the line "
+                warning = f"warning: this takes back what the pattern asks for, since {baseline} has the line "
                 note = Note(
-                    finding.pattern, finding.object, f'{why}"{finding.fingerprint}"; remove the line to keep it'
+                    finding.pattern, finding.object, f'{warning}"{finding.fingerprint}"; remove the line to keep it'
                 )
                 result.append(CommentOp.of(note))
         result.append(op)
