@@ -62,8 +62,8 @@ class Facts:
     rebuilt_with_type: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """What PostgreSQL rebuilds or checks again when a column's type changes."""
     blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
-    """Objects because of which PostgreSQL refuses a new type for a column: views, generated columns, policies, triggers,
-    functions (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
+    """Objects because of which PostgreSQL refuses a new type for a column: views, generated columns, policies, triggers
+    and functions (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
     """Whether a table has a primary key, which a backfill needs."""
     attached_to_column: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: (
