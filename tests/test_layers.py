@@ -67,6 +67,11 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(path_of(module).read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(module: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(module)))
+
+
 def layer(module: str) -> int:
     candidates = [
         (len(name), number)
@@ -78,6 +83,7 @@ def layer(module: str) -> int:
     return max(candidates)[1]
 
 
+@cache
 def path_of(module: str) -> Path:
     plain = PACKAGE / (module.replace(".", "/") + ".py")
     return plain if plain.exists() else PACKAGE / module.replace(".", "/") / "__init__.py"
@@ -87,7 +93,7 @@ def path_of(module: str) -> Path:
 def imports(module: str) -> frozenset[str]:
     """What a module of ours imports from us, as module names, lazily or not, for types or not."""
     found: set[str] = set()
-    for node in ast.walk(tree_of(module)):
+    for node in nodes_of(module):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("alembic_pgpatterns"):
             base = node.module.removeprefix("alembic_pgpatterns").lstrip(".")
             for alias in node.names:
@@ -126,7 +132,7 @@ def test_few_functions_take_many_arguments() -> None:
         f"{module}.{node.name}"
         for module in modules()
         if not module.startswith(others)
-        for node in ast.walk(tree_of(module))
+        for node in nodes_of(module)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _arguments(node) >= 6
     ]
     assert len(many) <= MOST_WITH_MANY_ARGUMENTS, many
@@ -155,7 +161,7 @@ def test_only_commands_see_alembic_config() -> None:
 
 
 def _imported_anywhere(module: str) -> set[str | None]:
-    nodes = list(ast.walk(tree_of(module)))
+    nodes = nodes_of(module)
     names = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     return names | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
@@ -187,7 +193,7 @@ def test_functions_are_short() -> None:
     lengths = {
         f"{module}.{node.name}:{node.lineno}": (node.end_lineno or 0) - node.lineno
         for module in modules()
-        for node in ast.walk(tree_of(module))
+        for node in nodes_of(module)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {name: length for name, length in lengths.items() if length > 50}

@@ -48,6 +48,7 @@ def test_the_baseline_and_arguments_count(project: Project) -> None:
     assert run(project).returncode == 0
 
 
+@pytest.mark.long
 def test_the_ini_may_be_elsewhere(project: Project) -> None:
     (project.folder / "db").mkdir()
     for name in ("alembic.ini", "migrations"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import warm
+from tests.examples import mostly_long
 from tests.projects import make
 
 SEEN = "import os, sys; print(os.getcwd(), sys.argv, sys.path[0], os.environ['SEEN'], sys.stdout.encoding, file={})"
@@ -17,15 +18,18 @@ SEEN = "import os, sys; print(os.getcwd(), sys.argv, sys.path[0], os.environ['SE
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ("pgcheck", "--select", "missing-primary-key"),
-        ("pgfix", "--select", "no-such-pattern"),
-        ("pgrevision", "-m", "more"),
-        ("history", "--no-such-flag"),
-    ],
-    ids=lambda command: command[0],
+    mostly_long(
+        [
+            "pgcheck --select missing-primary-key",
+            "pgfix --select no-such-pattern",
+            "pgrevision -m more",
+            "history --no-such-flag",
+        ],
+        "pgcheck --select missing-primary-key",
+        "history --no-such-flag",
+    ),
 )
-def test_it_is_the_program(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_it_is_the_program(command: str, tmp_path: Path) -> None:
     """Each command once with the imports of its own, in whatever order they come."""
     environment = {**os.environ, "SEEN": "Größe", "NO_COLOR": "1"}
     runs = []
@@ -35,10 +39,10 @@ def test_it_is_the_program(command: tuple[str, ...], tmp_path: Path) -> None:
         project.env(head=SEEN.format("sys.stderr") + "; import atexit; atexit.register(print, 'the end')")
         project.sql("a1", "CREATE TABLE a (x text)")
         if name == "one":
-            program = [sys.executable, "-m", "alembic", *command]
+            program = [sys.executable, "-m", "alembic", *command.split()]
             run = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         else:
-            run = warm.run(command, folder, environment, 60)
+            run = warm.run(command.split(), folder, environment, 60)
         texts = [text.replace(str(folder), "FOLDER") for text in (run.stdout, run.stderr)]
         runs.append((run.returncode, *texts, [path.name[12:] for path in project.versions.glob("*.py")]))
     assert runs[0] == runs[1]

@@ -10,6 +10,8 @@ pytest.importorskip("pydantic_settings")
 
 from tests.frameworks.conftest import WITH_PLUGIN, Framework
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def project(framework: Framework) -> Framework:

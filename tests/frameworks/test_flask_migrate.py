@@ -8,6 +8,8 @@ pytest.importorskip("flask_migrate")
 
 from tests.frameworks.conftest import NOBODY, Framework
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def project(framework: Framework) -> Framework:

@@ -8,6 +8,8 @@ pytest.importorskip("pydantic_settings")
 
 from tests.frameworks.conftest import WITH_PLUGIN, Framework
 
+pytestmark = pytest.mark.long
+
 
 def test_from_nothing_to_green(framework: Framework) -> None:
     framework.run("alembic", "init", "-t", "pyproject", "src/shop/migrations")

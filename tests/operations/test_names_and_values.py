@@ -16,6 +16,7 @@ from alembic_pgpatterns.operations.storage import SetStorageParametersOp
 from alembic_pgpatterns.operations.support.acl import privilege_names
 from alembic_pgpatterns.operations.support.relations import derived_name
 from alembic_pgpatterns.operations.support.template import Name, Template, Value
+from tests.examples import examples
 
 SPICE = st.sampled_from(["'", '"', "\\", ";", "--", "/*", "$$", "%s", "%(a)s", ":x", "::", "{}", "{a}", "\n", "😀"])
 TEXTS = st.lists(SPICE | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)).map(
@@ -25,7 +26,7 @@ NAMES = TEXTS.filter(lambda name: 0 < len(name.encode()) <= 63)
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(TEXTS | st.integers() | st.booleans() | st.none(), min_size=1, max_size=5), name=NAMES)
 def test_values_and_names_come_back_as_they_were(server, driver, values, name):
     engine = sa.create_engine(server.url().set(drivername=f"postgresql+{driver}"), poolclass=sa.NullPool)

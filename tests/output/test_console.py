@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from alembic_pgpatterns.output import safe_text
-from tests.test_layers import modules, tree_of
+from tests.test_layers import modules, nodes_of
 
 SAFE = {name for name in vars(safe_text) if callable(getattr(safe_text, name)) and not name.startswith("_")}
 WRITERS = {"print_stdout", "sys.stderr.write", "sys.stdout.write"}
@@ -15,7 +15,7 @@ OTHER_PROCESSES = ("runner", "fences", "server.watchdog", "rehearsal.load_progra
 
 
 def console_calls(module: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree_of(module)):
+    for node in nodes_of(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = ast.unparse(node.func)
             if name in WRITERS or name.endswith(".print_stdout"):

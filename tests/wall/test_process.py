@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import mostly_long
 from tests.signals import HEEDED
 from tests.wall.production import Production, production
 
@@ -140,7 +141,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("kind", WAYS)
+@pytest.mark.parametrize("kind", mostly_long(WAYS, "a daemon", "a subprocess with an environment"))
 def test_production_is_not_reached(kind: str, tmp_path: Path, real: Production) -> None:
     connect = CONNECT.replace("PORT", str(real.port))
     parts = {name: text.replace("{connect}", connect) for name, text in WAYS[kind].items()}
@@ -166,7 +167,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("kind", mostly_long(ENDS, "os._exit, swallowed", "a crash"))
 def test_an_end_is_a_failure_with_its_place(kind: str, tmp_path: Path, real: Production) -> None:
     code, expected = ENDS[kind]
     make(tmp_path, real, body=code)
@@ -216,11 +217,17 @@ def test_env_py_comes_before_the_revisions(tmp_path: Path, real: Production) -> 
 @pytest.mark.parametrize(
     ("code", "place"),
     [
-        ({"body": "import time\ntime.sleep(600)"}, "migrations/versions/a1.py:12"),
-        ({"before": "import time\ntime.sleep(600)"}, "migrations/env.py:5"),
-        ({"top": "import threading\nthreading.Event().wait()"}, "migrations/versions/a1.py:5"),
+        pytest.param({"body": "import time\ntime.sleep(600)"}, "migrations/versions/a1.py:12", id="a revision"),
+        pytest.param(
+            {"before": "import time\ntime.sleep(600)"}, "migrations/env.py:5", id="env.py", marks=pytest.mark.long
+        ),
+        pytest.param(
+            {"top": "import threading\nthreading.Event().wait()"},
+            "migrations/versions/a1.py:5",
+            id="an import",
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["a revision", "env.py", "an import"],
 )
 def test_a_time_limit_names_the_line(code: dict[str, str], place: str, tmp_path: Path, real: Production) -> None:
     make(tmp_path, real, **code)

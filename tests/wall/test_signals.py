@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import mostly_long
 from tests.signals import HEEDED
 from tests.wall.production import Production, production
 from tests.wall.test_ways_out import make
@@ -62,7 +63,7 @@ def wait_for(condition: object, seconds: float = 20) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
-@pytest.mark.parametrize("number", range(COUNT))
+@pytest.mark.parametrize("number", range(COUNT) if COUNT > 6 else mostly_long(range(COUNT), 0, 1, 2))
 def test_nothing_stays(number: int, target: Production) -> None:
     chance = random.Random() if COUNT > 6 else random.Random(number)
     home = Path(tempfile.mkdtemp(prefix="signals-", dir="/tmp"))

@@ -85,6 +85,7 @@ def test_what_holds_nothing_is_said(tmp_path: Path) -> None:
         read_workloads([tmp_path / "gone.log"])
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
     line = "2026-01-01 10:00:00.000 UTC [7] LOG:  duration: 1.000 ms  statement: SELECT id FROM book WHERE id = "
     peaks = []

@@ -204,6 +204,7 @@ ASKS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.long
 def test_what_is_asked_in_other_ways_counts_too(project, monkeypatch) -> None:
     for name in ("PGP_TEST_IN", "PGP_TEST_GETENV", "PGP_TEST_MODULE"):
         monkeypatch.setenv(name, "")
@@ -360,6 +361,7 @@ def test_what_traced_revisions_read_counts_where_no_state_is_kept(project, monke
     assert [statement.sql for statement in warm.runs[-1].statements] == ["CREATE INDEX two ON book (isbn)"]
 
 
+@pytest.mark.long
 def test_traces_are_of_sessions_like_this_one(project, monkeypatch) -> None:
     text = (project.folder / "migrations/env.py").read_text()
     call = "        context.configure(connection"
@@ -403,6 +405,7 @@ def test_what_a_revision_leaves_in_its_session_is_there_for_the_next(project, wh
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.long
 def test_tenants_of_one_database_are_each_of_them_remembered(project, monkeypatch) -> None:
     text = (project.folder / "migrations/env.py").read_text()
     loop = """
