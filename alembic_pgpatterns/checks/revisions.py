@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alembic_pgpatterns.checks.model_drift import drifts_of
+from alembic_pgpatterns.checks.old_code import broken_by
+from alembic_pgpatterns.checks.old_release import read_old_release, reference_of
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.checks.slowed import slowed
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
@@ -21,15 +23,17 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.revision_patterns import run_history_patterns, run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
+from alembic_pgpatterns.patterns.revisions.breaks_old_code import BreaksOldCode
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStatement
-from alembic_pgpatterns.revisions.model import Drift, History, RevisionRun
+from alembic_pgpatterns.revisions.model import Broken, Drift, History, RevisionRun
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
 
@@ -103,10 +107,31 @@ class RevisionCheck:
         gathered.skipped += traced.skipped
         drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
         slow = slowed(self.run, todo.scope, head) if _selected(patterns, SlowedStatement) else ()
-        of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow))
+        broken = self._broken(todo.scope, gathered) if _selected(patterns, BreaksOldCode) else ()
+        of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow, broken=broken))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
+
+    def _broken(self, scope: Sequence[Revision], gathered: Gathered) -> tuple[Broken, ...]:
+        """What the release before can no longer do. Its files may not run here: a gap only if it was asked for."""
+        settings, project = self.run.settings, self.run.project
+        folder = Path(project.script.folder)
+        reference = reference_of(settings, folder) if scope else None
+        if reference is None:
+            return ()
+        try:
+            release = read_old_release(project.config, settings, self.run.progress, reference, folder)
+        except PgPatternsError as error:
+            gathered.skipped.append(Skipped("old code", str(error).splitlines()[0], expected=settings.old_code is None))
+            return ()
+        broken = broken_by(self.run, scope, release)
+        if not broken:
+            tables = f"its {release.tables} table{'s' if release.tables != 1 else ''}"
+            gathered.hints.append(
+                f"The code of {release.name} still reads and writes {tables} after each new revision."
+            )
+        return broken
 
     def _trace(self, todo: ToTrace) -> TraceResult:
         cache = self.run.cache
@@ -138,7 +163,7 @@ def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
-    if not any(isinstance(pattern, RevisionPattern) for pattern in patterns):
+    if not any(isinstance(pattern, RevisionPattern) or getattr(pattern, "of_scope", False) for pattern in patterns):
         return "no pattern about revisions is selected"
     if settings.upgrade_command is not None:
         return "an upgrade command ran them, and a command cannot be traced"

@@ -32,6 +32,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "since": given.get("since"),
         "guesses": given.get("guesses"),
         "diff_base": given.get("diff_base"),
+        "old_code": given.get("old_code"),
         "downgrade": given.get("downgrade"),
         "cache": given.get("cache"),
         "stats": _path(given.get("stats")),

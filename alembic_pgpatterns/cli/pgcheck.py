@@ -118,6 +118,11 @@ def _revision_flags(parser: argparse.ArgumentParser) -> None:
         "--diff-base", metavar="REF", help="check the revisions that a branch or commit of git lacks"
     )
     revisions.add_argument(
+        "--old-code",
+        metavar="REF",
+        help="the release whose code still runs meanwhile, in git (default: where the branch left --diff-base)",
+    )
+    revisions.add_argument(
         "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run downgrades"
     )
     revisions.add_argument(

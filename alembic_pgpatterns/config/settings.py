@@ -107,6 +107,11 @@ class Settings:
     diff_base: str | None = setting(
         None, "Judge the revisions that the working tree adds to this branch or commit of git."
     )
+    old_code: str | None = setting(
+        None,
+        "The commit, branch or tag of git whose code still runs while the revisions run. Unset: where the branch left "
+        "`diff_base`. Empty: no check.",
+    )
     workload: Path | None = setting(
         None,
         "A recording of the application's statements (`pytest --pgpatterns-record`), which pgcheck judges and pgadvise "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.controller.git import git
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.project import Project
-from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 
 BASE = "base"
@@ -67,19 +66,10 @@ def _known(project: Project, identifier: str) -> str:
 
 def _added(reference: str, folder: Path) -> set[Path]:
     """Files in the working tree that the common ancestor with the reference does not have."""
-    root = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
-    ancestor = _git(folder, "merge-base", "--end-of-options", reference, "HEAD").strip()
-    names = _git(root, "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split("\0")
-    names += _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    root = Path(git(folder, "--diff-base", "rev-parse", "--show-toplevel").strip())
+    ancestor = git(folder, "--diff-base", "merge-base", "--end-of-options", reference, "HEAD").strip()
+    names = git(root, "--diff-base", "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split(
+        "\0"
+    )
+    names += git(root, "--diff-base", "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return {(root / name).resolve() for name in names if name}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise PgPatternsError(f"--diff-base needs git: {error}") from error
-    if done.returncode:
-        message = done.stderr.strip() or "there is no common ancestor"
-        raise SettingsError(f"--diff-base: git {arguments[0]}: {message}")
-    return done.stdout

@@ -225,12 +225,29 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """What a revision takes from the code of the release before.
+
+    ``what``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
+    people. ``model``: the line in its models.
+    """
+
+    table: Name
+    what: str
+    message: str
+    revision: str
+    location: Location
+    release: str
+    model: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The project's revisions as a whole.
 
     ``heads``: identifier and file of each. ``runs``: of the revisions in scope. ``drifts``: None if the models are not
     known. ``uses_autocommit``: files with an ``autocommit_block()``, and the line of the first. ``slowed``:
-    statements of the recorded workload.
+    statements of the recorded workload. ``broken``: what the release before needs and no longer has.
     """
 
     heads: tuple[tuple[str, str], ...] = ()
@@ -240,6 +257,7 @@ class History:
     drifts: tuple[Drift, ...] | None = None
     uses_autocommit: tuple[Location, ...] = ()
     slowed: tuple[Slowed, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

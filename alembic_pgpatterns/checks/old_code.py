@@ -1,0 +1,194 @@
+"""Whether the code of the release before still works after each new revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from alembic_pgpatterns.checks.old_release import OldRelease
+from alembic_pgpatterns.controller.env_run import Databases, run_env
+from alembic_pgpatterns.controller.head_schema import CachedRun, server_at
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.revisions.model import Broken
+from alembic_pgpatterns.runner.messages import Steps
+from alembic_pgpatterns.runner.paths import relative
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Column, Location, Name, Schema, Table
+from alembic_pgpatterns.server.protocol import Server
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that the old code can no longer do. ``key``: the same before and after a revision."""
+
+    key: tuple[Name, str, str]
+    message: str
+    location: Location | None
+
+
+def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) -> tuple[Broken, ...]:
+    """What the old release's models can no longer do after each of the revisions.
+
+    Per table of the models a SELECT, INSERT, UPDATE and DELETE is prepared on the server, before the first revision and
+    after each. What did not work before is not the revision's doing.
+
+    Args:
+        run: of the project as it is now.
+        scope: the new revisions, in order.
+        release: the old one.
+
+    Raises:
+        PgPatternsError: no server could be started, or a revision fails.
+    """
+    names = [item.revision for item in run.project.revisions]
+    run.progress.say(f"asking what the models of {release.name} need")
+    result: list[Broken] = []
+    with server_at(run, names[: names.index(scope[0].revision)]) as at:
+        run_env(at.run, Steps("until", scope[0].parents), at.databases)
+        before = _troubles(at.run.server, at.databases, release)
+        for item in scope:
+            run_env(at.run, Steps("up", (item.revision,)), at.databases)
+            after = _troubles(at.run.server, at.databases, release)
+            result += [_broken(trouble, item, release) for key, trouble in after.items() if key not in before]
+            before = after
+    return tuple(result)
+
+
+def _broken(trouble: Trouble, revision: Revision, release: OldRelease) -> Broken:
+    table, kind, name = trouble.key
+    place = Location(relative(revision.path), revision.upgrade_line)
+    return Broken(
+        table, f"{kind} {name}".strip(), trouble.message, revision.revision, place, release.name, trouble.location
+    )
+
+
+Troubles = dict[tuple[Name, str, str], Trouble]
+
+
+def _troubles(server: Server, databases: Databases, release: OldRelease) -> Troubles:
+    result: Troubles = {}
+    for origin, models in release.models.items():
+        database = databases.by_origin.get(origin) if origin is not None else databases.environment
+        if database is None:
+            database = next(iter(databases.names), None)
+        if database is None:
+            raise PgPatternsError("env.py connects to no database, so the old code could not be tried.")
+        with server.connect(database) as connection:
+            schema = catalog.read(connection)
+            for trouble in _in_database(connection, schema, models):
+                result[trouble.key] = trouble
+    return result
+
+
+def _in_database(connection: Any, schema: Schema, models: Schema) -> Iterator[Trouble]:
+    for table in models.tables:
+        name = (
+            Name(schema.default_schema, table.name.name) if table.name.schema == models.default_schema else table.name
+        )
+        actual = schema.table(name)
+        if actual is None and _view(schema, name):
+            continue
+        if actual is None:
+            yield Trouble((name, "table", ""), f"{name} is gone", table.origin.location)
+            continue
+        described = [*_gone(table, actual), *_required(table, actual), *_types(connection, table, actual)]
+        yield from described
+        if not described:
+            yield from _refused(connection, table, actual)
+
+
+def _view(schema: Schema, name: Name) -> bool:
+    """A class may be mapped to a view; what can be written there is the view's own matter."""
+    return any(view.name == name for view in schema.views)
+
+
+def _gone(table: Table, actual: Table) -> Iterator[Trouble]:
+    for column in table.columns:
+        if actual.column(column.name) is None:
+            key = (actual.name, "column", column.name)
+            yield Trouble(key, f"{actual.name}.{column.name} is gone", _place(column, table))
+
+
+def _required(table: Table, actual: Table) -> Iterator[Trouble]:
+    """Columns that a row needs and the old code does not know."""
+    for column in actual.columns:
+        if table.column(column.name) is None and not column.nullable and not _filled(column):
+            key = (actual.name, "required", column.name)
+            message = f"{actual.name}.{column.name} is NOT NULL, has no default, and the old code does not know it"
+            yield Trouble(key, f"{message}: it cannot insert a row", table.origin.location)
+
+
+def _filled(column: Column) -> bool:
+    return column.default is not None or column.identity is not None or column.generated is not None
+
+
+def _place(column: Column, table: Table) -> Location | None:
+    return column.origin.location or table.origin.location
+
+
+# What a value of one type may be assigned to (PostgreSQL docs, "CREATE CAST"): by an implicit or assignment cast, and
+# any type to a string type.
+_ASSIGNABLE = """
+    SELECT a.atttypid = t.oid OR k.typcategory = 'S'
+        OR EXISTS (SELECT FROM pg_catalog.pg_cast c
+                   WHERE c.castsource = t.oid AND c.casttarget = a.atttypid AND c.castcontext IN ('i', 'a'))
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type k ON k.oid = a.atttypid
+    JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(%s)
+    WHERE a.attrelid = pg_catalog.to_regclass(%s) AND a.attname = %s
+"""
+
+
+def _types(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
+    for column in table.columns:
+        now = actual.column(column.name)
+        if now is None or now.type.same_storage == column.type.same_storage or column.type.kind != "base":
+            continue
+        row = connection.execute(_ASSIGNABLE, (column.type.display, str(actual.name), column.name)).fetchone()
+        if row is not None and row[0] is False:
+            message = f"{actual.name}.{column.name} is {now.type.display}: the old code writes {column.type.display}"
+            yield Trouble((actual.name, "type", column.name), message, _place(column, table))
+
+
+def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
+    """What the server says to the statements that the old code sends, if it refuses one."""
+    for what, statement in _statements(table, actual.name):
+        try:
+            with connection.transaction(force_rollback=True):
+                connection.execute(sql.SQL("PREPARE pgpatterns_old AS {}").format(statement))
+                connection.execute("DEALLOCATE pgpatterns_old")
+        except psycopg.Error as error:
+            said = error.diag.message_primary or str(error)
+            yield Trouble((actual.name, what, ""), f"{what} of {actual.name} fails: {said}", table.origin.location)
+
+
+def _statements(table: Table, name: Name) -> Iterator[tuple[str, sql.Composable]]:
+    target = sql.Identifier(name.schema, name.name)
+    columns = [sql.Identifier(column.name) for column in table.columns]
+    written = [column for column in table.columns if column.generated is None and column.identity is None]
+    keys = table.primary_key.columns if table.primary_key is not None else ()
+    yield "SELECT", sql.SQL("SELECT {} FROM {}").format(_listed(columns) if columns else sql.SQL("1"), target)
+    if written:
+        values = [sql.SQL(f"${number}") for number in range(1, len(written) + 1)]
+        names = [sql.Identifier(column.name) for column in written]
+        yield "INSERT", sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(target, _listed(names), _listed(values))
+    if keys:
+        where = [sql.SQL("{} = ${}").format(sql.Identifier(key), sql.SQL(str(n))) for n, key in enumerate(keys, 1)]
+        condition = sql.SQL(" AND ").join(where)
+        yield "DELETE", sql.SQL("DELETE FROM {} WHERE {}").format(target, condition)
+        others = [column.name for column in written if column.name not in keys]
+        changes = [
+            sql.SQL("{} = ${}").format(sql.Identifier(other), sql.SQL(str(n)))
+            for n, other in enumerate(others, len(keys) + 1)
+        ]
+        if changes:
+            yield "UPDATE", sql.SQL("UPDATE {} SET {} WHERE {}").format(target, _listed(changes), condition)
+
+
+def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)

@@ -1,0 +1,162 @@
+"""The release that still runs while new revisions run: its files from git, and the models in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.env_run import Databases, run_env
+from alembic_pgpatterns.controller.git import git, repository, write_tree
+from alembic_pgpatterns.controller.models import Models, read_models
+from alembic_pgpatterns.controller.progress import Progress
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.scratch_databases import open_server
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.runner.messages import Steps
+from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.server.real_database import RealDatabase
+
+FLAG = "--old-code"
+
+
+@dataclass(frozen=True)
+class OldRelease:
+    """``name``: the reference in git, for people. ``models``: by the database that they are for."""
+
+    name: str
+    models: Mapping[RealDatabase | None, Schema]
+
+    @property
+    def tables(self) -> int:
+        """How many tables its models have."""
+        return sum(len(schema.tables) for schema in self.models.values())
+
+
+def reference_of(settings: Settings, folder: Path) -> str | None:
+    """The commit of the release before: the setting, else where the branch left ``diff_base``; None for no check.
+
+    Raises:
+        SettingsError, PgPatternsError: git does not know it.
+    """
+    if settings.old_code is not None:
+        return settings.old_code or None
+    if settings.diff_base is None:
+        return None
+    return git(folder, FLAG, "merge-base", "--end-of-options", settings.diff_base, "HEAD").strip()
+
+
+def read_old_release(config: Any, settings: Settings, progress: Progress, reference: str, folder: Path) -> OldRelease:
+    """Run the old release's env.py, without any revision, and read its models.
+
+    Args:
+        config: Alembic's, of the project as it is now.
+        settings: of the project as it is now.
+        progress: shows what is going on.
+        reference: a commit, branch or tag.
+        folder: of the project's migrations.
+
+    Raises:
+        PgPatternsError: there is no such reference, its env.py fails, or it names no models.
+    """
+    root = repository(folder, FLAG)
+    progress.say(f"reading the models of {reference[:12]}")
+    with (
+        _files(root, reference) as copy,
+        _standing_in(root, copy),
+        Project(_config_in(config, root, copy), settings) as project,
+        open_server(settings) as server,
+    ):
+        models = _read(RunContext(project, settings, progress).on(server))
+    if not models:
+        raise PgPatternsError(f"{reference} has no models: its env.py names no target_metadata")
+    return OldRelease(settings.old_code or settings.diff_base or reference, models)
+
+
+def _read(run: RunContext) -> dict[RealDatabase | None, Schema]:
+    databases = Databases()
+    result = run_env(run, Steps(), databases)
+    if result.own_environment is not None:
+        raise PgPatternsError(f"its env.py does not run here: {result.own_environment.splitlines()[0]}")
+    origins = {name: origin for origin, name in databases.by_origin.items()}
+    return {
+        origins.get(item.database): _models(run, Models(result.run, number, item.models))
+        for number, item in enumerate(result.configured)
+        if item.database and item.models
+    }
+
+
+def _models(run: RunContext, models: Models) -> Schema:
+    result = read_models(run, models, "public")
+    if result.schema is None:
+        raise PgPatternsError("; ".join(item.reason for item in result.skipped))
+    return result.schema
+
+
+@contextmanager
+def _files(root: Path, reference: str) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="pgpatterns-old-")).resolve()
+    try:
+        write_tree(root, FLAG, reference, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _standing_in(root: Path, copy: Path) -> Iterator[None]:
+    """Processes that start now stand in the copy, and import from it what they would import from the repository."""
+    here, path, variable = Path.cwd(), list(sys.path), os.environ.get("PYTHONPATH")
+    moved = [_in_copy(Path(entry), root, copy) for entry in path if entry]
+    first = [str(entry) for entry in moved if entry is not None and entry.is_dir()]
+    sys.path[:0] = first
+    os.environ["PYTHONPATH"] = os.pathsep.join([*first, *([variable] if variable else [])])
+    try:
+        os.chdir(_in_copy(here, root, copy) or copy)
+        yield
+    finally:
+        os.chdir(here)
+        sys.path[:] = path
+        if variable is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = variable
+
+
+def _in_copy(path: Path, root: Path, copy: Path) -> Path | None:
+    """The same place in the copy; None if it is not in the repository."""
+    try:
+        return copy / path.resolve().relative_to(root.resolve())
+    except ValueError:
+        return None
+
+
+def _config_in(config: Any, root: Path, copy: Path) -> Any:
+    """The same configuration, read from the copy, with what a program has set besides."""
+    ini = _in_copy(Path(config.config_file_name), root, copy) if config.config_file_name else None
+    given = getattr(config, "toml_file_name", None)
+    toml = _in_copy(Path(given), root, copy) if given else None
+    # Alembic knows pyproject.toml since 1.16.
+    more = {"toml_file": str(toml)} if toml is not None and toml.is_file() else {}
+    old = type(config)(
+        str(ini) if ini is not None else None,
+        ini_section=config.config_ini_section,
+        cmd_opts=config.cmd_opts,
+        attributes=dict(config.attributes),
+        **more,
+    )
+    if ini is not None and not ini.is_file():
+        raise PgPatternsError(f"the release has no {config.config_file_name}")
+    written = dict(old.file_config.items(old.config_ini_section, raw=True)) if ini is not None else {}
+    for name, value in config.file_config.items(config.config_ini_section, raw=True):
+        if name not in written:
+            old.set_main_option(name, value)
+    return old

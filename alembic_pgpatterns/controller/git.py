@@ -1,0 +1,54 @@
+"""Ask git about the project's repository; nothing in it is changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.errors import PgPatternsError
+
+
+def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    """Run a command of git, and return what it prints.
+
+    Args:
+        folder: a folder of the repository.
+        flag: the flag or setting that asks for it, for messages.
+        arguments: of git.
+        variables: of the environment, besides those there are.
+
+    Raises:
+        SettingsError: git refuses: no repository, no such reference.
+        PgPatternsError: there is no git.
+    """
+    environment = {**os.environ, **(variables or {})}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, env=environment
+        )
+    except OSError as error:
+        raise PgPatternsError(f"{flag} needs git: {error}") from error
+    if done.returncode:
+        message = done.stderr.strip() or "there is no common ancestor"
+        raise SettingsError(f"{flag}: git {arguments[0]}: {message}")
+    return done.stdout
+
+
+def repository(folder: Path, flag: str) -> Path:
+    """The top folder of the repository that a folder is in. Raises as `git`."""
+    return Path(git(folder, flag, "rev-parse", "--show-toplevel").strip())
+
+
+def write_tree(root: Path, flag: str, reference: str, folder: Path) -> None:
+    """Write the files of a commit into an empty folder. The repository, its index too, stays as it is.
+
+    Raises:
+        SettingsError, PgPatternsError: as `git`.
+    """
+    index = {"GIT_INDEX_FILE": str(folder / ".git-index")}
+    git(root, flag, "read-tree", "--end-of-options", f"{reference}^{{tree}}", variables=index)
+    git(root, flag, "checkout-index", "--all", f"--prefix={folder}/", variables=index)
+    (folder / ".git-index").unlink()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.revisions.model import Broken, History, Spot
+
+
+class BreaksOldCode(HistoryPattern):
+    """After a new revision, the models of the release before cannot read or write a table any more.
+
+    Revisions run before the new code is everywhere. Until then the old code works on the new schema: on other servers,
+    in workers, and again after a rollback. Each of its requests that touches the table fails.
+
+    Needs git: the models are those of the setting `old_code` (flag `--old-code`), by default those of the commit where
+    the branch left `diff_base`. They are read from its files in a process of their own. For each table of theirs a
+    SELECT, INSERT, UPDATE and DELETE is prepared on the throw-away server before and after each new revision.
+    """
+
+    severity = Severity.ERROR
+    of_scope = True
+    references = ("https://martinfowler.com/bliki/ParallelChange.html",)
+    bad = """
+        def upgrade():
+            op.drop_column("orders", "note")
+    """
+    good = """
+        def upgrade():
+            op.add_column("orders", sa.Column("remark", sa.Text()))
+    """
+
+    def detect(self, history: History) -> Iterator[Finding]:
+        """What breaks, in the order of the revisions."""
+        for item in history.broken:
+            place = f" ({item.model})" if item.model is not None else ""
+            message = f"{item.message}; the models of {item.release} need it{place}"
+            yield self.finding(_spot(item), message, Advice(_WAY), revision=item.revision)
+
+
+_WAY = (
+    "Take two releases. First release code that no longer uses it, with a revision that old and new code can live "
+    "with: a new column may be NULL or has a default. When the old code is gone from every server, a second revision "
+    "drops, renames or restricts."
+)
+
+
+def _spot(item: Broken) -> Spot:
+    return Spot(f"{item.table}.{item.what}", item.table, item.location, item.location.line)
