@@ -13,7 +13,7 @@ from alembic_pgpatterns.checks.old_release import read_old_release, reference_of
 from alembic_pgpatterns.checks.row_counts import with_rows
 from alembic_pgpatterns.checks.slowed import slowed
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.controller.context import RunContext
@@ -122,6 +122,8 @@ class RevisionCheck:
             return ()
         try:
             release = read_old_release(project.config, settings, self.run.progress, reference, folder)
+        except SettingsError:
+            raise  # there is no such reference
         except PgPatternsError as error:
             gathered.skipped.append(Skipped("old code", str(error).splitlines()[0], expected=settings.old_code is None))
             return ()
