@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.output.safe_text import one_line, without_mentions
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.report.diagram.mermaid import pictures
+from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
 from alembic_pgpatterns.report.words import (
     count_line,
     fix_lines,
@@ -31,15 +30,14 @@ PICTURE = 15_000
 FIXES = 4
 """Lines of one fix that are shown, unless all are asked for."""
 MARKS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 
 
 def write(report: Report, stream: TextIO, full: bool = False) -> None:
     """Write the comment: the count, what was not checked, the findings by table, hints."""
-    stream.write(f"### pgcheck: {_text(count_line(report))}\n\n{_text(looked_at(report))}\n")
+    stream.write(f"### pgcheck: {escaped(count_line(report))}\n\n{escaped(looked_at(report))}\n")
     for line, missed in skipped_lines(report.skipped):
         if missed:
-            stream.write(f"\n**Not checked:** {_text(line)}\n")
+            stream.write(f"\n**Not checked:** {escaped(line)}\n")
     shown = report.findings if full else foremost(report.findings, SHOWN)
     drawn = "".join(_pictures(report))
     written = _write_findings(shown, stream, full, ROOM - len(drawn))
@@ -48,23 +46,23 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
     stream.write(drawn)
     for line, missed in skipped_lines(report.skipped):
         if not missed:
-            stream.write(f"\nSkipped: {_text(line)}\n")
+            stream.write(f"\nSkipped: {escaped(line)}\n")
     for hint in report.hints:
-        stream.write(f"\n{_text(hint)}\n")
+        stream.write(f"\n{escaped(hint)}\n")
 
 
 def _pictures(report: Report) -> Iterator[str]:
     for title, picture in pictures(report):
         if len(picture) <= PICTURE:
             # GitHub and GitLab draw Mermaid inside of <details> if empty lines surround it.
-            yield f"\n<details><summary>{_text(title)}</summary>\n\n```mermaid\n{picture}```\n\n</details>\n"
+            yield f"\n<details><summary>{escaped(title)}</summary>\n\n```mermaid\n{picture}```\n\n</details>\n"
 
 
 def _write_findings(findings: Sequence[Finding], stream: TextIO, full: bool, room: int) -> int:
     """Write as many as there is room for; returns how many that were."""
     written = 0
     for table, own in groupby(_by_table(findings), key=_group):
-        heading = f"\n#### {_code(table)}\n"
+        heading = f"\n#### {code_span(table)}\n"
         for finding in own:
             text = heading + _item(finding, full)
             if len(text) > room and not full:
@@ -86,10 +84,10 @@ def _group(finding: Finding) -> str:
 
 
 def _item(finding: Finding, full: bool) -> str:
-    places = [_code(str(finding.location))] if finding.location else []
-    places += [f"revision {_code(finding.revision)}"] if finding.revision else []
+    places = [code_span(str(finding.location))] if finding.location else []
+    places += [f"revision {code_span(finding.revision)}"] if finding.revision else []
     where = f" ({', '.join(places)})" if places else ""
-    what = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {_text(message(finding))}{where}\n"
+    what = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {escaped(message(finding))}{where}\n"
     return what + "".join(_fix(finding, full))
 
 
@@ -98,31 +96,10 @@ def _fix(finding: Finding, full: bool) -> Iterator[str]:
     if not lines:
         return
     if is_advice(finding):
-        yield f"\n  {_text(lines[0])}\n"
+        yield f"\n  {escaped(lines[0])}\n"
         return
     code = "\n".join(lines if full else lines[:FIXES])
     language = "python" if finding.remedy is not None and model_line(finding.remedy) else "sql"
-    yield _block(code, language)
+    yield block(code, language, "  ")
     if not full and len(lines) > FIXES:
         yield f"\n  … and {len(lines) - FIXES} that change with it\n"
-
-
-def _block(code: str, language: str) -> str:
-    """A fenced block in a list's item; the fence is longer than any run of backticks inside."""
-    fence = "`" * max(3, max((len(run) for run in re.findall("`+", code)), default=0) + 1)
-    inner = "\n".join(f"  {line}" for line in code.split("\n"))
-    return f"\n  {fence}{language}\n{inner}\n  {fence}\n"
-
-
-def _text(text: str) -> str:
-    """Prose in which nothing is markup, a link or a mention."""
-    escaped = _SPECIAL.sub(r"\\\1", one_line(text)).replace("://", ":\\//")
-    return without_mentions(escaped.replace("\\<", "&lt;").replace("\\&", "&amp;"))
-
-
-def _code(text: str) -> str:
-    """Code in a line: the fence longer than any run of backticks inside."""
-    text = one_line(text)
-    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{text}{pad}{fence}"

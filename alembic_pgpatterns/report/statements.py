@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding
-from alembic_pgpatterns.report.words import count_line, fix_lines
+from alembic_pgpatterns.report.words import count_line, fix_lines, message
 
 SHOWN = 20
 """Lines of the application that are shown."""
@@ -25,10 +26,10 @@ def lines(report: Report, shown: int = SHOWN) -> Iterator[str]:
             break
         yield place
         for finding in findings:
-            yield f"  {finding.severity} {finding.pattern}: {finding.message}"
+            yield f"  {finding.severity} {finding.pattern}: {message(finding)}"
             yield from (f"      fix  {line}" for text in fix_lines(finding) for line in text.splitlines())
     yield count_line(report)
 
 
 def _place(finding: Finding) -> str:
-    return str(finding.location) if finding.location else "(no line known)"
+    return one_line(str(finding.location)) if finding.location else "(no line known)"

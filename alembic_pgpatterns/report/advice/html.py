@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import TextIO
 
-from alembic_pgpatterns.advisor.model import AdvisedIndex
+from alembic_pgpatterns.advisor.model import AdvisedIndex, Benefit
 from alembic_pgpatterns.checks.advice_report import AdviceReport
+from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.report.advice.words import ddl, location, model, size, sources, summary
+from alembic_pgpatterns.report.markup import Markup, tag
 from alembic_pgpatterns.report.statements import lines as finding_lines
 
 STYLE = """
@@ -23,31 +24,46 @@ section { margin: 2rem 0 }
 
 def write(report: AdviceReport, stream: TextIO) -> None:
     """Write the page."""
-    stream.write("\n".join(_page(report)) + "\n")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width"),
+        tag("title", "Indexes"),
+        tag("style", Markup(STYLE)),
+    )
+    stream.write(f"<!DOCTYPE html>\n{tag('html', head, tag('body', list(_sections(report))), lang='en')}\n")
 
 
-def _page(report: AdviceReport) -> Iterator[str]:
-    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Indexes</title><style>{STYLE}</style>'
-    yield '<meta name="viewport" content="width=device-width"><body><h1>Indexes</h1>'
-    yield f"<p>{escape(summary(report))}. {escape('; '.join(sources(report.advice)))}.</p>"
-    for item in report.advice.indexes:
-        yield from _index(item)
+def _sections(report: AdviceReport) -> Iterator[Markup]:
+    yield tag("h1", "Indexes")
+    yield tag("p", prose(f"{summary(report)}. {'; '.join(sources(report.advice))}."))
+    yield from map(_index, report.advice.indexes)
     if report.advice.unused:
-        items = (f"<li>{escape(str(item.name))}: {escape(item.reason)}</li>" for item in report.advice.unused)
-        yield f"<section><h2>Not needed any more</h2><ul>{''.join(items)}</ul></section>"
+        items = [tag("li", prose(f"{item.name}: {item.reason}")) for item in report.advice.unused]
+        yield tag("section", tag("h2", "Not needed any more"), tag("ul", items))
     if report.report.findings:
         text = "\n".join(finding_lines(report.report, shown=1000))
-        yield f"<section><h2>Statements</h2><pre>{escape(text)}</pre></section>"
-    yield "</body></html>"
+        yield tag("section", tag("h2", "Statements"), tag("pre", text))
 
 
-def _index(item: AdvisedIndex) -> Iterator[str]:
+def _index(item: AdvisedIndex) -> Markup:
     pays = f"pays from {item.break_even_rows:,} rows on" if item.break_even_rows else "pays little"
-    yield f"<section><h2>{escape(str(item.index.table))}</h2><pre>{escape(ddl(item))};\n{escape(model(item))}</pre>"
-    yield f"<p>{size(item.size)}; {pays}.</p>"
-    yield "<table><tr><th>statement<th>sent by<th>cost before<th>after</tr>"
-    for benefit in item.benefits:
-        text = escape(" ".join(benefit.statement.text.split()))
-        costs = f'<td class="n">{benefit.cost_before:,.0f}<td class="n">{benefit.cost_after:,.1f}'
-        yield f"<tr><td><code>{text}</code><td>{escape(location(benefit.statement) or '')}{costs}</tr>"
-    yield "</table></section>"
+    head = tag("tr", [tag("th", text) for text in ("statement", "sent by", "cost before", "after")])
+    return tag(
+        "section",
+        tag("h2", one_line(str(item.index.table))),
+        tag("pre", code(f"{ddl(item)};\n{model(item)}")),
+        tag("p", f"{size(item.size)}; {pays}."),
+        tag("table", head, [_row(benefit) for benefit in item.benefits]),
+    )
+
+
+def _row(benefit: Benefit) -> Markup:
+    statement = code(" ".join(benefit.statement.text.split()))
+    costs = (f"{benefit.cost_before:,.0f}", f"{benefit.cost_after:,.1f}")
+    return tag(
+        "tr",
+        tag("td", tag("code", statement)),
+        tag("td", one_line(location(benefit.statement) or "")),
+        [tag("td", cost, class_="n") for cost in costs],
+    )

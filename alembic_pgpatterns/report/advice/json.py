@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from alembic_pgpatterns.advisor.model import AdvisedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
+from alembic_pgpatterns.output.safe_text import json_text
 from alembic_pgpatterns.report.advice.words import ddl, location, model, operation
 from alembic_pgpatterns.report.json import document as findings_document
 
@@ -15,8 +16,7 @@ VERSION = 1
 
 def write(report: AdviceReport, stream: TextIO) -> None:
     """Write the document."""
-    json.dump(document(report), stream, indent=2, ensure_ascii=False, default=str)
-    stream.write("\n")
+    stream.write(json_text(json.dumps(document(report), indent=2, default=str)) + "\n")
 
 
 def document(report: AdviceReport) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import TextIO
 
 from alembic_pgpatterns.advisor.model import AdvisedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
+from alembic_pgpatterns.output.safe_text import code
 from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, size, sources, summary
+from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
 from alembic_pgpatterns.report.statements import lines as finding_lines
 
 
@@ -17,23 +19,24 @@ def write(report: AdviceReport, stream: TextIO) -> None:
 
 
 def _lines(report: AdviceReport) -> Iterator[str]:
-    yield f"## Indexes\n\n{summary(report)}. {'; '.join(sources(report.advice))}."
+    yield f"## Indexes\n\n{summary(report)}. {escaped('; '.join(sources(report.advice)))}."
     for item in report.advice.indexes:
         yield from _index(item)
     if report.advice.unused:
         yield "\n### Not needed any more\n"
-        yield from (f"- `{item.name}` of `{item.table}`: {item.reason}" for item in report.advice.unused)
+        for unused in report.advice.unused:
+            yield f"- {code_span(str(unused.name))} of {code_span(str(unused.table))}: {escaped(unused.reason)}"
     if report.report.findings:
-        yield "\n## Statements\n\n```text"
-        yield from finding_lines(report.report)
-        yield "```"
+        yield "\n## Statements"
+        yield block("\n".join(finding_lines(report.report)), "text")
 
 
 def _index(item: AdvisedIndex) -> Iterator[str]:
-    yield f"\n### `{item.index.table}`\n\n```sql\n{ddl(item)};\n```\n\n```python\n{model(item)}\n```\n"
+    yield f"\n### {code_span(str(item.index.table))}"
+    yield block(code(f"{ddl(item)};"), "sql") + block(code(model(item)), "python")
     pays = f"pays from {item.break_even_rows:,} rows on" if item.break_even_rows else "pays little"
     yield f"{size(item.size)}; {pays}.\n\n| statement | sent by | cost before | after |\n|---|---|---|---|"
     for benefit in item.benefits:
-        text = one_line(benefit.statement).replace("|", "\\|").replace("`", "'")
-        place = location(benefit.statement) or ""
-        yield f"| `{text}` | {place} | {benefit.cost_before:,.0f} | {benefit.cost_after:,.1f} |"
+        text = code_span(one_line(benefit.statement).replace("|", "\\|").replace("`", "'"))
+        place = escaped(location(benefit.statement) or "")
+        yield f"| {text} | {place} | {benefit.cost_before:,.0f} | {benefit.cost_after:,.1f} |"

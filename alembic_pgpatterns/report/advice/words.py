@@ -1,4 +1,4 @@
-"""An advised index in words and code, shared by the formats."""
+"""An advised index in words and code, shared by the formats. Each format makes safe for its readers what it shows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
+from alembic_pgpatterns.output.safe_text import one_line as single
 from alembic_pgpatterns.remedies.model_line import index_expression
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import create_index
@@ -41,7 +42,7 @@ def location(statement: Recorded) -> str | None:
 
 def one_line(statement: Recorded, width: int = 110) -> str:
     """The statement on one line, cut where it is long."""
-    text = " ".join(statement.text.split())
+    text = single(" ".join(statement.text.split()))
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
