@@ -18,10 +18,12 @@ from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Choice, Search
 from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
+from alembic_pgpatterns.advisor.statement_text import with_fixed
 from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
 from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
 from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
+from alembic_pgpatterns.advisor.variants import variants
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.model import CreateIndex
@@ -116,8 +118,10 @@ class Advisor:
             if statement.kind not in READS:
                 continue
             try:
-                uses = [use for use in read_uses(self._planner, statement.text) if use.table in known]
-                question = Question(self._plannable(statement), tuple(uses))
+                text = with_fixed(statement, workload.from_production)
+                uses = [use for use in read_uses(self._planner, text) if use.table in known]
+                taken = self._plannable(statement)
+                question = Question(taken, tuple(uses), variants(taken, uses, self._busy, workload.from_production))
             except CannotPlan as error:
                 unplanned.append(Unplanned(statement, str(error).splitlines()[0]))
                 continue
@@ -157,6 +161,13 @@ class Advisor:
         if not options.tables:
             return proposed
         return [item for item in proposed if {item.index.table.name, str(item.index.table)} & set(options.tables)]
+
+    def _busy(self, table: Name, column: str) -> str | None:
+        """The parent that has the most children."""
+        owner = self.schema.table(table)
+        values = self._sizes.facts(table, column).values
+        refers = owner is not None and any(column in key.columns for key in owner.foreign_keys)
+        return values[0] if refers and values else None
 
     def _share(self, table: Name, where: str) -> float:
         """Share of a table's rows for which a condition is true, as the planner sees it."""
@@ -231,7 +242,8 @@ class Advisor:
             ).fetchone()
             facts = self._sizes.facts(candidate.index.table, columns[0])
 
-            plain = replace(facts, values=(), frequencies=(), bounds=())
+            some = facts.n_distinct or math.sqrt(self._sizes.rows(candidate.index.table))  # of a part of a document
+            plain = replace(facts, n_distinct=some, values=(), frequencies=(), bounds=())
             if row is not None:
                 load_column(self._connection, name, row[0], plain)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from alembic_pgpatterns.advisor.predicates import Comparison, Order, TableUse, Term
+from alembic_pgpatterns.advisor.predicates import Comparison, Order, TableUse, Term, is_prefix, pattern_of
+from alembic_pgpatterns.advisor.variants import Variant
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name, quote
@@ -32,25 +33,41 @@ Key = IndexedKey
 
 @dataclass
 class Candidate:
-    """An index to try. ``asked``: fingerprints of the statements that brought it up. ``rule``: by rule, not by cost."""
+    """An index to try.
+
+    ``asked``: fingerprints of the statements that brought it up. ``rule``: by rule, not by cost. ``together``: groups
+    of indexes with this one among them that serve an OR together and none of them alone.
+    """
 
     index: CreateIndex
     asked: set[str] = field(default_factory=set)
     rule: bool = False
     requires: str | None = None
+    together: set[tuple[CreateIndex, ...]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Question:
-    """One statement of the workload with what it asks of each table."""
+    """One statement of the workload with what it asks of each table, and how it is planned."""
 
     statement: Recorded
     uses: tuple[TableUse, ...]
+    variants: tuple[Variant, ...] = ()
 
     @property
     def tables(self) -> frozenset[Name]:
         """The tables that it reads."""
         return frozenset(use.table for use in self.uses)
+
+    def misled_by(self, index: CreateIndex) -> bool:
+        """Whether the server that plans uses an index for LIKE 'abc%' that production's does not.
+
+        Ours sorts by code points (C). In any other collation only an index with text_pattern_ops serves.
+        """
+        plain = {(key.column, key.expression) for key in index.keys if key.opclass is None}
+        likes = [like for use in self.uses if use.table == index.table for like in use.likes]
+        prefixes = [like.term for like in likes if is_prefix(like, self.statement.values)]
+        return index.method == "btree" and any((term.column, term.expression) in plain for term in prefixes)
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,7 @@ def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidat
             for candidate in _Proposals(question, use, table, known, shared).all():
                 present = result.setdefault(candidate.index, candidate)
                 present.asked.add(question.statement.fingerprint)
+                present.together |= candidate.together
     for candidate in list(_united(result.values(), known)):
         result.setdefault(candidate.index, candidate)
     return [item for item in result.values() if not _exists(item.index, known.schema.table(item.index.table))]
@@ -109,6 +127,7 @@ class _Proposals:
     def __init__(
         self, question: Question, use: TableUse, table: Table, known: Knowledge, shared: Mapping[Any, int]
     ) -> None:
+        self._question = question
         self._statement = question.statement
         self._use = use
         self._table = table
@@ -123,6 +142,29 @@ class _Proposals:
         yield from self._likes()
         yield from self._contains()
         yield from self._brin()
+        for branches in self._use.alternatives:
+            yield from self._of_or(branches)
+
+    def _of_or(self, branches: Sequence[TableUse]) -> Iterator[Candidate]:
+        """An index per branch; all of them serve the OR together."""
+        of_branches = [self._of_branch(branch) for branch in branches]
+        for group in zip(*of_branches, strict=False):
+            together = tuple(candidate.index for candidate in group)
+            for candidate in group:
+                candidate.together.add(together)
+                yield candidate
+
+    def _of_branch(self, branch: TableUse) -> list[Candidate]:
+        """An index for one branch of an OR; one with the conditions beside the OR before it where that can be."""
+        inner = _Proposals(self._question, branch, self._table, self._known, self._shared)
+        terms = [item.term for item in (*branch.equal, *branch.ranges[:1]) if self._allowed(item.term)]
+        keys = tuple(_without_repetition(map(_key, terms)))
+        if not keys:
+            searches = [*inner._likes(), *inner._contains()][:1]
+            return searches * 2
+        beside = [item.term for item in self._use.equal if self._allowed(item.term)]
+        longer = tuple(_without_repetition((*map(_key, sorted(dict.fromkeys(beside), key=self._rank)), *keys)))
+        return [Candidate(CreateIndex(self._use.table, columns)) for columns in (keys, longer)]
 
     def _predicates(self) -> Iterator[tuple[str | None, frozenset[str]]]:
         """WHERE clauses of partial indexes with the columns that they fix, and no clause."""
@@ -200,8 +242,6 @@ class _Proposals:
             if order:
                 yield (*keys[:number], *order)
         yield from self._joined(keys, order)
-        for alternative in use.alternatives:
-            yield from ((*keys, _key(item.term)) for item in alternative if self._allowed(item.term))
 
     def _joined(self, keys: tuple[Key, ...], order: tuple[Key, ...]) -> Iterator[tuple[Key, ...]]:
         for term in dict.fromkeys(self._use.joins):
@@ -249,7 +289,7 @@ class _Proposals:
         needed = sorted(use.fetched - named - fixed)
         columns = [self._table.column(name) for name in needed]
         present = [column for column in columns if column is not None]
-        if use.star or use.locks or not 0 < len(present) <= INCLUDED:
+        if use.star or use.locks or not 0 < len(present) <= INCLUDED or self._names_one_row(index):
             return ()
         if len(present) + len(named) >= len(self._table.columns):
             return ()  # a second copy of the table
@@ -258,10 +298,16 @@ class _Proposals:
         widths = sum(self._known.width(use.table, column.name) for column in present)
         return tuple(column.name for column in present) if widths <= INCLUDED_BYTES else ()
 
+    def _names_one_row(self, index: CreateIndex) -> bool:
+        """Whether the keys begin with those of a unique index, which finds the row already."""
+        columns = [key.column for key in index.keys]
+        unique = (present.columns for present in self._table.indexes if present.unique and present.predicate is None)
+        return any(list(names) == columns[: len(names)] for names in unique)
+
     def _likes(self) -> Iterator[Candidate]:
         for item in self._use.likes:
-            pattern = self._pattern(item)
-            if item.operator == "like" and pattern and not pattern.startswith(("%", "_")):
+            pattern = pattern_of(item, self._statement.values)
+            if is_prefix(item, self._statement.values):
                 key = replace(_key(item.term), opclass="text_pattern_ops")
                 equal = tuple(_key(term.term) for term in self._use.equal if self._allowed(term.term))
                 yield Candidate(CreateIndex(self._use.table, (key,)))
@@ -272,13 +318,6 @@ class _Proposals:
                 has = any(extension.name == "pg_trgm" for extension in self._known.schema.extensions)
                 requires = None if has else "CREATE EXTENSION IF NOT EXISTS pg_trgm"
                 yield Candidate(CreateIndex(self._use.table, (key,), method="gin"), requires=requires)
-
-    def _pattern(self, item: Comparison) -> str | None:
-        if item.constant is not None:
-            return item.constant
-        samples = self._statement.values if item.parameter is not None else ()
-        values = [sample[item.parameter - 1] for sample in samples if item.parameter and len(sample) >= item.parameter]
-        return str(values[0]) if values and values[0] is not None else None
 
     def _contains(self) -> Iterator[Candidate]:
         for item in self._use.contains:

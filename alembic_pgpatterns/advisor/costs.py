@@ -11,9 +11,9 @@ from alembic_pgpatterns.advisor.model import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.sizing import Sizes
+from alembic_pgpatterns.advisor.statement_text import with_limits
 from alembic_pgpatterns.advisor.statistics import load_columns, with_sizes
 from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
-from alembic_pgpatterns.advisor.uses import with_limits
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name

@@ -26,7 +26,8 @@ class TableSize:
 class ColumnFacts:
     """Statistics of one column, as pg_stats has them (docs, "pg_stats"). None: not known.
 
-    ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. All values as text.
+    ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. ``element``: of arrays, how
+    often the most common element is there. All values as text.
     """
 
     null_frac: float = 0.0
@@ -36,6 +37,7 @@ class ColumnFacts:
     values: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
     bounds: tuple[str, ...] = ()
+    element: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

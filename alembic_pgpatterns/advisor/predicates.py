@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,7 @@ class Comparison:
     """A term compared with something.
 
     ``parameter``: number of the ``$n``, None for a constant or an expression. ``constant``: the text it is compared
-    with. ``condition``: SQL of the whole where nothing in it changes from call to call.
+    with. ``condition``: SQL of the whole where nothing in it changes from call to call. ``is_list``: any of a list.
     """
 
     term: Term
@@ -50,6 +50,7 @@ class Comparison:
     parameter: int | None = None
     constant: str | None = None
     condition: str | None = None
+    is_list: bool = False
 
 
 @dataclass
@@ -66,7 +67,7 @@ class TableUse:
         likes: patterns of LIKE, ILIKE and regular expressions.
         contains: operators that a GIN index serves.
         constants: SQL of conditions without parameters: what a partial index can be made of.
-        alternatives: per OR that is no list of one column: the equalities of its branches.
+        alternatives: per OR that is no list of one column: what each of its branches asks of the table.
         fetched: columns that the statement reads at all. ``star``: all, or not known.
         limit, locks: of the statement.
     """
@@ -82,7 +83,7 @@ class TableUse:
     contains: list[Comparison] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     constant_columns: set[str] = field(default_factory=set)
-    alternatives: list[tuple[Comparison, ...]] = field(default_factory=list)
+    alternatives: list[tuple[TableUse, ...]] = field(default_factory=list)
     fetched: set[str] = field(default_factory=set)
     star: bool = False
     limit: bool = False
@@ -91,9 +92,10 @@ class TableUse:
     @property
     def terms(self) -> frozenset[str]:
         """The text of all terms that an index could begin with."""
-        compared = (*self.equal, *self.ranges, *self.likes, *self.contains, *(c for a in self.alternatives for c in a))
+        compared = (*self.equal, *self.ranges, *self.likes, *self.contains)
         return frozenset(
             (
+                *(text for branches in self.alternatives for branch in branches for text in branch.terms),
                 *(item.term.text for item in compared),
                 *(term.text for term in self.joins),
                 *(item.term.text for item in self.order),
@@ -101,8 +103,29 @@ class TableUse:
             )
         )
 
+    @property
+    def bounds(self) -> frozenset[str]:
+        """The text of the terms that say how many rows are read: equality, range and order, but no join."""
+        terms = [item.term for item in (*self.equal, *self.ranges, *self.order)]
+        return frozenset(term.text for term in (*terms, *(term for row in self.rows for term in row)))
+
 
 Uses = Mapping[str, TableUse]
+
+
+def pattern_of(like: Comparison, samples: Sequence[Sequence[object]]) -> str | None:
+    """The pattern of a LIKE: its constant, else the first recorded one; None where none is known."""
+    if like.constant is not None:
+        return like.constant
+    number = like.parameter or 0
+    values = [sample[number - 1] for sample in samples if number and len(sample) >= number]
+    return str(values[0]) if values and values[0] is not None else None
+
+
+def is_prefix(like: Comparison, samples: Sequence[Sequence[object]]) -> bool:
+    """Whether a LIKE asks for how a text begins."""
+    pattern = pattern_of(like, samples)
+    return like.operator == "like" and bool(pattern) and not str(pattern).startswith(("%", "_"))
 
 
 def read_condition(text: str, uses: Uses) -> bool:
@@ -182,15 +205,15 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
         left, right, owners, operator = right, left, others, _FLIPPED.get(operator, operator)
     if len(owners) == 1:
         fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
-        item = Comparison(_term(left, uses), operator, _parameter(right), _literal(right), fixed)
+        lists = expression.kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
+        item = Comparison(_term(left, uses), operator, _parameter(right), _literal(right), fixed, lists)
         _add(owners[0], item, expression.kind)
 
 
 def _add(use: TableUse, item: Comparison, kind: int) -> None:
     """Add a comparison to what a statement asks of a table; ``kind``: of the parse tree's expression."""
     operator = item.operator
-    lists = kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
-    if operator == "=" and (lists or kind == pg.AEXPR_OP):
+    if operator == "=" and (item.is_list or kind == pg.AEXPR_OP):
         use.equal.append(item)
     elif operator in _RANGE and kind == pg.AEXPR_OP:
         use.ranges.append(item)
@@ -225,9 +248,9 @@ def _or(node: Any, uses: Uses) -> None:
     firsts = [branch.equal[0] if branch.equal else None for branch in branches]
     if None not in firsts and len({item.term for item in firsts if item}) == 1:
         use.equal.append(next(item for item in firsts if item))
-    elif None not in firsts:
-        use.alternatives.append(tuple(item for item in firsts if item))
     else:
+        if all(branch.equal or branch.likes or branch.contains or branch.ranges for branch in branches):
+            use.alternatives.append(tuple(branches))
         _constant(node, uses)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from alembic_pgpatterns.advisor.candidates import Candidate, Question
 from alembic_pgpatterns.advisor.planner import CannotPlan, Plan, Planner
-from alembic_pgpatterns.advisor.uses import with_limits
+from alembic_pgpatterns.advisor.variants import Variant
 from alembic_pgpatterns.schema.names import Name
 
 FLOOR = 10.0
@@ -16,10 +16,10 @@ FLOOR = 10.0
 LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
+COMPLETION = 0.1
+"""What an index may cost more that has the range or the order of its statements too."""
 _ALIKE = 0.4
 """Orders of magnitude that one index more must gain where another one begins with the same keys."""
-SAMPLES = 3
-"""Sets of recorded values that a statement is planned with."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Search:
     built: Mapping[str, Built]
     unplanned: dict[str, str] = field(default_factory=dict)
     _costs: dict[tuple[str, frozenset[str]], Cost] = field(default_factory=dict)
-    _generic: dict[str, str] = field(default_factory=dict)
+    _misled: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def cost(self, question: Question, names: Iterable[str]) -> Cost:
         """The cost of a statement where these candidates are there.
@@ -64,7 +64,7 @@ class Search:
         Raises:
             CannotPlan: the server refuses the statement.
         """
-        names = frozenset(name for name in names if self.built[name].table in question.tables)
+        names = self._concerned(question, names)
         key = (question.statement.fingerprint, names)
         if key not in self._costs:
             with self.planner.visible(self.built[name].oid for name in names):
@@ -76,7 +76,7 @@ class Search:
         groups: dict[frozenset[str], list[Question]] = {}
         names = list(names)
         for question in questions:
-            concerned = frozenset(name for name in names if self.built[name].table in question.tables)
+            concerned = self._concerned(question, names)
             if (question.statement.fingerprint, concerned) not in self._costs:
                 groups.setdefault(concerned, []).append(question)
         for concerned, group in groups.items():
@@ -89,24 +89,24 @@ class Search:
         self._costs.clear()
 
     def _planned(self, question: Question) -> Cost:
-        plans = [*self._with_values(question)] or [self._for_any(question)]
+        plans = [self._plan(variant) for variant in question.variants]
         value = math.exp(sum(math.log(max(plan.cost, 0.01)) for plan in plans) / len(plans))
         return Cost(value, frozenset().union(*(plan.indexes for plan in plans)))
 
-    def _with_values(self, question: Question) -> Iterable[Plan]:
-        text = question.statement.text
-        for sample in question.statement.values[:SAMPLES]:
-            try:
-                yield self.planner.plan(text, sample)
-            except CannotPlan:
-                self.planner.connection.execute("ROLLBACK")
-                raise
+    def _plan(self, variant: Variant) -> Plan:
+        try:
+            return self.planner.plan(variant.text, variant.values)
+        except CannotPlan:
+            self.planner.connection.execute("ROLLBACK")
+            raise
 
-    def _for_any(self, question: Question) -> Plan:
-        fingerprint = question.statement.fingerprint
-        if fingerprint not in self._generic:
-            self._generic[fingerprint] = with_limits(question.statement.text)
-        return self.planner.plan(self._generic[fingerprint], None)
+    def _concerned(self, question: Question, names: Iterable[str]) -> frozenset[str]:
+        """Those of the candidates that the statement may be planned with."""
+        key = question.statement.fingerprint
+        if key not in self._misled:
+            present = self.built.items()
+            self._misled[key] = frozenset(name for name, item in present if question.misled_by(item.candidate.index))
+        return frozenset(name for name in names if self.built[name].table in question.tables) - self._misled[key]
 
 
 def orders(before: float, after: float) -> float:
@@ -130,27 +130,38 @@ class Choice:
         self.search.prepare(self.search.questions, ())
         self.costs = {item.statement.fingerprint: self._cost(item, ()) for item in self.search.questions}
         self.before = dict(self.costs)
-        gains = {name: self._gain(name) for name in self._plausible()}
+        gains = {group: self._gain(group) for group in self._groups()}
         while gains and (self.most is None or len(self.chosen) < self.most):
-            best = max(gains, key=lambda name: gains[name] - self.search.built[name].penalty)
-            if gains[best] - self.search.built[best].penalty < LEAST:
+            best = max(gains, key=lambda group: gains[group] - self._penalty(group))
+            if gains[best] - self._penalty(best) < LEAST:
                 break
             self._take(best)
             del gains[best]
-            table = self.search.built[best].table
+            table = self.search.built[best[0]].table
             joined = {name for item in self.search.questions if table in item.tables for name in item.tables}
-            for name in gains:
-                if self.search.built[name].table in joined:
-                    gains[name] = self._gain(name)
+            for group in gains:
+                if self.search.built[group[0]].table in joined:
+                    gains[group] = self._gain(group)
         self._prune()
+        self._complete()
 
-    def _plausible(self) -> list[str]:
-        """Candidates that some plan uses when all of its table are there, or when it is there alone."""
-        return [name for name, built in self.search.built.items() if self._questions(built)]
+    def _groups(self) -> list[tuple[str, ...]]:
+        """What can be taken in one step: each candidate that a statement could use, and those of an OR together."""
+        names = {built.candidate.index: name for name, built in self.search.built.items()}
+        alone = [(name,) for name, built in self.search.built.items() if self._questions(built)]
+        groups: dict[tuple[str, ...], None] = dict.fromkeys(alone)
+        for built in self.search.built.values():
+            for together in sorted(built.candidate.together, key=str):
+                missing = tuple(dict.fromkeys(names[index] for index in together if index in names))
+                groups[missing] = None
+        return list(groups)
 
-    def _take(self, name: str) -> None:
-        self.chosen.append(name)
-        for item in self._touched(self.search.built[name].table):
+    def _penalty(self, group: Iterable[str]) -> float:
+        return sum(self.search.built[name].penalty for name in group if name not in self.chosen)
+
+    def _take(self, group: Sequence[str]) -> None:
+        self.chosen += [name for name in group if name not in self.chosen]
+        for item in self._touched(self.search.built[group[0]].table):
             self.costs[item.statement.fingerprint] = self._cost(item, self.chosen)
 
     def _cost(self, question: Question, names: Iterable[str]) -> float:
@@ -170,14 +181,15 @@ class Choice:
             or any(first in use.terms for use in item.uses if use.table == built.table)
         ]
 
-    def _gain(self, name: str) -> float:
-        built, total = self.search.built[name], 0.0
-        questions = self._questions(built)
-        self.search.prepare(questions, [*self.chosen, name])
+    def _gain(self, group: Sequence[str]) -> float:
+        total = 0.0
+        questions = self._questions(self.search.built[group[0]])
+        names = [*self.chosen, *group]
+        self.search.prepare(questions, names)
         for item in questions:
-            cost = self.search.cost(item, [*self.chosen, name])
+            cost = self.search.cost(item, names)
             gain = orders(self.costs[item.statement.fingerprint], cost.value)
-            if gain > NOTICED and built.name in cost.used:
+            if gain > NOTICED and cost.used.issuperset(group):
                 total += gain
         return total
 
@@ -204,3 +216,45 @@ class Choice:
             if loss < built.penalty + (_ALIKE if self._replaced(built, less) else NOTICED):
                 self.chosen = less
                 self.costs.update(after)
+
+    def _complete(self) -> None:
+        """Add the range or the order of a statement to an index that has its equalities, where that costs little.
+
+        How many rows an equality leaves is the least certain of all that the planner says. What bounds the rows that
+        are read, whatever the values are, is worth a few bytes per entry.
+        """
+        for name in list(self.chosen):
+            longer = [item for item in self.search.built.values() if self._completes(item, self.search.built[name])]
+            for other in sorted(longer, key=lambda item: (-len(item.candidate.index.include), item.pages)):
+                if self._swap(name, other.name):
+                    break
+
+    def _completes(self, longer: Built, built: Built) -> bool:
+        index, other = built.candidate.index, longer.candidate.index
+        held = {*other.include, *(key.column for key in other.keys)}
+        return (
+            other.table == index.table
+            and (other.method, other.where) == (index.method, index.where)
+            and other.keys[: len(index.keys)] == index.keys
+            and len(other.keys) > len(index.keys)
+            and set(index.include) <= held
+            and self._bounds(longer.candidate, len(index.keys), longer.candidate.asked & built.candidate.asked)
+            and longer.penalty <= built.penalty + COMPLETION
+        )
+
+    def _bounds(self, candidate: Candidate, after: int, asked: set[str]) -> bool:
+        """Whether the further keys of a candidate are what one of these statements compares or orders by."""
+        added = {str(key.column or key.expression) for key in candidate.index.keys[after:]}
+        uses = (use for item in self.search.questions if item.statement.fingerprint in asked for use in item.uses)
+        return any(use.table == candidate.index.table and added <= use.bounds for use in uses)
+
+    def _swap(self, name: str, other: str) -> bool:
+        """Take one index in place of another if no statement suffers."""
+        names = [other if item == name else item for item in self.chosen]
+        touched = self._touched(self.search.built[name].table)
+        after = {item.statement.fingerprint: self._cost(item, names) for item in touched}
+        if any(orders(cost, self.costs[key]) > NOTICED for key, cost in after.items()):
+            return False
+        self.chosen = names
+        self.costs.update(after)
+        return True

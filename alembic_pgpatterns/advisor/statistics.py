@@ -112,6 +112,8 @@ _TYPES = {
     "most_common_vals": "text",
     "most_common_freqs": "real[]",
     "histogram_bounds": "text",
+    "most_common_elems": "text",
+    "most_common_elem_freqs": "real[]",
 }
 COLUMNS_SINCE = 180000
 """The first PostgreSQL that takes statistics of columns (``pg_restore_attribute_stats``)."""
@@ -140,6 +142,9 @@ def load_column(connection: psycopg.Connection[Any], table: Name, column: str, f
         "most_common_vals": _array(facts.values) if facts.values else None,
         "most_common_freqs": list(facts.frequencies) if facts.values else None,
         "histogram_bounds": _array(facts.bounds) if len(facts.bounds) > 1 else None,
+        "most_common_elems": _array(["0"]) if facts.element is not None else None,
+        # The frequency of the element, the least and the largest one, and that of nulls (docs, "pg_stats").
+        "most_common_elem_freqs": [facts.element] * 3 + [0.0] if facts.element is not None else None,
     }
     given = [(name, value) for name, value in values.items() if value is not None]
     pairs = "".join(f", %s::text, %s::{_TYPES[name]}" for name, _ in given)

@@ -6,6 +6,8 @@ They are guesses, and the advice says so; of an export none is needed.
 from __future__ import annotations
 
 import datetime
+import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,12 +27,33 @@ FARTHEST = 20
 _LITERAL = re.compile(r"'(\d{4}-\d\d-\d\d[^']*)'")
 BOUNDS = 101
 """As many as a server keeps by default (``default_statistics_target``)."""
+_DOCUMENTS = tuple(f'{{"pgpatterns": {number}}}' for number in range(BOUNDS))
+"""A histogram of documents. Without one the server takes each ``@>`` for a hundredth of all rows; with one, for what of
+it is true for these, which is next to nothing."""
+_TEXTS = tuple(sorted(hashlib.md5(bytes([number]), usedforsecurity=False).hexdigest() for number in range(BOUNDS)))
+"""A histogram of texts, for the same reason: LIKE '%word%' is true for few."""
+_ELEMENTS = frozenset({"text", "varchar", "int2", "int4", "int8", "numeric"})
 
 _WIDTHS = {"bool": 1, "int2": 2, "int4": 4, "int8": 8, "uuid": 16, "date": 4, "float4": 4, "numeric": 8}
 _WIDE = {"json": 200, "jsonb": 200, "xml": 300, "bytea": 500, "tsvector": 150}
 _TIMES = frozenset({"timestamptz", "timestamp", "date"})
-_DISTINCT_NAMES = ("email", "slug", "token", "code", "sku", "uuid", "hash", "url", "key", "reference", "number")
+_DISTINCT_NAMES = ("email", "slug", "token", "uuid", "hash", "url", "reference", "number")
 _KIND_NAMES = ("status", "state", "kind", "type", "category", "level", "priority", "currency", "country", "role")
+_KIND_WORDS = frozenset(
+    {"action", "event", "region", "language", "locale", "gender", "channel", "tier", "stage", "phase"}
+)
+_BUSY = {
+    "int2": "-1",
+    "int4": "-1",
+    "int8": "-1",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "text": "",
+    "varchar": "",
+}
+"""By type, a value that stands for the parent with the most children."""
+BUSY = 20.0
+"""How many times as many children as others that parent has; at most `BUSY_SHARE` of all."""
+BUSY_SHARE = 0.05
 _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")
 _DELETED = ("deleted", "archived", "discarded", "removed", "cancelled", "canceled", "failed", "blocked", "revoked")
 
@@ -86,10 +109,11 @@ def _guess(table: Table, column: Column, statistics: Statistics, period: Period)
         return replace(facts, n_distinct=-1.0, correlation=1.0 if ordered else 0.0, null_frac=0.0)
     key = _foreign_key(table, column.name)
     if key is not None:
-        return replace(facts, n_distinct=_of_parent(table.name, key.referred_table, statistics), correlation=0.0)
+        return _child(facts, table, column, _of_parent(table.name, key.referred_table, statistics), statistics)
     if column.type.name in _TIMES and not column.type.array:
         return _time(facts, column, period)
-    return _by_type_and_name(facts, column)
+    size = statistics.sizes.get(table.name)
+    return _by_type_and_name(facts, column, max(10.0, math.sqrt(size.rows)) if size is not None else 1000.0)
 
 
 def width(column: Column) -> int:
@@ -100,7 +124,7 @@ def width(column: Column) -> int:
     if kind.name in _WIDE:
         return _WIDE[kind.name]
     if kind.name in ("text", "varchar", "bpchar", "citext"):
-        usual = 120 if _named(column, _LONG_NAMES) else 10 if _named(column, _KIND_NAMES) else 24
+        usual = 120 if _named(column, _LONG_NAMES) else 10 if _is_kind(column) else 24
         return min(usual, kind.length) if kind.length else usual
     return _WIDTHS.get(kind.name, 8)
 
@@ -111,6 +135,11 @@ def _null_share(column: Column, table: Table) -> float:
     if column.type.name in _TIMES or _named(column, _DELETED):
         return 0.95 if _named(column, _DELETED) else 0.5
     return 0.2 if _foreign_key(table, column.name) else 0.1
+
+
+def _is_kind(column: Column) -> bool:
+    """Whether the column tells a few kinds of rows apart, as its name says."""
+    return _named(column, _KIND_NAMES) or bool(_KIND_WORDS & set(column.name.lower().split("_")))
 
 
 def _named(column: Column, words: tuple[str, ...]) -> bool:
@@ -146,20 +175,37 @@ def _time(facts: ColumnFacts, column: Column, period: Period) -> ColumnFacts:
     return replace(facts, n_distinct=distinct, bounds=bounds, correlation=1.0 if ordered else 0.3)
 
 
-def _by_type_and_name(facts: ColumnFacts, column: Column) -> ColumnFacts:
+def _child(facts: ColumnFacts, table: Table, column: Column, n_distinct: float, statistics: Statistics) -> ColumnFacts:
+    """A foreign key: as many values as there are parents, of which one has many more children than the others."""
+    facts = replace(facts, n_distinct=n_distinct, correlation=0.0)
+    size, busy = statistics.sizes.get(table.name), _BUSY.get(column.type.name)
+    if size is None or busy is None or size.rows < 1:
+        return facts
+    parents = n_distinct if n_distinct > 0 else -n_distinct * size.rows
+    share = min(BUSY_SHARE, BUSY / max(parents, 1.0))
+    return replace(facts, values=(busy,), frequencies=(share,)) if share > 1 / max(parents, 1.0) else facts
+
+
+def _by_type_and_name(facts: ColumnFacts, column: Column, some: float) -> ColumnFacts:
+    """``some``: the different values of a column of which nothing is known: the square root of the rows.
+
+    That is half-way between one and all in orders of magnitude, so that neither mistake is a large one.
+    """
     kind = column.type.name
-    if column.type.array or kind in _WIDE:
-        return replace(facts, n_distinct=0.0)
+    if column.type.array:
+        return replace(facts, n_distinct=0.0, element=2 / some if kind in _ELEMENTS else None)
+    if kind in _WIDE:
+        return replace(facts, n_distinct=0.0, bounds=_DOCUMENTS if kind == "jsonb" else ())
     if kind in ("text", "varchar", "bpchar", "citext"):
-        if _named(column, _KIND_NAMES):
+        if _is_kind(column):
             return replace(facts, n_distinct=6.0, correlation=0.2)
         unique = _named(column, _DISTINCT_NAMES) or _named(column, _LONG_NAMES)
-        return replace(facts, n_distinct=-0.95 if unique else -0.3, correlation=0.0)
+        return replace(facts, n_distinct=-0.95 if unique else some, correlation=0.0, bounds=_TEXTS)
     if kind == "uuid":
-        return replace(facts, n_distinct=-1.0, correlation=0.0)
+        return replace(facts, n_distinct=some, correlation=0.0)
     if kind in ("int2", "int4", "int8"):
-        by_name = 6.0 if _named(column, _KIND_NAMES) else 1000.0 if column.name.endswith("_id") else 100.0
-        return replace(facts, n_distinct=by_name, correlation=0.1)
+        by_name = 6.0 if _is_kind(column) else min(some, 100.0) if kind == "int2" else some
+        return replace(facts, n_distinct=some if column.name.endswith("_id") else by_name, correlation=0.1)
     return replace(facts, n_distinct=-0.1, correlation=0.1)
 
 

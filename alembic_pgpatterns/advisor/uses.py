@@ -6,8 +6,6 @@ all conditions stand in it as filters. What it does not show (the columns fetche
 
 from __future__ import annotations
 
-from typing import Any
-
 from alembic_pgpatterns.advisor.planner import Planner, PlanNode, nodes
 from alembic_pgpatterns.advisor.predicates import TableUse, read_condition, read_order
 from alembic_pgpatterns.schema.names import Name
@@ -82,30 +80,3 @@ def _from_tree(text: str, uses: dict[str, TableUse]) -> None:
         use.star = starred or select is None
         use.limit = select is not None and select.HasField("limit_count")
         use.locks = any(postgast.find_nodes(tree, pg.LockingClause))
-
-
-def limit_parameters(text: str) -> frozenset[int]:
-    """Numbers of the parameters that are LIMIT or OFFSET."""
-    tree = postgast.parse(text)
-    numbers: set[int] = set()
-    for select in postgast.find_nodes(tree, pg.SelectStmt):
-        for name in ("limit_count", "limit_offset"):
-            if select.HasField(name):
-                references: Any = postgast.find_nodes(getattr(select, name), pg.ParamRef)
-                numbers |= {int(reference.number) for reference in references}
-    return frozenset(numbers)
-
-
-def with_limits(text: str, limit: int = 50) -> str:
-    """The statement with a number for each LIMIT that is a parameter: a generic plan takes it for a tenth of all rows.
-
-    Parameters keep their numbers.
-    """
-    if not limit_parameters(text):
-        return text
-    tree = postgast.parse(text)
-    for select in postgast.find_nodes(tree, pg.SelectStmt):
-        for name, value in (("limit_count", limit), ("limit_offset", 0)):
-            if select.HasField(name) and any(postgast.find_nodes(getattr(select, name), pg.ParamRef)):
-                getattr(select, name).CopyFrom(pg.Node(a_const=pg.A_Const(ival=pg.Integer(ival=value))))
-    return str(postgast.deparse(tree))

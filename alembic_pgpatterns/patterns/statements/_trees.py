@@ -78,9 +78,25 @@ def column_of(node: Any) -> tuple[str | None, str] | None:
 
 def compared(statement: Recorded) -> Iterator[tuple[Any, str, Any]]:
     """Left side, operator and right side of each comparison in WHERE and ON."""
-    for expression in all_of(tree(statement.text), pg.A_Expr):
+    for expression in _filtering(tree(statement.text), False):
         if expression.HasField("lexpr") and expression.HasField("rexpr") and expression.name:
             yield expression.lexpr, expression.name[-1].string.sval, expression.rexpr
+
+
+_FILTERS = frozenset({"where_clause", "quals"})
+_NO_FILTERS = frozenset({"target_list", "having_clause", "group_clause", "sort_clause", "window_clause"})
+
+
+def _filtering(message: Any, filters: bool) -> Iterator[Any]:
+    """The comparisons within WHERE and ON; those of HAVING and of what is fetched are made of rows that were read."""
+    for field, value in message.ListFields():
+        if field.type != field.TYPE_MESSAGE:
+            continue
+        within = field.name in _FILTERS or (filters and field.name not in _NO_FILTERS)
+        for part in value if field.is_repeated else (value,):
+            if within and isinstance(part, pg.A_Expr):
+                yield part
+            yield from _filtering(part, within)
 
 
 def relations(node: Any) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
 from alembic_pgpatterns.patterns.statements._trees import column_of, compared, table_of, unwrapped
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
 
@@ -46,8 +47,9 @@ class FunctionOnColumn(StatementPattern):
                 name = call.func_call.funcname[-1].string.sval
                 if len(columns) == 1 and not _is_indexed(statement, columns[0], name, schema):
                     named = columns[0][1]
-                    message = f"{name}({named}) is compared, so no index on {named} can be used: {shown(statement)}"
-                    yield sent(self, statement, usage, message, _instead(name, named))
+                    asked = str(postgast.deparse(_statement_of(call))).removeprefix("SELECT ")
+                    message = f"{asked} is compared, so no index on {named} can be used: {shown(statement)}"
+                    yield sent(self, statement, usage, message, _instead(call.func_call, name, named, asked))
                     break
 
 
@@ -65,7 +67,20 @@ def _is_indexed(statement: Recorded, column: tuple[str | None, str], name: str, 
     )
 
 
-def _instead(name: str, column: str) -> str:
-    if name in ("date", "date_trunc", "date_part", "extract", "to_char"):
+def _statement_of(call: pg.Node) -> Any:
+    """The call without the names of tables, as the only thing of a SELECT."""
+    statement = postgast.parse("SELECT 1")
+    value = statement.stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    value.CopyFrom(call)
+    for reference in postgast.find_nodes(value, pg.ColumnRef):
+        del reference.fields[:-1]
+    return statement
+
+
+def _instead(call: pg.FuncCall, name: str, column: str, asked: str) -> str:
+    """A range where the function tells a stretch of time; else (a month of any year, lower) the expression's index."""
+    first = unwrapped(call.args[0]) if call.args else None
+    part = first.a_const.sval.sval if first is not None and first.WhichOneof("node") == "a_const" else ""
+    if name in ("date", "date_trunc", "to_char") or (name in ("date_part", "extract") and part == "year"):
         return f"Compare the plain column with a range: {column} >= start, {column} < end."
-    return f'Index the expression: Index("...", text("{name}({column})")).'
+    return f'Index the expression: Index("...", text("{asked}")).'

@@ -1,0 +1,153 @@
+"""What the advisor decides for one statement of one table, on tables that PostgreSQL believes to be large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.advisor.advise import Advisor
+from alembic_pgpatterns.advisor.model import Advice, Options, Statistics, TableSize
+from alembic_pgpatterns.remedies.sql import create_index
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.workload.model import Recorded, Workload
+from alembic_pgpatterns.workload.text import read
+
+ROWS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A statement of the table ``t`` with these columns, and the keys of the indexes that it needs, in any order."""
+
+    columns: str
+    statement: str
+    values: tuple[tuple[object, ...], ...]
+    expected: tuple[str, ...]
+    rows: int = ROWS
+
+
+CASES: Mapping[str, Case] = {
+    "equality and order": Case(
+        "tenant_id bigint, created_at timestamptz DEFAULT now()",
+        "SELECT * FROM t WHERE tenant_id = $1 ORDER BY created_at DESC LIMIT $2",
+        ((1, 20),),
+        ("(tenant_id, created_at)",),
+    ),
+    "columns of which nothing is known": Case(
+        "actor text, verb text, at timestamptz",
+        "SELECT count(*) FROM t WHERE actor = $1 AND verb = $2 AND at >= $3",
+        (("kim", "x", "2026-01-01"),),
+        ("(actor, verb, at)",),
+    ),
+    "a range that tests make short": Case(
+        "depot_id int REFERENCES parents, at timestamptz NOT NULL DEFAULT now()",
+        "SELECT * FROM t WHERE depot_id = $1 AND at >= $2 AND at < $3",
+        ((1, "2026-01-01 10:00", "2026-01-01 10:01"),),
+        ("(depot_id, at)",),
+    ),
+    "OR of two columns": Case(
+        "tracking text, reference text",
+        "SELECT * FROM t WHERE tracking = $1 OR reference = $2",
+        (("a", "a"),),
+        ("(tracking)", "(reference)"),
+    ),
+    "OR of two searches": Case(
+        "name text, email text",
+        "SELECT * FROM t WHERE name ILIKE $1 OR email ILIKE $2",
+        (("%anna%", "%anna%"),),
+        ("USING gin (name gin_trgm_ops)", "USING gin (email gin_trgm_ops)"),
+    ),
+    "a document with LIMIT": Case(
+        "extra jsonb",
+        "SELECT * FROM t WHERE extra @> $1 LIMIT $2",
+        (('{"a": 1}', 50),),
+        ("USING gin (extra jsonb_path_ops)",),
+    ),
+    "an array with LIMIT": Case(
+        "tags text[]",
+        "SELECT id FROM t WHERE tags @> $1 LIMIT 200",
+        ((["a"],),),
+        ("USING gin (tags)",),
+    ),
+    "the key of a document as a parameter": Case(
+        "details jsonb",
+        "SELECT * FROM t WHERE (details ->> $1::text) = $2",
+        (("sample", "S1"), ("sample", "S2")),
+        ("((details ->> 'sample'::text))",),
+    ),
+    "the language of a search as a parameter": Case(
+        "body text",
+        "SELECT id FROM t WHERE to_tsvector($1::regconfig, body) @@ plainto_tsquery($2::regconfig, $3) LIMIT 20",
+        (("english", "english", "word"),),
+        ("USING gin ((to_tsvector('english'::regconfig, body)))",),
+    ),
+    "how a text begins": Case(
+        "name text",
+        "SELECT id, name FROM t WHERE name LIKE $1 ORDER BY name LIMIT 10",
+        (("Car%",),),
+        ("(name text_pattern_ops)",),
+    ),
+    "an expression": Case(
+        "email text",
+        "SELECT * FROM t WHERE lower(email) = $1",
+        (("a@b.c",),),
+        ("((lower(email)))",),
+    ),
+    "a queue": Case(
+        "status text, run_at timestamptz",
+        "SELECT * FROM t WHERE status = 'pending' AND run_at <= now() ORDER BY run_at LIMIT 10 FOR UPDATE SKIP LOCKED",
+        ((),),
+        ("(run_at) WHERE status = 'pending'::text",),
+    ),
+    "rows that are not deleted": Case(
+        "owner_id bigint, deleted_at timestamptz",
+        "SELECT id FROM t WHERE deleted_at IS NULL AND owner_id = $1",
+        ((1,),),
+        ("(owner_id)",),
+    ),
+    "a look-up by primary key": Case("name text", "SELECT name FROM t WHERE id = $1", ((1,),), ()),
+    "a whole table": Case("amount numeric", "SELECT sum(amount) FROM t", ((),), ()),
+    "a small table": Case("name text", "SELECT * FROM t WHERE name = $1", (("a",),), (), rows=200),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def advice(server: Any) -> Advice:
+    """One run for all cases, each on a table of its own."""
+    name = server.create_database("test_decisions")
+    tables = [case.columns for case in CASES.values()]
+    with server.connect(name) as connection:
+        connection.execute("CREATE TABLE parents (id int PRIMARY KEY)")
+        for number, columns in enumerate(tables):
+            connection.execute(f"CREATE TABLE t{number} (id bigint PRIMARY KEY, {columns})")
+        schema = catalog.read(connection)
+    sizes = {Name("public", f"t{n}"): TableSize(case.rows) for n, case in enumerate(CASES.values())}
+    sizes[Name("public", "parents")] = TableSize(200)
+    statements = tuple(_recorded(case, number) for number, case in enumerate(CASES.values()))
+    result = Advisor(server, schema, Statistics(sizes)).advise(name, Workload(statements), Options())
+    server.drop_database(name)
+    return result
+
+
+def _recorded(case: Case, number: int) -> Recorded:
+    text = f"{case.statement} ".replace(" FROM t ", f" FROM t{number} ")
+    reading = read(text)
+    assert reading is not None
+    return Recorded(reading.fingerprint, text, reading.kind, values=case.values)
+
+
+def test_all_is_planned_at_size(advice: Advice) -> None:
+    assert advice.unplanned == ()
+    assert advice.mode == "sparse files"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_index_of(name: str, advice: Advice) -> None:
+    case, table = CASES[name], f"t{list(CASES).index(name)}"
+    indexes = [replace(item.index, include=()) for item in advice.indexes if item.index.table.name == table]
+    shown = [create_index(index).partition(f"public.{table} ")[2] for index in indexes]
+    assert sorted(shown) == sorted(case.expected)
