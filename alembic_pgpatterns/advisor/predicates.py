@@ -106,7 +106,8 @@ class TableUse:
     @property
     def bounds(self) -> frozenset[str]:
         """The text of the terms that say how many rows are read: equality, range and order, but no join."""
-        terms = [item.term for item in (*self.equal, *self.ranges, *self.order)]
+        compared = [item.term for item in (*self.equal, *self.ranges)]
+        terms = (*compared, *(item.term for item in self.order))
         return frozenset(term.text for term in (*terms, *(term for row in self.rows for term in row)))
 
 
