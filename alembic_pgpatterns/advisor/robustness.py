@@ -15,8 +15,8 @@ from alembic_pgpatterns.advisor.sizing import Sizes
 SCALES = (0.1, 1.0, 10.0)
 STEPS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
 """Shares of the rows at which the break-even is looked for."""
-SAVING = 1000.0
-"""Units of the planner that an index must save in one query to be noticed: some milliseconds."""
+SAVING = 200.0
+"""Units of the planner that an index must save in one query to be noticed: about a millisecond."""
 
 
 @dataclass

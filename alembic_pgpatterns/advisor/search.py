@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alembic_pgpatterns.advisor.candidates import Candidate, Question
 from alembic_pgpatterns.advisor.planner import CannotPlan, Plan, Planner
 from alembic_pgpatterns.advisor.variants import Variant
+from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.names import Name
 
 FLOOR = 10.0
@@ -105,7 +106,7 @@ class Search:
         key = question.statement.fingerprint
         if key not in self._misled:
             present = self.built.items()
-            self._misled[key] = frozenset(name for name, item in present if question.misled_by(item.candidate.index))
+            self._misled[key] = frozenset(name for name, item in present if question.misled_by(item.candidate))
         return frozenset(name for name in names if self.built[name].table in question.tables) - self._misled[key]
 
 
@@ -235,18 +236,16 @@ class Choice:
         return (
             other.table == index.table
             and (other.method, other.where) == (index.method, index.where)
-            and other.keys[: len(index.keys)] == index.keys
-            and len(other.keys) > len(index.keys)
             and set(index.include) <= held
-            and self._bounds(longer.candidate, len(index.keys), longer.candidate.asked & built.candidate.asked)
+            and self._bounds(_added(index, other), longer.candidate, built.candidate)
             and longer.penalty <= built.penalty + COMPLETION
         )
 
-    def _bounds(self, candidate: Candidate, after: int, asked: set[str]) -> bool:
-        """Whether the further keys of a candidate are what one of these statements compares or orders by."""
-        added = {str(key.column or key.expression) for key in candidate.index.keys[after:]}
+    def _bounds(self, added: Iterable[str], longer: Candidate, candidate: Candidate) -> bool:
+        """Whether one of the statements that asked for both compares or orders by the further keys."""
+        added, asked = set(added), longer.asked & candidate.asked
         uses = (use for item in self.search.questions if item.statement.fingerprint in asked for use in item.uses)
-        return any(use.table == candidate.index.table and added <= use.bounds for use in uses)
+        return bool(added) and any(use.table == longer.index.table and added <= use.bounds for use in uses)
 
     def _swap(self, name: str, other: str) -> bool:
         """Take one index in place of another if no statement suffers."""
@@ -258,3 +257,16 @@ class Choice:
         self.chosen = names
         self.costs.update(after)
         return True
+
+
+def _added(index: CreateIndex, longer: CreateIndex) -> list[str]:
+    """The keys that another index has after those of this one; or before them where this one is of LIKE 'abc%'."""
+    count = len(index.keys)
+    after, before = longer.keys[count:], longer.keys[:-count]
+    if longer.keys[:count] == index.keys:
+        keys = after
+    elif longer.keys[-count:] == index.keys and index.keys[0].opclass == "text_pattern_ops":
+        keys = before
+    else:
+        keys = ()
+    return [str(key.column or key.expression) for key in keys]

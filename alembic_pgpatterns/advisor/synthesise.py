@@ -51,7 +51,7 @@ _BUSY = {
     "varchar": "",
 }
 """By type, a value that stands for the parent with the most children."""
-BUSY = 20.0
+BUSY = 100.0
 """How many times as many children as others that parent has; at most `BUSY_SHARE` of all."""
 BUSY_SHARE = 0.05
 _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.stdout import standard_output
@@ -136,10 +137,12 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     chosen, settings, progress = Chosen(tuple(options.tables)), at.run.settings, at.run.progress
     progress.say("running the revisions")
     database = _to_heads(at)
+    schema = _schema(at, database)
+    _must_exist(chosen, schema)
+    indexes = [item for item in advised(at.run, at.run.server, database.name, schema) if chosen.takes(item)]
     for _ in range(ROUNDS):
         schema = _schema(at, database)
-        _must_exist(chosen, schema)
-        found = _found(schema, settings, chosen)
+        found = [*_found(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
         _must_be_gone(outcome, found)
         _leave_suggestions(found, outcome)
         fixes = _possible(found, schema, database, at.run.server, outcome)
@@ -157,7 +160,9 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
             return
         outcome.fixes += done
         _prove(config, at, written.files)
-    _must_be_gone(outcome, _found(_schema(at, database), settings, chosen))
+    schema = _schema(at, database)
+    missing = [item for item in indexes if not is_there(item, schema)]
+    _must_be_gone(outcome, [*_found(schema, settings, chosen), *missing])
 
 
 def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:

@@ -77,9 +77,9 @@ def _condition(item: Condition, parameters: Iterator[int]) -> str | None:
     if item.use is Use.MEMBER:
         return f"{term} = ANY (${next(parameters)})"
     if item.use is Use.PREFIX:
-        return f"{term} LIKE 'abc%'"
+        return f"{term} LIKE 'abcd%'"
     if item.use is Use.PATTERN:
-        return f"{term} LIKE '%abc%'"
+        return f"{term} LIKE '%abcdef%'"
     if item.use in _OPERATORS:
         return f"{term} {_OPERATORS[item.use]} {item.literal or f'${next(parameters)}'}"
     return None

@@ -91,6 +91,12 @@ CASES: Mapping[str, Case] = {
         (("Car%",),),
         ("(name text_pattern_ops)",),
     ),
+    "how a text begins, of one tenant": Case(
+        "tenant_id int REFERENCES parents, name text",
+        "SELECT id FROM t WHERE tenant_id = $1 AND lower(name) LIKE $2 ORDER BY name LIMIT 10",
+        ((1, "car%"),),
+        ("(tenant_id, (lower(name)) text_pattern_ops)",),
+    ),
     "an expression": Case(
         "email text",
         "SELECT * FROM t WHERE lower(email) = $1",

@@ -182,3 +182,27 @@ def test_several_heads_want_one_named(books: Project) -> None:
     assert run.returncode == 255
     assert "Multiple heads" in run.stderr
     assert books.alembic("pgfix", "--select", "unindexed-foreign-key", "--head", "c3").returncode == 0
+
+
+WORKLOAD = [
+    {"workload": 1, "source": "pytest", "engines": [], "notes": []},
+    {
+        "fingerprint": "f1",
+        "text": "SELECT id FROM book WHERE title = $1 ORDER BY id LIMIT 10",
+        "kind": "select",
+        "values": [["t1"]],
+        "usages": [{"site": {"path": "app.py", "line": 7, "function": "by_title", "test": False}, "calls": 3}],
+    },
+]
+
+
+def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
+    books.write("workload.jsonl", "".join(json.dumps(line) + "\n" for line in WORKLOAD))
+    books.write("rows.txt", "book 5000000\n")
+    books.write("pyproject.toml", '[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\nstats = "rows.txt"\n')
+    run = books.alembic("pgfix", "--select", "statement-without-index", "--models")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "app.py:7" in "".join(path.read_text() for path in books.versions.glob("*without_index.py"))
+    assert "ix_book_title_id" in (books.folder / "shop_models.py").read_text()
+    again = books.alembic("pgfix", "--select", "statement-without-index", "--models")
+    assert "Nothing" in again.stdout, again.stdout + again.stderr
