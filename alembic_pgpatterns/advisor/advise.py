@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql as psql
 
 from alembic_pgpatterns.advisor.candidates import Candidate, Knowledge, Question, candidates
+from alembic_pgpatterns.advisor.explain import explained
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Statistics, Unplanned
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.robustness import Robustness
@@ -90,7 +91,7 @@ class Advisor:
         search = Search(self._planner, questions, built)
         choice = Choice(search, options.max_indexes, self.say)
         choice.run()
-        return self._advice(workload, choice, unplanned)
+        return self._advice(workload, choice, unplanned, options)
 
     def _relations(self) -> Mapping[Name, int]:
         rows = self._connection.execute(
@@ -247,7 +248,7 @@ class Advisor:
             if row is not None:
                 load_column(self._connection, name, row[0], plain)
 
-    def _advice(self, workload: Workload, choice: Choice, unplanned: Sequence[Unplanned]) -> Advice:
+    def _advice(self, workload: Workload, choice: Choice, unplanned: Sequence[Unplanned], options: Options) -> Advice:
         search = choice.search
         benefits = {name: self._benefits(choice, name) for name in choice.chosen}
         chosen = [name for name in choice.chosen if benefits[name]]
@@ -267,6 +268,8 @@ class Advisor:
             )
             for name, index in zip(chosen, named, strict=True)
         )
+        names = {index_name(index): name for name, index in zip(chosen, named, strict=True)}
+        plans = explained(options.explain, names, choice, self.schema, self._oids) if options.explain else ()
         costs = {key: (choice.before[key], choice.costs[key]) for key in choice.before}
         return Advice(
             indexes=indexes,
@@ -280,6 +283,7 @@ class Advisor:
             notes=tuple(self.notes),
             costs=costs,
             rejected=tuple(self.rejected),
+            explained=plans,
         )
 
     def _named(self, indexes: Sequence[CreateIndex]) -> list[CreateIndex]:

@@ -105,6 +105,15 @@ class Unplanned:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanPair:
+    """The plan of a statement without an index and with it, line by line as EXPLAIN prints it."""
+
+    statement: Recorded
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """The advisor's answer.
 
@@ -118,6 +127,7 @@ class Advice:
         mode: "sparse files" or "row density": how the server was made to believe the sizes.
         notes: what the reader must know, one line each.
         costs: each statement's cost before and after, by fingerprint.
+        explained: plans of the statements of the index that was asked for.
     """
 
     indexes: tuple[AdvisedIndex, ...] = ()
@@ -131,11 +141,13 @@ class Advice:
     notes: tuple[str, ...] = ()
     costs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
+    explained: tuple[PlanPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user asked for. ``tables``: only indexes of these; empty: of all."""
+    """What the user asked for. ``tables``: only indexes of these; empty: of all. ``explain``: an index's name."""
 
     max_indexes: int | None = None
     tables: tuple[str, ...] = ()
+    explain: str | None = None

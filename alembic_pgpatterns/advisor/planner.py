@@ -63,6 +63,17 @@ class Planner:
         bound = [as_text(value) for value in values]
         return self._tree(self.connection.pgconn.exec_params(command.encode(), bound))
 
+    def shown(self, text: str, values: Sequence[object] | None) -> list[str]:
+        """The plan as people read it, a line each. Arguments and errors: see `explain`."""
+        run = self.connection.pgconn
+        if values is None:
+            result = run.exec_(f"EXPLAIN (GENERIC_PLAN) {text}".encode())
+        else:
+            result = run.exec_params(f"EXPLAIN {text}".encode(), [as_text(value) for value in values])
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+            raise CannotPlan(result.error_message.decode("utf-8", "replace").strip())
+        return [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
+
     def _generic_before_16(self, text: str, options: Sequence[str]) -> PlanNode:
         """PREPARE and EXPLAIN EXECUTE, with nulls for all parameters, which a generic plan does not look at."""
         run = self.connection.pgconn.exec_
@@ -103,6 +114,16 @@ class Planner:
         update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY({})")
         try:
             self.connection.execute(update.format(sql.Literal(list(indexes))))  # one message in place of two
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def hidden(self, indexes: Iterable[int]) -> Iterator[None]:
+        """Indexes, by their oids, that plans may not use in here."""
+        update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY({})")
+        try:
+            self.connection.execute(update.format(sql.Literal(list(indexes))))
             yield
         finally:
             self.connection.execute("ROLLBACK")

@@ -23,10 +23,14 @@ from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.patterns import StatementPattern
+from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
+from alembic_pgpatterns.patterns.statements.statement_without_index import StatementWithoutIndex
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.from_source import workload_of
 from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Workload, merged
+
+_SUPERSEDED = frozenset({StatementWithoutIndex.name, QueryWithoutIndex.name})
 
 
 def advise(
@@ -101,4 +105,6 @@ def _report(workload: Workload, settings: Settings, head: Head, schema: Schema) 
     gathered = Gathered(kinds=(StatementPattern,), heads=head.heads, facts=head.facts)
     gathered.skipped += head.skipped
     gather_statements(workload, settings, schema, gathered)
+    # The advice says it better: for all statements at once.
+    gathered.findings = [item for item in gathered.findings if item.pattern not in _SUPERSEDED]
     return Report.of(gathered, Baseline.read(settings.path(settings.baseline)), settings)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from alembic_pgpatterns.advisor.advise import Advisor
 from alembic_pgpatterns.advisor.model import AdvisedIndex, Options
 from alembic_pgpatterns.advisor.statistics import statistics_of
-from alembic_pgpatterns.checks.slowed import disconnect
+from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.controller.context import RunContext
+from alembic_pgpatterns.controller.scratch_databases import disconnect
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import Sender
@@ -36,7 +37,9 @@ def advised(run: RunContext, server: Server, database: str, schema: Schema) -> l
         PgPatternsError: the workload or the sizes cannot be read, or the server refuses to plan.
     """
     settings = run.settings
-    pattern = next((p for p in settings.chosen((StatementPattern,)) if isinstance(p, StatementWithoutIndex)), None)
+    pattern = next(
+        (p for p in chosen_patterns(settings, (StatementPattern,)) if isinstance(p, StatementWithoutIndex)), None
+    )
     if pattern is None or settings.workload is None:
         return []
     run.progress.say("choosing indexes for the workload")

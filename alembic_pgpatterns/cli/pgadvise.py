@@ -43,6 +43,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text", help="default: text")
     parser.add_argument("--max-indexes", metavar="N", type=int, help="at most so many indexes, the best first")
     parser.add_argument("--table", metavar="NAME", action="append", help="only indexes of this table; repeatable")
+    parser.add_argument("--explain", metavar="INDEX", help="the plans of its statements, without the index and with it")
     parser.add_argument("--select", metavar="NAMES", action="append", help="patterns of statements to run")
     parser.add_argument("--ignore", metavar="NAMES", action="append", help="patterns of statements to leave out")
     parser.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")

@@ -35,7 +35,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         return WRONG_USE
     kept = [str(settings.path(settings.workload))] if settings.workload else []
     workloads = options.workload or kept
-    wanted = Options(options.max_indexes, tuple(options.table or ()))
+    wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = advise(project, settings, progress, workloads, wanted)
     with standard_output(config.stdout, options.format != "text") as stream:

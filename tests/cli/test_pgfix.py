@@ -205,4 +205,4 @@ def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
     assert "app.py:7" in "".join(path.read_text() for path in books.versions.glob("*without_index.py"))
     assert "ix_book_title_id" in (books.folder / "shop_models.py").read_text()
     again = books.alembic("pgfix", "--select", "statement-without-index", "--models")
-    assert "Nothing" in again.stdout, again.stdout + again.stderr
+    assert "pgfix: 0 findings fixed" in again.stdout, again.stdout + again.stderr

@@ -8,7 +8,7 @@ from typing import TextIO
 from alembic_pgpatterns.advisor.model import AdvisedIndex, Benefit
 from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
-from alembic_pgpatterns.report.advice.words import ddl, location, model, size, sources, summary
+from alembic_pgpatterns.report.advice.words import ddl, location, model, plans, size, sources, summary
 from alembic_pgpatterns.report.markup import Markup, tag
 from alembic_pgpatterns.report.statements import lines as finding_lines
 
@@ -38,6 +38,9 @@ def _sections(report: AdviceReport) -> Iterator[Markup]:
     yield tag("h1", "Indexes")
     yield tag("p", prose(f"{summary(report)}. {'; '.join(sources(report.advice))}."))
     yield from map(_index, report.advice.indexes)
+    if report.advice.explained:
+        plan_text = "\n\n".join("\n".join(plans(pair)) for pair in report.advice.explained)
+        yield tag("section", tag("h2", "Plans"), tag("pre", code(plan_text)))
     if report.advice.unused:
         items = [tag("li", prose(f"{item.name}: {item.reason}")) for item in report.advice.unused]
         yield tag("section", tag("h2", "Not needed any more"), tag("ul", items))

@@ -29,6 +29,15 @@ def document(report: AdviceReport) -> dict[str, Any]:
         "unused": [
             {"index": str(item.name), "table": str(item.table), "reason": item.reason} for item in advice.unused
         ],
+        "explained": [
+            {
+                "fingerprint": pair.statement.fingerprint,
+                "location": location(pair.statement),
+                "before": list(pair.before),
+                "after": list(pair.after),
+            }
+            for pair in advice.explained
+        ],
         "findings": findings_document(report.report)["findings"],
         "sizes": {
             str(name): {"rows": round(size.rows), "source": size.source} for name, size in sorted(advice.sizes.items())

@@ -8,7 +8,7 @@ from typing import TextIO
 from alembic_pgpatterns.advisor.model import AdvisedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.output.safe_text import code
-from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, size, sources, summary
+from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, plans, size, sources, summary
 from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
 from alembic_pgpatterns.report.statements import lines as finding_lines
 
@@ -22,6 +22,8 @@ def _lines(report: AdviceReport) -> Iterator[str]:
     yield f"## Indexes\n\n{summary(report)}. {escaped('; '.join(sources(report.advice)))}."
     for item in report.advice.indexes:
         yield from _index(item)
+    for pair in report.advice.explained:
+        yield block(code("\n".join(plans(pair))), "text")
     if report.advice.unused:
         yield "\n### Not needed any more\n"
         for unused in report.advice.unused:

@@ -9,7 +9,7 @@ from alembic_pgpatterns.advisor.model import AdvisedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.output.safe_text import code, prose
 from alembic_pgpatterns.output.safe_text import one_line as single
-from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, size, sources, summary
+from alembic_pgpatterns.report.advice.words import ddl, location, model, one_line, plans, size, sources, summary
 from alembic_pgpatterns.report.statements import lines as finding_lines
 from alembic_pgpatterns.workload.model import Recorded
 
@@ -29,6 +29,9 @@ def _lines(report: AdviceReport) -> Iterator[str]:
     for item in report.advice.indexes:
         yield ""
         yield from _index(item)
+    for pair in report.advice.explained:
+        yield ""
+        yield from map(code, plans(pair))
     for unused in report.advice.unused:
         yield ""
         yield prose(f"{unused.name} of {unused.table} is not needed: {unused.reason}")

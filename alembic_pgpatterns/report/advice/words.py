@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 
-from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex
+from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, PlanPair
 from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.output.safe_text import one_line as single
 from alembic_pgpatterns.remedies.model_line import index_expression
@@ -44,6 +44,14 @@ def one_line(statement: Recorded, width: int = 110) -> str:
     """The statement on one line, cut where it is long."""
     text = single(" ".join(statement.text.split()))
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def plans(pair: PlanPair) -> Iterator[str]:
+    """The plans of a statement without an index and with it."""
+    yield f"{location(pair.statement) or 'no line known'}  {one_line(pair.statement)}"
+    for word, lines in (("without", pair.before), ("with", pair.after)):
+        yield f"    {word} the index:"
+        yield from (f"      {line}" for line in lines)
 
 
 def size(number: float) -> str:
