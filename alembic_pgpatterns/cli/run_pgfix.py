@@ -28,12 +28,12 @@ from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
-from alembic_pgpatterns.fix.plan import Fix, Left, plan
+from alembic_pgpatterns.fix.plan import Fix, Left, Plan, plan
 from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
 from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
 from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.safe_text import inert
-from alembic_pgpatterns.patterns import Finding, Severity
+from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report.progress import progress_on
 from alembic_pgpatterns.runner.messages import Steps
@@ -50,14 +50,12 @@ ROUNDS = 5
 class Outcome:
     """What was done, and what is left.
 
-    ``first``: the fingerprints that were there before anything was done. ``unedited``: something is left because its
-    models could not be edited.
+    ``unedited``: something is left because its models could not be edited.
     """
 
     written: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
     left: dict[str, Left] = field(default_factory=dict)
-    first: set[str] = field(default_factory=set)
     unedited: bool = False
 
     @property
@@ -144,8 +142,8 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         schema = _schema(at, database)
         found = [*_found(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
         _must_be_gone(outcome, found)
-        _leave_suggestions(found, outcome)
-        fixes = _possible(found, schema, database, at.run.server, outcome)
+        planned = plan([f for f in found if f.fingerprint not in outcome.left], schema, named=bool(options.select))
+        fixes = _possible(planned, database, at.run.server, outcome)
         if options.models:
             fixes = _editable(fixes, outcome)
         if not fixes:
@@ -222,19 +220,7 @@ def _must_be_gone(outcome: Outcome, found: Sequence[Finding]) -> None:
         )
 
 
-def _leave_suggestions(found: Sequence[Finding], outcome: Outcome) -> None:
-    """What only the fixes brought: an index that was built just now is not replaced because it could be smaller."""
-    if not outcome.fixes:
-        outcome.first = {finding.fingerprint for finding in found}
-    for finding in found:
-        if finding.fingerprint not in outcome.first and finding.severity is Severity.INFO:
-            outcome.left.setdefault(finding.fingerprint, Left(finding, "a suggestion that came with the fixes"))
-
-
-def _possible(
-    found: Sequence[Finding], schema: Schema, database: Database, server: Server, outcome: Outcome
-) -> list[Fix]:
-    planned = plan([f for f in found if f.fingerprint not in outcome.left], schema)
+def _possible(planned: Plan, database: Database, server: Server, outcome: Outcome) -> list[Fix]:
     for left in planned.left:
         outcome.left[left.finding.fingerprint] = left
     fixes = []

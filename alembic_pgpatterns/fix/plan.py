@@ -67,15 +67,20 @@ class Plan:
     left: tuple[Left, ...]
 
 
-def plan(findings: Sequence[Finding], schema: Schema) -> Plan:
+def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
     """The fixes for findings. A remedy of several findings is taken once. Of two on the same object the first is taken.
 
     The other one waits for the next round: after the first fix it may not be needed any more.
+
+    Args:
+        findings: what is to be fixed.
+        schema: of the database.
+        named: the user named the patterns, and so decided what else depends on rows and queries.
     """
     by_remedy: dict[Remedy, list[Finding]] = {}
     left: list[Left] = []
     for finding in findings:
-        reason = why_not_fixable(finding.remedy)
+        reason = why_not_fixable(finding.remedy, guess=finding.guess and not named)
         if reason is not None or finding.remedy is None:
             left.append(Left(finding, reason or ""))
         else:

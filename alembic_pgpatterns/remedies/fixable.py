@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, SetDefault, Statements, TypeChange
+from alembic_pgpatterns.remedies.model import (
+    Advice,
+    ChangeType,
+    DropIndex,
+    Remedy,
+    ReplaceIndex,
+    SetDefault,
+    Statements,
+    TypeChange,
+)
 from alembic_pgpatterns.remedies.type_operations import reads_utc
 from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 
-def why_not_fixable(remedy: Remedy | None) -> str | None:
-    """Why no revision should carry the remedy out, in words that go on after a colon; None if one can."""
+def why_not_fixable(remedy: Remedy | None, *, guess: bool = False) -> str | None:
+    """Why no revision should carry the remedy out, in words that go on after a colon; None if one can.
+
+    Args:
+        remedy: what can be done about a finding.
+        guess: the finding depends on rows and queries that nobody has seen, and was not asked for by name.
+    """
     if remedy is None:
         return "nothing is known that a revision could do"
     if isinstance(remedy, Advice):
         return "a person has to decide"
+    if guess and isinstance(remedy, ReplaceIndex | DropIndex):
+        # An index that serves all queries is not given up for one that serves some, and least of all the one that the
+        # last run has built.
+        return "it depends on the rows and the queries, so it is done only if it is named: --select"
     if isinstance(remedy, Statements) and not remedy.down:
         return "a downgrade could not undo it"
     if isinstance(remedy, SetDefault) and remedy.replaces_python_default:
