@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
-from alembic_pgpatterns.cli.interpreter import default_interpreter
+from alembic_pgpatterns.cli.interpreter import interpreter
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
@@ -26,7 +26,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "fail_on": Severity[fail_on.upper()] if fail_on else None,
         "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
         "upgrade_command": given.get("upgrade_command"),
-        "python": _program(given.get("python")),
+        "python": interpreter(options),
         "prepare": _path(given.get("prepare")),
         "create_all": given.get("create_all"),
         "since": given.get("since"),
@@ -44,11 +44,6 @@ def _names(values: list[str] | None) -> tuple[str, ...] | None:
     if not values:
         return None
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
-def _program(value: str | None) -> Path | None:
-    """An interpreter: not resolved, because a link in a virtual environment is what makes it one."""
-    return Path(value).absolute() if value else default_interpreter()
 
 
 def _path(value: str | None) -> Path | None:

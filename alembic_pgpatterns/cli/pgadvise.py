@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.interpreter import add_flag
 
 DESCRIPTION = """\
 Say which indexes the application's statements need, with the evidence, and what is wrong with the statements.
@@ -46,6 +47,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="INDEX", help="the plans of its statements, without the index and with it")
     parser.add_argument("--select", metavar="NAMES", action="append", help="patterns of statements to run")
     parser.add_argument("--ignore", metavar="NAMES", action="append", help="patterns of statements to leave out")
+    add_flag(parser)
     parser.add_argument("--server", metavar="URL", help="make the scratch database on this PostgreSQL instead")
     parser.add_argument("--create-all", action="store_true", default=None, help="build from the models, run nothing")
     parser.add_argument(

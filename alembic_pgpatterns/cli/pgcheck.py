@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.interpreter import add_flag
 
 DESCRIPTION = """\
 Run all revisions on a throw-away PostgreSQL, then check the schema, the revisions and the models.
@@ -91,7 +92,7 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 def _server_flags(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
-    server.add_argument("--python", metavar="PATH", help="the interpreter of the project's own environment")
+    add_flag(server)
     server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head with this command")
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
     server.add_argument(

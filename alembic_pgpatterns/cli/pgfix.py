@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.interpreter import add_flag
 
 DESCRIPTION = """\
 Write revisions that fix findings of pgcheck, and test them on a throw-away PostgreSQL.
@@ -52,4 +53,5 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
+    add_flag(server)
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.interpreter import add_flag
 
 DESCRIPTION = """\
 Run revisions on millions of made-up rows, while readers and writers work, and say how long they wait.
@@ -48,6 +49,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     _report_flags(parser)
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="rehearse on this PostgreSQL, which must say it is disposable")
+    add_flag(server)
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
 
 

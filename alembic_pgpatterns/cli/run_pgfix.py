@@ -16,6 +16,7 @@ import psycopg
 from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import summary
+from alembic_pgpatterns.cli.interpreter import demand_this_one, interpreter
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -119,10 +120,12 @@ def _flags(options: argparse.Namespace) -> dict[str, object]:
         "ignore": names(options.ignore),
         "server": options.server or os.environ.get("PGPATTERNS_SERVER"),
         "prepare": Path(options.prepare).absolute() if options.prepare else None,
+        "python": interpreter(options),
     }
 
 
 def _refuse(settings: Settings) -> None:
+    demand_this_one("pgfix", settings.python)
     if settings.create_all or settings.upgrade_command is not None:
         which = "create_all" if settings.create_all else "upgrade_command"
         raise PgPatternsError(

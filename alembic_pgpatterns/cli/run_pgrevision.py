@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
+from alembic_pgpatterns.cli.interpreter import demand_this_one, interpreter
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings
@@ -84,10 +85,12 @@ def _flags(options: argparse.Namespace) -> dict[str, object]:
     return {
         "server": getattr(options, "server", None) or os.environ.get("PGPATTERNS_SERVER"),
         "prepare": Path(prepare).absolute() if prepare else None,
+        "python": interpreter(options),
     }
 
 
 def _refuse(settings: Settings, given: Mapping[str, Any]) -> None:
+    demand_this_one("pgrevision", settings.python)
     if given.get("sql"):
         raise PgPatternsError("pgrevision compares a database with the models, so --sql does not make sense here.")
     if settings.create_all:

@@ -29,6 +29,7 @@ from alembic_pgpatterns.controller import traceback_text
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences.allowed import Allowed
+from alembic_pgpatterns.fences.stand import stand_in_kernel
 from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, DUMP_SIGNAL, ENTRY, ChildEnds, Task, config_facts
 from alembic_pgpatterns.runner.channel import Closed, receive, send
 from alembic_pgpatterns.runner.messages import Failure
@@ -97,7 +98,7 @@ class ProjectProcess:
         self._exit = ""
         allowed, python = confinement.allowed, confinement.python
         self._ends: _Ends | None = _start(
-            partial(_execute, python) if python is not None else _fork(allowed, config, task)
+            partial(_execute, python, allowed) if python is not None else _fork(allowed, config, task)
         )
         if python is not None:
             send(self._ends.requests, (allowed, config_facts(config)))
@@ -260,13 +261,20 @@ def _start(main: Main) -> _Ends:
         os._exit(1)
 
 
-def _execute(python: Path, ends: ChildEnds) -> None:
-    """Replace this process by the project's interpreter."""
+def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
+    """Replace this process by the project's interpreter.
+
+    The kernel's fences stand before it starts, since it runs sitecustomize and .pth files before anything of ours; and
+    what these print is not part of the report.
+    """
+    standing = stand_in_kernel(allowed)
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)
     numbers = (ends.requests.fileno(), ends.callbacks.fileno(), ends.dump)
     for number in numbers:
         os.set_inheritable(number, True)
     root = str(Path(__file__).parents[1])
-    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), root])
+    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(standing), root])
 
 
 def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:

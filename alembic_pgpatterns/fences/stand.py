@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from alembic_pgpatterns.fences import audit, gate, landlock, libpq, seccomp
@@ -19,8 +19,20 @@ class Fence:
     note: str
 
 
+def stand_in_kernel(allowed: Allowed, refusals: int | None = None) -> tuple[str, ...]:
+    """Put up the fences that also hold for whatever program this process becomes or starts. See `stand`."""
+    gated = gate.stand(allowed, Sink(refusals))
+    # An address with any port cannot be told to Landlock, which knows no hosts.
+    landlocked = 0 not in allowed.ports and landlock.restrict(allowed.ports)
+    return tuple(name for name, stands in {"gate": gated, "landlock": landlocked}.items() if stands)
+
+
 def stand(
-    allowed: Allowed, parameters: Callable[[], Mapping[str, str]], refusals: int | None = None
+    allowed: Allowed,
+    parameters: Callable[[], Mapping[str, str]],
+    refusals: int | None = None,
+    *,
+    standing: Collection[str] | None = None,
 ) -> tuple[str, ...]:
     """Let this process, and all that it starts, reach nothing but what is allowed. Nothing takes that back.
 
@@ -32,20 +44,17 @@ def stand(
         allowed: where connections may go: the check's server, and what the setting `allow_connect` names.
         parameters: gives libpq's parameters of the check's server, for programs that are started.
         refusals: a descriptor that gets what was refused (`refusals.read`); None: stderr.
+        standing: what `stand_in_kernel` returned, where it was called before; None where it was not.
 
     Returns:
         The names of the fences that stand.
     """
-    sink = Sink(refusals)
-    gated = gate.stand(allowed, sink)
-    # An address with any port cannot be told to Landlock, which knows no hosts.
-    landlocked = 0 not in allowed.ports and landlock.restrict(allowed.ports)
+    kernel = stand_in_kernel(allowed, refusals) if standing is None else tuple(standing)
     libpq.clear()
     libpq.offer(parameters())
     libpq.redirect_programs(parameters)
-    audit.stand(allowed, sink, programs=gated or landlocked)
-    names = {"gate": gated, "landlock": landlocked, "libpq": True, "audit": True}
-    return tuple(name for name, stands in names.items() if stands)
+    audit.stand(allowed, Sink(refusals), programs=bool(kernel))
+    return (*kernel, "libpq", "audit")
 
 
 def survey() -> tuple[Fence, ...]:

@@ -74,7 +74,11 @@ def _is_fixable(finding: Finding) -> bool:
     """Whether pgfix is likely to fix it: keys whose type would rewrite several tables it refuses in the end."""
     remedy = finding.remedy
     of_keys = isinstance(remedy, ChangeType) and remedy.rewrites and len(remedy.changes) > 1
-    return why_not_fixable(remedy, guess=finding.guess) is None and not of_keys and finding.pattern != IntegerPrimaryKey.name
+    return (
+        why_not_fixable(remedy, guess=finding.guess) is None
+        and not of_keys
+        and finding.pattern != IntegerPrimaryKey.name
+    )
 
 
 def count_line(report: Report) -> str:

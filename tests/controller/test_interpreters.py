@@ -138,6 +138,26 @@ def test_the_findings_are_the_same(pins: str, project: Path, tmp_path_factory: p
     assert own["skipped"] == other["skipped"]
 
 
+@pytest.mark.parametrize("command", [("pgrevision", "-m", "next"), ("pgfix", "--all"), ("pgfix", "--all", "--models")])
+@pytest.mark.parametrize("how", ["flag", "setting", "active"])
+def test_what_writes_revisions_needs_the_environment(command: tuple[str, ...], how: str, project: Path) -> None:
+    """Alembic of another version would write what the project's own cannot run."""
+    python = project / "env" / "bin" / "python"
+    venv.create(project / "env", with_pip=False)
+    before = sorted(project.rglob("*"))
+    environment = {**os.environ, "CI": "", "VIRTUAL_ENV": str(project / "env") if how == "active" else ""}
+    flags = ["--python", str(python)] if how == "flag" else []
+    if how == "setting":
+        (project / "pyproject.toml").write_text(f'[tool.alembic_pgpatterns]\npython = "{python}"\n')
+        before = sorted(project.rglob("*"))
+    program = [sys.executable, "-m", "alembic_pgpatterns", *command, *flags]
+    run = subprocess.run(program, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 255
+    assert f"run `{python} -m alembic_pgpatterns {command[0]}`" in run.stderr
+    assert f"pgcheck --all --python {python}` prints the SQL" in run.stderr
+    assert sorted(project.rglob("*")) == before
+
+
 def test_an_interpreter_without_alembic_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=False)
