@@ -28,6 +28,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
+from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
 from alembic_pgpatterns.fix.plan import Fix, Left, Plan, plan
 from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
@@ -145,8 +146,11 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         schema = _schema(at, database)
         found = [*_found(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
         _must_be_gone(outcome, found)
-        planned = plan([f for f in found if f.fingerprint not in outcome.left], schema, named=bool(options.select))
+        named = bool(options.select)
+        planned = plan([f for f in found if f.fingerprint not in outcome.left], schema, named=named)
         fixes = _possible(planned, database, at.run.server, outcome)
+        later = _found(_schema(at, database, fixes), settings, chosen) if fixes and named else []
+        fixes = better_at_once(fixes, later, schema, named=named)
         if options.models:
             fixes = _editable(fixes, outcome)
         if not fixes:
@@ -202,8 +206,13 @@ def _to_heads(at: RunAt) -> Database:
     return Database(item.database, "", (table,), Models(result.run, number, item.models))
 
 
-def _schema(at: RunAt, database: Database) -> Schema:
-    with at.run.server.connect(database.name) as connection:
+def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
+    """Of the database as it is, or as it would be after some fixes; they are rolled back."""
+    with at.run.server.connect(database.name) as connection, connection.transaction(force_rollback=True):
+        for fix in fixes:
+            # Each may fail where another was done before; alone they were tried.
+            if _refused(connection, fix) is None:
+                _carry_out(connection, fix)
         schema = catalog.read(connection, version_tables=database.version_tables)
     return enriched(schema, read_models(at.run, database.models, schema.default_schema).schema)
 
@@ -241,11 +250,15 @@ def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
     """What PostgreSQL has against the remedy in its plain form, tried and rolled back."""
     try:
         with connection.transaction(force_rollback=True):
-            for statement in sql(fix.remedy):
-                connection.execute(statement.encode())
+            _carry_out(connection, fix)
     except psycopg.Error as error:
         return " ".join(str(error.diag.message_primary or error).split())
     return None
+
+
+def _carry_out(connection: psycopg.Connection[Any], fix: Fix) -> None:
+    for statement in sql(fix.remedy):
+        connection.execute(statement.encode())
 
 
 def _message(fixes: Sequence[Fix]) -> str:

@@ -1,0 +1,183 @@
+"""Projects whose Python code reaches for production: each a sample of a way that somebody's application has.
+
+The code has the names that `samples.REACH` defines: PORT, FOLDER and PATH of the server, what libpq takes for it, and
+functions that connect.
+"""
+
+from __future__ import annotations
+
+AT_IMPORT = {
+    "a thread": "import threading\nthreading.Thread(target=tcp).start()",
+    "a daemon thread that goes on": "import threading, time\n"
+    "def beat():\n    while True:\n        quiet(tcp)\n        time.sleep(0.02)\n"
+    "threading.Thread(target=beat, daemon=True).start()",
+    "a timer": "import threading\nthreading.Timer(0.5, tcp).start()",
+    "a pool of threads": "import concurrent.futures\nEXECUTOR = concurrent.futures.ThreadPoolExecutor()\n"
+    "EXECUTOR.submit(tcp)",
+    "an event loop in a thread": "import asyncio, threading\n"
+    "async def main():\n    await asyncio.open_connection('127.0.0.1', PORT)\n"
+    "threading.Thread(target=lambda: asyncio.run(main())).start()",
+    "an alarm": "import signal\nsignal.signal(signal.SIGALRM, lambda *a: quiet(tcp))\n"
+    "signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)",
+    "a handler of SIGTERM": "import signal\nsignal.signal(signal.SIGTERM, lambda *a: tcp())\n"
+    "signal.signal(signal.SIGHUP, lambda *a: tcp())",
+    "the signal that asks where it is": "import os, signal\nsignal.signal(signal.SIGUSR2, lambda *a: quiet(tcp))\n"
+    "os.kill(os.getpid(), signal.SIGUSR2)",
+    "atexit": "import atexit\natexit.register(tcp)",
+    "a finalizer": "import weakref\nclass Pool: pass\nPOOL = Pool()\nweakref.finalize(POOL, tcp)",
+    "a destructor": "class Pool:\n    def __del__(self):\n        tcp()\nPOOL = Pool()\nPOOL = Pool()",
+    "a hook of imports": "import sys\nclass Finder:\n    def find_spec(self, name, path=None, target=None):\n"
+    "        quiet(tcp)\nsys.meta_path.insert(0, Finder())",
+    "a trace function": "import sys\nsys.setprofile(lambda *a: (sys.setprofile(None), quiet(tcp)))",
+    "a fork": "import os\nif os.fork() == 0:\n    quiet(tcp)\n    os._exit(0)\nos.wait()",
+    "a fork that stays": "import os, time\nif os.fork() == 0:\n    while True:\n        quiet(tcp)\n        time.sleep(0.05)",
+    "a daemon": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+    "        os.closerange(0, 3)\n        while True:\n            time.sleep(0.05)\n            quiet(tcp)\n"
+    "    os._exit(0)\nos.wait()",
+    "libc's fork": "import ctypes, os\nif ctypes.CDLL(None).fork() == 0:\n    quiet(tcp)\n    os._exit(0)\nos.wait()",
+    "a pseudo-terminal": "import os, pty\npid, handle = pty.fork()\nif pid == 0:\n    quiet(tcp)\n    os._exit(0)\n"
+    "os.waitpid(pid, 0)",
+    "multiprocessing, forked": "import multiprocessing\nprocess = multiprocessing.get_context('fork').Process(target=tcp)\n"
+    "process.start()\nprocess.join()",
+    "multiprocessing, spawned": "import multiprocessing\n"
+    "process = multiprocessing.get_context('spawn').Process(target=tcp)\nprocess.start()\nprocess.join()",
+    "multiprocessing, a server of forks": "import multiprocessing\n"
+    "process = multiprocessing.get_context('forkserver').Process(target=tcp)\nprocess.start()\nprocess.join()",
+    "a pool of processes": "import concurrent.futures, multiprocessing\n"
+    "with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context('fork')) as pool:\n"
+    "    list(pool.map(quiet, [tcp, unix]))",
+    "another interpreter in this process": "import _xxsubinterpreters as interpreters\n"
+    "interpreters.run_string(interpreters.create(), 'import reach; reach.quiet(reach.tcp)')",
+    "a module that is made anew": "import sys\nfor name in [n for n in sys.modules if n.split('.')[0] == 'psycopg']:\n"
+    "    del sys.modules[name]\nimport psycopg\nquiet(lambda: psycopg.connect(TCP))\n"
+    "quiet(lambda: psycopg.pq.PGconn.connect(TCP.encode()))",
+    "sockets made anew": "import importlib, socket\nimportlib.reload(socket)\n"
+    "quiet(lambda: socket.create_connection(('127.0.0.1', PORT), 3))",
+}
+"""In a module of the models, as an application does it when it is imported."""
+
+WAYS = {
+    "a socket": "tcp()",
+    "a socket by its low module": "import _socket\nout = _socket.socket()\nout.connect(('127.0.0.1', PORT))",
+    "connect_ex": "import socket\nsocket.socket().connect_ex(('127.0.0.1', PORT))",
+    "a socket that does not block": "import socket\nout = socket.socket()\nout.setblocking(False)\n"
+    "out.connect_ex(('127.0.0.1', PORT))",
+    "by the name": "import socket\nsocket.create_connection(('localhost', PORT), 3)",
+    "by another spelling": "import socket\nsocket.create_connection(('127.1', PORT), 3)",
+    "by 0.0.0.0": "import socket\nsocket.socket().connect(('0.0.0.0', PORT))",
+    "by IPv6": "import socket\nsocket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', PORT))",
+    "a Unix socket": "unix()",
+    "a Unix socket from its folder": "import os, socket\nos.chdir(FOLDER)\n"
+    "socket.socket(socket.AF_UNIX).connect(f'.s.PGSQL.{PORT}')",
+    "a Unix socket by a link": "import os, socket\nos.symlink(FOLDER, 'link')\n"
+    "socket.socket(socket.AF_UNIX).connect(f'link/.s.PGSQL.{PORT}')",
+    "a Unix socket by a descriptor": "import os, socket\nhandle = os.open(FOLDER, os.O_PATH)\n"
+    "socket.socket(socket.AF_UNIX).connect(f'/proc/self/fd/{handle}/.s.PGSQL.{PORT}')",
+    "a Unix socket by dots": "import socket\nsocket.socket(socket.AF_UNIX).connect(f'{FOLDER}/../' + PATH.split('/', 2)[2])",
+    "a link named as a check's server": "import os, socket, tempfile\nfolder = tempfile.gettempdir() + f'/pgpatterns-link{PORT}'\n"
+    "quiet(os.symlink, FOLDER, folder)\ntry:\n    socket.socket(socket.AF_UNIX).connect(f'{folder}/.s.PGSQL.{PORT}')\n"
+    "finally:\n    os.unlink(folder)",
+    "an abstract socket": "import socket\nsocket.socket(socket.AF_UNIX).connect(f'\\0pgpatterns-production-{PORT}')",
+    "UDP": "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))",
+    "UDP that is connected": "import socket\nout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "out.connect(('127.0.0.1', PORT))\nout.send(b'x')",
+    "UDP by messages": "import socket\nout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "out.sendmsg([b'x'], [], 0, ('127.0.0.1', PORT))",
+    "asyncio": "import asyncio\nasync def main():\n    _, out = await asyncio.open_connection('127.0.0.1', PORT)\n"
+    "    out.write(bytes(8))\nasyncio.run(main())",
+    "asyncio by a Unix socket": "import asyncio\nasync def main():\n    await asyncio.open_unix_connection(PATH)\n"
+    "asyncio.run(main())",
+    "asyncio's datagrams": "import asyncio\nasync def main():\n    loop = asyncio.get_running_loop()\n"
+    "    out, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=('127.0.0.1', PORT))\n"
+    "    out.sendto(b'x')\nasyncio.run(main())",
+    "asyncpg": "import asyncio, asyncpg\nasyncio.run(asyncpg.connect(URL, timeout=3))",
+    "asyncpg, a pool": "import asyncio, asyncpg\nasync def main():\n    async with asyncpg.create_pool(URL, min_size=1):\n"
+    "        pass\nasyncio.run(main())",
+    "asyncpg by a Unix socket": "import asyncio, asyncpg\n"
+    "asyncio.run(asyncpg.connect(host=FOLDER, port=PORT, user='u', password='p', timeout=3))",
+    "asyncpg below its connect": "import asyncio, asyncpg.connect_utils as below\nasync def main():\n"
+    "    loop = asyncio.get_running_loop()\n"
+    "    await below._connect(loop=loop, connection_class=None, record_class=None, host='127.0.0.1', port=PORT)\n"
+    "asyncio.run(main())",
+    "psycopg": "import psycopg\npsycopg.connect(TCP)",
+    "psycopg's class": "import psycopg\npsycopg.Connection.connect(UNIX)",
+    "psycopg, asynchronous": "import asyncio, psycopg\nasyncio.run(psycopg.AsyncConnection.connect(TCP))",
+    "psycopg's pq": "from psycopg import pq\npq.PGconn.connect(TCP.encode())",
+    "psycopg's pq, started": "from psycopg import pq\nout = pq.PGconn.connect_start(UNIX.encode())\nout.connect_poll()",
+    "libpq's ping": "from psycopg import pq\npq.PGconn.ping(TCP.encode())",
+    "libpq's service": "import os\nfrom psycopg import pq\nos.environ['PGSERVICEFILE'] = os.path.abspath('services.conf')\n"
+    "pq.PGconn.connect(b'service=prod')",
+    "libpq's folder of services": "import os\nfrom psycopg import pq\nos.environ['PGSYSCONFDIR'] = os.getcwd()\n"
+    "pq.PGconn.connect(b'service=prod')",
+    "libpq's password file": "import os\nfrom psycopg import pq\nos.environ['PGPASSFILE'] = os.path.abspath('passwords')\n"
+    "pq.PGconn.connect(f'host=127.0.0.1 port={PORT} user=u dbname=d'.encode())",
+    "libpq with options": "import os\nfrom psycopg import pq\nos.environ.update(PGOPTIONS='-c search_path=x', PGHOST=FOLDER)\n"
+    "os.environ['PGPORT'] = str(PORT)\npq.PGconn.connect(b'user=u dbname=d')",
+    "libpq with several hosts": "from psycopg import pq\n"
+    "pq.PGconn.connect(f'host=127.0.0.1,{FOLDER} port={PORT},{PORT} user=u connect_timeout=3'.encode())",
+    "psycopg2's class": "import psycopg2.extensions\npsycopg2.extensions.connection(TCP)",
+    "psycopg2's pool": "import psycopg2.pool\npsycopg2.pool.ThreadedConnectionPool(1, 2, URL)",
+    "psycopg2's replication": "import psycopg2.extras\npsycopg2.connect(TCP, connection_factory="
+    "psycopg2.extras.LogicalReplicationConnection)",
+    "pg8000": "import pg8000.dbapi\npg8000.dbapi.connect('u', host='127.0.0.1', port=PORT, password='p')",
+    "pg8000's core": "import pg8000.core\npg8000.core.CoreConnection('u', host='127.0.0.1', port=PORT, timeout=3)",
+    "libpq by ctypes": "import ctypes, glob, os, psycopg_binary\n"
+    "folder = os.path.dirname(psycopg_binary.__file__) + '.libs'\n"
+    "libpq = ctypes.CDLL(glob.glob(folder + '/libpq*')[0])\nlibpq.PQconnectdb(TCP.encode())",
+    "libpq by ctypes, from libc's environment": "import ctypes, glob, os, psycopg_binary\n"
+    "folder = os.path.dirname(psycopg_binary.__file__) + '.libs'\n"
+    "libpq, libc = ctypes.CDLL(glob.glob(folder + '/libpq*')[0]), ctypes.CDLL(None)\n"
+    "libc.setenv(b'PGHOSTADDR', b'127.0.0.1', 1)\nlibc.setenv(b'PGPORT', str(PORT).encode(), 1)\n"
+    "libpq.PQconnectdb(b'user=u dbname=d connect_timeout=3')",
+    "ctypes": "import ctypes, socket, struct\nout = socket.socket()\n"
+    "address = struct.pack('HH4s8x', socket.AF_INET, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "ctypes.CDLL(None).connect(out.fileno(), address, len(address))",
+    "ctypes by a Unix socket": "import ctypes, socket, struct\nout = socket.socket(socket.AF_UNIX)\n"
+    "address = struct.pack('H108s', socket.AF_UNIX, PATH.encode())\n"
+    "ctypes.CDLL(None).connect(out.fileno(), address, len(address))",
+    "a system call by its number": "import ctypes, platform, socket, struct\nout = socket.socket()\n"
+    "address = struct.pack('HH4s8x', socket.AF_INET, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "number = 42 if platform.machine() == 'x86_64' else 203\n"
+    "ctypes.CDLL(None).syscall(number, out.fileno(), address, len(address))",
+    "HTTP": "import urllib.request\nurllib.request.urlopen(f'http://127.0.0.1:{PORT}/', timeout=3)",
+    "HTTP by a proxy": "import os, urllib.request\nos.environ['http_proxy'] = f'http://127.0.0.1:{PORT}'\n"
+    "urllib.request.urlopen('http://example.invalid/', timeout=3)",
+    "FTP": "import ftplib\nftplib.FTP().connect('127.0.0.1', PORT, timeout=3)",
+    "IMAP": "import imaplib\nimaplib.IMAP4('127.0.0.1', PORT, timeout=3)",
+    "logging by TCP": "import logging, logging.handlers\n"
+    "logging.getLogger().addHandler(logging.handlers.SocketHandler('127.0.0.1', PORT))\nlogging.warning('x')",
+    "logging by UDP": "import logging, logging.handlers\n"
+    "logging.getLogger().addHandler(logging.handlers.SysLogHandler(('127.0.0.1', PORT)))\nlogging.warning('x')",
+    "logging by a Unix socket": "import logging, logging.handlers\n"
+    "logging.getLogger().addHandler(logging.handlers.SysLogHandler(PATH))\nlogging.warning('x')",
+    "a manager": "import multiprocessing.managers as managers\nmanagers.BaseManager(('127.0.0.1', PORT), b'key').connect()",
+    "an engine with a creator": "import psycopg, sqlalchemy as sa\n"
+    "sa.create_engine('postgresql+psycopg://', creator=lambda: psycopg.connect(TCP)).connect()",
+    "an engine with arguments": "import sqlalchemy as sa\nsa.create_engine('postgresql+psycopg2://u:p@/d', "
+    "connect_args={'host': FOLDER, 'port': PORT}).connect()",
+    "an engine that is asynchronous": "import asyncio\nfrom sqlalchemy.ext.asyncio import create_async_engine\n"
+    "async def main():\n    async with create_async_engine(URL.replace('postgresql', 'postgresql+asyncpg')).connect():\n"
+    "        pass\nasyncio.run(main())",
+    "an event that connects": "import psycopg, sqlalchemy as sa\n"
+    "engine = sa.create_engine(URL.replace('postgresql', 'postgresql+psycopg'))\n"
+    "sa.event.listen(engine, 'do_connect', lambda *a: psycopg.Connection.connect(TCP))\nengine.connect()",
+}
+"""In the upgrade of a revision, each in a function of its own."""
+
+PROGRAMS = {
+    "psql": "psql -h 127.0.0.1 -p <PORT> -U u -c 'SELECT 1' d",
+    "psql by a URL": "psql <URL> -c 'SELECT 1'",
+    "psql by a service": "PGSERVICEFILE=services.conf psql service=prod -c 'SELECT 1'",
+    "psql that connects anew": "printf '\\\\connect d u 127.0.0.1 <PORT>\\n' | psql",
+    "pg_dump": "pg_dump -h <FOLDER> -p <PORT> -U u d",
+    "pg_isready": "pg_isready -h 127.0.0.1 -p <PORT>",
+    "bash": "exec 3<>/dev/tcp/127.0.0.1/<PORT>",
+    "bash by UDP": "echo x > /dev/udp/127.0.0.1/<PORT>",
+    "curl": "curl -s -m 3 http://127.0.0.1:<PORT>/",
+    "curl by a Unix socket": "curl -s -m 3 --unix-socket <PATH> http://production/",
+    "perl": "perl -MIO::Socket -e 'IO::Socket::INET->new(PeerAddr => \"127.0.0.1:<PORT>\")'",
+    "an empty environment": "env -i PGHOST=<FOLDER> PGPORT=<PORT> PGUSER=u $(command -v psql) -c 'SELECT 1' d",
+    "a session of its own": "setsid bash -c 'sleep 0.3; exec 3<>/dev/tcp/127.0.0.1/<PORT>' &",
+    "nohup": "nohup bash -c 'while :; do exec 3<>/dev/tcp/127.0.0.1/<PORT>; sleep 0.1; done' >/dev/null 2>&1 &",
+}
+"""Commands of bash, started by a revision."""
