@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import psycopg
 import sqlalchemy
+from psycopg.conninfo import conninfo_to_dict
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.fences.allowed import Allowed, parse, together
 from alembic_pgpatterns.server.account import run_roots
 from alembic_pgpatterns.server.folder import PREFIX
+from alembic_pgpatterns.server.real_database import completed
 
+DEFAULT_PORT = 5432
+SOCKET_FOLDERS = ("/var/run/postgresql", "/run/postgresql", "/tmp")
 TIME_LIMIT = 600.0
 """Seconds, unless the settings say otherwise."""
 
@@ -62,14 +67,23 @@ def _other(python: Path | None, fresh: bool) -> Path | None:
 
 
 def _server(url: str | None) -> list[Allowed]:
-    """The server in the settings."""
+    """The server that the settings name, by its URL, a service or libpq's variables."""
     if url is None:
         return []
     try:
-        place = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        return []  # reported when it is opened
-    query = place.query.get("host")
-    host = place.host or (query if isinstance(query, str) else None) or os.environ.get("PGHOST") or "localhost"
-    port = int(place.port or os.environ.get("PGPORT") or 5432)
-    return [Allowed(sockets=(host,))] if host.startswith("/") else [Allowed(addresses=((host, port),))]
+        plain = sqlalchemy.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        parameters = completed(conninfo_to_dict(plain))
+        ports = [int(port or DEFAULT_PORT) for port in parameters.get("port", "").split(",")]
+    except (sqlalchemy.exc.ArgumentError, psycopg.Error, ValueError):
+        return []  # whoever opens it says what is wrong
+    hosts = (parameters.get("hostaddr") or parameters.get("host") or "").split(",")
+    # As libpq: one port for all hosts, or one for each.
+    several = ports * len(hosts) if len(ports) == 1 else ports
+    return [_place(host, port) for host, port in zip(hosts, several, strict=False)]
+
+
+def _place(host: str, port: int) -> Allowed:
+    if not host:
+        # libpq's own default, which depends on who built it.
+        return Allowed(tuple(f"{folder}/.s.PGSQL.{port}" for folder in SOCKET_FOLDERS), (("localhost", port),))
+    return Allowed(sockets=(host,)) if host.startswith("/") else Allowed(addresses=((host, port),))

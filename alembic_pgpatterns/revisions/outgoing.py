@@ -123,8 +123,9 @@ _DBLINK = "dblink"
 
 
 def _refuse_what_connects(tree: Any) -> None:
-    for statement in _all(tree):
-        reason = _connects(statement)
+    for statement, is_inner in _all(tree):
+        # Outside of bodies a subscription is created without connecting.
+        reason = _connects(statement) or (_subscribes(statement) if is_inner else None)
         if reason is not None:
             raise PgPatternsError(
                 f"{reason} was not run: it makes the server connect to another one, and this machine has no means to "
@@ -133,18 +134,40 @@ def _refuse_what_connects(tree: Any) -> None:
             )
 
 
-def _all(tree: Any) -> Iterator[Any]:
-    """The statements, and those inside DO blocks."""
+def _all(tree: Any, is_inner: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The statements, and those inside DO blocks and the bodies of functions, each with whether it is one of these."""
     for item in tree.stmts:
-        yield item.stmt
-        if item.stmt.WhichOneof("node") == "do_stmt":
-            single = pg.ParseResult()
-            single.stmts.add().stmt.CopyFrom(item.stmt)
-            for text in inner_statements(str(postgast.deparse(single))):
-                try:
-                    yield from _all(postgast.parse(text))
-                except postgast.PgQueryError:
-                    continue
+        yield item.stmt, is_inner
+        for text in _bodies(item.stmt):
+            try:
+                yield from _all(postgast.parse(text), is_inner=True)
+            except postgast.PgQueryError:
+                continue
+
+
+def _bodies(statement: Any) -> Iterator[str]:
+    kind = statement.WhichOneof("node")
+    if kind == "create_function_stmt":
+        # In the language SQL the body is SQL as it is; in PL/pgSQL this does not parse.
+        options = (option.def_elem for option in statement.create_function_stmt.options)
+        yield from (item.arg.list.items[0].string.sval for item in options if item.defname == "as")
+    if kind in ("do_stmt", "create_function_stmt"):
+        single = pg.ParseResult()
+        single.stmts.add().stmt.CopyFrom(statement)
+        yield from inner_statements(str(postgast.deparse(single)))
+
+
+def _subscribes(statement: Any) -> str | None:
+    kind = statement.WhichOneof("node")
+    if kind == "create_subscription_stmt":
+        elements = (option.def_elem for option in statement.create_subscription_stmt.options)
+        options = {element.defname: _text(element) for element in elements}
+        return None if options.get("connect") in _FALSE else "CREATE SUBSCRIPTION in a function"
+    if kind == "alter_subscription_stmt":
+        node = statement.alter_subscription_stmt
+        connects = node.kind == pg.ALTER_SUBSCRIPTION_REFRESH or _enables(node)
+        return "ALTER SUBSCRIPTION in a function" if connects else None
+    return "DROP SUBSCRIPTION in a function" if kind == "drop_subscription_stmt" else None
 
 
 def _connects(statement: Any) -> str | None:

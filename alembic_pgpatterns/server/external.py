@@ -21,6 +21,7 @@ from alembic_pgpatterns.fences import libpq
 from alembic_pgpatterns.server import drivers
 from alembic_pgpatterns.server.binaries import OLDEST
 from alembic_pgpatterns.server.signals import sigterm_as_exit
+from alembic_pgpatterns.server.subscriptions import drop_database
 
 PREFIX = "pgpatterns_"
 
@@ -124,8 +125,7 @@ class ExternalServer:
         """Drop a database of ours and end its connections. Any other name is refused."""
         if name not in self._made:
             raise PgPatternsError(f"the database {name!r} of {self.source} is not ours to drop")
-        with self.connect() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop_database(self, name)
         self._made.remove(name)
 
     def drop_all(self) -> None:

@@ -27,6 +27,7 @@ from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.server_settings import SETTINGS
+from alembic_pgpatterns.server.subscriptions import drop_database
 
 _CHANGEABLE = ("fsync",)
 """An empty value leaves these out of the command line, which has priority over ALTER SYSTEM."""
@@ -166,7 +167,7 @@ class ThrowawayServer:
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections; no error if it does not exist."""
-        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop_database(self, name)
 
     def create_roles(self, names: Sequence[str]) -> None:
         """Create roles without login, for the GRANTs and owners in a history. Existing roles stay.
