@@ -17,6 +17,7 @@ from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import conv
 
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import render_checks
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -300,3 +301,4 @@ for _kind, _renderer in (
     (CastTypeOp, _alter_type),
 ):
     renderers.dispatch_for(_kind, replace=True)(_renderer)
+render_checks()

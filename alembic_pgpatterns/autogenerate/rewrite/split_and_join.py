@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from alembic.operations import ops
 
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text, rewriting
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
@@ -54,6 +55,8 @@ def _split_undo(
 
 def with_inline_references(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Join a new column and its foreign key: every row is NULL, so PostgreSQL checks none."""
+    if not HAS_INLINE_REFERENCES:
+        return list(changes)
     references = {
         id(reference): change for change in changes if (reference := _reference(change, changes, facts)) is not None
     }
