@@ -64,7 +64,7 @@ class Checked:
     def at_least(self, severity: str) -> tuple[Problem, ...]:
         """The findings of this severity (info, warning, error) or worse."""
         order = ("info", "warning", "error")
-        return tuple(one for one in self.findings if order.index(one.severity) >= order.index(severity))
+        return tuple(problem for problem in self.findings if order.index(problem.severity) >= order.index(severity))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,8 +94,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to record, if that was asked for."""
-    file, judge = config.getoption("--pgpatterns-record"), config.getoption("--pgpatterns-statements")
-    if file is None and judge in (None, "off"):
+    file, statements = config.getoption("--pgpatterns-record"), config.getoption("--pgpatterns-statements")
+    if file is None and statements in (None, "off"):
         return
     if file is not None and (file.endswith(".py") or Path(file).is_dir() or "::" in file):
         raise pytest.UsageError(
@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     from alembic_pgpatterns.workload.pytest_session import NAME, RecordingPlugin
 
-    conclude = None if judge == "off" else functools.partial(_conclude, config, fail=judge == "fail")
+    conclude = None if statements == "off" else functools.partial(_conclude, config, fail=statements == "fail")
     path = config.invocation_params.dir / file if file is not None else None
     plugin = RecordingPlugin(config, path, config.getoption("--pgpatterns-values"), conclude)
     config.pluginmanager.register(plugin, NAME)
@@ -192,17 +192,17 @@ def _checked(document: dict[str, Any], text: str) -> Checked:
     )
 
 
-def _problem(location: dict[str, Any] | None, **given: Any) -> Problem:
+def _problem(location: dict[str, Any] | None, **values: Any) -> Problem:
     names = ("pattern", "severity", "object", "message", "fingerprint", "revision")
     place = f"{location['path']}:{location['line']}" if location else None
-    return Problem(location=place, **{name: given[name] for name in names})
+    return Problem(location=place, **{name: values[name] for name in names})
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """A test that fails with ``pgcheck`` at hand shows the report."""
     outcome: Any = yield
-    found = getattr(item, "funcargs", {}).get("pgcheck")
+    checked = getattr(item, "funcargs", {}).get("pgcheck")
     result = outcome.get_result()
-    if isinstance(found, Checked) and call.when == "call" and result.failed:
-        result.sections.append(("alembic pgcheck", found.text))
+    if isinstance(checked, Checked) and call.when == "call" and result.failed:
+        result.sections.append(("alembic pgcheck", checked.text))

@@ -53,7 +53,7 @@ class Advisor:
     server: Server
     schema: Schema
     statistics: Statistics
-    say: Callable[[str], None] = lambda what: None
+    say: Callable[[str], None] = lambda message: None
     notes: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
 
@@ -71,8 +71,8 @@ class Advisor:
             with self.server.connect(name) as connection:
                 return self._advise(connection, workload, options)
         except psycopg.Error as error:
-            gone = self.server.failure()
-            raise PgPatternsError(gone or f"the statements could not be planned: {str(error).strip()}") from error
+            failure = self.server.failure()
+            raise PgPatternsError(failure or f"the statements could not be planned: {str(error).strip()}") from error
         finally:
             self.server.drop_database(name)
 
@@ -114,13 +114,13 @@ class Advisor:
 
     def _questions(self, workload: Workload) -> tuple[list[Question], list[Unplanned]]:
         questions, unplanned = [], []
-        known = {table.name for table in self.schema.tables}
+        names = {table.name for table in self.schema.tables}
         for statement in workload.statements:
             if statement.kind not in READS:
                 continue
             try:
                 text = with_fixed(statement, workload.from_production)
-                uses = [use for use in read_uses(self._planner, text) if use.table in known]
+                uses = [use for use in read_uses(self._planner, text) if use.table in names]
                 taken = self._plannable(statement)
                 question = Question(taken, tuple(uses), variants(taken, uses, self._busy, workload.from_production))
             except CannotPlan as error:
@@ -149,7 +149,7 @@ class Advisor:
         return replace(statement, values=tuple(samples))
 
     def _candidates(self, questions: Sequence[Question], options: Options, from_production: bool) -> list[Candidate]:
-        known = Knowledge(
+        knowledge = Knowledge(
             schema=self.schema,
             distinct=self._sizes.distinct,
             width=self._sizes.width,
@@ -158,7 +158,7 @@ class Advisor:
             pages=self._sizes.pages,
             from_production=from_production,
         )
-        proposed = candidates(questions, known)
+        proposed = candidates(questions, knowledge)
         if not options.tables:
             return proposed
         return [item for item in proposed if {item.index.table.name, str(item.index.table)} & set(options.tables)]

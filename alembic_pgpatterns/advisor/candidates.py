@@ -40,7 +40,7 @@ class Candidate:
     """
 
     index: CreateIndex
-    asked: set[str] = field(default_factory=set)
+    asked_by: set[str] = field(default_factory=set)
     rule: bool = False
     requires: str | None = None
     together: set[tuple[CreateIndex, ...]] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Knowledge:
     from_production: bool = False
 
 
-def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidate]:
+def candidates(questions: Sequence[Question], knowledge: Knowledge) -> list[Candidate]:
     """All indexes that are worth trying for a workload, each once."""
     shared = Counter(
         (use.table, item.term) for question in questions for use in question.uses for item in set(use.equal)
@@ -102,19 +102,19 @@ def candidates(questions: Sequence[Question], known: Knowledge) -> list[Candidat
     result: dict[CreateIndex, Candidate] = {}
     for question in questions:
         for use in question.uses:
-            table = known.schema.table(use.table)
+            table = knowledge.schema.table(use.table)
             if table is None:
                 continue
-            for candidate in _Proposals(question, use, table, known, shared).all():
+            for candidate in _Proposals(question, use, table, knowledge, shared).all():
                 present = result.setdefault(candidate.index, candidate)
-                present.asked.add(question.statement.fingerprint)
+                present.asked_by.add(question.statement.fingerprint)
                 present.together |= candidate.together
-    for candidate in list(_united(result.values(), known)):
+    for candidate in list(_united(result.values(), knowledge)):
         result.setdefault(candidate.index, candidate)
-    return [item for item in result.values() if not _exists(item.index, known.schema.table(item.index.table))]
+    return [item for item in result.values() if not _exists(item.index, knowledge.schema.table(item.index.table))]
 
 
-def _united(proposed: Iterable[Candidate], known: Knowledge) -> Iterator[Candidate]:
+def _united(proposed: Iterable[Candidate], knowledge: Knowledge) -> Iterator[Candidate]:
     """Where several candidates differ in INCLUDE alone: one that carries what all of them do."""
     groups: dict[CreateIndex, list[Candidate]] = {}
     for candidate in proposed:
@@ -122,22 +122,22 @@ def _united(proposed: Iterable[Candidate], known: Knowledge) -> Iterator[Candida
             groups.setdefault(replace(candidate.index, include=()), []).append(candidate)
     for index, group in groups.items():
         include = tuple(sorted({column for item in group for column in item.index.include}))
-        widths = sum(known.width(index.table, column) for column in include)
+        widths = sum(knowledge.width(index.table, column) for column in include)
         if len(group) > 1 and len(include) <= INCLUDED + 1 and widths <= INCLUDED_BYTES + 16:
-            yield Candidate(replace(index, include=include), set().union(*(item.asked for item in group)))
+            yield Candidate(replace(index, include=include), set().union(*(item.asked_by for item in group)))
 
 
 class _Proposals:
     """The candidates of one table in one statement."""
 
     def __init__(
-        self, question: Question, use: TableUse, table: Table, known: Knowledge, shared: Mapping[Any, int]
+        self, question: Question, use: TableUse, table: Table, knowledge: Knowledge, shared: Mapping[Any, int]
     ) -> None:
         self._question = question
         self._statement = question.statement
         self._use = use
         self._table = table
-        self._known = known
+        self._knowledge = knowledge
         self._shared = shared
 
     def all(self) -> Iterator[Candidate]:
@@ -162,7 +162,7 @@ class _Proposals:
 
     def _of_branch(self, branch: TableUse) -> list[Candidate]:
         """An index for one branch of an OR; one with the conditions beside the OR before it where that can be."""
-        inner = _Proposals(self._question, branch, self._table, self._known, self._shared)
+        inner = _Proposals(self._question, branch, self._table, self._knowledge, self._shared)
         terms = [item.term for item in (*branch.equal, *branch.ranges[:1]) if self._allowed(item.term)]
         keys = tuple(_without_repetition(map(_key, terms)))
         if not keys:
@@ -186,11 +186,11 @@ class _Proposals:
         if not parts:
             return
         where = " AND ".join(parts)
-        if self._known.share(use.table, where) <= LARGEST_SHARE:
+        if self._knowledge.share(use.table, where) <= LARGEST_SHARE:
             yield where, frozenset(columns)
         for part in parts if len(parts) > 1 else ():
             named = frozenset(column for column in columns if column in part)
-            if self._known.share(use.table, part) <= LARGEST_SHARE:
+            if self._knowledge.share(use.table, part) <= LARGEST_SHARE:
                 yield part, named
 
     def _constant_value(self, item: Comparison) -> str | None:
@@ -219,12 +219,12 @@ class _Proposals:
         literal = is_literal(self._statement, value)
         if literal is not None:
             return literal
-        return self._known.from_production and number - 1 in self._statement.constant
+        return self._knowledge.from_production and number - 1 in self._statement.constant
 
     def _few_values(self, column: Column) -> bool:
         if column.type.name == "bool" or column.type.labels:
             return True
-        few = self._known.distinct(self._table.name, column.name) <= FEW_VALUES
+        few = self._knowledge.distinct(self._table.name, column.name) <= FEW_VALUES
         return few and (column.type.name in _TEXTS or column.type.name in ("int2", "int4"))
 
     def _key_lists(self, fixed: frozenset[str]) -> Iterator[tuple[Key, ...]]:
@@ -259,7 +259,7 @@ class _Proposals:
                 yield (key, *keys, *order)
 
     def _rank(self, term: Term) -> tuple[int, float]:
-        distinct = self._known.distinct(self._use.table, term.column) if term.column else 1e9
+        distinct = self._knowledge.distinct(self._use.table, term.column) if term.column else 1e9
         return -self._shared.get((self._use.table, term), 0), -distinct
 
     def _order(self, equal: Sequence[Term], fixed: frozenset[str]) -> tuple[Key, ...]:
@@ -301,7 +301,7 @@ class _Proposals:
             return ()  # a second copy of the table
         if any(column.type.array or column.type.name in _WIDE for column in present):
             return ()
-        widths = sum(self._known.width(use.table, column.name) for column in present)
+        widths = sum(self._knowledge.width(use.table, column.name) for column in present)
         return tuple(column.name for column in present) if widths <= INCLUDED_BYTES else ()
 
     def _names_one_row(self, index: CreateIndex) -> bool:
@@ -321,7 +321,7 @@ class _Proposals:
                     yield Candidate(CreateIndex(self._use.table, (*equal, key)))
             elif pattern is None or len(pattern.strip("%_")) >= 3:
                 key = replace(_key(item.term), opclass="gin_trgm_ops")
-                has = any(extension.name == "pg_trgm" for extension in self._known.schema.extensions)
+                has = any(extension.name == "pg_trgm" for extension in self._knowledge.schema.extensions)
                 requires = None if has else "CREATE EXTENSION IF NOT EXISTS pg_trgm"
                 yield Candidate(CreateIndex(self._use.table, (key,), method="gin"), requires=requires)
 
@@ -342,11 +342,11 @@ class _Proposals:
 
     def _brin(self) -> Iterator[Candidate]:
         """The planner under-rates BRIN, so it is proposed by rule: a long table in the order of the range's column."""
-        if self._known.pages(self._use.table) < BRIN_PAGES or self._use.equal:
+        if self._knowledge.pages(self._use.table) < BRIN_PAGES or self._use.equal:
             return
         for item in self._use.ranges:
             column = item.term.column
-            if column is not None and abs(self._known.correlation(self._use.table, column)) > 0.9:
+            if column is not None and abs(self._knowledge.correlation(self._use.table, column)) > 0.9:
                 yield Candidate(CreateIndex(self._use.table, (Key(column),), method="brin"), rule=True)
 
 

@@ -53,8 +53,8 @@ def statement_costs(
             planner = Planner(connection)
             plans = {item.fingerprint: _plan(planner, item) for item in workload.statements}
     except psycopg.Error as error:
-        gone = server.failure()
-        raise PgPatternsError(gone or f"the statements could not be planned: {str(error).strip()}") from error
+        failure = server.failure()
+        raise PgPatternsError(failure or f"the statements could not be planned: {str(error).strip()}") from error
     finally:
         server.drop_database(name)
     return {fingerprint: plan for fingerprint, plan in plans.items() if plan is not None}

@@ -114,9 +114,9 @@ def _allowed_values(connection: psycopg.Connection[Any]) -> dict[tuple[str, str,
 
 
 def _named(expression: str) -> Iterator[tuple[str, frozenset[str]]]:
-    found = listed_values(expression)
-    if found is not None:
-        yield found[0], frozenset(found[1])
+    listed = listed_values(expression)
+    if listed is not None:
+        yield listed[0], frozenset(listed[1])
 
 
 def summary(document: Mapping[str, Any]) -> Sequence[str]:

@@ -159,8 +159,8 @@ def read_order(text: str, uses: Uses) -> None:
         return
     use = next(iter(owners.values()))
     descending = key.sortby_dir == pg.SORTBY_DESC
-    given = key.sortby_nulls in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
-    first = key.sortby_nulls == pg.SORTBY_NULLS_FIRST if given else descending
+    explicit = key.sortby_nulls in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
+    first = key.sortby_nulls == pg.SORTBY_NULLS_FIRST if explicit else descending
     use.order.append(Order(_term(key.node, uses), descending, first))
 
 

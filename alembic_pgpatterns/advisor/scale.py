@@ -43,12 +43,12 @@ class Scale:
     ``sparse``: whether files can be made larger; where they cannot, one row of each table stands for all of them.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], ours: bool) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], is_throwaway: bool) -> None:
         """``ours``: the server was started by this process; on any other no program is run."""
         self._connection = connection
         self._least: dict[int, int] = {}
         self._largest: dict[int, int] = {}
-        self.sparse = ours and self._self_test()
+        self.sparse = is_throwaway and self._self_test()
 
     @property
     def mode(self) -> str:
@@ -84,9 +84,9 @@ class Scale:
         files: list[str] = []
         for oid, path, present in rows:
             least = self._least.setdefault(oid, present)
-            wanted = max(least, pages[oid])
-            files += self._files(path, wanted, max(present, self._largest.get(oid, 0)))
-            self._largest[oid] = max(wanted, present)
+            size = max(least, pages[oid])
+            files += self._files(path, size, max(present, self._largest.get(oid, 0)))
+            self._largest[oid] = max(size, present)
         if files:
             # The files go through the program's input, so that no name of one is ever a part of a command.
             statement = sql.SQL("COPY (SELECT unnest({}::text[])) TO PROGRAM {}")

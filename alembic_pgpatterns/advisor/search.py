@@ -121,7 +121,7 @@ class Choice:
 
     search: Search
     most: int | None = None
-    say: Callable[[str], None] = lambda what: None
+    say: Callable[[str], None] = lambda message: None
     chosen: list[str] = field(default_factory=list)
     costs: dict[str, float] = field(default_factory=dict)
     before: dict[str, float] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class Choice:
         return [
             item
             for item in self._touched(built.table)
-            if item.statement.fingerprint in built.candidate.asked
+            if item.statement.fingerprint in built.candidate.asked_by
             or any(first in use.terms for use in item.uses if use.table == built.table)
         ]
 

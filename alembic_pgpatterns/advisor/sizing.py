@@ -46,12 +46,12 @@ class Sizes:
 
     def width(self, table: Name, column: str) -> int:
         """Average bytes of a column's values."""
-        known = self.facts(table, column).avg_width
-        if known is not None:
-            return known
+        measured = self.facts(table, column).avg_width
+        if measured is not None:
+            return measured
         owner = self._tables.get(table)
-        found = owner.column(column) if owner is not None else None
-        return usual_width(found) if found is not None else 16
+        declared = owner.column(column) if owner is not None else None
+        return usual_width(declared) if declared is not None else 16
 
     def distinct(self, table: Name, column: str) -> float:
         """Number of different values of a column."""

@@ -94,10 +94,10 @@ def declared_rows(table: Table) -> float | None:
 
 def with_rows(schema: Schema, sizes: Mapping[Name, TableSize]) -> Schema:
     """The schema with the rows of its tables where they are known: patterns judge by them."""
-    known = {name: size for name, size in sizes.items() if size.source != ASSUMED}
+    measured = {name: size for name, size in sizes.items() if size.source != ASSUMED}
     tables = (
-        replace(table, statistics=TableStatistics(known[table.name].rows, 0, 0, 0, 0, 0, 0))
-        if table.name in known and table.statistics is None
+        replace(table, statistics=TableStatistics(measured[table.name].rows, 0, 0, 0, 0, 0, 0))
+        if table.name in measured and table.statistics is None
         else table
         for table in schema.tables
     )
@@ -146,12 +146,12 @@ def load_column(connection: psycopg.Connection[Any], table: Name, column: str, f
         # The frequency of the element, the least and the largest one, and that of nulls (docs, "pg_stats").
         "most_common_elem_freqs": [facts.element] * 3 + [0.0] if facts.element is not None else None,
     }
-    given = [(name, value) for name, value in values.items() if value is not None]
-    pairs = "".join(f", %s::text, %s::{_TYPES[name]}" for name, _ in given)
+    present = [(name, value) for name, value in values.items() if value is not None]
+    pairs = "".join(f", %s::text, %s::{_TYPES[name]}" for name, _ in present)
     connection.execute(
         "SELECT pg_catalog.pg_restore_attribute_stats('schemaname', %s::text, 'relname', %s::text, 'attname', "
         f"%s::text, 'inherited', false{pairs})".encode(),
-        (table.schema, table.name, column, *(part for pair in given for part in pair)),
+        (table.schema, table.name, column, *(part for pair in present for part in pair)),
     )
 
 

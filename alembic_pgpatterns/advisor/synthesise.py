@@ -73,9 +73,9 @@ def period_of(workload: Workload, now: datetime.datetime | None = None) -> Perio
     values = (value for item in workload.statements for sample in item.values for value in sample)
     literals = (text for item in workload.statements for text in _LITERAL.findall(item.text))
     times = [time for text in (*values, *literals) if isinstance(text, str) and (time := _as_time(text)) is not None]
-    asked = [time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST)]
+    near = [time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST)]
     margin = datetime.timedelta(days=30)
-    return Period(min([start, *(time - margin for time in asked)]), max([end, *asked]))
+    return Period(min([start, *(time - margin for time in near)]), max([end, *near]))
 
 
 def _as_time(text: str) -> datetime.datetime | None:

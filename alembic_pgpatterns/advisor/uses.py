@@ -35,8 +35,8 @@ def read_uses(planner: Planner, text: str) -> list[TableUse]:
     Raises:
         CannotPlan: the server refuses the statement.
     """
-    known = {name: value for name, value in PLAIN_PLANS.items() if _has(planner, name)}
-    with planner.settings(known):
+    settings = {name: value for name, value in PLAIN_PLANS.items() if _has(planner, name)}
+    with planner.settings(settings):
         root = planner.explain(text, None, "VERBOSE")
     uses = _from_plan(root)
     _from_tree(text, uses)

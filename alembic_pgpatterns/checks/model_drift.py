@@ -97,7 +97,7 @@ def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]
 def _counts(item: Difference, table: Table) -> bool:
     if item.aspect in _DECLARED:
         return bool(item.first)
-    if item.what == "policy":
+    if item.object_type == "policy":
         return bool(table.policies)
     if item.aspect == "default":
         # A renamed table keeps the name of its sequence.
@@ -110,7 +110,7 @@ def _without_renamed(items: Iterable[Difference], models: Table, head: Table) ->
     listed = list(items)
     of_head, of_models = _shapes(head), _shapes(models)
     for item in listed:
-        if item.what in _UNNAMED and item.kind in ("missing", "extra"):
+        if item.object_type in _UNNAMED and item.kind in ("missing", "extra"):
             side, other_side = (of_models, of_head) if item.kind == "missing" else (of_head, of_models)
             if side.get(item.object) in other_side.values():
                 continue
@@ -134,11 +134,11 @@ def _label(item: Any) -> str:
 
 def _drift(item: Difference, place: Location | None) -> Drift:
     if item.kind == "changed":
-        message = f"{item.what} {item.object}: {item.aspect} is {item.first or 'none'} in the models, "
+        message = f"{item.object_type} {item.object}: {item.aspect} is {item.first or 'none'} in the models, "
         message += f"{item.second or 'none'} at head"
     else:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
-        message = f"{item.what} {item.object} is in the {where[0]}, but not in the {where[1]}"
+        message = f"{item.object_type} {item.object} is in the {where[0]}, but not in the {where[1]}"
     return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
 
 
@@ -148,7 +148,7 @@ WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}
 
 def head_takes_more(item: Difference) -> bool:
     """Whether the head accepts everything that the models write: an unused default, or a wider type."""
-    if item.kind != "changed" or item.what != "column":
+    if item.kind != "changed" or item.object_type != "column":
         return False
     if item.aspect == "default":
         return not item.first

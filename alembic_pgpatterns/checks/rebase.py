@@ -55,8 +55,8 @@ def plan_rebase(history: History, head: Revision, onto: Revision) -> Rebase:
     Raises:
         PgPatternsError: the two have nothing in common, or a third one stands on the one that is to move.
     """
-    kept, branch = history.ancestors([onto.revision]), history.ancestors([head.revision])
-    common, names = kept & branch, branch - kept
+    of_onto, branch = history.ancestors([onto.revision]), history.ancestors([head.revision])
+    common, names = of_onto & branch, branch - of_onto
     moved = tuple(item for item in history.revisions if item.revision in names)
     _refuse_dependents(history, names)
     first = tuple(item for item in moved if not names & set(item.down_revisions))

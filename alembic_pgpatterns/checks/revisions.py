@@ -48,12 +48,12 @@ class ToTrace:
     scope: tuple[Revision, ...] = ()
     reason: str | None = None
     expected: bool = False
-    known: Traces = NO_TRACES
+    cached: Traces = NO_TRACES
 
     @property
     def others(self) -> tuple[Revision, ...]:
         """The revisions without a trace from an earlier run."""
-        return self.scope[len(self.known.runs) :]
+        return self.scope[len(self.cached.runs) :]
 
     def before(self, project: Project) -> frozenset[str]:
         """The revisions that must run before the first of the others; empty if there are no others."""
@@ -72,8 +72,8 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
     if reason is not None or not patterns:
         return ToTrace(reason=reason, expected=True)
     scope = scope_of(project, settings, baseline)
-    known = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
-    return ToTrace(scope.revisions, scope.reason, known=known)
+    cached = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
+    return ToTrace(scope.revisions, scope.reason, cached=cached)
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,15 @@ class RevisionCheck:
 
     def _trace(self, todo: ToTrace) -> TraceResult:
         cache = self.run.cache
-        if cache is not None and not cache.agrees(todo.known):
-            todo = replace(todo, known=NO_TRACES)
-        traced_before = tuple(run for runs in todo.known.runs.values() for run in runs)
+        if cache is not None and not cache.agrees(todo.cached):
+            todo = replace(todo, cached=NO_TRACES)
+        traced_before = tuple(run for runs in todo.cached.runs.values() for run in runs)
         if not todo.others:
-            return TraceResult(traced_before, todo.known.environments)
+            return TraceResult(traced_before, todo.cached.environments)
         self.run.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
         traced = self.run.trace(todo.others, todo.before(self.run.project))
         if cache is not None:
-            runs = {**todo.known.runs, **traced.settled()}
+            runs = {**todo.cached.runs, **traced.settled()}
             cache.keep_runs(todo.scope, self.run.settings.downgrade, runs, traced.environments)
         return replace(traced, runs=(*traced_before, *traced.runs))
 

@@ -42,11 +42,11 @@ def _check(request: Request) -> list[dict[str, str]]:
     with Project(config, settings) as project:
         report = check(project, settings, Silent())
     if report.missed:
-        raise PgPatternsError("; ".join(f"{item.what}: {item.reason}" for item in report.missed))
+        raise PgPatternsError("; ".join(f"{item.subject}: {item.reason}" for item in report.missed))
     return [{"object": finding.object, "message": finding.message} for finding in report.findings]
 
 
 def _paths(request: Request) -> dict[str, object]:
-    given: dict[str, object] = {name: Path(value) for name, value in request.flags.items() if name == "prepare"}
-    given |= {name: value for name, value in request.flags.items() if name != "prepare"}
-    return given | ({"baseline": Path(request.baseline)} if request.baseline else {})
+    paths: dict[str, object] = {name: Path(value) for name, value in request.flags.items() if name == "prepare"}
+    paths |= {name: value for name, value in request.flags.items() if name != "prepare"}
+    return paths | ({"baseline": Path(request.baseline)} if request.baseline else {})

@@ -93,10 +93,10 @@ def _unexpected(error: BaseException, options: argparse.Namespace) -> str:
     from alembic_pgpatterns.report.project_pages import project_url
 
     place = _trace_file(error)
-    kept = f"The trace is in {place}; " if place else ""
+    where = f"The trace is in {place}; " if place else ""
     return (
         f"FAILED: internal error in `alembic {_command(options)}`: {type(error).__name__}: {text_of(error)}\n"
-        f"This is a mistake in alembic-pgpatterns. {kept}please report it: {project_url('Issues')}"
+        f"This is a mistake in alembic-pgpatterns. {where}please report it: {project_url('Issues')}"
     )
 
 

@@ -16,27 +16,27 @@ from alembic_pgpatterns.report.words import skipped_lines
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
     """The settings that flags give; None where one was not given."""
-    given = vars(options)
-    fail_on = given.get("fail_on")
+    values = vars(options)
+    fail_on = values.get("fail_on")
     return {
-        "select": _names(given.get("select")),
-        "ignore": _names(given.get("ignore")),
-        "target_version": given.get("target_version"),
-        "baseline": _path(given.get("baseline")),
+        "select": _names(values.get("select")),
+        "ignore": _names(values.get("ignore")),
+        "target_version": values.get("target_version"),
+        "baseline": _path(values.get("baseline")),
         "fail_on": Severity[fail_on.upper()] if fail_on else None,
-        "server": given.get("server") or os.environ.get("PGPATTERNS_SERVER"),
-        "upgrade_command": given.get("upgrade_command"),
+        "server": values.get("server") or os.environ.get("PGPATTERNS_SERVER"),
+        "upgrade_command": values.get("upgrade_command"),
         "python": interpreter(options),
-        "prepare": _path(given.get("prepare")),
-        "create_all": given.get("create_all"),
-        "since": given.get("since"),
-        "guesses": given.get("guesses"),
-        "diff_base": given.get("diff_base"),
-        "old_code": given.get("old_code"),
-        "downgrade": given.get("downgrade"),
-        "cache": given.get("cache"),
-        "stats": _path(given.get("stats")),
-        "fail_on_skipped": "never" if given.get("allow_skipped") else None,
+        "prepare": _path(values.get("prepare")),
+        "create_all": values.get("create_all"),
+        "since": values.get("since"),
+        "guesses": values.get("guesses"),
+        "diff_base": values.get("diff_base"),
+        "old_code": values.get("old_code"),
+        "downgrade": values.get("downgrade"),
+        "cache": values.get("cache"),
+        "stats": _path(values.get("stats")),
+        "fail_on_skipped": "never" if values.get("allow_skipped") else None,
     }
 
 

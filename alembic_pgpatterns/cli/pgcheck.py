@@ -34,13 +34,13 @@ def pgcheck(config: Any) -> None:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgcheck``."""
-    what = parser.add_argument_group("what to check")
+    scope = parser.add_argument_group("what to check")
     names = "names of patterns, folders or globs, separated by commas"
-    what.add_argument("--select", metavar="NAMES", action="append", help=f"check only these: {names}")
-    what.add_argument("--ignore", metavar="NAMES", action="append", help=f"leave these out: {names}")
-    what.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major version in production")
+    scope.add_argument("--select", metavar="NAMES", action="append", help=f"check only these: {names}")
+    scope.add_argument("--ignore", metavar="NAMES", action="append", help=f"leave these out: {names}")
+    scope.add_argument("--target-version", metavar="N", type=int, help="oldest PostgreSQL major version in production")
 
-    what.add_argument(
+    scope.add_argument(
         "--live",
         metavar="URL",
         nargs="?",

@@ -35,15 +35,15 @@ def pgfix(config: Any) -> None:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of ``alembic pgfix``."""
-    what = parser.add_argument_group("what to fix")
-    what.add_argument(
+    scope = parser.add_argument_group("what to fix")
+    scope.add_argument(
         "tables", nargs="*", metavar="TABLE", help="fix the findings on this table: `name` or `schema.name`"
     )
-    what.add_argument(
+    scope.add_argument(
         "--select", metavar="NAMES", action="append", help="names of patterns, folders or globs, separated by commas"
     )
-    what.add_argument("--ignore", metavar="NAMES", action="append", help="leave these out")
-    what.add_argument("--all", action="store_true", help="fix everything that can be fixed")
+    scope.add_argument("--ignore", metavar="NAMES", action="append", help="leave these out")
+    scope.add_argument("--all", action="store_true", help="fix everything that can be fixed")
 
     how = parser.add_argument_group("how")
     how.add_argument("--models", action="store_true", help="also change the models' source (needs the extra [fix])")

@@ -35,9 +35,10 @@ def pgrevision(
     """Autogenerate a revision on a throw-away PostgreSQL, and run it there."""
     from alembic_pgpatterns.cli.run_pgrevision import write
 
-    given: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
-    given |= {"branch_label": branch_label, "version_path": version_path, "rev_id": rev_id, "depends_on": depends_on}
-    end(config, lambda config, options: write(config, options, given))
+    arguments: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
+    arguments |= {"branch_label": branch_label, "version_path": version_path}
+    arguments |= {"rev_id": rev_id, "depends_on": depends_on}
+    end(config, lambda config, options: write(config, options, arguments))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -17,11 +17,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     run_as_program()
     line = CommandLine(prog=NAME)
     register(line)
-    ours = {module.__name__.rpartition(".")[2] for module in COMMANDS}
+    names = {module.__name__.rpartition(".")[2] for module in COMMANDS}
     choices = line.subparsers.choices
-    for name in [name for name in choices if name not in ours]:
+    for name in [name for name in choices if name not in names]:
         del choices[name]
     shown = line.subparsers._choices_actions
-    shown[:] = [action for action in shown if action.dest in ours]
+    shown[:] = [action for action in shown if action.dest in names]
     line.subparsers.metavar = "{" + ",".join(choices) + "}"
     line.main(argv)

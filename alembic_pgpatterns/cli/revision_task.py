@@ -24,7 +24,7 @@ DRY_RUN = "pgpatterns_dry_run"
 
 
 def write_revision(
-    given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
+    arguments: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
 ) -> tuple[list[tuple[str, str]], str]:
     """Do what ``alembic revision --autogenerate`` does, but write no file for a revision without a change.
 
@@ -41,7 +41,7 @@ def write_revision(
         PgPatternsError: Alembic refused.
     """
     with _as_revision(scripts.config, parent, route) as output:
-        compared, _ = _compare(scripts.config, given)
+        compared, _ = _compare(scripts.config, arguments)
         # Of several heads Alembic complains when it writes, and so it should, change or not.
         if len(compared.script_directory.get_heads()) < 2:
             compared.generated_revisions[:] = filter(_has_changes, compared.generated_revisions)
@@ -49,7 +49,7 @@ def write_revision(
     return [(str(script.revision), str(script.path)) for script in written], output.getvalue()
 
 
-def next_operations(given: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route) -> list[str]:
+def next_operations(arguments: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route) -> list[str]:
     """The code that the next autogenerate would write, in lines; nothing is written.
 
     Args:
@@ -62,7 +62,7 @@ def next_operations(given: Mapping[str, Any], scripts: ProjectScripts, parent: P
         PgPatternsError: Alembic refused.
     """
     with _as_revision(scripts.config, parent, route):
-        compared, contexts = _compare(scripts.config, given)
+        compared, contexts = _compare(scripts.config, arguments)
         changed = filter(_has_changes, compared.generated_revisions)
         bodies = [body for script in changed for body in zip(script.upgrade_ops_list, contexts, strict=False)]
         return [line for upgrade, context in bodies for line in _code(upgrade, context)]
@@ -87,14 +87,14 @@ def _as_revision(config: Any, parent: Parent, route: Route) -> Iterator[io.Strin
         raise PgPatternsError(str(error)) from error
 
 
-def _compare(config: Any, given: Mapping[str, Any]) -> tuple[RevisionContext, list[MigrationContext]]:
+def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext, list[MigrationContext]]:
     """The first half of ``alembic.command.revision`` (1.20), and the context of each database that env.py went to."""
     from alembic.autogenerate.api import RevisionContext
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
     directory = ScriptDirectory.from_config(config)
-    compared = RevisionContext(config, directory, {**given, "autogenerate": True, "sql": False})
+    compared = RevisionContext(config, directory, {**arguments, "autogenerate": True, "sql": False})
     contexts: list[MigrationContext] = []
 
     def compare(rev: Any, context: MigrationContext) -> list[Any]:
@@ -104,8 +104,8 @@ def _compare(config: Any, given: Mapping[str, Any]) -> tuple[RevisionContext, li
         compared.run_autogenerate(rev, context)
         return []
 
-    arguments = {"template_args": compared.template_args, "revision_context": compared}
-    with EnvironmentContext(config, directory, fn=compare, as_sql=False, **arguments):
+    environment = {"template_args": compared.template_args, "revision_context": compared}
+    with EnvironmentContext(config, directory, fn=compare, as_sql=False, **environment):
         directory.run_env()
     return compared, contexts
 

@@ -33,11 +33,11 @@ def run(config: Any, options: argparse.Namespace) -> int:
     except SettingsError as error:
         say_error(f"alembic pgadvise: {error}")
         return WRONG_USE
-    kept = [str(settings.path(settings.workload))] if settings.workload else []
-    workloads = options.workload or kept
-    wanted = Options(options.max_indexes, tuple(options.table or ()), options.explain)
+    from_settings = [str(settings.path(settings.workload))] if settings.workload else []
+    workloads = options.workload or from_settings
+    options_of_advice = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        report = advise(project, settings, progress, workloads, wanted)
+        report = advise(project, settings, progress, workloads, options_of_advice)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
     return 0

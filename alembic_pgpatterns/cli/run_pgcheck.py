@@ -82,7 +82,7 @@ def _verify(config: Any, settings: Settings, warm: Report) -> None:
 def _as_lines(report: Report) -> list[str]:
     """What a report says, but for how it came about."""
     findings = [f"{f.severity} {f.fingerprint} {f.message} {f.location} {f.revision}" for f in report.findings]
-    return [*findings, *(f"skipped {item.what}: {item.reason}" for item in report.skipped)]
+    return [*findings, *(f"skipped {item.subject}: {item.reason}" for item in report.skipped)]
 
 
 def _demand_baseline(options: argparse.Namespace) -> None:
@@ -121,8 +121,8 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     # With --select, or without the models, not all patterns have looked: what they did not look at stays.
     unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
     before.covering(accepted, report.heads, unseen).write(path)
-    gone = len(report.stale)
-    removed = f"; {gone} that no longer match taken out" if gone else ""
+    stale = len(report.stale)
+    removed = f"; {stale} that no longer match taken out" if stale else ""
     with standard_output(stream) as out:
         out.write(one_line(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.") + "\n")
     return 0

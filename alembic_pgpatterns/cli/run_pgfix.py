@@ -144,12 +144,12 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     indexes = [item for item in advised(at.run, at.run.server, database.name, schema) if chosen.takes(item)]
     for _ in range(ROUNDS):
         schema = _schema(at, database)
-        found = [*_found(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
-        _must_be_gone(outcome, found)
+        findings = [*_findings(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
+        _must_be_gone(outcome, findings)
         named = bool(options.select)
-        planned = plan([f for f in found if f.fingerprint not in outcome.left], schema, named=named)
+        planned = plan([f for f in findings if f.fingerprint not in outcome.left], schema, named=named)
         fixes = _possible(planned, database, at.run.server, outcome)
-        later = _found(_schema(at, database, fixes), settings, chosen) if fixes and named else []
+        later = _findings(_schema(at, database, fixes), settings, chosen) if fixes and named else []
         fixes = better_at_once(fixes, later, schema, named=named)
         if options.models:
             fixes = _editable(fixes, outcome)
@@ -167,7 +167,7 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         _prove(config, at, written.files)
     schema = _schema(at, database)
     missing = [item for item in indexes if not is_there(item, schema)]
-    _must_be_gone(outcome, [*_found(schema, settings, chosen), *missing])
+    _must_be_gone(outcome, [*_findings(schema, settings, chosen), *missing])
 
 
 def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:
@@ -189,8 +189,8 @@ def _must_exist(chosen: Chosen, schema: Schema) -> None:
     for name in chosen.tables:
         if name not in names:
             near = difflib.get_close_matches(name, sorted(names), 3)
-            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise PgPatternsError(f"There is no table {name!r} at head.{meant}")
+            hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise PgPatternsError(f"There is no table {name!r} at head.{hint}")
 
 
 def _to_heads(at: RunAt) -> Database:
@@ -217,15 +217,15 @@ def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
     return enriched(schema, read_models(at.run, database.models, schema.default_schema).schema)
 
 
-def _found(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
+def _findings(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
     """The worst first, so that of two remedies for one object the more important one is taken."""
-    found = [f for f in run_patterns(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
-    return sorted(found, key=lambda finding: -finding.severity)
+    findings = [f for f in run_patterns(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
+    return sorted(findings, key=lambda finding: -finding.severity)
 
 
-def _must_be_gone(outcome: Outcome, found: Sequence[Finding]) -> None:
-    there = {finding.fingerprint for finding in found}
-    still = [finding.fingerprint for finding in outcome.fixed if finding.fingerprint in there]
+def _must_be_gone(outcome: Outcome, findings: Sequence[Finding]) -> None:
+    fingerprints = {finding.fingerprint for finding in findings}
+    still = [finding.fingerprint for finding in outcome.fixed if finding.fingerprint in fingerprints]
     if still:
         raise PgPatternsError(
             "The revisions ran, and yet these are still found, so they were taken away again:\n  " + "\n  ".join(still)
@@ -270,7 +270,7 @@ def _message(fixes: Sequence[Fix]) -> str:
 def _prove(config: Any, at: RunAt, files: Sequence[WrittenFile]) -> None:
     """Up, down and up again; the way down must restore what was there."""
     with Project(config, at.run.settings) as project:
-        outcome_of_run = dry_run(at.of(project), [one.revision for one in files])
+        outcome_of_run = dry_run(at.of(project), [file.revision for file in files])
     if outcome_of_run.lost:
         lost = "\n  ".join(outcome_of_run.lost)
         raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")

@@ -113,8 +113,8 @@ def _new_since(project: Project, settings: Settings, heads: list[Revision]) -> R
     added = {item.revision for item in scope_of(project, settings, None).revisions}
     new = [item for item in heads if item.revision in added]
     if len(new) != 1:
-        found = f"{_listed(new)} are new since" if new else "no head is new since"
-        raise SettingsError(f"{found} {settings.diff_base}: name the head that moves, one of {_listed(heads)}")
+        problem = f"{_listed(new)} are new since" if new else "no head is new since"
+        raise SettingsError(f"{problem} {settings.diff_base}: name the head that moves, one of {_listed(heads)}")
     return new[0]
 
 

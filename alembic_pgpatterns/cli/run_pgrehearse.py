@@ -29,10 +29,10 @@ def run(config: Any, options: argparse.Namespace) -> int:
         PgPatternsError: the rehearsal could not be done.
     """
     settings = settings_of(config, flags(options))
-    asked = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
+    rehearsal_options = options_of(options, settings.path(settings.rows) if settings.rows is not None else None)
     outputs = reports.outputs(getattr(options, "format", None) or ["text"])
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        gathered = rehearse(project, settings, asked, progress)
+        gathered = rehearse(project, settings, rehearsal_options, progress)
     result = rehearsal_of(gathered, settings)
     report = Report(findings=result.findings, skipped=result.skipped)
     if getattr(options, "plan", None):
@@ -53,16 +53,16 @@ def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
     Raises:
         SettingsError: a value that cannot be meant.
     """
-    given = vars(options)
-    rows = given.get("rows")
+    values = vars(options)
+    rows = values.get("rows")
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows: {rows} is not a number of rows.")
-    budget, disk, own = given.get("budget"), given.get("disk"), given.get("seed_rows")
+    budget, disk, seed_rows = values.get("budget"), values.get("disk"), values.get("seed_rows")
     default = Options()
     return Options(
         rows=rows if rows is not None else default.rows,
         seconds=seconds_of(budget) if budget else default.seconds,
         bytes=bytes_of(disk) if disk else default.bytes,
-        revisions=tuple(given.get("revisions") or ()),
-        seed=Path(own).absolute() if own else seed,
+        revisions=tuple(values.get("revisions") or ()),
+        seed=Path(seed_rows).absolute() if seed_rows else seed,
     )

@@ -39,23 +39,23 @@ MOST_LINES = 30
 """Lines of the next autogenerate that are shown."""
 
 
-def write(config: Any, options: argparse.Namespace, given: Mapping[str, Any]) -> None:
+def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]) -> None:
     """Bring a server to head, write the revision there, and run it up, down and up again.
 
     Raises:
         PgPatternsError: it could not be written, or does not run; the file then stays, and the message says so.
     """
     settings = settings_of(config, _flags(options))
-    _refuse(settings, given)
-    head, folder = str(given.get("head") or "head"), given.get("version_path")
+    _refuse(settings, arguments)
+    head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
         with progress_on(sys.stderr) as progress:
             names = [item.revision for item in project.revisions]
             with Run(project, settings, progress).at(names, watched=True) as at:
                 _to_heads(at)
                 progress.say("comparing the models")
-                files = _written(config, at, given, work)
-                lines = _tried_out(config, at, files, given, work) if files else [NOTHING]
+                files = _written(config, at, arguments, work)
+                lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
         work.commit()
     for line in lines:
         config.print_stdout("%s", inert(line))
@@ -73,9 +73,9 @@ def _rehearse(config: Any, settings: Settings, revisions: Sequence[str], rows: i
         revisions: their identifiers.
         rows: of the largest table.
     """
-    asked = Options(rows=rows, revisions=tuple(revisions))
+    rehearsal_options = Options(rows=rows, revisions=tuple(revisions))
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        result = rehearsal_of(rehearse(project, settings, asked, progress), settings)
+        result = rehearsal_of(rehearse(project, settings, rehearsal_options, progress), settings)
     with standard_output(config.stdout) as stream:
         write_rehearsal(result, Output("text"), stream, full=False)
 
@@ -89,9 +89,9 @@ def _flags(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _refuse(settings: Settings, given: Mapping[str, Any]) -> None:
+def _refuse(settings: Settings, arguments: Mapping[str, Any]) -> None:
     demand_this_one("pgrevision", settings.python)
-    if given.get("sql"):
+    if arguments.get("sql"):
         raise PgPatternsError("pgrevision compares a database with the models, so --sql does not make sense here.")
     if settings.create_all:
         raise PgPatternsError(
@@ -111,23 +111,23 @@ def _to_heads(at: RunAt) -> None:
         run_env(at.run, Steps("heads"), at.databases)
 
 
-def _written(config: Any, at: RunAt, given: Mapping[str, Any], work: Workspace) -> list[tuple[str, str]]:
+def _written(config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspace) -> list[tuple[str, str]]:
     """Identifier and path of what ``alembic revision --autogenerate`` wrote into the workspace.
 
     Raises:
         PgPatternsError: what Alembic or env.py raised, with file and line; no file is left.
     """
-    given = {**given, "version_path": str(work.versions)}
+    arguments = {**arguments, "version_path": str(work.versions)}
     try:
-        written, said = perform(at.run, at.databases, partial(write_revision, given))
+        written, output = perform(at.run, at.databases, partial(write_revision, arguments))
     except PgPatternsError as error:
         raise PgPatternsError(work.in_final_words(str(error))) from error
-    config.stdout.write(work.in_final_words(said))
+    config.stdout.write(work.in_final_words(output))
     return list(written)
 
 
 def _tried_out(
-    config: Any, at: RunAt, files: Sequence[tuple[str, str]], given: Mapping[str, Any], work: Workspace
+    config: Any, at: RunAt, files: Sequence[tuple[str, str]], arguments: Mapping[str, Any], work: Workspace
 ) -> list[str]:
     """What the dry run of the new files shows, in lines, and what the next autogenerate would write.
 
@@ -140,16 +140,16 @@ def _tried_out(
             outcome = dry_run(at.of(project), [revision for revision, _ in files], watched=True)
         except PgPatternsError as error:
             work.commit()
-            raise PgPatternsError(f"{work.in_final_words(str(error))}\n{_kept(names)}") from error
+            raise PgPatternsError(f"{work.in_final_words(str(error))}\n{_stays(names)}") from error
         at.run.progress.say("comparing the models once more")
-        lines = [*lines_of(outcome, names, at.run.server), *_next(at.of(project), given)]
+        lines = [*lines_of(outcome, names, at.run.server), *_next(at.of(project), arguments)]
     return [work.in_final_words(line) for line in lines]
 
 
-def _next(at: RunAt, given: Mapping[str, Any]) -> Iterator[str]:
+def _next(at: RunAt, arguments: Mapping[str, Any]) -> Iterator[str]:
     """A warning with the operations of the next autogenerate, which should have none."""
     try:
-        lines = perform(at.run, at.databases, partial(next_operations, given))
+        lines = perform(at.run, at.databases, partial(next_operations, arguments))
     except PgPatternsError as error:
         yield f"pgpatterns: warning: the next autogenerate could not be tried: {error}"
         return
@@ -169,14 +169,14 @@ def _try_out(config: Any, at: RunAt, files: Sequence[tuple[str, str]]) -> None:
         try:
             outcome = dry_run(at.of(project), [revision for revision, _ in files], watched=True)
         except PgPatternsError as error:
-            raise PgPatternsError(f"{error}\n{_kept(names)}") from error
+            raise PgPatternsError(f"{error}\n{_stays(names)}") from error
     for line in lines_of(outcome, names, at.run.server):
         config.print_stdout("%s", inert(line))
 
 
-def _kept(names: Sequence[str]) -> str:
-    what = "The file stays" if len(names) == 1 else "The files stay"
-    return f"{what}, for you to correct or to delete: {', '.join(names)}"
+def _stays(names: Sequence[str]) -> str:
+    subject = "The file stays" if len(names) == 1 else "The files stay"
+    return f"{subject}, for you to correct or to delete: {', '.join(names)}"
 
 
 def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
@@ -194,11 +194,11 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
     # Alembic has run env.py in this process: what the project has imported and opened stays out of ours.
     with Project(config, settings, fresh=True) as project:
         by_path = {item.path: item for item in project.revisions}
-        own = by_path.get(str(Path(path).resolve()))
-        if own is None:
+        of_file = by_path.get(str(Path(path).resolve()))
+        if of_file is None:
             raise PgPatternsError(f"{path} is not in the history that {project.script.folder} holds.")
-        known = {item.revision: item for item in project.revisions}
-        new = [known[identifier] for identifier in identifiers if identifier in known] or [own]
+        by_identifier = {item.revision: item for item in project.revisions}
+        new = [by_identifier[identifier] for identifier in identifiers if identifier in by_identifier] or [of_file]
         before = project.ancestors([new[0].revision]) - {new[0].revision}
         with progress_on(sys.stderr) as progress, Run(project, settings, progress).at(before, watched=True) as at:
             _try_out(config, at, [(item.revision, item.path) for item in new])

@@ -35,12 +35,12 @@ def configured(settings: Settings, cls: type[Pattern]) -> Pattern:
     Raises:
         SettingsError: one of its options does not fit.
     """
-    wanted = settings.patterns.get(cls.name, PatternSettings())
+    own_settings = settings.patterns.get(cls.name, PatternSettings())
     where = f"{settings.sources.get('patterns', '')}: patterns.{cls.name}"
     return cls(
-        pattern_options(cls, wanted.options, where),
-        severity=wanted.severity,
-        action=wanted.action,
+        pattern_options(cls, own_settings.options, where),
+        severity=own_settings.severity,
+        action=own_settings.action,
         target_version=settings.target_version,
     )
 

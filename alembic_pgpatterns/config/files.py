@@ -71,14 +71,14 @@ def _unreadable(path: Path, error: Exception) -> str:
     wrong = next(iter(getattr(error, "errors", ())), None)
     number = wrong[0] if wrong is not None else getattr(error, "lineno", None)
     if isinstance(error, MissingSectionHeaderError):
-        said = "a [section] is expected before this line"
+        problem = "a [section] is expected before this line"
     elif wrong is not None:
-        said = "this line is neither a [section] nor name = value"
+        problem = "this line is neither a [section] nor name = value"
     elif isinstance(error, IniError):
-        said = error.message.partition("]: ")[2] or error.message
+        problem = error.message.partition("]: ")[2] or error.message
     else:
-        said = str(error)
-    return f"{path}{f':{number}' if number else ''}: cannot be read: {said}"
+        problem = str(error)
+    return f"{path}{f':{number}' if number else ''}: cannot be read: {problem}"
 
 
 def _own_items(parser: ConfigParser, section: str) -> dict[str, str]:

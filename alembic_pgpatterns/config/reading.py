@@ -46,8 +46,9 @@ def read_settings(
     use_plugins(settings.plugins, where, (*search, *dict.fromkeys(folder for _, folder, _ in tables)))
     for source, folder, table in tables:
         settings = _merged(settings, table, source, folder)
-    given: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
-    settings = replace(settings, **given, sources={**settings.sources, **dict.fromkeys(given, "command line")})
+    from_flags: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}
+    sources = {**settings.sources, **dict.fromkeys(from_flags, "command line")}
+    settings = replace(settings, **from_flags, sources=sources)
     chosen_patterns(settings, ())
     for name, problem in problems(settings):
         raise SettingsError(f"{settings.sources.get(name, 'default')}: {name}: {problem}")

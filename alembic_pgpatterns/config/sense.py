@@ -84,8 +84,8 @@ def _environment(settings: Settings) -> Iterator[Problem]:
         elif "\0" in value:
             yield "env", f"the value of {name} holds a character of code 0, which no variable takes."
         elif unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
-            known = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
-            yield "env", f"{name} has {{{unknown[0]}}}, which is none of {known}."
+            valid = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
+            yield "env", f"{name} has {{{unknown[0]}}}, which is none of {valid}."
 
 
 def _paths(settings: Settings) -> Iterator[Problem]:

@@ -47,9 +47,9 @@ def pyproject_of(config: Any) -> Path | None:
     because the same command must read the same settings wherever it is started.
     """
     ini = ini_of(config)
-    given = getattr(config, "toml_file_name", None)
-    if given and Path(given).is_file() and (str(given) != PYPROJECT or ini is None or not ini.is_file()):
-        return Path(given)
+    named = getattr(config, "toml_file_name", None)
+    if named and Path(named).is_file() and (str(named) != PYPROJECT or ini is None or not ini.is_file()):
+        return Path(named)
     if ini is None:
         return None
     beside = ini.parent / PYPROJECT

@@ -116,10 +116,10 @@ def _at_head(stack: contextlib.ExitStack, run: CachedRun, milestone: frozenset[s
                 return resumed, result
         run.progress.say("starting PostgreSQL again, empty")
     run = run.on(stack.enter_context(open_server(run.settings)))
-    return run, _noted(run.cache, upgrade_to_head(run, keep=run.cache is not None))
+    return run, _note_sessions(run.cache, upgrade_to_head(run, keep=run.cache is not None))
 
 
-def _noted(cache: HistoryCache | None, result: AtHead) -> AtHead:
+def _note_sessions(cache: HistoryCache | None, result: AtHead) -> AtHead:
     """Tell the cache how env.py sets up its sessions."""
     if cache is not None and result.upgraded is not None:
         cache.note_sessions(result.upgraded.position.sessions)
@@ -154,7 +154,7 @@ def _resume(run: CachedRun, start: Snapshot | None, milestone: frozenset[str]) -
             raise
         return None
     complete = result.upgraded is not None and result.upgraded.complete
-    return _noted(run.cache, result) if complete or position is EMPTY else None
+    return _note_sessions(run.cache, result) if complete or position is EMPTY else None
 
 
 @contextmanager
@@ -222,7 +222,7 @@ def _head(run: CachedRun, result: AtHead) -> Head:
             schema = catalog.read(connection, version_tables=database.version_tables)
             blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
         models = read_models(run, database.models, schema.default_schema)
-        if all(item.what != "models" for item in result.skipped):  # otherwise that reason is listed already
+        if all(item.subject != "models" for item in result.skipped):  # otherwise that reason is listed already
             skipped += models.skipped
         label = database.label if several else ""
         databases.append(DatabaseAtHead(database, enriched(schema, models.schema), models.schema, label, blame))

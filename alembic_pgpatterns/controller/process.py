@@ -44,7 +44,7 @@ Handlers = Mapping[str, Callable[..., Any]]
 Main = Callable[[ChildEnds], None]
 """The main function of the process."""
 
-_ours: set[int] = set()
+_descriptors: set[int] = set()
 """Descriptors of all processes started here. No other process may hold them, or the end of one would go unnoticed."""
 
 
@@ -205,7 +205,7 @@ class ProjectProcess:
         ends, self._ends = self._ends, None
         if ends is None:
             return
-        _ours.difference_update(ends.descriptors())
+        _descriptors.difference_update(ends.descriptors())
         ends.requests.close()
         ends.callbacks.close()
         os.close(ends.alive)
@@ -249,11 +249,11 @@ def _start(main: Main) -> _Ends:
         for number in (status_there, alive_there, dump_there):
             os.close(number)
         ends = _Ends(requests, callbacks, status, alive, dump, supervisor)
-        _ours.update(ends.descriptors())
+        _descriptors.update(ends.descriptors())
         return ends
     try:
         gc.freeze()
-        for number in (*_ours, requests.fileno(), callbacks.fileno(), status, alive, dump):
+        for number in (*_descriptors, requests.fileno(), callbacks.fileno(), status, alive, dump):
             with contextlib.suppress(OSError):
                 os.close(number)
         _supervise(lambda: main(ChildEnds(requests_there, callbacks_there, dump_there)), status_there, alive_there)

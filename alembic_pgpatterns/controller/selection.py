@@ -34,7 +34,7 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
         added = _added(settings.diff_base, Path(project.script.folder))
         return Scope(tuple(script for script in revisions if Path(script.path).resolve() in added))
     if settings.since is not None:
-        return Scope(_after(project, () if settings.since == BASE else (_known(project, settings.since),)))
+        return Scope(_after(project, () if settings.since == BASE else (_identifier(project, settings.since),)))
     if baseline is not None and baseline.heads:
         return Scope(_after(project, baseline.heads))
     if len(revisions) <= settings.history:
@@ -51,7 +51,7 @@ def _after(project: Project, heads: tuple[str, ...]) -> tuple[Revision, ...]:
     return tuple(script for script in project.revisions if script.revision not in old)
 
 
-def _known(project: Project, identifier: str) -> str:
+def _identifier(project: Project, identifier: str) -> str:
     from alembic.script.revision import RevisionError
     from alembic.util import CommandError
 

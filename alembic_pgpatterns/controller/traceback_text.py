@@ -14,7 +14,7 @@ __all__ = ["place", "relative"]
 _FRAME = re.compile(r'^  File "(.+)", line (\d+) in ', re.MULTILINE)
 _THREAD = re.compile(r"^(?:Current thread|Thread) 0x", re.MULTILINE)
 _FOREIGN = ("site-packages", "dist-packages")
-_OURS = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 def place(text: str, preferred: str | None) -> Location | None:
@@ -32,6 +32,6 @@ def place(text: str, preferred: str | None) -> Location | None:
 
 
 def _is_of_project(path: str) -> bool:
-    if path.startswith(("<", _OURS, sysconfig.get_path("stdlib"))):
+    if path.startswith(("<", _PACKAGE, sysconfig.get_path("stdlib"))):
         return False
     return not any(part in _FOREIGN for part in Path(path).parts)

@@ -99,8 +99,8 @@ def _same_setup(start: Position, position: Position) -> bool:
 def is_at(project: Project, server: Server, item: ConfiguredDatabase, heads: tuple[str, ...]) -> bool:
     """Whether the version table on our server contains these revisions."""
     table = Name(item.version_schema or "", item.version_table)
-    reached = versions(server, item.database, table) if item.database else ()
-    return bool(reached) and set(heads) <= project.ancestors(reached)
+    revisions = versions(server, item.database, table) if item.database else ()
+    return bool(revisions) and set(heads) <= project.ancestors(revisions)
 
 
 def versions(server: Server, database: str, table: Name) -> tuple[str, ...]:

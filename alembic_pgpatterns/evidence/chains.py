@@ -46,7 +46,7 @@ _EXECUTES = frozenset(
     }
 )
 _PLAIN = frozenset({"text", "cast", "desc", "asc", "aliased", "nulls_last", "nulls_first", "literal", "distinct"})
-"""Functions of SQLAlchemy that mean the same by way of the module: ``sa.desc(…)``."""
+"""Functions of SQLAlchemy that can also be called as attributes of the module: ``sa.desc(…)``."""
 _WRAPPERS = frozenset({"aliased", "with_polymorphic", "lateral", "literal", "bindparam", "type_coerce", "distinct"})
 
 
@@ -191,25 +191,25 @@ class Chains(Expressions):
 
     def _other_function(self, node: ast.Call, path: str) -> Value:
         """A call of the application's own: its query, if it returns one, goes on here."""
-        given: PathQuery | None = None
+        query_argument: PathQuery | None = None
         conditions = Conditions()
         for argument in node.args:
             value = self.value(argument.value if isinstance(argument, ast.Starred) else argument)
-            if isinstance(value, PathQuery) and given is None:
-                given = value
+            if isinstance(value, PathQuery) and query_argument is None:
+                query_argument = value
             elif isinstance(value, Conditions):
                 add(conditions, value)
         words = self._words(node.keywords)
         for value in words.values.values():
-            given = value if given is None and isinstance(value, PathQuery) else given
+            query_argument = value if query_argument is None and isinstance(value, PathQuery) else query_argument
         if not path:
             return None
         self.created(path, node.lineno)
-        query = PathQuery(node.lineno, link=Link(path, given=given), complete=conditions.complete)
+        query = PathQuery(node.lineno, link=Link(path, argument=query_argument), complete=conditions.complete)
         query.conditions = conditions.items
         query.by_name = [(name, literal_of(value), False) for name, value in words.values.items()]
-        if given is not None:
-            given.superseded = True
+        if query_argument is not None:
+            query_argument.superseded = True
         self.queries.append(query)
         return query
 

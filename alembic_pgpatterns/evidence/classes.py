@@ -31,7 +31,7 @@ class Classes:
         self._places: dict[str, str] = {}
         self._below: dict[str, list[str]] = defaultdict(list)
         self._tables: dict[str, str | None] = {}
-        self._found: dict[str, str] = {}
+        self._lines: dict[str, str] = {}
         self._declared = declared
         for file in files:
             for declaration in file.classes:
@@ -45,9 +45,9 @@ class Classes:
 
     def canonical(self, path: str) -> str:
         """The path where a class is defined, through re-exports; else the only mapped class of that name."""
-        if path not in self._found:
-            self._found[path] = self._canonical(path)
-        return self._found[path]
+        if path not in self._lines:
+            self._lines[path] = self._canonical(path)
+        return self._lines[path]
 
     def _canonical(self, path: str) -> str:
         seen = path
@@ -108,9 +108,9 @@ class Classes:
         if declaration is None:
             return None
         placed = [self._declared.get((self._places[path], column.line)) for column in declaration.columns.values()]
-        known = [table for table in placed if table is not None]
-        if known:
-            return max(set(known), key=known.count)
+        tables = [table for table in placed if table is not None]
+        if tables:
+            return max(set(tables), key=tables.count)
         name = self._name(declaration)
         if name is None or not self._has_columns(path, declaration):
             return None
@@ -118,8 +118,8 @@ class Classes:
         return f"{schema}.{name}" if schema else name
 
     def _has_columns(self, path: str, declaration: ClassDeclaration) -> bool:
-        own = any(not column.kind.startswith("plain ") for column in declaration.columns.values())
-        return own or any(item.columns for item in self.line(path))
+        has_mapped = any(not column.kind.startswith("plain ") for column in declaration.columns.values())
+        return has_mapped or any(item.columns for item in self.line(path))
 
     def _name(self, declaration: ClassDeclaration) -> str | None:
         if declaration.table:
@@ -128,16 +128,16 @@ class Classes:
         bases = self.foreign_bases(declaration.path)
         if "SQLModel" in bases:
             return last.lower() if declaration.is_model else None
-        own = [column for column in declaration.columns.values() if not column.kind.startswith("plain ")]
+        mapped = [column for column in declaration.columns.values() if not column.kind.startswith("plain ")]
         inherited = [item for item in self.line(declaration.path) if item is not declaration]
         for item in inherited:
             if item.table:  # one table for a class and those below it
                 return item.table
-            if item.naming and own:
+            if item.naming and mapped:
                 return _snake(last) if item.naming == "snake" else last.lower()
         # Flask-SQLAlchemy's way, and the usual one of a base class whose own rule cannot be read.
-        keyed = any(column.primary_key for item in self.line(declaration.path) for column in item.columns.values())
-        return _snake(last) if own and (keyed or "Model" in bases) else None
+        has_key = any(column.primary_key for item in self.line(declaration.path) for column in item.columns.values())
+        return _snake(last) if mapped and (has_key or "Model" in bases) else None
 
     def column(self, path: str, attribute: str) -> ColumnDeclaration | None:
         """The column behind an attribute of a mapped class, through hybrid properties."""
@@ -145,9 +145,9 @@ class Classes:
         for item in self.line(path):
             if attribute in item.hybrids and item.hybrids[attribute] != attribute:
                 return self.column(path, item.hybrids[attribute])
-            found = item.columns.get(attribute)
-            if found is not None and (model or not found.kind.startswith("plain ")):
-                return found
+            declared = item.columns.get(attribute)
+            if declared is not None and (model or not declared.kind.startswith("plain ")):
+                return declared
         return None
 
     def test(self, path: str, attribute: str) -> tuple[str, Use, str | None] | None:

@@ -112,8 +112,9 @@ def sql_literal(value: object) -> str | None:
 
 def _of_self(value: ast.expr | None) -> str:
     """The attribute that ``self.<attribute>`` names; empty for anything else."""
-    own = isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id in ("self", "cls")
-    return value.attr if own and isinstance(value, ast.Attribute) else ""
+    if not isinstance(value, ast.Attribute) or not isinstance(value.value, ast.Name):
+        return ""
+    return value.attr if value.value.id in ("self", "cls") else ""
 
 
 def _decorator(node: ast.expr) -> str:

@@ -206,10 +206,10 @@ def merged(shapes: Iterable[QueryShape]) -> tuple[QueryShape, ...]:
     groups: dict[QueryShape, list[QueryShape]] = {}
     for shape in shapes:
         groups.setdefault(shape, []).append(shape)
-    return tuple(_one(group) for group in groups.values())
+    return tuple(_single(group) for group in groups.values())
 
 
-def _one(group: list[QueryShape]) -> QueryShape:
+def _single(group: list[QueryShape]) -> QueryShape:
     if len(group) == 1:
         return group[0]
     first = group[0]

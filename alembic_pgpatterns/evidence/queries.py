@@ -68,12 +68,12 @@ class _Module:
         ):
             table, schema, columns = table_call(node.value)
             if table:
-                found = ClassDeclaration(
+                declaration = ClassDeclaration(
                     f"{self.facts.module}.{node.targets[0].id}", node.lineno, table=table, schema=schema
                 )
-                found.declares_table = found.is_model = True
-                found.columns = {column.attribute: column for column in columns}
-                self.facts.classes.append(found)
+                declaration.declares_table = declaration.is_model = True
+                declaration.columns = {column.attribute: column for column in columns}
+                self.facts.classes.append(declaration)
 
     def _nested(self, body: list[ast.stmt], prefix: str, owner: str) -> None:
         for node in body:
@@ -328,11 +328,11 @@ class FunctionReader(Chains):
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         for generator in node.generators:
             self.value(generator.iter)
-        kept = dict(self.scope.variables)
+        outer = dict(self.scope.variables)
         for generator in node.generators:
             self._assign([generator.target], None)
         value = self.value(node.elt)
-        self.scope.variables = kept
+        self.scope.variables = outer
         return Items([value])
 
     def text(self, node: ast.Call) -> Value:

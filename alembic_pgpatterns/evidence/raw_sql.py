@@ -38,9 +38,10 @@ def condition_shapes(text: str) -> Conditions | None:
     tree = _parse(f"SELECT WHERE {text}")
     if tree is None:
         return None
-    found = list(_conditions(tree.stmts[0].stmt.select_stmt.where_clause, False))
+    conditions = list(_conditions(tree.stmts[0].stmt.select_stmt.where_clause, False))
     items = [
-        PathCondition(f"?.{item.column}", item.use, item.literal, item.function, item.alternative) for _, item in found
+        PathCondition(f"?.{item.column}", item.use, item.literal, item.function, item.alternative)
+        for _, item in conditions
     ]
     return Conditions(items)
 

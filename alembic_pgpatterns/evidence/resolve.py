@@ -141,7 +141,7 @@ class _Resolver:
         target = self._target(_for_owner(query, function.owner, owner), owner)
         if target is not None and target.returned:
             base = target.queries[target.returned[-1]]
-            begun = query.link.given if base.link is not None and base.link.parameter else None
+            begun = query.link.argument if base.link is not None and base.link.parameter else None
             if begun is not None:
                 start = self._whole(begun, function, owner, depth + 1)
                 return None if start is None else _together(_together(start, base), query)
@@ -179,7 +179,7 @@ class _Resolver:
 def _adds(query: PathQuery) -> bool:
     """Whether a query that goes on from another function's asks for more than that one."""
     named = any(name.startswith("=") for name, _, _ in query.by_name)
-    handed = query.link is not None and query.link.given is not None
+    handed = query.link is not None and query.link.argument is not None
     return bool(query.conditions or query.order or named or query.limit or query.lock or handed)
 
 
@@ -230,11 +230,11 @@ class _Tables:
 
     def shapes(self, place: Place) -> Iterator[QueryShape]:
         """A shape per table, the main one first."""
-        entities = [found for path in self.query.entities if (found := self._entity(path)) is not None]
-        joined = [found for path in self.query.joined if (found := self._entity(path)) is not None]
+        entities = [entity for path in self.query.entities if (entity := self._entity(path)) is not None]
+        joined = [entity for path in self.query.joined if (entity := self._entity(path)) is not None]
         main = entities[0] if entities else None
         self._named(joined[-1] if joined else main)
-        self._keyed(main)
+        self._by_primary_key(main)
         for item in self.query.conditions:
             self._condition(item, main)
         self._ordered(main)
@@ -268,9 +268,9 @@ class _Tables:
 
     def _fetched(self, table: str) -> Iterator[str]:
         for path in self.query.fetched:
-            found = self._column(path)
-            if found is not None and found[0] == table:
-                yield found[1]
+            column = self._column(path)
+            if column is not None and column[0] == table:
+                yield column[1]
 
     def _entity(self, path: str) -> str | None:
         """The mapped class a path means, or whose column or relationship it is."""
@@ -306,11 +306,11 @@ class _Tables:
         owner = main if head == "?" else self._owner(head) if head else None
         if owner is None:
             return None
-        found = self.classes.column(owner, attribute)
+        column = self.classes.column(owner, attribute)
         table = self.classes.table(owner)
-        if found is None or table is None:
+        if column is None or table is None:
             return None
-        return table, found.name, found.kind
+        return table, column.name, column.kind
 
     def _condition(self, item: PathCondition, main: str | None) -> None:
         left, right = self._column(item.path, main), self._column(item.other, main) if item.other else None
@@ -356,18 +356,18 @@ class _Tables:
         return self.classes.key_to(owner, target) if owner is not None and target is not None else None
 
     def _join(self, left: tuple[str, str, str], right: tuple[str, str, str], item: PathCondition) -> None:
-        for one, other in ((left, right), (right, left)):
-            joined = Condition(one[1], Use.JOIN, None, item.function, item.alternative, other[:2], item.optional)
-            self.conditions[one[0]].append(joined)
+        for side, other in ((left, right), (right, left)):
+            joined = Condition(side[1], Use.JOIN, None, item.function, item.alternative, other[:2], item.optional)
+            self.conditions[side[0]].append(joined)
 
     def _named(self, entity: str | None) -> None:
         """``filter_by(name=…)`` asks the table that was joined last."""
         for name, literal, optional in self.query.by_name:
             if not name.startswith("="):
                 continue
-            found = self.classes.column(entity, name[1:]) if entity is not None else None
+            column = self.classes.column(entity, name[1:]) if entity is not None else None
             table = self.classes.table(entity) if entity is not None else None
-            if found is None or table is None:
+            if column is None or table is None:
                 key = self._key_of(entity, name[1:])
                 if key is None or table is None:
                     self.complete = False
@@ -375,11 +375,11 @@ class _Tables:
                     use = Use.IS_NULL if literal == "null" else Use.EQUAL
                     self.conditions[table].append(Condition(key, use, optional=optional))
             elif literal == "null":
-                self.conditions[table].append(Condition(found.name, Use.IS_NULL, optional=optional))
+                self.conditions[table].append(Condition(column.name, Use.IS_NULL, optional=optional))
             else:
-                self.conditions[table].append(Condition(found.name, Use.EQUAL, literal, optional=optional))
+                self.conditions[table].append(Condition(column.name, Use.EQUAL, literal, optional=optional))
 
-    def _keyed(self, main: str | None) -> None:
+    def _by_primary_key(self, main: str | None) -> None:
         table = self.classes.table(main) if main is not None and self.query.by_key else None
         if table is not None and main is not None:
             self.conditions[table] += [Condition(name, Use.EQUAL) for name in self.classes.keys(main)]
@@ -387,12 +387,12 @@ class _Tables:
     def _ordered(self, main: str | None) -> None:
         for key in self.query.order:
             path = key.path if "." in key.path else f"?.{key.path}"
-            found = self._column(path, main)
-            if found is None:
+            column = self._column(path, main)
+            if column is None:
                 self.complete &= bool(key.function)
             else:
-                self.order[found[0]].append(OrderKey(found[1], key.descending, key.nulls_first, key.function))
+                self.order[column[0]].append(OrderKey(column[1], key.descending, key.nulls_first, key.function))
         for path in self.query.grouped:
-            found = self._column(path, main)
-            if found is not None:
-                self.grouped[found[0]].append(found[1])
+            column = self._column(path, main)
+            if column is not None:
+                self.grouped[column[0]].append(column[1])

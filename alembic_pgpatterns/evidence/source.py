@@ -42,18 +42,18 @@ def read_source(
         declared: tables by the place of a column's declaration, from the loaded models.
         cache: a folder in which what each file says is kept; None to keep nothing.
     """
-    kept = _Kept(cache, root)
+    cached = _Cache(cache, root)
     files: list[FileFacts] = []
     unread: list[str] = []
     for path in sorted(set(python_files(folders))):
         try:
-            facts = kept.facts(path, _shown(path, root))
+            facts = cached.facts(path, _shown(path, root))
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
             unread.append(f"{_shown(path, root)}: {type(error).__name__}: {error}")
             continue
         if facts is not None:
             files.append(facts)
-    kept.write()
+    cached.write()
     return evidence_of(files, declared or {}, unread)
 
 
@@ -85,7 +85,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts) or path.parent.name
 
 
-class _Kept:
+class _Cache:
     """What files said the last time, by a digest of their text and of this room's own source."""
 
     def __init__(self, folder: Path | None, root: Path) -> None:
@@ -100,7 +100,9 @@ class _Kept:
         if len(content) > LARGEST or not any(word in content for word in _WORDS):
             return None
         module = module_name(path)
-        key = hashlib.sha256(b"\0".join((_OWN.encode(), module.encode(), shown.encode(), content))).hexdigest()
+        key = hashlib.sha256(
+            b"\0".join((_READER_VERSION.encode(), module.encode(), shown.encode(), content))
+        ).hexdigest()
         if key not in self._before:
             self._before[key] = read_file(content.decode("utf-8"), shown, module)
         self._now[key] = self._before[key]
@@ -145,4 +147,4 @@ def _own_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-_OWN = _own_digest()
+_READER_VERSION = _own_digest()

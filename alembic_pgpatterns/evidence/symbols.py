@@ -85,13 +85,13 @@ class PathOrder:
 class Link:
     """A query that goes on from one of another function.
 
-    ``function``: its path; empty for a parameter of this one, whose position is ``parameter``. ``given``: the query
+    ``function``: its path; empty for a parameter of this one, whose position is ``parameter``. ``argument``: the query
     that is handed over, where there is one.
     """
 
     function: str = ""
     parameter: str = ""
-    given: PathQuery | None = None
+    argument: PathQuery | None = None
 
 
 @dataclass(slots=True)

@@ -67,10 +67,10 @@ class Allowed:
         """A name and its addresses, looked up once."""
         if name not in self._resolved:
             try:
-                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                addresses = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
             except OSError:
-                found = []
-            self._resolved[name] = frozenset({name, *(str(item[4][0]) for item in found)})
+                addresses = []
+            self._resolved[name] = frozenset({name, *(str(item[4][0]) for item in addresses)})
         return self._resolved[name]
 
 

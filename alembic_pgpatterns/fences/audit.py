@@ -52,12 +52,12 @@ def _check(caller: Any, address: Any, allowed: Allowed, sink: Sink) -> None:
         address = address.decode("utf-8", "surrogateescape")
     if allowed.permits(caller.family, address, is_udp) or listeners.is_own(caller.family, address):
         return
-    what = f"a connection to {describe(caller.family, address)}"
+    attempt = f"a connection to {describe(caller.family, address)}"
     where = current_place()
     if not is_udp:
-        sink.tell(Refusal(what, where))
+        sink.tell(Refusal(attempt, where))
     raise ConnectionNotAllowed(
-        f"{what} was refused: while a project is checked its code may only connect to the check's own server. "
+        f"{attempt} was refused: while a project is checked its code may only connect to the check's own server. "
         "Where it needs another, say so by the setting allow_connect."
     )
 
@@ -66,9 +66,9 @@ def _refuse_program(event: str, arguments: tuple[Any, ...], sink: Sink) -> None:
     program = arguments[0]
     if isinstance(program, bytes):
         program = program.decode("utf-8", "replace")
-    what, where = f"starting the program {program}", current_place()
-    sink.tell(Refusal(what, where))
+    attempt, where = f"starting the program {program}", current_place()
+    sink.tell(Refusal(attempt, where))
     raise ProgramNotAllowed(
-        f"{what} was refused: on this machine nothing could keep it from connecting to a real database. "
+        f"{attempt} was refused: on this machine nothing could keep it from connecting to a real database. "
         "Run the check on Linux 5.5 or later."
     )

@@ -37,25 +37,25 @@ def stand(allowed: Allowed, sink: Sink) -> bool:
     """
     if not seccomp.available():
         return False
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    parent_end, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     parent = os.getpid()
     child = os.fork()
     if child:
-        theirs.close()
-        _keep(child, ours, allowed, sink)
-    ours.close()
+        child_end.close()
+        _keep(child, parent_end, allowed, sink)
+    parent_end.close()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     listener = seccomp.ask_about_connections()
-    with theirs:
+    with child_end:
         if listener is None:
             # Another filter of this process has a listener already, and a process can have one only.
-            theirs.sendall(b"-")
+            child_end.sendall(b"-")
             return False
-        socket.send_fds(theirs, [b"+"], [listener])
+        socket.send_fds(child_end, [b"+"], [listener])
         os.close(listener)
-        theirs.recv(1)
+        child_end.recv(1)
     return True
 
 
@@ -90,11 +90,11 @@ def _forward_signals(child: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _close_all_but(*kept: int) -> None:
+def _close_all_but(*descriptors: int) -> None:
     """The child's pipes end when the child ends, and not with us."""
     limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20)
     start = 3
-    for descriptor in (*sorted(item for item in kept if item > 2), limit):
+    for descriptor in (*sorted(item for item in descriptors if item > 2), limit):
         os.closerange(start, descriptor)
         start = descriptor + 1
 
@@ -147,7 +147,7 @@ def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
     answer = seccomp.let_pass(identifier)
     if refusal is not None:
         answer = seccomp.returned(identifier, error=errno.ECONNREFUSED)
-        if refusal.what:
+        if refusal.attempt:
             sink.tell(refusal)
     with contextlib.suppress(OSError):  # who asked has ended meanwhile
         fcntl.ioctl(listener, seccomp.SEND, answer)

@@ -25,7 +25,7 @@ VARIABLES: tuple[str, ...] = (
 )
 """All that libpq reads (PostgreSQL docs, section "Environment Variables", and fe-connect.c), up to PostgreSQL 18."""
 
-_KEPT = ("PGAPPNAME", "PGCONNECT_TIMEOUT", "PGTZ", "PGDATESTYLE", "PGCLIENTENCODING", "PGGEQO", "PGOPTIONS")
+_UNCHANGED = ("PGAPPNAME", "PGCONNECT_TIMEOUT", "PGTZ", "PGDATESTYLE", "PGCLIENTENCODING", "PGGEQO", "PGOPTIONS")
 """What is about the session and not about the way to the server."""
 
 _OFFERED = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
@@ -68,9 +68,9 @@ def redirected(environment: Mapping[Any, Any], parameters: Mapping[str, str]) ->
 
     ``environment``: as ``subprocess`` takes it, in text or bytes.
     """
-    leading = set(VARIABLES) - set(_KEPT)
-    kept = {name: value for name, value in environment.items() if os.fsdecode(name) not in leading}
-    return {**kept, **offered(parameters)}
+    leading = set(VARIABLES) - set(_UNCHANGED)
+    others = {name: value for name, value in environment.items() if os.fsdecode(name) not in leading}
+    return {**others, **offered(parameters)}
 
 
 def redirect_programs(parameters: Callable[[], Mapping[str, str]]) -> None:
@@ -98,12 +98,12 @@ def _wrap(owner: Any, name: str, position: int, parameters: Callable[[], Mapping
 
     @functools.wraps(stock)
     def started(*arguments: Any, **keywords: Any) -> Any:
-        given = list(arguments)
+        positional = list(arguments)
         if keywords.get("env") is not None:
             keywords["env"] = redirected(keywords["env"], parameters())
-        elif position < len(given) and given[position] is not None:
-            given[position] = redirected(given[position], parameters())
-        return stock(*given, **keywords)
+        elif position < len(positional) and positional[position] is not None:
+            positional[position] = redirected(positional[position], parameters())
+        return stock(*positional, **keywords)
 
     setattr(owner, name, started)
 

@@ -77,15 +77,15 @@ def _tree(root: int) -> list[int]:
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
             children.setdefault(_parent(int(entry)), []).append(int(entry))
-    found, waiting = [root], [root]
+    processes, waiting = [root], [root]
     if children.get(os.getpid(), []) and _parent(root) == os.getpid():
         waiting.append(os.getpid())
     while waiting:
         for pid in children.get(waiting.pop(), ()):
-            if pid not in found:
-                found.append(pid)
+            if pid not in processes:
+                processes.append(pid)
                 waiting.append(pid)
-    return found
+    return processes
 
 
 def _parent(pid: int) -> int:
@@ -98,16 +98,16 @@ def _parent(pid: int) -> int:
 
 def _sockets(pid: int) -> set[str]:
     """The inodes of a process's sockets."""
-    found: set[str] = set()
+    inodes: set[str] = set()
     try:
         entries = os.listdir(f"/proc/{pid}/fd")
     except OSError:
-        return found
+        return inodes
     for entry in entries:
         try:
             target = os.readlink(f"/proc/{pid}/fd/{entry}")
         except OSError:
             continue
         if target.startswith("socket:["):
-            found.add(target[8:-1])
-    return found
+            inodes.add(target[8:-1])
+    return inodes

@@ -28,11 +28,11 @@ def arguments(allowed: Allowed, command: str) -> list[str]:
 
 def main(plain: str, command: str) -> NoReturn:
     """Put up the fences and become the shell."""
-    given = json.loads(plain)
+    values = json.loads(plain)
     allowed = Allowed(
-        tuple(given["sockets"]),
-        tuple((host, port) for host, port in given["addresses"]),
-        beginnings=tuple(given["beginnings"]),
+        tuple(values["sockets"]),
+        tuple((host, port) for host, port in values["addresses"]),
+        beginnings=tuple(values["beginnings"]),
     )
     gate.stand(allowed, Sink(None))
     if 0 not in allowed.ports:

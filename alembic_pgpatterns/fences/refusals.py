@@ -19,13 +19,13 @@ class Refusal:
     program that did it, "" for the project's own process.
     """
 
-    what: str
+    attempt: str
     where: str = ""
     process: str = ""
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what} was refused" + (f" to {self.process}" if self.process else "")
+        return f"{place}{self.attempt} was refused" + (f" to {self.process}" if self.process else "")
 
 
 class Sink:
@@ -39,7 +39,7 @@ class Sink:
         if self.descriptor is None:
             line = f"alembic-pgpatterns: {refusal}\n"
         else:
-            line = json.dumps({"what": refusal.what, "where": refusal.where, "process": refusal.process}) + "\n"
+            line = json.dumps({"what": refusal.attempt, "where": refusal.where, "process": refusal.process}) + "\n"
         # Where nobody reads any more, the refusal itself is not the worse for it.
         with contextlib.suppress(OSError):
             os.write(2 if self.descriptor is None else self.descriptor, line.encode("utf-8", "replace"))

@@ -152,9 +152,9 @@ def ask_about_files() -> int | None:
     """The same for the calls that open a file, in place of those that connect."""
 
     def asking(machine: Architecture) -> bytes:
-        asked = [(_RETURN, 0, 0, _USER_NOTIF)]
+        ask = [(_RETURN, 0, 0, _USER_NOTIF)]
         numbers = [number for number in (machine.open, machine.openat) if number is not None]
-        calls = [instruction for number in numbers for instruction in _if_called(number, asked)]
+        calls = [instruction for number in numbers for instruction in _if_called(number, ask)]
         return _assembled([*_of_this_machine(machine), *calls, (_RETURN, 0, 0, _ALLOW)])
 
     return _install(asking, _NEW_LISTENER)

@@ -155,7 +155,7 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 def _stale(gathered: Gathered, baseline: Baseline, settings: Settings) -> Iterator[str]:
     """Entries of patterns that ran and that match no finding. Nothing is known about the other patterns."""
-    skipped = {item.what for item in gathered.skipped}
+    skipped = {item.subject for item in gathered.skipped}
     ran = {pattern.name for pattern in chosen_patterns(settings, gathered.kinds)} - skipped
     of_models = set(map(escaped, gathered.of_models))
     reported = (*gathered.findings, *gathered.guesses)

@@ -13,7 +13,7 @@ class Skipped:
     or the project exclude it, so the run may pass.
     """
 
-    what: str
+    subject: str
     reason: str
     broken: bool = False
     expected: bool = False

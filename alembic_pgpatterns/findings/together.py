@@ -63,7 +63,7 @@ class _Names:
         self._taken = {table.name for table in schema.tables} | {
             index.name for t in schema.tables for index in t.indexes
         }
-        self._given: dict[Name, CreateIndex] = {}
+        self._new_names: dict[Name, CreateIndex] = {}
 
     def free(self, new: CreateIndex) -> CreateIndex:
         """The index with a name that is free. The same index gets the same name twice."""
@@ -71,11 +71,11 @@ class _Names:
         while not self._is_free(Name(new.table.schema, index_name(tried)), new):
             number += 1
             tried = replace(new, name=fit(f"{base}_{number}"))
-        self._given[Name(new.table.schema, index_name(tried))] = replace(new, name=None)
+        self._new_names[Name(new.table.schema, index_name(tried))] = replace(new, name=None)
         return tried
 
     def _is_free(self, name: Name, new: CreateIndex) -> bool:
-        return name not in self._taken and self._given.get(name) in (None, replace(new, name=None))
+        return name not in self._taken and self._new_names.get(name) in (None, replace(new, name=None))
 
 
 class _Trial:

@@ -76,8 +76,8 @@ def _home(kind: str) -> str:
 
 
 def _comparator(home: str, function: str) -> Callable[..., Any]:
-    def compare(*given: Any) -> Any:
-        return getattr(import_module(home), function)(*given)
+    def compare(*arguments: Any) -> Any:
+        return getattr(import_module(home), function)(*arguments)
 
     return compare
 

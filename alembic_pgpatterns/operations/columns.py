@@ -78,13 +78,13 @@ class AddColumnWithReferenceOp(Directive):
         self._check()
 
     def _check(self) -> None:
-        what = f"op.{self.name}({self.table_name!r}, {self.column.name!r})"
+        call = f"op.{self.name}({self.table_name!r}, {self.column.name!r})"
         for action in (self.ondelete, self.onupdate):
             if action is not None and action.upper() not in _ACTIONS:
-                raise errors.PgPatternsError(f"{what}: {action!r} is not one of {', '.join(_ACTIONS)}")
+                raise errors.PgPatternsError(f"{call}: {action!r} is not one of {', '.join(_ACTIONS)}")
         if self.column.server_default is not None:
             raise errors.PgPatternsError(
-                f"{what}: with a server default PostgreSQL would have to check every row. Add the column without it, "
+                f"{call}: with a server default PostgreSQL would have to check every row. Add the column without it, "
                 "set the default afterwards, and fill the rows with op.backfill"
             )
 

@@ -308,8 +308,8 @@ class ValidateConstraintOp(Directive):
     def run(self, operations: Operations) -> None:
         """VALIDATE CONSTRAINT."""
         way_out = "Correct those rows, then run the revision again; new rows are checked already"
-        what = f"constraint {self.constraint_name} of {self.table_name} could not be validated"
-        with outside_transaction(operations, self.name), explained(what, way_out), without_timeouts(operations):
+        failure = f"constraint {self.constraint_name} of {self.table_name} could not be validated"
+        with outside_transaction(operations, self.name), explained(failure, way_out), without_timeouts(operations):
             emit(
                 operations,
                 "ALTER TABLE {table} VALIDATE CONSTRAINT {name}",

@@ -75,7 +75,7 @@ class NothingToUndo(Directive):
 
 
 def register(*directives: type[Directive]) -> None:
-    """Make each one a method of `alembic.operations.Operations`, hence ``op.<name>``."""
+    """Make each one a method of `alembic.operations.Operations`, and so ``op.<name>``."""
     for directive in directives:
         setattr(Operations, directive.name, _method(directive))
 

@@ -61,8 +61,8 @@ class AddEnumValueOp(Directive):
         neighbour = self.before if self.before is not None else self.after
         words = Sql(" BEFORE " if self.before is not None else " AFTER ")
         place = Template("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
-        what = f"value {self.value!r} could not be added to {self.enum_name}"
-        with outside_transaction(operations, self.name), explained(what, "Remove the cause, then run it again"):
+        failure = f"value {self.value!r} could not be added to {self.enum_name}"
+        with outside_transaction(operations, self.name), explained(failure, "Remove the cause, then run it again"):
             emit(
                 operations,
                 "ALTER TYPE {type} ADD VALUE {check}{value}{place}",

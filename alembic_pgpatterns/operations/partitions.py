@@ -140,8 +140,8 @@ def _prove(operations: Operations, at: TableOrIndex, name: str, condition: str) 
         name=Name(name),
         condition=Sql(condition),
     )
-    what = f"{at} has rows that do not fit the bound"
-    with explained(what, "Move or delete them, then run the revision again"), without_timeouts(operations):
+    failure = f"{at} has rows that do not fit the bound"
+    with explained(failure, "Move or delete them, then run the revision again"), without_timeouts(operations):
         emit(operations, "ALTER TABLE {table} VALIDATE CONSTRAINT {name}", table=at.sql, name=Name(name))
 
 

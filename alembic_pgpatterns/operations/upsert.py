@@ -80,21 +80,21 @@ class UpsertOp(Directive):
         self._check()
 
     def _check(self) -> None:
-        what = f"op.upsert({self.table_name!r})"
+        call = f"op.upsert({self.table_name!r})"
         if not self.conflict or self.batch_size < 1:
-            raise errors.PgPatternsError(f"{what}: give conflict=[...], and a batch_size of at least 1")
+            raise errors.PgPatternsError(f"{call}: give conflict=[...], and a batch_size of at least 1")
         for number, row in enumerate(self.rows):
             if row.keys() != self.rows[0].keys():
-                raise errors.PgPatternsError(f"{what}: row {number} has different columns than row 0: {sorted(row)}")
+                raise errors.PgPatternsError(f"{call}: row {number} has different columns than row 0: {sorted(row)}")
         used = {*self.conflict, *(self.update or ())}
         missing = sorted(used - self.rows[0].keys()) if self.rows else []
         if missing:
-            raise errors.PgPatternsError(f"{what}: the rows have no {', '.join(missing)}")
+            raise errors.PgPatternsError(f"{call}: the rows have no {', '.join(missing)}")
         seen: set[str] = set()
         for row in self.rows:
             key = repr([row[name] for name in self.conflict])
             if key in seen:
-                raise errors.PgPatternsError(f"{what}: two rows have the same {', '.join(self.conflict)}: {key}")
+                raise errors.PgPatternsError(f"{call}: two rows have the same {', '.join(self.conflict)}: {key}")
             seen.add(key)
 
     def run(self, operations: Operations) -> None:

@@ -159,13 +159,13 @@ def _recovered(folder: Path) -> str:
     names = ", ".join(Path(move.target).name for move in moves) or "nothing"
     if state == "commit":
         _move_all(moves)
-        what = f"finished what an interrupted command had begun: {names}"
+        summary = f"finished what an interrupted command had begun: {names}"
     else:
         for move in moves:
             Path(move.new).unlink(missing_ok=True)
-        what = f"removed what an interrupted command had prepared: {names}"
+        summary = f"removed what an interrupted command had prepared: {names}"
     shutil.rmtree(folder, ignore_errors=True)
-    return what
+    return summary
 
 
 def _move_all(moves: list[Move]) -> None:

@@ -112,12 +112,12 @@ def _defined_in(module: ModuleType) -> Iterator[type[Pattern]]:
 
 
 def _demand_complete(cls: type[Pattern]) -> None:
-    problem = _lacking(cls)
+    problem = _problem_of(cls)
     if problem is not None:
         raise PgPatternsError(f"{place_of(cls)}: the pattern {cls.name} {problem}")
 
 
-def _lacking(cls: type[Pattern]) -> str | None:
+def _problem_of(cls: type[Pattern]) -> str | None:
     first_line = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\n")[0]
     if not first_line:
         return "has no docstring. Its first line is shown by --list, the rest is its page."

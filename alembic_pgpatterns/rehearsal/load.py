@@ -61,8 +61,8 @@ def under_load(server: Server, database: str, tables: Sequence[Table]) -> Iterat
     process = _start(task)
     try:
         yield load
-        said, _ = process.communicate(timeout=600)
-        _read(said, load, {str(table.name): table.name for table in tables})
+        output, _ = process.communicate(timeout=600)
+        _read(output, load, {str(table.name): table.name for table in tables})
     finally:
         if process.poll() is None:
             process.kill()
@@ -90,8 +90,8 @@ def _start(task: dict[str, Any]) -> subprocess.Popen[str]:
     return process
 
 
-def _read(said: str, load: Load, names: dict[str, Name]) -> None:
-    for item in json.loads(said):
+def _read(output: str, load: Load, names: dict[str, Name]) -> None:
+    for item in json.loads(output):
         kind, _, table = item["name"].partition(" ")
         wait = Wait(item["longest"], item["usual"], item["count"], item["error"])
         (load.reads if kind == "read" else load.writes)[names[table]] = wait

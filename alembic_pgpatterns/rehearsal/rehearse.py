@@ -66,7 +66,7 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
         for number, script in enumerate(scope):
             progress.step(number, len(scope), script.revision)
             revision = _Revision(stage, script, runs.get(script.revision, ()), options, budget, gathered)
-            if not _one(revision):
+            if not _rehearse_one(revision):
                 break
             budget.waiting -= 1
     return gathered
@@ -78,7 +78,7 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
         gathered.skipped.append(Skipped("revisions", f"{reason}, so none can be run by itself"))
         return ()
     if options.revisions:
-        names = {_known(project, name) for name in options.revisions}
+        names = {_existing(project, name) for name in options.revisions}
         return tuple(script for script in project.revisions if script.revision in names)
     scope = scope_of(project, settings, Baseline.read(settings.path(settings.baseline)))
     if scope.reason is not None:
@@ -86,7 +86,7 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
     return scope.revisions
 
 
-def _known(project: Project, name: str) -> str:
+def _existing(project: Project, name: str) -> str:
     try:
         revision = project.history.find(name)
     except RevisionError as error:
@@ -118,25 +118,25 @@ def _before(project: Project, script: Revision) -> frozenset[str]:
     return frozenset(names[: names.index(script.revision)])
 
 
-def _one(revision: _Revision) -> bool:
+def _rehearse_one(revision: _Revision) -> bool:
     """Rehearse one revision; False: there is no going on after it."""
     gathered, stage, script = revision.gathered, revision.stage, revision.script
-    what = f"revision {script.revision}"
+    subject = f"revision {script.revision}"
     try:
         revision.budget.check()
         stage.advance(_before(stage.run.project, script))
         reason = _unfit(revision.runs)
         if reason is not None:
-            gathered.skipped += [Skipped(what, reason)] if reason else []
+            gathered.skipped += [Skipped(subject, reason)] if reason else []
             return True
         revision.rehearse()
     except BudgetSpent:
-        gathered.skipped.append(Skipped(what, "the time of --budget was over"))
+        gathered.skipped.append(Skipped(subject, "the time of --budget was over"))
     except PgPatternsError as error:
-        gathered.skipped.append(Skipped(what, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
+        gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
         return False
     except psycopg.Error as error:
-        gathered.skipped.append(Skipped(what, f"the server refused it: {str(error).splitlines()[0]}"))
+        gathered.skipped.append(Skipped(subject, f"the server refused it: {str(error).splitlines()[0]}"))
     return True
 
 
@@ -196,8 +196,8 @@ class _Revision:
 
     def _sizes(self, run: RevisionRun) -> Sizes:
         production = {name: round(item.rows) for name, item in self._statistics(run).sizes.items()}
-        known = {name: rows for name, rows in production.items() if run.before.table(name) is not None}
-        return Sizes(run.before, known, touched(run), self.options.rows)
+        counts = {name: rows for name, rows in production.items() if run.before.table(name) is not None}
+        return Sizes(run.before, counts, touched(run), self.options.rows)
 
     def _statistics(self, run: RevisionRun) -> Statistics:
         stats = self.stage.run.settings.stats
@@ -233,11 +233,11 @@ class _Revision:
                 with self._place(filled, last=number == times - 1) as copies:
                     tables = {name: item.touched for name, item in sizes.items()}
                     counts = {name: results[name].rows for name in sizes}
-                    found, outcome = measure(self.stage, self.script, line, copies, tables, counts)
+                    measurements, outcome = measure(self.stage, self.script, line, copies, tables, counts)
                 if outcome.failure is not None:
                     self._failed(message_of(outcome.failure), outcome.place)
                     return None
-                for name, item in found.items():
+                for name, item in measurements.items():
                     measured[name].append((rows, item))
         return before - self.budget.left, taken
 
@@ -297,8 +297,8 @@ class _Revision:
         failures = _distinct((*last.failures, RowFailure("upgrade", message, place)))
         self.gathered.rehearsed[-1] = replace(last, failures=failures)
 
-    def _say(self, what: str, rows: str) -> None:
-        self.stage.run.progress.say(f"{self.script.revision}: {what} {rows}".rstrip())
+    def _say(self, step: str, rows: str) -> None:
+        self.stage.run.progress.say(f"{self.script.revision}: {step} {rows}".rstrip())
 
 
 class _Same:

@@ -47,8 +47,8 @@ class Sizes:
         """The rows of each table where the largest has ``most``."""
         if self.largest:
             scale = min(1.0, most / self.largest)
-            known = {name: max(1, round(count * scale)) for name, count in self.production.items()}
-            return {**dict.fromkeys((table.name for table in self.touched), min(most, 1000)), **known}
+            scaled = {name: max(1, round(count * scale)) for name, count in self.production.items()}
+            return {**dict.fromkeys((table.name for table in self.touched), min(most, 1000)), **scaled}
         names = {table.name for table in self.touched}
         around = {key.referred_table for table in self.touched for key in table.foreign_keys} - names
         return {**dict.fromkeys(around, max(UNTOUCHED, most // 10)), **dict.fromkeys(names, most)}

@@ -91,5 +91,5 @@ class Trial:
 
 def message_of(error: PgPatternsError) -> str:
     """What the server said, on one line, with the row that it named; without the statement and the place."""
-    said = str(error).partition("\nStatement:")[0]
-    return "; ".join(" ".join(line.split()) for line in said.splitlines() if line.strip(" ^"))
+    message = str(error).partition("\nStatement:")[0]
+    return "; ".join(" ".join(line.split()) for line in message.splitlines() if line.strip(" ^"))

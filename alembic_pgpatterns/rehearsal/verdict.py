@@ -16,16 +16,20 @@ def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
     patterns = [item for item in chosen_patterns(settings, (RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
     findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in pattern.detect(run)]
     names = frozenset(pattern.name for pattern in patterns)
-    kept = apply_suppressions(list(unique(findings)), (run.path for run in gathered.rehearsed), names)
+    unsuppressed = apply_suppressions(list(unique(findings)), (run.path for run in gathered.rehearsed), names)
     baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()
-    new = [finding for finding in kept.findings if not baseline.accepts(finding.fingerprint)]
+    new = [finding for finding in unsuppressed.findings if not baseline.accepts(finding.fingerprint)]
     return Rehearsal(
         revisions=tuple(gathered.results),
         unfilled=tuple(gathered.unfilled.values()),
         findings=tuple(sorted(new, key=_order)),
         skipped=tuple(dict.fromkeys(gathered.skipped)),
         runs=tuple(gathered.runs),
-        facts={"server": gathered.server, "accepted": len(kept.findings) - len(new), "suppressed": kept.suppressed},
+        facts={
+            "server": gathered.server,
+            "accepted": len(unsuppressed.findings) - len(new),
+            "suppressed": unsuppressed.suppressed,
+        },
     )
 
 

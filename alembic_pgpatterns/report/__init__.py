@@ -65,10 +65,10 @@ def outputs(requested: list[str]) -> list[Output]:
     Raises:
         SettingsError: an unknown format, or two that both want the standard output.
     """
-    found = [_output(item) for item in requested]
-    if sum(output.file is None for output in found) > 1:
+    result = [_output(item) for item in requested]
+    if sum(output.file is None for output in result) > 1:
         raise SettingsError(f"--format: only one of {', '.join(requested)} can have stdout; give the others =FILE.")
-    return found
+    return result
 
 
 def _output(requested: str) -> Output:

@@ -12,7 +12,7 @@ from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, mes
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 LIMIT = 10
-"""Annotations of each severity that GitHub shows per step; it drops the others without a word.
+"""Annotations of each severity that GitHub shows per step; it drops the others silently.
 
 docs.github.com, "Workflow commands", and actions/runner issue 1240.
 """

@@ -33,7 +33,7 @@ def document(report: Report) -> dict[str, Any]:
         "accepted": [finding.fingerprint for finding in report.accepted],
         "stale": list(report.stale),
         "skipped": [
-            {"what": item.what, "reason": without_passwords(item.reason), "expected": item.expected}
+            {"what": item.subject, "reason": without_passwords(item.reason), "expected": item.expected}
             for item in report.skipped
         ],
         "summary": {

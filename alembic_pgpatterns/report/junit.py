@@ -51,15 +51,15 @@ def _case(finding: Finding, fails: bool) -> ElementTree.Element:
         "\n".join([message(finding), *map(one_line, places), *(f"fix: {fix}" for fix in fix_lines(finding))])
     )
     if fails:
-        said = _printable(message(finding))
-        ElementTree.SubElement(case, "failure", type=str(finding.severity), message=said).text = text
+        summary = _printable(message(finding))
+        ElementTree.SubElement(case, "failure", type=str(finding.severity), message=summary).text = text
     else:
         ElementTree.SubElement(case, "system-out").text = f"{finding.severity}: {text}"
     return case
 
 
 def _skipped(item: Skipped) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname="pgcheck", name=_printable(one_line(item.what)))
+    case = ElementTree.Element("testcase", classname="pgcheck", name=_printable(one_line(item.subject)))
     reason = without_passwords(item.reason)
     ElementTree.SubElement(case, "skipped", message=_printable(reason if item.expected else f"not checked: {reason}"))
     return case

@@ -61,9 +61,9 @@ def _pictures(report: Report) -> Iterator[str]:
 def _write_findings(findings: Sequence[Finding], stream: TextIO, full: bool, room: int) -> int:
     """Write as many as there is room for; returns how many that were."""
     written = 0
-    for table, own in groupby(_by_table(findings), key=_group):
+    for table, of_table in groupby(_by_table(findings), key=_group):
         heading = f"\n#### {code_span(table)}\n"
-        for finding in own:
+        for finding in of_table:
             text = heading + _item(finding, full)
             if len(text) > room and not full:
                 return written
@@ -87,8 +87,8 @@ def _item(finding: Finding, full: bool) -> str:
     places = [code_span(str(finding.location))] if finding.location else []
     places += [f"revision {code_span(finding.revision)}"] if finding.revision else []
     where = f" ({', '.join(places)})" if places else ""
-    what = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {escaped(message(finding))}{where}\n"
-    return what + "".join(_fix(finding, full))
+    heading = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {escaped(message(finding))}{where}\n"
+    return heading + "".join(_fix(finding, full))
 
 
 def _fix(finding: Finding, full: bool) -> Iterator[str]:

@@ -44,7 +44,7 @@ def kinds(report: Report) -> list[Kind]:
     groups: dict[tuple[str, Severity], list[Finding]] = defaultdict(list)
     for finding in report.findings:
         groups[finding.pattern, finding.severity].append(finding)
-    result = [Kind(tuple(own), sum(id(one) in curable for one in own)) for own in groups.values()]
+    result = [Kind(tuple(of_kind), sum(id(item) in curable for item in of_kind)) for of_kind in groups.values()]
     return sorted(result, key=lambda kind: (rank(kind.worst), -len(kind.findings), kind.worst.pattern))
 
 

@@ -1,6 +1,6 @@
 """The patterns' pages: docs/patterns/ is written from them, and so is ``--explain``.
 
-``python -m alembic_pgpatterns.report.pages docs`` writes them anew.
+``python -m alembic_pgpatterns.report.pages docs`` writes them again.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def pages_of(modules: Sequence[str]) -> dict[str, str]:
         PgPatternsError: one does not load.
     """
     use_plugins(modules, "command line", (Path.cwd(),))
-    own = {name: cls for name, cls in registry().items() if name not in built_in()}
-    return {"index.md": index(own.values()), **{f"{name}.md": page(cls) for name, cls in own.items()}}
+    of_plugins = {name: cls for name, cls in registry().items() if name not in built_in()}
+    return {"index.md": index(of_plugins.values()), **{f"{name}.md": page(cls) for name, cls in of_plugins.items()}}
 
 
 def files() -> dict[str, str]:
@@ -79,12 +79,12 @@ def page(cls: type[Pattern]) -> str:
 
 
 def _page(cls: type[Pattern]) -> Iterator[str]:
-    rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
+    description = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2]
     yield f"# {cls.name}"
     yield WRITTEN
     yield f"**{title(cls)}**\n"
     yield f"{cls.folder} · {cls.severity} · action: {cls.action} · {_needs(cls)}\n"
-    yield rest.strip()
+    yield description.strip()
     yield ""
     if cls.not_when:
         yield f"## When not to follow it\n{cls.not_when}\n"
@@ -108,10 +108,10 @@ def _needs(cls: type[Pattern]) -> str:
 
 def _examples(cls: type[Pattern]) -> Iterator[str]:
     for heading, attributes in (("Instead of", ("bad", "bad_models")), ("Use", ("good", "good_models"))):
-        given = [(name, getattr(cls, name, "")) for name in attributes if getattr(cls, name, "")]
-        if given:
+        examples = [(name, getattr(cls, name, "")) for name in attributes if getattr(cls, name, "")]
+        if examples:
             yield f"## {heading}"
-        for name, code in given:
+        for name, code in examples:
             yield from _block(code, in_sql=name in ("bad", "good") and issubclass(cls, SchemaPattern))
 
 
@@ -206,12 +206,12 @@ def _setting_row(field: Any) -> str:
 
 def write_all(folder: Path) -> None:
     """Write the generated files below a folder, and take out pages of patterns that are no more."""
-    wanted = files()
+    pages = files()
     (folder / "patterns").mkdir(parents=True, exist_ok=True)
     for path in (folder / "patterns").glob("*.md"):
-        if f"patterns/{path.name}" not in wanted:
+        if f"patterns/{path.name}" not in pages:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

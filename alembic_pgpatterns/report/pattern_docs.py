@@ -18,17 +18,17 @@ def title(cls: type[Pattern]) -> str:
 
 def option_docs(options: type[Any]) -> dict[str, str]:
     """The string literals under the fields of a dataclass."""
-    found: dict[str, str] = {}
+    docs: dict[str, str] = {}
     for owner in reversed(options.__mro__[:-1]):
-        found |= _documented(ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
-    return found if fields(options) else {}
+        docs |= _documented(ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
+    return docs if fields(options) else {}
 
 
 def _documented(owner: ast.stmt) -> dict[str, str]:
     assert isinstance(owner, ast.ClassDef)
-    found: dict[str, str] = {}
+    docs: dict[str, str] = {}
     for before, after in zip(owner.body, owner.body[1:], strict=False):
         text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(text, str):
-            found[before.target.id] = " ".join(text.split())
-    return found
+            docs[before.target.id] = " ".join(text.split())
+    return docs

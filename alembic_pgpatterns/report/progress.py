@@ -14,7 +14,7 @@ from alembic_pgpatterns.output.secrets import without_secrets
 class Silent:
     """Progress for pipes and files."""
 
-    def say(self, what: str) -> None:
+    def say(self, phase: str) -> None:
         """Nothing."""
 
     def step(self, done: int, total: int, revision: str) -> None:
@@ -30,10 +30,10 @@ class OneLine:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def say(self, what: str) -> None:
+    def say(self, phase: str) -> None:
         """Show the phase."""
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[2K{one_line(without_secrets(what))[:width]}")
+        self._stream.write(f"\r\x1b[2K{one_line(without_secrets(phase))[:width]}")
         self._stream.flush()
 
     def step(self, done: int, total: int, revision: str) -> None:

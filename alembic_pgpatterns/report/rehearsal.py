@@ -70,7 +70,7 @@ def document(result: Rehearsal) -> dict[str, Any]:
         "revisions": [_revision(item) for item in result.revisions],
         "unfilled": [{"table": str(item.table), "reason": without_passwords(item.reason)} for item in result.unfilled],
         "findings": [document_of(finding, report) for finding in report.findings],
-        "skipped": [{"what": item.what, "reason": without_passwords(item.reason)} for item in result.skipped],
+        "skipped": [{"what": item.subject, "reason": without_passwords(item.reason)} for item in result.skipped],
         "summary": dict(result.facts),
     }
 
@@ -136,7 +136,7 @@ def _text(result: Rehearsal, full: bool) -> Iterator[str]:
     if result.unfilled or result.skipped:
         yield ""
     yield from (f"no rows in {item.table}: {item.reason}" for item in result.unfilled)
-    yield from (f"skipped: {item.what}: {item.reason}" for item in result.skipped)
+    yield from (f"skipped: {item.subject}: {item.reason}" for item in result.skipped)
     yield ""
     yield f"{len(result.findings)} findings" if result.findings else "no findings"
 
@@ -165,10 +165,10 @@ def _measured(item: RevisionResult, full: bool) -> Iterator[str]:
 def wait_line(table: TableResult) -> str:
     """Who waits on a table, how long, and what that means for production."""
     waits = [("reads", table.read_wait), ("writes", table.write_wait)]
-    said = ", ".join(f"{who} wait {duration(seconds)}" for who, seconds in waits if seconds >= NOTICEABLE)
-    line = f"{table.table.name}: {said or 'nobody waits'} at {count(table.rows)} rows"
+    waiting = ", ".join(f"{who} wait {duration(seconds)}" for who, seconds in waits if seconds >= NOTICEABLE)
+    line = f"{table.table.name}: {waiting or 'nobody waits'} at {count(table.rows)} rows"
     ahead = table.predicted
-    if ahead is None or not said:
+    if ahead is None or not waiting:
         return line
     longest = max(ahead.read_wait, ahead.write_wait)
     about = f"about {duration(longest)} at {count(ahead.rows)} ({duration(ahead.low)} to {duration(ahead.high)})"
@@ -197,7 +197,7 @@ def _markdown(result: Rehearsal) -> Iterator[str]:
         where = f" ({_cell(str(finding.location))})" if finding.location else ""
         yield f"- **{finding.severity}** `{finding.pattern}`: {_cell(finding.message)}{where}"
     yield from (f"- no rows in `{_cell(str(item.table))}`: {_cell(item.reason)}" for item in result.unfilled)
-    yield from (f"- skipped: {_cell(item.what)}: {_cell(item.reason)}" for item in result.skipped)
+    yield from (f"- skipped: {_cell(item.subject)}: {_cell(item.reason)}" for item in result.skipped)
 
 
 def _row(table: TableResult) -> str:

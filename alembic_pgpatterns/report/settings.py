@@ -20,8 +20,8 @@ def write_settings(settings: Settings, stream: TextIO) -> None:
     for name in settings_of(Settings):
         source = settings.sources.get(name, "default")
         stream.write(f"{name} = {_shown(name, getattr(settings, name))}  ({source})\n")
-    for pattern, own in sorted(settings.patterns.items()):
-        stream.write(f"patterns.{pattern} = {_pattern(own)}  ({settings.sources['patterns']})\n")
+    for pattern, pattern_settings in sorted(settings.patterns.items()):
+        stream.write(f"patterns.{pattern} = {_pattern(pattern_settings)}  ({settings.sources['patterns']})\n")
     for fence in survey():
         stream.write(f"fence {fence.name}: {'stands' if fence.stands else 'missing'}: {fence.note}\n")
 
@@ -53,6 +53,6 @@ def without_password(url: str) -> str:
         return "(a URL that cannot be read)"
 
 
-def _pattern(own: PatternSettings) -> str:
-    given = {"severity": own.severity, "action": own.action, **own.options}
-    return "{" + ", ".join(f"{key} = {value}" for key, value in given.items() if value is not None) + "}"
+def _pattern(pattern_settings: PatternSettings) -> str:
+    values = {"severity": pattern_settings.severity, "action": pattern_settings.action, **pattern_settings.options}
+    return "{" + ", ".join(f"{key} = {value}" for key, value in values.items() if value is not None) + "}"

@@ -23,11 +23,11 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 
 def settings_schema() -> str:
     """The schema as a file's text."""
-    known = settings_of(Settings)
+    by_name = settings_of(Settings)
     properties = {
-        field.name: _described(_node(known[field.name].type, known[field.name].choices), field)
+        field.name: _described(_node(by_name[field.name].type, by_name[field.name].choices), field)
         for field in fields(Settings)
-        if field.name in known
+        if field.name in by_name
     }
     patterns = {name: _pattern(cls) for name, cls in built_in().items()}
     # Patterns of the user's own have names that this file cannot know.

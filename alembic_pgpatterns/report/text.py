@@ -66,10 +66,10 @@ def _by_table(findings: Sequence[Finding], full: bool) -> Iterator[Line]:
     order: dict[str, int] = {}
     for position, finding in enumerate(findings):
         order.setdefault(heading(finding), position)
-    for table, own in groupby(sorted(findings, key=lambda finding: order[heading(finding)]), key=heading):
+    for table, of_table in groupby(sorted(findings, key=lambda finding: order[heading(finding)]), key=heading):
         yield Line("", Text())
         yield Line("", Text(table, "bold"))
-        for finding in own:
+        for finding in of_table:
             yield from _finding(finding, full)
 
 
@@ -80,8 +80,8 @@ def heading(finding: Finding) -> str:
 
 def _finding(finding: Finding, full: bool) -> Iterator[Line]:
     style = STYLES[finding.severity]
-    what = Text.assemble((str(finding.severity), style), " ", (finding.pattern, "bold"), f": {_message(finding)}")
-    yield Line("  ", what, 4)
+    heading_ = Text.assemble((str(finding.severity), style), " ", (finding.pattern, "bold"), f": {_message(finding)}")
+    yield Line("  ", heading_, 4)
     if where := place(finding):
         yield Line("      at   ", Text(where, "dim"))
     yield from fixes(finding, full)
@@ -127,8 +127,8 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
     curable = len(fixable(report))
     if curable:
         yield Line("", Text())
-        what = f"pgfix can fix {curable} of {len(report.findings)} findings by itself (marked [fixable])"
-        yield Line("", Text(f"{what}. See how, without writing anything: alembic pgfix --all --dry-run"), 2)
+        summary = f"pgfix can fix {curable} of {len(report.findings)} findings by itself (marked [fixable])"
+        yield Line("", Text(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run"), 2)
     if not full and len(report.findings) > SHOWN:
         yield Line(
             "", Text("Every finding: --all. Some: --select PATTERN. Why a pattern matters: --explain PATTERN."), 2

@@ -105,7 +105,7 @@ def _reason(item: Skipped) -> tuple[bool, str]:
 
 
 def _whats(items: Sequence[Skipped]) -> str:
-    names = [one_line(item.what) for item in items]
+    names = [one_line(item.subject) for item in items]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return f"{', '.join(names[:6])}{more}"
 
@@ -113,8 +113,8 @@ def _whats(items: Sequence[Skipped]) -> str:
 def looked_at(report: Report) -> str:
     """What was checked: revisions, tables, the server."""
     facts = report.facts
-    looked = ", ".join(_counted(facts[key], key) for key in ("revisions", "tables") if key in facts)
-    return one_line(f"{looked} on {facts.get('server', 'no server')}")
+    counts = ", ".join(_counted(facts[key], key) for key in ("revisions", "tables") if key in facts)
+    return one_line(f"{counts} on {facts.get('server', 'no server')}")
 
 
 def _counted(number: object, plural: str) -> str:

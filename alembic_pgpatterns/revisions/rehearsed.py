@@ -23,16 +23,16 @@ class RowFailure:
 class LostContent:
     """A column whose content differs after upgrade and downgrade.
 
-    ``rows``: in the table before. ``kept``: how many of them have a value now. ``survives``: whether the column exists
-    after the upgrade; if not, the upgrade drops it. ``rows_lost``: rows that no longer exist; negative: rows that
-    were added.
+    ``rows``: in the table before. ``remaining``: how many of them have a value now. ``survives``: whether the column
+    exists after the upgrade; if not, the upgrade drops it. ``rows_lost``: rows that no longer exist; negative: rows
+    that were added.
     """
 
     table: Name
     column: str
     rows: int
     before: int
-    kept: int
+    remaining: int
     survives: bool
     rows_lost: int = 0
 

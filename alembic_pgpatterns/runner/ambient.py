@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
-_OURS = str(Path(__file__).parents[1]) + os.sep
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _SITE = f"{os.sep}site-packages{os.sep}"
 _EXISTENCE = frozenset({"exists", "lexists", "isfile", "isdir", "islink", "is_file", "is_dir", "is_symlink", "getsize"})
 """Functions of the library that only ask whether a file exists, of what kind, and how large it is."""
@@ -34,7 +34,7 @@ def watch(note: Note) -> None:
     for name, prefix in (("stat", "stat"), ("lstat", "stat"), ("access", "stat"), ("readlink", "link")):
         setattr(os, name, _watched(getattr(os, name), prefix, note))
     for name in ("node", "uname"):
-        setattr(platform, name, _noted(getattr(platform, name), "host", note))
+        setattr(platform, name, _noting(getattr(platform, name), "host", note))
     sys.argv = _Arguments(sys.argv, note)
 
 
@@ -71,7 +71,7 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
         asker = _asker()
         if asker is not None and isinstance(path, str | bytes | os.PathLike) and _SITE not in asker:
             name = str(Path(os.fsdecode(path)).absolute())
-            if not name.startswith((_LIBRARY, _OURS, "/proc/", "/sys/")) and _SITE not in name:
+            if not name.startswith((_LIBRARY, _PACKAGE, "/proc/", "/sys/")) and _SITE not in name:
                 note(f"{prefix}:{name}")
                 if prefix == "stat" and sys._getframe(1).f_code.co_name not in _EXISTENCE:
                     note(f"time:{name}")
@@ -80,14 +80,14 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
     return watched
 
 
-def _noted(function: Callable[..., Any], fact: str, note: Note) -> Callable[..., Any]:
+def _noting(function: Callable[..., Any], fact: str, note: Note) -> Callable[..., Any]:
     @functools.wraps(function)
-    def noted(*arguments: Any, **keywords: Any) -> Any:
+    def noting(*arguments: Any, **keywords: Any) -> Any:
         if _asker() is not None:
             note(fact)
         return function(*arguments, **keywords)
 
-    return noted
+    return noting
 
 
 class _Arguments(list[str]):
@@ -126,6 +126,6 @@ def _asker() -> str | None:
         if name.startswith("<frozen importlib"):
             return None
         if not name.startswith(("<frozen ", _LIBRARY)) or _SITE in name:
-            return None if name.startswith(_OURS) else str(name)
+            return None if name.startswith(_PACKAGE) else str(name)
         frame = frame.f_back
     return None

@@ -38,14 +38,14 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     """
     if UNTRACKED in project.read:
         return Dependencies(untracked="the project's code runs a program or asks another machine")
-    read = project.read | set(request.known)
+    read = project.read | set(request.lasting)
     revisions = set(map(Path, request.revisions))
     by_path = {str(Path(module.__file__ or "").absolute()): module for module in _modules()}
     of_revisions = _closure(revisions, by_path)
     sources = [read_source(_text(path)) for path in (*map(str, revisions), *of_revisions)]
     env_py, ini = Path(project.directory.env_py_location), project.config.config_file_name
     counted_elsewhere = {str(path.absolute()) for path in (*revisions, env_py, *([Path(ini)] if ini else []))}
-    from_settings = {f"env:{name}" for name in request.given}
+    from_settings = {f"env:{name}" for name in request.from_settings}
     lasting = of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}
     lasting -= counted_elsewhere | from_settings
     creates_all = not _CREATE_ALL.isdisjoint(read_source(_text(str(env_py))).names)

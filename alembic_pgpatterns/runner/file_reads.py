@@ -23,7 +23,7 @@ _FOLDERS = frozenset({"os.listdir", "os.scandir"})
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _MACHINES = frozenset({"socket.gethostname", "socket.getfqdn"})
 _OF_THE_SYSTEM = ("/proc/", "/sys/")
-_OURS = f"{os.sep}pgpatterns-"
+_RUN_FOLDER = f"{os.sep}pgpatterns-"
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
 
 
@@ -95,7 +95,7 @@ def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
         if not sink.code:  # env.py's imports are known from the loaded modules
             return
         name = _source(name)
-    if not name.startswith(_OF_THE_SYSTEM) and _OURS not in name:
+    if not name.startswith(_OF_THE_SYSTEM) and _RUN_FOLDER not in name:
         sink.read.add(name)
 
 

@@ -176,14 +176,14 @@ class CreateRequest:
 
 @dataclass(frozen=True)
 class DependenciesRequest:
-    """Find out what the revisions and env.py depend on. ``known``: files that count according to earlier runs.
+    """Find out what the revisions and env.py depend on. ``lasting``: files that count according to earlier runs.
 
-    ``given``: variables that the settings set, whatever values they had.
+    ``from_settings``: variables that the settings set, whatever values they had.
     """
 
     revisions: tuple[str, ...]
-    known: tuple[str, ...]
-    given: tuple[str, ...] = ()
+    lasting: tuple[str, ...]
+    from_settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

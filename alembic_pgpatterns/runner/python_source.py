@@ -52,13 +52,13 @@ def read_source(text: str) -> PythonSource:
     except (SyntaxError, ValueError):
         return PythonSource(variables={ALL_VARIABLES})
     source = PythonSource()
-    known: set[int] = set()
+    read_by_name: set[int] = set()
     for node in ast.walk(tree):  # parents come before what is in them
-        _read(node, source, known)
+        _read(node, source, read_by_name)
     return source
 
 
-def _read(node: ast.AST, source: PythonSource, known: set[int]) -> None:
+def _read(node: ast.AST, source: PythonSource, read_by_name: set[int]) -> None:
     if isinstance(node, ast.Import | ast.ImportFrom):
         _import(node, source)
     elif isinstance(node, ast.Name | ast.Attribute):
@@ -66,12 +66,12 @@ def _read(node: ast.AST, source: PythonSource, known: set[int]) -> None:
         source.names.add(name)
         if isinstance(node, ast.Attribute):
             source.pairs.add(f"{last_name(node.value)}.{name}")
-        if (name in _ENVIRONMENTS and id(node) not in known) or _reads_settings(name):
+        if (name in _ENVIRONMENTS and id(node) not in read_by_name) or _reads_settings(name):
             source.variables.add(ALL_VARIABLES)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         source.texts.append(node.value)
     elif isinstance(node, ast.Call | ast.Subscript):
-        _variable(node, source, known)
+        _variable(node, source, read_by_name)
         if isinstance(node, ast.Call):
             _call(node, source)
 
@@ -96,7 +96,7 @@ def _reads_settings(name: str) -> bool:
     return name in _READERS_OF_SETTINGS or "dotenv" in name
 
 
-def _variable(node: ast.Call | ast.Subscript, source: PythonSource, known: set[int]) -> None:
+def _variable(node: ast.Call | ast.Subscript, source: PythonSource, read_by_name: set[int]) -> None:
     """Note a variable that is read by its name: ``environ["A"]``, ``environ.get("A")``, ``getenv("A")``."""
     if isinstance(node, ast.Subscript):
         holder, key = node.value, node.slice
@@ -106,7 +106,7 @@ def _variable(node: ast.Call | ast.Subscript, source: PythonSource, known: set[i
             holder = holder.value
     if last_name(holder) in _ENVIRONMENTS and isinstance(key, ast.Constant) and isinstance(key.value, str):
         source.variables.add(key.value)
-        known.add(id(holder))
+        read_by_name.add(id(holder))
 
 
 def _call(node: ast.Call, source: PythonSource) -> None:

@@ -55,17 +55,17 @@ def session_digest(context: MigrationContext) -> str:
 
 def leaves_more(context: MigrationContext) -> bool:
     """Whether the revisions that ran left something in their session that a new session would not have."""
-    ((temporary, prepared, deferrable, values),) = _asked(context, _LEFT) or [(True,) * 4]
+    ((temporary, prepared, deferrable, values),) = _rows_of(context, _LEFT) or [(True,) * 4]
     goes_on = not context._transaction_per_migration
     return bool(temporary or prepared or (goes_on and (deferrable or values)))
 
 
 def _settings(context: MigrationContext, but: frozenset[str]) -> list[tuple[Any, ...]] | None:
-    rows = _asked(context, _SESSION)
+    rows = _rows_of(context, _SESSION)
     return None if rows is None else [row for row in rows if row[0] not in but]
 
 
-def _asked(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | None:
+def _rows_of(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | None:
     connection = context.connection
     if connection is None:
         return None

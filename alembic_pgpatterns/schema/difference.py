@@ -31,7 +31,7 @@ class Difference:
     """
 
     kind: Literal["missing", "extra", "changed"]
-    what: str
+    object_type: str
     object: str
     table: Name
     aspect: str = ""
@@ -40,8 +40,9 @@ class Difference:
 
     def __str__(self) -> str:
         if self.kind == "changed":
-            return f"{self.what} {self.object}: {self.aspect} is {self.second or 'none'}, was {self.first or 'none'}"
-        return f"{self.what} {self.object} is {'missing' if self.kind == 'missing' else 'left behind'}"
+            after, before = self.second or "none", self.first or "none"
+            return f"{self.object_type} {self.object}: {self.aspect} is {after}, was {before}"
+        return f"{self.object_type} {self.object} is {'missing' if self.kind == 'missing' else 'left behind'}"
 
 
 Facts = dict[str, str]

@@ -25,7 +25,7 @@ Reroute = Callable[[Mapping[str, str]], Mapping[str, str]]
 LIBPQ_DRIVERS = ("psycopg", "psycopg2")
 DRIVERS = (*LIBPQ_DRIVERS, "asyncpg", "pg8000")
 
-_KEPT = ("options", "application_name", "fallback_application_name", "client_encoding", "connect_timeout")
+_OF_SESSION = ("options", "application_name", "fallback_application_name", "client_encoding", "connect_timeout")
 """The libpq parameters that belong to the session, and not to the way to the server."""
 
 _PYTHON_SIDE = {
@@ -76,7 +76,7 @@ def libpq_parameters(conninfo: str, keywords: Mapping[str, Any], reroute: Rerout
     keywords = {("dbname" if name == "database" else name): value for name, value in keywords.items()}
     explicit = {name: value for name, value in keywords.items() if value is not None}
     requested = completed(_parsed(conninfo) | explicit)
-    of_session = {name: requested[name] for name in _KEPT if requested.get(name)}
+    of_session = {name: requested[name] for name in _OF_SESSION if requested.get(name)}
     return of_session | dict(reroute(requested))
 
 
@@ -193,16 +193,16 @@ def _patch_psycopg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     psycopg: Any = importlib.import_module("psycopg")
     original = vars(psycopg.Connection)["_get_connection_params"].__func__
 
-    def meant(cls: type, /, conninfo: str, **keywords: Any) -> Any:
+    def connection_parameters(cls: type, /, conninfo: str, **keywords: Any) -> Any:
         if _straight.get():
             return original(cls, conninfo, **keywords)
         return libpq_parameters(conninfo, keywords, reroute)
 
-    async def meant_async(cls: type, /, conninfo: str, **keywords: Any) -> Any:
-        return meant(cls, conninfo, **keywords)
+    async def connection_parameters_async(cls: type, /, conninfo: str, **keywords: Any) -> Any:
+        return connection_parameters(cls, conninfo, **keywords)
 
-    _replace(stack, psycopg.Connection, "_get_connection_params", classmethod(meant))
-    _replace(stack, psycopg.AsyncConnection, "_get_connection_params", classmethod(meant_async))
+    _replace(stack, psycopg.Connection, "_get_connection_params", classmethod(connection_parameters))
+    _replace(stack, psycopg.AsyncConnection, "_get_connection_params", classmethod(connection_parameters_async))
 
 
 def _patch_psycopg2(stack: contextlib.ExitStack, reroute: Reroute) -> None:

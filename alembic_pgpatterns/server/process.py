@@ -27,8 +27,6 @@ def environment() -> dict[str, str]:
     """
     names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
     inherited = {name: os.environ[name] for name in names if name in os.environ}
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
-    inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return inherited | {"LC_ALL": "C", "TZ": "UTC", "PGHOSTADDR": NOWHERE}
 
 

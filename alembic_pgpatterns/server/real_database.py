@@ -57,10 +57,12 @@ def real_database(parameters: Mapping[str, str]) -> RealDatabase:
     host = parameters.get("host") or parameters.get("hostaddr") or ""
     ports = parameters.get("port") or ""
     user = parameters.get("user") or _system_user()
-    return RealDatabase(_one(host.split(","), _host), _one(ports.split(","), _port), parameters.get("dbname") or user)
+    return RealDatabase(
+        _joined(host.split(","), _host), _joined(ports.split(","), _port), parameters.get("dbname") or user
+    )
 
 
-def _one(parts: Iterable[str], read: object) -> str:
+def _joined(parts: Iterable[str], read: object) -> str:
     assert callable(read)
     return ",".join(dict.fromkeys(str(read(part.strip())) for part in parts))
 

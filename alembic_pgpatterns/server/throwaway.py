@@ -162,8 +162,8 @@ class ThrowawayServer:
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead to this server; nobody else knows the socket's folder or the password."""
-        ours = self.parameters()
-        return all(parameters.get(name) == ours[name] for name in ("host", "port"))
+        this_server = self.parameters()
+        return all(parameters.get(name) == this_server[name] for name in ("host", "port"))
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections; no error if it does not exist."""

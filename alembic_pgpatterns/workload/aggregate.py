@@ -193,11 +193,11 @@ class Aggregate:
             text.first = values
         elif len(text.varying) < len(values):
             pairs = enumerate(zip(text.first, values, strict=False))
-            text.varying.update(i for i, (one, other) in pairs if one is not other and one != other)
+            text.varying.update(i for i, (earlier, other) in pairs if earlier is not other and earlier != other)
         if len(text.samples) < SAMPLES and key not in text.samples and self._level != "none":
-            kept = tuple(plain(value, self._level) for value in values)
-            if WITHHELD not in kept:
-                text.samples[key] = kept
+            sample = tuple(plain(value, self._level) for value in values)
+            if WITHHELD not in sample:
+                text.samples[key] = sample
 
     def _follow(self, text: Text, statement: str, total: Total, place: Place) -> None:
         """Remember queries that found nothing, and tell the INSERT that follows from the same function of them."""

@@ -68,7 +68,7 @@ class CallSites:
     def __init__(self, root: Path) -> None:
         self._root = f"{root}{os.sep}"
         self._libraries = _library_folders()
-        self._ours = f"{Path(__file__).parent.parent}{os.sep}"
+        self._own_folder = f"{Path(__file__).parent.parent}{os.sep}"
         self._kinds: dict[CodeType, Kind] = {}
         self._test: CodeType | None = None
 
@@ -81,7 +81,7 @@ class CallSites:
 
     def caller(self, depth: int) -> Caller:
         """Who sends a statement, seen from ``depth`` frames above."""
-        found = Caller()
+        caller_ = Caller()
         kinds = self._kinds
         fallback: tuple[CodeType, int] | None = None
         frame: FrameType | None = sys._getframe(depth)
@@ -102,25 +102,25 @@ class CallSites:
             if kind is _LIBRARY:
                 continue
             if kind is Kind.TEST:
-                found.test = found.key is None and fallback is None
+                caller_.test = caller_.key is None and fallback is None
                 fallback = fallback or (code, at.f_lineno)
                 break
             if kind is Kind.FLUSH:
-                found.flush = at
+                caller_.flush = at
             elif kind is Kind.MIGRATION:
-                found.migration = True
+                caller_.migration = True
                 break
             elif kind is _APPLICATION:
-                found.root = at
-                if found.key is None:
-                    found.key = (code, at.f_lineno)
+                caller_.root = at
+                if caller_.key is None:
+                    caller_.key = (code, at.f_lineno)
             else:
                 helper = at
                 if fallback is None:
                     fallback = (code, at.f_lineno)
-        if found.key is None:
-            found.key, found.root = fallback, helper
-        return found
+        if caller_.key is None:
+            caller_.key, caller_.root = fallback, helper
+        return caller_
 
     def site(self, key: tuple[CodeType, int], test: bool) -> Site:
         """A caller's key in words."""
@@ -135,7 +135,7 @@ class CallSites:
         if path.startswith(_SQLALCHEMY):
             is_flush = code.co_name in _FLUSH and path.endswith("session.py")
             return Kind.FLUSH if is_flush else Kind.LIBRARY
-        if path.startswith(("<", self._ours)):
+        if path.startswith(("<", self._own_folder)):
             return Kind.LIBRARY
         inside = path.startswith(self._root) and not _installed(path[len(self._root) :])
         if not inside and (path.startswith(self._libraries) or _installed(path)):

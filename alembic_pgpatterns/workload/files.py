@@ -118,15 +118,15 @@ def _head(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _statement(document: Mapping[str, Any]) -> Recorded:
-    known = {field.name for field in fields(Recorded)}
-    given = {name: value for name, value in document.items() if name in known}
+    names = {field.name for field in fields(Recorded)}
+    values = {name: value for name, value in document.items() if name in names}
     return Recorded(
         **{
-            **given,
-            "values": tuple(tuple(sample) for sample in given.get("values", ())),
-            "constant": tuple(given.get("constant", ())),
-            "tables": tuple(given.get("tables", ())),
-            "usages": tuple(_usage(usage) for usage in given.get("usages", ())),
+            **values,
+            "values": tuple(tuple(sample) for sample in values.get("values", ())),
+            "constant": tuple(values.get("constant", ())),
+            "tables": tuple(values.get("tables", ())),
+            "usages": tuple(_usage(usage) for usage in values.get("usages", ())),
         }
     )
 

@@ -19,8 +19,8 @@ def is_literal(statement: Recorded, value: object) -> bool | None:
     """
     sites = [usage.site for usage in statement.usages if usage.site is not None and not usage.site.test]
     answers = [_names(site, value) for site in sites]
-    known = [answer for answer in answers if answer is not None]
-    return all(known) if known else None
+    certain = [answer for answer in answers if answer is not None]
+    return all(certain) if certain else None
 
 
 def _names(site: Site, value: object) -> bool | None:

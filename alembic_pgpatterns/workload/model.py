@@ -113,10 +113,10 @@ class Recorded:
     @property
     def site(self) -> Site | None:
         """The place that sends it most often, the application's before a test's."""
-        known = [usage for usage in self.usages if usage.site is not None]
-        if not known:
+        with_site = [usage for usage in self.usages if usage.site is not None]
+        if not with_site:
             return None
-        return min(known, key=lambda usage: (usage.site.test if usage.site else True, -usage.calls)).site
+        return min(with_site, key=lambda usage: (usage.site.test if usage.site else True, -usage.calls)).site
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +185,11 @@ def merged(workloads: Iterable[Workload]) -> Workload:
     return Workload(tuple(statements.values()), "+".join(sources) or TESTS_SOURCE, tuple(engines), tuple(notes))
 
 
-def both(one: Recorded, other: Recorded) -> Recorded:
+def both(first: Recorded, other: Recorded) -> Recorded:
     """Two records of one statement as one."""
-    main, second = (one, other) if one.calls >= other.calls else (other, one)
+    main, second = (first, other) if first.calls >= other.calls else (other, first)
     alike = main.text == second.text
-    values = tuple(dict(_keyed((*main.values, *(second.values if alike else ())))).values())[:SAMPLES]
+    values = tuple(dict(_by_values((*main.values, *(second.values if alike else ())))).values())[:SAMPLES]
     constant = tuple(p for p in main.constant if alike and p in second.constant and _same(main, second, p))
     return replace(
         main,
@@ -202,17 +202,17 @@ def both(one: Recorded, other: Recorded) -> Recorded:
     )
 
 
-def _keyed(samples: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, tuple[object, ...]]]:
+def _by_values(samples: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, tuple[object, ...]]]:
     return ((repr(sample), sample) for sample in samples)
 
 
-def _same(one: Recorded, other: Recorded, position: int) -> bool:
-    samples = [sample[position] for sample in (*one.values, *other.values) if len(sample) > position]
+def _same(first: Recorded, other: Recorded, position: int) -> bool:
+    samples = [sample[position] for sample in (*first.values, *other.values) if len(sample) > position]
     return all(value == samples[0] for value in samples)
 
 
-def _mean(one: Recorded, other: Recorded) -> float | None:
-    timed = [item for item in (one, other) if item.milliseconds is not None]
+def _mean(first: Recorded, other: Recorded) -> float | None:
+    timed = [item for item in (first, other) if item.milliseconds is not None]
     calls = sum(item.calls for item in timed)
     return sum((item.milliseconds or 0.0) * item.calls for item in timed) / calls if calls else None
 
@@ -225,14 +225,14 @@ def _united(usages: Iterable[Usage]) -> tuple[Usage, ...]:
     return tuple(places.values())
 
 
-def _one_place(one: Usage, other: Usage) -> Usage:
+def _one_place(first: Usage, other: Usage) -> Usage:
     return replace(
-        one,
-        calls=one.calls + other.calls,
-        series=max(one.series, other.series, key=lambda series: (series.distinct_in_transaction, series.calls)),
-        tests=tuple(dict.fromkeys((*one.tests, *other.tests)))[:TESTS],
-        test_count=one.test_count + other.test_count,
-        after=tuple(dict.fromkeys((*one.after, *other.after))),
+        first,
+        calls=first.calls + other.calls,
+        series=max(first.series, other.series, key=lambda series: (series.distinct_in_transaction, series.calls)),
+        tests=tuple(dict.fromkeys((*first.tests, *other.tests)))[:TESTS],
+        test_count=first.test_count + other.test_count,
+        after=tuple(dict.fromkeys((*first.after, *other.after))),
     )
 
 

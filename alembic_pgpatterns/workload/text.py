@@ -102,9 +102,9 @@ def _constants(node: Any) -> list[str]:
 
 def _written(node: Any) -> dict[str, None]:
     relations = (
-        getattr(found, "relation", None)
+        getattr(statement, "relation", None)
         for kind in (pg.InsertStmt, pg.UpdateStmt, pg.DeleteStmt)
-        for found in postgast.find_nodes(node, kind)
+        for statement in postgast.find_nodes(node, kind)
     )
     names = (f"{r.schemaname}.{r.relname}" if r.schemaname else r.relname for r in relations if r is not None)
     return dict.fromkeys(names)

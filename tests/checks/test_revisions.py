@@ -59,7 +59,7 @@ def test_all_of_a_short_history(history) -> None:
 def test_none_of_a_long_one_and_it_says_so(history) -> None:
     report = checked(history, history=2)
     assert found(report) == []
-    assert ["--since base" in item.reason for item in report.skipped if "revisions" in item.what] == [True]
+    assert ["--since base" in item.reason for item in report.skipped if "revisions" in item.subject] == [True]
 
 
 def test_those_after_the_baseline(history) -> None:
@@ -263,7 +263,7 @@ def test_a_revision_that_needs_company_does_not_end_the_trace(history) -> None:
     history.revision("r5", 'op.create_index("ix_late", "book", ["id"])', "r4", 'op.drop_index("ix_late")')
     report = checked(history, since="r2")
     assert found(report) == ["r5"]
-    assert [item.what for item in report.skipped if item.what.startswith("revision ")] == ["revision r4"]
+    assert [item.subject for item in report.skipped if item.subject.startswith("revision ")] == ["revision r4"]
 
 
 @pytest.mark.parametrize(

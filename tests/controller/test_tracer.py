@@ -197,7 +197,7 @@ def test_a_downgrade_that_was_not_walked_is_said(make, traced_server) -> None:
     traced = trace(project, traced_server, ["r1"])
     with traced_server.connect() as connection:
         connection.execute("DROP ROLE pgpatterns_reader")
-    assert [item.what for item in traced.skipped] == ["the downgrade of r1"]
+    assert [item.subject for item in traced.skipped] == ["the downgrade of r1"]
 
 
 def test_a_comment_that_mentions_roles_hides_no_downgrade(make, traced_server) -> None:

@@ -182,7 +182,7 @@ def test_a_revision_that_touches_nothing_needs_no_rows(rehearsed: Rehearse) -> N
 
 def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:
     result = rehearsed(BOOK, QUIET, seconds=0.001)
-    assert [(item.what, item.reason) for item in result.skipped] == [
+    assert [(item.subject, item.reason) for item in result.skipped] == [
         ("revision second", "the time of --budget was over")
     ]
 

@@ -19,7 +19,7 @@ class Names:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._given: set[tuple[str, str]] = set()
+        self._used: set[tuple[str, str]] = set()
         self._dropped: set[tuple[str, str]] = set()
 
     def drop(self, schema: str | None, table: str, name: str) -> None:
@@ -32,8 +32,8 @@ class Names:
         for suffix in ("", *map(str, range(1, 1000))):
             name = object_name(table, columns, f"{label}{suffix}")
             exists = (place, name) not in self._dropped and self._facts.name_exists(place, name)
-            if (place, name) not in self._given and not exists:
-                self._given.add((place, name))
+            if (place, name) not in self._used and not exists:
+                self._used.add((place, name))
                 return name
         raise AssertionError(f"a thousand constraints named like {table}_{columns}_{label}")
 

@@ -16,7 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-_OURS = "_pgpatterns_fixed"
+_FIXED = "_pgpatterns_fixed"
 
 
 def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
@@ -27,9 +27,9 @@ def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
         stored_types: write a TypeDecorator of the application as what it stores.
     """
     impl: Any = context.migration_context.impl
-    if getattr(impl, _OURS, False):
+    if getattr(impl, _FIXED, False):
         return
-    setattr(impl, _OURS, True)
+    setattr(impl, _FIXED, True)
     impl.render_ddl_sql_expr = _with_single_percents(impl.render_ddl_sql_expr, impl.dialect)
     impl.render_type = _with_application_types(impl.render_type, impl.dialect, stored_types)
     impl.compare_server_default = _without_failing(impl.compare_server_default, impl)

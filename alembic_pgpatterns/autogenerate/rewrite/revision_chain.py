@@ -119,7 +119,7 @@ class FollowUp(ops.MigrationScript):
         self.previous = previous
         self._existing = frozenset(existing)
         self._random = random_id()
-        self._given: str | None = None
+        self._chosen_id: str | None = None
         super().__init__(
             None, upgrade, downgrade, message=message, imports=set(previous.imports), version_path=previous.version_path
         )
@@ -136,14 +136,14 @@ class FollowUp(ops.MigrationScript):
     @property
     def rev_id(self) -> str | None:
         """Return an id in the style of the previous file's."""
-        if self._given is not None and self._given != self.previous.rev_id:
-            return self._given
+        if self._chosen_id is not None and self._chosen_id != self.previous.rev_id:
+            return self._chosen_id
         return next_id(str(self.previous.rev_id), self._existing, self._random)
 
     @rev_id.setter
     def rev_id(self, value: str | None) -> None:
         """Keep the id that a hook sets."""
-        self._given = value
+        self._chosen_id = value
 
 
 def next_id(previous: str, existing: Set[str], fallback: str) -> str:

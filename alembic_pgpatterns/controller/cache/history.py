@@ -31,7 +31,7 @@ OFF = "PGPATTERNS_NO_CACHE"
 class HistoryCache:
     """The snapshots and traces of one project, as far as they are still valid."""
 
-    def __init__(self, project: Project, folder: Path, contents: Contents, given: tuple[str, ...] = ()) -> None:
+    def __init__(self, project: Project, folder: Path, contents: Contents, variables: tuple[str, ...] = ()) -> None:
         """``folder``: for this project; it need not exist. ``given``: variables that the settings set."""
         self._project = project
         self._folder = folder
@@ -39,7 +39,7 @@ class HistoryCache:
         self._snapshots = Snapshots(folder, contents)
         self._lasting: set[str] = set()
         self._sessions: dict[str, str] | None = None
-        self._given = given
+        self._from_settings = variables
         self.reason: str | None = None
         """Why nothing could be cached; None if it could, or if it was not tried."""
 
@@ -127,7 +127,7 @@ class HistoryCache:
     def _dependencies(self) -> Dependencies | None:
         """Everything that the runs depended on; None if it is not known, or if a file was changed meanwhile."""
         paths = tuple(item.path for item in self._project.revisions)
-        request = DependenciesRequest(paths, tuple(sorted(self._lasting)), self._given)
+        request = DependenciesRequest(paths, tuple(sorted(self._lasting)), self._from_settings)
         result: Dependencies = self._project.request("dependencies", request)
         if result.untracked is not None:
             self.reason = result.untracked

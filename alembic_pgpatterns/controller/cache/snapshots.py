@@ -29,7 +29,7 @@ PREFIX = "history-"
 _STATES = "states"
 _UNDER_WAY = "new-"
 _NOTES = "history.json"
-_KEPT = 12
+_MOST_SNAPSHOTS = 12
 """Number of snapshots that are kept for all projects. Branches share most of them; each takes about 40 MB."""
 
 
@@ -49,7 +49,7 @@ class Snapshots:
         """``folder``: for this project; it need not exist. ``contents``: decide which snapshots are still valid."""
         self._folder = folder / _STATES
         self._contents = contents
-        self._known: dict[str, str | None] = {}
+        self._digests: dict[str, str | None] = {}
 
     def find(self, order: Sequence[str], sessions: Mapping[str, str] | None = None) -> Snapshot | None:
         """The snapshot in which most of these revisions have run, all unchanged; None if there is none.
@@ -62,7 +62,7 @@ class Snapshots:
             if cluster.is_whole(folder):
                 with contextlib.suppress(OSError):
                     os.utime(folder)
-                return Snapshot(folder, notes.position, notes.known.lasting)
+                return Snapshot(folder, notes.position, notes.dependencies.lasting)
         return None
 
     def shared(self) -> frozenset[str] | None:
@@ -107,7 +107,7 @@ class Snapshots:
             and tuple(order[: len(notes.revisions)]) == notes.position.order
             and all(current.get(name) == content for name, content in notes.revisions.items())
             and (sessions is None or sessions == notes.position.sessions)
-            and hold(notes.known, self._known)
+            and hold(notes.dependencies, self._digests)
         )
 
 
@@ -117,7 +117,7 @@ class _Notes:
 
     surroundings: str
     revisions: Mapping[str, str]
-    known: Dependencies
+    dependencies: Dependencies
     position: Position
 
     def plain(self) -> dict[str, Any]:
@@ -125,9 +125,9 @@ class _Notes:
         return {
             "surroundings": self.surroundings,
             "revisions": list(self.revisions.items()),
-            "files": dict(self.known.files),
-            "variables": dict(self.known.variables),
-            "lasting": sorted(self.known.lasting),
+            "files": dict(self.dependencies.files),
+            "variables": dict(self.dependencies.variables),
+            "lasting": sorted(self.dependencies.lasting),
             "databases": [[*_parts(origin), name] for origin, name in position.databases.items()],
             "environment": position.environment,
             "introductions": {name: asdict(item) for name, item in position.blame.items()},
@@ -177,7 +177,7 @@ def _prune(cache: Path) -> None:
         states = list(cache.glob(f"{PREFIX}*/{_STATES}/*"))
         halves = [state for state in states if state.name.startswith(_UNDER_WAY)]
         whole = [state for state in states if state not in halves]
-        for state in (*cluster.unused(whole, keep_newest=_KEPT), *cluster.unused(halves, days=1)):
+        for state in (*cluster.unused(whole, keep_newest=_MOST_SNAPSHOTS), *cluster.unused(halves, days=1)):
             forget(state)
 
 

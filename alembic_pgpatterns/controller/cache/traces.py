@@ -20,8 +20,8 @@ from alembic_pgpatterns.runner.messages import Dependencies
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.server import cluster
 
-_OURS = ("alembic_pgpatterns.schema.", "alembic_pgpatterns.revisions.")
-_KEPT = 8
+_OWN_MODULES = ("alembic_pgpatterns.schema.", "alembic_pgpatterns.revisions.")
+_MOST_FILES = 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
-        for old in cluster.unused(path.parent.iterdir(), keep_newest=_KEPT):
+        for old in cluster.unused(path.parent.iterdir(), keep_newest=_MOST_FILES):
             old.unlink(missing_ok=True)
 
 
@@ -96,7 +96,7 @@ class _Values(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """The class; a file that names any other class is not ours."""
-        class_ = super().find_class(module, name) if module.startswith(_OURS) and "." not in name else None
+        class_ = super().find_class(module, name) if module.startswith(_OWN_MODULES) and "." not in name else None
         is_value = isinstance(class_, type) and (is_dataclass(class_) or issubclass(class_, enum.Enum))
         if is_value and class_.__module__ == module:
             return class_

@@ -97,7 +97,7 @@ def build(operations: Operations, plan: IndexPlan, table_name: str, schema: str 
 
 class _State(NamedTuple):
     valid: bool
-    own: bool
+    on_table: bool
 
 
 _INDEX = """
@@ -113,7 +113,7 @@ def _state(operations: Operations, name: str, at: TableOrIndex) -> _State | None
 
 def _build_on_table(operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, *, skip: bool) -> None:
     state = _state(operations, name, at)
-    if state is not None and state.own and not state.valid:
+    if state is not None and state.on_table and not state.valid:
         drop_leftover(operations, name, at)
     elif state is not None and _is_there(operations, plan, name, at, state, skip=skip):
         return
@@ -206,7 +206,7 @@ def drop_leftover(operations: Operations, name: str, at: TableOrIndex) -> None:
 def _is_there(
     operations: Operations, plan: IndexPlan, name: str, at: TableOrIndex, state: _State, *, skip: bool
 ) -> bool:
-    if not state.own:
+    if not state.on_table:
         raise errors.PgPatternsError(f"index {name} exists in schema {at.schema}, but not on {at}: choose another name")
     if not skip:
         return False

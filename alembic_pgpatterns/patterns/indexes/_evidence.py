@@ -15,7 +15,7 @@ JOINED = frozenset({Use.EQUAL, Use.MEMBER, Use.JOIN})
 RANGES = frozenset({Use.RANGE, Use.PREFIX})
 
 
-def asked(schema: Schema, table: Table) -> tuple[QueryShape, ...]:
+def queries_on(schema: Schema, table: Table) -> tuple[QueryShape, ...]:
     """The queries of the application on a table; none if nothing was recorded or read."""
     if schema.evidence is None:
         return ()

@@ -100,7 +100,7 @@ class IndexNames:
 
     def __init__(self, schema: Schema) -> None:
         self._taken = {index.name for table in schema.tables for index in table.indexes}
-        self._given: dict[Name, CreateIndex] = {}
+        self._new_names: dict[Name, CreateIndex] = {}
 
     def free(self, new: CreateIndex) -> CreateIndex:
         """The index with its usual name, or another one if that is taken. The same index gets the same name twice."""
@@ -109,12 +109,12 @@ class IndexNames:
         while not self._is_free(tried):
             number += 1
             tried = replace(new, name=fit(f"{name}_{number}"))
-        self._given[Name(new.table.schema, index_name(tried))] = new
+        self._new_names[Name(new.table.schema, index_name(tried))] = new
         return tried
 
     def _is_free(self, tried: CreateIndex) -> bool:
         name = Name(tried.table.schema, index_name(tried))
-        other = self._given.get(name)
+        other = self._new_names.get(name)
         same = other is not None and (other.table, other.keys) == (tried.table, tried.keys)
         return name not in self._taken and (other is None or same)
 

@@ -70,9 +70,9 @@ Table(
         for table in schema.checked_tables():
             for index in table.indexes:
                 if index.method == "btree" and replaceable(index):
-                    yield from self._found(table, index)
+                    yield from self._findings(table, index)
 
-    def _found(self, table: Table, index: Index) -> Iterator[Finding]:
+    def _findings(self, table: Table, index: Index) -> Iterator[Finding]:
         for key in index.keys:
             method = self._method(table, key)
             if method is not None:

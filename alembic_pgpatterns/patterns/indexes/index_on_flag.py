@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from alembic_pgpatterns.evidence.model import Use
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._evidence import asked, counted, values_asked, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, values_asked, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.remedies.model import Advice, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Schema, Table
@@ -58,10 +58,10 @@ Table(
             for index in table.indexes:
                 flag = _flag(table, index)
                 if flag is not None and index.method in ("btree", "hash") and replaceable(index):
-                    yield self._found(schema, table, index, flag)
+                    yield self._findings(schema, table, index, flag)
 
-    def _found(self, schema: Schema, table: Table, index: Index, flag: Column) -> Finding:
-        shapes = with_condition(asked(schema, table), flag.name, Use)
+    def _findings(self, schema: Schema, table: Table, index: Index, flag: Column) -> Finding:
+        shapes = with_condition(queries_on(schema, table), flag.name, Use)
         values = values_asked(shapes, flag) or frozenset()
         value = next(iter(values)) if len(values) == 1 else None
         role = "only" if len(index.keys) == 1 else "first"

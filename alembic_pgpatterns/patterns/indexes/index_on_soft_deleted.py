@@ -6,7 +6,7 @@ from dataclasses import replace
 from alembic_pgpatterns.evidence.model import QueryShape
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import serves
-from alembic_pgpatterns.patterns.indexes._evidence import asked, counted, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import counted, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import reads
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import DeletionMark, SoftDeletionOptions, deletion_marks
@@ -58,10 +58,10 @@ Table(
         """Plain indexes that hold deleted rows."""
         for table in schema.checked_tables():
             marks = deletion_marks(table, self.options.columns)
-            mark = _searched(marks, asked(schema, table)) if marks else None
+            mark = _searched(marks, queries_on(schema, table)) if marks else None
             if mark is None:
                 continue
-            living = with_condition(asked(schema, table), mark.column, mark.uses, mark.fits)
+            living = with_condition(queries_on(schema, table), mark.column, mark.uses, mark.fits)
             evidence = counted(f"{mark.alive} is asked for", living)
             for index in table.indexes:
                 about = any(reads(index, other.column) for other in marks)

@@ -71,9 +71,9 @@ Table(
             keys = {frozenset(key.columns) for key in table.foreign_keys if key.referred_table != table.name}
             for index in table.indexes:
                 if frozenset(index.columns) in keys and ends.isdisjoint(index.columns) and _full(index):
-                    yield from self._found(table, index)
+                    yield from self._findings(table, index)
 
-    def _found(self, table: Table, index: Index) -> Iterator[Finding]:
+    def _findings(self, table: Table, index: Index) -> Iterator[Finding]:
         named = (table.column(name or "") for name in index.columns)
         sparse = [column for column in named if column is not None and self._sparse(table, column)]
         old = definition(index, table)

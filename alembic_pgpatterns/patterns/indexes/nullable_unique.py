@@ -65,12 +65,12 @@ Table(
         for table in schema.checked_tables():
             for key in table.unique_constraints:
                 if key.nulls_not_distinct is False and not key.temporal:
-                    yield from self._found(table, key, f"the unique constraint {key.identifier}", key.columns)
+                    yield from self._findings(table, key, f"the unique constraint {key.identifier}", key.columns)
             for index in table.indexes:
                 if _rules(index):
-                    yield from self._found(table, index, str(index.name), index.columns, _kept_out(table, index))
+                    yield from self._findings(table, index, str(index.name), index.columns, _kept_out(table, index))
 
-    def _found(
+    def _findings(
         self,
         table: Table,
         at: Key | Index,

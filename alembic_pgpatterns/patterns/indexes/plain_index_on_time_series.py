@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any, words
-from alembic_pgpatterns.patterns.indexes._evidence import RANGES, asked, counted, ordered_by, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import RANGES, counted, ordered_by, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, named, replaceable, usable
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey, Remedy, ReplaceIndex
 from alembic_pgpatterns.schema.model import Column, Index, Schema, Table
@@ -108,7 +108,7 @@ Table(
                 index for index in table.indexes if index.columns[:1] == (moment.name,) and index.predicate is None
             ]
             if all(_plain(index) for index in leading):
-                shapes = asked(schema, table)
+                shapes = queries_on(schema, table)
                 spans = with_condition(shapes, moment.name, RANGES)
                 latest = [shape for shape in ordered_by(shapes, moment.name) if shape.limit]
                 yield self.finding(

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._evidence import JOINED, RANGES, asked, counted, ordered_by, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import (
+    JOINED,
+    RANGES,
+    counted,
+    ordered_by,
+    queries_on,
+    with_condition,
+)
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, is_status
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, usable
 from alembic_pgpatterns.remedies.model import ReplaceIndex
@@ -78,7 +85,7 @@ Table(
             for index in table.indexes:
                 order = self._order(table, index, linked)
                 if order is not None and tuple(index.columns[position] for position in order) not in orders:
-                    yield from self._found(schema, table, index, order)
+                    yield from self._findings(schema, table, index, order)
 
     def _order(self, table: Table, index: Index, linked: set[str]) -> tuple[int, ...] | None:
         """The positions of the keys in their better order; None where there is nothing to better."""
@@ -98,10 +105,10 @@ Table(
             return False
         return column.name in linked or column.type.kind == "enum" or is_status(column, self.options.status)
 
-    def _found(self, schema: Schema, table: Table, index: Index, order: tuple[int, ...]) -> Iterator[Finding]:
+    def _findings(self, schema: Schema, table: Table, index: Index, order: tuple[int, ...]) -> Iterator[Finding]:
         old = definition(index, table)
         ranged, single = index.columns[0] or "", index.columns[1] or ""
-        both = with_condition(asked(schema, table), single, JOINED)
+        both = with_condition(queries_on(schema, table), single, JOINED)
         both = [shape for shape in both if with_condition([shape], ranged, RANGES) or ordered_by([shape], ranged)]
         if old is not None:
             keys = tuple(old.keys[position] for position in order)

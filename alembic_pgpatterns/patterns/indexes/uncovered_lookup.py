@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
-from alembic_pgpatterns.patterns.indexes._evidence import JOINED, asked, counted, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import JOINED, counted, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, rule_of, usable
 from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import referred_keys
@@ -92,7 +92,7 @@ Table(
 
     def _reverse(self, schema: Schema, table: Table, index: Index, link: tuple[str, str]) -> Iterator[Finding]:
         old = definition(index, table)
-        used = with_condition(asked(schema, table), link[1], JOINED)
+        used = with_condition(queries_on(schema, table), link[1], JOINED)
         if old is not None and index.method == "btree" and index.predicate is None and replaceable(index):
             both = replace(old, keys=(*old.keys, IndexedKey(link[0])))
             yield self.finding(

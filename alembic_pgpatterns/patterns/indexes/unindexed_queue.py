@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.evidence.model import Condition
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
-from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, asked, counted, ordered_by, with_condition
+from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, counted, ordered_by, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import STATUS_NAMES, default_constant, is_status
 from alembic_pgpatterns.patterns.indexes._shape import named
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
@@ -100,7 +100,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
                 continue
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
-            polled = with_condition(asked(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
+            polled = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
             polled = [shape for shape in polled if shape.limit or shape.lock or ordered_by([shape], moment.name)]
             yield self.finding(
                 at=status,

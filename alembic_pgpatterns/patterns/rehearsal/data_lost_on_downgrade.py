@@ -68,7 +68,7 @@ def _message(item: LostContent) -> str:
         return f"after upgrade and downgrade {item.table.name} has {-item.rows_lost:,} more rows than its {item.rows:,}"
     if item.rows_lost:
         return f"after upgrade and downgrade {item.rows_lost:,} of {item.rows:,} rows of {item.table.name} are gone"
-    if item.kept < item.before:
-        lost = item.before - item.kept
+    if item.remaining < item.before:
+        lost = item.before - item.remaining
         return f"after upgrade and downgrade {lost:,} of {item.before:,} values of {name} are gone"
     return f"after upgrade and downgrade the values of {name} are not what they were"

@@ -51,7 +51,7 @@ class DropUnderRunningCode(RevisionPattern):
             if command is None or command.kind not in kinds or statement.error is not None:
                 continue
             for name in filter(None, statement.tables):
-                if _there(run.before, name) and not _there(run.after, name):
+                if _exists(run.before, name) and not _exists(run.after, name):
                     yield self.at(run, statement, _message(str(name)), name, _ADVICE)
 
 
@@ -70,5 +70,5 @@ _RENAMED = "Give the new column another name, write both, and drop the old one w
 _ADVICE = "First deploy code that does not name it; drop it in the deployment after that."
 
 
-def _there(schema: object, name: Name) -> bool:
+def _exists(schema: object, name: Name) -> bool:
     return any(item.name == name for item in (*getattr(schema, "tables", ()), *getattr(schema, "views", ())))

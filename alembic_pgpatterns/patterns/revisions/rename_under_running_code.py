@@ -49,7 +49,7 @@ class RenameUnderRunningCode(RevisionPattern):
                 if not _has_column(run, name, command) or _keeps_column(run, name, command.name):
                     continue
                 old = f"{name}.{quote(command.name)}"
-            elif not _known(run.before, name) or _known(run.after, name):
+            elif not _exists(run.before, name) or _exists(run.after, name):
                 continue
             else:
                 old = str(name)
@@ -69,7 +69,7 @@ def _keeps_column(run: RevisionRun, name: Name, column: str) -> bool:
     return table is not None and table.column(column) is not None
 
 
-def _known(schema: object, name: Name) -> bool:
+def _exists(schema: object, name: Name) -> bool:
     tables, views = getattr(schema, "tables", ()), getattr(schema, "views", ())
     return any(item.name == name for item in (*tables, *views))
 

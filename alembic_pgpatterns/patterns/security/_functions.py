@@ -51,9 +51,9 @@ class Functions:
     def __init__(self, schema: Schema, listed: Iterable[str]) -> None:
         self._default = schema.default_schema
         self._listed = frozenset(listed)
-        self._own: dict[Name, list[Function]] = defaultdict(list)
+        self._of_project: dict[Name, list[Function]] = defaultdict(list)
         for function in schema.functions:
-            self._own[function.name].append(function)
+            self._of_project[function.name].append(function)
 
     def same_for_all_rows(self, name: tuple[str, ...]) -> bool:
         """Whether a policy that calls it without a column gets one value for a query, or is meant to.
@@ -86,7 +86,7 @@ class Functions:
 
     def _overloads(self, name: tuple[str, ...]) -> list[Function]:
         schema = name[-2] if len(name) > 1 else self._default
-        return self._own.get(Name(schema, name[-1]), [])
+        return self._of_project.get(Name(schema, name[-1]), [])
 
 
 def spelled(name: tuple[str, ...]) -> str:

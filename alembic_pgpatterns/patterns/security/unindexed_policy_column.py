@@ -55,7 +55,7 @@ class UnindexedPolicyColumn(SchemaPattern):
         """Columns that policies of tables and partitioned tables compare."""
         leading = _Leading(schema)
         for table in schema.checked_tables():
-            for column, policy, comparison in _lacking(table, leading):
+            for column, policy, comparison in _unindexed(table, leading):
                 kind = ' of the collation "C"' if _in_c(column, comparison) else ""
                 yield self.finding(
                     at=column,
@@ -64,7 +64,7 @@ class UnindexedPolicyColumn(SchemaPattern):
                 )
 
 
-def _lacking(table: Table, leading: _Leading) -> Iterator[tuple[Column, Policy, Compared]]:
+def _unindexed(table: Table, leading: _Leading) -> Iterator[tuple[Column, Policy, Compared]]:
     """Each column once, with the first policy that compares it."""
     seen: set[str] = set()
     for policy in table.policies:

@@ -95,7 +95,7 @@ class _Reading:
         self._schema = schema
         # What a security_invoker view reads is read with the rights of who queries, whatever view is above it.
         self._views = {view.name: view for view in schema.views if not (view.materialized or view.security_invoker)}
-        self._known: dict[Name, frozenset[Name]] = {}
+        self._read_by: dict[Name, frozenset[Name]] = {}
 
     def protected(self, view: View) -> list[Table]:
         """The tables with row security it reads, directly or through others, in order."""
@@ -114,11 +114,11 @@ class _Reading:
 
     def _relations(self, view: View) -> frozenset[Name]:
         """All that it reads; each view is looked through once."""
-        if view.name not in self._known:
+        if view.name not in self._read_by:
             direct = _read(view)
             through = (self._relations(self._views[name]) for name in sorted(direct & self._views.keys()))
-            self._known[view.name] = direct.union(*through)
-        return self._known[view.name]
+            self._read_by[view.name] = direct.union(*through)
+        return self._read_by[view.name]
 
 
 def _read(view: View) -> frozenset[Name]:

@@ -24,14 +24,14 @@ POPULATE = "https://www.postgresql.org/docs/current/populate.html"
 class Sender:
     """A function of the application and what it sends: what a finding is about. Lines move, so there is none in it."""
 
-    what: str
+    subject: str
     site: Site | None
     table: Name | None = None
 
     @property
     def identifier(self) -> str:
         """``User.orders in list_users (app/users.py)``."""
-        return f"{self.what} in {self.site.function} ({self.site.path})" if self.site else self.what
+        return f"{self.subject} in {self.site.function} ({self.site.path})" if self.site else self.subject
 
     @property
     def origin(self) -> Origin:

@@ -25,7 +25,7 @@ _WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
 
 
 @dataclass(frozen=True)
-class Asked:
+class NeededIndex:
     """What a statement asks of its one table."""
 
     table: Table
@@ -67,7 +67,7 @@ def _serves(index: Index, compared: set[str], contains: set[str]) -> bool:
     return index.columns[0] in compared or index.columns[0] is None
 
 
-def asked_of(statement: Recorded, schema: Schema) -> Asked | None:
+def needed_index(statement: Recorded, schema: Schema) -> NeededIndex | None:
     """What a statement of one table asks; None for any other, or where it has no condition."""
     node = tree(statement.text)
     kind = node.WhichOneof("node")
@@ -82,7 +82,7 @@ def asked_of(statement: Recorded, schema: Schema) -> Asked | None:
     ):
         return None
     table = schema.table(Name(relation.schemaname or schema.default_schema, relation.relname))
-    return _asked(body, table, kind == "select_stmt") if table is not None else None
+    return _needed_index(body, table, kind == "select_stmt") if table is not None else None
 
 
 def _only_relation(select: Any) -> Any | None:
@@ -90,7 +90,7 @@ def _only_relation(select: Any) -> Any | None:
     return items[0].range_var if len(items) == 1 and items[0].WhichOneof("node") == "range_var" else None
 
 
-def _asked(body: Any, table: Table, is_select: bool) -> Asked:
+def _needed_index(body: Any, table: Table, is_select: bool) -> NeededIndex:
     equal: dict[str, None] = {}
     ranges: dict[str, None] = {}
     contains: dict[str, None] = {}
@@ -107,7 +107,7 @@ def _asked(body: Any, table: Table, is_select: bool) -> Asked:
         elif operator in _CONTAINS:
             contains[column] = None
     ordered = is_select and body.HasField("limit_count") and not body.group_clause
-    return Asked(table, tuple(equal), tuple(ranges), tuple(contains), _order(body, table) if ordered else ())
+    return NeededIndex(table, tuple(equal), tuple(ranges), tuple(contains), _order(body, table) if ordered else ())
 
 
 def _compared(expression: Any, table: Table) -> tuple[str | None, str]:
@@ -137,7 +137,7 @@ def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
 
 def unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
     """The finding for a statement that no index serves, with the index that would."""
-    needed = asked_of(statement, schema)
+    needed = needed_index(statement, schema)
     index = needed.index if needed is not None else None
     if needed is None or index is None or needed.is_served() or needed.table.partition_of is not None:
         return None

@@ -34,7 +34,7 @@ class CastOnColumn(StatementPattern):
         for statement, usage in usages(workload):
             for left, operator, right in compared(statement):
                 column = _cast_column(statement, left, schema)
-                if column is not None and operator in ("=", "<", ">", "<=", ">=") and known(right):
+                if column is not None and operator in ("=", "<", ">", "<=", ">=") and is_value(right):
                     message = (
                         f"{column} is cast before it is compared, so no index on it can be used: {shown(statement)}"
                     )
@@ -42,7 +42,7 @@ class CastOnColumn(StatementPattern):
                     break
 
 
-def known(node: pg.Node) -> bool:
+def is_value(node: pg.Node) -> bool:
     """Whether a node is a value, and no column."""
     return unwrapped(node).WhichOneof("node") in ("param_ref", "a_const", "a_array_expr", "list")
 

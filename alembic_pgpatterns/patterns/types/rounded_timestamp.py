@@ -8,7 +8,7 @@ from alembic_pgpatterns.patterns.types._text import spelled
 from alembic_pgpatterns.remedies.model import TypeChange
 from alembic_pgpatterns.schema.model import Column, Schema
 
-KEPT = 6
+STORED_DIGITS = 6
 """Digits after the second that PostgreSQL stores; a precision of 6 rounds nothing."""
 
 SPELLED = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
@@ -46,7 +46,7 @@ class RoundedTimestamp(SchemaPattern):
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in checked_columns(schema):
             precision = column.type.precision
-            if column.type.name in SPELLED and precision is not None and precision < KEPT:
+            if column.type.name in SPELLED and precision is not None and precision < STORED_DIGITS:
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is rounded to {precision} digits after the second",
@@ -57,7 +57,7 @@ class RoundedTimestamp(SchemaPattern):
 def _unrounded(column: Column) -> TypeChange | str | None:
     if column.type.name not in SPELLED:
         return f"its type is {column.type.display or 'not known'}"
-    if column.type.precision is None or column.type.precision >= KEPT:
+    if column.type.precision is None or column.type.precision >= STORED_DIGITS:
         return None
     new = spelled(SPELLED[column.type.name], column)
     return TypeChange(column.table, column.name, column.type.display, new)

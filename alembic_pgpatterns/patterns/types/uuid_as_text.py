@@ -59,7 +59,7 @@ class UuidAsText(SchemaPattern):
         """Text columns that are named or defaulted as a UUID."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in checked_columns(schema):
-            if _shaped(table, column) and self._told(column):
+            if _shaped(table, column) and self._names_a_uuid(column):
                 has_foreign_key = len(linked.group(column).columns) > 1
                 yield self.finding(
                     at=column,
@@ -67,7 +67,7 @@ class UuidAsText(SchemaPattern):
                     remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
                 )
 
-    def _told(self, column: Column) -> bool:
+    def _names_a_uuid(self, column: Column) -> bool:
         if names_any(column.name, self.options.names):
             return True
         if isinstance(column.default, str) and calls(column.default) & FUNCTIONS:

@@ -54,7 +54,7 @@ class VarcharLength(SchemaPattern):
         """Columns of varchar with a length, through arrays and domains."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in checked_columns(schema):
-            if self._meant(column.type):
+            if self._is_checked(column.type):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is limited to {column.type.length} characters by its type",
@@ -63,7 +63,7 @@ class VarcharLength(SchemaPattern):
                     ),
                 )
 
-    def _meant(self, kind: DataType) -> bool:
+    def _is_checked(self, kind: DataType) -> bool:
         if kind.name != "varchar" or kind.length is None:
             return False
         return not kind.decorated or (self.options.type_decorators and not kind.labels)

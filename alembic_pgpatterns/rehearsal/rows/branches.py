@@ -30,17 +30,17 @@ def ways(expressions: Sequence[str]) -> list[Way]:
 def _merged(first: Iterable[Way], second: Sequence[Way]) -> list[Way]:
     """Each way with each other one that does not contradict it."""
     result: list[Way] = []
-    for one in first:
+    for way in first:
         for other in second:
-            if all(_agree(one.get(name, entry), entry) for name, entry in other.items()):
-                result.append({**other, **{k: v for k, v in one.items() if not (v == FREE and k in other)}})
+            if all(_agree(way.get(name, entry), entry) for name, entry in other.items()):
+                result.append({**other, **{k: v for k, v in way.items() if not (v == FREE and k in other)}})
             if len(result) >= MOST:
                 return result
     return result
 
 
-def _agree(one: Entry, other: Entry) -> bool:
-    return one == other or (one == FREE and other != NULL) or (other == FREE and one != NULL)
+def _agree(entry: Entry, other: Entry) -> bool:
+    return entry == other or (entry == FREE and other != NULL) or (other == FREE and entry != NULL)
 
 
 def _ways(node: Node) -> list[Way]:

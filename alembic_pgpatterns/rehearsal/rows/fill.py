@@ -100,13 +100,13 @@ class _Filler:
     def _table(self, table: Table) -> None:
         existing = self._count(table.name)
         self.rows[table.name] = existing
-        wanted = self._request.wanted(table.name)
-        if existing >= wanted or (existing and self._request.keep_filled):
+        target = self._request.target_rows(table.name)
+        if existing >= target or (existing and self._request.keep_filled):
             return
         try:
             if table.kind == "foreign":
                 raise Unfillable("it is a foreign table")
-            self._fill(table, wanted, existing)
+            self._fill(table, target, existing)
         except Unfillable as error:
             self._unfilled(table, str(error))
         except psycopg.Error as error:
@@ -117,10 +117,10 @@ class _Filler:
         if not self.rows[table.name]:
             self.unfilled.append(Unfilled(table.name, reason))
 
-    def _fill(self, table: Table, wanted: int, existing: int) -> None:
+    def _fill(self, table: Table, target: int, existing: int) -> None:
         itself = [key for key in _keys(table) if key.referred_table == table.name]
         slices = self._slices(table)
-        share, low = -(-(wanted - existing) // len(slices)), existing
+        share, low = -(-(target - existing) // len(slices)), existing
         for conditions in slices:
             if itself and not existing:
                 # The first rows refer to nothing, the others to those.
@@ -141,9 +141,9 @@ class _Filler:
             return [()]
         return [(Condition(f"a partition of {table.name.name}", condition),) for condition in leaves]
 
-    def _rows(self, table: Table, low: int, wanted: int, extra: Sequence[Condition], with_self: bool) -> int:
+    def _rows(self, table: Table, low: int, goal: int, extra: Sequence[Condition], with_self: bool) -> int:
         """Insert until the table's part is there; gives the number after the last row."""
-        plan = self._plan(table, max(wanted - low, 1), extra, with_self)
+        plan = self._plan(table, max(goal - low, 1), extra, with_self)
         target = low + plan.arrangement.rows if not low else max(low + plan.arrangement.rows, 0)
         high, done = low, 0
         aim = min(target - low, plan.arrangement.rows)
@@ -174,7 +174,7 @@ class _Filler:
 
     def _plan(self, table: Table, rows: int, extra: Sequence[Condition], with_self: bool) -> TablePlan:
         conditions = [*self._conditions(table), *extra]
-        known = limits(item.expression for item in conditions)
+        limits_of = limits(item.expression for item in conditions)
         keys = [key for key in _keys(table) if self._is_ready(key, with_self)]
         waiting = [key for key in _keys(table) if key not in keys]
         refs = references(self._connection, table, keys, [(item.columns, item.expression) for item in conditions])
@@ -183,7 +183,8 @@ class _Filler:
         columns = tuple(column for column in table.columns if column.generated is None)
         like = self._request.like
         plans = {
-            c.name: ColumnPlan(c, self._limit(table, c, known), like=like.get((table.name, c.name))) for c in columns
+            c.name: ColumnPlan(c, self._limit(table, c, limits_of), like=like.get((table.name, c.name)))
+            for c in columns
         }
         unique = unique_keys(table)
         capacities = {name: self._values.capacity(plan) for name, plan in plans.items()}
@@ -202,13 +203,13 @@ class _Filler:
         _leave_out_unknown(self._connection, plan, self._values)
         plan.shapes = {c.name: shape for c in columns if (shape := self._request.shapes.get((table.name, c.name)))}
         together = {name for key in unique if key.nulls_not_distinct for name in key.columns}
-        plan.nulls = {c.name: share for c in columns if (share := self._null_share(table, c, together, known)) > 0}
+        plan.nulls = {c.name: share for c in columns if (share := self._null_share(table, c, together, limits_of)) > 0}
         satisfy(self._connection, plan, self._values, conditions)
         return plan
 
-    def _limit(self, table: Table, column: Column, known: Mapping[str, Limit]) -> Limit:
+    def _limit(self, table: Table, column: Column, limits_of: Mapping[str, Limit]) -> Limit:
         """What the table demands of a column; where it demands nothing, what tables that refer to it do."""
-        limit = known.get(column.name, NO_LIMIT)
+        limit = limits_of.get(column.name, NO_LIMIT)
         wishes = self._wishes.get((table.name, column.name), ())
         free = limit.choices is None and column.type.kind == "base" and not column.type.array
         return replace(limit, choices=tuple(wishes)) if wishes and free else limit
@@ -217,10 +218,10 @@ class _Filler:
         """Constants that conditions on referring columns name, by the column that they refer to."""
         wishes: dict[tuple[Name, str], dict[Any, None]] = {}
         for table in tables:
-            known = limits(item.expression for item in self._conditions(table))
+            limits_of = limits(item.expression for item in self._conditions(table))
             for key in _keys(table):
                 for column, referred in zip(key.columns, key.referred_columns, strict=True):
-                    for choice in known.get(column, NO_LIMIT).choices or ():
+                    for choice in limits_of.get(column, NO_LIMIT).choices or ():
                         wishes.setdefault((key.referred_table, referred), {})[choice] = None
         return wishes
 
@@ -229,8 +230,8 @@ class _Filler:
             return with_self
         return key_id(key) not in self._order.late
 
-    def _null_share(self, table: Table, column: Column, together: Iterable[str], known: dict[str, Any]) -> float:
-        limit = known.get(column.name, NO_LIMIT)
+    def _null_share(self, table: Table, column: Column, together: Iterable[str], limits_of: dict[str, Any]) -> float:
+        limit = limits_of.get(column.name, NO_LIMIT)
         if not column.nullable or column.type.domain_not_null or column.name in together or limit.not_null:
             return 0.0
         shape = self._request.shapes.get((table.name, column.name))
@@ -341,8 +342,8 @@ def _named_keys(table: Table) -> str:
 
 def _message(error: psycopg.Error) -> str:
     """What the server said, with the constraint's name."""
-    said = error.diag.message_primary or str(error)
-    return f"{said} ({error.diag.message_detail})" if error.diag.message_detail else said
+    message = error.diag.message_primary or str(error)
+    return f"{message} ({error.diag.message_detail})" if error.diag.message_detail else message
 
 
 def _by_hash(condition: str) -> bool:

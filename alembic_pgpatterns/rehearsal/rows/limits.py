@@ -93,8 +93,8 @@ def _tighter(first: Constant | None, second: Constant | None, larger: bool) -> b
 def constants(expression: str) -> tuple[Constant, ...]:
     """All constants in an expression, each once."""
     node = parse(expression)
-    found = [value for item in _walk(node) if (value := constant(item)) is not None] if node is not None else []
-    return tuple({(type(value), value): value for value in found}.values())
+    values = [value for item in _walk(node) if (value := constant(item)) is not None] if node is not None else []
+    return tuple({(type(value), value): value for value in values}.values())
 
 
 def constants_beside(expression: str, column: str) -> tuple[Constant, ...]:

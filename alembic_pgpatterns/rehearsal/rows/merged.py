@@ -30,12 +30,12 @@ def _merged(table: Table, after: Table | None, tables: dict[Name, Table]) -> Tab
     if after is None:
         return table
     names = {column.name for column in table.columns}
-    known = {check.expression for check in table.checks}
+    existing = {check.expression for check in table.checks}
     checks = [
         check
         for check in after.checks
         if isinstance(check.expression, str)
-        and check.expression not in known
+        and check.expression not in existing
         and (column_references(check.expression) or frozenset()) <= names
     ]
     indexes = [
@@ -49,7 +49,7 @@ def _merged(table: Table, after: Table | None, tables: dict[Name, Table]) -> Tab
         key
         for key in after.foreign_keys
         if set(key.columns) <= names
-        and key.columns not in {own.columns for own in table.foreign_keys}
+        and key.columns not in {other.columns for other in table.foreign_keys}
         and _has(tables.get(key.referred_table), key.referred_columns)
     ]
     return replace(

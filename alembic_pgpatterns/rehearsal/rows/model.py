@@ -41,7 +41,7 @@ class Request:
     seed: int = 1
     keep_filled: bool = False
 
-    def wanted(self, table: Name) -> int:
+    def target_rows(self, table: Name) -> int:
         """How many rows the table shall get."""
         return self.rows.get(table, self.others)
 

@@ -60,18 +60,18 @@ def references(
     """
     result = []
     for group in _groups(keys):
-        kept = [key for key in group if _has_rows(connection, key)]
+        usable = [key for key in group if _has_rows(connection, key)]
         for key in group:
-            if key not in kept and not nullable(table, key):
+            if key not in usable and not nullable(table, key):
                 raise Unfillable(f"foreign key {key.name}: {key.referred_table} has no rows to refer to")
-        dropped = [key for key in group if key not in kept]
-        while kept:
-            reference = _reference(connection, table, kept, conditions)
+        dropped = [key for key in group if key not in usable]
+        while usable:
+            reference = _reference(connection, table, usable, conditions)
             if reference.size:
                 result.append(reference)
                 break
-            dropped.append(kept.pop(_least_needed(table, kept)))
-        taken = {name for key in kept for name in key.columns}
+            dropped.append(usable.pop(_least_needed(table, usable)))
+        taken = {name for key in usable for name in key.columns}
         absent = tuple(dict.fromkeys(n for key in dropped for n in key.columns if n not in taken))
         if absent:
             result.append(Reference(absent, absent, 0))

@@ -29,7 +29,7 @@ TRIED_ROWS = 12
 """Rows per combination in the first round."""
 FINALISTS = 40
 """Combinations of the second round, in which SAMPLE rows are tried."""
-KEPT = 8
+TEMPLATES = 8
 """Templates of which one is chosen per row."""
 
 
@@ -125,11 +125,11 @@ def _connected(failing: Sequence[Condition], conditions: Sequence[Condition]) ->
         if any(start in group for group in groups):
             continue
         columns: set[str] = set()
-        reached = [start]
-        while reached:
-            columns |= set().union(*(item.columns for item in reached))
+        linked = [start]
+        while linked:
+            columns |= set().union(*(item.columns for item in linked))
             # Another failing one that speaks of the same columns is searched for together with this one.
-            reached = [item for item in failing if item.columns & columns and not item.columns <= columns]
+            linked = [item for item in failing if item.columns & columns and not item.columns <= columns]
         groups.append([item for item in conditions if item == start or item.columns & columns])
     return groups
 
@@ -150,7 +150,7 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
     if not good:
         named = ", ".join(dict.fromkeys(item.name for item in group))
         raise Unfillable(f"no values were found that satisfy {named}: {group[0].expression}")
-    chosen = _varied(good, KEPT)
+    chosen = _varied(good, TEMPLATES)
     plan.templates = tuple(_merged(plan.templates, chosen))
 
 
@@ -310,7 +310,7 @@ def _varied(templates: Sequence[Template], most: int) -> list[Template]:
     seen: set[tuple[str, Entry]] = set()
     for template in waiting:
         fresh = {item for item in template.items() if item not in seen}
-        if fresh or not chosen or most > KEPT:
+        if fresh or not chosen or most > TEMPLATES:
             chosen.append(template)
             seen |= set(template.items())
         if len(chosen) == most:

@@ -279,14 +279,14 @@ class Values:
     def _json(self, plan: ColumnPlan, index: Expression) -> Expression:
         if plan.json_keys:
             return _document(plan, index)
-        wanted = plan.limit.json_type
+        json_type = plan.limit.json_type
         kind = sql.SQL(plan.column.type.name)
         default = plan.column.default
-        if isinstance(default, str) and not plan.unique and wanted is None:
+        if isinstance(default, str) and not plan.unique and json_type is None:
             return sql.SQL("({})::{}").format(sql.SQL(default), kind)
         number = sql.SQL("({})::text").format(index)
-        around = {"array": ("[", "]"), "string": ('"', '"'), "number": ("", "")}.get(wanted or "", ('{"id": ', "}"))
-        if wanted == "boolean":
+        around = {"array": ("[", "]"), "string": ('"', '"'), "number": ("", "")}.get(json_type or "", ('{"id": ', "}"))
+        if json_type == "boolean":
             return sql.SQL("'true'::{}").format(kind)
         return sql.SQL("({} || {} || {})::{}").format(sql.Literal(around[0]), number, sql.Literal(around[1]), kind)
 

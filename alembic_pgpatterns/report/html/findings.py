@@ -64,7 +64,7 @@ def explanation(name: str) -> Markup | None:
     cls = registry().get(name)
     if cls is None:
         return None
-    first, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")
+    first, _, details = inspect.cleandoc(cls.__doc__ or "").partition("\n")
     not_when = joined(tag("h4", "When not to follow it"), paragraphs(cls.not_when)) if cls.not_when else None
     links = [tag("li", tag("a", url, href=url)) for url in cls.references]
     return joined(
@@ -72,7 +72,7 @@ def explanation(name: str) -> Markup | None:
         tag(
             "details",
             tag("summary", "Why, and when not"),
-            paragraphs(rest),
+            paragraphs(details),
             not_when,
             tag("ul", links) if links else None,
         ),

@@ -14,7 +14,7 @@ from alembic_pgpatterns.workload.model import Workload, merged
 Say = Callable[[str], None]
 
 
-def read_workloads(paths: Iterable[Path], say: Say = lambda what: None) -> Workload:
+def read_workloads(paths: Iterable[Path], say: Say = lambda message: None) -> Workload:
     """Recordings and imports as one workload.
 
     Args:
@@ -52,10 +52,10 @@ def _is_recording(path: Path) -> bool:
 
 def _sql(path: Path) -> Workload:
     collected = Collected("sql")
-    found = sorted(path.rglob("*.sql")) if path.is_dir() else [path]
-    if not found:
+    files = sorted(path.rglob("*.sql")) if path.is_dir() else [path]
+    if not files:
         raise PgPatternsError(f"{path}: there is no .sql file in this folder.")
-    for file in found:
+    for file in files:
         try:
             collected.script(file.read_text("utf-8"), file)
         except (OSError, UnicodeDecodeError) as error:

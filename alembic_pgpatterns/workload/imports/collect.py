@@ -133,8 +133,8 @@ def _normal(text: str) -> tuple[Recorded, tuple[object, ...] | None] | None:
     if reading is None:
         return None
     recorded = Recorded(reading.fingerprint, text.strip().rstrip(";"), reading.kind, tables=reading.writes)
-    wanted = _parameters(recorded.text)
-    return recorded, constants if constants is not None and len(constants) == wanted else None
+    expected = _parameters(recorded.text)
+    return recorded, constants if constants is not None and len(constants) == expected else None
 
 
 def _parameters(text: str) -> int:

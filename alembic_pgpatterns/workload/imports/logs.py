@@ -63,17 +63,17 @@ def _entries(path: Path, say: Say) -> Iterator[tuple[str, str]]:
 
 def _lines(path: Path, say: Say) -> Iterator[str]:
     with path.open("rb") as stream:
-        for line in _told(stream, path, say):
+        for line in _with_progress(stream, path, say):
             yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _told(stream: IO[bytes], path: Path, say: Say) -> Iterator[bytes]:
+def _with_progress(stream: IO[bytes], path: Path, say: Say) -> Iterator[bytes]:
     """The lines of a file; how far it is read is told now and then."""
-    whole, done, told = max(1, path.stat().st_size), 0, 0
+    whole, done, reported = max(1, path.stat().st_size), 0, 0
     for line in stream:
         done += len(line)
-        if done - told >= _STEP:
-            told = done
+        if done - reported >= _STEP:
+            reported = done
             say(f"reading {path.name}: {done * 100 // whole} %")
         yield line
 
@@ -142,7 +142,7 @@ def _statements(path: Path) -> Workload:
 def _csv_log(path: Path, say: Say) -> Workload:
     collected = Collected("log")
     with path.open("rb") as stream:
-        decoded = (line.decode("utf-8", "replace") for line in _told(stream, path, say))
+        decoded = (line.decode("utf-8", "replace") for line in _with_progress(stream, path, say))
         for row in csv.reader(decoded):
             if len(row) > _CSV_DETAIL and (pending := _statement(row[_CSV_MESSAGE])) is not None:
                 _add(collected, pending, row[_CSV_DETAIL])

@@ -1,0 +1,111 @@
+"""Plain English in the source: names that say what the thing is, and phrases that a reader need not look up."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "alembic_pgpatterns"
+# A name says what the thing is: `findings` and not `found`, `expected` and not `wanted`, `reason` and not `why`.
+NAMES = frozenset(
+    [
+        "arrival",
+        "arrived",
+        "asked",
+        "found",
+        "given",
+        "gone",
+        "keyed",
+        "kept",
+        "known",
+        "lacking",
+        "looked",
+        "meant",
+        "mine",
+        "noted",
+        "one",
+        "ours",
+        "own",
+        "reached",
+        "road",
+        "said",
+        "standing",
+        "theirs",
+        "there",
+        "tied",
+        "told",
+        "twins",
+        "wanted",
+        "what",
+        "why",
+        "judge",
+        "judged",
+    ]
+)
+# Old or rare phrases, each with a common one that means the same.
+PHRASES = {
+    r"\banew\b": "again",
+    r"\bso long as\b": "as long as, until",
+    r"\bcome what may\b": "in any case",
+    r"\bwithout a word\b": "silently",
+    r"\bheeds?\b": "respects, follows",
+    r"\bhence\b": "so",
+    r"\bby way of\b": "with, by",
+}
+
+
+def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name that is assigned, of a parameter, a function, a class or an attribute of our own, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The docstrings and comments of a file, line by line."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield from enumerate(node.value.value.splitlines(), node.lineno)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def test_names_say_what_the_thing_is() -> None:
+    bad = [
+        f"{path.relative_to(PACKAGE.parent)}:{line}: {name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, name in names(ast.parse(path.read_text(encoding="utf-8")))
+        if name.strip("_").lower() in NAMES
+    ]
+    assert not bad, "\n".join(bad)
+
+
+def test_phrases_are_common_ones() -> None:
+    bad = [
+        f"{path.relative_to(PACKAGE.parent)}:{line}: {match[0]!r}, write: {better}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, text in prose(path.read_text(encoding="utf-8"))
+        for phrase, better in PHRASES.items()
+        if (match := re.search(phrase, text)) is not None
+    ]
+    assert not bad, "\n".join(bad)
+
+
+def test_the_search_sees_each_kind_of_name() -> None:
+    source = (
+        "def told(wanted, *found):\n    own = [one for one in found]\n    self._kept = own\nclass Judged: known: int"
+    )
+    seen = {name.strip("_").lower() for _, name in names(ast.parse(source))}
+    assert {"told", "wanted", "found", "own", "one", "kept", "judged", "known"} <= seen
+    assert dict(prose('"""Written anew."""\n# hence\n')) == {1: "Written anew.", 2: "# hence"}
