@@ -96,7 +96,7 @@ def _in_database(connection: Any, schema: Schema, models: Schema) -> Iterator[Tr
         if actual is None:
             yield Trouble((name, "table", ""), f"{name} is gone", table.origin.location)
             continue
-        described = [*_gone(table, actual), *_required(table, actual), *_types(connection, table, actual)]
+        described = [*_missing_columns(table, actual), *_required(table, actual), *_types(connection, table, actual)]
         yield from described
         if not described:
             yield from _refused(connection, table, actual)
@@ -107,7 +107,7 @@ def _view(schema: Schema, name: Name) -> bool:
     return any(view.name == name for view in schema.views)
 
 
-def _gone(table: Table, actual: Table) -> Iterator[Trouble]:
+def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
     for column in table.columns:
         if actual.column(column.name) is None:
             key = (actual.name, "column", column.name)
@@ -157,14 +157,16 @@ def _types(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
 
 def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
     """What the server says to the statements that the old code sends, if it refuses one."""
-    for what, statement in _statements(table, actual.name):
+    for command, statement in _statements(table, actual.name):
         try:
             with connection.transaction(force_rollback=True):
                 connection.execute(sql.SQL("PREPARE pgpatterns_old AS {}").format(statement))
                 connection.execute("DEALLOCATE pgpatterns_old")
         except psycopg.Error as error:
-            said = error.diag.message_primary or str(error)
-            yield Trouble((actual.name, what, ""), f"{what} of {actual.name} fails: {said}", table.origin.location)
+            answer = error.diag.message_primary or str(error)
+            yield Trouble(
+                (actual.name, command, ""), f"{command} of {actual.name} fails: {answer}", table.origin.location
+            )
 
 
 def _statements(table: Table, name: Name) -> Iterator[tuple[str, sql.Composable]]:

@@ -142,8 +142,8 @@ def _in_copy(path: Path, root: Path, copy: Path) -> Path | None:
 def _config_in(config: Any, root: Path, copy: Path) -> Any:
     """The same configuration, read from the copy, with what a program has set besides."""
     ini = _in_copy(Path(config.config_file_name), root, copy) if config.config_file_name else None
-    given = getattr(config, "toml_file_name", None)
-    toml = _in_copy(Path(given), root, copy) if given else None
+    toml_name = getattr(config, "toml_file_name", None)
+    toml = _in_copy(Path(toml_name), root, copy) if toml_name else None
     # Alembic knows pyproject.toml since 1.16.
     more = {"toml_file": str(toml)} if toml is not None and toml.is_file() else {}
     old = type(config)(

@@ -228,12 +228,12 @@ class Slowed:
 class Broken:
     """What a revision takes from the code of the release before.
 
-    ``what``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
+    ``part``: which part of the table, the same in every run. ``location``: the revision. ``release``: the old one, for
     people. ``model``: the line in its models.
     """
 
     table: Name
-    what: str
+    part: str
     message: str
     revision: str
     location: Location

@@ -46,4 +46,4 @@ _WAY = (
 
 
 def _spot(item: Broken) -> Spot:
-    return Spot(f"{item.table}.{item.what}", item.table, item.location, item.location.line)
+    return Spot(f"{item.table}.{item.part}", item.table, item.location, item.location.line)
