@@ -70,7 +70,7 @@ class Question:
             return False
         uses = [use for use in self.uses if use.table == index.table]
         first = str(index.keys[0].column or index.keys[0].expression)
-        skips = self.statement.fingerprint not in candidate.asked and all(first not in use.terms for use in uses)
+        skips = self.statement.fingerprint not in candidate.asked_by and all(first not in use.terms for use in uses)
         plain = {(key.column, key.expression) for key in index.keys if key.opclass is None}
         prefixes = [like.term for use in uses for like in use.likes if is_prefix(like, self.statement.values)]
         return skips or any((term.column, term.expression) in plain for term in prefixes)

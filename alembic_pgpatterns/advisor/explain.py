@@ -15,12 +15,12 @@ from alembic_pgpatterns.schema.names import Name
 
 
 def explained(
-    wanted: str, advised: Mapping[str, str], choice: Choice, schema: Schema, oids: Mapping[Name, int]
+    index: str, advised: Mapping[str, str], choice: Choice, schema: Schema, oids: Mapping[Name, int]
 ) -> tuple[PlanPair, ...]:
     """The plans of the statements that use an index.
 
     Args:
-        wanted: the index's name, with its schema or without.
+        index: the index's name, with its schema or without.
         advised: the advised indexes: names, and the candidates' own.
         choice: with all chosen candidates.
         schema: whose own indexes can be explained too.
@@ -29,21 +29,21 @@ def explained(
     Raises:
         PgPatternsError: there is no such index, advised or present.
     """
-    candidate = advised.get(wanted.rpartition(".")[2])
+    candidate = advised.get(index.rpartition(".")[2])
     if candidate is not None:
         return tuple(_of_candidate(candidate, advised, choice))
-    present = [index.name for table in schema.tables for index in table.indexes]
-    name = next((item for item in present if wanted in (item.name, f"{item.schema}.{item.name}")), None)
+    present = [item.name for table in schema.tables for item in table.indexes]
+    name = next((item for item in present if index in (item.name, f"{item.schema}.{item.name}")), None)
     if name is None or name not in oids:
-        near = difflib.get_close_matches(wanted, [*advised, *(item.name for item in present)], 3)
-        meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise PgPatternsError(f"--explain {wanted}: no index of that name is advised or in the schema.{meant}")
+        near = difflib.get_close_matches(index, [*advised, *(item.name for item in present)], 3)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise PgPatternsError(f"--explain {index}: no index of that name is advised or in the schema.{hint}")
     return tuple(_of_present(name.name, oids[name], choice))
 
 
 def _of_candidate(candidate: str, advised: Mapping[str, str], choice: Choice) -> Iterator[PlanPair]:
     search, others = choice.search, [name for name in choice.chosen if name != candidate]
-    names = {own: name for name, own in advised.items()}
+    names = {candidate_name: name for name, candidate_name in advised.items()}
     for question in search.questions:
         if candidate in search.cost(question, choice.chosen).used:
             with search.planner.visible(search.built[name].oid for name in others):

@@ -243,8 +243,8 @@ class Choice:
 
     def _bounds(self, added: Iterable[str], longer: Candidate, candidate: Candidate) -> bool:
         """Whether one of the statements that asked for both compares or orders by the further keys."""
-        added, asked = set(added), longer.asked & candidate.asked
-        uses = (use for item in self.search.questions if item.statement.fingerprint in asked for use in item.uses)
+        added, common = set(added), longer.asked_by & candidate.asked_by
+        uses = (use for item in self.search.questions if item.statement.fingerprint in common for use in item.uses)
         return bool(added) and any(use.table == longer.index.table and added <= use.bounds for use in uses)
 
     def _swap(self, name: str, other: str) -> bool:

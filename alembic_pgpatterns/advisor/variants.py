@@ -60,11 +60,11 @@ def _variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_pr
     parents = _busy_values(uses, busy)
     if samples and (from_production or not (parents or range_parameters(text))):
         return
-    given = dict(enumerate(samples[0], 1)) if samples else {}
-    known = {number: value for number, value in given.items() if number not in range_parameters(text)}
+    sample_values = dict(enumerate(samples[0], 1)) if samples else {}
+    kept_values = {number: value for number, value in sample_values.items() if number not in range_parameters(text)}
     unlimiting = dict.fromkeys(limits) if guessed else {}
     settled = with_values(
-        with_fixed(replace(statement, text=text), from_production), {**known, **parents, **unlimiting}
+        with_fixed(replace(statement, text=text), from_production), {**kept_values, **parents, **unlimiting}
     )
     yield Variant(with_limits(settled), None)
 

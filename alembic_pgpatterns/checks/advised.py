@@ -49,8 +49,8 @@ def advised(run: RunContext, server: Server, database: str, schema: Schema) -> l
     advice = Advisor(server, schema, statistics, run.progress.say).advise(database, workload, Options())
     findings = [_finding(pattern, item, advice.sizes[item.index.table].rows) for item in advice.indexes]
     paths = [finding.location.path for finding in findings if finding.location is not None]
-    kept = apply_suppressions(findings, paths, frozenset()).findings
-    return [finding.but(location=_declared(finding, schema)) for finding in kept]
+    reported = apply_suppressions(findings, paths, frozenset()).findings
+    return [finding.but(location=_declared(finding, schema)) for finding in reported]
 
 
 def _declared(finding: Finding, schema: Schema) -> Location | None:

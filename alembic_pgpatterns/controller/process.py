@@ -267,14 +267,14 @@ def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
     The kernel's fences stand before it starts, since it runs sitecustomize and .pth files before anything of ours; and
     what these print is not part of the report.
     """
-    standing = stand_in_kernel(allowed)
+    kernel_fences = stand_in_kernel(allowed)
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
     numbers = (ends.requests.fileno(), ends.callbacks.fileno(), ends.dump)
     for number in numbers:
         os.set_inheritable(number, True)
     root = str(Path(__file__).parents[1])
-    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(standing), root])
+    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(kernel_fences), root])
 
 
 def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:

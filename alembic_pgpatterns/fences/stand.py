@@ -32,7 +32,7 @@ def stand(
     parameters: Callable[[], Mapping[str, str]],
     refusals: int | None = None,
     *,
-    standing: Collection[str] | None = None,
+    kernel_fences: Collection[str] | None = None,
 ) -> tuple[str, ...]:
     """Let this process, and all that it starts, reach nothing but what is allowed. Nothing takes that back.
 
@@ -44,12 +44,12 @@ def stand(
         allowed: where connections may go: the check's server, and what the setting `allow_connect` names.
         parameters: gives libpq's parameters of the check's server, for programs that are started.
         refusals: a descriptor that gets what was refused (`refusals.read`); None: stderr.
-        standing: what `stand_in_kernel` returned, where it was called before; None where it was not.
+        kernel_fences: what `stand_in_kernel` returned, where it was called before; None where it was not.
 
     Returns:
         The names of the fences that stand.
     """
-    kernel = stand_in_kernel(allowed, refusals) if standing is None else tuple(standing)
+    kernel = stand_in_kernel(allowed, refusals) if kernel_fences is None else tuple(kernel_fences)
     libpq.clear()
     libpq.offer(parameters())
     libpq.redirect_programs(parameters)

@@ -65,7 +65,7 @@ def _is_plain(value: object) -> bool:
 
 BOOTSTRAP = """
 import importlib.util, json, os, struct, sys
-requests, callbacks, dump, standing, root = sys.argv[1:]
+requests, callbacks, dump, kernel_fences, root = sys.argv[1:]
 sys.path[:] = [path for path in sys.path if path]
 class Finder:
     @staticmethod
@@ -86,6 +86,6 @@ except (ImportError, SyntaxError, AttributeError) as error:
         pass
     os._exit(0)
 sys.argv[:] = ["alembic"]
-serve(int(requests), int(callbacks), int(dump), standing)
+serve(int(requests), int(callbacks), int(dump), kernel_fences)
 """
 """The program for another interpreter. Of our environment it can import this package, and no other one."""

@@ -32,19 +32,19 @@ def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task
     child.main(ends, config(), task)
 
 
-def begin(allowed: Allowed, dump: int, standing: Collection[str] | None = None) -> None:
+def begin(allowed: Allowed, dump: int, kernel_fences: Collection[str] | None = None) -> None:
     """Prepare this process for the project's code. Call it before anything of the project is imported.
 
     Args:
         allowed: where it may connect.
         dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`.
-        standing: the fences of the kernel that stand already; None if none were tried.
+        kernel_fences: the fences of the kernel that stand already; None if none were tried.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     _stdout_to_stderr()
-    stand(allowed, lambda: server_access.current, standing=standing)
+    stand(allowed, lambda: server_access.current, kernel_fences=kernel_fences)
     faulthandler.register(DUMP_SIGNAL, file=dump, all_threads=True)
 
 
@@ -80,12 +80,12 @@ def config_of(facts: ConfigFacts) -> Any:
     return config
 
 
-def serve(requests: int, callbacks: int, dump: int, standing: str) -> None:
+def serve(requests: int, callbacks: int, dump: int, kernel_fences: str) -> None:
     """Run as the project's process in another interpreter. The first request contains the configuration.
 
-    ``standing``: names of the fences that stand since before the interpreter started, separated by commas.
+    ``kernel_fences``: names of the fences that stand since before the interpreter started, separated by commas.
     """
     ends = ChildEnds(socket.socket(fileno=requests), socket.socket(fileno=callbacks), dump)
     allowed, facts = receive(ends.requests)
-    begin(allowed, dump, [name for name in standing.split(",") if name])
+    begin(allowed, dump, [name for name in kernel_fences.split(",") if name])
     child.main(ends, config_of(facts))

@@ -47,9 +47,9 @@ class FunctionOnColumn(StatementPattern):
                 name = call.func_call.funcname[-1].string.sval
                 if len(columns) == 1 and not _is_indexed(statement, columns[0], name, schema):
                     named = columns[0][1]
-                    asked = str(postgast.deparse(_statement_of(call))).removeprefix("SELECT ")
-                    message = f"{asked} is compared, so no index on {named} can be used: {shown(statement)}"
-                    yield sent(self, statement, usage, message, _instead(call.func_call, name, named, asked))
+                    call_text = str(postgast.deparse(_statement_of(call))).removeprefix("SELECT ")
+                    message = f"{call_text} is compared, so no index on {named} can be used: {shown(statement)}"
+                    yield sent(self, statement, usage, message, _instead(call.func_call, name, named, call_text))
                     break
 
 
@@ -77,10 +77,10 @@ def _statement_of(call: pg.Node) -> Any:
     return statement
 
 
-def _instead(call: pg.FuncCall, name: str, column: str, asked: str) -> str:
+def _instead(call: pg.FuncCall, name: str, column: str, call_text: str) -> str:
     """A range where the function tells a stretch of time; else (a month of any year, lower) the expression's index."""
     first = unwrapped(call.args[0]) if call.args else None
     part = first.a_const.sval.sval if first is not None and first.WhichOneof("node") == "a_const" else ""
     if name in ("date", "date_trunc", "to_char") or (name in ("date_part", "extract") and part == "year"):
         return f"Compare the plain column with a range: {column} >= start, {column} < end."
-    return f'Index the expression: Index("...", text("{asked}")).'
+    return f'Index the expression: Index("...", text("{call_text}")).'
