@@ -184,34 +184,25 @@ def test_an_end_at_import_is_a_failure_with_its_place(tmp_path: Path, real: Prod
     assert "migrations/versions/a1.py:5: os._exit(0)" in result.stderr
 
 
-def test_what_the_project_prints_is_not_the_report(tmp_path: Path, real: Production) -> None:
+def test_what_the_project_prints_and_where_it_goes_changes_no_report(tmp_path: Path, real: Production) -> None:
+    """And env.py comes before the revisions, which import what it has made importable."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "helper.py").write_text("Y = 1\n")
     code = "import os, sys\nprint('printed')\nsys.__stdout__.write('written')\nos.write(1, b'raw')\n"
-    code += "os.system('echo shell')"
-    make(tmp_path, real, before=code, top=code, body=code)
-    result = pgcheck(tmp_path, real, "--format", "json")
-    assert json.loads(result.stdout)["findings"] is not None
+    code += "os.system('echo shell')\n"
+    first = f"{code}sys.path.insert(0, os.path.abspath('inside'))\nos.chdir('/tmp')"
+    make(tmp_path, real, before=first, top=f"{code}import helper\nos.chdir('/')", body=code)
+    result = pgcheck(tmp_path, real, "--format", "json", "--format", "json=report.json")
+    assert json.loads(result.stdout)["findings"] is not None, result.stderr
+    assert (tmp_path / "report.json").exists(), result.stderr
     for word in ("printed", "written", "raw", "shell"):
         assert word in result.stderr
-
-
-def test_the_folder_stays(tmp_path: Path, real: Production) -> None:
-    make(tmp_path, real, top="import os\nos.chdir('/')", before="import os\nos.chdir('/tmp')")
-    result = pgcheck(tmp_path, real, "--format", "json=report.json")
-    assert (tmp_path / "report.json").exists(), result.stderr
 
 
 def test_a_fork_that_comes_back_does_not_report(tmp_path: Path, real: Production) -> None:
     make(tmp_path, real, before="import os\nos.fork()")
     result = pgcheck(tmp_path, real, "--format", "json")
     assert json.loads(result.stdout)["findings"] is not None
-
-
-def test_env_py_comes_before_the_revisions(tmp_path: Path, real: Production) -> None:
-    (tmp_path / "inside").mkdir()
-    (tmp_path / "inside" / "helper.py").write_text("Y = 1\n")
-    make(tmp_path, real, before="import sys\nsys.path.insert(0, 'inside')", top="import helper")
-    result = pgcheck(tmp_path, real)
-    assert "pgcheck: 1 revision, 1 table" in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(
