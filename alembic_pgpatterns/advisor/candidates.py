@@ -257,6 +257,9 @@ class _Proposals:
             yield (key, *keys)
             if order:
                 yield (key, *keys, *order)
+            for ranged in dict.fromkeys(item.term for item in self._use.ranges[:1] if self._allowed(item.term)):
+                yield (key, *keys, _key(ranged))
+                yield (*keys, _key(ranged), key)
 
     def _rank(self, term: Term) -> tuple[int, float]:
         distinct = self._knowledge.distinct(self._use.table, term.column) if term.column else 1e9

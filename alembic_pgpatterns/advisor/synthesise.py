@@ -55,6 +55,8 @@ BUSY = 100.0
 """How many times as many children as others that parent has; at most `BUSY_SHARE` of all."""
 BUSY_SHARE = 0.05
 _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")
+_DONE = re.compile(r"(ed|sent|paid|done|seen|read|run)_(at|on)$")
+"""Names of times at which something was done to a row: to most of them it has been."""
 _DELETED = ("deleted", "archived", "discarded", "removed", "cancelled", "canceled", "failed", "blocked", "revoked")
 
 
@@ -132,8 +134,10 @@ def width(column: Column) -> int:
 def _null_share(column: Column, table: Table) -> float:
     if not column.nullable or column.name in (table.primary_key.columns if table.primary_key else ()):
         return 0.0
-    if column.type.name in _TIMES or _named(column, _DELETED):
-        return 0.95 if _named(column, _DELETED) else 0.5
+    if _named(column, _DELETED):
+        return 0.95
+    if column.type.name in _TIMES:
+        return 0.1 if _DONE.search(column.name) else 0.5
     return 0.2 if _foreign_key(table, column.name) else 0.1
 
 
