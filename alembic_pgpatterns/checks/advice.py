@@ -9,7 +9,6 @@ from alembic_pgpatterns.advisor.advise import Advisor
 from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows
 from alembic_pgpatterns.checks.advice_report import AdviceReport
-from alembic_pgpatterns.checks.application import read_application
 from alembic_pgpatterns.checks.statistics_export import live_workload
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
@@ -19,6 +18,7 @@ from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.scratch_databases import disconnect
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.application import read_application
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.statements import gather_statements

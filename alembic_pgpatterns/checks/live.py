@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic_pgpatterns.checks import live_connection as live
-from alembic_pgpatterns.checks.application import read_application, with_evidence
 from alembic_pgpatterns.checks.live_connection import Live
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.config.settings import Settings
@@ -17,6 +16,7 @@ from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.findings.application import read_application, with_evidence
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import (

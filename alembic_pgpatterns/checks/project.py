@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows, with_sizes
-from alembic_pgpatterns.checks.application import read_application, unread, with_evidence
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
@@ -16,6 +15,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,42 @@ def test_an_index_that_we_added_is_not_talked_about_again(project: InProcess, lo
     (written,) = project.revise(load_models(HEAD + before + f'Table("b", metadata, {key})\n').metadata)
     assert "op.create_index('ix_b_a_id'" in written.upgrade
     assert "index-on-sparse-foreign-key" not in written.upgrade
+
+
+WORKLOAD = [
+    {"workload": 1, "source": "pytest", "engines": [], "notes": []},
+    {
+        "fingerprint": "f1",
+        "text": "SELECT id FROM orders WHERE status = $1 AND tenant = $2 ORDER BY placed LIMIT 10",
+        "kind": "select",
+        "usages": [
+            {"site": {"path": "shop/orders.py", "line": 7, "function": "latest", "test": False}, "calls": 3,
+             "tests": ["test_orders.py::test_latest"], "test_count": 1},
+        ],
+    },
+]  # fmt: skip
+ORDERS = """
+Table("orders", metadata, Column("id", BigInteger, primary_key=True), Column("status", Text, nullable=False){more})
+"""
+
+
+def test_an_index_for_a_recorded_statement(project: InProcess, load_models: Any, tmp_path: Path) -> None:
+    (tmp_path / "workload.jsonl").write_text("".join(json.dumps(line) + "\n" for line in WORKLOAD))
+    (tmp_path / "pyproject.toml").write_text('[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\n')
+    more = ', Column("tenant", BigInteger), Column("placed", DateTime(timezone=True))'
+    (created,) = project.revise(load_models(HEAD + ORDERS.format(more=more)).metadata)
+    assert "suggests statement-without-index: no index of orders serves tenant, status, placed" in created.upgrade
+    assert "(shop/orders.py:7)" in created.upgrade
+    assert "test_orders.py::test_latest" in created.upgrade
+    assert any("ix_orders_tenant_status_placed" in code for code, _ in uncommented(created.upgrade))
+
+
+def test_only_where_the_table_is_touched(project: InProcess, load_models: Any, tmp_path: Path) -> None:
+    (tmp_path / "workload.jsonl").write_text("".join(json.dumps(line) + "\n" for line in WORKLOAD))
+    (tmp_path / "pyproject.toml").write_text('[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\n')
+    more = ', Column("tenant", BigInteger), Column("placed", DateTime(timezone=True))'
+    for one in project.revise(load_models(HEAD + ORDERS.format(more=more)).metadata):
+        project.run(one.upgrade)
+    other = more + ', Column("note", Text)'
+    (changed,) = project.revise(load_models(HEAD + ORDERS.format(more=other)).metadata)
+    assert "statement-without-index" not in changed.upgrade

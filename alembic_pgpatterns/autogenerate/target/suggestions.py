@@ -14,6 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import commits
 from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_concurrently
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
+from alembic_pgpatterns.autogenerate.target.asked import unserved, without_repetition
 from alembic_pgpatterns.autogenerate.target.comments import objects_of, portable_location
 from alembic_pgpatterns.autogenerate.target.metadata import (
     DEFAULT_SCHEMA,
@@ -23,8 +24,9 @@ from alembic_pgpatterns.autogenerate.target.metadata import (
     schema_patterns,
 )
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.application import read_application, with_evidence
 from alembic_pgpatterns.patterns import Action, Finding, registry
-from alembic_pgpatterns.remedies.model import Advice, ReplaceUnique
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, ReplaceUnique
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key, Name
@@ -59,9 +61,11 @@ class Suggestions:
         new = (op for op in touched if isinstance(op, ops.CreateTableOp))
         self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
-        schema = self._target.read(self._settings.target_version)
+        evidence = read_application(self._settings, [self._target.declared])
+        schema = with_evidence(self._target.read(self._settings.target_version), evidence)
         # What no query is known to support is a guess, and no line of a revision.
         result = [f for f in detect(schema, self._target.declared, patterns, self._settings) if not f.guess]
+        result += without_repetition(unserved(schema, evidence, self._settings), result)
         # Findings of enforced patterns that only a person can cure are written in the same way.
         open_ = [*(f for f in result if not self._accepts(f) and not self._is_ours(f)), *self._target.described]
         return self._beside(operations, {f.fingerprint: f for f in open_})
@@ -166,4 +170,6 @@ def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:
         return ("index", table.schema, table.name, at.name.name) in touched
     if isinstance(at, (ForeignKey, Key)):
         return any(("column", table.schema, table.name, name) in touched for name in at.columns)
+    if isinstance(finding.remedy, CreateIndex):  # of a statement
+        return any(("column", table.schema, table.name, key.column) in touched for key in finding.remedy.keys)
     return False
