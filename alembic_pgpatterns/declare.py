@@ -117,7 +117,7 @@ class Policy(Declared):
         object.__setattr__(self, "command", self.command.upper())
         object.__setattr__(self, "roles", _strings(self.roles))
         if self.command not in COMMANDS:
-            raise PgPatternsError(f"policy {self.name!r}: {self.command!r} is none of {', '.join(COMMANDS)}")
+            raise PgPatternsError(f"policy {self.name!r}: {self.command!r} is not one of {', '.join(COMMANDS)}")
 
 
 @dataclass(frozen=True, init=False)

@@ -102,6 +102,27 @@ def test_phrases_are_common_ones() -> None:
     assert not bad, "\n".join(bad)
 
 
+def unknown_arguments(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """What the section "Args:" of a function describes, although it is not a parameter."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            section = re.search(r"^Args:\n((?: +.*\n?|\n)*)", ast.get_docstring(node) or "", re.MULTILINE)
+            described = re.findall(r"^ {4}\**(\w+):", section[1], re.MULTILINE) if section else []
+            parameters = {item.arg for item in ast.walk(node.args) if isinstance(item, ast.arg)}
+            yield from ((node.lineno, name) for name in described if name not in parameters)
+
+
+def test_docstrings_describe_parameters_that_exist() -> None:
+    bad = [
+        f"{path.relative_to(PACKAGE.parent)}:{line}: {name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, name in unknown_arguments(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not bad, "\n".join(bad)
+    source = "def f(a):\n    'Text.\n\n    Args:\n        a: one.\n        b: two.\n    '"
+    assert [name for _, name in unknown_arguments(ast.parse(source))] == ["b"]
+
+
 def test_the_search_sees_each_kind_of_name() -> None:
     source = (
         "def told(wanted, *found):\n    own = [one for one in found]\n    self._kept = own\nclass Judged: known: int"

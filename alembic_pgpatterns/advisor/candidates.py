@@ -35,8 +35,8 @@ Key = IndexedKey
 class Candidate:
     """An index to try.
 
-    ``asked``: fingerprints of the statements that brought it up. ``rule``: by rule, not by cost. ``together``: groups
-    of indexes with this one among them that serve an OR together and none of them alone.
+    ``asked_by``: fingerprints of the statements it is proposed for. ``rule``: chosen by a rule, not by cost.
+    ``together``: groups of indexes with this one that serve an OR together, but not alone.
     """
 
     index: CreateIndex

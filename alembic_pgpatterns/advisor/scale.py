@@ -44,7 +44,7 @@ class Scale:
     """
 
     def __init__(self, connection: psycopg.Connection[Any], is_throwaway: bool) -> None:
-        """``ours``: the server was started by this process; on any other no program is run."""
+        """``is_throwaway``: this process started the server. On any other server it runs no program."""
         self._connection = connection
         self._least: dict[int, int] = {}
         self._largest: dict[int, int] = {}

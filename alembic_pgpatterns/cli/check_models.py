@@ -1,4 +1,4 @@
-"""The process of its own in which pgfix checks changed models: see `fix.models_check`."""
+"""The separate process in which pgfix checks changed models: see `fix.models_check`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alembic_pgpatterns.report.progress import Silent
 
 
 def main() -> None:
-    """The process: a request on stdin, the answer on the descriptor that the last argument names."""
+    """Read a request from stdin, and write the answer to the descriptor in the last argument."""
     with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answer:
         request = Request(**json.loads(sys.stdin.read()))
         sys.argv, sys.path[:] = ["alembic"], request.path

@@ -1,4 +1,4 @@
-"""How every command of ours ends: its exit code, and what stands on stderr if it could not be done."""
+"""How every command of this package ends: its exit code, and the message on stderr if it failed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _status(config: Any, options: argparse.Namespace, run: Callable[[Any, argpar
 
 
 def _demand_folder() -> None:
-    """A current folder that was removed makes every relative path fail, each with an error of its own."""
+    """If the current folder was removed, every relative path fails, each with another error."""
     from alembic_pgpatterns.errors import PgPatternsError
 
     try:
@@ -66,7 +66,7 @@ def _after(error: BaseException, options: argparse.Namespace) -> int:
         say_error("alembic: interrupted")
         return INTERRUPTED
     if isinstance(error, PgPatternsError):
-        # Alembic would print it to stdout, which is the report's.
+        # Alembic would print it to stdout, where the report is.
         say_error(f"FAILED: {error}")
     else:
         say_error(_unexpected(error, options))
@@ -74,7 +74,7 @@ def _after(error: BaseException, options: argparse.Namespace) -> int:
 
 
 def say_error(text: str) -> None:
-    """Write a message to stderr, without secrets and without anything that acts; a closed stderr is no error."""
+    """Write a message to stderr, without secrets and control characters. A closed stderr is not an error."""
     from alembic_pgpatterns.output.safe_text import error
 
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -88,7 +88,7 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _unexpected(error: BaseException, options: argparse.Namespace) -> str:
-    """What to say of an error that nobody expected: a mistake of ours, or of something below us."""
+    """The message for an unexpected error: a mistake in this package, or in a library."""
     from alembic_pgpatterns.errors import text_of
     from alembic_pgpatterns.report.project_pages import project_url
 

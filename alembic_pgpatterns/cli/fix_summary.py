@@ -1,4 +1,4 @@
-"""What ``alembic pgfix`` says when it is done."""
+"""The summary that ``alembic pgfix`` prints at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alembic_pgpatterns.report.words import fix_lines
 
 
 def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argparse.Namespace) -> Iterator[str]:
-    """The lines: files, what they cure, what is left and the way, what the models lack."""
+    """The lines: the findings that are fixed, the new files, changed models, and the findings that are left."""
     if options.dry_run:
         yield from _sources(outcome, edited, work)
     count = len(outcome.fixed)

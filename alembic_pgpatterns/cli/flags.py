@@ -15,7 +15,7 @@ from alembic_pgpatterns.report.words import skipped_lines
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
-    """The settings that flags give; None where one was not given."""
+    """The settings from flags; None for a flag that was not used."""
     values = vars(options)
     fail_on = values.get("fail_on")
     return {
@@ -51,7 +51,7 @@ def _path(value: str | None) -> Path | None:
 
 
 def incomplete(report: Report, settings: Settings) -> int:
-    """The exit code of a run that has not checked all that it was asked to; 0 if it has, or if it may pass so."""
+    """The exit code of a run that could not check everything; 0 if it could, or if the settings let it pass."""
     missed = report.missed if settings.skips_fail else report.broken
     if not missed:
         return 0

@@ -1,7 +1,7 @@
 """``flask pgcheck`` and the other commands, for projects with Flask-Migrate.
 
 Flask finds them by the entry point ``flask.commands``, without loading the application. The application is loaded when
-env.py runs for the first time. By then every connection is redirected, those of the application too.
+env.py runs for the first time. By then every connection is redirected, including those of the application.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask.cli import ScriptInfo
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
-"""All flags but ours are those of ``alembic pgcheck``, whose parser reads them, and shows their help."""
+"""All other flags are those of the ``alembic`` command, whose parser reads them and shows their help."""
 
 
 def _command(name: str, help: str) -> click.Command:
@@ -38,7 +38,7 @@ pgfix = _command("pgfix", "Write the revisions that fix findings.")
 
 
 def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
-    """Run one of our commands with the application around env.py.
+    """Run one of the commands, with the application context around env.py.
 
     Args:
         name: of the command.

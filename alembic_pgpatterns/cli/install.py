@@ -1,7 +1,7 @@
-"""Puts our commands into the stock ``alembic`` program.
+"""Puts the commands of this package into the ``alembic`` program.
 
-The program's module, ``alembic.config``, cannot be imported while ``import alembic`` is half done, and that is when
-plugins are set up. So a finder waits for its import, then leaves.
+The program's module, ``alembic.config``, cannot be imported before ``import alembic`` is complete, and plugins are
+set up during that import. So a finder waits for the module's import, then removes itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def add_write_hook_when_loaded() -> None:
 
 
 def add_write_hook(module: ModuleType) -> None:
-    """Register the post-write hook ``pgpatterns``; what it does is loaded when it is called."""
+    """Register the post-write hook ``pgpatterns``. Its code is loaded when it is called."""
 
     @module.register("pgpatterns")  # type: ignore[untyped-decorator]
     def pgpatterns(path: str, options: Any) -> None:
@@ -35,7 +35,7 @@ def add_write_hook(module: ModuleType) -> None:
 
 
 def _when_loaded(target: str, last: str, act: Callable[[ModuleType], None]) -> None:
-    """Act on a module as soon as it is there, whole: with the name ``last`` in it."""
+    """Act on a module as soon as it is complete: when it has the name ``last``."""
     loaded = sys.modules.get(target)
     if loaded is not None and hasattr(loaded, last):
         act(loaded)
@@ -51,7 +51,7 @@ class WaitingFinder:
         self._act = act
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The stock spec, whose loader acts on the module after that ran."""
+        """The module's usual spec, with a loader that acts on the module after it ran."""
         if fullname != self.target:
             return None
         sys.meta_path.remove(self)
@@ -69,7 +69,7 @@ class WaitingFinder:
 
 
 def add_commands(module: ModuleType) -> None:
-    """Wrap CommandLine so that each has our commands beside Alembic's own; a second call does nothing."""
+    """Wrap CommandLine so that each one has these commands next to Alembic's. A second call does nothing."""
     command_line = module.CommandLine
     stock = command_line.__init__
     if getattr(stock, "adds_pgpatterns", False):

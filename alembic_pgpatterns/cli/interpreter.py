@@ -1,4 +1,4 @@
-"""The interpreter of the project's environment, where this package is installed in one of its own."""
+"""The interpreter of the project's environment, if this package is installed in another one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _as_program = False
 
 
 def run_as_program() -> None:
-    """Note that the program ``alembic-pgpatterns`` runs, which is made for an environment of its own."""
+    """Note that the program ``alembic-pgpatterns`` runs, which is made for a separate environment."""
     global _as_program
     _as_program = True
 

@@ -11,16 +11,16 @@ from alembic_pgpatterns.cli.interpreter import add_flag
 DESCRIPTION = """\
 Run revisions on millions of made-up rows, while readers and writers work, and say how long they wait.
 
-For each revision a throw-away PostgreSQL is brought to its parent, the tables are filled with rows
-that satisfy the schema, and the project's own env.py runs the revision: first on a few rows, up,
-down and up again, for what fails only with rows and for data that is lost; then at two sizes, for
-the longest wait of reads and writes per table, and what it will be at production's size (--stats).
+For each revision a throw-away PostgreSQL is upgraded to its parent, the tables are filled with rows
+that satisfy the schema, and the project's env.py runs the revision. First on a few rows: up, down
+and up again, to find what fails only with rows, and lost data. Then at two sizes, to measure the
+longest wait of reads and writes per table, and to predict it for production's size (--stats).
 No real database is touched.
 
   alembic pgrehearse                        the revisions that pgcheck would trace
   alembic pgrehearse a1b2c3 --rows 200000   one revision, with fewer rows
   alembic pgrehearse --stats rows.txt       predict the waits for these numbers of rows
-  alembic pgrehearse --budget 5m --disk 2GB limit what it may cost
+  alembic pgrehearse --budget 5m --disk 2GB limit time and disk space
 
 Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are such findings;
 2 wrong use; 255 the rehearsal could not be done ("FAILED: ...")."""

@@ -42,7 +42,7 @@ def pgrevision(
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of ``alembic pgrevision`` beside those of ``alembic revision``."""
+    """The flags of ``alembic pgrevision`` in addition to those of ``alembic revision``."""
     parser.add_argument("--autogenerate", action="store_true", help="implied, and accepted")
     parser.add_argument(
         "--rehearse",

@@ -10,9 +10,9 @@ from alembic_pgpatterns.cli.exit_codes import end
 DESCRIPTION = """\
 Write the sizes and statistics of a live database to a file, for --stats of the other commands.
 
-The connection is read-only and reads catalogs alone, no table. Rows and pages need no rights at all;
-statistics of columns are those of the columns that the role may SELECT. No value of a text column
-is in the file, but for values that a CHECK constraint names.
+The connection is read-only and reads only catalogs, no table. Rows and pages need no privileges;
+statistics cover the columns that the role may SELECT. The file contains no value of a text column,
+except those in a CHECK constraint.
 
   alembic pgstats -o stats.json                     of the database that env.py connects to
   alembic pgstats postgresql://host/db -o stats.json

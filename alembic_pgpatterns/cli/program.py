@@ -1,4 +1,4 @@
-"""The program ``alembic-pgpatterns``: our commands, from an environment of their own."""
+"""The program ``alembic-pgpatterns``: the commands of this package, from a separate environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "alembic-pgpatterns"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one of our commands; Alembic's own ones are left to the project's ``alembic``."""
+    """Run one of this package's commands. Alembic's commands are left to the project's ``alembic``."""
     run_as_program()
     line = CommandLine(prog=NAME)
     register(line)

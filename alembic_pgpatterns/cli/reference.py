@@ -1,4 +1,4 @@
-"""The page docs/commands.md, written from the flags themselves.
+"""The page docs/commands.md, generated from the flags.
 
 ``python -m alembic_pgpatterns.cli.reference docs`` writes it again.
 """

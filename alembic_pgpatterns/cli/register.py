@@ -1,4 +1,4 @@
-"""The commands that ``alembic`` gets from us: flags and exit codes only."""
+"""The commands that this package adds to ``alembic``: only flags and exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COMMANDS = (pgcheck, pgfix, pgrevision, pgrebase, pgrehearse, pgadvise, pgstats)
 
 
 def register(command_line: Any) -> None:
-    """Add the commands to a CommandLine of Alembic; one that is there already is left alone."""
+    """Add the commands to a CommandLine of Alembic; one that exists already stays as it is."""
     for module in COMMANDS:
         name = module.__name__.rsplit(".", 1)[-1]
         if name in command_line.subparsers.choices:

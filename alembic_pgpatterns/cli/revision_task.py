@@ -1,4 +1,4 @@
-"""What ``alembic pgrevision`` has done in the project's process: write a revision, and compare once more after it."""
+"""The part of ``alembic pgrevision`` in the project's process: write a revision, and compare once more after it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 DRY_RUN = "pgpatterns_dry_run"
-"""In a Config's attributes: the files are tried out by the command, so the hook has nothing to do."""
+"""In a Config's attributes: the command runs the files itself, so the hook must not."""
 
 
 def write_revision(
@@ -29,7 +29,7 @@ def write_revision(
     """Do what ``alembic revision --autogenerate`` does, but write no file for a revision without a change.
 
     Args:
-        given: the flags of ``alembic revision``.
+        arguments: the flags of ``alembic revision``.
         scripts: the project's.
         parent: who asked.
         route: where the project's connections lead.
@@ -42,7 +42,7 @@ def write_revision(
     """
     with _as_revision(scripts.config, parent, route) as output:
         compared, _ = _compare(scripts.config, arguments)
-        # Of several heads Alembic complains when it writes, and so it should, change or not.
+        # With several heads Alembic fails when it writes, which is right, with or without a change.
         if len(compared.script_directory.get_heads()) < 2:
             compared.generated_revisions[:] = filter(_has_changes, compared.generated_revisions)
         written = [script for script in compared.generate_scripts() if script is not None]
@@ -53,7 +53,7 @@ def next_operations(arguments: Mapping[str, Any], scripts: ProjectScripts, paren
     """The code that the next autogenerate would write, in lines; nothing is written.
 
     Args:
-        given: the flags of ``alembic revision``.
+        arguments: the flags of ``alembic revision``.
         scripts: the project's.
         parent: who asked.
         route: where the project's connections lead.
@@ -70,7 +70,7 @@ def next_operations(arguments: Mapping[str, Any], scripts: ProjectScripts, paren
 
 @contextlib.contextmanager
 def _as_revision(config: Any, parent: Parent, route: Route) -> Iterator[io.StringIO]:
-    """Let env.py see what it sees under ``alembic revision --autogenerate``; what is printed goes to the result."""
+    """Let env.py see what it sees under ``alembic revision --autogenerate``. Output goes to the result."""
     from alembic import command
     from alembic.util import CommandError
 
@@ -88,7 +88,7 @@ def _as_revision(config: Any, parent: Parent, route: Route) -> Iterator[io.Strin
 
 
 def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext, list[MigrationContext]]:
-    """The first half of ``alembic.command.revision`` (1.20), and the context of each database that env.py went to."""
+    """The first half of ``alembic.command.revision`` (1.20), and the context of each database of env.py."""
     from alembic.autogenerate.api import RevisionContext
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
@@ -99,7 +99,7 @@ def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext
 
     def compare(rev: Any, context: MigrationContext) -> list[Any]:
         contexts.append(context)
-        if not compared.generated_revisions:  # emptied by a hook of the user's, when an earlier database had no change
+        if not compared.generated_revisions:  # a hook of the user emptied it when an earlier database had no change
             compared.generated_revisions.append(compared._default_revision())
         compared.run_autogenerate(rev, context)
         return []
@@ -115,7 +115,7 @@ def _has_changes(script: ops.MigrationScript) -> bool:
 
 
 def _changes(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
-    """All operations that are no containers; a comment of ours is an empty one."""
+    """All operations except containers. A comment of this package is an empty container."""
     for operation in container.ops:
         inner = getattr(operation, "ops", None)
         yield from (operation,) if inner is None else _changes(operation)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What ``alembic pgadvise`` does with its flags."""
+"""Runs ``alembic pgadvise``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     try:
         settings = settings_of(config, flags(options))
         if options.max_indexes is not None and options.max_indexes < 1:
-            raise SettingsError("--max-indexes: a number from 1 on is expected.")
+            raise SettingsError("--max-indexes: expected a number, 1 or more.")
     except SettingsError as error:
         say_error(f"alembic pgadvise: {error}")
         return WRONG_USE

@@ -1,4 +1,4 @@
-"""What ``alembic pgcheck`` does with its flags."""
+"""Runs ``alembic pgcheck``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _verify(config: Any, settings: Settings, warm: Report) -> None:
     """Check again without the cache.
 
     Raises:
-        PgPatternsError: the reports differ; the message says in what.
+        PgPatternsError: the reports differ; the message says where.
     """
     cold_settings = replace(settings, cache=False)
     with Project(config, cold_settings) as project, progress_on(sys.stderr) as progress:
@@ -80,20 +80,20 @@ def _verify(config: Any, settings: Settings, warm: Report) -> None:
 
 
 def _as_lines(report: Report) -> list[str]:
-    """What a report says, but for how it came about."""
+    """The content of a report, without the facts about the run."""
     findings = [f"{f.severity} {f.fingerprint} {f.message} {f.location} {f.revision}" for f in report.findings]
     return [*findings, *(f"skipped {item.subject}: {item.reason}" for item in report.skipped)]
 
 
 def _demand_baseline(options: argparse.Namespace) -> None:
-    """A baseline that was named and is not there would accept nothing, and nobody would know why."""
+    """A missing file after ``--baseline`` would accept nothing, and nobody would know why."""
     named = getattr(options, "baseline", None)
     if named and not getattr(options, "write_baseline", False) and not Path(named).exists():
-        raise SettingsError(f"--baseline: there is no {named}; --write-baseline makes it.")
+        raise SettingsError(f"--baseline: there is no {named}; --write-baseline creates it.")
 
 
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
-    """Of a database in use where ``live`` is one's URL, or empty for env.py's own; else of a throw-away one."""
+    """The report on a live database, where ``live`` is its URL, or empty for env.py's; else on a throw-away one."""
     if live is None:
         return check(project, settings, progress)
     from alembic_pgpatterns.checks.live import check_live
@@ -113,16 +113,16 @@ def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> 
 def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     path = settings.path(settings.baseline)
     before = Baseline.read(path) or Baseline()
-    # What revisions do is accepted by the heads that the file names: those up to there are not looked at again.
+    # The heads in the file accept what revisions do: revisions up to them are not checked again.
     lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
-    # Exactly what the report shows. What the models say and the head has right already is no debt: to accept it
-    # would have the next autogenerate take the right thing back.
+    # Exactly what the report shows. Where the head is right and the models are not, nothing is accepted: else the
+    # next autogenerate would undo what is right.
     accepted = list(dict.fromkeys(finding.fingerprint for finding in lasting))
-    # With --select, or without the models, not all patterns have looked: what they did not look at stays.
+    # With --select, or without the models, not all patterns ran: accepted findings of the others stay.
     unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
     before.covering(accepted, report.heads, unseen).write(path)
     stale = len(report.stale)
-    removed = f"; {stale} that no longer match taken out" if stale else ""
+    removed = f"; {stale} that no longer match removed" if stale else ""
     with standard_output(stream) as out:
         out.write(one_line(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.") + "\n")
     return 0

@@ -171,7 +171,7 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
 
 
 def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:
-    """Without those whose models cannot be edited: a revision without its model would be taken back by the next one."""
+    """Without fixes whose models cannot be edited: the next autogenerate would undo their revisions."""
     result = []
     for fix in fixes:
         reason = why_not_editable(fix)
@@ -207,10 +207,10 @@ def _to_heads(at: RunAt) -> Database:
 
 
 def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
-    """Of the database as it is, or as it would be after some fixes; they are rolled back."""
+    """The schema of the database as it is, or as it would be after some fixes. The fixes are rolled back."""
     with at.run.server.connect(database.name) as connection, connection.transaction(force_rollback=True):
         for fix in fixes:
-            # Each may fail where another was done before; alone they were tried.
+            # Each was tried alone. After another fix it may fail.
             if _refused(connection, fix) is None:
                 _carry_out(connection, fix)
         schema = catalog.read(connection, version_tables=database.version_tables)
@@ -218,7 +218,7 @@ def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
 
 
 def _findings(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
-    """The worst first, so that of two remedies for one object the more important one is taken."""
+    """The worst first, so that the more important of two remedies for one object is used."""
     findings = [f for f in run_patterns(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
     return sorted(findings, key=lambda finding: -finding.severity)
 
@@ -228,7 +228,7 @@ def _must_be_gone(outcome: Outcome, findings: Sequence[Finding]) -> None:
     still = [finding.fingerprint for finding in outcome.fixed if finding.fingerprint in fingerprints]
     if still:
         raise PgPatternsError(
-            "The revisions ran, and yet these are still found, so they were taken away again:\n  " + "\n  ".join(still)
+            "The revisions ran, but these are still found, so the files were removed again:\n  " + "\n  ".join(still)
         )
 
 
@@ -247,7 +247,7 @@ def _possible(planned: Plan, database: Database, server: Server, outcome: Outcom
 
 
 def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
-    """What PostgreSQL has against the remedy in its plain form, tried and rolled back."""
+    """The error of PostgreSQL for the remedy in its plain form, tried and rolled back; None if there is none."""
     try:
         with connection.transaction(force_rollback=True):
             _carry_out(connection, fix)
@@ -268,16 +268,18 @@ def _message(fixes: Sequence[Fix]) -> str:
 
 
 def _prove(config: Any, at: RunAt, files: Sequence[WrittenFile]) -> None:
-    """Up, down and up again; the way down must restore what was there."""
+    """Run up, down and up again. The downgrade must restore the schema before."""
     with Project(config, at.run.settings) as project:
         outcome_of_run = dry_run(at.of(project), [file.revision for file in files])
     if outcome_of_run.lost:
         lost = "\n  ".join(outcome_of_run.lost)
-        raise PgPatternsError(f"The downgrade does not restore what was there, so nothing is left on disk:\n  {lost}")
+        raise PgPatternsError(
+            f"The downgrade does not restore the schema before, so no file is left on disk:\n  {lost}"
+        )
 
 
 def _pay(settings: Settings, outcome: Outcome, work: Workspace) -> None:
-    """Add the baseline without what was fixed to the changes."""
+    """Add to the changes a baseline without the fixed findings."""
     after = paid(settings, outcome.fixes)
     path = settings.path(settings.baseline)
     if after is not None:

@@ -31,8 +31,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
     """Rebase, and return the exit code.
 
     Raises:
-        SettingsError: it is not clear which branch is meant.
-        PgPatternsError: the new order does not hold; no file was changed.
+        SettingsError: it is not clear which branch moves.
+        PgPatternsError: the new order gives another schema. No file was changed.
     """
     settings = settings_of(config, _flags(options))
     with Project(config, settings) as project:
@@ -70,7 +70,7 @@ def _rebased(project: Project, settings: Settings, options: argparse.Namespace) 
 
 
 def _chosen(project: Project, settings: Settings, options: argparse.Namespace) -> tuple[Revision, Revision]:
-    """The head that moves, and the head it comes after."""
+    """The head that moves, and the head it will follow."""
     heads = {name: _head(project, name) for name in project.heads}
     if options.revision is not None:
         moving = _named(project, options.revision)
@@ -146,7 +146,7 @@ def _lines(rebase: Rebase, proof: RebaseProof, *, dry_run: bool) -> Iterator[str
 
 
 def _advice(rebase: Rebase) -> Iterator[str]:
-    """The row in alembic_version names the branch as it was, so that Alembic would think the other one has run, too."""
+    """The row in alembic_version names the branch in its old place, so Alembic would think that the other ran, too."""
     yield (
         f"A database that has run {rebase.first[0].revision} already (yours, a colleague's): run there `alembic "
         f"upgrade heads` with the files as they were, then `alembic stamp --purge {rebase.head.revision}` with the "

@@ -1,4 +1,4 @@
-"""What ``alembic pgrehearse`` does with its flags."""
+"""Runs ``alembic pgrehearse``."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def run(config: Any, options: argparse.Namespace) -> int:
 
 
 def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
-    """What the flags ask for.
+    """The options from the flags.
 
     Raises:
-        SettingsError: a value that cannot be meant.
+        SettingsError: a wrong value.
     """
     values = vars(options)
     rows = values.get("rows")

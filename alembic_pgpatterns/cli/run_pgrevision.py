@@ -1,4 +1,4 @@
-"""What ``alembic pgrevision`` and the post-write hook do: write, and try out what was written."""
+"""``alembic pgrevision`` and the post-write hook: write a revision, and run it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from alembic_pgpatterns.runner.paths import relative
 
 NOTHING = "Nothing to do: the models and the head agree."
 MOST_LINES = 30
-"""Lines of the next autogenerate that are shown."""
+"""How many lines of the next autogenerate are shown."""
 
 
 def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]) -> None:
     """Bring a server to head, write the revision there, and run it up, down and up again.
 
     Raises:
-        PgPatternsError: it could not be written, or does not run; the file then stays, and the message says so.
+        PgPatternsError: it could not be written, or it fails. A file that fails stays, and the message says so.
     """
     settings = settings_of(config, _flags(options))
     _refuse(settings, arguments)
@@ -65,7 +65,7 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
 
 
 def _rehearse(config: Any, settings: Settings, revisions: Sequence[str], rows: int) -> None:
-    """Say how long new files make an application wait, on made-up rows.
+    """Report how long new revisions make an application wait, on made-up rows.
 
     Args:
         config: Alembic's.
@@ -95,13 +95,13 @@ def _refuse(settings: Settings, arguments: Mapping[str, Any]) -> None:
         raise PgPatternsError("pgrevision compares a database with the models, so --sql does not make sense here.")
     if settings.create_all:
         raise PgPatternsError(
-            "create_all builds the database from the models, so that there would be nothing left to compare. "
-            "Give the history a start by `prepare`, or use `alembic revision --autogenerate` with a database."
+            "create_all builds the database from the models, so there would be no difference to write. "
+            "Create the start of the history with `prepare`, or use `alembic revision --autogenerate` with a database."
         )
     if settings.upgrade_command is not None:
         raise PgPatternsError(
             "pgrevision needs an env.py that runs under `alembic`; this project's settings have an upgrade_command "
-            "in its place. Use the project's own way to autogenerate, with a database at head."
+            "instead. Use the project's own way to autogenerate, with a database at head."
         )
 
 
@@ -112,10 +112,10 @@ def _to_heads(at: RunAt) -> None:
 
 
 def _written(config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspace) -> list[tuple[str, str]]:
-    """Identifier and path of what ``alembic revision --autogenerate`` wrote into the workspace.
+    """Identifier and path of each file that ``alembic revision --autogenerate`` wrote into the workspace.
 
     Raises:
-        PgPatternsError: what Alembic or env.py raised, with file and line; no file is left.
+        PgPatternsError: Alembic or env.py failed; the message has file and line. No file is left.
     """
     arguments = {**arguments, "version_path": str(work.versions)}
     try:
@@ -129,10 +129,10 @@ def _written(config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspa
 def _tried_out(
     config: Any, at: RunAt, files: Sequence[tuple[str, str]], arguments: Mapping[str, Any], work: Workspace
 ) -> list[str]:
-    """What the dry run of the new files shows, in lines, and what the next autogenerate would write.
+    """Lines about the dry run of the new files, and about what the next autogenerate would write.
 
     Raises:
-        PgPatternsError: a file does not run; the files are moved in, for the user to correct, and the message says so.
+        PgPatternsError: a file fails. The files are moved into place, for the user to correct, and the message says so.
     """
     names = [work.shown(Path(path)) for _, path in files]
     with Project(config, at.run.settings) as project:
@@ -180,7 +180,7 @@ def _stays(names: Sequence[str]) -> str:
 
 
 def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
-    """Bring a server of its own to the parent of new revisions, and run them up, down and up again.
+    """Upgrade a new server to the parent of new revisions, and run them up, down and up again.
 
     Args:
         config: Alembic's.
@@ -188,10 +188,10 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
         identifiers: the revisions of the run, in order; empty: the one in the file.
 
     Raises:
-        PgPatternsError: it does not run, or its downgrade does not; the file stays.
+        PgPatternsError: it fails, or its downgrade does. The file stays.
     """
     settings = settings_of(config, _flags(argparse.Namespace()))
-    # Alembic has run env.py in this process: what the project has imported and opened stays out of ours.
+    # Alembic has run env.py in this process: a fresh process has nothing that the project imported and opened here.
     with Project(config, settings, fresh=True) as project:
         by_path = {item.path: item for item in project.revisions}
         of_file = by_path.get(str(Path(path).resolve()))

@@ -1,4 +1,4 @@
-"""What ``alembic pgstats`` does with its flags."""
+"""Runs ``alembic pgstats``."""
 
 from __future__ import annotations
 

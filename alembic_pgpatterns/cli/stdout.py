@@ -1,4 +1,4 @@
-"""The standard output as it is: closed, a pipe that ends early, a full disk, an encoding that lacks letters."""
+"""Standard output that is closed, a pipe that ends early, on a full disk, or lacks characters in its encoding."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from alembic_pgpatterns.errors import PgPatternsError
 
 @contextmanager
 def standard_output(stream: TextIO | None, for_programs: bool = False) -> Iterator[TextIO]:
-    """A stream that takes every letter: in UTF-8 for programs, else with escapes where its encoding lacks some.
+    """A stream that accepts every character: in UTF-8 for programs, else with escapes for those not in its encoding.
 
-    A closed one swallows everything; so does a pipe from the moment its reader has gone, as in `… | head`.
+    A closed stream ignores everything, and so does a pipe after its reader ended, as in `… | head`.
 
     Raises:
-        PgPatternsError: nothing more can be written, for a full disk say.
+        PgPatternsError: nothing more can be written, for example because the disk is full.
     """
     if stream is None:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
@@ -45,6 +45,6 @@ def _take_every_letter(stream: TextIO, for_programs: bool) -> None:
 
 
 def _drop_the_rest(stream: TextIO) -> None:
-    """What is still buffered would fail again when Python ends, and change the exit code."""
+    """Drop what is buffered: writing it would fail again when Python ends, and change the exit code."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""The post-write hook ``pgpatterns``: tries out what Alembic has written."""
+"""The post-write hook ``pgpatterns``: runs the file that Alembic has written."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from alembic_pgpatterns.errors import PgPatternsError
 
 
 def run(path: str, options: Mapping[str, Any]) -> None:
-    """Run the new file up, down and up again on a throw-away server; of a chain all files, once the last is written.
+    """Run the new file up, down and up again on a throw-away server; all files of a chain, once the last is written.
 
     Raises:
-        PgPatternsError: it does not run; the file stays.
+        PgPatternsError: it fails. The file stays.
     """
     config, scripts = _of_caller()
     if config is None:
         raise PgPatternsError(
-            "The hook pgpatterns was called by a program that holds no Alembic configuration, so it cannot run the "
-            "file. Take it out of [post_write_hooks] there, or write the revision by the `alembic` program."
+            "The hook pgpatterns was called by a program without an Alembic configuration, so it cannot run the "
+            "file. Remove it from [post_write_hooks] there, or write the revision with the `alembic` program."
         )
     if config.attributes.get(DRY_RUN):
         return
@@ -44,7 +44,7 @@ def _is_last(path: str, identifier: str) -> bool:
 
 
 def _of_caller() -> tuple[Any, list[Any]]:
-    """Alembic's Config and the scripts it writes: a hook is given the file's path alone, its callers have the rest."""
+    """Alembic's Config and the scripts it writes: a hook gets only the file's path, its callers have the rest."""
     from alembic.autogenerate.api import RevisionContext
 
     for variables in _frames():

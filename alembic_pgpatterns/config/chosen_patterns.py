@@ -18,7 +18,7 @@ def chosen_patterns(settings: Settings, kinds: tuple[type[Pattern], ...] = (Patt
     """The patterns of some kinds that are selected and not off, with their settings, in the registry's order.
 
     Raises:
-        SettingsError: ``select`` or ``ignore`` names no pattern, or an option of a pattern does not fit.
+        SettingsError: ``select`` or ``ignore`` names no pattern, or an option of a pattern has a wrong value.
     """
     selected, ignored = _names(settings, "select"), _names(settings, "ignore")
     patterns = (
@@ -33,7 +33,7 @@ def configured(settings: Settings, cls: type[Pattern]) -> Pattern:
     """One pattern with its settings.
 
     Raises:
-        SettingsError: one of its options does not fit.
+        SettingsError: one of its options has a wrong value.
     """
     own_settings = settings.patterns.get(cls.name, PatternSettings())
     where = f"{settings.sources.get('patterns', '')}: patterns.{cls.name}"
@@ -46,15 +46,15 @@ def configured(settings: Settings, cls: type[Pattern]) -> Pattern:
 
 
 def pattern_options(cls: type[Pattern], values: Mapping[str, object], where: str) -> object:
-    """A pattern's options, of the values that files give.
+    """The options of a pattern, from the values in files.
 
     Args:
         cls: the pattern.
-        values: by the option's name.
+        values: by the name of the option.
         where: for the message: file, section and pattern.
 
     Raises:
-        SettingsError: an unknown option, or a value that does not fit.
+        SettingsError: an unknown option, or a wrong value.
     """
     valid = options_of(cls.Options)
     changes: dict[str, object] = {}
@@ -66,7 +66,7 @@ def pattern_options(cls: type[Pattern], values: Mapping[str, object], where: str
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """The end of a message about an unknown name: what may have been meant, or all valid names if they are few."""
+    """The end of a message about an unknown name: similar names, or all valid names if they are few."""
     names = tuple(valid)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:

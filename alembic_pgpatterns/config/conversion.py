@@ -1,4 +1,4 @@
-"""One setting: its type, default and help; and the conversion of what files say into it."""
+"""One setting: its type, default and help; and how a value from a file is converted into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRUE_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The type of a setting, and the values allowed where they are few."""
+    """The type of a setting, and the allowed values if there are few."""
 
     type: Any
     choices: tuple[str, ...] = ()
@@ -44,19 +44,19 @@ def convert(definition: Setting, value: object, where: str, error: type[Exceptio
 
     Args:
         definition: the setting.
-        value: from TOML, of its own type; from an ini file, text.
+        value: from TOML with its type; from an ini file as text.
         where: for the message: file, section and key.
         error: what to raise.
 
     Raises:
-        error: it does not fit.
+        error: the value is wrong.
     """
     try:
         result = _as(definition.type, value)
     except (TypeError, ValueError) as problem:
         raise error(f"{where}: {problem}") from None
     if definition.choices and result not in definition.choices:
-        raise error(f"{where}: {result!r} is none of {', '.join(definition.choices)}.")
+        raise error(f"{where}: {result!r} is not one of {', '.join(definition.choices)}.")
     return result
 
 
@@ -96,7 +96,7 @@ def _mapping(value: object) -> Mapping[str, str]:
 def _member(kind: Any, value: object) -> Any:
     names = {str(member): member for member in kind}
     if str(value).strip().lower() not in names:
-        raise ValueError(f"{value!r} is none of {', '.join(names)}.")
+        raise ValueError(f"{value!r} is not one of {', '.join(names)}.")
     return names[str(value).strip().lower()]
 
 
@@ -110,7 +110,7 @@ def _scalar(kind: Any, value: object) -> Any:
     try:
         return kind(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no {getattr(kind, '__name__', kind)}") from None
+        raise ValueError(f"{value!r} is not {getattr(kind, '__name__', kind)}") from None
 
 
 def _truth(value: object) -> bool:

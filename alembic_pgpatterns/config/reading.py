@@ -33,7 +33,7 @@ def read_settings(
         search: folders in which plugins are searched for, besides those of the files.
 
     Raises:
-        SettingsError: an unknown key or pattern, or a value that does not fit.
+        SettingsError: an unknown key or pattern, or a wrong value.
         PgPatternsError: a plugin does not load, or one of its patterns has a name that exists already.
     """
     settings = Settings(root=_root(ini, pyproject))
@@ -56,7 +56,7 @@ def read_settings(
 
 
 def _merged(settings: Settings, table: Mapping[str, Any], source: str, folder: Path) -> Settings:
-    """The settings with the values of one table of a file; ``source``: where they are from, for messages."""
+    """The settings with the values of one table of a file; ``source``: where they come from, for messages."""
     valid = settings_of(Settings)
     changes: dict[str, Any] = {}
     for key, value in table.items():
@@ -72,7 +72,7 @@ def _merged(settings: Settings, table: Mapping[str, Any], source: str, folder: P
 
 
 def _from(root: Path, folder: Path, value: Any) -> Any:
-    """The value; a relative path of a file elsewhere, seen from the settings' folder."""
+    """The value. A relative path in a file of another folder becomes relative to the settings' folder."""
     return folder / value if isinstance(value, Path) and folder != root else value
 
 
@@ -83,7 +83,7 @@ def _root(ini: Path | None, pyproject: Path | None) -> Path:
 
 def _patterns(value: object, source: str) -> dict[str, PatternSettings]:
     if not isinstance(value, Mapping):
-        raise SettingsError(f"{source}: patterns must be a table of tables, one a pattern.")
+        raise SettingsError(f"{source}: patterns must be a table of tables, one per pattern.")
     return {name: _pattern(name, table, source) for name, table in value.items()}
 
 

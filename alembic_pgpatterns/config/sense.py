@@ -1,4 +1,4 @@
-"""Values that have the right type and still cannot be meant: out of range, empty, or of a form that nothing accepts."""
+"""Values of the right type that are still wrong: out of range, empty, or in a form that nothing accepts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Settings: TypeAlias = Any
 OLDEST = 13
 """The oldest PostgreSQL whose behaviour the patterns know."""
 NEWEST = 18
-"""The newest one; the next major version may be named, since it is tried out before it is released."""
+"""The newest one. A setting may name the next major version, since people try it before its release."""
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:us|ms|s|min|h|d)?)?")
 """As PostgreSQL reads one (docs, "Setting Parameters"); empty: none is set."""
 _VARIABLE = re.compile(r"[^\s=\0]+")
 _REGISTRY = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d][\w.]*)?")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 PLACEHOLDERS = ("url", "host", "port", "user", "password", "database")
-"""What the values of `env` may hold in braces."""
+"""What values of `env` may contain in braces."""
 
 Problem = tuple[str, str]
 """The setting's name, and what is wrong with its value."""
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
-    """What cannot be meant, with what to write instead."""
+    """Wrong values, and what to write instead."""
     for check in _CHECKS:
         yield from check(settings)
 
@@ -33,26 +33,26 @@ def problems(settings: Settings) -> Iterator[Problem]:
 def _versions(settings: Settings) -> Iterator[Problem]:
     version = settings.target_version
     if version is not None and not OLDEST <= version <= NEWEST + 1:
-        yield "target_version", f"a major version such as {OLDEST} or {NEWEST} is expected, not {version}."
+        yield "target_version", f"expected a major version such as {OLDEST} or {NEWEST}, not {version}."
 
 
 def _numbers(settings: Settings) -> Iterator[Problem]:
     if settings.history < 0:
-        yield "history", f"{settings.history}: a number of revisions, 0 or more, is expected."
+        yield "history", f"{settings.history}: expected a number of revisions, 0 or more."
 
 
 def _times(settings: Settings) -> Iterator[Problem]:
     if not _DURATION.fullmatch(settings.lock_timeout.strip()):
-        yield "lock_timeout", f"{settings.lock_timeout!r} is no time such as 5s or 500ms."
+        yield "lock_timeout", f"{settings.lock_timeout!r} is not a time such as 5s or 500ms."
 
 
 def _time_limit(settings: Settings) -> Iterator[Problem]:
     if settings.seconds <= 0:
-        yield "time_limit", f"{settings.time_limit!r} is no time such as 90s, 10m or 1h."
+        yield "time_limit", f"{settings.time_limit!r} is not a time such as 90s, 10m or 1h."
 
 
 def _texts(settings: Settings) -> Iterator[Problem]:
-    """Text that must not be empty, and cannot hold what no program takes."""
+    """Text that must not be empty, and must not contain a character of code 0."""
     for name in ("since", "diff_base", "server", "upgrade_command"):
         value = getattr(settings, name)
         if value is None:
@@ -60,7 +60,7 @@ def _texts(settings: Settings) -> Iterator[Problem]:
         if not value.strip():
             yield name, "it is empty; leave it out, or give it a value."
         elif "\0" in value:
-            yield name, "it holds a character of code 0, which no program takes."
+            yield name, "it contains a character of code 0, which no program accepts."
 
 
 def _lists(settings: Settings) -> Iterator[Problem]:
@@ -71,7 +71,7 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             yield name, "one of its entries is empty."
     for role in settings.roles:
         if "\0" in role or len(role.encode()) > 63:
-            yield "roles", f"{role[:70]!r} is no name of a role: at most 63 bytes, and none of them 0."
+            yield "roles", f"{role[:70]!r} is not a name of a role: at most 63 bytes, none of them 0."
     for entry in settings.registries:
         if not _REGISTRY.fullmatch(entry.strip()):
             yield "registries", f"{entry!r} is not of the form package.module:Base."
@@ -82,10 +82,10 @@ def _environment(settings: Settings) -> Iterator[Problem]:
         if not _VARIABLE.fullmatch(name):
             yield "env", f"{name!r} cannot be the name of an environment variable."
         elif "\0" in value:
-            yield "env", f"the value of {name} holds a character of code 0, which no variable takes."
+            yield "env", f"the value of {name} contains a character of code 0, which no variable accepts."
         elif unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
             valid = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
-            yield "env", f"{name} has {{{unknown[0]}}}, which is none of {valid}."
+            yield "env", f"{name} has {{{unknown[0]}}}, which is not one of {valid}."
 
 
 def _paths(settings: Settings) -> Iterator[Problem]:
@@ -95,7 +95,7 @@ def _paths(settings: Settings) -> Iterator[Problem]:
             yield name, f"{str(value)!r} names no file."
     path = settings.path(settings.baseline)
     if path.is_dir():
-        yield "baseline", f"{settings.baseline} is a folder; the name of a file is expected."
+        yield "baseline", f"{settings.baseline} is a folder; expected the name of a file."
 
 
 def _together(settings: Settings) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What a project wants: the settings as values. `config.reading` makes them of files and flags."""
+"""The settings of a project as values. `config.reading` makes them from files and flags."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 class SettingsError(PgPatternsError):
-    """A setting that cannot be meant; the message names its source and the nearest valid ones."""
+    """A wrong setting. The message names where it comes from, and similar valid names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternSettings:
-    """What a project wants of one pattern."""
+    """The settings of one pattern."""
 
     severity: Severity | None = None
     action: Action | None = None
@@ -33,26 +33,29 @@ class PatternSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is in force. The fields' metadata is their documentation (docs/settings.md is made from it)."""
+    """The settings of a run. The metadata of the fields is their documentation: docs/settings.md is made from it."""
 
     select: tuple[str, ...] = setting(("*",), "Patterns to check: names, folders (`indexes`), or globs.")
-    ignore: tuple[str, ...] = setting((), "Patterns to leave out; as `select`, and stronger.")
+    ignore: tuple[str, ...] = setting((), "Patterns to leave out, in the form of `select`. It wins over `select`.")
     plugins: tuple[str, ...] = setting(
         (), "Modules with patterns of your own, such as `app.pgpatterns` ([how to write them](own-patterns.md))."
     )
     exclude_tables: tuple[str, ...] = setting((), "Tables to leave out: globs of `table` or `schema.table`.")
     exclude_schemas: tuple[str, ...] = setting((), "Schemas to leave out: globs.")
     target_version: int | None = setting(
-        None, "The oldest PostgreSQL major that production runs; what is newer is not proposed. Unset: the server's."
+        None,
+        "The oldest PostgreSQL major version in production; newer features are not proposed. Unset: the server's.",
     )
     baseline: Path = setting(
-        Path("pgpatterns-baseline.txt"), "The file of accepted findings, beside the file with these settings."
+        Path("pgpatterns-baseline.txt"), "The file of accepted findings, next to the file with these settings."
     )
     adopt: str = setting(
-        "new", "`new`: enforce on what the baseline does not accept. `all`: pay every debt now.", choices=("new", "all")
+        "new",
+        "`new`: enforce findings that the baseline does not accept. `all`: enforce the accepted ones, too.",
+        choices=("new", "all"),
     )
     fail_on: Severity = setting(
-        Severity.WARNING, "The least severity that makes `pgcheck` exit with 1: info, warning or error."
+        Severity.WARNING, "The lowest severity that makes `pgcheck` exit with 1: info, warning or error."
     )
     fail_on_skipped: str = setting(
         "ci",
@@ -61,7 +64,7 @@ class Settings:
         choices=("ci", "always", "never"),
     )
     server: str | None = setting(
-        None, "URL of a PostgreSQL to make the scratch database on, in place of the embedded one."
+        None, "URL of a PostgreSQL server for the scratch database, instead of the embedded one."
     )
     postgres: Path | None = setting(None, "Folder with the `postgres` and `initdb` programs to use.")
     env: Mapping[str, str] = setting(
@@ -72,7 +75,7 @@ class Settings:
     prepare: Path | None = setting(None, "A file of SQL that runs in each scratch database before the first revision.")
     roles: tuple[str, ...] = setting((), "Roles that revisions expect; created on the throw-away server.")
     upgrade_command: str | None = setting(
-        None, "A command that brings the database in `env` to head, for projects that do not run `alembic`."
+        None, "A command that upgrades the database in `env` to head, for projects that do not run `alembic`."
     )
     python: Path | None = setting(
         None,
@@ -80,7 +83,7 @@ class Settings:
         "package. The program `alembic-pgpatterns` takes the active environment's, or `.venv`'s, by itself.",
     )
     time_limit: str = setting(
-        "10m", "How long the project's own code may run at a time: seconds, or a number with `s`, `m` or `h`."
+        "10m", "How long the project's code may run at a time: seconds, or a number with `s`, `m` or `h`."
     )
     allow_connect: tuple[str, ...] = setting(
         (),
@@ -88,7 +91,7 @@ class Settings:
         "or the path of a Unix socket.",
     )
     create_all: bool = setting(
-        False, "Build the schema from the models and stamp it, for histories that do not start from empty."
+        False, "Build the schema from the models and stamp it, for histories that do not start from an empty database."
     )
     registries: tuple[str, ...] = setting(
         (), "Mapper registries, as `package.module:Base`, for patterns about relationships."
@@ -98,14 +101,14 @@ class Settings:
         "When autogenerate writes a chain of files: where one could not be run again, never, or always.",
         choices=("auto", "never", "always"),
     )
-    directives: bool = setting(False, "Write this package's op directives in place of Alembic's own operations.")
+    directives: bool = setting(False, "Write this package's op directives instead of Alembic's operations.")
     lock_timeout: str = setting("5s", "lock_timeout in revisions that take a strong lock on an existing table.")
-    history: int = setting(30, "Without a baseline, a history of at most so many revisions is judged whole.")
+    history: int = setting(30, "Without a baseline, check all revisions if the history has at most this many.")
     since: str | None = setting(
-        None, "Judge the revisions after this one in place of those after the baseline; `base`: all of them."
+        None, "Check the revisions after this one, instead of those after the baseline. `base`: all of them."
     )
     diff_base: str | None = setting(
-        None, "Judge the revisions that the working tree adds to this branch or commit of git."
+        None, "Check the revisions that the working tree adds to this branch or commit of git."
     )
     old_code: str | None = setting(
         None,
@@ -114,33 +117,33 @@ class Settings:
     )
     workload: Path | None = setting(
         None,
-        "A recording of the application's statements (`pytest --pgpatterns-record`), which pgcheck judges and pgadvise "
+        "A recording of the application's statements (`pytest --pgpatterns-record`), which pgcheck checks and pgadvise "
         "plans; unset: the queries in the source.",
     )
     source: tuple[Path, ...] = setting(
         (),
-        "Folders of the application's own code, whose queries support findings about indexes. Unset: the folder of "
+        "Folders of the application's code, whose queries support findings about indexes. Unset: the folder of "
         "these settings, and the packages of the models.",
     )
     guesses: bool = setting(False, "Show what would be a finding if a query of the application supported it.")
     downgrade: bool = setting(True, "Run each revision's downgrade too, and compare the schemas.")
-    stats: Path | None = setting(None, "A file of rows per table in production: `table rows` a line, or JSON.")
+    stats: Path | None = setting(None, "A file of rows per table in production: `table rows` per line, or JSON.")
     rows: Path | None = setting(
-        None, "A file of SQL with rows of your own for `pgrehearse`; the tables that it fills get no made-up rows."
+        None, "A file of SQL with your own rows for `pgrehearse`. The tables that it fills get no made-up rows."
     )
-    cache: bool = setting(True, "Keep copies of the cluster, so that revisions that did not change do not run again.")
+    cache: bool = setting(True, "Keep copies of the database cluster, so that unchanged revisions do not run again.")
     patterns: Mapping[str, PatternSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     root: Path = field(default_factory=Path.cwd)
 
     @property
     def seconds(self) -> float:
-        """``time_limit`` in seconds; 0 if it is no time."""
+        """``time_limit`` in seconds; 0 if it is not a time."""
         match = _TIME_LIMIT.fullmatch(self.time_limit.strip())
         return float(match[1]) * _SECONDS[match[2] or "s"] if match else 0.0
 
     def path(self, value: Path) -> Path:
-        """A path of a setting, seen from the folder of the file that holds the settings."""
+        """A path in a setting, relative to the folder of the file with the settings."""
         return value if value.is_absolute() else self.root / value
 
     @property

@@ -1,4 +1,4 @@
-"""From Alembic's configuration to the settings: which files are read, the same ones by every command and hook."""
+"""From Alembic's configuration to the settings: which files are read. All commands and hooks read the same ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
         flags: values from the command line by field name, of the right type; None where a flag was not given.
 
     Raises:
-        SettingsError: an unknown key or pattern, or a value that does not fit.
+        SettingsError: an unknown key or pattern, or a wrong value.
     """
     return read_settings(ini_of(config), pyproject_of(config), flags, _search(config))
 
@@ -33,18 +33,18 @@ def _search(config: Any) -> list[Path]:
 
 
 def ini_of(config: Any) -> Path | None:
-    """alembic.ini, which need not exist; None if the Config was made without a file."""
+    """The path of alembic.ini, which may not exist; None if the Config was made without a file."""
     if config is None:
         return Path("alembic.ini")
     return Path(config.config_file_name) if config.config_file_name else None
 
 
 def pyproject_of(config: Any) -> Path | None:
-    """The pyproject.toml of the project, which need not exist.
+    """The path of the project's pyproject.toml, which may not exist.
 
-    The one that was named to Alembic, else the one beside alembic.ini, else the nearest above it that has settings of
-    ours. Alembic's own default is the one in the current folder (1.16 and later); it counts only without alembic.ini,
-    because the same command must read the same settings wherever it is started.
+    It is the one that Alembic was given, else the one next to alembic.ini, else the nearest one above it that has
+    settings of this package. Alembic's default is the one in the current folder (1.16 and later). It counts only
+    without alembic.ini, because a command must read the same settings wherever it is started.
     """
     ini = ini_of(config)
     named = getattr(config, "toml_file_name", None)

@@ -79,7 +79,7 @@ def edited_file(path: Path, data: bytes, edits_to_make: Sequence[Edit]) -> Sourc
     Args:
         path: of the file, for messages.
         data: its content.
-        wanted: the edits.
+        edits_to_make: the edits.
 
     Raises:
         PgPatternsError: LibCST is not installed, or it cannot parse the file.

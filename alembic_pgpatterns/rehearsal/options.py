@@ -33,7 +33,7 @@ def seconds_of(text: str) -> float:
     """``90s``, ``5m``, ``1h``; a number alone means minutes.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: another value.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None or float(match[1]) <= 0:
@@ -45,7 +45,7 @@ def bytes_of(text: str) -> int:
     """``500MB``, ``2GB``; a number alone means bytes.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: another value.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None or float(match[1]) <= 0:

@@ -113,7 +113,7 @@ class Failure:
 class EnvResult:
     """The result of a run of env.py. ``databases``: those it connected to, in the order of first use.
 
-    ``run``: its number, for requests about its models. ``connected``: number of connections, by database.
+    ``run``: its number, for requests about its models.
     ``real_parameters``: libpq's parameters of the real ones, with the password. ``elsewhere``: connections that lead to
     no PostgreSQL.
     ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: of the revisions.

@@ -58,8 +58,8 @@ def record(engine: Any, file: str | Path, *, values: str = "safe") -> Recording:
         values: which values of parameters the file may hold: "safe" (numbers, booleans, times, enums), "none", "all".
 
     Raises:
-        ValueError: ``values`` is none of these.
+        ValueError: ``values`` is another text.
     """
     if values not in LEVELS:
-        raise ValueError(f"values: {values!r} is none of {', '.join(LEVELS)}")
+        raise ValueError(f"values: {values!r} is not one of {', '.join(LEVELS)}")
     return Recording(engine, Path(file).absolute(), values)

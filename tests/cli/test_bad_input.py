@@ -249,7 +249,7 @@ def test_letters_that_the_terminal_lacks(project: Project) -> None:
 
 @pytest.mark.parametrize("version", [9, 12, 170004])
 def test_a_version_that_is_no_major(version: int) -> None:
-    with pytest.raises(SettingsError, match="command line: target_version: a major version such as"):
+    with pytest.raises(SettingsError, match="command line: target_version: expected a major version such as"):
         read_settings(flags={"target_version": version})
 
 
@@ -351,21 +351,21 @@ def test_what_nobody_expected(
         ('upgrade_command = ""', "upgrade_command: it is empty"),
         ('env = { "A=B" = "x" }', "env: 'A=B' cannot be the name of an environment variable"),
         ('env = { "" = "x" }', "env: '' cannot be the name"),
-        ('env = { A = "\\u0000" }', "env: the value of A holds a character of code 0"),
-        ('env = { A = "{nope}" }', "env: A has {nope}, which is none of {url}"),
-        ("target_version = 99", "target_version: a major version such as"),
-        ("history = -1", "history: -1: a number of revisions, 0 or more, is expected"),
-        ('lock_timeout = "soon"', "lock_timeout: 'soon' is no time"),
+        ('env = { A = "\\u0000" }', "env: the value of A contains a character of code 0"),
+        ('env = { A = "{nope}" }', "env: A has {nope}, which is not one of {url}"),
+        ("target_version = 99", "target_version: expected a major version such as"),
+        ("history = -1", "history: -1: expected a number of revisions, 0 or more"),
+        ('lock_timeout = "soon"', "lock_timeout: 'soon' is not a time"),
         ("select = []", "select: it is empty, so nothing would be checked"),
         ('exclude_tables = ["", "a"]', "exclude_tables: one of its entries is empty"),
-        ('roles = ["a\\u0000b"]', "roles: 'a\\x00b' is no name of a role"),
+        ('roles = ["a\\u0000b"]', "roles: 'a\\x00b' is not a name of a role"),
         ('registries = ["a b"]', "registries: 'a b' is not of the form package.module:Base"),
         ('prepare = ""', "prepare: '.' names no file"),
         ('baseline = "/"', "baseline: / is a folder"),
         ('create_all = true\nupgrade_command = "x"', "create_all: it builds the schema from the models"),
     ],
 )
-def test_settings_that_cannot_be_meant(setting: str, problem: str, project: Project) -> None:
+def test_wrong_values_of_settings(setting: str, problem: str, project: Project) -> None:
     project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\n{setting}\n")
     with pytest.raises(SettingsError) as error:
         read_settings(pyproject=Path("pyproject.toml"))

@@ -89,7 +89,7 @@ def test_a_look_at_some_patterns_leaves_the_others_entries_alone(books: Project)
     assert "no longer there" not in books.alembic("pgcheck", "--select", "varchar-length").stdout
     path.write_text(before + "varchar-length public.gone.x\nno-such-pattern public.y\n")
     run = books.alembic("pgcheck", "--select", "varchar-length", "--write-baseline")
-    assert "2 that no longer match taken out" in run.stdout
+    assert "2 that no longer match removed" in run.stdout
     assert path.read_text() == before
 
 

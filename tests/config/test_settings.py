@@ -1,4 +1,4 @@
-"""Settings from both files and from flags, and what is said of those that cannot be meant."""
+"""Settings from both files and from flags, and the messages about wrong ones."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class HistoryCache:
     """The snapshots and traces of one project, as far as they are still valid."""
 
     def __init__(self, project: Project, folder: Path, contents: Contents, variables: tuple[str, ...] = ()) -> None:
-        """``folder``: for this project; it need not exist. ``given``: variables that the settings set."""
+        """``folder``: for this project; it may not exist. ``variables``: those that the settings set."""
         self._project = project
         self._folder = folder
         self._contents = contents
