@@ -1,4 +1,4 @@
-"""From a workload and sizes to the indexes that it needs, on a copy of a database at head."""
+"""From a workload and table sizes to the indexes that it needs, on a copy of a database at head."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Advisor:
         return questions, unplanned
 
     def _plannable(self, statement: Recorded) -> Recorded:
-        """The statement with those of its recorded values that the server takes.
+        """The statement with those recorded values that the server accepts.
 
         Raises:
             CannotPlan: it takes the statement neither with values nor without.
@@ -171,7 +171,7 @@ class Advisor:
         return values[0] if refers and values else None
 
     def _share(self, table: Name, where: str) -> float:
-        """Share of a table's rows for which a condition is true, as the planner sees it."""
+        """Share of a table's rows for which a condition is true, by the planner's estimate."""
         return self._matching(table, where) / max(1.0, self._sizes.rows(table))
 
     def _matching(self, table: Name, where: str) -> float:
@@ -185,7 +185,7 @@ class Advisor:
         return max(float(node["Plan Rows"]) for node in nodes(root))
 
     def _build(self, proposed: Sequence[Candidate], workload: Workload) -> dict[str, Built]:
-        """The candidates as real indexes, made while the tables are small, then sized."""
+        """The candidates as real indexes, created while the tables are small, then set to their sizes."""
         writes = read_writes(workload.statements, self.schema.default_schema)
         rows = {id(item): self._entries(item) for item in proposed}
         self._scale.shrink(oid for oid in self._oids.values())
@@ -230,7 +230,7 @@ class Advisor:
             return None
 
     def _expression_statistics(self, candidate: Candidate, name: Name) -> None:
-        """An expression is taken to have the statistics of its column, without which it is guessed at 0.5 percent."""
+        """Give an expression the statistics of its column. Without them the planner assumes 0.5 percent."""
         if self._connection.info.server_version < 180000:
             return
         for number, key in enumerate(candidate.index.keys, 1):
@@ -287,7 +287,7 @@ class Advisor:
         )
 
     def _named(self, indexes: Sequence[CreateIndex]) -> list[CreateIndex]:
-        """The indexes with names that neither the schema nor another one of them has."""
+        """The indexes with names that are unique among themselves and in the schema."""
         taken = {index.name for table in self.schema.tables for index in table.indexes}
         taken |= {table.name for table in self.schema.tables}
         result = []

@@ -1,4 +1,4 @@
-"""Indexes that might serve a workload: what to try, not what to take."""
+"""Indexes that may serve a workload. They are tried, not yet chosen."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from alembic_pgpatterns.workload.literals import is_literal
 from alembic_pgpatterns.workload.model import Recorded
 
 INCLUDED = 3
-"""The most columns that INCLUDE carries."""
+"""The most columns of INCLUDE."""
 INCLUDED_BYTES = 48
 LARGEST_SHARE = 0.5
-"""Of the rows that a partial index may hold."""
+"""The largest share of the rows in a partial index."""
 FEW_VALUES = 20
 """Different values of a column by which a partial index may be told from another."""
 BRIN_PAGES = 12_800
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Question:
-    """One statement of the workload with what it asks of each table, and how it is planned."""
+    """One statement of the workload: its use of each table, and how it is planned."""
 
     statement: Recorded
     uses: tuple[TableUse, ...]
@@ -60,9 +60,9 @@ class Question:
         return frozenset(use.table for use in self.uses)
 
     def misled_by(self, candidate: Candidate) -> bool:
-        """Whether the server that plans uses an index for this statement that production's may not use.
+        """Whether the scratch server uses an index for this statement that production may not use.
 
-        Ours sorts by code points (C): in any other collation only an index with text_pattern_ops serves LIKE 'abc%'.
+        The scratch server sorts by code points (C). In other collations only text_pattern_ops serves LIKE 'abc%'.
         And PostgreSQL 18 skips the first key where the statement does not ask for it, which older ones cannot.
         """
         index = candidate.index
@@ -115,7 +115,7 @@ def candidates(questions: Sequence[Question], knowledge: Knowledge) -> list[Cand
 
 
 def _united(proposed: Iterable[Candidate], knowledge: Knowledge) -> Iterator[Candidate]:
-    """Where several candidates differ in INCLUDE alone: one that carries what all of them do."""
+    """Where several candidates differ only in INCLUDE: one with the columns of all of them."""
     groups: dict[CreateIndex, list[Candidate]] = {}
     for candidate in proposed:
         if candidate.index.include:
@@ -173,7 +173,7 @@ class _Proposals:
         return [Candidate(CreateIndex(self._use.table, columns)) for columns in (keys, longer)]
 
     def _predicates(self) -> Iterator[tuple[str | None, frozenset[str]]]:
-        """WHERE clauses of partial indexes with the columns that they fix, and no clause."""
+        """WHERE clauses of partial indexes with their columns, and no clause."""
         yield None, frozenset()
         use = self._use
         parts = dict.fromkeys(use.constants)
@@ -212,9 +212,9 @@ class _Proposals:
         return f"{quote(column.name)} = {text_literal(str(value))}"
 
     def _is_fixed(self, number: int, value: object) -> bool:
-        """Whether a parameter has this value always: the source says so, or many calls of production do.
+        """Whether a parameter always has this value: by the source, or by many calls in production.
 
-        Tests alone do not: they send what they like.
+        Calls in tests do not show it.
         """
         literal = is_literal(self._statement, value)
         if literal is not None:
@@ -301,14 +301,14 @@ class _Proposals:
         if use.star or use.locks or not 0 < len(present) <= INCLUDED or self._names_one_row(index):
             return ()
         if len(present) + len(named) >= len(self._table.columns):
-            return ()  # a second copy of the table
+            return ()  # it would be a second copy of the table
         if any(column.type.array or column.type.name in _WIDE for column in present):
             return ()
         widths = sum(self._knowledge.width(use.table, column.name) for column in present)
         return tuple(column.name for column in present) if widths <= INCLUDED_BYTES else ()
 
     def _names_one_row(self, index: CreateIndex) -> bool:
-        """Whether the keys begin with those of a unique index, which finds the row already."""
+        """Whether the keys begin with those of a unique index, which already finds the row."""
         columns = [key.column for key in index.keys]
         unique = (present.columns for present in self._table.indexes if present.unique and present.predicate is None)
         return any(list(names) == columns[: len(names)] for names in unique)
@@ -344,7 +344,7 @@ class _Proposals:
             )
 
     def _brin(self) -> Iterator[Candidate]:
-        """The planner under-rates BRIN, so it is proposed by rule: a long table in the order of the range's column."""
+        """The planner underestimates BRIN, so a rule proposes it, for a long table in the order of the column."""
         if self._knowledge.pages(self._use.table) < BRIN_PAGES or self._use.equal:
             return
         for item in self._use.ranges:
@@ -371,7 +371,7 @@ def _without_repetition(keys: Iterable[Key]) -> Iterator[Key]:
 
 
 def _exists(index: CreateIndex, table: Table | None) -> bool:
-    """Whether an index of the table begins with the same keys and holds as much."""
+    """Whether an index of the table begins with the same keys and has as many columns."""
     return table is not None and any(_serves(present, index) for present in table.indexes)
 
 

@@ -1,4 +1,4 @@
-"""What the statements of a workload cost on a database at some revision, at production's size."""
+"""The costs of a workload's statements on a database at some revision, at production's size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Planned:
 def statement_costs(
     server: Server, database: str, schema: Schema, statistics: Statistics, workload: Workload
 ) -> Mapping[str, Planned]:
-    """The plans of a workload's statements by their fingerprints; those that the server refuses are left out.
+    """The plans of a workload's statements by their fingerprints; without those that the server refuses.
 
     Args:
         server: on which a copy of the database is made.

@@ -1,4 +1,4 @@
-"""Statistics of a live database for planning elsewhere, without the values that could name a person.
+"""Statistics of a live database for planning elsewhere, without values that could identify a person.
 
 Rows and pages come from pg_class, which every role may read. Statistics of columns come from pg_stats, which shows the
 columns that the role may SELECT; no table is read.
@@ -105,7 +105,7 @@ def _columns(
 
 
 def _allowed_values(connection: psycopg.Connection[Any]) -> dict[tuple[str, str, str], frozenset[str]]:
-    """The values that CHECK constraints name: they stand in the schema, and are no secret of the data."""
+    """The values in CHECK constraints. They are part of the schema, so they reveal nothing about the data."""
     return {
         (schema, table, column): values
         for schema, table, expression in connection.execute(_CHECKS)
@@ -120,7 +120,7 @@ def _named(expression: str) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def summary(document: Mapping[str, Any]) -> Sequence[str]:
-    """What the export holds and what was left out, in lines for people."""
+    """Lines for people about what the export contains, and what it left out."""
     columns = sum(len(table["columns"]) for table in document["tables"])
     lines = [
         f"{len(document['tables'])} tables, {columns} columns. Kept: shares of nulls, widths, numbers of different "

@@ -1,4 +1,4 @@
-"""What the advisor is asked, and what it answers, as plain data."""
+"""The options of the advisor, and its results, as plain data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.workload.model import Recorded
 
 ASSUMED = "assumed"
-"""Source of a size that nobody gave."""
+"""The source of an assumed size."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """The size of a table. ``pages``: of 8 kB, None where only the rows are known. ``source``: who says so."""
+    """The size of a table. ``pages``: of 8 kB; None if only the rows are known. ``source``: where it comes from."""
 
     rows: float
     pages: int | None = None
@@ -24,7 +24,7 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """Statistics of one column, as pg_stats has them (docs, "pg_stats"). None: not known.
+    """Statistics of one column, as in pg_stats (docs, "pg_stats"). None: not known.
 
     ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. ``element``: of arrays, how
     often the most common element is there. All values as text.
@@ -50,7 +50,7 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Benefit:
-    """What an index does for one statement. Costs in the planner's units."""
+    """The effect of an index on one statement. Costs are in the planner's units."""
 
     statement: Recorded
     cost_before: float
@@ -89,7 +89,7 @@ class AdvisedIndex:
 
 @dataclass(frozen=True, slots=True)
 class UnusedIndex:
-    """An index that is there and that no statement uses once the advised ones are there."""
+    """An existing index that no statement uses after the advised ones are created."""
 
     name: Name
     table: Name
@@ -115,7 +115,7 @@ class PlanPair:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The advisor's answer.
+    """The result of the advisor.
 
     Attributes:
         indexes: worth having together, the greatest gain first.
@@ -146,7 +146,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user asked for. ``tables``: only indexes of these; empty: of all. ``explain``: an index's name."""
+    """The options from the flags. ``tables``: only indexes of these; empty: of all. ``explain``: an index's name."""
 
     max_indexes: int | None = None
     tables: tuple[str, ...] = ()

@@ -15,12 +15,12 @@ PlanNode = dict[str, Any]
 
 
 class CannotPlan(Exception):
-    """A statement that the server does not plan; the message is the server's."""
+    """A statement that the server does not plan, with the server's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One plan: its total cost in the planner's units, the indexes it uses, and its tree as EXPLAIN has it."""
+    """One plan: its total cost in the planner's units, the indexes it uses, and its tree from EXPLAIN."""
 
     cost: float
     indexes: frozenset[str]
@@ -64,7 +64,7 @@ class Planner:
         return self._tree(self.connection.pgconn.exec_params(command.encode(), bound))
 
     def shown(self, text: str, values: Sequence[object] | None) -> list[str]:
-        """The plan as people read it, a line each. Arguments and errors: see `explain`."""
+        """The plan in EXPLAIN's text format, by lines. Arguments and errors: see `explain`."""
         run = self.connection.pgconn
         if values is None:
             result = run.exec_(f"EXPLAIN (GENERIC_PLAN) {text}".encode())
@@ -75,7 +75,7 @@ class Planner:
         return [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
 
     def _generic_before_16(self, text: str, options: Sequence[str]) -> PlanNode:
-        """PREPARE and EXPLAIN EXECUTE, with nulls for all parameters, which a generic plan does not look at."""
+        """PREPARE and EXPLAIN EXECUTE, with nulls for all parameters: a generic plan does not use them."""
         run = self.connection.pgconn.exec_
         prepared = run(f"SET plan_cache_mode = force_generic_plan; PREPARE pgpatterns AS {text}".encode())
         if prepared.status not in (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK):
@@ -110,17 +110,17 @@ class Planner:
 
     @contextmanager
     def visible(self, indexes: Iterable[int]) -> Iterator[None]:
-        """Candidates, by their oids, that plans may use in here; all are invalid outside."""
+        """A context in which plans may use these candidates, by their oids. Outside all are invalid."""
         update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY({})")
         try:
-            self.connection.execute(update.format(sql.Literal(list(indexes))))  # one message in place of two
+            self.connection.execute(update.format(sql.Literal(list(indexes))))  # one message instead of two
             yield
         finally:
             self.connection.execute("ROLLBACK")
 
     @contextmanager
     def hidden(self, indexes: Iterable[int]) -> Iterator[None]:
-        """Indexes, by their oids, that plans may not use in here."""
+        """A context in which plans may not use these indexes, by their oids."""
         update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY({})")
         try:
             self.connection.execute(update.format(sql.Literal(list(indexes))))
@@ -130,7 +130,7 @@ class Planner:
 
     @contextmanager
     def settings(self, values: Mapping[str, str]) -> Iterator[None]:
-        """Settings of the planner that hold in here."""
+        """A context with these settings of the planner."""
         self.connection.execute("BEGIN")
         try:
             for name, value in values.items():

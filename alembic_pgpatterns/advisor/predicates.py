@@ -1,4 +1,4 @@
-"""What a plan's conditions say of the columns of each table, read from PostgreSQL's parse tree."""
+"""The columns in the conditions of a plan, by table, read from PostgreSQL's parse tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIKE = {"~~": "like", "~~*": "ilike", "~": "regex", "~*": "regex"}
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What an index could hold: a column, or an expression as SQL without the table's name."""
+    """A possible key of an index: a column, or an expression as SQL without the table's name."""
 
     column: str | None = None
     expression: str | None = None
@@ -55,7 +55,7 @@ class Comparison:
 
 @dataclass
 class TableUse:
-    """What one statement asks of one table in its FROM list.
+    """How one statement uses one table in its FROM list.
 
     Attributes:
         table: the table.
@@ -91,7 +91,7 @@ class TableUse:
 
     @property
     def terms(self) -> frozenset[str]:
-        """The text of all terms that an index could begin with."""
+        """The text of all terms that could be the first key of an index."""
         compared = (*self.equal, *self.ranges, *self.likes, *self.contains)
         return frozenset(
             (
@@ -105,7 +105,7 @@ class TableUse:
 
     @property
     def bounds(self) -> frozenset[str]:
-        """The text of the terms that say how many rows are read: equality, range and order, but no join."""
+        """The text of the terms that limit the rows to read: equality, range and order, but not joins."""
         compared = [item.term for item in (*self.equal, *self.ranges)]
         terms = (*compared, *(item.term for item in self.order))
         return frozenset(term.text for term in (*terms, *(term for row in self.rows for term in row)))
@@ -115,7 +115,7 @@ Uses = Mapping[str, TableUse]
 
 
 def pattern_of(like: Comparison, samples: Sequence[Sequence[object]]) -> str | None:
-    """The pattern of a LIKE: its constant, else the first recorded one; None where none is known."""
+    """The pattern of a LIKE: its constant, else the first recorded one; None if none is known."""
     if like.constant is not None:
         return like.constant
     number = like.parameter or 0
@@ -124,13 +124,13 @@ def pattern_of(like: Comparison, samples: Sequence[Sequence[object]]) -> str | N
 
 
 def is_prefix(like: Comparison, samples: Sequence[Sequence[object]]) -> bool:
-    """Whether a LIKE asks for how a text begins."""
+    """Whether a LIKE asks for a prefix."""
     pattern = pattern_of(like, samples)
     return like.operator == "like" and bool(pattern) and not str(pattern).startswith(("%", "_"))
 
 
 def read_condition(text: str, uses: Uses) -> bool:
-    """Add what a condition of EXPLAIN VERBOSE says; whether it could be parsed."""
+    """Add a condition of EXPLAIN VERBOSE. Returns whether it could be parsed."""
     node = parse_condition(text)
     if node is None:
         return False
@@ -139,7 +139,7 @@ def read_condition(text: str, uses: Uses) -> bool:
 
 
 def parse_condition(text: str) -> Any | None:
-    """The tree of a condition as EXPLAIN prints it; None where it is no SQL (subplans, for one)."""
+    """The tree of a condition as EXPLAIN prints it; None if it is not SQL (for example subplans)."""
     try:
         return postgast.parse(f"SELECT 1 WHERE {text}").stmts[0].stmt.select_stmt.where_clause
     except postgast.PgQueryError:
@@ -212,7 +212,7 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
 
 
 def _add(use: TableUse, item: Comparison, kind: int) -> None:
-    """Add a comparison to what a statement asks of a table; ``kind``: of the parse tree's expression."""
+    """Add a comparison to the use of a table. ``kind``: of the expression in the parse tree."""
     operator = item.operator
     if operator == "=" and (item.is_list or kind == pg.AEXPR_OP):
         use.equal.append(item)
@@ -238,7 +238,7 @@ def _join(node: Any, uses: Uses) -> None:
 
 
 def _or(node: Any, uses: Uses) -> None:
-    """``a = 1 OR a = 2`` is a list; of other ORs each branch may have an index of its own."""
+    """``a = 1 OR a = 2`` is a list. For other ORs each branch may have its own index."""
     tables = _tables(node, uses)
     if len(tables) != 1:
         return
@@ -256,7 +256,7 @@ def _or(node: Any, uses: Uses) -> None:
 
 
 def _inner(node: Any) -> Any:
-    """Without casts that change no value: of a constant or parameter, and of a column to its own kind of text."""
+    """The node without casts that change no value: of a constant or parameter, and between text types of a column."""
     while node.WhichOneof("node") in ("type_cast", "collate_clause"):
         inner = node.type_cast.arg if node.WhichOneof("node") == "type_cast" else node.collate_clause.arg
         if node.WhichOneof("node") == "type_cast" and _any(inner, pg.ColumnRef):
@@ -312,7 +312,7 @@ _CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clo
 
 
 def _changes(node: Any) -> bool:
-    """Whether the value changes from call to call: an index's condition must not."""
+    """Whether the value changes from call to call, which the condition of an index must not."""
     calls = postgast.find_nodes(node, pg.FuncCall)
     names = {call.funcname[-1].string.sval for call in calls}
     return bool(names & _CLOCKS) or _any(node, pg.SQLValueFunction)
@@ -323,7 +323,7 @@ def _any(node: Any, kind: Any) -> bool:
 
 
 def _bare(node: Any) -> Any:
-    """A copy whose columns have no table's name before them."""
+    """A copy whose columns have no table name."""
     copy = type(node)()
     copy.CopyFrom(node)
     for reference in postgast.find_nodes(copy, pg.ColumnRef):

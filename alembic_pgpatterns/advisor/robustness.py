@@ -1,4 +1,4 @@
-"""How much an advised index depends on the assumed sizes: from how many rows it pays, and what it gains at others."""
+"""How much an advised index depends on the assumed sizes: the rows from which it pays, and its gain at other sizes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from alembic_pgpatterns.advisor.sizing import Sizes
 
 SCALES = (0.1, 1.0, 10.0)
 STEPS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
-"""Shares of the rows at which the break-even is looked for."""
+"""Shares of the rows at which the break-even is searched."""
 SAVING = 200.0
 """Units of the planner that an index must save in one query to be noticed: about a millisecond."""
 
 
 @dataclass
 class Robustness:
-    """Plans the statements of chosen indexes at other sizes. ``present``: what is there beside candidates."""
+    """Plans the statements of chosen indexes at other sizes. ``present``: the indexes other than candidates."""
 
     search: Search
     scale: Scale
@@ -63,7 +63,7 @@ class Robustness:
         return next(item for item in self.search.questions if item.statement is benefit.statement)
 
     def _saving(self, name: str, question: Question) -> float:
-        """Of the index alone: what the other ones save is theirs."""
+        """The saving of this index alone, without that of the other ones."""
         return self.search.cost(question, ()).value - self.search.cost(question, [name]).value
 
     def _factor(self, question: Question) -> float:

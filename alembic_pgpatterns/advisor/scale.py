@@ -30,7 +30,7 @@ _RESIZE = (
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or index, by its oid, with the pages and rows that it shall seem to have."""
+    """A table or index, by its oid, with the pages and rows that it will appear to have."""
 
     oid: int
     pages: int
@@ -40,7 +40,7 @@ class Relation:
 class Scale:
     """Sets the sizes of relations in one scratch database.
 
-    ``sparse``: whether files can be made larger; where they cannot, one row of each table stands for all of them.
+    ``sparse``: whether files can be made larger; if not, one row of each table counts for many.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], is_throwaway: bool) -> None:
@@ -52,7 +52,7 @@ class Scale:
 
     @property
     def mode(self) -> str:
-        """How it is done, for people."""
+        """The method, for people."""
         return "sparse files" if self.sparse else "row density"
 
     def set(self, relations: Iterable[Relation]) -> None:
@@ -88,12 +88,12 @@ class Scale:
             files += self._files(path, size, max(present, self._largest.get(oid, 0)))
             self._largest[oid] = max(size, present)
         if files:
-            # The files go through the program's input, so that no name of one is ever a part of a command.
+            # The program reads the names from its input, so that no name is part of a command.
             statement = sql.SQL("COPY (SELECT unnest({}::text[])) TO PROGRAM {}")
             self._connection.execute(statement.format(sql.Literal(files), sql.Literal(_RESIZE)))
 
     def _files(self, path: str, pages: int, before: int) -> list[str]:
-        """Each file of a relation with the pages that it shall have."""
+        """Each file of a relation with its future pages."""
         assert _PATH.fullmatch(path), path
         segments = max(pages, before) // SEGMENT + 1
         sizes = (min(max(pages - number * SEGMENT, 0), SEGMENT) for number in range(segments))

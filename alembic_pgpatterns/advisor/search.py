@@ -1,4 +1,4 @@
-"""The choice among candidates: greedy over the whole workload, gains on a logarithmic scale, less what writes pay."""
+"""The choice among candidates: greedy over the workload. Gains are on a logarithmic scale, minus the cost of writes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LEAST = 0.1
 """Orders of magnitude over the whole workload that an index must gain."""
 NOTICED = 0.05
 COMPLETION = 0.1
-"""What an index may cost more that has the range or the order of its statements too."""
+"""How much more an index may cost if it also has the range or the order of its statements."""
 _ALIKE = 0.4
-"""Orders of magnitude that one index more must gain where another one begins with the same keys."""
+"""Orders of magnitude that a further index must gain if another one begins with the same keys."""
 
 
 @dataclass
 class Built:
-    """A candidate that stands on the server as an index. ``rows``: entries; ``pages``: its size."""
+    """A candidate that exists on the server as an index. ``rows``: entries; ``pages``: its size."""
 
     candidate: Candidate
     name: str
@@ -50,7 +50,7 @@ class Cost:
 
 @dataclass
 class Search:
-    """Costs of statements under sets of candidates, each asked of the server once."""
+    """Costs of statements with sets of candidates. The server computes each one once."""
 
     planner: Planner
     questions: Sequence[Question]
@@ -60,7 +60,7 @@ class Search:
     _misled: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def cost(self, question: Question, names: Iterable[str]) -> Cost:
-        """The cost of a statement where these candidates are there.
+        """The cost of a statement if these candidates exist.
 
         Raises:
             CannotPlan: the server refuses the statement.
@@ -73,7 +73,7 @@ class Search:
         return self._costs[key]
 
     def prepare(self, questions: Iterable[Question], names: Iterable[str]) -> None:
-        """Plan several statements with the same candidates at once; `cost` then knows the answers."""
+        """Plan several statements with the same candidates at once, for later calls of `cost`."""
         groups: dict[frozenset[str], list[Question]] = {}
         names = list(names)
         for question in questions:
@@ -86,7 +86,7 @@ class Search:
                     self._costs[question.statement.fingerprint, concerned] = self._planned(question)
 
     def forget(self) -> None:
-        """Sizes have changed: no cost holds any more."""
+        """Forget all costs, because sizes have changed."""
         self._costs.clear()
 
     def _planned(self, question: Question) -> Cost:
@@ -111,13 +111,13 @@ class Search:
 
 
 def orders(before: float, after: float) -> float:
-    """Orders of magnitude between two costs, of which what is quick enough counts as equally quick."""
+    """Orders of magnitude between two costs. All costs that are low enough count as equal."""
     return math.log10(max(before, FLOOR) / max(after, FLOOR))
 
 
 @dataclass
 class Choice:
-    """The greedy choice. ``say``: is told of progress."""
+    """The greedy choice. ``say``: called to show progress."""
 
     search: Search
     most: int | None = None
@@ -127,7 +127,7 @@ class Choice:
     before: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Choose, then drop what later choices made needless."""
+        """Choose, then drop what later choices made unnecessary."""
         self.search.prepare(self.search.questions, ())
         self.costs = {item.statement.fingerprint: self._cost(item, ()) for item in self.search.questions}
         self.before = dict(self.costs)
@@ -147,7 +147,7 @@ class Choice:
         self._complete()
 
     def _groups(self) -> list[tuple[str, ...]]:
-        """What can be taken in one step: each candidate that a statement could use, and those of an OR together."""
+        """What can be chosen in one step: each candidate that a statement could use, and those of an OR together."""
         names = {built.candidate.index: name for name, built in self.search.built.items()}
         alone = [(name,) for name, built in self.search.built.items() if self._questions(built)]
         groups: dict[tuple[str, ...], None] = dict.fromkeys(alone)
@@ -195,7 +195,7 @@ class Choice:
         return total
 
     def _replaced(self, built: Built, others: Iterable[str]) -> bool:
-        """Whether another chosen index begins with the same keys: it does the same, a little less well."""
+        """Whether another chosen index begins with the same keys: it does the same, only a little worse."""
         index = built.candidate.index
         indexes = (self.search.built[name].candidate.index for name in others)
         return any(
@@ -248,7 +248,7 @@ class Choice:
         return bool(added) and any(use.table == longer.index.table and added <= use.bounds for use in uses)
 
     def _swap(self, name: str, other: str) -> bool:
-        """Take one index in place of another if no statement suffers."""
+        """Replace one index by another if no statement gets slower."""
         names = [other if item == name else item for item in self.chosen]
         touched = self._touched(self.search.built[name].table)
         after = {item.statement.fingerprint: self._cost(item, names) for item in touched}

@@ -41,7 +41,7 @@ class Sizes:
         return size.rows if size is not None else 0.0
 
     def facts(self, table: Name, column: str) -> ColumnFacts:
-        """Statistics of a column; those of a plain one where none are known."""
+        """Statistics of a column; default ones if none are known."""
         return self._statistics.columns.get((table, column), ColumnFacts(n_distinct=-0.1))
 
     def width(self, table: Name, column: str) -> int:
@@ -59,7 +59,7 @@ class Sizes:
         return max(1.0, min(rows, -n_distinct * rows if n_distinct < 0 else n_distinct or rows / 10))
 
     def pages(self, table: Name) -> int:
-        """Pages of a table: those of an export, else of rows as wide as their columns are on average."""
+        """Pages of a table: from an export, else computed from the average widths of the columns."""
         size = self._statistics.sizes.get(table)
         if size is None:
             return 0
@@ -73,7 +73,7 @@ class Sizes:
         return math.ceil(size.rows * (_TUPLE + widths) / (_USABLE + 16))
 
     def index_pages(self, table: Name, method: str, columns: Sequence[str], rows: float, trigrams: bool = False) -> int:
-        """Pages of an index of so many entries. ``trigrams``: it is one of pg_trgm."""
+        """Pages of an index with this many entries. ``trigrams``: it is an index of pg_trgm."""
         heap = self.pages(table)
         if method == "gin":
             return max(3, math.ceil(rows * self._gin_bytes(table, columns, trigrams) / (_USABLE * 0.8)))
@@ -96,20 +96,20 @@ class Sizes:
         return max(3.0, widths * (_TRIGRAMS if trigrams else _ELEMENTS))
 
     def of_index(self, index: Index) -> tuple[int, float]:
-        """Pages and entries of an index that is there."""
+        """Pages and entries of an existing index."""
         named = [column for column in (*index.columns, *index.include) if column is not None]
         rows = self.rows(index.table)
         trigrams = any(isinstance(key.opclass, Name) and key.opclass.name == "gin_trgm_ops" for key in index.keys)
         return self.index_pages(index.table, index.method, named, rows, trigrams), rows
 
     def of_candidate(self, index: CreateIndex, rows: float) -> int:
-        """Pages of an index to be, of so many entries."""
+        """Pages of a future index with this many entries."""
         trigrams = any(key.opclass == "gin_trgm_ops" for key in index.keys)
         return self.index_pages(index.table, index.method, tuple(index_columns(index)), rows, trigrams)
 
 
 def index_columns(index: CreateIndex) -> Iterable[str]:
-    """The columns that an index holds, those within expressions too."""
+    """The columns of an index, including those in expressions."""
     for key in index.keys:
         if key.column is not None:
             yield key.column

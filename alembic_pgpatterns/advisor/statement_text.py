@@ -54,7 +54,7 @@ def unlimited(text: str) -> str:
 
 
 def with_fixed(statement: Recorded, from_production: bool) -> str:
-    """The statement with the values of parameters within expressions, such as ``details ->> $1``, which no index holds.
+    """The statement with the values of parameters in expressions such as ``details ->> $1``, which no index has.
 
     Only values that never change: the application names them, or all calls have sent them and its source is not there.
     """
@@ -121,7 +121,7 @@ def _any(node: Any, kind: Any) -> bool:
 
 
 def _parameters(message: Any) -> Iterator[Any]:
-    """The nodes that hold a parameter, so that something else can be put in its place."""
+    """The nodes that contain a parameter, so that it can be replaced."""
     waiting = [message]
     while waiting:
         part = waiting.pop()

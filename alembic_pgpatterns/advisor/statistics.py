@@ -16,11 +16,11 @@ from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name
 
 EXPORT = "pgpatterns-statistics"
-"""The key by which an export of ``alembic pgstats`` is known; its value is the version."""
+"""The key that marks an export of ``alembic pgstats``. Its value is the version."""
 ASSUMED_ALONE = 1_000_000
-"""Rows of a table of which nothing is known, where nothing is known of any."""
+"""Rows of a table if the rows of no table are known."""
 ASSUMED_BESIDE = 10_000
-"""Rows of a table that is left out where others are declared or exported: what matters is named."""
+"""Rows of a table without a number if others have one: large tables have one."""
 
 
 def statistics_of(path: Path | None, schema: Schema) -> Statistics:
@@ -87,13 +87,13 @@ def with_sizes(statistics: Statistics, schema: Schema) -> Statistics:
 
 
 def declared_rows(table: Table) -> float | None:
-    """``rows`` of the table's ``info``: what its model says of production."""
+    """``rows`` of the table's ``info``: production's number from the model."""
     rows = table.origin.info.get("rows")
     return float(rows) if isinstance(rows, int | float) and not isinstance(rows, bool) and rows > 0 else None
 
 
 def with_rows(schema: Schema, sizes: Mapping[Name, TableSize]) -> Schema:
-    """The schema with the rows of its tables where they are known: patterns judge by them."""
+    """The schema with the rows of its tables if they are known: patterns use them."""
     measured = {name: size for name, size in sizes.items() if size.source != ASSUMED}
     tables = (
         replace(table, statistics=TableStatistics(measured[table.name].rows, 0, 0, 0, 0, 0, 0))
@@ -116,19 +116,19 @@ _TYPES = {
     "most_common_elem_freqs": "real[]",
 }
 COLUMNS_SINCE = 180000
-"""The first PostgreSQL that takes statistics of columns (``pg_restore_attribute_stats``)."""
+"""The first PostgreSQL version that accepts statistics of columns (``pg_restore_attribute_stats``)."""
 
 
 def load_columns(connection: psycopg.Connection[Any], statistics: Statistics) -> list[str]:
-    """Give the server the statistics of columns; what it does not take is returned in words."""
+    """Give the server the statistics of columns. Returns messages about those that it refuses."""
     if connection.info.server_version < COLUMNS_SINCE:
-        return ["this server takes no statistics of columns (PostgreSQL 18 does): all columns are planned alike"]
+        return ["this server accepts no statistics of columns (PostgreSQL 18 does): all columns are planned alike"]
     refused: list[str] = []
     for (table, column), facts in statistics.columns.items():
         try:
             load_column(connection, table, column, facts)
         except psycopg.Error as error:
-            refused.append(f"statistics of {table}.{column} were not taken: {str(error).splitlines()[0]}")
+            refused.append(f"statistics of {table}.{column} were refused: {str(error).splitlines()[0]}")
     return refused
 
 

@@ -1,4 +1,4 @@
-"""Statistics from what a schema says: keys, foreign keys, enums, CHECKs, defaults, types and names.
+"""Statistics derived from a schema: keys, foreign keys, enums, CHECKs, defaults, types and names.
 
 They are guesses, and the advice says so; of an export none is needed.
 """
@@ -21,9 +21,9 @@ from alembic_pgpatterns.schema.sql.parser import pg, postgast
 from alembic_pgpatterns.workload.model import Workload
 
 YEARS = 3
-"""Over how long a table's rows were made."""
+"""The time during which a table's rows were made."""
 FARTHEST = 20
-"""Years from now beyond which a time says nothing of when rows were made: an epoch, a "for ever"."""
+"""A time more than this many years from now does not show when rows were made: an epoch, or a "for ever"."""
 _LITERAL = re.compile(r"'(\d{4}-\d\d-\d\d[^']*)'")
 BOUNDS = 101
 """As many as a server keeps by default (``default_statistics_target``)."""
@@ -142,7 +142,7 @@ def _null_share(column: Column, table: Table) -> float:
 
 
 def _is_kind(column: Column) -> bool:
-    """Whether the column tells a few kinds of rows apart, as its name says."""
+    """Whether the column distinguishes a few kinds of rows, by its name."""
     return _named(column, _KIND_NAMES) or bool(_KIND_WORDS & set(column.name.lower().split("_")))
 
 
@@ -158,7 +158,7 @@ def _common(facts: ColumnFacts, values: tuple[str, ...]) -> ColumnFacts:
 
 
 def _flag(facts: ColumnFacts, column: Column) -> ColumnFacts:
-    """A flag with a default has it mostly."""
+    """A flag with a default mostly has that value."""
     default = str(column.default if column.default not in (None, UNKNOWN) else column.python_default).lower()
     first = "t" if default.startswith("true") else "f"
     often, seldom = (0.85, 0.15) if default.startswith(("true", "false")) else (0.5, 0.5)
@@ -233,7 +233,7 @@ def _of_parent(table: Name, parent: Name, statistics: Statistics) -> float:
 
 
 def _labels(table: Table, column: Column) -> tuple[str, ...]:
-    """The values that an enum or a CHECK allows; at most 50."""
+    """The values that an enum or a CHECK allows, at most 50."""
     if column.type.labels and not column.type.array:
         return column.type.labels[:50]
     for check in table.checks:

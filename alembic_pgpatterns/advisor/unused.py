@@ -1,4 +1,4 @@
-"""Indexes that are there and that nothing uses, said only where something can be said."""
+"""Existing indexes that nothing uses, reported only if the workload shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic_pgpatterns.workload.model import Workload
 
 
 def unused(schema: Schema, choice: Choice, workload: Workload) -> tuple[UnusedIndex, ...]:
-    """Indexes that the advice makes needless, and where the workload is production's those that nothing used before.
+    """Indexes that the advice makes unnecessary and, if the workload is production's, those that nothing used before.
 
     Never a unique one, which enforces; never one of a foreign key, whose deletes are rare.
     """

@@ -1,4 +1,4 @@
-"""What a statement asks of each table: conditions from the server's own plan, the rest from the parse tree.
+"""How a statement uses each table: conditions from the server's plan, the rest from the parse tree.
 
 The plan has names, views, CTEs and policies resolved. It is made with every index and every clever join off, so that
 all conditions stand in it as filters. What it does not show (the columns fetched, LIMIT, FOR UPDATE) the tree does.
@@ -30,7 +30,7 @@ _CONDITIONS = ("Filter", "Join Filter", "Index Cond", "Recheck Cond", "One-Time 
 
 
 def read_uses(planner: Planner, text: str) -> list[TableUse]:
-    """What the statement asks of each table.
+    """How the statement uses each table.
 
     Raises:
         CannotPlan: the server refuses the statement.
@@ -63,7 +63,7 @@ def _from_plan(root: PlanNode) -> dict[str, TableUse]:
         if node["Node Type"] == "Sort":
             for key in node["Sort Key"]:
                 read_order(key, uses)
-            break  # the outermost one is the statement's; those within serve aggregates
+            break  # the outermost one is the statement's, inner ones belong to aggregates
     return uses
 
 

@@ -1,4 +1,4 @@
-"""With which values a statement is planned: those that were recorded, and others, as production has them."""
+"""The values with which a statement is planned: recorded ones, and others that are typical for production."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLES = 2
 """Sets of recorded values that a statement is planned with."""
 
 Busy = Callable[[Name, str], str | None]
-"""The value of a column that more rows have than others; None where none is known."""
+"""The value of a column that more rows have than others; None if none is known."""
 
 
 @dataclass(frozen=True, slots=True)

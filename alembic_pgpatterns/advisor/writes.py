@@ -1,4 +1,4 @@
-"""What an index costs the application's writes, on the scale on which its gain is counted."""
+"""The cost of an index for the application's writes, on the scale of its gain."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _name(relation: pg.RangeVar, default_schema: str) -> Name:
 def penalty(index: CreateIndex, share_of_rows: float, share_of_pages: float, writes: Writes) -> float:
     """Orders of magnitude that an index must gain to pay for its upkeep.
 
-    An UPDATE of a column that the index holds can no longer be a heap-only one: it writes every index of the table.
+    An UPDATE of a column of the index can no longer be a heap-only one: it writes to every index of the table.
 
     Args:
         index: the definition.

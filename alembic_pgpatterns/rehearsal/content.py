@@ -1,4 +1,4 @@
-"""What is in the columns of a database, in a form that can be compared: digests per column, computed on the server."""
+"""The contents of columns in a form that can be compared: a digest per column, computed on the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alembic_pgpatterns.schema.model import Name, Schema, Table
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Of one column: how many values it has, and a digest of them with the row's key, in no order."""
+    """One column: its number of values, and a digest of them with the keys of their rows, independent of the order."""
 
     rows: int
     values: int
@@ -26,10 +26,10 @@ Contents = dict[tuple[Name, str], Content]
 
 
 def contents(connection: Any, schema: Schema) -> Contents:
-    """The contents of all tables that have rows; generated columns left out. Reads each table once.
+    """The contents of all tables that have rows; without generated columns. Reads each table once.
 
     Args:
-        connection: psycopg's, to a database that nobody changes meanwhile.
+        connection: psycopg's, to a database that nobody changes at the same time.
         schema: as the catalog has it.
     """
     result: Contents = {}
@@ -70,10 +70,10 @@ def _key(table: Table) -> sql.Composable:
 
 
 def lost(before: Contents, back: Contents, between: Contents) -> Iterator[LostContent]:
-    """What is not as it was: columns that exist before the upgrade and after the downgrade.
+    """What changed, in columns that exist before the upgrade and after the downgrade.
 
     Args:
-        before: the upgrade.
+        before: before the upgrade.
         back: after upgrade and downgrade.
         between: after the upgrade.
     """
@@ -83,7 +83,7 @@ def lost(before: Contents, back: Contents, between: Contents) -> Iterator[LostCo
         if new is None or not old.rows or new == old or table in counted:
             continue
         if new.rows != old.rows:
-            # Of a table with more or fewer rows no column is as it was.
+            # In a table with more or fewer rows every column changed.
             counted.add(table)
         if old.values and (new.digest != old.digest or new.rows != old.rows):
             yield LostContent(

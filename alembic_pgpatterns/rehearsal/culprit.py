@@ -1,4 +1,4 @@
-"""The row that a failed statement does not name: PostgreSQL says "contains null values", and not where."""
+"""The row that made a statement fail, where PostgreSQL does not name it ("contains null values")."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.schema.model import Name, Schema
 
 LONGEST = 300
-"""Characters of a row that are shown."""
+"""How many characters of a row are shown."""
 
 
 def culprit(connection: Any, failure: ProjectFailed, after: Schema) -> str | None:
-    """A row that stands in the way, as PostgreSQL writes rows; None where it was said already, or cannot be found.
+    """A row that makes the statement fail, in PostgreSQL's form; None if the message names it, or if there is none.
 
     Args:
         connection: to the database in which the revision failed and was rolled back.
         failure: of the run.
-        after: the schema that the revision leads to, whose constraint it may be.
+        after: the schema after the revision, which may have the constraint.
     """
     facts = failure.failure.diagnostics
     table = Name(facts.get("schema_name", ""), facts.get("table_name", ""))

@@ -23,14 +23,14 @@ from alembic_pgpatterns.server.protocol import Server
 KEYS = 20
 """Rows of a table that a probe reads or writes in turn."""
 INTERVAL = 0.005
-"""Seconds between two statements of a probe, at the least: what a wait can be measured too short by."""
+"""Least seconds between two statements of a probe. A measured wait may be too short by this."""
 PER_PROBE = 0.002
-"""Seconds between two statements of all probes together, so that they leave the machine to the revision."""
+"""Seconds between two statements of all probes together, so that the revision can use the machine."""
 
 
 @dataclass
 class Load:
-    """What the probes saw, once they have ended."""
+    """The results of the probes after their end."""
 
     reads: dict[Name, Wait] = field(default_factory=dict)
     writes: dict[Name, Wait] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Load:
 
 @contextmanager
 def under_load(server: Server, database: str, tables: Sequence[Table]) -> Iterator[Load]:
-    """While in here, one reader and one writer work on each table, in a process of their own.
+    """A context in which one reader and one writer work on each table, in a separate process.
 
     The reader takes ACCESS SHARE, the writer ROW EXCLUSIVE and the lock of one row; each commits at once.
 
     Args:
-        server: where the database is.
+        server: with the database.
         database: its name.
-        tables: that are read and written.
+        tables: to read and write.
 
     Raises:
         PgPatternsError: the probes could not connect.
@@ -110,7 +110,7 @@ def _probes(connection: Any, table: Table) -> Iterator[dict[str, Any]]:
 
 
 def _conditions(connection: Any, table: Table) -> list[sql.Composable]:
-    """WHERE one row is meant, for some rows from all over the table."""
+    """Conditions that match one row each, for some rows from all parts of the table."""
     key = table.primary_key
     if key is None:
         return [sql.SQL(" WHERE false")] if not table.columns else [_any_row(table)]
@@ -138,7 +138,7 @@ def _any_row(table: Table) -> sql.Composable:
 
 
 def _written(table: Table) -> Column | None:
-    """The column that the writer sets to what it is: one that no key has, if there is one."""
+    """The column that the writer sets to its present value: one without a key, if there is one."""
     free = [c for c in table.columns if c.generated is None and (c.identity is None or not c.identity.always)]
     keys = {name for index in table.indexes for name in index.columns}
     keys |= {name for key in table.foreign_keys for name in key.columns}

@@ -1,8 +1,8 @@
-"""The load: a program of its own, so that what the project's code does in its process does not slow it down.
+"""The load: a separate program, so that the project's code does not slow it down.
 
 It reads one line of JSON: ``{"conninfo", "interval", "probes": [{"name", "statements"}]}``. Each probe is a connection
-that runs its statements in turn. It writes "ready" once all are connected and have run for a moment, goes on until its
-input ends, and then writes per probe: the longest statement, the median before "ready", the number, an error.
+that runs its statements in turn. It writes "ready" when all are connected and have run for a moment, and continues
+until its input ends. Then it writes per probe: the longest statement, the median before "ready", the number, an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 WARM_UP = 0.4
-"""Seconds of statements by which the usual time is known."""
+"""How many seconds the usual time is measured."""
 
 
 class Probe(threading.Thread):
@@ -38,7 +38,7 @@ class Probe(threading.Thread):
         self.connection = psycopg.connect(conninfo, autocommit=True, application_name="pgpatterns load")
 
     def run(self) -> None:
-        """Statement after statement, with a pause between."""
+        """Run the statements in turn, with pauses."""
         number = 0
         while not self.stopped.is_set():
             self.began = time.perf_counter()
@@ -61,7 +61,7 @@ class Probe(threading.Thread):
             self.before.append(seconds)
 
     def result(self) -> dict[str, Any]:
-        """What it saw."""
+        """The times that it measured."""
         usual = statistics.median(self.before) if self.before else 0.0
         return {"name": self.name, "longest": self.longest, "usual": usual, "count": self.count, "error": self.error}
 

@@ -26,12 +26,12 @@ def measure(
     tables: Mapping[str, Sequence[Table]],
     rows: Mapping[str, Mapping[Name, int]],
 ) -> tuple[dict[str, Measurement], RunOutcome]:
-    """Upgrade by the revision in copies of the databases, while readers and writers work there.
+    """Run the upgrade of the revision in copies of the databases, while readers and writers work there.
 
     Args:
-        stage: where.
+        stage: with the databases.
         script: the revision.
-        line: where its upgrade begins.
+        line: of its upgrade.
         copies: of the databases, by their names.
         tables: to read and write, by database.
         rows: of the tables, by database.

@@ -14,9 +14,9 @@ from alembic_pgpatterns.schema.model import Location, Name
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long one statement of a kind took, in seconds. ``usual``: the median while nothing went on.
+    """How long one statement of a kind took, in seconds. ``usual``: the median before the revision.
 
-    ``error``: what the server said to one of them, where it refused it.
+    ``error``: of one statement that the server refused.
     """
 
     longest: float
@@ -26,15 +26,15 @@ class Wait:
 
     @property
     def waited(self) -> float:
-        """What the revision added to the slowest one."""
+        """How much the revision delayed the slowest statement."""
         return max(0.0, self.longest - self.usual)
 
 
 @dataclass(frozen=True, slots=True)
 class StatementTime:
-    """One statement of the revision. ``rows``: that it changed, None where it changes none.
+    """One statement of the revision. ``rows``: how many it changed; None if it changes none.
 
-    ``predicted``: seconds at production's size, None where the sizes did not run the same statements.
+    ``predicted``: seconds at production's size, None if it ran other statements at each size.
     """
 
     location: Location
@@ -48,8 +48,8 @@ class StatementTime:
 class Measurement:
     """One run of a revision on rows, under load.
 
-    ``rows``: per table. ``reads`` and ``writes``: per table. Bytes: of WAL, and what the database grew by, temporary
-    files included.
+    ``rows``: per table. ``reads`` and ``writes``: per table. The bytes: of WAL, and the growth of the
+    database with temporary files.
     """
 
     rows: dict[Name, int]
@@ -63,7 +63,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a wait will be with other rows. ``low`` and ``high``: its spread. ``growth``: in words."""
+    """The wait with another number of rows. ``low`` and ``high``: its range. ``growth``: in words."""
 
     rows: int
     read_wait: float

@@ -1,4 +1,4 @@
-"""What the user asks of a rehearsal, and what it may cost."""
+"""The options of a rehearsal, and its limits of time and disk."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BYTES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``rows``: of the largest table. ``seconds`` and ``bytes``: the most time and disk that all of it may take.
+    """``rows``: of the largest table. ``seconds`` and ``bytes``: limits of time and disk for the whole rehearsal.
 
-    ``revisions``: which; none: those that pgcheck would trace. ``seed``: a file of SQL with the user's own rows.
+    ``revisions``: which ones; empty: those that pgcheck would trace. ``seed``: a file of SQL with the user's own rows.
     """
 
     rows: int = 1_000_000
@@ -59,7 +59,7 @@ class BudgetSpent(Exception):
 
 @dataclass
 class Budget:
-    """The time that is left. ``waiting``: revisions that want a part of it."""
+    """The remaining time. ``waiting``: how many revisions share it."""
 
     seconds: float
     waiting: int = 1
@@ -72,7 +72,7 @@ class Budget:
 
     @property
     def share(self) -> float:
-        """Seconds for the next revision: an equal part of what is left, or half of it."""
+        """Seconds for the next revision: an equal part of the remaining time, or half of it."""
         return max(0.0, self.left) / max(1, min(self.waiting, 4))
 
     def check(self) -> None:

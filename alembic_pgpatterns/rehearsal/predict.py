@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from statistics import mean
 
 NOISE = 0.03
-"""Seconds: below it, two waits are the same."""
+"""Seconds. A smaller difference of two waits does not count."""
 STEEPER = 2.0
-"""Up to this many times what is in proportion to the rows, it is taken for linear: caches and neighbours do as much."""
+"""Growth up to this many times faster than the rows counts as linear: caches and other processes cause as much."""
 STEEPEST = 2.0
-"""The steepest growth that is believed: with the square of the rows."""
+"""The fastest growth that is predicted: with the square of the rows."""
 LEAST_SPREAD = 0.15
-"""A prediction is never said to be better than this share of it."""
+"""The least error of a prediction, as a share of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
     """The growth that measurements show.
 
     Args:
-        points: rows and seconds, at two sizes at the least, several for a size where it was measured again.
+        points: rows and seconds, at two sizes or more, with several points for a repeated measurement.
     """
     sizes = sorted({rows for rows, _ in points})
     means = [mean(seconds for rows, seconds in points if rows == size) for size in sizes]

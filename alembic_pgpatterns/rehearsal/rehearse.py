@@ -1,4 +1,4 @@
-"""Rehearse revisions: each on made-up rows, first a few for what fails, then many under load for how long it takes."""
+"""Rehearse revisions: each on a few made-up rows to see what fails, then on many under load to measure the time."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from alembic_pgpatterns.revisions.rehearsed import RowFailure
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 
 FEW = 500
-"""Rows per table for what fails and what is lost."""
+"""Rows per table to find failures and lost data."""
 REPEATS = 2
-"""Measurements at the small size: how much they differ is the spread."""
+"""Measurements at the small size. Their difference is the spread."""
 
 
 def rehearse(project: Project, settings: Settings, options: Options, progress: Progress) -> Gathered:
@@ -47,12 +47,12 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
 
     Args:
         project: the project.
-        settings: of it.
-        options: which revisions, how many rows, and what it may cost.
-        progress: told what goes on.
+        settings: of the project.
+        options: revisions, rows and limits.
+        progress: shows the present step.
 
     Raises:
-        PgPatternsError: no server, a server that is not disposable, a revision that was named and does not exist.
+        PgPatternsError: no server, a server that is not disposable, or a named revision that does not exist.
     """
     gathered = Gathered()
     scope = _scope(project, settings, options, gathered)
@@ -75,7 +75,7 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
 def _scope(project: Project, settings: Settings, options: Options, gathered: Gathered) -> tuple[Revision, ...]:
     if settings.upgrade_command is not None or settings.create_all:
         reason = "an upgrade command runs them" if settings.upgrade_command else "the schema is built from the models"
-        gathered.skipped.append(Skipped("revisions", f"{reason}, so none can be run by itself"))
+        gathered.skipped.append(Skipped("revisions", f"{reason}, so no revision can run alone"))
         return ()
     if options.revisions:
         names = {_existing(project, name) for name in options.revisions}
@@ -99,7 +99,7 @@ def _existing(project: Project, name: str) -> str:
 def _traced(
     project: Project, settings: Settings, scope: Sequence[Revision], progress: Progress, gathered: Gathered
 ) -> dict[str, tuple[RevisionRun, ...]]:
-    """What each revision does on empty tables: which tables it touches, and the schema before and after."""
+    """A run of each revision on empty tables: the tables that it touches, and the schema before and after."""
     progress.say("running the revisions on empty tables")
     local = replace(settings, server=None)
     empty = Run(project, local, progress, cache=HistoryCache.open(project, local))
@@ -113,13 +113,13 @@ def _traced(
 
 
 def _before(project: Project, script: Revision) -> frozenset[str]:
-    """The revisions that have run when the trace comes to this one: of other branches, too."""
+    """The revisions that run before this one in the trace, including those of other branches."""
     names = [item.revision for item in project.revisions]
     return frozenset(names[: names.index(script.revision)])
 
 
 def _rehearse_one(revision: _Revision) -> bool:
-    """Rehearse one revision; False: there is no going on after it."""
+    """Rehearse one revision; False if the rehearsal must stop after it."""
     gathered, stage, script = revision.gathered, revision.stage, revision.script
     subject = f"revision {script.revision}"
     try:
@@ -141,11 +141,11 @@ def _rehearse_one(revision: _Revision) -> bool:
 
 
 def _unfit(runs: Sequence[RevisionRun]) -> str | None:
-    """Why a revision is not rehearsed; empty where that is said already."""
+    """Why a revision is not rehearsed; empty if that is reported already."""
     if not runs or any(run.failure is not None for run in runs):
         return ""
     if any(statement.changes_roles for run in runs for statement in run.statements):
-        return "it makes or drops roles, which belong to the whole server"
+        return "it creates or drops roles, which belong to the whole server"
     return None
 
 
@@ -173,7 +173,7 @@ class _Revision:
         trial = Trial(self.stage, self.script, by_database, lines)
         result, filled = trial.run(lambda name, copy: self._fill_few(by_database[name], copy), undo, again)
         if result.failures and result.failures[0].way == "upgrade":
-            # Rows that the schema allows, but not the revision: what happens to those that it allows?
+            # The revision fails on some rows that the schema allows. Try it on rows that it accepts, too.
             second, _ = trial.run(lambda name, copy: self._fill_few(by_database[name], copy, kind=True), undo, again)
             result = replace(result, failures=_distinct(result.failures + second.failures), lost=second.lost)
         self.gathered.rehearsed.append(result)
@@ -220,7 +220,7 @@ class _Revision:
         line: int,
         times: int,
     ) -> tuple[float, int] | None:
-        """Measure at one size; gives seconds and bytes that it took, None where the revision failed."""
+        """Measure at one size. Returns the seconds and bytes that it took; None if the revision failed."""
         before = self.budget.left
         with self.stage.copied() as filled:
             self._say("rows in", f"{rows:,}")
@@ -245,7 +245,7 @@ class _Revision:
         return _Same(filled) if last else self.stage.copied(filled)
 
     def _affordable(self, small: int, most: int, cost: tuple[float, int]) -> int:
-        """As many rows as time and disk allow: a table that is rewritten is there twice, and its WAL beside it."""
+        """As many rows as time and disk allow: a rewritten table exists twice, and there is its WAL."""
         seconds, size = cost
         by_time = small * self.budget.share / max(seconds, 0.1)
         by_disk = small * self.options.bytes / max(3 * size, 1)
@@ -315,7 +315,7 @@ class _Same:
 
 
 def _distinct(failures: Sequence[RowFailure]) -> tuple[RowFailure, ...]:
-    """Each place and way once: another row that fails there is no other mistake."""
+    """Each place and kind once: another row that fails there is the same mistake."""
     return tuple({(item.way, item.location): item for item in reversed(failures)}.values())[::-1]
 
 
@@ -325,7 +325,7 @@ def _goes_back(run: RevisionRun) -> bool:
 
 
 def _untouched(run: RevisionRun) -> RevisionResult:
-    return RevisionResult(run.revision, run.path, run.database, note="touches no table that was there before")
+    return RevisionResult(run.revision, run.path, run.database, note="touches no table that existed before")
 
 
 def _own_rows(connection: Any, options: Options) -> None:

@@ -1,4 +1,4 @@
-"""From measurements to what is reported of a revision."""
+"""From measurements to the reported result of a revision."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Meas
 
 
 def _statements(sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> Iterator[StatementTime]:
-    """The statements of the last run, with what they will take; a loop over rows runs others at each size."""
+    """The statements of the last run with predicted times. A loop over rows runs other statements at each size."""
     last = measured[-1][1].statements
     alike = all([s.location for s in item.statements] == [s.location for s in last] for _, item in measured)
     size = measured[-1][0] * sizes.factor(measured[-1][0])
@@ -66,6 +66,6 @@ def _prediction(target: int, factor: float, measured: int, reads: Growth, writes
     read, write = reads.at(size), writes.at(size)
     worse = writes if write >= read else reads
     longest = max(read, write)
-    # The farther away, the less is known: the spread counts once more for each factor of ten.
+    # A prediction for a larger size is less certain: add the spread for each factor of ten.
     spread = worse.spread * (1 + max(0, len(str(int(factor))) - 1))
     return Prediction(target, read, write, longest * max(0.0, 1 - spread), longest * (1 + spread), worse.words)

@@ -1,4 +1,4 @@
-"""The server of a rehearsal: as a production's is set up, on disk; or one that the user gave for it."""
+"""The server of a rehearsal: configured as in production and on disk, or one from the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
 MARKER = "pgpatterns_disposable"
-"""An empty database of this name says that the server may be filled and slowed down."""
+"""An empty database of this name means that the rehearsal may fill and slow down the server."""
 AS_PRODUCTION = {
     "fsync": "",
     "synchronous_commit": "on",
@@ -29,12 +29,12 @@ AS_PRODUCTION = {
     "max_connections": "200",
     "log_min_messages": "fatal",
 }
-"""What decides durations is as PostgreSQL's defaults have it, where the throw-away server has it otherwise."""
+"""PostgreSQL's defaults for settings that affect durations, and that the throw-away server changes."""
 
 
 @contextmanager
 def rehearsal_server(settings: Settings) -> Iterator[Server]:
-    """The server of the settings if it says that it is disposable, else a throw-away one on disk.
+    """The server of the settings if it is marked as disposable, else a throw-away one on disk.
 
     Raises:
         PgPatternsError: the server holds no marker database, or one with something in it.
@@ -52,7 +52,7 @@ def rehearsal_server(settings: Settings) -> Iterator[Server]:
 
 
 def make_durable(server: Server, durable: bool) -> None:
-    """Let a throw-away server write to disk as a production's does, or not while it is only filled.
+    """Let a throw-away server write to disk as in production, or not while it is only filled.
 
     Args:
         server: one that the user gave stays as it is.

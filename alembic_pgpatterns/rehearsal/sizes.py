@@ -1,4 +1,4 @@
-"""How many rows each table gets: from the production's numbers where they are known, else by what the revision does."""
+"""How many rows each table gets: from production's numbers if they are known, else from what the revision does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from alembic_pgpatterns.schema.model import Name, Schema, Table
 SMALL = 4
 """The first size is this part of the second."""
 UNTOUCHED = 100
-"""Rows of a table that the revision has nothing to do with."""
+"""Rows of a table that the revision does not touch."""
 WITHOUT_STATISTICS = 10
-"""The factor of the prediction where nobody said how many rows production has."""
+"""The factor of the prediction if production's number of rows is not known."""
 
 
 def touched(run: RevisionRun) -> tuple[Table, ...]:
-    """The tables that were there before and that the revision locks, reads or writes; partitions as their root."""
+    """The tables that existed before and that the revision locks, reads or writes. Of partitions it is their root."""
     names: dict[Name, None] = {}
     for statement in run.statements:
         for name in (
@@ -40,11 +40,11 @@ class Sizes:
 
     @property
     def largest(self) -> int:
-        """Rows of production's largest touched table; 0 where none is known."""
+        """Rows of production's largest touched table; 0 if none is known."""
         return max((self.production.get(table.name, 0) for table in self.touched), default=0)
 
     def rows(self, most: int) -> dict[Name, int]:
-        """The rows of each table where the largest has ``most``."""
+        """The rows of each table if the largest has ``most``."""
         if self.largest:
             scale = min(1.0, most / self.largest)
             scaled = {name: max(1, round(count * scale)) for name, count in self.production.items()}
@@ -54,9 +54,9 @@ class Sizes:
         return {**dict.fromkeys(around, max(UNTOUCHED, most // 10)), **dict.fromkeys(names, most)}
 
     def target(self, table: Name, rows: int) -> int:
-        """Rows of a table that a prediction is for."""
+        """The rows of a table for which a wait is predicted."""
         return self.production.get(table, rows) if self.largest else rows * WITHOUT_STATISTICS
 
     def factor(self, measured: int) -> float:
-        """From the measured rows of the largest table to what predictions are for."""
+        """The factor from the measured rows of the largest table to the predicted ones."""
         return max(1.0, self.largest / measured) if self.largest else float(WITHOUT_STATISTICS)

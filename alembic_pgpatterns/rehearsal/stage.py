@@ -1,4 +1,4 @@
-"""Where a rehearsal takes place: a server, the project's databases on it, and its revisions run there by its env.py.
+"""The place of a rehearsal: a server with the project's databases, where the project's env.py runs its revisions.
 
 This module is the only one of the room that knows how a revision is run.
 """
@@ -35,14 +35,14 @@ class RunOutcome:
 
 @dataclass
 class Stage:
-    """``databases``: what stands for the project's real ones, at the revisions ``done``."""
+    """``databases``: scratch ones instead of the project's, at the revisions ``done``."""
 
     run: RunContext
     databases: Databases = field(default_factory=Databases)
     done: set[str] = field(default_factory=set)
 
     def advance(self, revisions: frozenset[str]) -> None:
-        """Run what is missing of these revisions.
+        """Run those of these revisions that are missing.
 
         If one fails, all of them run once more from nothing, in one run of env.py: what fails by itself may pass in
         company.
@@ -96,7 +96,7 @@ class Stage:
 
     @contextmanager
     def copied(self, originals: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-        """Copies of all databases, gone afterwards.
+        """Copies of all databases, which are dropped afterwards.
 
         Args:
             originals: what is copied in place of each database.
@@ -114,7 +114,7 @@ class Stage:
                 self.run.server.drop_database(name)
 
     def _alone(self, database: str) -> None:
-        """PostgreSQL copies no database that somebody is connected to."""
+        """Disconnect everybody: PostgreSQL does not copy a database with a connection."""
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         deadline = time.monotonic() + 5
         with self.run.server.connect() as connection:
@@ -123,7 +123,7 @@ class Stage:
 
 
 def _location(site: Site | None, revision: Revision, line: int) -> Location:
-    """Where a statement is written; the beginning of the function if no event told."""
+    """The line of a statement; that of the function if no event has one."""
     if site is None:
         return Location(relative(revision.path), line)
     return Location(relative(site.path), site.line)

@@ -1,4 +1,4 @@
-"""A revision on a few made-up rows, up, down and up again: what fails only with rows, and what is lost."""
+"""A revision on a few made-up rows, up, down and up again: to find what fails only with rows, and lost data."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 
 Fill = Callable[[str, str], Filled]
-"""Fills a copy; takes the name of the database and of its copy."""
+"""Fills a copy. Parameters: the name of the database and of its copy."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """``script``: the revision; ``runs``: what it did on empty tables, per database; ``lines``: of its functions."""
+    """``script``: the revision; ``runs``: its runs on empty tables, per database; ``lines``: of its functions."""
 
     stage: Stage
     script: Revision
@@ -90,6 +90,6 @@ class Trial:
 
 
 def message_of(error: PgPatternsError) -> str:
-    """What the server said, on one line, with the row that it named; without the statement and the place."""
+    """The server's message on one line, with the row if it names one, without the statement and the place."""
     message = str(error).partition("\nStatement:")[0]
     return "; ".join(" ".join(line.split()) for line in message.splitlines() if line.strip(" ^"))

@@ -1,4 +1,4 @@
-"""What the patterns say of a rehearsal, and the whole result."""
+"""The findings of the patterns about a rehearsal, and the whole result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alembic_pgpatterns.rehearsal.model import Gathered, Rehearsal
 
 
 def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
-    """The result: findings that neither the files suppress nor the baseline accepts, the worst first."""
+    """The result: findings that are neither suppressed in files nor accepted by the baseline, the worst first."""
     patterns = [item for item in chosen_patterns(settings, (RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
     findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in pattern.detect(run)]
     names = frozenset(pattern.name for pattern in patterns)

@@ -177,7 +177,7 @@ def test_a_revision_that_touches_nothing_needs_no_rows(rehearsed: Rehearse) -> N
     result = rehearsed(BOOK, "def upgrade():\n    op.create_table('t', sa.Column('id', sa.Integer()))\n")
     (revision,) = result.revisions
     assert revision.tables == ()
-    assert revision.note == "touches no table that was there before"
+    assert revision.note == "touches no table that existed before"
 
 
 def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:

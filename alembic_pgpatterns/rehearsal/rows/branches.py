@@ -1,4 +1,4 @@
-"""The ways in which a condition can come true, read from its parse tree: what each says of the columns."""
+"""The ways in which a condition can be true, read from its parse tree: what each one requires of the columns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from alembic_pgpatterns.rehearsal.rows.tables import FREE, NULL, Constant, Entry
 from alembic_pgpatterns.schema.sql.expressions import column_name, parse
 
 MOST = 400
-"""Ways that are followed."""
+"""Most ways of a condition."""
 CHOICES = 3
-"""Values of a choice that are followed."""
+"""Most values of a choice."""
 Way = Mapping[str, Entry]
 
 
 def ways(expressions: Sequence[str]) -> list[Way]:
-    """Combinations that may satisfy all conditions; what a part demands beyond that is left to the trial."""
+    """Combinations that may satisfy all conditions; whatever else a part requires is left to the trial."""
     result: list[Way] = [{}]
     for expression in expressions:
         node = parse(expression)
@@ -28,7 +28,7 @@ def ways(expressions: Sequence[str]) -> list[Way]:
 
 
 def _merged(first: Iterable[Way], second: Sequence[Way]) -> list[Way]:
-    """Each way with each other one that does not contradict it."""
+    """Each pair of ways that do not contradict each other."""
     result: list[Way] = []
     for way in first:
         for other in second:

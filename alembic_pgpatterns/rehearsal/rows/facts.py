@@ -1,4 +1,4 @@
-"""What the generator must know of a database beside its schema: partition bounds, domains, ranges, composite types."""
+"""What the generator needs in addition to the schema: partition bounds, domains, ranges, composite types."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ ORDER BY c.oid, l.oid
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """By qualified name; expressions are PostgreSQL's own spelling.
+    """All by qualified name. Expressions are in PostgreSQL's spelling.
 
     ``domains``: the constraints of each, as (name, expression over VALUE). ``ranges``: the type of the bounds.
     ``multiranges``: the range type and the type of its bounds. ``composites``: the types of the fields.
-    ``leaves``: of a partitioned table, the condition that each of its leaf partitions demands; no default partition.
+    ``leaves``: of a partitioned table, the condition of each of its leaf partitions, except the default partition.
     """
 
     domains: dict[Name, list[tuple[str, str]]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Facts:
 
     @classmethod
     def read(cls, connection: Any) -> Facts:
-        """Five queries, whatever the number of tables."""
+        """Run five queries, for any number of tables."""
         domains: dict[Name, list[tuple[str, str]]] = defaultdict(list)
         for schema, name, constraint, expression in connection.execute(DOMAINS).fetchall():
             domains[Name(schema, name)].append((constraint, expression))

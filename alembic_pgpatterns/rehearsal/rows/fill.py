@@ -27,23 +27,23 @@ from alembic_pgpatterns.schema.sql.sqltext import column_references
 CHUNK = 250_000
 """Rows per statement."""
 PASSES = 6
-"""How often rows that were refused for a key are tried again with other values."""
+"""How often rows that a key refused are tried again with other values."""
 
 Tell = Callable[[Name, int, int], None]
-"""Told of each step: the table, its rows by now, and how many it shall have. May raise to stop."""
+"""Called at each step with the table, its present rows, and its final rows. May raise to stop."""
 
 
 def fill(connection: Any, schema: Schema, request: Request, tell: Tell | None = None) -> Filled:
-    """Fill all tables of a database that is ours.
+    """Fill all tables of a scratch database.
 
-    Takes ROW EXCLUSIVE on each table. Foreign keys and triggers do not run where the role may switch them off: the
+    Takes ROW EXCLUSIVE on each table. Foreign keys and triggers do not run if the role may switch them off. The
     rows satisfy the keys by construction.
 
     Args:
         connection: psycopg's, in autocommit mode.
         schema: as the catalog has it.
         request: how many rows.
-        tell: told how far it is.
+        tell: called at each step.
     """
     began = time.monotonic()
     facts = Facts.read(connection)
@@ -59,7 +59,7 @@ def _prepare_session(connection: Any) -> None:
         "SET work_mem = '128MB'",
         "SET client_min_messages = warning",
         "SET row_security = off",
-        # Foreign keys and triggers: a superuser's to switch off. Elsewhere they run, and it takes longer.
+        # Only a superuser may switch off foreign keys and triggers. For other roles they run, and it takes longer.
         "SET session_replication_role = replica",
     ):
         try:
@@ -84,7 +84,7 @@ class _Filler:
         self.unfilled: list[Unfilled] = []
 
     def run(self) -> None:
-        """Tables in order, then what closes circles, then what is computed from them."""
+        """Fill tables in order, then the foreign keys of circles, then what is computed from tables."""
         tables = [table for table in self._order.tables if table.kind in ("table", "partitioned", "foreign")]
         for table in tables:
             self._table(table)
@@ -123,7 +123,7 @@ class _Filler:
         share, low = -(-(target - existing) // len(slices)), existing
         for conditions in slices:
             if itself and not existing:
-                # The first rows refer to nothing, the others to those.
+                # The first rows refer to no row, the others to the first ones.
                 low = self._rows(table, low, max(1, share // 10), conditions, with_self=False)
                 self._late_keys(table, only_self=True)
                 existing = 1
@@ -131,18 +131,18 @@ class _Filler:
         self.rows[table.name] = self._count(table.name)
 
     def _slices(self, table: Table) -> Sequence[Sequence[Condition]]:
-        """Conditions of the leaf partitions, each of which gets its part; one slice without any for other tables."""
+        """Conditions of the leaf partitions, each of which gets its part; for other tables one without conditions."""
         if table.kind != "partitioned":
             return [()]
         leaves = self._facts.leaves.get(table.name, [])
         if not leaves and table.name not in self._facts.defaults:
-            raise Unfillable("it has no partition that takes rows")
+            raise Unfillable("it has no partition that accepts rows")
         if not leaves or all(_by_hash(condition) for condition in leaves):
             return [()]
         return [(Condition(f"a partition of {table.name.name}", condition),) for condition in leaves]
 
     def _rows(self, table: Table, low: int, goal: int, extra: Sequence[Condition], with_self: bool) -> int:
-        """Insert until the table's part is there; gives the number after the last row."""
+        """Insert until the table has its part. Returns the number after the last row."""
         plan = self._plan(table, max(goal - low, 1), extra, with_self)
         target = low + plan.arrangement.rows if not low else max(low + plan.arrangement.rows, 0)
         high, done = low, 0
@@ -208,14 +208,14 @@ class _Filler:
         return plan
 
     def _limit(self, table: Table, column: Column, limits_of: Mapping[str, Limit]) -> Limit:
-        """What the table demands of a column; where it demands nothing, what tables that refer to it do."""
+        """What the table requires of a column, or else the tables that refer to it."""
         limit = limits_of.get(column.name, NO_LIMIT)
         wishes = self._wishes.get((table.name, column.name), ())
         free = limit.choices is None and column.type.kind == "base" and not column.type.array
         return replace(limit, choices=tuple(wishes)) if wishes and free else limit
 
     def _wishes_of(self, tables: Iterable[Table]) -> dict[tuple[Name, str], dict[Any, None]]:
-        """Constants that conditions on referring columns name, by the column that they refer to."""
+        """Constants in conditions on referring columns, by the column that they refer to."""
         wishes: dict[tuple[Name, str], dict[Any, None]] = {}
         for table in tables:
             limits_of = limits(item.expression for item in self._conditions(table))
@@ -251,7 +251,7 @@ class _Filler:
         return result
 
     def _late_keys(self, table: Table, only_self: bool = False) -> None:
-        """Set the columns of keys to tables that were filled later, or of a table to itself."""
+        """Set the columns of foreign keys to tables that are filled later, and to the table itself."""
         for key in _keys(table):
             to_itself = key.referred_table == table.name
             if to_itself == only_self and (to_itself or key_id(key) in self._order.late):
@@ -272,7 +272,7 @@ class _Filler:
                 self.unfilled.append(Unfilled(table.name, reason))
 
     def _sequences(self, table: Table) -> None:
-        """Sequences go on after the highest value."""
+        """Let sequences continue after the highest value."""
         for column in table.columns:
             sequence = column.identity.sequence if column.identity is not None else column.sequence
             if isinstance(sequence, Name):
@@ -304,7 +304,7 @@ def _keys(table: Table) -> list[ForeignKey]:
 
 
 def _leave_out_unknown(connection: Any, plan: TablePlan, values: Values) -> None:
-    """Columns whose type this server cannot make a value of stay NULL.
+    """Leave columns NULL if this server cannot make a value of their type.
 
     Raises:
         Unfillable: one of them is NOT NULL.
@@ -321,7 +321,7 @@ def _leave_out_unknown(connection: Any, plan: TablePlan, values: Values) -> None
 
 
 def _json_keys(table: Table) -> dict[str, tuple[str, ...]]:
-    """The texts that generated columns look for in documents, by the document's column."""
+    """The keys that generated columns read from documents, by the column of the document."""
     result: dict[str, tuple[str, ...]] = {}
     documents = {column.name for column in table.columns if column.type.name in ("json", "jsonb")}
     for column in table.columns:
@@ -341,7 +341,7 @@ def _named_keys(table: Table) -> str:
 
 
 def _message(error: psycopg.Error) -> str:
-    """What the server said, with the constraint's name."""
+    """The server's message, with the name of the constraint."""
     message = error.diag.message_primary or str(error)
     return f"{message} ({error.diag.message_detail})" if error.diag.message_detail else message
 
@@ -352,7 +352,7 @@ def _by_hash(condition: str) -> bool:
 
 
 def _update(table: Table, reference: Reference) -> sql.Composed:
-    """Give each row one of the rows that it may refer to."""
+    """Let each row refer to one of the rows that it may refer to."""
     pick = sql.SQL("(v.number % {})").format(sql.Literal(reference.size))
     names = [sql.Identifier(name) for name in reference.columns]
     values = [reference.value(name, pick) for name in reference.columns]

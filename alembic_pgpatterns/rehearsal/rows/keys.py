@@ -1,4 +1,4 @@
-"""How rows become different where a key demands it: by the number of the row, or by combining what there is."""
+"""How rows become different where a key requires it: by the number of the row, or by combining values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBER = sql.SQL("r.n")
 
 @dataclass(frozen=True, slots=True)
 class UniqueKey:
-    """Columns that must differ together. ``hard``: for all rows; else for some, or by an expression."""
+    """Columns that must differ together. ``hard``: in all rows; else in some rows, or as an expression."""
 
     columns: frozenset[str]
     hard: bool
@@ -100,7 +100,7 @@ def _combine(
     capacity: Callable[[str], int | None],
     references: Mapping[str, Reference],
 ) -> None:
-    """Number the combinations as a clock numbers its seconds: each part is a digit."""
+    """Number the combinations as a clock counts: each part is a digit."""
     sizes = dict(_parts(key.columns, capacity, references))
     stride = 1
     for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
@@ -125,7 +125,7 @@ def _parts(
 
 
 def hashed(salt: int) -> Expression:
-    """A number of 0 or more that seems random, the same for the same row."""
+    """A pseudo-random number of 0 or more, the same for the same row."""
     return sql.SQL("(pg_catalog.hashint8extended({}, {}) & 9223372036854775807)").format(NUMBER, sql.Literal(salt))
 
 

@@ -1,6 +1,6 @@
-"""What conditions demand of a single column, where they say it simply; read from PostgreSQL's own parse tree.
+"""What conditions require of a single column, where they are simple. They are read from PostgreSQL's parse tree.
 
-What is not understood here is no mistake: the rows are tried on the server, and other values are then searched for.
+What is not understood here does no harm: the rows are tried on the server, and then other values are searched for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a column may hold: a choice, bounds, a length in characters, a regular expression, a JSON type."""
+    """The allowed values of a column: a choice, bounds, a length in characters, a regular expression, a JSON type."""
 
     choices: tuple[Constant, ...] | None = None
     low: Constant | None = None
@@ -50,7 +50,7 @@ NO_LIMIT = Limit()
 
 
 def limits(expressions: Iterable[str]) -> dict[str, Limit]:
-    """The limits of each column, from conditions that must all hold."""
+    """The limits of each column, from conditions that must all be true."""
     result: dict[str, Limit] = {}
     for expression in expressions:
         node = parse(expression)
@@ -61,7 +61,7 @@ def limits(expressions: Iterable[str]) -> dict[str, Limit]:
 
 
 def narrowed(first: Limit, second: Limit) -> Limit:
-    """What both allow, as far as it is told apart here."""
+    """The values that both allow, as far as this module can compute them."""
     choices = first.choices if second.choices is None else second.choices
     if first.choices is not None and second.choices is not None:
         choices = tuple(item for item in first.choices if item in second.choices)
@@ -98,7 +98,7 @@ def constants(expression: str) -> tuple[Constant, ...]:
 
 
 def constants_beside(expression: str, column: str) -> tuple[Constant, ...]:
-    """The constants that stand with a column in one comparison or call, each once."""
+    """The constants in one comparison or call with a column, each once."""
     node = parse(expression)
     result: dict[tuple[type, Constant], Constant] = {}
     for item in _walk(node) if node is not None else ():
@@ -127,7 +127,7 @@ def stripped(node: Node) -> Node:
 
 
 def constant(node: Node) -> Constant | None:
-    """The value of a constant, through casts; None where the node is anything else, or NULL."""
+    """The value of a constant, through casts; None if the node is anything else, or NULL."""
     node = stripped(node)
     if node.WhichOneof("node") == "a_expr" and node.a_expr.kind == AEXPR_OP and not node.a_expr.HasField("lexpr"):
         value = constant(node.a_expr.rexpr)
@@ -209,7 +209,7 @@ def _of_operator(expression: Any) -> Iterator[tuple[str, Limit]]:
 
 
 def _elements(node: Node) -> tuple[Constant, ...]:
-    """The constants of ``ARRAY[…]``, of ``'{a,b}'`` and of a list; none where one is not constant."""
+    """The constants of ``ARRAY[…]``, of ``'{a,b}'`` and of a list; none if one of them is not constant."""
     kind = node.WhichOneof("node")
     items = node.a_array_expr.elements if kind == "a_array_expr" else node.list.items if kind == "list" else ()
     values = [constant(item) for item in items]
@@ -260,7 +260,7 @@ def _of_function(function: str, operator: str, value: Constant) -> Limit:
 
 @lru_cache(maxsize=1024)
 def domain_condition(expression: str, column: str) -> str | None:
-    """A domain's condition over VALUE, as one over a column; None where it does not parse."""
+    """A domain's condition over VALUE as a condition over a column; None if it does not parse."""
     import postgast
 
     try:

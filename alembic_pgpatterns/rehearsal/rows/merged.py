@@ -1,4 +1,4 @@
-"""A schema with what a revision will demand of its rows: so the rows that are made pass, and can be measured."""
+"""A schema with what a revision will require of its rows, so that the made-up rows satisfy it and can be measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def merged(before: Schema, after: Schema) -> Schema:
 
 
 def expected_types(before: Schema, after: Schema) -> dict[tuple[Name, str], Column]:
-    """Columns whose type another one takes: their values must be readable as that type."""
+    """Columns that get another type: their values must be readable as that type."""
     result = {}
     for table in before.tables:
         new = after.table(table.name)

@@ -1,4 +1,4 @@
-"""What is asked of the generator, and what it gives."""
+"""The requests to the generator, and its results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Request:
     keep_filled: bool = False
 
     def target_rows(self, table: Name) -> int:
-        """How many rows the table shall get."""
+        """How many rows the table will have."""
         return self.rows.get(table, self.others)
 
 
@@ -56,7 +56,7 @@ class Unfilled:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What the tables have now.
+    """The rows that the tables have now.
 
     ``rows``: per table, with those that were there before. ``seconds``: all of it.
     """

@@ -1,4 +1,4 @@
-"""The order in which tables are filled: referenced ones first; what closes a circle is set afterwards."""
+"""The order in which tables are filled: referenced ones first. Foreign keys that close a circle are set afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Order:
 
 
 def order_of(schema: Schema) -> Order:
-    """The order of all tables that take rows of their own."""
+    """The order of all tables that store rows themselves."""
     tables = {table.name: table for table in schema.tables if table.partition_of is None}
     done: dict[Name, Table] = {}
     late: set[str] = set()
@@ -31,7 +31,7 @@ def order_of(schema: Schema) -> Order:
 
 
 def key_id(key: ForeignKey) -> str:
-    """What tells a foreign key from all others."""
+    """An identifier of a foreign key."""
     return f"{key.table} {key.name}"
 
 
@@ -44,7 +44,7 @@ def _met(key: ForeignKey, done: dict[Name, Table], waiting: dict[Name, Table]) -
 
 
 def _least_bound(tables: Iterable[Table], done: dict[Name, Table], waiting: dict[Name, Table]) -> Table:
-    """Within a circle: the table with the fewest NOT NULL references to tables that are still to come."""
+    """In a circle: the table with the fewest NOT NULL references to tables that are not filled yet."""
 
     def bound(table: Table) -> tuple[int, int]:
         open_keys = [key for key in _hard(table) if not _met(key, done, waiting)]
@@ -54,7 +54,7 @@ def _least_bound(tables: Iterable[Table], done: dict[Name, Table], waiting: dict
 
 
 def nullable(table: Table, key: ForeignKey) -> bool:
-    """Whether a row may be without a reference by this key."""
+    """Whether a row need not refer to a row by this key."""
     columns = [table.column(name) for name in key.columns]
     free = [column is not None and column.nullable and not column.type.domain_not_null for column in columns]
     return all(free) if key.match_full else any(free)

@@ -15,7 +15,7 @@ from alembic_pgpatterns.rehearsal.rows.text import Expression
 from alembic_pgpatterns.schema.model import ForeignKey, Name, Table
 
 MOST_PAIRS = 2_000_000
-"""How many combinations of rows are kept where keys share columns."""
+"""The most combinations of rows where keys share columns."""
 WHOLE = ("int2", "int4", "int8")
 _numbers = itertools.count(1)
 
@@ -41,7 +41,7 @@ class Reference:
         return sql.Identifier(self.relation, column)
 
     def join(self, pick: Expression) -> Expression:
-        """What is joined to the rows so that `value` has its value."""
+        """The join that gives `value` its value."""
         if self.relation is None:
             return sql.SQL("")
         name = sql.Identifier(self.relation)
@@ -51,7 +51,7 @@ class Reference:
 def references(
     connection: Any, table: Table, keys: Sequence[ForeignKey], conditions: Sequence[tuple[frozenset[str], str]] = ()
 ) -> tuple[Reference, ...]:
-    """What the keys lead to; keys that share a column are one reference.
+    """The references of foreign keys. Keys that share a column are one reference.
 
     ``conditions``: on the table, each with the columns it is about; rows that cannot be referred to are left out.
 
@@ -122,7 +122,7 @@ def _reference(
 
 
 def _optional(table: Table, keys: Sequence[ForeignKey]) -> tuple[str, ...]:
-    """Columns to set to NULL for a row that refers to nothing; none where a key demands a row."""
+    """Columns to set to NULL in a row without a reference; none if a key requires a row."""
     if not all(nullable(table, key) for key in keys):
         return ()
     columns = [table.column(name) for key in keys for name in key.columns]
@@ -130,7 +130,7 @@ def _optional(table: Table, keys: Sequence[ForeignKey]) -> tuple[str, ...]:
 
 
 def _contiguous(connection: Any, table: Table, key: ForeignKey) -> tuple[int, int] | None:
-    """The least value and the number of values, where they are whole numbers without gaps."""
+    """The least value and the number of values, if they are whole numbers without gaps."""
     column = table.column(key.columns[0])
     if column is None or column.type.name not in WHOLE or column.type.array:
         return None
@@ -144,7 +144,7 @@ def _contiguous(connection: Any, table: Table, key: ForeignKey) -> tuple[int, in
 def _numbered(
     relation: str, columns: Sequence[str], keys: Sequence[ForeignKey], demanded: Sequence[str]
 ) -> sql.Composed:
-    """The values of all columns, from the referred tables joined where the keys share a column."""
+    """The values of all columns, from the referenced tables, joined if the keys share a column."""
     source: dict[str, sql.Composable] = {}
     parts: list[sql.Composable] = []
     not_null: list[sql.Composable] = []

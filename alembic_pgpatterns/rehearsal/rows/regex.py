@@ -1,4 +1,4 @@
-"""Texts that match a regular expression, made from Python's own parse of it; PostgreSQL then says whether they do."""
+"""Texts that match a regular expression, made from Python's parse of it. PostgreSQL then checks that they match."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _CLASSES = {
     "[:space:]": " ",
     "[:punct:]": "-",
 }
-"""PostgreSQL's (docs, "Bracket Expressions") as Python's, where the ends are close enough for examples."""
+"""PostgreSQL's (docs, "Bracket Expressions") as Python's, which is exact enough for examples."""
 
 
 def matching(pattern: str, count: int = 200) -> list[str]:
-    """Up to ``count`` different texts that should match; none where the expression is beyond this."""
+    """Up to ``count`` different texts that should match; none if this module cannot handle the expression."""
     for name, members in _CLASSES.items():
         pattern = pattern.replace(name, members)
     try:

@@ -20,7 +20,7 @@ FREE, NULL = "free", "null"
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that a condition names, as text."""
+    """A value from a condition, as text."""
 
     text: str
 
@@ -34,13 +34,13 @@ class Copy:
 
 
 Entry = str | Constant | Copy
-"""What a template says of a column: FREE (as it comes), NULL, a constant, or another column's value."""
+"""The entry of a template for a column: FREE (any value), NULL, a constant, or another column's value."""
 Template = Mapping[str, Entry]
 
 
 @dataclass(slots=True)
 class TablePlan:
-    """Everything that decides the rows of one table.
+    """Everything that determines the rows of one table.
 
     ``columns``: those that are given a value. ``shapes``: of columns, where statistics are known. ``nulls``: the share
     of NULLs by column. ``templates``: combinations that satisfy the table's conditions; one is chosen per row.
@@ -75,7 +75,7 @@ class TablePlan:
         )
 
     def with_computed(self, inner: sql.Composable, names: Container[str]) -> sql.Composed:
-        """Rows with those of the generated columns beside the others that are among the names."""
+        """Rows with the generated columns that are among the names."""
         computed = [
             sql.SQL(", ({}) AS {}").format(sql.SQL(column.generated.expression), sql.Identifier(column.name))
             for column in self.table.columns
@@ -84,7 +84,7 @@ class TablePlan:
         return sql.SQL("SELECT pgpatterns_rows.*{} FROM ({}) pgpatterns_rows").format(sql.SQL("").join(computed), inner)
 
     def insert(self, values: Values, low: int, high: int) -> sql.Composed:
-        """The statement that puts these rows into the table."""
+        """The statement that inserts these rows into the table."""
         target = sql.Identifier(self.table.name.schema, self.table.name.name)
         if not self.columns:
             each = sql.SQL("SELECT FROM generate_series({}::bigint, {}::bigint)")
@@ -95,7 +95,7 @@ class TablePlan:
         return statement.format(target, names, self.select(values, low, high), ending)
 
     def _chosen(self, column: Column, values: Values, templates: bool) -> Expression:
-        """The value of a column, as the row's template says."""
+        """The value of a column by the row's template."""
         free = self._value(column, values)
         entries = [template.get(column.name, FREE) for template in self.templates] if templates else []
         if all(entry == FREE for entry in entries):
@@ -140,7 +140,7 @@ class TablePlan:
         return (key is not None and name in key.columns) or (reference is not None and name not in reference.optional)
 
     def plain(self, column: Column, values: Values) -> Expression:
-        """The column's value for the row, never NULL where it can be otherwise."""
+        """The column's value for the row, not NULL if possible."""
         reference = self.by_column.get(column.name)
         if reference is not None:
             return reference.value(column.name, self._pick(reference)) if reference.size else _null(column)
@@ -159,7 +159,7 @@ class TablePlan:
         return self._spread(shape, self._salt(name), size)
 
     def _index(self, column: Column, values: Values) -> Expression:
-        """The number that the column's value is made of."""
+        """The number from which the column's value is made."""
         name = column.name
         if name in self.arrangement.unique:
             return NUMBER

@@ -1,4 +1,4 @@
-"""Texts that look like what a column's name promises, as SQL expressions over the number of a row."""
+"""Texts that suit the name of a column, as SQL expressions over the number of a row."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ TRIALS = (
     TextStyle((), "", digest=True, length=32),
     TextStyle((), uuid=True, length=36),
 )
-"""Tried in this order where a regular expression, or another condition on the text, wants something special."""
+"""Tried in this order if a regular expression, or another condition on the text, requires a form."""
 
 
 def style_of(name: str, length: int | None) -> TextStyle:
-    """The style for a column's name that fits into so many characters."""
+    """The style for a column's name that is not longer than this many characters."""
     words = name.lower().strip("_")
     for style in STYLES:
         named = any(words == word or words.endswith("_" + word) for word in style.words)

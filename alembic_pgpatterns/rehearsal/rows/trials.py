@@ -1,4 +1,4 @@
-"""Rows tried against the table's own conditions, and the search for values that satisfy them; the server judges."""
+"""Tries rows against the conditions of a table on the server, and searches for values that satisfy them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from alembic_pgpatterns.schema.sql.sqltext import column_references
 SAMPLE = 2000
 """Rows of a trial."""
 MOST_TEMPLATES = 6000
-"""Combinations that are tried."""
+"""How many combinations are tried."""
 TRIED_ROWS = 12
 """Rows per combination in the first round."""
 FINALISTS = 40
 """Combinations of the second round, in which SAMPLE rows are tried."""
 TEMPLATES = 8
-"""Templates of which one is chosen per row."""
+"""How many templates there are. Each row uses one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A CHECK constraint, a domain's, or what a partition demands; ``expression`` as the catalog spells it."""
+    """A CHECK constraint of a table or a domain, or the bound of a partition. ``expression``: as in the catalog."""
 
     name: str
     expression: str
@@ -80,7 +80,7 @@ def _failing(connection: Any, plan: TablePlan, values: Values, conditions: Seque
 
 
 def _failing_alone(connection: Any, sample: sql.Composed, conditions: Sequence[Condition]) -> list[Condition]:
-    """One by one, where a condition cannot even be computed."""
+    """Check one by one, if a condition cannot be computed."""
     failing = []
     for item in conditions:
         query = sql.SQL("SELECT bool_and(({}) IS NOT FALSE) FROM ({}) s").format(sql.SQL(item.expression), sample)
@@ -113,13 +113,13 @@ def _try_styles(connection: Any, plan: TablePlan, values: Values, condition: Con
 
 
 def _matching(connection: Any, column: Column, texts: Sequence[str]) -> list[str]:
-    """Those that are not too long; whether they match is for the server to say, once more, afterwards."""
+    """Those that are not too long. The server checks afterwards whether they match."""
     length = column.type.length
     return [text for text in dict.fromkeys(texts) if length is None or len(text) <= length]
 
 
 def _connected(failing: Sequence[Condition], conditions: Sequence[Condition]) -> list[list[Condition]]:
-    """The failing conditions, each with all others that speak of the same columns."""
+    """The failing conditions, each with all others about the same columns."""
     groups: list[list[Condition]] = []
     for start in failing:
         if any(start in group for group in groups):
@@ -128,14 +128,14 @@ def _connected(failing: Sequence[Condition], conditions: Sequence[Condition]) ->
         linked = [start]
         while linked:
             columns |= set().union(*(item.columns for item in linked))
-            # Another failing one that speaks of the same columns is searched for together with this one.
+            # Another failing condition on the same columns is solved together with this one.
             linked = [item for item in failing if item.columns & columns and not item.columns <= columns]
         groups.append([item for item in conditions if item == start or item.columns & columns])
     return groups
 
 
 def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Condition]) -> None:
-    """Find combinations that satisfy the conditions, and let each row take one of them."""
+    """Find combinations that satisfy the conditions, and let each row use one of them."""
     names = sorted(_underlying(plan, {name for item in group for name in item.columns}))
     columns = [column for column in plan.columns if column.name in names]
     entries = {column.name: _entries(connection, plan, column, columns, group) for column in columns}
@@ -145,7 +145,7 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
         plan.nulls.pop(name, None)
     search = _Search(connection, plan, values, columns, group)
     good = search.satisfying(templates, TRIED_ROWS) if columns else []
-    # What fits a few rows by chance does not fit many.
+    # What satisfies a few rows by chance fails on many.
     good = search.satisfying(_varied(good, FINALISTS), SAMPLE) if good else []
     if not good:
         named = ", ".join(dict.fromkeys(item.name for item in group))
@@ -155,7 +155,7 @@ def _search(connection: Any, plan: TablePlan, values: Values, group: Sequence[Co
 
 
 def _possible(plan: TablePlan, way: Template, entries: Mapping[str, object]) -> bool:
-    """Whether the way is about columns that are given a value, and sets none that follows a key."""
+    """Whether the way sets only columns that get a value, and none that a key determines."""
     bound = {*plan.by_column, *plan.arrangement.unique}
     return way.keys() <= entries.keys() and not any(
         name in bound and entry != FREE and entry != NULL for name, entry in way.items()
@@ -163,7 +163,7 @@ def _possible(plan: TablePlan, way: Template, entries: Mapping[str, object]) -> 
 
 
 def _underlying(plan: TablePlan, names: Iterable[str]) -> set[str]:
-    """The columns that conditions are about: generated ones stand for those that they are made of."""
+    """The columns of conditions, where a generated column means the columns of its expression."""
     generated = {
         column.name: column_references(column.generated.expression) or frozenset()
         for column in plan.table.columns
@@ -173,7 +173,7 @@ def _underlying(plan: TablePlan, names: Iterable[str]) -> set[str]:
 
 
 def _merged(first: Sequence[Template], second: Sequence[Template]) -> Iterator[Template]:
-    """Templates about other columns hold beside those that are there."""
+    """Combine templates with those for other columns."""
     if not first:
         yield from second
     for number in range(max(len(first), len(second)) if first else 0):
@@ -250,7 +250,7 @@ def _combinations(entries: Mapping[str, Sequence[Entry]]) -> Iterator[Template]:
         return
     draw = random.Random(1)
     for number in range(MOST_TEMPLATES):
-        # Half of them with few departures from what comes by itself.
+        # Half of them change few columns.
         share = 0.2 if number % 2 else 0.7
         yield {name: draw.choice(options) if draw.random() < share else options[0] for name, options in entries.items()}
 
@@ -266,7 +266,7 @@ class _Search:
     group: Sequence[Condition]
 
     def satisfying(self, templates: Sequence[Template], rows: int) -> list[Template]:
-        """The templates of which all rows that are tried satisfy all conditions."""
+        """The templates whose rows all satisfy all conditions in the trial."""
         plan, values, columns = self.plan, self.values, self.columns
         options = {column.name: list(dict.fromkeys(t[column.name] for t in templates)) for column in columns}
         codes = [tuple(options[c.name].index(t[c.name]) for c in columns) for t in templates]
@@ -304,7 +304,7 @@ class _Search:
 
 
 def _varied(templates: Sequence[Template], most: int) -> list[Template]:
-    """A few templates that differ much, those first that change the least."""
+    """A few very different templates, first those with the fewest changes."""
     waiting = sorted(templates, key=lambda t: (sum(e == NULL for e in t.values()), sum(e != FREE for e in t.values())))
     chosen: list[Template] = []
     seen: set[tuple[str, Entry]] = set()

@@ -1,4 +1,4 @@
-"""A value of each type as an SQL expression over a number: another number, another value, as far as the type goes."""
+"""A value of each type as an SQL expression over a number: different values for different numbers, if possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENDS = (
     "stop",
     "closed",
 )
-"""Words in names of times that come after others of the same row."""
+"""Words in names of times that are later than others in the same row."""
 PLAIN: dict[str, str] = {
     "uuid": "md5(({i})::text)::uuid",
     "bytea": "decode(md5(({i})::text), 'hex')",
@@ -59,7 +59,7 @@ PLAIN: dict[str, str] = {
     "xid": "(({i} % 4000000000)::text)::xid",
     "tid": "('(' || ({i}) || ',1)')::tid",
 }
-"""Types without limits; ``{i}`` is the number, ``{t}`` the type as it is spelled."""
+"""Types without limits; ``{i}`` is the number, ``{t}`` the type as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ColumnPlan:
 
 
 class Values:
-    """Writes the expressions."""
+    """Makes the expressions."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -163,7 +163,7 @@ class Values:
         return self._by_default(plan)
 
     def _by_default(self, plan: ColumnPlan) -> Expression:
-        """A type that nobody here knows: its default, or NULL, will do."""
+        """The value of an unknown type: its default, or NULL."""
         column = plan.column
         if isinstance(column.default, str) and not plan.unique:
             return sql.SQL("({})").format(sql.SQL(column.default))
@@ -240,7 +240,7 @@ class Values:
             return sql.SQL("('00:00'::time + make_interval(secs => (({}) % 86400)::float8))::{}").format(index, kind)
         later = 1 if _words(plan.column.name) & set(ENDS) else 0
         if limit.low is not None and limit.high is not None:
-            # Within a partition, most often: spread over its range.
+            # Mostly in a partition: spread over its range.
             return sql.SQL(
                 "({low}::timestamp + ({high}::timestamp - {low}::timestamp)"
                 " * ((({i}) % 100000) / 100001.0 + 0.000001))::{kind}"
