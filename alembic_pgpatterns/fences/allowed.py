@@ -1,4 +1,4 @@
-"""To what the project's code may connect: our server, what belongs to itself, and what the settings allow."""
+"""Where the project's code may connect: to the check's server, to its own processes, and to what the settings allow."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LOCAL_SERVICES = (
 _DNS = 53
 
 Address = Union[str, tuple[Any, ...]]
-"""As Python's sockets have it: a path, or a host and a port."""
+"""An address of Python's sockets: a path, or a host and a port."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Plain data, to be handed to the process that is fenced.
+    """Plain data for the fenced process.
 
     ``sockets``: paths of Unix sockets, or of folders with all sockets in them. ``addresses``: host and port of TCP; a
     port of 0 stands for all ports of that host. ``beginnings``: of paths of Unix sockets, for servers to come.
@@ -37,7 +37,7 @@ class Allowed:
 
     @property
     def ports(self) -> set[int]:
-        """The TCP ports, for a fence that knows no hosts."""
+        """The TCP ports, for a fence that cannot check hosts."""
         return {port for _, port in self.addresses}
 
     def permits(self, family: int, address: Address, is_udp: bool = False) -> bool:
@@ -45,11 +45,11 @@ class Allowed:
         if family == socket.AF_UNIX:
             return isinstance(address, (str, bytes)) and self._permits_path(os.fsdecode(address))
         if family not in (socket.AF_INET, socket.AF_INET6):
-            # Netlink and its like stay within the machine's kernel; nothing that we would guard listens there.
+            # Netlink and similar sockets stay within the kernel, where no server listens.
             return family not in (getattr(socket, "AF_VSOCK", -1),)
         host, port = str(address[0]), int(address[1])
         if is_udp:
-            # Look-ups of names. Everything else by UDP is statistics or worse.
+            # Look-ups of names. Nothing else by UDP is necessary.
             return port == _DNS
         near = [name for name, item_port in self.addresses if item_port in (0, port)]
         return any(self._hosts(host) & self._hosts(name) for name in near)
@@ -93,12 +93,14 @@ def parse(text: str) -> Allowed:
     host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not host or not (port == "*" or (port.isdecimal() and 0 < int(port) < 65536)):
-        raise ValueError(f"{text!r} is no address: write host:port (vault:8200), host:*, or the path of a Unix socket")
+        raise ValueError(
+            f"{text!r} is not an address: write host:port (vault:8200), host:*, or the path of a Unix socket"
+        )
     return Allowed(addresses=((host, 0 if port == "*" else int(port)),))
 
 
 def of_server(parameters: Mapping[str, str]) -> Allowed:
-    """The server that libpq's parameters lead to."""
+    """The server in libpq's parameters."""
     host = parameters.get("host") or "localhost"
     if host.startswith("/"):
         return Allowed(sockets=(host,))
@@ -106,7 +108,7 @@ def of_server(parameters: Mapping[str, str]) -> Allowed:
 
 
 def together(*parts: Allowed) -> Allowed:
-    """All that any of them allows."""
+    """Everything that one of them allows."""
     return Allowed(
         tuple(path for part in parts for path in part.sockets),
         tuple(address for part in parts for address in part.addresses),

@@ -1,4 +1,4 @@
-"""Python's own audit events: a socket that connects is refused before it does, and file and line are known.
+"""The fence of Python's audit events: it refuses a socket before it connects, and knows file and line.
 
 An audit hook cannot be taken back (Python docs, "Audit events table"), so it is for processes that end with the
 project's code. What a library in C connects to raises no event.
@@ -19,15 +19,15 @@ _STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.sy
 
 
 class ConnectionNotAllowed(ConnectionRefusedError):
-    """Raised in place of connecting. An OSError, as applications expect it of a server that is not there."""
+    """Raised instead of connecting. It is an OSError, as for a server that does not run."""
 
 
 class ProgramNotAllowed(PermissionError):
-    """Raised in place of starting a program, where nothing would keep that program from connecting."""
+    """Raised instead of starting a program, if no other fence would stop its connections."""
 
 
 def stand(allowed: Allowed, sink: Sink, *, programs: bool) -> None:
-    """From now on Python's sockets reach only what is allowed.
+    """Let Python's sockets connect only where it is allowed, from now on.
 
     Args:
         allowed: where connections may go.

@@ -1,4 +1,4 @@
-"""The gate: another process of ours decides about each connection that the project's processes make.
+"""The gate: another process decides about each connection of the project's processes.
 
 A seccomp filter makes connect() wait until somebody allows or refuses it, whatever made the call: Python, a driver in
 C, a program that a revision starts. It sees hosts, ports and Unix sockets that are files, which Landlock does not.
@@ -50,7 +50,7 @@ def stand(allowed: Allowed, sink: Sink) -> bool:
     listener = seccomp.ask_about_connections()
     with child_end:
         if listener is None:
-            # Another filter of this process has a listener already, and a process can have one only.
+            # Another filter of this process already has a listener, and a process can have only one.
             child_end.sendall(b"-")
             return False
         socket.send_fds(child_end, [b"+"], [listener])
@@ -60,10 +60,10 @@ def stand(allowed: Allowed, sink: Sink) -> bool:
 
 
 def _keep(child: int, channel: socket.socket, allowed: Allowed, sink: Sink) -> NoReturn:
-    """Serve the gate until the child has ended, then end in the same way."""
+    """Serve the gate until the child ends, then end in the same way."""
     code = 1
     try:
-        # Also what the child starts and leaves behind stays a descendant of ours, and so readable.
+        # Processes that outlive the child also stay descendants of this process, and so readable.
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         _forward_signals(child)
         answer, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
@@ -86,12 +86,12 @@ def _forward_signals(child: int) -> None:
 
     for number in _FORWARDED:
         signal.signal(number, forward)
-    # A terminal sends it to the whole group: the child gets it as well.
+    # A terminal sends it to the whole group, including the child.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _close_all_but(*descriptors: int) -> None:
-    """The child's pipes end when the child ends, and not with us."""
+    """Close the child's pipes here, so that they end when the child ends."""
     limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20)
     start = 3
     for descriptor in (*sorted(item for item in descriptors if item > 2), limit):
@@ -100,7 +100,7 @@ def _close_all_but(*descriptors: int) -> None:
 
 
 def _serve(child: int, listener: int | None, allowed: Allowed, sink: Sink) -> int:
-    """Answer until the child has ended; its status."""
+    """Answer until the child ends. Returns its status."""
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -122,7 +122,7 @@ def _serve(child: int, listener: int | None, allowed: Allowed, sink: Sink) -> in
 
 
 def _status(child: int) -> int | None:
-    """How the child ended; None while it lives. Takes the dead whom others left to us as well."""
+    """How the child ended; None while it runs. Also reaps orphans of other processes."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -139,7 +139,7 @@ def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
     try:
         fcntl.ioctl(listener, seccomp.RECEIVE, request, True)
     except OSError:
-        return  # it was interrupted, or who asked has ended
+        return  # it was interrupted, or the asking process ended
     identifier, pid = struct.unpack_from("QI", request)
     number = struct.unpack_from("i", request, 16)[0]
     arguments = struct.unpack_from("6Q", request, 32)
@@ -154,7 +154,7 @@ def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
 
 
 def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allowed: Allowed) -> Refusal | None:
-    """Why it is refused; None where it is allowed. A refusal without words is not worth any."""
+    """Why it is refused; None if it is allowed. A refusal with an empty reason is not reported."""
     machine = syscalls.architecture()
     sends = machine is not None and number == machine.sendto
     where, length = (arguments[4], arguments[5]) if sends else (arguments[1], arguments[2])
@@ -168,7 +168,7 @@ def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allow
     if allowed.permits(family, address, is_udp) or listeners.belongs(child, family, address):
         return None
     if is_udp:
-        # Most often getaddrinfo(), which asks in this way which of several addresses the machine could reach.
+        # Mostly getaddrinfo(), which finds out in this way which of several addresses the machine could reach.
         return Refusal("")
     process = "" if _group(pid) == child else _name(pid)
     return Refusal(f"a connection to {describe(family, address)}", process=process)
@@ -199,7 +199,7 @@ def _unmapped(host: str, port: int) -> tuple[int, Address]:
 
 
 def _socket_type(pid: int, descriptor: int) -> int:
-    """SOCK_STREAM, SOCK_DGRAM …; 0 where it cannot be known, which counts as the stricter one."""
+    """SOCK_STREAM, SOCK_DGRAM …; 0 if it is not known, which counts as the stricter one."""
     try:
         process = syscalls.call(syscalls.PIDFD_OPEN, _group(pid), 0)
         try:

@@ -1,4 +1,4 @@
-"""Landlock: this process and all its children make no TCP connection, but to ports that are allowed.
+"""Landlock: this process and all its children make TCP connections only to allowed ports.
 
 Needs Linux 6.7 (ABI 4); from 6.12 (ABI 6) abstract Unix sockets of others are closed too. It takes no privilege, and
 nothing takes it back. It knows ports and no hosts, and it does not see UDP or Unix sockets that are files (kernel
@@ -23,7 +23,7 @@ NETWORK, _SCOPES = 4, 6
 
 
 def abi() -> int:
-    """The version of the kernel's Landlock; 0 where it has none, or where it is switched off."""
+    """The version of the kernel's Landlock; 0 if it has none, or if it is switched off."""
     if sys.platform != "linux":
         return 0
     try:
@@ -33,7 +33,7 @@ def abi() -> int:
 
 
 def restrict(ports: Iterable[int] = ()) -> bool:
-    """From now on connect() by TCP fails with EACCES, but to these ports of any host.
+    """From now on connect() by TCP fails with EACCES, except to these ports of any host.
 
     Returns:
         Whether it holds; False where the kernel lacks it. Raises OSError where the kernel refuses it otherwise.

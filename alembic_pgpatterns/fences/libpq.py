@@ -1,4 +1,4 @@
-"""The variables that libpq reads: what the user's shell, a revision or a program says there leads nowhere but to us.
+"""The variables that libpq reads: whatever a shell or a program sets there, they lead to the check's server.
 
 `os.putenv` and `os.unsetenv` change the environment that libpq reads and that programs inherit. They leave
 `os.environ` alone, from which env.py may build its URL.
@@ -23,17 +23,17 @@ VARIABLES: tuple[str, ...] = (
     *("PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS", "PGMINPROTOCOLVERSION", "PGMAXPROTOCOLVERSION", "PGAPPNAME"),
     *("PGCONNECT_TIMEOUT", "PGREALM", "PGOAUTHDEBUG", "PGDATESTYLE", "PGTZ", "PGGEQO", "PGLOCALEDIR"),
 )
-"""All that libpq reads (PostgreSQL docs, section "Environment Variables", and fe-connect.c), up to PostgreSQL 18."""
+"""All variables of libpq (PostgreSQL docs, section "Environment Variables", and fe-connect.c), up to PostgreSQL 18."""
 
 _UNCHANGED = ("PGAPPNAME", "PGCONNECT_TIMEOUT", "PGTZ", "PGDATESTYLE", "PGCLIENTENCODING", "PGGEQO", "PGOPTIONS")
-"""What is about the session and not about the way to the server."""
+"""Variables about the session, not about the server."""
 
 _OFFERED = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 
 
 @contextlib.contextmanager
 def cleared() -> Iterator[None]:
-    """None of libpq's variables is set inside, as far as libpq can see; as before afterwards."""
+    """A context in which libpq sees none of its variables. Afterwards they are as before."""
     before = {name: value for name in VARIABLES if (value := _seen_by_libpq(name)) is not None}
     clear()
     try:
@@ -47,7 +47,7 @@ def cleared() -> Iterator[None]:
 
 
 def clear() -> None:
-    """Take libpq's variables away again, should the project have set one meanwhile."""
+    """Remove libpq's variables again, if the project has set one."""
     for name in VARIABLES:
         os.unsetenv(name)
 
@@ -58,7 +58,7 @@ def offered(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def offer(parameters: Mapping[str, str]) -> None:
-    """Let a program that is started without naming a server, such as psql in a revision, reach this one."""
+    """Let a program that names no server, such as psql in a revision, connect to this one."""
     for variable, value in offered(parameters).items():
         os.putenv(variable, value)
 
@@ -66,7 +66,7 @@ def offer(parameters: Mapping[str, str]) -> None:
 def redirected(environment: Mapping[Any, Any], parameters: Mapping[str, str]) -> dict[Any, Any]:
     """The environment for another program, with libpq's variables leading to a server.
 
-    ``environment``: as ``subprocess`` takes it, in text or bytes.
+    ``environment``: in the form of ``subprocess``, as text or bytes.
     """
     leading = set(VARIABLES) - set(_UNCHANGED)
     others = {name: value for name, value in environment.items() if os.fsdecode(name) not in leading}
@@ -74,7 +74,7 @@ def redirected(environment: Mapping[Any, Any], parameters: Mapping[str, str]) ->
 
 
 def redirect_programs(parameters: Callable[[], Mapping[str, str]]) -> None:
-    """From now on programs that are started with an environment of their own get ours for libpq.
+    """Give programs that are started with another environment the check's variables for libpq, from now on.
 
     ``subprocess.run(..., env={**os.environ})`` would take the user's PGHOST along. For a process that ends with the
     project's code: it is not taken back.
@@ -82,7 +82,7 @@ def redirect_programs(parameters: Callable[[], Mapping[str, str]]) -> None:
     Args:
         parameters: libpq's of the server that is meant at that moment.
     """
-    # Private, and the only place with the environment in it. Its first arguments are the same since Python 3.2:
+    # Private, and the only call with the environment in it. Its first arguments are the same since Python 3.2:
     # self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env.
     _wrap(subprocess.Popen, "_execute_child", 7, parameters)
     _wrap(os, "execve", 2, parameters)

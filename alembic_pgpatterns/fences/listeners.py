@@ -1,4 +1,4 @@
-"""Whether who listens at an address belongs to the project's own processes.
+"""Whether the listener at an address belongs to the project's processes.
 
 multiprocessing's managers, a server that a test starts: they talk among themselves, and that harms nobody.
 """
@@ -17,13 +17,13 @@ _LISTENING = "0A"
 
 
 def belongs(child: int, family: int, address: Address) -> bool:
-    """Whether the child, or a process that came from it, listens there."""
+    """Whether the child, or a descendant of it, listens there."""
     inodes = set(_inodes(family, address))
     return bool(inodes) and any(inodes & _sockets(pid) for pid in _tree(child))
 
 
 def is_own(family: int, address: Address) -> bool:
-    """Whether this process itself, or one that came from it, listens there."""
+    """Whether this process, or a descendant of it, listens there."""
     if not os.path.isdir("/proc/self"):
         return False
     return belongs(os.getpid(), family, address)
@@ -72,7 +72,7 @@ def _accepts(local: str) -> bool:
 
 
 def _tree(root: int) -> list[int]:
-    """The process and all that came from it. What lost its parent has been given to the gatekeeper, its parent."""
+    """The process and all its descendants. Orphans became children of the gatekeeper, its parent."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdecimal():

@@ -16,13 +16,13 @@ from alembic_pgpatterns.fences.refusals import Sink
 
 
 def arguments(allowed: Allowed, command: str) -> list[str]:
-    """What starts the command behind the fences."""
+    """The command line that starts a command behind the fences."""
     plain = {
         "sockets": allowed.sockets,
         "addresses": allowed.addresses,
         "beginnings": allowed.beginnings,
     }
-    # -P: the command's folder may hold a module of the name of one of Python's own.
+    # -P: the command's folder may contain a module with the name of one of Python's.
     return [sys.executable, "-P", "-m", "alembic_pgpatterns.fences.program", json.dumps(plain), command]
 
 

@@ -1,4 +1,4 @@
-"""What the fences refused, as lines of JSON on a descriptor: who reads them may be another process."""
+"""Refusals of the fences, as lines of JSON on a descriptor. Another process may read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import FrameType
 class Refusal:
     """A connection or a program that was refused.
 
-    ``where``: file and line of the project, "" where a library in C or another program connected. ``process``: the
+    ``where``: file and line of the project; "" if a library in C or another program connected. ``process``: the
     program that did it, "" for the project's own process.
     """
 
@@ -40,13 +40,13 @@ class Sink:
             line = f"alembic-pgpatterns: {refusal}\n"
         else:
             line = json.dumps({"what": refusal.attempt, "where": refusal.where, "process": refusal.process}) + "\n"
-        # Where nobody reads any more, the refusal itself is not the worse for it.
+        # If nobody reads any more, the refusal is still in force.
         with contextlib.suppress(OSError):
             os.write(2 if self.descriptor is None else self.descriptor, line.encode("utf-8", "replace"))
 
 
 def read(text: str) -> Iterator[Refusal]:
-    """The refusals that a `Sink` wrote, each once. What is no such line is left out."""
+    """The refusals that a `Sink` wrote, each once. Other lines are left out."""
     seen = set()
     for line in text.splitlines():
         try:
@@ -66,7 +66,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 def place(frame: FrameType | None) -> str:
     """File and line of the innermost call outside of Python's library, installed packages and ourselves.
 
-    Where all is in packages, as in a thread that a library started: the outermost call that is not Python's own.
+    If all calls are in packages, as in a thread of a library: the outermost call outside Python's library.
     """
     fallback = ""
     while frame is not None:
@@ -84,7 +84,7 @@ def place(frame: FrameType | None) -> str:
 
 
 def _short(path: str) -> str:
-    """Seen from the working folder, where it is below it."""
+    """The path relative to the working folder, if it is below it."""
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
@@ -93,5 +93,5 @@ def _short(path: str) -> str:
 
 
 def current_place() -> str:
-    """As `place`, of the caller."""
+    """The same as `place`, for the caller."""
     return place(sys._getframe(1))

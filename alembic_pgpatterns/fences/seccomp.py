@@ -23,15 +23,15 @@ _ALLOW, _ERRNO, _USER_NOTIF = 0x7FFF0000, 0x00050000, 0x7FC00000
 # Classic BPF: load a word, compare, return.
 _LOAD, _EQUAL, _GREATER_OR_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE = 0, 4
-"""Where struct seccomp_data has the system call's number and the architecture."""
+"""The offsets of the system call's number and of the architecture in struct seccomp_data."""
 
 _MSG_FASTOPEN = 0x20000000
-"""A flag of send() that connects on the way (TCP Fast Open)."""
+"""A flag of send() that also connects (TCP Fast Open)."""
 
 _X32 = 0x40000000
 """The bit in the number of a system call of x86-64's second ABI, in which every call has another number."""
 
-# ioctl numbers of <linux/seccomp.h> for who answers, and the structures' sizes, which are in them.
+# ioctl numbers of <linux/seccomp.h> for the answering process. They contain the sizes of the structures.
 RECEIVE, SEND = 0xC0502100, 0xC0182101
 NOTIFICATION = 80
 ADD_DESCRIPTOR = 0x40182103
@@ -42,7 +42,7 @@ Instruction = tuple[int, int, int, int]
 
 
 def available() -> bool:
-    """Whether this kernel takes filters that ask another process (Linux 5.5; not in every container)."""
+    """Whether this kernel accepts filters that ask another process (Linux 5.5; not in every container)."""
     machine = syscalls.architecture()
     if machine is None or sys.byteorder != "little":
         return False
@@ -74,14 +74,14 @@ def descriptor(identifier: int, source: int) -> bytes:
 
 
 def program(machine: Architecture, connecting: int) -> bytes:
-    """The filter: ``connecting`` is what happens to a call that connects, or sends to an address."""
+    """The filter: ``connecting``: the action for a call that connects, or sends to an address."""
     refused = _ERRNO | errno.EACCES
     unknown = _ERRNO | errno.ENOSYS
     instructions: list[Instruction] = [
         *_of_this_machine(machine),
         (_EQUAL, 0, 1, machine.connect),
         (_RETURN, 0, 0, connecting),
-        # io_uring connects without a system call of that name. Programs do without it where it is missing.
+        # io_uring connects without a system call of that name. Programs work without it.
         (_EQUAL, 0, 1, syscalls.IO_URING_SETUP),
         (_RETURN, 0, 0, unknown),
         *_if_called(machine.sendto, _not_null(4, connecting)),
@@ -93,7 +93,7 @@ def program(machine: Architecture, connecting: int) -> bytes:
 
 
 def _of_this_machine(machine: Architecture) -> list[Instruction]:
-    """Load the number of the call. A program for another architecture has other numbers, which we do not know."""
+    """Load the number of the call. A program for another architecture has other numbers, which are not known here."""
     unknown = _ERRNO | errno.ENOSYS
     return [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -132,7 +132,7 @@ def _has_bits(argument: int, bits: int, action: int) -> list[Instruction]:
 
 
 def refuse_connections() -> bool:
-    """From now on connect() fails with EACCES, by any protocol, Unix sockets included.
+    """From now on connect() fails with EACCES, by any protocol including Unix sockets.
 
     Returns:
         Whether it holds; False where the kernel lacks it.
@@ -141,7 +141,7 @@ def refuse_connections() -> bool:
 
 
 def ask_about_connections() -> int | None:
-    """From now on each connect() waits until somebody answers on the descriptor that is returned.
+    """From now on each connect() waits until a process answers on the returned descriptor.
 
     None where the kernel lacks it, or where another filter of this process has a descriptor already.
     """
@@ -149,7 +149,7 @@ def ask_about_connections() -> int | None:
 
 
 def ask_about_files() -> int | None:
-    """The same for the calls that open a file, in place of those that connect."""
+    """The same for calls that open a file, instead of those that connect."""
 
     def asking(machine: Architecture) -> bytes:
         ask = [(_RETURN, 0, 0, _USER_NOTIF)]
@@ -161,7 +161,7 @@ def ask_about_files() -> int | None:
 
 
 def opened_path(request: bytearray) -> int:
-    """Where the path is, of a notification about a file."""
+    """The address of the path in a notification about a file."""
     machine = syscalls.architecture()
     number = struct.unpack_from("i", request, 16)[0]
     arguments = struct.unpack_from("6Q", request, 32)

@@ -1,4 +1,4 @@
-"""All fences of the project's process, put up in one call at its very start; and which of them this machine has."""
+"""All fences of the project's process, put up in one call at its start, and which of them this machine has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alembic_pgpatterns.fences.refusals import Sink
 
 @dataclass(frozen=True)
 class Fence:
-    """``name`` of a fence, whether it ``stands``, and what it holds, or why it is missing."""
+    """``name`` of a fence, whether it ``stands``, and a note on its effect, or on why it is missing."""
 
     name: str
     stands: bool
@@ -20,9 +20,9 @@ class Fence:
 
 
 def stand_in_kernel(allowed: Allowed, refusals: int | None = None) -> tuple[str, ...]:
-    """Put up the fences that also hold for whatever program this process becomes or starts. See `stand`."""
+    """Put up the fences that also apply to every program that this process becomes or starts. See `stand`."""
     gated = gate.stand(allowed, Sink(refusals))
-    # An address with any port cannot be told to Landlock, which knows no hosts.
+    # Landlock cannot check hosts, so it cannot allow an address with any port.
     landlocked = 0 not in allowed.ports and landlock.restrict(allowed.ports)
     return tuple(name for name, stands in {"gate": gated, "landlock": landlocked}.items() if stands)
 
@@ -34,9 +34,9 @@ def stand(
     *,
     kernel_fences: Collection[str] | None = None,
 ) -> tuple[str, ...]:
-    """Let this process, and all that it starts, reach nothing but what is allowed. Nothing takes that back.
+    """Let this process, and all that it starts, connect only where it is allowed. This cannot be undone.
 
-    Call it first of all in a process that ends with the project's code: before a thread is started, before anything of
+    Call it first in a process that ends with the project's code: before a thread is started, before anything of
     the project is imported. **It may return in another process**, a child of the one that called it, which waits for
     that child, hands signals on to it, and ends as it ended. So ask for process ids afterwards.
 

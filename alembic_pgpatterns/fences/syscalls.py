@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 38, 36
 
 @dataclass(frozen=True)
 class Architecture:
-    """The numbers of system calls that differ between machines (the kernel's unistd.h), and the machine's own one."""
+    """The numbers of system calls that differ between machines (the kernel's unistd.h), and the machine's name."""
 
     audit: int
     connect: int
@@ -37,7 +37,7 @@ _ARCHITECTURES = {
 
 
 def architecture() -> Architecture | None:
-    """Of this machine; None where we do not know its numbers."""
+    """The numbers of this machine; None if they are not known here."""
     if sys.platform != "linux" or sys.maxsize < 2**32:
         return None
     return _ARCHITECTURES.get(platform.machine())

@@ -1,4 +1,4 @@
-"""Text that names, messages and errors are a part of, made so that it only can be read.
+"""Text that contains names, messages and errors, made harmless: it can only be read.
 
 Names in a database may hold anything. A terminal acts on control characters, the eye follows bidirectional marks, a CI
 system runs lines that begin with ``::`` or hold ``##[``, a forge notifies ``@user``. Each of these is replaced by a
@@ -21,11 +21,11 @@ _WORKFLOW = re.compile(r"(?m)^(\s*):(?=:)")
 _COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))")
 """The older form is found anywhere in a line (TryParse); Azure and TeamCity have forms of their own."""
 _MENTION = re.compile(r"(?<![\w`])(?<!\*\*\*)@(?=[A-Za-z0-9])")
-"""Not after a password that was hidden: ``://user:***@host``."""
+"""Not after a hidden password: ``://user:***@host``."""
 
 
 class _Inert(dict[int, str]):
-    """A table for `str.translate` that is filled as characters are met."""
+    """A table for `str.translate` that fills itself when it sees a new character."""
 
     def __missing__(self, code: int) -> str:
         result = self[code] = _inert(code)
@@ -49,38 +49,38 @@ _TABLE = _Inert()
 
 
 def inert(text: str) -> str:
-    """The text, lines kept, without characters and lines that a terminal, an eye or a CI system acts on."""
+    """The text with its lines, without characters and lines that mislead a terminal, a reader or a CI system."""
     text = text.translate(_TABLE)
     return _COMMAND.sub("\N{FULLWIDTH NUMBER SIGN}", _WORKFLOW.sub("\\1\N{MODIFIER LETTER COLON}", text))
 
 
 def one_line(text: str) -> str:
-    """The same on one line and without passwords: a line break within a name is shown as a sign."""
+    """The same on one line and without passwords. A line break in a name is shown as a symbol."""
     return inert(
         without_passwords(text).replace("\r\n", "\n").replace("\n", "\N{SYMBOL FOR NEWLINE}").replace("\t", " ")
     )
 
 
 def without_mentions(text: str) -> str:
-    """Prose in which ``@user`` notifies nobody; code is not to be given here, since it would not run any more."""
+    """Prose in which ``@user`` notifies nobody; not for code, which would no longer run."""
     return _MENTION.sub(f"@{JOINER}", text)
 
 
 def prose(text: str) -> str:
-    """A message of ours on one line, for every format: no password, nothing that acts, no mention."""
+    """A message of this package on one line, for every format: no password, no control character, no mention."""
     return without_mentions(one_line(text))
 
 
 def json_text(text: str) -> str:
-    """JSON of ASCII in which no line is a command to a CI system; every value stays what it is."""
+    """JSON in ASCII in which no line is a command to a CI system. No value changes."""
     return text.replace("##", "#\\u0023")
 
 
 def code(text: str) -> str:
-    """SQL or Python, lines kept: no password, nothing that acts."""
+    """SQL or Python with its lines: no password, no control character."""
     return inert(without_passwords(text))
 
 
 def error(text: str) -> str:
-    """What went wrong, lines kept, of any origin: no secret, nothing that acts, no mention."""
+    """An error of any origin with its lines: no secret, no control character, no mention."""
     return without_mentions(inert(without_secrets(text)))

@@ -1,4 +1,4 @@
-"""Passwords, tokens and keys taken out of text that people see.
+"""Removes passwords, tokens and keys from text for people.
 
 Most of such text is a mix of prose, SQL, Python and connection strings (an error of a driver, of env.py, of a server),
 which no parser reads as a whole. So each form in which a secret is written is recognised by itself, PostgreSQL's
@@ -12,13 +12,13 @@ import re
 HIDDEN = "***"
 
 _BREAK = r"(?:\n|\\n)"
-"""A line break, or one as the repr of a string has it."""
+"""A line break, or its form in the repr of a string."""
 _SPACE = rf"(?:\s|\\[nrt]|--(?:(?!\\n)[^\n])*{_BREAK}|/\*.*?\*/)*"
 _WITHIN = r"\\+'(?:[^'\\]|\\+[^'\\])*(?:\\+'|\Z)|''(?:[^']|'''')+''"
-"""A string within a string of Python or of SQL."""
+"""A string inside a string of Python or of SQL."""
 _STRINGS = (
     _WITHIN,
-    r"E'(?:[^'\\]|\\+''?|\\.|'')*(?:'|\Z)",  # a repr doubles the backslash: rather hide too much
+    r"E'(?:[^'\\]|\\+''?|\\.|'')*(?:'|\Z)",  # a repr doubles the backslash: it is better to hide too much
     r"U&'(?:[^']|'')*(?:'|\Z)(?:\s*UESCAPE\s*'.')?",
     rf"N?'(?:[^']|'')*(?:'|\Z)(?:\s*{_BREAK}\s*'(?:[^']|'')*')*",
     r"(?P<dollar>\$(?:[^\W\d]\w*)?\$).*?(?:(?P=dollar)|\Z)",
@@ -26,7 +26,7 @@ _STRINGS = (
 _OF_SQL = re.compile(rf"((?<!['\"\w])PASSWORD{_SPACE})(?:{'|'.join(_STRINGS)})", re.IGNORECASE | re.DOTALL)
 
 _URL = re.compile(r"(://[^\s:/@]*:)(?!password@)\S+@")
-"""To the last @ of the word: a password may hold one that should have been written %40."""
+"""Up to the last @ of the word: a password may contain one that should be written %40."""
 _URL_TOKEN = re.compile(r"(\bhttps?://)[^\s:/@]{12,}@")
 
 _QUOTED = r"b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\""
@@ -49,11 +49,11 @@ _LIBPQ = re.compile(
     r"|(missing \"=\" after )\"[^\"]*\""
     r"|(invalid (?:connection option|URI query parameter:?|percent-encoded token:?) )\"[^\"]*\""
 )
-"""What libpq says of a connection string that it cannot read quotes a piece of it, which may be of the password."""
+"""libpq's message about a connection string that it cannot read quotes a part, which may be the password."""
 
 
 def without_passwords(text: str) -> str:
-    """Text of ours, such as a message about a schema, without the passwords in its SQL, URLs and connection strings."""
+    """Text of this package, such as a message about a schema, without passwords in SQL, URLs and connection strings."""
     text = _URL.sub(rf"\1{HIDDEN}@", text)
     text = _URL_TOKEN.sub(rf"\1{HIDDEN}@", text)
     text = _OF_SQL.sub(rf"\1'{HIDDEN}'", text)
@@ -62,7 +62,7 @@ def without_passwords(text: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Text that others wrote, such as an error of env.py, without anything that looks like a secret.
+    """Text of others, such as an error of env.py, without anything that looks like a secret.
 
     Beside `without_passwords`: values that are assigned to names such as ``DB_PASSWORD``, ``client_secret`` or
     ``API_TOKEN``, with ``=`` or ``:``; what pydantic and libpq quote of their input.

@@ -1,4 +1,4 @@
-"""Several files that change together: all of them or none, whatever ends the program.
+"""Several files that change together: all of them or none, even if the program is interrupted.
 
 The new files stand beside the old ones, under names that nobody else reads, until all is proven. A journal says which
 they are. From the moment it says "commit", the files are moved, each in one step; if that is interrupted, the next run
@@ -26,12 +26,12 @@ LOCK = "lock"
 
 
 class ChangedMeanwhile(Exception):
-    """A file was changed by somebody else between reading and writing."""
+    """Another program changed a file between reading and writing."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """One file: the new one, where it goes, the digest of the old one (None if there was none), a copy of that."""
+    """One file: the new one, its target, the digest of the old one (None if there was none), and its copy."""
 
     new: str
     target: str
@@ -40,7 +40,7 @@ class Move:
 
 
 class Staging:
-    """The files that one command will write. Use it as a context: what was not committed is gone at its end."""
+    """The files that one command will write. Use it as a context. At its end it removes what was not committed."""
 
     def __init__(self, home: Path) -> None:
         """Make the folder that belongs to this command.
@@ -63,7 +63,7 @@ class Staging:
         self.close()
 
     def close(self) -> None:
-        """Take away what was not committed."""
+        """Remove what was not committed."""
         for move in self._moves:
             Path(move.new).unlink(missing_ok=True)
         self._moves = []
@@ -91,13 +91,13 @@ class Staging:
         if read is not None:
             backup = str(self.folder / f"before-{number}")
             Path(backup).write_bytes(read)
-        # First the journal, then the file: whatever is there after a signal is known by name.
+        # First the journal, then the file: so after a signal every existing file is in the journal.
         self._moves.append(Move(str(new), str(target), _digest(read), backup))
         self._write("staged")
         prepare(new, target, data)
 
     def commit(self) -> None:
-        """Move all files in.
+        """Move all files to their targets.
 
         Raises:
             ChangedMeanwhile: a file is not as it was read; nothing was moved.
@@ -113,7 +113,7 @@ class Staging:
             _undo(self._moves)
             raise
         except BaseException:
-            _move_all(self._moves)  # a signal in the middle: the rest is a matter of milliseconds
+            _move_all(self._moves)  # after a signal: finish the rest, which takes milliseconds
             raise
         finally:
             self._moves = []
@@ -124,7 +124,7 @@ class Staging:
 
 
 def recover(home: Path) -> Iterator[str]:
-    """Finish or take back what interrupted commands left in a folder of the project.
+    """Finish or undo what interrupted commands left in a folder of the project.
 
     Yields:
         What was done, for people, one line per command.
@@ -135,7 +135,7 @@ def recover(home: Path) -> Iterator[str]:
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether the command that made the folder still runs: it holds the lock until it ends."""
+    """Whether the command that created the folder still runs: it holds the lock until its end."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR)
     except FileNotFoundError:
@@ -159,17 +159,17 @@ def _recovered(folder: Path) -> str:
     names = ", ".join(Path(move.target).name for move in moves) or "nothing"
     if state == "commit":
         _move_all(moves)
-        summary = f"finished what an interrupted command had begun: {names}"
+        summary = f"finished the changes of an interrupted command: {names}"
     else:
         for move in moves:
             Path(move.new).unlink(missing_ok=True)
-        summary = f"removed what an interrupted command had prepared: {names}"
+        summary = f"removed the files of an interrupted command: {names}"
     shutil.rmtree(folder, ignore_errors=True)
     return summary
 
 
 def _move_all(moves: list[Move]) -> None:
-    """Move the new files that are still to be moved."""
+    """Move the remaining new files."""
     for move in moves:
         new, target = Path(move.new), Path(move.target)
         if new.exists():

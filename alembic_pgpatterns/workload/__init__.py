@@ -1,1 +1,1 @@
-"""What an application asks of its database: recorded, imported, merged, and kept as plain data."""
+"""The statements of an application: recorded, imported, merged, and stored as plain data."""

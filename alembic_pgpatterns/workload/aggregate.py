@@ -1,4 +1,4 @@
-"""The counters of a recording: each text once, each place once, and of each place its longest series of calls."""
+"""The counters of a recording: each text once, each place once, and the longest series of calls of each place."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alembic_pgpatterns.workload.text import Dollar, dollar, read
 from alembic_pgpatterns.workload.values import WITHHELD, plain
 
 _DISTINCT = 1000
-"""Different sets of values that are counted within a series: more say nothing more."""
+"""The most different sets of values that are counted in a series."""
 _AFTER = 3
-"""Queries that found nothing, and are remembered for the INSERT that may follow."""
+"""How many queries without a result are remembered, because an INSERT may follow."""
 
 Key = tuple[tuple[CodeType, int] | None, str | None, str | None]
 
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(slots=True)
 class Running:
-    """The series under way at one place: calls from one call of the application (``root``)."""
+    """The present series at one place: calls from one call of the application (``root``)."""
 
     root: Any
     test: bool
@@ -55,7 +55,7 @@ class Running:
     rows: int = -1
 
     def add(self, place: Place, values: int, width: int, many: bool, written: int) -> None:
-        """One more call. ``written``: how many statements have written so far."""
+        """Count one more call. ``written``: how many statements have written until now."""
         self.calls += 1
         if place.transaction is not self.transaction:
             self._next_transaction(place.transaction)
@@ -88,7 +88,7 @@ class Running:
         self.most = max(self.most, (len(self.values_in_transaction), self.in_transaction))
 
     def series(self) -> Series:
-        """The series so far."""
+        """The series until now."""
         self._note_most()
         return Series(
             calls=self.calls,
@@ -117,7 +117,7 @@ class Total:
     running: Running | None = None
 
     def fold(self) -> None:
-        """Keep the series under way if it is the longest, and begin a new one."""
+        """Keep the present series if it is the longest, and begin a new one."""
         if self.running is not None and self.running.calls:
             series = self.running.series()
             if self.longest is None or _length(series) > _length(self.longest):
@@ -143,7 +143,7 @@ class Text:
 
 
 class Aggregate:
-    """Counts statements as they come. Not safe for threads by itself: the recorder holds a lock."""
+    """Counts statements while they are sent. It is not thread-safe: the recorder holds a lock."""
 
     def __init__(self, sites: CallSites, values: str) -> None:
         self.test = ""
@@ -200,7 +200,7 @@ class Aggregate:
                 text.samples[key] = sample
 
     def _follow(self, text: Text, statement: str, total: Total, place: Place) -> None:
-        """Remember queries that found nothing, and tell the INSERT that follows from the same function of them."""
+        """Remember queries without a result, and add them to the INSERT that follows from the same function."""
         if place.caller.key is None:
             return
         code = place.caller.key[0]
@@ -211,14 +211,14 @@ class Aggregate:
             total.after.update(dict.fromkeys(same))
 
     def fold_all(self) -> None:
-        """End all series: what comes next belongs to another test. Lets go of frames and transactions."""
+        """End all series: later calls belong to another test. Releases frames and transactions."""
         self._empty = []
         for text in self._texts.values():
             for total in text.places.values():
                 total.fold()
 
     def statements(self) -> tuple[Recorded, ...]:
-        """What was counted, one per shape; what cannot be parsed is left out."""
+        """The counted statements, one per shape, without those that cannot be parsed."""
         shapes: dict[str, Recorded] = {}
         for text in self._texts.values():
             recorded = self._recorded(text)
@@ -269,13 +269,13 @@ def _kind(statement: str, context: Any) -> str:
 
 
 def _first(parameters: Any) -> Any:
-    """The parameters of the first row, where one call carries many."""
+    """The parameters of the first row, if one call has many."""
     many = isinstance(parameters, list) and parameters and isinstance(parameters[0], dict | tuple)
     return parameters[0] if many else parameters
 
 
 def _is_batch(context: Any, parameters: Any, executemany: bool) -> bool:
-    """Whether one call carries many rows: executemany, SQLAlchemy's insertmanyvalues, or VALUES with several rows."""
+    """Whether one call has many rows: executemany, SQLAlchemy's insertmanyvalues, or VALUES with several rows."""
     if executemany and isinstance(parameters, list):
         return len(parameters) > 1
     if getattr(getattr(context, "execute_style", None), "name", "") == "INSERTMANYVALUES":

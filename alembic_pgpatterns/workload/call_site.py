@@ -1,4 +1,4 @@
-"""Which line of the application sends a statement: a walk up the stack, with an answer per code object.
+"""The line of the application that sends a statement: a walk up the stack, with a cached result per code object.
 
 It runs once per recorded statement, so it does little: a dictionary look-up per frame.
 """
@@ -20,18 +20,18 @@ from alembic_pgpatterns.workload.model import Site
 
 
 class Kind(IntEnum):
-    """What a frame is."""
+    """The kind of a frame."""
 
     LIBRARY = 0
     APPLICATION = 1
     TEST = 2
     """The body of a test."""
     TEST_HELPER = 3
-    """In a test's file, and not the test itself."""
+    """In a file of tests, but not the test itself."""
     FLUSH = 4
     """A flush of SQLAlchemy's session."""
     MIGRATION = 5
-    """Alembic at work: what follows is a migration's."""
+    """Alembic: the statements belong to a migration."""
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ def _library_folders() -> tuple[str, ...]:
 
 
 class CallSites:
-    """Finds callers. ``root``: the project's folder, in which application and tests are; paths are told from there."""
+    """Finds callers. ``root``: the project's folder, with the application and its tests; paths are relative to it."""
 
     def __init__(self, root: Path) -> None:
         self._root = f"{root}{os.sep}"
@@ -73,14 +73,14 @@ class CallSites:
         self._test: CodeType | None = None
 
     def test_begins(self, body: CodeType | None) -> None:
-        """From now on ``body`` is the body of the test that runs."""
+        """Set ``body`` as the body of the running test."""
         self._kinds.pop(self._test, None) if self._test is not None else None
         self._test = body
         if body is not None:
             self._kinds[body] = Kind.TEST
 
     def caller(self, depth: int) -> Caller:
-        """Who sends a statement, seen from ``depth`` frames above."""
+        """The sender of a statement, ``depth`` frames above."""
         caller_ = Caller()
         kinds = self._kinds
         fallback: tuple[CodeType, int] | None = None
@@ -89,7 +89,7 @@ class CallSites:
         helper: FrameType | None = None
         while True:
             if frame is None:
-                # Beyond the greenlet of SQLAlchemy's asyncio are the frames of the coroutine.
+                # Outside the greenlet of SQLAlchemy's asyncio are the frames of the coroutine.
                 greenlet = _parent(greenlet)
                 frame = greenlet.gr_frame if greenlet is not None else None
                 if frame is None:
@@ -146,7 +146,7 @@ class CallSites:
         in_tests = bool({"tests", "test"} & set(folders))
         is_test = in_tests or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
         if is_test and code.co_qualname.rpartition(".<locals>")[0].rpartition(".")[2].startswith("test"):
-            return Kind.TEST  # a function within a test: asynchronous tests are often written so
+            return Kind.TEST  # a function in a test, as in many asynchronous tests
         return Kind.TEST_HELPER if is_test else Kind.APPLICATION
 
 

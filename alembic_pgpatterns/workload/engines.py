@@ -1,4 +1,4 @@
-"""How an engine pools its connections, as far as its public attributes tell."""
+"""How an engine pools its connections, from its public attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alembic_pgpatterns.workload.model import EngineFacts
 
 
 def engine_facts(engine: Any) -> EngineFacts:
-    """The facts of an engine; what its kind of pool does not have is None."""
+    """The facts of an engine. A fact is None if its kind of pool does not have it."""
     pool = engine.pool
     kind = type(pool).__name__
     queues = kind.endswith("QueuePool")

@@ -1,4 +1,4 @@
-"""Workloads as files: a line of JSON per statement, after a first line that says what it is."""
+"""Workloads as files: a line of JSON per statement, after a first line with the format's version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def write(workload: Workload, path: Path) -> None:
-    """Write a workload in one step: the file is the old one or the new one, never half of one.
+    """Write a workload in one step: the file is the old one or the new one, never incomplete.
 
     Raises:
         PgPatternsError: the folder or the file cannot be written.
@@ -40,7 +40,7 @@ def write(workload: Workload, path: Path) -> None:
 
 
 def as_lines(workload: Workload) -> list[dict[str, object]]:
-    """The lines of a workload's file: what it is, then a statement per line."""
+    """The lines of a workload's file: the header, then a statement per line."""
     head: dict[str, object] = {
         "workload": VERSION,
         "source": workload.source,
@@ -83,7 +83,7 @@ def read_all(paths: Iterable[Path]) -> Workload:
 
 
 def from_lines(name: str, lines: Iterable[str]) -> Workload:
-    """A workload of its lines; ``name`` says in messages where they come from.
+    """A workload from its lines. ``name``: their source, for messages.
 
     Raises:
         PgPatternsError: a line is no statement of a workload.
@@ -101,7 +101,7 @@ def from_lines(name: str, lines: Iterable[str]) -> Workload:
                 statements.append(_statement(document))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise PgPatternsError(
-                f"{name}:{number}: this is no line of a workload ({error}). "
+                f"{name}:{number}: this is not a line of a workload ({error}). "
                 "`pytest --pgpatterns-record` writes such files."
             ) from None
     if head is None:

@@ -1,4 +1,4 @@
-"""The queries that stand in an application's source as a workload: the floor that every project has.
+"""The queries in an application's source as a workload, which every project has.
 
 How often a query runs and with which values the source does not say; each shape counts once and is planned for any
 values.
@@ -40,7 +40,7 @@ def workload_of(evidence: Evidence) -> Workload:
 
 
 def _statements(shape: QueryShape) -> Iterator[Recorded]:
-    """The statement with all its conditions; and where some are added under an ``if`` the one without them."""
+    """The statement with all its conditions and, if an ``if`` adds some, the one without them."""
     always = tuple(item for item in shape.conditions if not item.optional)
     for conditions in dict.fromkeys((shape.conditions, always)):
         text = _text(replace(shape, conditions=conditions))
@@ -51,7 +51,7 @@ def _statements(shape: QueryShape) -> Iterator[Recorded]:
 
 
 def _text(shape: QueryShape) -> str | None:
-    """SQL of a shape; None where it asks for nothing that an index could give."""
+    """SQL of a shape; None if no index could serve it."""
     parameters = iter(range(1, 1000))
     parts = [text for item in shape.conditions if not item.alternative and (text := _condition(item, parameters))]
     branches = [text for item in shape.conditions if item.alternative and (text := _condition(item, parameters))]

@@ -1,4 +1,4 @@
-"""Whether a value that a statement was sent with stands in the application's source, so that it is always the same."""
+"""Whether a sent value is a constant in the application's source, so that it is always the same."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from alembic_pgpatterns.workload.model import Recorded, Site
 
 _LARGEST = 5_000_000
-"""Bytes of a file that is read."""
+"""The most bytes of a file to read."""
 
 
 def is_literal(statement: Recorded, value: object) -> bool | None:
-    """Whether every place that sends the statement names the value in its function; None where no source can be read.
+    """Whether the function of every place that sends the statement contains the value; None if no source can be read.
 
     A member of an enumeration counts by its name (``Status.PENDING`` for 'pending').
     """

@@ -1,4 +1,4 @@
-"""A workload as plain data: each statement once, with who sends it, how often and with which values."""
+"""A workload as plain data: each statement once, with its senders, counts and values."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 SAMPLES: Final = 5
-"""Sets of values that are kept per statement."""
+"""How many sets of values are stored per statement."""
 TESTS: Final = 5
-"""Names of tests that are kept per place."""
+"""How many names of tests are stored per place."""
 
 SOURCE: Final = "source"
-"""Source of a workload that was read from the application's files: no statement was seen to run."""
+"""The source of a workload from the application's files: no statement ran."""
 TESTS_SOURCE: Final = "pytest"
-"""Source of a workload that tests sent: how often a statement runs there says nothing of production."""
+"""The source of a workload from tests: its counts do not show how often production runs a statement."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,7 +65,7 @@ class Series:
 class Usage:
     """One place that sends a statement.
 
-    ``reason``: "lazy load", "eager load" or "column load" where the ORM sends it by itself; None for the application.
+    ``reason``: "lazy load", "eager load" or "column load" if the ORM sends it by itself; None for the application.
     ``attribute``: what is loaded (``User.orders``, or the class). ``after``: fingerprints of queries that found no row
     in the same function and transaction just before.
     """
@@ -81,7 +81,7 @@ class Usage:
 
     @property
     def key(self) -> tuple[Site | None, str | None, str | None]:
-        """What makes two of them the same place."""
+        """The key by which two records are the same place."""
         return self.site, self.reason, self.attribute
 
 
@@ -112,7 +112,7 @@ class Recorded:
 
     @property
     def site(self) -> Site | None:
-        """The place that sends it most often, the application's before a test's."""
+        """The place that sends it most often. Places in the application come before those in tests."""
         with_site = [usage for usage in self.usages if usage.site is not None]
         if not with_site:
             return None
@@ -151,17 +151,17 @@ class Workload:
         self._by_fingerprint.update((statement.fingerprint, statement) for statement in self.statements)
 
     def statement(self, fingerprint: str) -> Recorded | None:
-        """The statement of that fingerprint."""
+        """The statement with this fingerprint."""
         return self._by_fingerprint.get(fingerprint)
 
     def of_application(self) -> Workload:
-        """Without the statements that only bodies of tests send; all of them where there are no others."""
+        """The workload without statements that only bodies of tests send; all statements if there are no others."""
         sent = [item for item in self.statements if not item.usages or any(not _in_test(u) for u in item.usages)]
         return replace(self, statements=tuple(sent)) if sent else self
 
     @property
     def from_production(self) -> bool:
-        """Whether all of it comes from a server in use, so that counts and values say something of production."""
+        """Whether all of it comes from a live server, so that counts and values are those of production."""
         return set(self.source.split("+")) <= {"record", "pg_stat_statements", "log"}
 
 
@@ -237,7 +237,7 @@ def _one_place(first: Usage, other: Usage) -> Usage:
 
 
 def by_site(workload: Workload) -> Mapping[Site, list[tuple[Recorded, Usage]]]:
-    """What each place sends, in the order of the workload."""
+    """The statements of each place, in the order of the workload."""
     places: dict[Site, list[tuple[Recorded, Usage]]] = {}
     for statement in workload.statements:
         for usage in statement.usages:

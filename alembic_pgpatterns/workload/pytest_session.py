@@ -1,4 +1,4 @@
-"""Recording while pytest runs: on in the bodies of tests, off in fixtures; workers of xdist hand over what they saw."""
+"""Recording while pytest runs: on in the bodies of tests, off in fixtures. Workers of xdist send their recordings."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class RecordingPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """Take what a worker of xdist recorded."""
+        """Add the recording of a worker of xdist."""
         text = getattr(node, "workeroutput", {}).get(_OUTPUT)
         if text:
             self._parts.append(from_lines(f"worker {node.gateway.id}", text.splitlines()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Any) -> None:
-        """Hand the recording to xdist's controller, or write it."""
+        """Send the recording to xdist's controller, or write it."""
         self._recorder.stop()
         if hasattr(self._config, "workeroutput"):
             lines = as_lines(self._recorder.workload())
@@ -67,7 +67,7 @@ class RecordingPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Write the file, and say what the statements show."""
+        """Write the file, and print the findings about the statements."""
         workload = merged([*self._parts, self._recorder.workload()])
         if self._file is not None:
             write(workload, self._file)

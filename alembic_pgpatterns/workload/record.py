@@ -13,7 +13,7 @@ from alembic_pgpatterns.workload.values import LEVELS
 
 
 class Recording:
-    """A recording under way; a context manager. ``stop`` writes the file; so does the end of the program."""
+    """A recording, as a context manager. ``stop`` writes the file, and so does the end of the program."""
 
     def __init__(self, engine: Any, file: Path, values: str) -> None:
         """``engine``: of SQLAlchemy, asynchronous or not."""
@@ -26,7 +26,7 @@ class Recording:
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Write the file, and record no more; a second call does nothing.
+        """Stop recording, and write the file. A second call does nothing.
 
         Raises:
             PgPatternsError: the file cannot be written.

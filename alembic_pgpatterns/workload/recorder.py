@@ -1,4 +1,4 @@
-"""Records what goes through SQLAlchemy: listeners on its events, counters in memory, nothing else.
+"""Records the statements of SQLAlchemy by listeners on its events, with counters in memory.
 
 While it is off no listener is there, so that it costs nothing. While it is on, the work per statement is a walk up the
 stack and a few dictionary look-ups; parsing is left to the end.
@@ -51,7 +51,7 @@ class Recorder:
             event.listen(target, name, listener)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for target, name, listener in self._listeners():
             event.remove(target, name, listener)
 
@@ -70,12 +70,12 @@ class Recorder:
         self.active = True
 
     def test_ends(self) -> None:
-        """Record no more until the next test."""
+        """Stop recording until the next test."""
         self.active = False
         self._aggregate.fold_all()
 
     def workload(self) -> Workload:
-        """What was recorded."""
+        """The recorded workload."""
         self._aggregate.fold_all()
         engines = tuple(dict.fromkeys(_with_sessions(*item) for item in self._engines.values()))
         notes = tuple(f"some statements could not be recorded: {failure}" for failure in list(self._failures)[:5])
@@ -96,7 +96,7 @@ class Recorder:
         self._count_commit()
 
     def _after_commit(self, session: Session) -> None:
-        # Where tests keep everything in one outer transaction, the engine sees no commit; the session does.
+        # If tests run in one outer transaction, the engine sees no commit, but the session does.
         if not session.in_nested_transaction():
             self._count_commit()
 
@@ -109,7 +109,9 @@ class Recorder:
         if self.active and connection.dialect.name == "postgresql":
             try:
                 self._record(connection, cursor, statement, parameters, context, executemany)
-            except Exception as error:  # whatever it is, the application's statement has run and must not fail for it
+            except (
+                Exception
+            ) as error:  # the application's statement has run, and must not fail because of any error here
                 self._failures[f"{type(error).__name__}: {error}"] = None
 
     def _record(
@@ -128,7 +130,7 @@ class Recorder:
             rows=getattr(cursor, "rowcount", -1),
         )
         if self._source != TESTS_SOURCE:
-            # Without a test around it nobody knows where one call of the application begins: a transaction is one.
+            # Without a test it is not known where a call of the application begins: a transaction counts as one.
             caller.root = place.transaction
         with self._lock:
             self._aggregate.add(statement, parameters, context, executemany, place)

@@ -1,4 +1,4 @@
-"""The text of a statement as PostgreSQL's parser takes it: ``$n`` for parameters; its shape, kind and tables."""
+"""The text of a statement in the form of PostgreSQL's parser: ``$n`` for parameters; its shape, kind and tables."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _KINDS = {"select_stmt": "select", "insert_stmt": "insert", "update_stmt": "upda
 
 @dataclass(frozen=True, slots=True)
 class Dollar:
-    """A statement with ``$n``. ``names``: of the parameters in their order; None where they come by position."""
+    """A statement with ``$n``. ``names``: of the parameters in their order; None if they are positional."""
 
     text: str
     names: tuple[str, ...] | None
 
     def values(self, parameters: Any) -> tuple[object, ...] | None:
-        """The parameters of one call in the order of ``$n``; None where they do not fit."""
+        """The parameters of one call in the order of ``$n``; None if they do not match."""
         if isinstance(parameters, Mapping):
             if self.names is None:
                 return None if parameters else ()
@@ -36,7 +36,7 @@ class Dollar:
 
 
 def dollar(statement: str, parameters: Any) -> Dollar:
-    """The statement with ``$n`` in place of the driver's own placeholders.
+    """The statement with ``$n`` instead of the driver's placeholders.
 
     Drivers look for ``%(name)s`` and ``%s`` in the text alone, strings of SQL included, so that this may as well; and
     only where parameters come along, as the drivers do.
@@ -55,7 +55,7 @@ def _numbered(names: dict[str, int], values: Mapping[str, Any]) -> Callable[[re.
         name = match["name"]
         if name is None:
             return "%"
-        # Drivers send the type along. Without it ``now() - $1`` is read as a difference of two times.
+        # Drivers send the type. Without it ``now() - $1`` is read as a difference of two times.
         cast = "::interval" if isinstance(values.get(name), timedelta) else ""
         return f"${names.setdefault(name, len(names) + 1)}{cast}"
 
@@ -64,7 +64,7 @@ def _numbered(names: dict[str, int], values: Mapping[str, Any]) -> Callable[[re.
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the parser says of a statement: see `Recorded`."""
+    """The parser's facts about a statement: see `Recorded`."""
 
     fingerprint: str
     kind: str
@@ -73,7 +73,7 @@ class Reading:
 
 @lru_cache(maxsize=16384)
 def read(text: str) -> Reading | None:
-    """Fingerprint, kind and tables of one statement; None where PostgreSQL could not parse it, or it is several."""
+    """Fingerprint, kind and tables of one statement; None if PostgreSQL cannot parse it, or if it is several."""
     try:
         tree = postgast.parse(text)
         if len(tree.stmts) != 1:
@@ -83,14 +83,14 @@ def read(text: str) -> Reading | None:
         return None
     node = tree.stmts[0].stmt
     constants = _constants(node)
-    # The parser's fingerprint takes all constants for alike. Those that the application wrote into the statement
-    # (status = 'pending') say what a partial index may hold: two of them are two statements.
+    # In the parser's fingerprint all constants are the same. Constants that the application wrote into the statement
+    # (status = 'pending') may be the condition of a partial index, so two of them are two statements.
     fingerprint = f"{shape}-{hashlib.sha256(repr(constants).encode()).hexdigest()[:6]}" if constants else shape
     return Reading(fingerprint, _KINDS.get(node.WhichOneof("node"), "other"), tuple(_written(node)))
 
 
 def _constants(node: Any) -> list[str]:
-    """Texts and flags that comparisons name; lists of any length are one shape."""
+    """Texts and flags in comparisons. Lists of any length have the same shape."""
     return [
         constant.sval.sval if constant.HasField("sval") else str(constant.boolval.boolval)
         for expression in postgast.find_nodes(node, pg.A_Expr)

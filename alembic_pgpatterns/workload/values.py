@@ -1,4 +1,4 @@
-"""Values of parameters as JSON has them, and which of them a file may hold."""
+"""Values of parameters as JSON, and which of them a file may contain."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Any
 
 LEVELS = ("all", "safe", "none")
 LONGEST = 2000
-"""Characters of a text that are kept: longer ones are documents, which no index is chosen by."""
+"""The most characters of a stored text. Longer texts are documents, which do not affect the choice of an index."""
 
 
 class _Withheld:
-    """Stands for a value that is not kept."""
+    """Replaces a value that is not stored."""
 
 
 WITHHELD = _Withheld()
 
 
 def plain(value: Any, level: str = "all") -> object:
-    """A value for a JSON file; WITHHELD where the level does not allow it or JSON has no form for it.
+    """A value for a JSON file; WITHHELD if the level does not allow it, or if JSON cannot represent it.
 
-    ``safe`` keeps numbers, booleans, times and members of enumerations, and no other text: it may be a person's.
+    ``safe`` keeps numbers, booleans, times and members of enumerations, and no other text, which may be personal data.
     """
     if level == "none":
         return WITHHELD

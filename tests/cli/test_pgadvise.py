@@ -140,7 +140,7 @@ def test_wrong_use_is_said(project: Project) -> None:
     project.write("broken.jsonl", "{}\n")
     run = project.alembic("pgadvise", "--workload", "broken.jsonl")
     assert run.returncode == 255
-    assert "broken.jsonl:1: this is no line of a workload" in run.stderr
+    assert "broken.jsonl:1: this is not a line of a workload" in run.stderr
 
 
 def test_a_baseline_and_a_comment_keep_quiet(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Workloads from elsewhere: pg_stat_statements, SQL files, logs of PostgreSQL. All are read as streams."""
+"""Workloads from other sources: pg_stat_statements, SQL files, logs of PostgreSQL. All are read as streams."""
 
 from __future__ import annotations
 

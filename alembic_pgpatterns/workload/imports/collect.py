@@ -1,4 +1,4 @@
-"""Statements that are counted as they come from a stream; memory grows with their shapes, not with their number."""
+"""Counts statements from a stream. Memory grows with their shapes, not with their number."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from alembic_pgpatterns.workload.model import SAMPLES, Recorded, Site, Usage, Wo
 from alembic_pgpatterns.workload.text import read
 
 _CACHED = 1024
-"""Texts that are remembered: a log repeats the same ones."""
+"""How many texts are remembered, since a log repeats the same ones."""
 _LONGEST = 100_000
-"""Characters of a statement beyond which it is a load of data, and no query."""
+"""A statement with more characters loads data, and is not a query."""
 _KINDS = frozenset({"select", "insert", "update", "delete"})
 
 
@@ -89,19 +89,19 @@ class Collected:
             position += len(part)
 
     def workload(self, path: Path) -> Workload:
-        """All that was counted.
+        """The counted statements.
 
         Raises:
             PgPatternsError: there was no statement at all.
         """
         if not self._shapes:
-            raise PgPatternsError(f"{path}: no statement was found in it. {_EXPECTED[self._source]}")
+            raise PgPatternsError(f"{path}: it contains no statement. {_EXPECTED[self._source]}")
         notes = (f"{path}: {self.unread} statements could not be parsed",) if self.unread else ()
         return Workload(tuple(map(_recorded, self._shapes.values())), self._source, notes=notes)
 
 
 _EXPECTED = {
-    "sql": "Files of SQL with SELECT, INSERT, UPDATE or DELETE are expected.",
+    "sql": "Expected files of SQL with SELECT, INSERT, UPDATE or DELETE.",
     "log": "Let the server write statements into it: log_min_duration_statement = 0, or auto_explain.",
     "pg_stat_statements": "A CSV with the columns query and calls is expected.",
 }
@@ -117,7 +117,7 @@ def _recorded(shape: _Shape) -> Recorded:
 
 @lru_cache(maxsize=_CACHED)
 def _normal(text: str) -> tuple[Recorded, tuple[object, ...] | None] | None:
-    """The statement with its constants as parameters, and their values; None where it cannot be parsed."""
+    """The statement with its constants as parameters, and their values; None if it cannot be parsed."""
     try:
         tree = postgast.parse(text)
         if len(tree.stmts) != 1:

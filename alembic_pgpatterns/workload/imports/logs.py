@@ -18,14 +18,14 @@ Say = Callable[[str], None]
 _STATEMENT = re.compile(
     r"(?:duration: (?P<ms>[\d.]+) ms\s+)?(?:statement|execute [^:]*|bind [^:]*|parse [^:]*): (?P<text>.*)", re.DOTALL
 )
-"""The server's own words before a statement (postgres.c); what follows them is left to the parser."""
+"""The server's words before a statement (postgres.c). The parser reads what follows."""
 _PLAN = re.compile(r"duration: (?P<ms>[\d.]+) ms\s+plan:\s+(?P<plan>.*)", re.DOTALL)
 _QUERY = re.compile(r"Query Text: (?P<text>.*?)(?=\n\S[^\n]*\(cost=|\Z)", re.DOTALL)
 _LEVEL = re.compile(r"(?:^|[\s:\]>])(?P<level>LOG|DETAIL|STATEMENT|ERROR|HINT|CONTEXT|WARNING|FATAL):  (?P<rest>.*)")
 _PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _PARAMETERS = ("parameters: ", "Parameters: ")
 _STEP = 200 * 1024 * 1024
-"""Bytes after which progress is told."""
+"""How many bytes are read between two messages of progress."""
 
 
 def read_text_log(path: Path, say: Say) -> Workload:
@@ -68,7 +68,7 @@ def _lines(path: Path, say: Say) -> Iterator[str]:
 
 
 def _with_progress(stream: IO[bytes], path: Path, say: Say) -> Iterator[bytes]:
-    """The lines of a file; how far it is read is told now and then."""
+    """The lines of a file, with messages of progress."""
     whole, done, reported = max(1, path.stat().st_size), 0, 0
     for line in stream:
         done += len(line)
@@ -120,7 +120,7 @@ _CSV_MESSAGE, _CSV_DETAIL = 13, 14
 
 
 def read_csv(path: Path, say: Say) -> Workload:
-    """A CSV file: of pg_stat_statements where its first line names a column query, else a csvlog."""
+    """A CSV file: of pg_stat_statements if its first line has a column query, else a csvlog."""
     csv.field_size_limit(2**31 - 1)
     with path.open("rb") as stream:
         text = io.TextIOWrapper(stream, "utf-8", "replace", newline="")
