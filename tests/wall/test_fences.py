@@ -308,7 +308,7 @@ def test_allow_connect_is_read(text: str, expected: allowed.Allowed) -> None:
 
 
 @pytest.mark.parametrize("text", ["vault", ":5", "vault:", "vault:0", "vault:65536", "vault:x", "run/x.sock", ""])
-def test_what_is_no_address_is_told(text: str) -> None:
+def test_wrong_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address"):
         allowed.parse(text)
 
