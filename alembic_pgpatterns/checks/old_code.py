@@ -31,6 +31,10 @@ class Trouble:
     location: Location | None
 
 
+OLD = "the old models"
+"""In messages; the finding names the release."""
+
+
 def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) -> tuple[Broken, ...]:
     """What the old release's models can no longer do after each of the revisions.
 
@@ -94,7 +98,7 @@ def _in_database(connection: Any, schema: Schema, models: Schema) -> Iterator[Tr
         if actual is None and _view(schema, name):
             continue
         if actual is None:
-            yield Trouble((name, "table", ""), f"{name} is gone", table.origin.location)
+            yield Trouble((name, "table", ""), f"{name} is gone: {OLD} still use it", table.origin.location)
             continue
         described = [*_missing_columns(table, actual), *_required(table, actual), *_types(connection, table, actual)]
         yield from described
@@ -111,7 +115,7 @@ def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
     for column in table.columns:
         if actual.column(column.name) is None:
             key = (actual.name, "column", column.name)
-            yield Trouble(key, f"{actual.name}.{column.name} is gone", _place(column, table))
+            yield Trouble(key, f"{actual.name}.{column.name} is gone: {OLD} still use it", _place(column, table))
 
 
 def _required(table: Table, actual: Table) -> Iterator[Trouble]:
@@ -119,8 +123,10 @@ def _required(table: Table, actual: Table) -> Iterator[Trouble]:
     for column in actual.columns:
         if table.column(column.name) is None and not column.nullable and not _filled(column):
             key = (actual.name, "required", column.name)
-            message = f"{actual.name}.{column.name} is NOT NULL, has no default, and the old code does not know it"
-            yield Trouble(key, f"{message}: it cannot insert a row", table.origin.location)
+            message = (
+                f"{actual.name}.{column.name} is NOT NULL without a default: {OLD} do not know it, so INSERT fails"
+            )
+            yield Trouble(key, message, table.origin.location)
 
 
 def _filled(column: Column) -> bool:
@@ -151,7 +157,7 @@ def _types(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
             continue
         row = connection.execute(_ASSIGNABLE, (column.type.display, str(actual.name), column.name)).fetchone()
         if row is not None and row[0] is False:
-            message = f"{actual.name}.{column.name} is {now.type.display}: the old code writes {column.type.display}"
+            message = f"{actual.name}.{column.name} is {now.type.display}: {OLD} write {column.type.display}"
             yield Trouble((actual.name, "type", column.name), message, _place(column, table))
 
 
@@ -165,7 +171,9 @@ def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
         except psycopg.Error as error:
             answer = error.diag.message_primary or str(error)
             yield Trouble(
-                (actual.name, command, ""), f"{command} of {actual.name} fails: {answer}", table.origin.location
+                (actual.name, command, ""),
+                f"{command} of {actual.name} by {OLD} fails: {answer}",
+                table.origin.location,
             )
 
 

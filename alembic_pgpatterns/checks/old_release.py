@@ -69,13 +69,10 @@ def read_old_release(config: Any, settings: Settings, progress: Progress, refere
     """
     root = repository(folder, FLAG)
     progress.say(f"reading the models of {reference[:12]}")
-    with (
-        _files(root, reference) as copy,
-        _standing_in(root, copy),
-        Project(_config_in(config, root, copy), settings) as project,
-        open_server(settings) as server,
-    ):
-        models = _read(RunContext(project, settings, progress).on(server))
+    with _files(root, reference) as copy:
+        old = _config_in(config, root, copy)  # before the current folder, which its paths may start from, is another
+        with _standing_in(root, copy), Project(old, settings) as project, open_server(settings) as server:
+            models = _read(RunContext(project, settings, progress).on(server))
     if not models:
         raise PgPatternsError(f"{reference} has no models: its env.py names no target_metadata")
     return OldRelease(settings.old_code or settings.diff_base or reference, models)
@@ -157,6 +154,7 @@ def _config_in(config: Any, root: Path, copy: Path) -> Any:
         raise PgPatternsError(f"the release has no {config.config_file_name}")
     written = dict(old.file_config.items(old.config_ini_section, raw=True)) if ini is not None else {}
     for name, value in config.file_config.items(config.config_ini_section, raw=True):
-        if name not in written:
+        # The same database, so that the old models are compared with the right one; it is redirected anyway.
+        if name not in written or name == "sqlalchemy.url":
             old.set_main_option(name, value)
     return old

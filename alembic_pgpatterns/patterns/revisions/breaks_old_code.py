@@ -33,8 +33,8 @@ class BreaksOldCode(HistoryPattern):
     def detect(self, history: History) -> Iterator[Finding]:
         """What breaks, in the order of the revisions."""
         for item in history.broken:
-            place = f" ({item.model})" if item.model is not None else ""
-            message = f"{item.message}; the models of {item.release} need it{place}"
+            place = f": {item.model}" if item.model is not None else ""
+            message = f"{item.message} ({item.release}{place})"
             yield self.finding(_spot(item), message, Advice(_WAY), revision=item.revision)
 
 
