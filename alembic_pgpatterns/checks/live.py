@@ -95,6 +95,7 @@ def _results(live_database: Live, head: Head, database: DatabaseAtHead, run: Run
         unread=unread,
     )
     looked_at = schema if schema is not None else expected
+    settings = replace(settings, target_version=settings.target_version or server.version // 10000)
     of_schema = run_patterns(with_evidence(looked_at, evidence), settings)
     of_server = run_server_patterns(server, settings)
     skipped = (*of_schema.skipped, *of_server.skipped, *_unread(server))

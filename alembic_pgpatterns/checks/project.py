@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows, with_sizes
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
+from alembic_pgpatterns.config.sense import NEWEST, OLDEST
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import Head
@@ -21,7 +23,8 @@ from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.statements import gather_statements
-from alembic_pgpatterns.patterns import Action, Needs, SchemaPattern, ServerPattern
+from alembic_pgpatterns.findings.together import share_indexes
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.from_source import workload_of
 from alembic_pgpatterns.workload.imports import read_workloads
@@ -59,6 +62,7 @@ def _check(project: Project, settings: Settings, progress: Progress) -> Report:
     if cache is not None and cache.reason is not None:
         gathered.hints.append(f"Nothing was cached, so the next run takes as long: {cache.reason}.")
     gathered.skipped += _not_live(settings)
+    gathered.hints += _version_hint(settings)
     return Report.of(gathered, baseline, settings)
 
 
@@ -74,24 +78,35 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
     gathered.skipped += unread(evidence)
     for database in head.databases:
         results = run_patterns(with_evidence(database.schema, evidence), settings)
-        unsuppressed = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-        gathered.findings += [finding for finding in unsuppressed if not finding.guess]
-        gathered.guesses += [finding for finding in unsuppressed if finding.guess]
-        gathered.suppressed += len(results.findings) - len(unsuppressed)
+        before = len(gathered.findings)
+        kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
+        gathered.findings += [finding for finding in kept if not finding.guess]
+        gathered.guesses += [finding for finding in kept if finding.guess]
+        gathered.suppressed += len(results.findings) - len(kept)
         gathered.skipped += results.skipped
         _gather_statements(evidence, database.schema, settings, gathered)
+        gathered.findings[before:] = share_indexes(gathered.findings[before:])
 
 
 def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Settings, gathered: Gathered) -> None:
-    """Check what the application asks: the recorded statements, otherwise the queries in its source."""
-    if settings.workload is not None:
-        workload = read_workloads([settings.path(settings.workload)])
-    elif evidence is not None:
-        workload = workload_of(evidence)
-    else:
-        return
+    """What the application asks, as it was recorded; else the queries that stand in its source."""
     sizes = with_sizes(statistics_of(settings.path(settings.stats) if settings.stats else None, schema), schema).sizes
-    gather_statements(workload, settings, with_rows(schema, sizes), gathered)
+    schema = with_rows(schema, sizes)
+    if settings.workload is not None:
+        gather_statements(read_workloads([settings.path(settings.workload)]), settings, schema, gathered)
+    elif evidence is not None:
+        understood = replace(
+            evidence, shapes=tuple(shape for shape in evidence.shapes if shape.complete and shape.alone)
+        )
+        gather_statements(workload_of(understood), settings, schema, gathered)
+        gathered.guesses += _of_parts(evidence, schema, settings, {item.fingerprint for item in gathered.findings})
+
+
+def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, found: set[str]) -> list[Finding]:
+    """What the rest of the queries says: one of two tables, or understood in part, may come to its rows by an index."""
+    partly = Gathered()
+    gather_statements(workload_of(evidence), settings, schema, partly)
+    return [item.but(guess=True) for item in partly.findings if item.fingerprint not in found]
 
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:
@@ -105,6 +120,15 @@ def _of_models(head: Head, settings: Settings) -> Iterator[str]:
                 findings = unique(run_pattern(pattern, without_excluded(models, settings)))
                 names = [finding.fingerprint for finding in findings if not suppressed(finding)]
                 yield from (f"{name} @{label}" if label else name for name in names)
+
+
+def _version_hint(settings: Settings) -> Iterator[str]:
+    """Which version remedies are for, if nothing says what production runs."""
+    if settings.for_server(NEWEST).target_version is None:
+        yield (
+            f"No target_version is set, so nothing is proposed that needs more than PostgreSQL {OLDEST}: "
+            "say which version production runs."
+        )
 
 
 def _not_live(settings: Settings) -> Iterator[Skipped]:

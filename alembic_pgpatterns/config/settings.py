@@ -6,7 +6,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,7 +44,8 @@ class Settings:
     exclude_schemas: tuple[str, ...] = setting((), "Schemas to leave out: globs.")
     target_version: int | None = setting(
         None,
-        "The oldest PostgreSQL major version in production; newer features are not proposed. Unset: the server's.",
+        "The oldest PostgreSQL major version in production; newer features are not proposed. Unset: that of `server` "
+        "or `postgres`, and nothing newer than PostgreSQL 13 with the embedded server.",
     )
     baseline: Path = setting(
         Path("pgpatterns-baseline.txt"), "The file of accepted findings, next to the file with these settings."
@@ -141,6 +142,17 @@ class Settings:
         """``time_limit`` in seconds; 0 if it is not a time."""
         match = _TIME_LIMIT.fullmatch(self.time_limit.strip())
         return float(match[1]) * _SECONDS[match[2] or "s"] if match else 0.0
+
+    def for_server(self, version: int | None) -> Settings:
+        """These settings with the version of the server, if that says what production runs.
+
+        The embedded server is the newest there is, whatever production runs: it says nothing.
+
+        Args:
+            version: the server's major version.
+        """
+        named = self.server is not None or self.postgres is not None
+        return replace(self, target_version=self.target_version or (version if named else None))
 
     def path(self, value: Path) -> Path:
         """A path in a setting, relative to the folder of the file with the settings."""

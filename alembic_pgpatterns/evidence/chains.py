@@ -154,7 +154,7 @@ class Chains(Expressions):
 
     def _by_key(self, node: ast.Call) -> PathQuery:
         """``session.get(User, key)``."""
-        query = PathQuery(node.lineno, by_key=True, limit=True, limit_rows=1)
+        query = PathQuery(node.lineno, by_key=True, limit=True, limit_rows=1, depth=self.scope.depth)
         value = self.value(node.args[0])
         assert isinstance(value, Ref)
         query.entities.append(value.path)
@@ -182,7 +182,7 @@ class Chains(Expressions):
         if result is not None:
             return result
         if name in ("select", "update", "delete", "insert"):
-            query = PathQuery(node.lineno, _STARTS[name], entities=[ref.path])
+            query = PathQuery(node.lineno, _STARTS[name], entities=[ref.path], depth=self.scope.depth)
             self.queries.append(query)
             return query
         if sorts(name):
@@ -205,7 +205,8 @@ class Chains(Expressions):
         if not path:
             return None
         self.created(path, node.lineno)
-        query = PathQuery(node.lineno, link=Link(path, argument=query_argument), complete=conditions.complete)
+        link = Link(path, argument=query_argument)
+        query = PathQuery(node.lineno, link=link, complete=conditions.complete, depth=self.scope.depth)
         query.conditions = conditions.items
         query.by_name = [(name, literal_of(value), False) for name, value in words.values.items()]
         if query_argument is not None:
@@ -242,7 +243,7 @@ class Chains(Expressions):
         if isinstance(receiver, Items) and name in ("append", "add", "extend"):
             for argument in node.args:
                 value = self.value(argument)
-                if isinstance(value, Conditions) and self.scope.depth:
+                if isinstance(value, Conditions) and self.scope.depth > receiver.depth:
                     for item in value.items:
                         item.optional = True
                 receiver.values += value.values if isinstance(value, Items) and name == "extend" else [value]

@@ -46,6 +46,8 @@ class Classes:
     def canonical(self, path: str) -> str:
         """The path where a class is defined, through re-exports; else the only mapped class of that name."""
         if path not in self._lines:
+            # Classes of one name in many modules, each the base of another, would ask for one another for ever.
+            self._lines[path] = path
             self._lines[path] = self._canonical(path)
         return self._lines[path]
 
@@ -100,6 +102,7 @@ class Classes:
         """``schema.table`` or ``table`` of a mapped class; None where it is not mapped."""
         path = self.canonical(path)
         if path not in self._tables:
+            self._tables[path] = None
             self._tables[path] = self._table(path)
         return self._tables[path]
 

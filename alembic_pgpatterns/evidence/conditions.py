@@ -92,7 +92,7 @@ class Expressions:
         if isinstance(left, Constant) and isinstance(left.value, str):
             return Constant(left.value, prefix=True)
         if isinstance(left, Items) and isinstance(right, Items):
-            return Items([*left.values, *right.values])
+            return Items([*left.values, *right.values], left.depth)
         for side in (left, right):
             if isinstance(side, Ref):
                 return Ref(side.path, function="expression")

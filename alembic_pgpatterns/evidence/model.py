@@ -96,6 +96,7 @@ class QueryShape:
         lock: of FOR UPDATE and its kin. ``skip_locked``: with SKIP LOCKED.
         fetched: the columns in the result; empty for all of them, or where that is not known.
         complete: every part of the query was understood. Where it is false there may be more conditions.
+        alone: the query reads no other table, through which it may come to its rows.
         places: where the application asks so, the first one first.
         calls: how often it ran (a recording), else the number of places.
     """
@@ -113,6 +114,7 @@ class QueryShape:
     grouped: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
     complete: bool = True
+    alone: bool = True
     places: tuple[Place, ...] = field(default=(), compare=False)
     calls: int = field(default=1, compare=False)
 

@@ -257,7 +257,7 @@ class FunctionReader(Chains):
             case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
                 return self._inner_value(node, inner)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                return Items([self.value(item) for item in items])
+                return Items([self.value(item) for item in items], self.scope.depth)
             case ast.Dict():
                 return self._dictionary(node)
             case ast.IfExp():
@@ -333,7 +333,7 @@ class FunctionReader(Chains):
             self._assign([generator.target], None)
         value = self.value(node.elt)
         self.scope.variables = outer
-        return Items([value])
+        return Items([value], self.scope.depth)
 
     def text(self, node: ast.Call) -> Value:
         """SQL in a text: whole statements are queries of their own, a fragment is a condition that is read later."""

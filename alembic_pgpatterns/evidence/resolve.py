@@ -240,10 +240,11 @@ class _Tables:
         self._ordered(main)
         tables = dict.fromkeys(filter(None, map(self.classes.table, (*entities, *joined))))
         tables |= dict.fromkeys((*self.conditions, *self.order))
+        alone = len(tables) < 2 and not self.query.joined
         primary = self.classes.table(main) if main is not None else next(iter(tables), None)
         for table in tables:
             if table == primary or self.conditions[table] or self.order[table]:
-                yield self._shape(table, table == primary, entities, place)
+                yield replace(self._shape(table, table == primary, entities, place), alone=alone)
 
     def _shape(self, table: str, primary: bool, entities: list[str], place: Place) -> QueryShape:
         query = self.query

@@ -37,9 +37,10 @@ class Conditions:
 
 @dataclass(slots=True)
 class Items:
-    """A list, tuple or set."""
+    """A list, tuple or set. ``depth``: how many ``if`` and loops deep it was made."""
 
     values: list[Value] = field(default_factory=list)
+    depth: int = 0
 
 
 @dataclass(slots=True)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import enum
 
 from alembic_pgpatterns.patterns import Finding, Pattern, Severity, registry
+from alembic_pgpatterns.patterns.constraints.autovacuum_off import AutovacuumOff
+from alembic_pgpatterns.patterns.constraints.circular_required_keys import CircularRequiredKeys
+from alembic_pgpatterns.patterns.constraints.default_breaks_check import DefaultBreaksCheck
+from alembic_pgpatterns.patterns.constraints.disabled_trigger import DisabledTrigger
 from alembic_pgpatterns.patterns.constraints.half_null_foreign_key import HalfNullForeignKey
+from alembic_pgpatterns.patterns.constraints.impossible_set_null import ImpossibleSetNull
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.constraints.orm_cascade_mismatch import OrmCascadeMismatch
 from alembic_pgpatterns.patterns.constraints.rewrite_rule import RewriteRule
+from alembic_pgpatterns.patterns.constraints.unidentified_replica import UnidentifiedReplica
 from alembic_pgpatterns.patterns.constraints.unlogged_table import UnloggedTable
 from alembic_pgpatterns.patterns.constraints.unvalidated_constraint import UnvalidatedConstraint
+from alembic_pgpatterns.patterns.indexes.case_sensitive_unique import CaseSensitiveUnique
 from alembic_pgpatterns.patterns.indexes.nullable_unique import NullableUnique
 from alembic_pgpatterns.patterns.indexes.unique_across_soft_deleted import UniqueAcrossSoftDeleted
 from alembic_pgpatterns.patterns.revisions.irreversible_revision import IrreversibleRevision
@@ -26,9 +33,12 @@ from alembic_pgpatterns.patterns.server.no_statement_timeout import NoStatementT
 from alembic_pgpatterns.patterns.server.trust_authentication import TrustAuthentication
 from alembic_pgpatterns.patterns.server.work_mem_budget import WorkMemBudget
 from alembic_pgpatterns.patterns.server.wraparound import Wraparound
+from alembic_pgpatterns.patterns.types.cycling_key import CyclingKey
 from alembic_pgpatterns.patterns.types.epoch_as_integer import EpochAsInteger
 from alembic_pgpatterns.patterns.types.float_for_money import FloatForMoney
+from alembic_pgpatterns.patterns.types.float_key import FloatKey
 from alembic_pgpatterns.patterns.types.foreign_key_type_mismatch import ForeignKeyTypeMismatch
+from alembic_pgpatterns.patterns.types.frozen_time_default import FrozenTimeDefault
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
 from alembic_pgpatterns.patterns.types.json_not_jsonb import JsonNotJsonb
 from alembic_pgpatterns.patterns.types.money_type import MoneyType
@@ -63,6 +73,10 @@ FOLDERS = {
 
 _OTHERS: dict[Cost, tuple[type[Pattern], ...]] = {
     Cost.DATA: (
+        CaseSensitiveUnique,
+        FrozenTimeDefault,
+        FloatKey,
+        DisabledTrigger,
         FloatForMoney,
         HalfNullForeignKey,
         IrreversibleRevision,
@@ -82,6 +96,12 @@ _OTHERS: dict[Cost, tuple[type[Pattern], ...]] = {
         UnvalidatedConstraint,
     ),
     Cost.OUTAGE: (
+        CyclingKey,
+        UnidentifiedReplica,
+        ImpossibleSetNull,
+        DefaultBreaksCheck,
+        CircularRequiredKeys,
+        AutovacuumOff,
         ConnectionBudget,
         EpochAsInteger,
         IntegerPrimaryKey,

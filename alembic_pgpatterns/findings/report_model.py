@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
+from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
@@ -58,6 +59,7 @@ class Report:
 
     Attributes:
         findings: new ones, the most expensive first, then by table.
+        causes: the same for people: findings of one cause as one, the others in its ``also``.
         accepted: those in the baseline.
         suppressed: how many findings the models' ``info`` and comments in revisions suppress.
         stale: baseline entries that match no finding any more.
@@ -90,6 +92,10 @@ class Report:
     schemas: tuple[tuple[str, Schema], ...] = ()
     guesses: tuple[Finding, ...] = ()
     show_guesses: bool = False
+    causes: tuple[Finding, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "causes", by_cause(self.findings))
 
     @classmethod
     def of(cls, gathered: Gathered, baseline: Baseline | None, settings: Settings) -> Report:
@@ -140,13 +146,13 @@ class Report:
         return tuple(item for item in self.skipped if not item.expected)
 
     def counts(self) -> dict[str, int]:
-        """Number of findings by severity, the worst first; zeros are included."""
-        counted = Counter(str(finding.severity) for finding in self.findings)
+        """Number of findings by severity, the worst first; zeros are included. One cause counts once."""
+        counted = Counter(str(finding.severity) for finding in self.causes)
         return {str(severity): counted[str(severity)] for severity in sorted(Severity, reverse=True)}
 
     def by_pattern(self) -> dict[str, int]:
-        """Number of findings by pattern, the most frequent first."""
-        return dict(Counter(finding.pattern for finding in self.findings).most_common())
+        """Number of findings by pattern, the most frequent first. One cause counts once."""
+        return dict(Counter(finding.pattern for finding in self.causes).most_common())
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -30,8 +30,7 @@ class Results:
 
 def run_patterns(schema: Schema, settings: Settings) -> Results:
     """All selected schema patterns on one schema, without the tables that the settings exclude."""
-    version = settings.target_version or schema.server_version
-    settings = dataclasses.replace(settings, target_version=version)
+    settings = settings.for_server(schema.server_version)
     schema = without_excluded(schema, settings)
     findings: list[Finding] = []
     skipped: list[Skipped] = []

@@ -22,6 +22,7 @@ from alembic_pgpatterns.remedies.model import (
     ReplaceUnique,
 )
 from alembic_pgpatterns.remedies.naming import fit, index_name
+from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, IndexKey, Name, Schema, Table
 from alembic_pgpatterns.schema.sql.expressions import canonical
 from alembic_pgpatterns.schema.sql.opclasses import default_class
@@ -56,6 +57,35 @@ def agree(findings: Sequence[Finding], schema: Schema, patterns: Iterable[Schema
     return result
 
 
+def share_indexes(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, with the longest of several new indexes of which one begins with the other.
+
+    Args:
+        findings: about the schema and about statements, of one database.
+    """
+    new = [item.remedy for item in findings if isinstance(item.remedy, CreateIndex) and not item.remedy.unique]
+    by_table: dict[Name, list[CreateIndex]] = defaultdict(list)
+    for remedy in new:
+        by_table[remedy.table].append(remedy)
+    return [
+        item.but(remedy=_widest(item.remedy, by_table[item.remedy.table]))
+        if isinstance(item.remedy, CreateIndex) and not item.remedy.unique
+        else item
+        for item in findings
+    ]
+
+
+def _widest(own: CreateIndex, others: Sequence[CreateIndex]) -> CreateIndex:
+    wider = [
+        other
+        for other in others
+        if other.keys[: len(own.keys)] == own.keys
+        and (other.method, other.where, other.options) == (own.method, own.where, own.options)
+        and set(own.include) <= {*other.include, *(key.column for key in other.keys)}
+    ]
+    return max(wider, key=lambda other: (len(other.keys) + len(other.include), index_name(other)), default=own)
+
+
 class _Names:
     """Names of indexes and tables in use; they share one namespace per schema."""
 
@@ -88,14 +118,17 @@ class _Trial:
         self._around = _around(schema, table)
         self._dropped: list[Index] = []
         self._reported_before: set[str] | None = None
+        self._followed: list[Finding] = []
 
     def followed(self, finding: Finding) -> Finding:
         """The finding with its remedy if that is still possible after the earlier ones, otherwise with advice."""
         assert finding.remedy is not None
         remedy = self._named(finding.remedy)
         after = changed(self._table, remedy)
-        if after is None or not self._is_better(after, remedy):
-            return finding.but(remedy=Advice(_later(finding)))
+        brings = self._brings(after, remedy) if after is not None else []
+        if after is None or brings:
+            return finding.but(remedy=Advice(_later(finding, brings, self._followed)))
+        self._followed.append(finding)
         if isinstance(remedy, DropIndex):
             self._dropped += [index for index in self._table.indexes if index.name == remedy.index]
         self._table = after
@@ -108,15 +141,17 @@ class _Trial:
             return replace(remedy, new=self._names.free(remedy.new))
         return remedy
 
-    def _is_better(self, after: Table, remedy: Remedy) -> bool:
+    def _brings(self, after: Table, remedy: Remedy) -> list[str]:
+        """What would be found, or not be served, only after the remedy."""
         dropped = [*self._dropped]
         if isinstance(remedy, DropIndex):
             dropped += [index for index in self._table.indexes if index.name == remedy.index]
-        if not all(any(stands_in(index, old) for index in after.indexes) for old in dropped):
-            return False
+        bare = [gone for gone in dropped if not any(stands_in(index, gone) for index in after.indexes)]
+        if bare:
+            return [f"searches that {gone.name} served" for gone in bare]
         if self._reported_before is None:
             self._reported_before = self._reported(self._table)
-        return self._reported(after) <= self._reported_before
+        return sorted(self._reported(after) - self._reported_before)
 
     def _reported(self, table: Table) -> set[str]:
         tables = tuple(table if item.name == table.name else item for item in self._around)
@@ -143,14 +178,15 @@ def _around(schema: Schema, table: Table) -> tuple[Table, ...]:
     )
 
 
-def _later(finding: Finding) -> str:
-    remedy = finding.remedy
-    index = remedy.index if isinstance(remedy, (DropIndex, ReplaceIndex)) else None
-    subject = f"{index} is" if index is not None else "The indexes of this table are"
-    return (
-        f"{subject} also the subject of other findings about {finding.table}. Follow those first, then run pgcheck "
-        "again: this finding may disappear."
-    )
+def _later(finding: Finding, brings: Sequence[str], followed: Sequence[Finding]) -> str:
+    """Advice in place of a remedy that cannot simply be followed, too."""
+    first = next(iter(sql(finding.remedy) if finding.remedy is not None else ()), "")
+    if not followed:
+        return f"{first}; by itself that leaves {', '.join(brings[:2])} open: do both in one revision."
+    others = " and ".join(f"{item.pattern} of {item.object}" for item in followed[-2:])
+    if brings:
+        return f"If you follow {others}, leave this as it is: else {', '.join(brings[:2])} would be open."
+    return f"Nothing more is to be done if you follow {others}."
 
 
 def stands_in(index: Index, old: Index) -> bool:

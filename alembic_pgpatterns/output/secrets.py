@@ -35,8 +35,10 @@ _CONNINFO_SPACED = re.compile(rf"(\bpassword\s*=\s*)({_WITHIN}|{_QUOTED}|[^\s&;,
 """Only in errors: ``CHECK (password = upper(password))`` is no secret."""
 
 _SECRET = r"[\w.-]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL)[\w.-]*"
-_ENTRY = re.compile(rf"((?P<q>['\"]){_SECRET}(?P=q)\s*(?::|=>|=|,)\s*)({_QUOTED})", re.IGNORECASE)
-"""An entry of a dict or of JSON, or a pair of a list."""
+_ENTRY = re.compile(rf"((?P<q>['\"]){_SECRET}(?P=q)\s*(?::|=>|=)\s*)({_QUOTED})", re.IGNORECASE)
+"""An entry of a dict or of JSON."""
+_PAIR = re.compile(rf"((?<!\w)[(\[]\s*(?P<q>['\"]){_SECRET}(?P=q)\s*,\s*)({_QUOTED})", re.IGNORECASE)
+"""A pair of a list. The arguments of a call, as in ``Index("ix_token_user", "user_id")``, are none."""
 _ASSIGNED = re.compile(rf"(\b{_SECRET}\s*=\s*)({_QUOTED}|(?!\*\*\*)[^\s,;&)}}\]'\"]+)", re.IGNORECASE)
 _COLON = re.compile(
     rf"(\b(?:[A-Z][A-Z0-9_]*|(?i:password|passwd|secret|passphrase|[a-z0-9_]+_(?:password|secret|token|key)))\s*:\s+)"
@@ -57,7 +59,7 @@ def without_passwords(text: str) -> str:
     text = _URL.sub(rf"\1{HIDDEN}@", text)
     text = _URL_TOKEN.sub(rf"\1{HIDDEN}@", text)
     text = _OF_SQL.sub(rf"\1'{HIDDEN}'", text)
-    text = _ENTRY.sub(rf"\1'{HIDDEN}'", text)
+    text = _PAIR.sub(rf"\1'{HIDDEN}'", _ENTRY.sub(rf"\1'{HIDDEN}'", text))
     return _CONNINFO.sub(rf"\1{HIDDEN}", text)
 
 

@@ -14,6 +14,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.patterns._base import (
     Basis,
     Finding,
+    Fold,
     HistoryPattern,
     Identified,
     Needs,
@@ -33,6 +34,7 @@ __all__ = [
     "Action",
     "Basis",
     "Finding",
+    "Fold",
     "HistoryPattern",
     "Identified",
     "Needs",

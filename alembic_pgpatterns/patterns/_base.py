@@ -41,6 +41,20 @@ class Basis(enum.StrEnum):
     QUERIES = "queries"
 
 
+class Fold(enum.StrEnum):
+    """Which findings of a pattern have one cause, so that a report says them once.
+
+    NONE: each stands for itself. REMEDY: those that one remedy cures. PLACE: those declared at one line (a mixin, a
+    loop), too. TABLE: what is left of a table, too. ALL: one line cures all of them.
+    """
+
+    NONE = "none"
+    REMEDY = "remedy"
+    PLACE = "place"
+    TABLE = "table"
+    ALL = "all"
+
+
 class Identified(Protocol):
     """An object that a finding can be about."""
 
@@ -64,7 +78,8 @@ class Finding:
     ``object`` is schema-qualified. ``fingerprint`` does not depend on the run, the reader or the message: it is the
     pattern's name and the object's identifier. ``revision`` is the one that introduced it, if known. ``guess``: it
     depends on the application's queries, and no known query supports it. Guesses are shown on request, and never fail
-    the run.
+    the run. ``cause``: a report shows findings of a pattern with the same cause as one. ``also``: the others of its
+    cause, if this finding stands for them.
     """
 
     pattern: str
@@ -78,6 +93,8 @@ class Finding:
     revision: str | None = None
     at: Identified | None = None
     guess: bool = False
+    cause: str = ""
+    also: tuple[Finding, ...] = ()
 
     def but(self, **changes: Any) -> Finding:
         """A copy with some fields changed."""
@@ -103,6 +120,7 @@ class Pattern:
         references: URLs; PostgreSQL's documentation first.
         Options: a frozen dataclass whose fields, with docstrings under them, are its settings.
         basis: what the findings are based on; see Basis.
+        fold: which of its findings a report says once; see Fold.
         not_when: when the remedy should not be followed, one sentence.
         folder: the group that it is listed in, which settings can name; by default the folder of its file.
     """
@@ -115,6 +133,7 @@ class Pattern:
     references: ClassVar[tuple[str, ...]] = ()
     not_when: ClassVar[str] = ""
     basis: ClassVar[Basis] = Basis.FACTS
+    fold: ClassVar[Fold] = Fold.PLACE
     Options: ClassVar[type[Any]] = NoOptions
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
@@ -156,6 +175,7 @@ class Pattern:
         revision: str | None = None,
         evidence: str | None = None,
         certain: bool = False,
+        cause: str = "",
     ) -> Finding:
         """A finding of this pattern.
 
@@ -169,6 +189,7 @@ class Pattern:
             revision: the revision that introduced it.
             evidence: the queries that support it, in words, which are added to the message.
             certain: it needs no such evidence, although the pattern's basis is queries.
+            cause: what several findings of this pattern come from, such as the text that all policies have.
         """
         identity = f"{at.identifier} {detail}" if detail else at.identifier
         return Finding(
@@ -183,6 +204,7 @@ class Pattern:
             revision=revision,
             at=at,
             guess=self.basis is Basis.QUERIES and not evidence and not certain,
+            cause=cause,
         )
 
 
@@ -315,6 +337,7 @@ class StatementPattern(Pattern, abstract=True):
         runs: whether the examples can be run alone; otherwise the pattern has its own test.
     """
 
+    fold: ClassVar[Fold] = Fold.REMEDY
     of_source: ClassVar[bool] = False
     runs: ClassVar[bool] = True
     models: ClassVar[str] = AUTHORS_AND_BOOKS

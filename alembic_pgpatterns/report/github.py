@@ -30,7 +30,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"::error title=pgcheck::{_data(f'not checked: {text}')}"
     shown = [item for severity in COMMANDS for item in foremost(_of(report, severity), LIMIT)]
     yield from map(_command, shown)
-    others = [finding for finding in report.findings if all(finding is not item for item in shown)]
+    others = [finding for finding in report.causes if all(finding is not item for item in shown)]
     if others:
         yield f"::group::{len(others)} more findings, for which GitHub has no room as annotations"
         yield from (f"{item.severity} {item.pattern}: {message(item)} ({place(item)})" for item in others)
@@ -39,7 +39,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _of(report: Report, severity: Severity) -> list[Finding]:
-    return [finding for finding in report.findings if finding.severity is severity]
+    return [finding for finding in report.causes if finding.severity is severity]
 
 
 def _command(finding: Finding) -> str:

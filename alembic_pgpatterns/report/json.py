@@ -28,7 +28,7 @@ def document(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
         "version": VERSION,
-        "findings": [document_of(finding, report) for finding in report.findings],
+        "findings": [document_of(finding, report) for finding in report.causes],
         "guesses": [document_of(finding, report) for finding in report.guesses],
         "accepted": [finding.fingerprint for finding in report.accepted],
         "stale": list(report.stale),
@@ -55,7 +55,12 @@ def schema() -> dict[str, Any]:
 
 
 def document_of(finding: Finding, report: Report) -> dict[str, Any]:
-    """One finding of a report as plain data."""
+    """One finding of a report as plain data, with the others of its cause."""
+    also = [_document(other, report) for other in finding.also]
+    return {**_document(finding, report), **({"also": also} if also else {})}
+
+
+def _document(finding: Finding, report: Report) -> dict[str, Any]:
     location = finding.location
     return {
         "pattern": finding.pattern,

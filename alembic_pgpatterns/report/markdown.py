@@ -38,11 +38,11 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
     for line, missed in skipped_lines(report.skipped):
         if missed:
             stream.write(f"\n**Not checked:** {escaped(line)}\n")
-    shown = report.findings if full else foremost(report.findings, SHOWN)
+    shown = report.causes if full else foremost(report.causes, SHOWN)
     drawn = "".join(_pictures(report))
     written = _write_findings(shown, stream, full, ROOM - len(drawn))
-    if written < len(report.findings):
-        stream.write(f"\n… and {len(report.findings) - written} more.\n")
+    if written < len(report.causes):
+        stream.write(f"\n… and {len(report.causes) - written} more.\n")
     stream.write(drawn)
     for line, missed in skipped_lines(report.skipped):
         if not missed:

@@ -42,7 +42,7 @@ def kinds(report: Report) -> list[Kind]:
     """The findings by pattern and severity: the most expensive first, then the most frequent."""
     curable = {id(finding) for finding in fixable(report)}
     groups: dict[tuple[str, Severity], list[Finding]] = defaultdict(list)
-    for finding in report.findings:
+    for finding in report.causes:
         groups[finding.pattern, finding.severity].append(finding)
     result = [Kind(tuple(of_kind), sum(id(item) in curable for item in of_kind)) for of_kind in groups.values()]
     return sorted(result, key=lambda kind: (rank(kind.worst), -len(kind.findings), kind.worst.pattern))
@@ -69,7 +69,7 @@ def overview(report: Report, styles: Styles) -> Iterator[Line]:
 
 
 def _width(report: Report) -> int:
-    return max((len(finding.pattern) for finding in report.findings), default=0)
+    return max((len(finding.pattern) for finding in report.causes), default=0)
 
 
 def _count(kind: Kind, width: int, styles: Styles) -> Line:

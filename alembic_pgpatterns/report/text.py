@@ -40,9 +40,9 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
 def _lines(report: Report, full: bool) -> Iterator[Line]:
     yield Line("", Text(f"pgcheck: {looked_at(report)}"))
     yield from _skipped(report, missed=True)
-    if full or len(report.findings) <= SHOWN:
+    if full or len(report.causes) <= SHOWN:
         yield from pattern_counts(report, STYLES)
-        yield from _by_table(report.findings, full)
+        yield from _by_table(report.causes, full)
     else:
         yield from overview(report, STYLES)
     yield from _guesses(report, full)
@@ -84,6 +84,10 @@ def _finding(finding: Finding, full: bool) -> Iterator[Line]:
     yield Line("  ", heading_, 4)
     if where := place(finding):
         yield Line("      at   ", Text(where, "dim"))
+    if full:
+        for other in finding.also:
+            where = ", ".join(part for part in (one_line(other.object), place(other)) if part)
+            yield Line("      also ", Text(where, "dim"), 2)
     yield from fixes(finding, full)
 
 
@@ -127,9 +131,9 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
     curable = len(fixable(report))
     if curable:
         yield Line("", Text())
-        summary = f"pgfix can fix {curable} of {len(report.findings)} findings by itself (marked [fixable])"
+        summary = f"pgfix can fix {curable} of {len(report.causes)} findings by itself (marked [fixable])"
         yield Line("", Text(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run"), 2)
-    if not full and len(report.findings) > SHOWN:
+    if not full and len(report.causes) > SHOWN:
         yield Line(
             "", Text("Every finding: --all. Some: --select PATTERN. Why a pattern matters: --explain PATTERN."), 2
         )

@@ -49,7 +49,13 @@ def place(finding: Finding) -> str:
 
 
 def fix_lines(finding: Finding) -> tuple[str, ...]:
-    """What to do: the model's lines, else the SQL, else the advice."""
+    """What to do: the model's lines, else the SQL, else the advice. Advice is given once for all of a cause."""
+    if isinstance(finding.remedy, Advice):
+        return _fix_lines(finding)
+    return tuple(dict.fromkeys(line for item in (finding, *finding.also) for line in _fix_lines(item)))
+
+
+def _fix_lines(finding: Finding) -> tuple[str, ...]:
     remedy = finding.remedy
     if remedy is None:
         return ()
@@ -67,7 +73,7 @@ def fixable(report: Report) -> tuple[Finding, ...]:
     """The findings that pgfix can fix by itself."""
     if not report.fixable:
         return ()
-    return tuple(finding for finding in report.findings if _is_fixable(finding))
+    return tuple(finding for finding in report.causes if _is_fixable(finding))
 
 
 def _is_fixable(finding: Finding) -> bool:
@@ -83,7 +89,7 @@ def _is_fixable(finding: Finding) -> bool:
 
 def count_line(report: Report) -> str:
     """How many findings, of which severity; what was accepted and suppressed; what was not checked."""
-    total = len(report.findings)
+    total = len(report.causes)
     counts = report.counts().items()
     parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts if count]
     tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
@@ -91,7 +97,8 @@ def count_line(report: Report) -> str:
     tail += f"; not checked: {_whats(report.missed)}" if report.missed else ""
     if not total:
         return f"no findings{tail}"
-    return f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){tail}"
+    places = f" in {len(report.findings)} places" if len(report.findings) > total else ""
+    return f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){places}{tail}"
 
 
 def skipped_lines(items: Sequence[Skipped]) -> Iterator[tuple[str, bool]]:

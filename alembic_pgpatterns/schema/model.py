@@ -107,6 +107,8 @@ class Table:
     plain inheritance, without partitioning. ``partition_keys``: key columns, None for an expression. ``acl``: see Grant
     in ``Schema.grants``. ``rules``: names of rewrite rules. ``pinned``: (column, what uses it) if PostgreSQL refuses to
     change the column's type because of a trigger, rule or publication. ``options``: reloptions.
+    ``disabled_triggers``: (name of the foreign key that it serves or '', trigger). ``published``: a publication sends
+    its UPDATEs or DELETEs.
     """
 
     name: Name
@@ -130,6 +132,8 @@ class Table:
     policies: tuple[Policy, ...] = ()
     rules: tuple[str, ...] = ()
     pinned: tuple[tuple[str, str], ...] = ()
+    disabled_triggers: tuple[tuple[str, str], ...] = ()
+    published: bool = False
     options: tuple[str, ...] | Unknown = UNKNOWN
     comment: str | None = None
     statistics: TableStatistics | None = None

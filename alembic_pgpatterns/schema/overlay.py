@@ -95,8 +95,14 @@ def _column(column: Column, model: Column | None, table: Origin) -> Column:
         return replace(column, origin=table, python_default=None)
     type_ = column.type
     if model.type.decorated:
-        type_ = replace(type_, decorated=True, labels=model.type.labels)
-    return replace(column, origin=_origin(model, table), python_default=model.python_default, type=type_)
+        type_ = replace(type_, decorated=True, decorator=model.type.decorator, labels=model.type.labels)
+    return replace(
+        column,
+        origin=_origin(model, table),
+        python_default=model.python_default,
+        type=type_,
+        null_stated=model.null_stated,
+    )
 
 
 def _with(key: Key, models: dict[Hashable, Key], table: Origin) -> Key:

@@ -35,6 +35,8 @@ class DataType:
     collation: Name | None = None
     decorated: bool = False
     """Models only: a TypeDecorator or Enum(native_enum=False) chose the SQL type."""
+    decorator: str = ""
+    """Models only: the dotted name of that TypeDecorator."""
 
     @property
     def length(self) -> int | None:

@@ -324,3 +324,52 @@ def test_what_is_kept_is_used_and_can_run_nothing(tmp_path: Path) -> None:
     assert read_source([tmp_path], tmp_path, cache=cache) == first
     kept.write_bytes(pickle.dumps({"x": Path("/")}))
     assert read_source([tmp_path], tmp_path, cache=cache) == first
+
+
+def test_what_is_optional(tmp_path: Path) -> None:
+    """Only what is added deeper than its query begins: not all that stands in a loop."""
+    source = """
+    from sqlalchemy import select
+    from app.models import Job
+
+    def chosen(columns):
+        return select(*columns)
+
+    def run(session, keys, late):
+        for key in keys:
+            session.scalars(chosen([Job.id]).where(Job.email == key))
+            conditions = []
+            conditions.append(Job.team_id == key)
+            query = select(Job).where(*conditions)
+            if late:
+                query = query.where(Job.urgent == True)
+            session.scalars(query)
+    """
+    found = {item.column: item.optional for shape in read(tmp_path, source).shapes for item in shape.conditions}
+    assert found == {"email": False, "team_id": False, "urgent": True}
+
+
+def test_a_query_that_comes_to_its_rows_through_another_table(tmp_path: Path) -> None:
+    source = """
+    from app.models import Job, Team
+
+    def run(session):
+        session.query(Job).join(Job.team).filter(Job.email == "x").all()
+        session.query(Team).filter(Team.name == "y").all()
+    """
+    assert {shape.table: shape.alone for shape in read(tmp_path, source).shapes if shape.conditions} == {
+        "work.job": False,
+        "team": True,
+    }
+
+
+def test_classes_of_one_name_that_are_each_others_bases(tmp_path: Path) -> None:
+    twin = """
+    from elsewhere import Asset as Foreign
+    from sqlalchemy.orm import Mapped, mapped_column
+
+    class Asset(Foreign):
+        id: Mapped[int] = mapped_column(primary_key=True)
+    """
+    evidence = read(tmp_path, "from sqlalchemy import select\nselect(Job).where(Job.email == x)", one=twin, two=twin)
+    assert not evidence.unread

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.run_patterns import run_patterns
-from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.findings.together import share_indexes
+from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Name, Table
 from tests.examples import examples
 
 COLUMNS = ("team_id", "owner_id", "status", "seen_at", "deleted_at", "active", "name", "data", "code")
@@ -101,3 +104,14 @@ def test_two_tables_do_not_get_one_name(new_database: Callable[[], Any]) -> None
     names = [statement.split()[2] for remedy in before.values() if remedy for statement in sql(remedy)]
     assert len(names) == len(set(names)) == 4
     assert not after
+
+
+def test_new_indexes_of_which_one_begins_with_the_other_are_one() -> None:
+    table = Name("public", "item")
+    proposed = [("a",), ("a", "b"), ("b",), ("a", "b", "c"), ("b", "a")]
+    pattern = UnindexedForeignKey()
+    findings = [pattern.finding(Table(table), "", CreateIndex.on(table, *columns)) for columns in proposed]
+    elsewhere = pattern.finding(Table(table), "", CreateIndex.on(Name("public", "other"), "a"))
+    shared = [item.remedy for item in share_indexes([*findings, elsewhere])]
+    wide, back = CreateIndex.on(table, "a", "b", "c"), CreateIndex.on(table, "b", "a")
+    assert shared == [wide, wide, back, wide, back, elsewhere.remedy]

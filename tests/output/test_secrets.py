@@ -88,6 +88,8 @@ def test_in_errors_of_others(text: str) -> None:
         "the limit of public.users.api_token is 255 characters",
         "ALTER TABLE users ADD CONSTRAINT c CHECK (password = upper(password))",
         "CREATE INDEX ix ON users (token) WHERE token IS NOT NULL",
+        'Index("ix_token_user_id", "user_id")',
+        "op.create_index('ix_credential_type', 'credential', ['user_id', 'type'])",
         "a role without a PASSWORD cannot log in",
         "ALTER ROLE bob PASSWORD NULL",
         "see https://www.postgresql.org/docs/current/sql-createrole.html",

@@ -51,7 +51,7 @@ SUPPORTED = {
     ),
     "index-on-soft-deleted": (
         MEMBER.format(columns="deleted_at timestamptz"),
-        (query("member", Condition("deleted_at", IS_NULL)),),
+        (query("member", Condition("name", EQUAL), Condition("deleted_at", IS_NULL)),),
         "; deleted_at IS NULL is asked for in 1 query, app/repos.py:7",
         "CREATE INDEX member_name_partial ON public.member (name) WHERE deleted_at IS NULL",
     ),
@@ -143,9 +143,15 @@ BOTH = MEMBER.format(columns="deleted boolean NOT NULL DEFAULT false, deleted_at
 
 
 def test_of_two_marks_of_deletion_the_one_that_is_asked_for(database: Any) -> None:
-    finding = found(database, "index-on-soft-deleted", BOTH, query("member", Condition("deleted", EQUAL, "false")))
+    asked = query("member", Condition("name", EQUAL), Condition("deleted", EQUAL, "false"))
+    finding = found(database, "index-on-soft-deleted", BOTH, asked)
     assert finding is not None and finding.remedy is not None and not finding.guess
     assert any("WHERE NOT deleted" in text for text in sql(finding.remedy))
+
+
+def test_an_index_that_serves_queries_for_deleted_rows_too(database: Any) -> None:
+    living = query("member", Condition("name", EQUAL), Condition("deleted", EQUAL, "false"))
+    assert found(database, "index-on-soft-deleted", BOTH, living, query("member", Condition("name", EQUAL))) is None
 
 
 def test_an_index_that_is_partial_on_either_mark_is_right(database: Any) -> None:

@@ -50,7 +50,7 @@ def workload(text: str) -> Workload:
         ("SELECT * FROM orders WHERE status = $1 AND tenant_id = $2 ORDER BY created_at DESC LIMIT 9",
          "(tenant_id, status, created_at)"),
         ("SELECT id FROM orders WHERE active = true AND status = $1 AND created_at > $2",
-         "(active, status, created_at)"),
+         "(status, created_at)"),
         ("SELECT * FROM orders WHERE document @> $1", "USING gin (document)"),
         ("SELECT * FROM orders ORDER BY created_at LIMIT 5", "(created_at)"),
         ("DELETE FROM orders WHERE created_at < $1", "(created_at)"),
@@ -63,6 +63,27 @@ def test_the_index_that_would_serve(text: str, keys: str, schema: Schema) -> Non
     assert sql(finding.remedy)[0].endswith(keys)
     assert str(finding.severity) == "info"
     assert str(finding.location) == "app.py:3"
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("SELECT * FROM kept WHERE name = $1 AND deleted_at IS NULL", "(name) WHERE deleted_at IS NULL"),
+        ("SELECT * FROM kept WHERE name = $1 AND deleted = false", "(name) WHERE NOT deleted"),
+        ("SELECT * FROM kept WHERE name = $1 AND deleted = true", "(name)"),
+        ("SELECT * FROM kept WHERE deleted = false", None),
+        ("SELECT * FROM orders WHERE active = true", None),
+    ],
+)
+def test_rows_that_are_not_deleted_and_flags(text: str, index: str | None, database: Any) -> None:
+    table = "CREATE TABLE kept (id bigint PRIMARY KEY, name text, deleted boolean, deleted_at timestamptz);"
+    with database.connect() as connection:
+        connection.execute(TABLES + table)
+        schema = catalog.read(connection)
+    statements = [
+        sql(finding.remedy)[0] for finding in StatementWithoutIndex().detect(workload(text), schema) if finding.remedy
+    ]
+    assert [statement.partition(" ON public.kept ")[2] for statement in statements] == ([index] if index else [])
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,28 @@ def _remedy(schema: Schema, table: Table) -> Remedy:
             "add one: id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY."
         )
     columns, name = ", ".join(map(quote, key.columns)), quote(_free_name(schema, table.name))
+    add, drop = f"ADD CONSTRAINT {name} PRIMARY KEY ({columns})", f"DROP CONSTRAINT {name}"
+    if key.name is not None and _can_go(schema, table, key):
+        # Beside the primary key it would be a second index of the same.
+        add = f"{add}, DROP CONSTRAINT {quote(key.name)}"
+        drop = f"ADD CONSTRAINT {quote(key.name)} UNIQUE ({columns}), {drop}"
     return Statements(
-        up=(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} PRIMARY KEY ({columns})",),
-        down=(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}",),
+        up=(f"ALTER TABLE {table.name} {add}",),
+        down=(f"ALTER TABLE {table.name} {drop}",),
         model=f"PrimaryKeyConstraint({', '.join(map(repr, key.columns))})",
     )
+
+
+def _can_go(schema: Schema, table: Table, key: Key) -> bool:
+    """Whether nothing needs the unique constraint: no foreign key, no replica identity, no INCLUDE of its own."""
+    referred = any(
+        other.referred_table == table.name and set(other.referred_columns) == set(key.columns)
+        for item in schema.tables
+        for other in item.foreign_keys
+    )
+    index = next((index for index in table.indexes if index.constraint == key.name), None)
+    used = index is not None and (index.replica_identity or index.clustered)
+    return not (referred or used or key.include or key.inherited)
 
 
 def _free_name(schema: Schema, table: Name) -> str:

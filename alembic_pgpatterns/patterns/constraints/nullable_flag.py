@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import SetNotNull
-from alembic_pgpatterns.schema.model import Column, Schema, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.sql.values import null_tested, required
 
 
@@ -15,12 +15,14 @@ class NullableFlag(SchemaPattern):
     It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
     and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    Not reported: arrays of booleans, generated columns, domains that are NOT NULL, columns that a CHECK tests for null
+    Not reported: columns of which the model says `nullable=True` and that have no default, where null is meant to say
+    "not known"; arrays of booleans, generated columns, domains that are NOT NULL, columns that a CHECK tests for null
     (it forbids null, or says which rows have it), columns inherited from a parent.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    fold = Fold.TABLE
     not_when = "Leave it if null has a meaning of its own, such as 'not asked yet'."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-NOT-NULL",
@@ -47,7 +49,8 @@ class NullableFlag(SchemaPattern):
 def _may_be_null(column: Column) -> bool:
     kind = column.type
     flag = kind.name == "bool" and kind.schema == "pg_catalog" and not kind.array and not kind.domain_not_null
-    return flag and column.nullable and column.generated is None
+    meant = column.null_stated and column.default is None and column.python_default in (None, UNKNOWN)
+    return flag and column.nullable and column.generated is None and not meant
 
 
 def _decided_by_check(table: Table, name: str) -> bool:

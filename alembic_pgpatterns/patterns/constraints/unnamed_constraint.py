@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Schema
 
@@ -41,6 +41,7 @@ class UnnamedConstraint(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.REPORT
+    fold = Fold.ALL
     needs = Needs.MODELS
     references = (
         "https://alembic.sqlalchemy.org/en/latest/naming.html",

@@ -20,9 +20,9 @@ class IndexOnSoftDeleted(SchemaPattern):
     If rows are only marked as deleted, most queries exclude the marked ones. An index with `WHERE deleted_at IS NULL`
     contains only live rows: it is smaller, and an update of a deleted row does not write it.
 
-    Not reported: unique indexes (see `unique-across-soft-deleted`), indexes whose keys or predicate contain the
-    deletion column, BRIN, and an index that serves a foreign key: the foreign key's check also looks up deleted rows
-    and could not use a partial index.
+    Not reported: an index by whose first column a query asks without that condition; unique indexes (see
+    `unique-across-soft-deleted`), indexes whose keys or predicate contain the deletion column, BRIN, and an index that
+    serves a foreign key: the foreign key's check also looks up deleted rows and could not use a partial index.
     """
 
     severity = Severity.INFO
@@ -61,15 +61,34 @@ Table(
             mark = _searched(marks, queries_on(schema, table)) if marks else None
             if mark is None:
                 continue
-            living = with_condition(queries_on(schema, table), mark.column, mark.uses, mark.fits)
-            evidence = counted(f"{mark.alive} is asked for", living)
             for index in table.indexes:
                 about = any(reads(index, other.column) for other in marks)
-                if replaceable(index) and index.method != "brin" and not about:
+                using = _using(index, queries_on(schema, table))
+                living = with_condition(using, mark.column, mark.uses, mark.fits)
+                # A query by these columns that asks for deleted rows too could not use the partial index.
+                if replaceable(index) and index.method != "brin" and not about and len(living) == len(using):
                     remedy = None if serves_foreign_key(index, table) else _partial(index, table, mark.alive)
                     if remedy is not None:
                         message = f"{index.name} also contains the deleted rows of {table.name} ({mark.dead})"
-                        yield self.finding(at=index, message=message, remedy=remedy, evidence=evidence)
+                        yield self.finding(
+                            at=index,
+                            message=message,
+                            remedy=remedy,
+                            evidence=counted(f"{mark.alive} is asked for", living),
+                        )
+
+
+def _using(index: Index, shapes: Sequence[QueryShape]) -> list[QueryShape]:
+    """The queries that search or sort by the first column of an index."""
+    first = index.columns[0]
+    if first is None:
+        return []
+    return [
+        shape
+        for shape in shapes
+        if any(item.column == first and not item.alternative for item in shape.conditions)
+        or any(key.column == first for key in shape.order[:1])
+    ]
 
 
 def _searched(marks: Sequence[DeletionMark], shapes: Sequence[QueryShape]) -> DeletionMark:

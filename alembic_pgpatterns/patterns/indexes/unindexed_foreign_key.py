@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import IndexNames
@@ -40,6 +40,7 @@ class UnindexedForeignKey(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    fold = Fold.TABLE
     not_when = (
         "Leave it out if the parent's rows are never deleted, its key never changes, and nobody joins the tables."
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS
 from alembic_pgpatterns.revisions.model import RevisionRun, blocks, is_strong
 
@@ -20,6 +20,7 @@ class MissingLockTimeout(RevisionPattern):
     here: then ignore this pattern.
     """
 
+    fold = Fold.ALL
     references = ("https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT", LOCKS)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY);"
     bad = """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, HistoryPattern, Severity
+from alembic_pgpatterns.patterns import Finding, Fold, HistoryPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.model import History, Spot
 from alembic_pgpatterns.schema.model import Location
@@ -23,6 +23,7 @@ class ModelDrift(HistoryPattern):
     the models declare none.
     """
 
+    fold = Fold.NONE
     references = (
         "https://alembic.sqlalchemy.org/en/latest/autogenerate.html#what-does-autogenerate-detect-and-what-does-it-not-detect",
     )

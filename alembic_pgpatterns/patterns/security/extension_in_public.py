@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Extension, Schema
 
@@ -25,6 +25,7 @@ class ExtensionInPublic(SchemaPattern):
 
     severity = Severity.INFO
     action = Action.REPORT
+    fold = Fold.ALL
     needs = Needs.DATABASE
     references = (
         "https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-RELOCATION",

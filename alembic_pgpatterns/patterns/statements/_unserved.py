@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, deletion_marks
 from alembic_pgpatterns.patterns.statements._places import at_usage, shown
 from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, rows_of, tree, unwrapped
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.schema.sql.parser import pg
+from alembic_pgpatterns.schema.sql.parser import IS_NULL, pg
 from alembic_pgpatterns.workload.model import Recorded, Usage
 
 SMALL = 1_000
@@ -33,25 +34,41 @@ class NeededIndex:
     ranges: tuple[str, ...]
     contains: tuple[str, ...]
     order: tuple[IndexedKey, ...]
+    alive: str | None = None
+    """The condition for rows that are not marked as deleted, if it asks for them alone."""
 
     @property
     def index(self) -> CreateIndex | None:
-        """The index that would serve it: equality first, then order or range; GIN for containment alone."""
+        """The index that would serve it: equality first, then order or range; GIN for containment alone.
+
+        None where only flags and enums are compared: an index on them alone leaves too many rows.
+        """
         plain = sorted((name for name in self.equal if self._is_plain(name)), key=self._has_few_values)
+        if plain and not (self.ranges or self.order) and all(map(self._has_few_labels, plain)):
+            return None
+        # A flag beside other columns makes the index longer, and the search hardly shorter.
+        plain = [name for name in plain if not self._is_flag(name)]
         if not plain and not self.ranges and self.contains:
-            return CreateIndex(self.table.name, (IndexedKey(self.contains[0]),), method="gin")
+            return CreateIndex(self.table.name, (IndexedKey(self.contains[0]),), method="gin", where=self.alive)
         rest = self.order or tuple(IndexedKey(name) for name in self.ranges[:1])
         keys = (*(IndexedKey(name) for name in plain), *(key for key in rest if key.column not in plain))
-        return CreateIndex(self.table.name, keys) if keys else None
+        return CreateIndex(self.table.name, keys, where=self.alive) if keys else None
 
     def _is_plain(self, name: str) -> bool:
         column = self.table.column(name)
         return column is not None and not column.type.array and column.type.name not in _WIDE
 
+    def _is_flag(self, name: str) -> bool:
+        column = self.table.column(name)
+        return column is not None and column.type.name == "bool"
+
+    def _has_few_labels(self, name: str) -> bool:
+        column = self.table.column(name)
+        return self._is_flag(name) or (column is not None and bool(column.type.labels))
+
     def _has_few_values(self, name: str) -> bool:
         """Flags and kinds tell rows apart badly: they come last."""
-        column = self.table.column(name)
-        return column is not None and (column.type.name == "bool" or bool(column.type.labels) or name in _KINDS)
+        return self._has_few_labels(name) or name in _KINDS
 
     def is_served(self) -> bool:
         """Whether an index begins with a column that is compared, or holds one that is searched within."""
@@ -107,7 +124,29 @@ def _needed_index(body: Any, table: Table, is_select: bool) -> NeededIndex:
         elif operator in _CONTAINS:
             contains[column] = None
     ordered = is_select and body.HasField("limit_count") and not body.group_clause
-    return NeededIndex(table, tuple(equal), tuple(ranges), tuple(contains), _order(body, table) if ordered else ())
+    order = _order(body, table) if ordered else ()
+    return NeededIndex(table, tuple(equal), tuple(ranges), tuple(contains), order, _alive(body, table))
+
+
+def _alive(body: Any, table: Table) -> str | None:
+    """The condition by which a statement leaves out deleted rows, as a partial index would have it."""
+    for mark in deletion_marks(table, SoftDeletionOptions().columns):
+        for part in conditions(body):
+            column, operator = _compared(part.a_expr, table) if part.WhichOneof("node") == "a_expr" else (None, "")
+            if column == mark.column and operator == "=" and mark.literal == _literal(part.a_expr.rexpr):
+                return mark.alive
+            if part.WhichOneof("node") == "null_test" and part.null_test.nulltesttype == IS_NULL:
+                tested = column_of(part.null_test.arg)
+                if tested is not None and tested[1] == mark.column and mark.literal is None:
+                    return mark.alive
+    return None
+
+
+def _literal(node: Any) -> str:
+    value = unwrapped(node)
+    if value.WhichOneof("node") != "a_const" or value.a_const.WhichOneof("val") != "boolval":
+        return ""
+    return "true" if value.a_const.boolval.boolval else "false"
 
 
 def _compared(expression: Any, table: Table) -> tuple[str | None, str]:

@@ -17,6 +17,12 @@ def spelled(base: str, column: Column) -> str:
     return f"{base}{suffix}{collate}"
 
 
+def chooser(column: Column) -> str:
+    """Who chooses the type of a column, as a reason."""
+    name = column.type.decorator
+    return f"its type is chosen by the TypeDecorator {name}, so change its impl" if name else "an Enum chooses its type"
+
+
 def as_text(group: Group, obstacles: Obstacles, keep_limit: bool, decorated: bool = False) -> ChangeType | Advice:
     """All string columns of a group as text, in one step.
 
@@ -39,7 +45,7 @@ def _change(column: Column, keep_limit: bool, decorated: bool) -> TypeChange | s
     if column.type.name not in ("varchar", "bpchar"):
         return f"its type is {column.type.display or 'not known'}"
     if column.type.decorated and not decorated:
-        return "its type is chosen by a TypeDecorator or an Enum"
+        return chooser(column)
     if keep_limit and column.type.array and column.type.length:
         return "no CHECK can keep the limit of an array's elements"
     change = TypeChange(column.table, column.name, column.type.display, spelled("text", column))

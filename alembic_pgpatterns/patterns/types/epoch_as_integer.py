@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.types._flags import is_key_member
@@ -36,6 +36,7 @@ class EpochAsInteger(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    fold = Fold.TABLE
     not_when = "Keep it if another system that cannot change reads the number, and widen it to bigint."
     Options = EpochAsIntegerOptions
     references = (

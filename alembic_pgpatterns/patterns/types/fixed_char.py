@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.patterns.types._text import as_text
 from alembic_pgpatterns.schema.model import Schema
@@ -32,6 +32,7 @@ class FixedChar(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    fold = Fold.TABLE
     not_when = "Keep it if clients rely on getting the blanks."
     Options = Options
     references = (

@@ -12,7 +12,7 @@ from alembic_pgpatterns.patterns._columns import (
     checked_keys,
     together,
 )
-from alembic_pgpatterns.patterns.types._text import as_text, spelled
+from alembic_pgpatterns.patterns.types._text import as_text, chooser, spelled
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
@@ -145,5 +145,5 @@ def _longer(column: Column, length: int) -> TypeChange | str | None:
     if column.type.length == length:
         return None
     if column.type.decorated:
-        return "its type is chosen by a TypeDecorator or an Enum"
+        return chooser(column)
     return TypeChange(column.table, column.name, column.type.display, spelled(f"varchar({length})", column))

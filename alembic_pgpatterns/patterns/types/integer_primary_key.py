@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import STRINGS, Linked, Obstacles, checked_columns, together
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Name, Schema, Table
@@ -32,6 +32,7 @@ class IntegerPrimaryKey(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    fold = Fold.ALL
     not_when = "Keep it for a list that is known to stay short, such as countries."
     references = (
         "https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-INT",

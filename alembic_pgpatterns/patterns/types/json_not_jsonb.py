@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Column, Schema
@@ -24,6 +24,7 @@ class JsonNotJsonb(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    fold = Fold.TABLE
     not_when = "Keep json if the exact text matters: signed documents, the order of keys, a log of requests."
     references = ("https://www.postgresql.org/docs/current/datatype-json.html",)
     bad = """
@@ -41,12 +42,14 @@ class JsonNotJsonb(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} is kept as text and parsed again at every access",
                     remedy=_advice(column),
+                    cause=column.type.decorator,
                 )
 
 
 def _advice(column: Column) -> Advice:
     name, new = quote(column.name), "jsonb[]" if column.type.array else "jsonb"
+    where = f" as the impl of {column.type.decorator}" if column.type.decorator else ""
     return Advice(
-        f"JSONB, where neither the order of keys nor duplicate keys matter. Existing rows: ALTER TABLE {column.table} "
-        f"ALTER COLUMN {name} TYPE {new} USING {name}::{new} rewrites the table."
+        f"JSONB{where}, where neither the order of keys nor duplicate keys matter. Existing rows: ALTER TABLE "
+        f"{column.table} ALTER COLUMN {name} TYPE {new} USING {name}::{new} rewrites the table."
     )

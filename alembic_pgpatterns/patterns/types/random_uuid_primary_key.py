@@ -86,9 +86,10 @@ class RandomUuidPrimaryKey(SchemaPattern):
 
     def _remedy(self, column: Column) -> Remedy:
         if _made_in_python(column) is not None:
+            by_server = " If nothing needs the id before the flush, PostgreSQL can make it: server_default uuidv7()."
             return Advice(
-                "Let the default in Python make a version 7 UUID: uuid.uuid7 (Python 3.14), or a package that has it. "
-                "If nothing needs the id before the flush, PostgreSQL 18 can make it: server_default uuidv7()."
+                "Let the default in Python make a version 7 UUID: uuid.uuid7 (Python 3.14), or a package that has it."
+                + (by_server if self.allows(FIRST_WITH_UUIDV7) else "")
             )
         if not self.allows(FIRST_WITH_UUIDV7):
             return Advice(

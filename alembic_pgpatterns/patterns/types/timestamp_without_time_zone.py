@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
@@ -26,6 +26,7 @@ class TimestampWithoutTimeZone(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.SUGGEST
+    fold = Fold.TABLE
     not_when = (
         "Keep it for clock times of a place that is named elsewhere, such as opening hours or the start of an "
         "event; if the stored values are not in UTC, name their zone in USING."
@@ -51,10 +52,13 @@ class TimestampWithoutTimeZone(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} does not say which time zone it is in",
                     remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
+                    cause=column.type.decorator,
                 )
 
 
 def _remedy(column: Column, obstacle: str | None) -> Remedy:
+    if column.type.decorator:
+        return _decorated(column)
     precision = "" if column.type.precision is None else f"({column.type.precision})"
     new = f"timestamp{precision} with time zone"
     if obstacle is not None:
@@ -62,6 +66,14 @@ def _remedy(column: Column, obstacle: str | None) -> Remedy:
     using = f"{quote(column.name)} AT TIME ZONE 'UTC'"
     change = TypeChange(column.table, column.name, column.type.display, new, using=using)
     return ChangeType((change,), rewrites=True)
+
+
+def _decorated(column: Column) -> Advice:
+    """The TypeDecorator stays: it converts values, and one line of it holds for all of its columns."""
+    return Advice(
+        f"Keep {column.type.decorator} as the type, and let its impl be DateTime(timezone=True). Then, for each "
+        "column: ALTER TABLE … ALTER COLUMN … TYPE timestamp with time zone USING … AT TIME ZONE 'UTC'."
+    )
 
 
 def _obstacle(table: Table, column: Column, has_foreign_key: bool) -> str | None:

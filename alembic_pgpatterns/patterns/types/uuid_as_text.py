@@ -73,7 +73,11 @@ class UuidAsText(SchemaPattern):
         if isinstance(column.default, str) and calls(column.default) & FUNCTIONS:
             return True
         default = column.python_default
-        return isinstance(default, str) and names_any(default.rpartition(".")[2], ("uuid",))
+        if not isinstance(default, str):
+            return False
+        # What a function of that name returns may be longer: "usr_" and a UUID. 32 or 36 characters hold no more.
+        named = column.type.length in LENGTHS and names_any(default.rpartition(".")[2], ("uuid",))
+        return named or default.startswith("uuid.uuid")
 
 
 def _shaped(table: Table, column: Column) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
 from alembic_pgpatterns.patterns.types._text import as_text
 from alembic_pgpatterns.schema.model import DataType, Schema
@@ -37,6 +37,7 @@ class VarcharLength(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
+    fold = Fold.TABLE
     not_when = "Keep it if another system reads the length from the catalog, as some reporting tools do."
     Options = Options
     references = (

@@ -101,7 +101,7 @@ def _skipped(report: Report) -> Markup:
 def _findings(report: Report) -> Markup:
     if not report.findings:
         return tag("p", "No findings.")
-    return joined(filters(report.findings), *findings_by_pattern(report.findings))
+    return joined(filters(report.causes), *findings_by_pattern(report.causes))
 
 
 def _diagrams(report: Report) -> Iterator[Markup]:

@@ -102,7 +102,7 @@ def _finding(finding: Finding) -> Markup:
     return tag(
         "article",
         tag("p", tag("span", str(finding.severity), class_=f"pill {finding.severity}"), " ", message(finding)),
-        tag("p", _places(finding), class_="place") if finding.location or finding.revision else None,
+        tag("p", _places(finding), class_="place") if finding.location or finding.revision or finding.also else None,
         _fix(finding),
         class_=f"finding {finding.severity}",
         data_severity=str(finding.severity),
@@ -117,6 +117,9 @@ def _places(finding: Finding) -> Markup:
         parts.append(joined("at ", tag("code", str(finding.location))))
     if finding.revision:
         parts.append(joined("revision ", tag("code", finding.revision)))
+    for other in finding.also:
+        where = ", ".join([other.object, *([str(other.location)] if other.location else [])])
+        parts.append(joined("also ", tag("code", where)))
     return joined(parts[0], *(joined(", ", part) for part in parts[1:]))
 
 

@@ -23,7 +23,7 @@ from alembic_pgpatterns.schema.catalog.others import (
     read_views,
 )
 from alembic_pgpatterns.schema.catalog.queries import others as sql
-from alembic_pgpatterns.schema.catalog.queries.constraints import PINNED, RULES
+from alembic_pgpatterns.schema.catalog.queries.constraints import DISABLED_TRIGGERS, PINNED, PUBLISHED, RULES
 from alembic_pgpatterns.schema.catalog.relations import (
     TABLE_KINDS,
     ColumnSequences,
@@ -136,6 +136,10 @@ class _Tables:
         self._pinned: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for oid, column, user in session.rows(PINNED):
             self._pinned[oid].append((column, user))
+        self._disabled: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for oid, key, trigger in session.rows(DISABLED_TRIGGERS):
+            self._disabled[oid].append((key, trigger))
+        self._published = {oid for (oid,) in session.rows(PUBLISHED)}
 
     def read(self) -> tuple[Table, ...]:
         """Sorted by schema and name."""
@@ -170,6 +174,8 @@ class _Tables:
             policies=tuple(self._policies.get(oid, ())),
             rules=tuple(self._rules.get(oid, ())),
             pinned=tuple(self._pinned.get(oid, ())),
+            disabled_triggers=tuple(self._disabled.get(oid, ())),
+            published=oid in self._published,
             options=relation.options,
             comment=self._facts.comment(oid),
             statistics=self._statistics.tables.get(oid),

@@ -71,6 +71,7 @@ def _column(context: Context, column: Column[Any], position: int) -> parts.Colum
         generated=_generated(context, column),
         sequence=sequence,
         comment=column.comment,
+        null_stated=getattr(column, "_user_defined_nullable", None) is True,
         origin=context.origins.of_column(column),
     )
 

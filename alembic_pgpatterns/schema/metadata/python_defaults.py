@@ -12,12 +12,15 @@ from sqlalchemy import Column, Sequence
 from sqlalchemy.sql.elements import ClauseElement
 
 _UUID_MAKERS = {getattr(uuid, name): f"uuid.{name}" for name in ("uuid1", "uuid3", "uuid4", "uuid5")}
+_NAMES = {"str", "hex", *(maker.__name__ for maker in _UUID_MAKERS)}
+"""What such a function may use: the makers, and what spells a UUID."""
 
 
 def python_default(column: Column[Any]) -> str | None:
     """The dotted name of the callable, the SQL of an expression, or the repr of the value; None without a default.
 
-    A lambda that calls a function of the ``uuid`` module, like ``lambda: str(uuid4())``, gets that function's name.
+    A function that returns what one of the ``uuid`` module's makers gives, like ``lambda: str(uuid4())``, is named for
+    that; not one that adds to it, like ``lambda: f"usr_{uuid4()}"``.
     """
     default = column.default
     if default is None:
@@ -37,7 +40,7 @@ def dotted(function: Any) -> str:
     target = _unwrapped(function)
     if isinstance(target, functools.partial):
         return dotted(target.func)
-    if isinstance(target, FunctionType) and target.__name__ == "<lambda>":
+    if isinstance(target, FunctionType) and _adds_nothing(target):
         maker = _uuid_maker(target)
         if maker is not None:
             return maker
@@ -53,6 +56,23 @@ def _unwrapped(function: Any) -> Any:
     if isinstance(target, FunctionType) and target.__code__.co_freevars == ("fn",) and target.__closure__:
         return inspect.unwrap(target.__closure__[0].cell_contents)
     return target
+
+
+def _adds_nothing(function: FunctionType) -> bool:
+    """Whether its code does nothing but call a maker and spell the result."""
+    code = function.__code__
+    constants = {constant for constant in code.co_consts if constant is not None and constant != function.__doc__}
+    return not constants and len(code.co_names) <= 3 and set(code.co_names) <= {*_NAMES, *_named_uuid(function)}
+
+
+def _named_uuid(function: FunctionType) -> set[str]:
+    """The names in its module that stand for a maker, or for the module of the makers."""
+    code, names = function.__code__, function.__globals__
+    return {name for name in code.co_names if names.get(name) is uuid or _is_maker(names.get(name))}
+
+
+def _is_maker(value: Any) -> bool:
+    return isinstance(value, FunctionType) and value in _UUID_MAKERS
 
 
 def _uuid_maker(function: FunctionType) -> str | None:

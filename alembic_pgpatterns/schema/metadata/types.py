@@ -88,7 +88,8 @@ class ModelTypes:
         sql_type = _variant(type_, self._dialect.name)
         if isinstance(sql_type, sa.TypeDecorator):
             impl = self.data_type(sql_type.type_engine(self._dialect))
-            return replace(impl, decorated=True) if _chooses_values(sql_type) else impl
+            name = f"{type(sql_type).__module__}.{type(sql_type).__qualname__}"
+            return replace(impl, decorated=True, decorator=name) if _chooses_values(sql_type) else impl
         if isinstance(sql_type, sa.ARRAY):
             return self._array(sql_type)
         if isinstance(sql_type, _DOMAIN):

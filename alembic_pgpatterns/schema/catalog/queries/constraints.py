@@ -42,6 +42,24 @@ WHERE r.rulename <> '_RETURN' AND r.ev_class >= 16384
 ORDER BY r.ev_class, r.rulename
 """
 
+DISABLED_TRIGGERS = """
+SELECT t.tgrelid::int8, coalesce(k.conname, '')::text, t.tgname::text
+FROM pg_trigger t
+LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint AND k.contype = 'f'
+WHERE t.tgenabled = 'D' AND t.tgrelid >= 16384 AND (NOT t.tgisinternal OR k.oid IS NOT NULL)
+ORDER BY t.tgrelid, k.conname, t.tgname
+"""
+
+PUBLISHED = """
+SELECT DISTINCT c.oid::int8
+FROM pg_publication p
+JOIN pg_publication_tables m ON m.pubname = p.pubname
+JOIN pg_namespace n ON n.nspname = m.schemaname
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = m.tablename
+WHERE p.pubupdate OR p.pubdelete
+ORDER BY 1
+"""
+
 PINNED = """
 SELECT d.refobjid::int8, a.attname::text, pg_describe_object(d.classid, d.objid, d.objsubid)
 FROM pg_depend d

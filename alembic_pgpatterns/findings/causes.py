@@ -1,0 +1,98 @@
+"""One cause, one finding: a mixin's column in thirty tables, or a setting that every revision lacks, is said once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from alembic_pgpatterns.patterns import Finding, Fold, registry
+from alembic_pgpatterns.remedies.model import Advice
+
+NAMED = 3
+"""Other places that a message names; the rest are counted."""
+
+
+def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, in their order, each cause once: the first of it has the others in ``also``."""
+    groups = _Groups(findings)
+    for position, finding in enumerate(findings):
+        for key in _keys(finding):
+            groups.join(position, key)
+    left = [members for members in groups.members() if len(members) == 1]
+    for (position,) in left:
+        finding = findings[position]
+        if _fold(finding) is Fold.TABLE and finding.table is not None:
+            groups.join(position, (*_kind(finding), finding.table))
+    return tuple(
+        _said(findings[members[0]], [findings[other] for other in members[1:]]) for members in groups.members()
+    )
+
+
+@dataclass
+class _Groups:
+    """Positions of findings that belong together."""
+
+    findings: Sequence[Finding]
+    _group: list[int] = field(default_factory=list)
+    _first: dict[Hashable, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._group = list(range(len(self.findings)))
+
+    def join(self, position: int, key: Hashable) -> None:
+        """Put a finding together with the first one of the same key."""
+        other = self._first.setdefault(key, position)
+        first, second = sorted((self._root(position), self._root(other)))
+        self._group[second] = first
+
+    def _root(self, position: int) -> int:
+        while self._group[position] != position:
+            position = self._group[position]
+        return position
+
+    def members(self) -> list[list[int]]:
+        """The groups in the order of their first finding."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for position in range(len(self.findings)):
+            found[self._root(position)].append(position)
+        return list(found.values())
+
+
+def _fold(finding: Finding) -> Fold:
+    cls = registry().get(finding.pattern)
+    return cls.fold if cls is not None else Fold.PLACE
+
+
+def _kind(finding: Finding) -> tuple[Hashable, ...]:
+    return finding.pattern, finding.severity
+
+
+def _keys(finding: Finding) -> Iterator[Hashable]:
+    """What it shares with the others of its cause."""
+    fold = _fold(finding)
+    if fold is Fold.ALL:
+        yield (*_kind(finding), "all")
+    elif finding.cause:
+        yield (*_kind(finding), "cause", finding.cause)
+    elif fold is not Fold.NONE:
+        if finding.location is not None and fold is not Fold.REMEDY:
+            yield (*_kind(finding), finding.location)
+        if finding.remedy is not None and not isinstance(finding.remedy, Advice):
+            yield (*_kind(finding), finding.remedy)
+
+
+def _said(first: Finding, others: list[Finding]) -> Finding:
+    if not others:
+        return first
+    return first.but(message=f"{first.message}; {_also(first, others)}", also=tuple(others))
+
+
+def _also(first: Finding, others: Iterable[Finding]) -> str:
+    """Where it is besides, in words."""
+    objects = [item for item in dict.fromkeys(other.object for other in others) if item != first.object]
+    if not objects:
+        count = len(list(others))
+        return f"and in {count} more {'place' if count == 1 else 'places'}"
+    named = ", ".join(objects[:NAMED])
+    return f"also {named}" + (f" and {len(objects) - NAMED} more" if len(objects) > NAMED else "")

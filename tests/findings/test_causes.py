@@ -1,0 +1,98 @@
+"""One cause is one finding in a report; the baseline still knows each."""
+
+from __future__ import annotations
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.causes import by_cause
+from alembic_pgpatterns.findings.report_model import Gathered, Report
+from alembic_pgpatterns.patterns import Finding, Pattern, Severity
+from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
+from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
+from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
+from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Origin
+
+TEXT = DataType("varchar", modifier=(9,))
+MIXIN = Location("app/mixins.py", 3)
+
+
+def found(
+    table: str,
+    column: str = "a",
+    pattern: type[Pattern] = VarcharLength,
+    location: Location | None = None,
+    remedy: Remedy | None = None,
+    cause: str = "",
+) -> Finding:
+    at = Column(Name("public", table), column, TEXT, True, origin=Origin(location))
+    return pattern().finding(at, f"{table}.{column} is wrong", remedy, cause=cause)
+
+
+def objects(findings: tuple[Finding, ...]) -> list[list[str]]:
+    return [
+        [item.object.removeprefix("public."), *(o.object.removeprefix("public.") for o in item.also)]
+        for item in findings
+    ]
+
+
+def test_a_mixin_is_one_cause_and_so_is_one_remedy() -> None:
+    change = ChangeType((TypeChange(Name("public", "x"), "a", "varchar(9)", "text"),))
+    findings = [
+        found("a", location=MIXIN, pattern=MissingPrimaryKey),
+        found("x", remedy=change, pattern=MissingPrimaryKey),
+        found("b", location=MIXIN, pattern=MissingPrimaryKey),
+        found("y", remedy=change, pattern=MissingPrimaryKey),
+        found("c", location=Location("app/mixins.py", 4), pattern=MissingPrimaryKey),
+    ]
+    assert objects(by_cause(findings)) == [["a.a", "b.a"], ["x.a", "y.a"], ["c.a"]]
+    assert by_cause(findings)[0].message == "a.a is wrong; also public.b.a"
+    assert by_cause(findings)[2] is findings[4]
+
+
+def test_the_same_advice_elsewhere_is_no_shared_cause() -> None:
+    advice = Advice("Think.")
+    findings = [
+        found("a", remedy=advice, pattern=MissingPrimaryKey),
+        found("b", remedy=advice, pattern=MissingPrimaryKey),
+    ]
+    assert objects(by_cause(findings)) == [["a.a"], ["b.a"]]
+
+
+def test_what_is_left_of_a_table_is_one_where_the_pattern_says_so() -> None:
+    findings = [found("a", "x"), found("a", "y", location=MIXIN), found("b", "y", location=MIXIN), found("a", "z")]
+    assert objects(by_cause(findings)) == [["a.x", "a.z"], ["a.y", "b.y"]]
+    others = [found("a", name, pattern=MissingPrimaryKey) for name in "xy"]
+    assert len(by_cause(others)) == 2
+
+
+def test_severities_and_patterns_stay_apart() -> None:
+    findings = [
+        found("a", location=MIXIN),
+        found("b", location=MIXIN).but(severity=Severity.INFO),
+        found("c", location=MIXIN, pattern=MissingPrimaryKey),
+    ]
+    assert len(by_cause(findings)) == 3
+
+
+def test_one_setting_cures_all_and_some_never_fold() -> None:
+    assert len(by_cause([found(name, pattern=MissingLockTimeout) for name in "abc"])) == 1
+    assert len(by_cause([found(name, pattern=ModelDrift, location=MIXIN) for name in "abc"])) == 3
+    assert len(by_cause([found(name, pattern=MissingPrimaryKey, cause="tenant") for name in "abc"])) == 1
+
+
+def test_many_places_are_counted_and_places_of_one_object_too() -> None:
+    (one,) = by_cause([found(name, location=MIXIN) for name in "abcdef"])
+    assert one.message == "a.a is wrong; also public.b.a, public.c.a, public.d.a and 2 more"
+    (one,) = by_cause([found("a", pattern=MissingLockTimeout)] * 3)
+    assert one.message == "a.a is wrong; and in 2 more places"
+
+
+def test_the_baseline_knows_each() -> None:
+    findings = [found(name, location=MIXIN) for name in "abc"]
+    accepted = Baseline({findings[0].fingerprint: None})
+    report = Report.of(Gathered(findings=findings), accepted, Settings())
+    assert objects(report.causes) == [["b.a", "c.a"]]
+    assert [item.fingerprint for item in report.findings] == [item.fingerprint for item in findings[1:]]
+    assert report.counts()["warning"] == 1
