@@ -17,24 +17,23 @@ CONVENTION = (
     "name= for those."
 )
 BY_HAND = (
-    "Write name= for each CHECK constraint: a naming convention for them needs %(constraint_name)s, which "
-    "renames those "
-    "that have a name, and importing models with a CHECK that has none fails."
+    "Write name= for each CHECK constraint: a naming convention for them needs %(constraint_name)s. It renames those "
+    "that have a name, and models with a CHECK without a name can no longer be imported."
 )
 """SQLAlchemy puts a given name into the token, and raises InvalidRequestError for a constraint without one."""
 
 
 class UnnamedConstraint(SchemaPattern):
-    """Constraints without a name in the models, and no naming convention that would give them one.
+    """Constraints without a name in the models, and no naming convention that gives them one.
 
-    PostgreSQL makes up a name for each, and Alembic does not know it. A downgrade then contains
-    `op.drop_constraint(None, …)`, which fails. A later revision has to look the name up, and it can differ between two
+    PostgreSQL chooses a name for each, and Alembic does not know it. A downgrade then contains
+    `op.drop_constraint(None, …)`, which fails. A later revision has to look up the name, and it can differ between two
     databases.
 
-    The fix is one line: pass `naming_convention=` to your MetaData (or DeclarativeBase.metadata). The convention that
-    is suggested gives exactly the names PostgreSQL makes up, so existing constraints keep their names. One case needs
-    care: a table or column that was renamed still has constraints with the old name. Write `name=` for those, or
-    autogenerate will create the unique ones again.
+    The fix is one line: pass `naming_convention=` to your MetaData (or DeclarativeBase.metadata). The suggested
+    convention gives the names that PostgreSQL chooses, so existing constraints keep their names. Write `name=` in two
+    cases. A convention cannot name CHECK constraints that have no name. And constraints of a renamed table or column
+    still have the old name: without `name=` autogenerate creates the unique ones again.
 
     One finding per MetaData. Not reported: a MetaData whose constraints all have a name.
     """

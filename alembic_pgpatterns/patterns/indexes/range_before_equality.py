@@ -18,26 +18,26 @@ from alembic_pgpatterns.remedies.model import ReplaceIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 
 RANGED = frozenset({"timestamp", "timestamptz", "date", "numeric", "float4", "float8"})
-"""Types of columns that are searched by range, hardly ever for one value."""
+"""Types of columns that are searched by range, and rarely for a single value."""
 
 
 @dataclass(frozen=True, slots=True)
 class RangeBeforeEqualityOptions:
-    """Which columns are searched by one value."""
+    """Which columns are searched by a single value."""
 
     status: tuple[str, ...] = (*STATUS_NAMES, "kind", "type", "category")
     """Words in the names of columns that hold one of a few values."""
 
 
 class RangeBeforeEquality(SchemaPattern):
-    """An index in the wrong order: first a column that is searched by range, then one searched by one value.
+    """An index in the wrong order: a column that is searched by range before one that is searched by a single value.
 
     Put the column that is compared with `=` first. With an index on (created_at, tenant_id), the query `WHERE
     created_at > … AND tenant_id = 7` reads the entries of all tenants in that time. With (tenant_id, created_at) it
-    reads only those of tenant 7, and they are already sorted by time.
+    reads only those of tenant 7 in that time.
 
-    Reported is a btree whose first column is a timestamp, a date or a numeric column and whose second is a foreign key,
-    an enum or a status column.
+    Reported: a btree whose first column is a timestamp, a date or a number with decimals, and whose second column is a
+    foreign key, an enum or a status column.
 
     Not reported: unique indexes; a first column that is a foreign key itself; a table that also has an index in the
     right order.
@@ -46,7 +46,7 @@ class RangeBeforeEquality(SchemaPattern):
     severity = Severity.INFO
     action = Action.SUGGEST
     basis = Basis.QUERIES
-    not_when = "Keep it if the range is also searched for alone, or rows of all values are read in its order."
+    not_when = "Keep it if queries also search for the range alone, or read rows of all values in its order."
     Options = RangeBeforeEqualityOptions
     references = (
         "https://www.postgresql.org/docs/current/indexes-multicolumn.html",
@@ -88,7 +88,7 @@ Table(
                     yield from self._findings(schema, table, index, order)
 
     def _order(self, table: Table, index: Index, linked: set[str]) -> tuple[int, ...] | None:
-        """The positions of the keys in their better order; None where there is nothing to better."""
+        """The positions of the keys in a better order; None if the order is good."""
         if (
             not _is_candidate(index)
             or not _is_range(table, index.columns[0], linked)

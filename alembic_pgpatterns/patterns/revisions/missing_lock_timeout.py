@@ -11,13 +11,13 @@ class MissingLockTimeout(RevisionPattern):
     """A revision that may wait without limit for a lock, and makes the application wait behind it.
 
     Even an ADD COLUMN that takes a millisecond needs a strong lock for that moment. If a report, a backup or a
-    forgotten session uses the table, the revision waits for it, and every later query on the table waits behind the
-    revision, reads too. This is how a harmless change stops an application.
+    forgotten session uses the table, the revision waits for it. Every later query on the table then waits behind the
+    revision, including reads. So a harmless change stops an application.
 
-    With a ``lock_timeout`` the revision gives up after that time and can be run again. The shortest way is one line in
-    env.py, which is enough for all revisions. It is reported once per revision, for the first such lock. A timeout that
-    env.py, the connection or the revision sets is seen; one that production sets for a role or database cannot be seen
-    here: then ignore this pattern.
+    With a ``lock_timeout`` the revision fails after that time and can be run again. The shortest way is one line in
+    env.py, which is enough for all revisions. One finding per revision, for the first such lock. Not reported: a
+    revision with a timeout from env.py, the connection or the revision itself. A timeout that production sets for a
+    role or a database is not visible here.
     """
 
     fold = Fold.ALL
@@ -32,7 +32,7 @@ class MissingLockTimeout(RevisionPattern):
             op.execute("SET LOCAL lock_timeout = '5s'")
             op.add_column("book", sa.Column("title", sa.Text()))
     """
-    not_when = "The role that runs migrations has a lock_timeout (`ALTER ROLE … SET lock_timeout`)."
+    not_when = "Ignore it if the role that runs migrations has a lock_timeout (`ALTER ROLE … SET lock_timeout`)."
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """The first strong lock that was taken while lock_timeout was 0."""

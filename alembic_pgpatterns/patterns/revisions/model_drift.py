@@ -14,9 +14,10 @@ class ModelDrift(HistoryPattern):
     Tests that create the tables from the models then test a different schema from the one in production. Run ``alembic
     revision --autogenerate`` to write the missing revision, or correct the models.
 
-    ``alembic check`` compares tables, columns, types and the list of indexes. This pattern also compares the predicate
-    of a partial index, INCLUDE, operator classes, CHECK expressions, identity, generated columns and policies. Both
-    schemas are created on a server and read from its catalog, so differences in spelling do not matter.
+    ``alembic check`` compares tables, columns, types, foreign keys, and the columns of indexes and unique keys. This
+    pattern also compares the predicate of a partial index, INCLUDE, operator classes, CHECK expressions, identity,
+    generated columns and policies. Both schemas are created on a server and read from its catalog, so differences in
+    spelling do not matter.
 
     If the database accepts everything that the models write (it has a default that the models lack, or a wider type),
     the finding is an info. Not reported: tables that the models do not name, and rules and policies on tables for which
@@ -41,7 +42,7 @@ class ModelDrift(HistoryPattern):
     """
 
     def detect(self, history: History) -> Iterator[Finding]:
-        """One finding an object and aspect."""
+        """One finding per object and aspect."""
         for drift in history.drifts or ():
             place = drift.location or Location("models", 0)
             spot = Spot(drift.object, drift.table, place, place.line)

@@ -13,7 +13,7 @@ class UnforcedRowSecurity(SchemaPattern):
 
     PostgreSQL does not apply policies to the owner of a table. If the application connects as the role that ran the
     migrations, it is the owner, and the policies protect nothing. `ALTER TABLE … FORCE ROW LEVEL SECURITY` applies them
-    to the owner too. (Superusers and roles with BYPASSRLS bypass them in any case.)
+    to the owner, too. (Superusers and roles with BYPASSRLS bypass them in any case.)
 
     Partitioned tables are checked. Not reported: partitions, and tables with row security but no policy.
     """
@@ -22,8 +22,8 @@ class UnforcedRowSecurity(SchemaPattern):
     action = Action.REPORT
     needs = Needs.DATABASE
     not_when = (
-        "Leave it if the application connects as a role that is not the owner. FORCE also hides rows from the "
-        "owner's own data migrations, unless they set what the policies read."
+        "Leave it if the application connects as a role that is not the owner. FORCE also hides rows from "
+        "the owner's data migrations, unless they set the parameters that the policies read."
     )
     references = (
         "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
@@ -48,7 +48,7 @@ class UnforcedRowSecurity(SchemaPattern):
 
 
 def _remedy(table: Table) -> Remedy:
-    """Forced, it would lock an owner out that no policy lets in."""
+    """FORCE would lock out an owner to whom no policy applies."""
     if any(_lets_owner_in(policy, table) for policy in table.policies):
         return row_security(table.name, "FORCE", "NO FORCE", "RowSecurity(force=True)")
     return Advice(f"No policy for all commands lets {table.owner} in: write one, then force row security.")

@@ -69,7 +69,7 @@ class UnprotectedTenantTable(SchemaPattern):
         return self.finding(
             at=table,
             message=f"{table.name} has {column}, and no row security, {others}",
-            remedy=Advice(f"Write the policy of {example} also for {table.name} too, then enable row security."),
+            remedy=Advice(f"Write the policy of {example} for {table.name}, too. Then enable row security."),
             detail=column if len(self.options.columns) > 1 else "",
         )
 

@@ -23,18 +23,18 @@ class Options:
 class Wraparound(ServerPattern):
     """A database that comes near the point where PostgreSQL stops accepting writes, because vacuum is too far behind.
 
-    Every write transaction gets a number, and about 2 billion numbers are available before old ones must be reused. For
-    that, vacuum must first mark old rows as "frozen". If vacuum cannot (an old transaction, a replication slot that
-    nobody reads, a prepared transaction, vacuum switched off), the server at last refuses every write until somebody
-    has vacuumed.
+    Every write transaction gets a number. There are about 2 billion numbers before old ones must be reused, and before
+    that vacuum must mark old rows as "frozen". If it cannot (because of an old transaction, a replication slot that
+    nobody reads, a prepared transaction, or because it is switched off), the server finally refuses every write until
+    someone runs VACUUM.
 
-    Autovacuum begins to freeze at `autovacuum_freeze_max_age`, 200 million by default: an age a little above that is
-    normal, one far above it is not.
+    Autovacuum starts to freeze at `autovacuum_freeze_max_age`, 200 million by default. An age a little above that is
+    normal. Reported: an age above `age`, and above one and a half times `autovacuum_freeze_max_age`.
     """
 
     severity = Severity.WARNING
     Options = Options
-    not_when = "Never, but raise `age` if autovacuum_freeze_max_age is set higher on purpose."
+    not_when = "Never, but raise `age` if autovacuum_multixact_freeze_max_age is higher than 500 million on purpose."
     references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND",)
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:

@@ -32,14 +32,14 @@ FAMILIES = {
 class ForeignKeyTypeMismatch(SchemaPattern):
     """A foreign key column whose type differs from the type of the column it references.
 
-    An `integer` that references a `bigint` works until the parent's ids pass 2,147,483,647: from then on no child can
+    An `integer` that references a `bigint` works until the parent's ids pass 2,147,483,647. From then on no child can
     reference the new rows. Give both columns the same type.
 
     The worst case is two types that PostgreSQL compares only after a cast, such as a `bigint` that references a
     `numeric`. Then no index on the child's column can be used, and every DELETE of one parent row reads the whole child
     table. This case is an error.
 
-    The fix changes all columns that are connected by foreign keys to the widest of their types, together.
+    The fix changes all columns that foreign keys connect to the widest of their types, in one step.
 
     Not reported: a child whose type is wider (`bigint` to `integer`, `text` to `varchar(20)`), which costs nothing; a
     domain over the same type, another collation or nullability, and another length if a TypeDecorator or a non-native
@@ -48,7 +48,9 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     severity = Severity.WARNING
     action = Action.ENFORCE
-    not_when = "Leave it while the tables are too large to be rewritten: the key still works, only slower."
+    not_when = (
+        "Leave it while the tables are too large to rewrite and the child's type can hold every key of the parent."
+    )
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
         "https://www.postgresql.org/docs/current/btree.html#BTREE-BEHAVIOR",
@@ -116,8 +118,8 @@ def _narrower(child: DataType, parent: DataType) -> bool:
 def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Column) -> bool:
     """The constraint's equality operator is not in the family that an index on the referencing column has.
 
-    It is taken from the referred index's family; where that holds none for both types, the referencing column is
-    cast (ATAddForeignKeyConstraint in PostgreSQL's tablecmds.c).
+    It comes from the family of the referenced index. If that has none for both types, the referencing column is cast
+    (ATAddForeignKeyConstraint in PostgreSQL's tablecmds.c).
     """
     family = FAMILIES.get(column.type.name)
     if family is None:
