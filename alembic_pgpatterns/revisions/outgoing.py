@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.revisions.plpgsql import inner_statements
+from alembic_pgpatterns.revisions.plpgsql import bodies
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 _NOTHING = "DO 'BEGIN END'"
@@ -138,23 +138,11 @@ def _all(tree: Any, is_inner: bool = False) -> Iterator[tuple[Any, bool]]:
     """The statements, and those inside DO blocks and the bodies of functions, each with whether it is one of these."""
     for item in tree.stmts:
         yield item.stmt, is_inner
-        for text in _bodies(item.stmt):
+        for text in bodies(item.stmt):
             try:
                 yield from _all(postgast.parse(text), is_inner=True)
             except postgast.PgQueryError:
                 continue
-
-
-def _bodies(statement: Any) -> Iterator[str]:
-    kind = statement.WhichOneof("node")
-    if kind == "create_function_stmt":
-        # In the language SQL the body is SQL as it is; in PL/pgSQL this does not parse.
-        options = (option.def_elem for option in statement.create_function_stmt.options)
-        yield from (item.arg.list.items[0].string.sval for item in options if item.defname == "as")
-    if kind in ("do_stmt", "create_function_stmt"):
-        single = pg.ParseResult()
-        single.stmts.add().stmt.CopyFrom(statement)
-        yield from inner_statements(str(postgast.deparse(single)))
 
 
 def _subscribes(statement: Any) -> str | None:

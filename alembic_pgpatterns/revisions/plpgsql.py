@@ -10,7 +10,7 @@ from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 # RawParseMode in PostgreSQL's parser.h: a statement, a type, an expression; 3 to 5 are assignments.
 _STATEMENT, _EXPRESSION = 0, 2
-_PLACEHOLDER = "pgpatterns_placeholder"
+PLACEHOLDER = "pgpatterns_placeholder"
 """In the text of EXECUTE, stands for a part that is only known at run time: a variable, an argument of format()."""
 
 _FORMAT = re.compile(r"%(?:\d+\$)?-?\d*([sIL%])")
@@ -32,6 +32,43 @@ def inner_statements(text: str) -> Iterator[str]:
             yield from _dynamic(node["PLpgSQL_stmt_dynexecute"])
         elif "PLpgSQL_expr" in node:
             yield from _static(node["PLpgSQL_expr"])
+
+
+def bodies(statement: Any) -> Iterator[str]:
+    """The SQL inside a DO block or a function that is created, in PL/pgSQL or SQL; nothing for other statements."""
+    kind = statement.WhichOneof("node")
+    if kind == "create_function_stmt":
+        # In the language SQL the body is SQL as it is; in PL/pgSQL this does not parse.
+        options = (option.def_elem for option in statement.create_function_stmt.options)
+        yield from (item.arg.list.items[0].string.sval for item in options if item.defname == "as")
+    if kind in ("do_stmt", "create_function_stmt"):
+        yield from inner_statements(_text(statement))
+
+
+def executed_constants(statement: Any) -> Iterator[list[str]]:
+    """For each EXECUTE in a DO block or function, the text constants of what it executes."""
+    if statement.WhichOneof("node") not in ("do_stmt", "create_function_stmt"):
+        return
+    try:
+        functions = postgast.parse_plpgsql(_text(statement))
+    except postgast.PgQueryError:
+        return
+    for node in _nodes(functions):
+        if "PLpgSQL_stmt_dynexecute" in node:
+            query = node["PLpgSQL_stmt_dynexecute"]["query"]["PLpgSQL_expr"]["query"]
+            try:
+                tree = postgast.parse(f"SELECT {query}")
+            except postgast.PgQueryError:
+                continue
+            yield [
+                constant.sval.sval for constant in postgast.find_nodes(tree, pg.A_Const) if constant.HasField("sval")
+            ]
+
+
+def _text(statement: Any) -> str:
+    single = pg.ParseResult()
+    single.stmts.add().stmt.CopyFrom(statement)
+    return str(postgast.deparse(single))
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -78,8 +115,8 @@ def _constant(node: Any) -> str:
         return _constant(node.a_expr.lexpr) + _constant(node.a_expr.rexpr)
     if kind == "func_call" and node.func_call.funcname[-1].string.sval == "format" and node.func_call.args:
         return _FORMAT.sub(_filled, _constant(node.func_call.args[0]))
-    return _PLACEHOLDER
+    return PLACEHOLDER
 
 
 def _filled(place: re.Match[str]) -> str:
-    return {"%": "%", "L": f"'{_PLACEHOLDER}'"}.get(place[1], _PLACEHOLDER)
+    return {"%": "%", "L": f"'{PLACEHOLDER}'"}.get(place[1], PLACEHOLDER)

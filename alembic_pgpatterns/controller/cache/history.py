@@ -14,6 +14,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache import traces
 from alembic_pgpatterns.controller.cache.contents import Contents, contents, place
 from alembic_pgpatterns.controller.cache.snapshots import PREFIX, Snapshot, Snapshots
+from alembic_pgpatterns.controller.cache.stored_passwords import holds_passwords
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import Position
@@ -90,7 +91,9 @@ class HistoryCache:
     def keep(self, server: ThrowawayServer, position: Position, *, resume: bool) -> None:
         """Make a snapshot of a server. ``resume``: the server is still needed."""
         dependencies = self._dependencies()
-        if dependencies is not None:
+        if dependencies is not None and holds_passwords(server, position.names):
+            self.reason = "a user mapping, a subscription or a function in the database holds a password"
+        elif dependencies is not None:
             self._snapshots.keep(server, position, dependencies, resume=resume)
 
     def runs(self, scope: Sequence[Revision], downgrade: bool) -> Traces:

@@ -16,6 +16,7 @@ from typing import Any
 
 from alembic_pgpatterns.controller.cache.dependencies import hold
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
+from alembic_pgpatterns.revisions.passwords import without_passwords_of
 from alembic_pgpatterns.runner.messages import Dependencies
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.server import cluster
@@ -56,13 +57,16 @@ def load(path: Path) -> Traces | None:
 def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
     """Write them into the file. If that is not possible, the next run traces the revisions again."""
     tables: dict[Table, Table] = {}
-    runs = {chain: tuple(_shared(run, tables) for run in several) for chain, several in traces.runs.items()}
+    secrets: set[str] = set()
+    runs = {chain: tuple(_to_keep(run, tables, secrets) for run in several) for chain, several in traces.runs.items()}
     dependencies = (dict(depends_on.files), dict(depends_on.variables), sorted(depends_on.lasting))
     buffer = io.BytesIO()
     try:
         _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
     except (pickle.PicklingError, TypeError, AttributeError):
         return  # a value has a class of the project's own code, such as a subclass of str
+    if any(secret.encode() in buffer.getvalue() for secret in secrets):
+        return  # a password is also in a schema, in the body of a rule, say
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
@@ -71,6 +75,13 @@ def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
         Path(name).replace(path)
         for old in cluster.unused(path.parent.iterdir(), keep_newest=_MOST_FILES):
             old.unlink(missing_ok=True)
+
+
+def _to_keep(run: RevisionRun, tables: dict[Table, Table], secrets: set[str]) -> RevisionRun:
+    """The run without passwords, which are added to the secrets, and with equal tables stored once."""
+    result, passwords = without_passwords_of(run)
+    secrets |= passwords
+    return _shared(result, tables)
 
 
 def _shared(run: RevisionRun, tables: dict[Table, Table]) -> RevisionRun:
