@@ -45,7 +45,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = _checked(project, settings, progress, getattr(options, "live", None))
     if getattr(options, "verify_cache", False):
-        _verify(config, settings, report)
+        _verify(config, settings)
     if getattr(options, "plan", None):
         with standard_output(config.stdout) as stream:
             write_plan(plans(report.runs, report.findings), stream, options.plan)
@@ -60,16 +60,18 @@ def run(config: Any, options: argparse.Namespace) -> int:
     return incomplete(report, settings) or (FINDINGS if failing else 0)
 
 
-def _verify(config: Any, settings: Settings, warm: Report) -> None:
-    """Check again without the cache.
+def _verify(config: Any, settings: Settings) -> None:
+    """Check again, once with what the cache holds by now, and once without it.
 
     Raises:
         PgPatternsError: the reports differ; the message says where.
     """
-    cold_settings = replace(settings, cache=False)
-    with Project(config, cold_settings) as project, progress_on(sys.stderr) as progress:
-        cold = check(project, cold_settings, progress)
-    first, second = _as_lines(warm), _as_lines(cold)
+    reports = []
+    for cache in (True, False):
+        with_it = replace(settings, cache=cache)
+        with Project(config, with_it) as project, progress_on(sys.stderr) as progress:
+            reports.append(check(project, with_it, progress))
+    first, second = map(_as_lines, reports)
     different = [f"only with the cache: {line}" for line in first if line not in second]
     different += [f"only without it: {line}" for line in second if line not in first]
     if different:
