@@ -27,7 +27,6 @@ from alembic_pgpatterns.findings.together import share_indexes
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.from_source import workload_of
-from alembic_pgpatterns.workload.imports import read_workloads
 
 
 def check(project: Project, settings: Settings, progress: Progress) -> Report:
@@ -93,6 +92,8 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
     sizes = with_sizes(statistics_of(settings.path(settings.stats) if settings.stats else None, schema), schema).sizes
     schema = with_rows(schema, sizes)
     if settings.workload is not None:
+        from alembic_pgpatterns.workload.imports import read_workloads
+
         gather_statements(read_workloads([settings.path(settings.workload)]), settings, schema, gathered)
     elif evidence is not None:
         understood = replace(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic_pgpatterns.advisor.costs import Planned, statement_costs
-from alembic_pgpatterns.advisor.statistics import statistics_of
 from alembic_pgpatterns.controller.head_schema import CachedRun, DatabaseAtHead, Head, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY
@@ -17,8 +16,10 @@ from alembic_pgpatterns.revisions.model import Slowed
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Location, Schema
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.workload.imports import read_workloads
 from alembic_pgpatterns.workload.model import Recorded, Workload
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.advisor.costs import Planned
 
 FACTOR = 2.0
 """Report a statement whose cost grew by at least this factor."""
@@ -43,6 +44,8 @@ def slowed(run: CachedRun, scope: Sequence[Revision], head: Head) -> tuple[Slowe
     first = names.index(scope[0].revision) if scope else 0
     if settings.workload is None or not first:
         return ()  # there are no tables yet
+    from alembic_pgpatterns.workload.imports import read_workloads
+
     workload = read_workloads([settings.path(settings.workload)])
     database = max(head.databases, key=lambda item: len(item.schema.tables))
     run.progress.say("planning the recorded statements")
@@ -71,6 +74,9 @@ def _before(run: CachedRun, revisions: Sequence[str], database: str) -> Iterator
 def _costs(
     run: CachedRun, server: Server, database: DatabaseAtHead, schema: Schema, workload: Workload
 ) -> Mapping[str, Planned]:
+    from alembic_pgpatterns.advisor.costs import statement_costs
+    from alembic_pgpatterns.advisor.statistics import statistics_of
+
     stats: Path | None = run.settings.path(run.settings.stats) if run.settings.stats else None
     disconnect(server, database.database.name)
     return statement_costs(server, database.database.name, schema, statistics_of(stats, schema), workload)

@@ -11,7 +11,6 @@ from typing import Any
 
 from alembic_pgpatterns.evidence.classes import Declared
 from alembic_pgpatterns.evidence.model import Evidence
-from alembic_pgpatterns.evidence.queries import read_file
 from alembic_pgpatterns.evidence.resolve import evidence_of
 from alembic_pgpatterns.evidence.symbols import FileFacts
 
@@ -104,6 +103,9 @@ class _Cache:
             b"\0".join((_READER_VERSION.encode(), module.encode(), shown.encode(), content))
         ).hexdigest()
         if key not in self._before:
+            # A run for which all is kept does without the readers.
+            from alembic_pgpatterns.evidence.queries import read_file
+
             self._before[key] = read_file(content.decode("utf-8"), shown, module)
         self._now[key] = self._before[key]
         return self._now[key]

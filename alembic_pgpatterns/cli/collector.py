@@ -1,0 +1,27 @@
+"""Python's garbage collector in a program that ends soon."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+OBJECTS = 100_000
+"""New objects from which a collection begins; Python's own default of 700 suits programs that stay."""
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Collect rarely, and never look through what was loaded before.
+
+    While a thousand modules are loaded, the collector goes through all of them again and again and finds nothing: 0.1 s
+    of the processor, in a command that takes 2 s (CPython 3.11).
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(OBJECTS, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
