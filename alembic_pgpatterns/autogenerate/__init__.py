@@ -20,6 +20,9 @@ def setup(plugin: Plugin) -> None:
         _rewrite, "autogenerate", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
     )
     plugin.add_autogenerate_comparator(
+        _add_schemas, "schema", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.FIRST
+    )
+    plugin.add_autogenerate_comparator(
         _compare_table, "table", "pgpatterns", qualifier="postgresql", priority=DispatchPriority.LAST
     )
 
@@ -41,6 +44,15 @@ def _rewrite(*arguments: Any) -> PriorityDispatchResult:
 
     comparators.after(*arguments)
     rewriter.compare(*arguments)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _add_schemas(*arguments: Any) -> PriorityDispatchResult:
+    from alembic.util import PriorityDispatchResult
+
+    from alembic_pgpatterns.autogenerate.compare.schemas import add_schemas
+
+    add_schemas(*arguments)
     return PriorityDispatchResult.CONTINUE
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
+from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
+from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
 from alembic_pgpatterns.autogenerate.compare.tables import FORMS
 from alembic_pgpatterns.autogenerate.compare.types import compare_types
 from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
@@ -76,8 +78,15 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         say(context.migration_context, line)
     if adopted.begins is not None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
-    upgrade_ops.ops = exactly(upgrade_ops.ops, context.migration_context.opts.pop(FORMS, {}))
+    forms = context.migration_context.opts.pop(FORMS, {})
+    upgrade_ops.ops = exactly(upgrade_ops.ops, forms)
+    default_schema = str(getattr(context.dialect, "default_schema_name", None) or DEFAULT_SCHEMA)
+    upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, default_schema)
     compare_types(context, upgrade_ops, target.metadata)
+    comment = untranslated(context)
+    if comment is not None:
+        say(context.migration_context, " ".join(line.lstrip("# ") for line in comment.lines))
+        upgrade_ops.ops.insert(0, comment)
     upgrade_ops.ops = attached(upgrade_ops.ops)
 
 

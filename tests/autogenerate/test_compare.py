@@ -229,6 +229,9 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "",
         "s = Sequence('tickets', metadata=metadata, start=100); "
         + box("Column('no', BigInteger, s, server_default=s.next_value())"),
+        "s = Sequence('tickets', metadata=metadata, start=200, minvalue=150, increment=5, cycle=True); "
+        + box("Column('no', BigInteger, s, server_default=s.next_value())"),
+        box(),
     ),
     "a schema that is not there": (
         "",
@@ -243,6 +246,104 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "Column('e', Text, server_default='%s', nullable=False), Column('f', ForeignKey('a%b.c%d')), "
         "CheckConstraint(\"e LIKE '%%y'\", name='like%'), Index('ix%', text(\"(e || '%%')\")))",
         "",
+    ),
+    "colons everywhere": (
+        box(
+            "Column('s', Text, server_default=text(r\"' \\:a'\"))",
+            "CheckConstraint(\"s ~ '^[[:alpha:]]+:'\", name='word')",
+        ),
+        box(
+            "Column('s', Text, server_default=' :b')",
+            "Column('g', Text, Computed(r\"s || ' \\:c'\", persisted=True))",
+            "CheckConstraint(r\"s ~ '^[[:digit:]]+ \\:d'\", name='word')",
+            "Index('ix', text(r\"(s || ' \\:e')\"), postgresql_where=text(r\"s > ' \\:f'\"))",
+        ),
+        box(),
+        "",
+    ),
+    "defaults of columns whose type changes": (
+        box("Column('n', Integer, server_default='7', nullable=False)", "Column('j', JSON, server_default='{}')"),
+        box("Column('n', BigInteger, server_default='7', nullable=False)", "Column('j', JSON, server_default='{}')"),
+        box(
+            "Column('n', Numeric, server_default='8', nullable=False)",
+            "Column('j', postgresql.JSONB, server_default='{}')",
+        ),
+    ),
+    "expressions on a column whose type changes": (
+        box("Column('n', Integer)", "CheckConstraint('n BETWEEN 0 AND 9', name='ck')", "Index('ix', text('(n + 1)'))"),
+        box("Column('n', Numeric)", "CheckConstraint('n BETWEEN 0 AND 9', name='ck')", "Index('ix', text('(n + 1)'))"),
+        box("Column('n', Integer)", "CheckConstraint('n BETWEEN 0 AND 9', name='ck')", "Index('ix', text('(n + 1)'))"),
+    ),
+    "casts that mean something": (
+        box("Column('a', Interval)", "Column('b', BigInteger)", "Column('c', ARRAY(Text))"),
+        box("Column('a', Integer)", "Column('b', DateTime(timezone=True))", "Column('c', postgresql.JSONB)"),
+    ),
+    "a generated column goes, and its source gets another type": (
+        box("Column('s', String(9))", "Column('g', Text, Computed('upper(s)', persisted=True), index=True)"),
+        box("Column('s', Text)"),
+    ),
+    "comments of constraints": (
+        box(
+            "Column('n', Integer)",
+            "CheckConstraint('n > 0', name='ck', comment='a')",
+            "UniqueConstraint('n', name='uq')",
+        ),
+        box(
+            "Column('n', Integer)",
+            "CheckConstraint('n > 1', name='ck', comment='a')",
+            "UniqueConstraint('n', name='uq', comment='b')",
+        ),
+        box("Column('n', Integer)", "CheckConstraint('n > 1', name='ck')", "UniqueConstraint('n', name='uq')"),
+        box("Column('n', Integer)", "UniqueConstraint('n', name='uq', comment='c')"),
+        "",
+    ),
+    "names that PostgreSQL numbers": (
+        f"{SHELF}; Table('room', metadata, {ID}); "
+        + box(
+            "Column('a', BigInteger, CheckConstraint('a > 9'), CheckConstraint('a < 99'))",
+            "CheckConstraint('a <> 50')",
+            "CheckConstraint('id > a')",
+            "CheckConstraint('id <> a + 1')",
+            "ForeignKeyConstraint(['a'], ['shelf.id'])",
+            "ForeignKeyConstraint(['a'], ['room.id'])",
+        ),
+        "",
+    ),
+    "a unique constraint that a foreign key holds is replaced": (
+        "Table('shelf', metadata, Column('code', Text, unique=True)); "
+        + box("Column('code', Text, ForeignKey('shelf.code'))"),
+        "Table('shelf', metadata, Column('code', Text, primary_key=True)); "
+        + box("Column('code', Text, ForeignKey('shelf.code'))"),
+    ),
+    "labels that CHECKs, indexes and foreign keys compare": (
+        "k = Enum('a', 'b', 'c', name='k'); Table('shelf', metadata, Column('k', k, primary_key=True)); "
+        + box(
+            "Column('k', k, ForeignKey('shelf.k'), server_default='c')",
+            "CheckConstraint(\"k IN ('a', 'c')\", name='ck')",
+            "Index('ix', 'id', postgresql_where=text(\"k <> 'b'\"))",
+        ),
+        "k = Enum('a', 'b', name='k'); Table('shelf', metadata, Column('k', k, primary_key=True)); "
+        + box(
+            "Column('k', k, ForeignKey('shelf.k'), server_default='a')",
+            "CheckConstraint(\"k IN ('a', 'b')\", name='ck')",
+            "Index('ix', 'id', postgresql_where=text(\"k <> 'b'\"))",
+        ),
+        "k = Enum('a', 'b', 'd', name='k'); Table('shelf', metadata, Column('k', k, primary_key=True)); "
+        + box("Column('k', k, ForeignKey('shelf.k'), server_default='a')", "CheckConstraint(\"k <> 'd'\", name='ck')"),
+        "",
+    ),
+    "storage parameters, and the precision of an interval": (
+        box(
+            "Column('i', Interval(second_precision=3))",
+            "Column('s', Text)",
+            "postgresql_with={'fillfactor': 70, 'toast.autovacuum_enabled': 'off'}",
+        ),
+        box(
+            "Column('i', Interval)",
+            "Column('s', Text)",
+            "postgresql_with={'autovacuum_enabled': 'off', 'fillfactor': 80}",
+        ),
+        box("Column('i', Interval)", "postgresql_with={'toast.autovacuum_enabled': 'off', 'fillfactor': 80}"),
     ),
     "a table that nothing of is lost": (
         f"{SHELF}; Table('box', metadata, {ID}, Column('q', postgresql.TSQUERY), Column('s', String(9)), "
@@ -294,6 +395,15 @@ def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...
     effective_metadata(metadata_of(steps[-1]), settings).create_all(in_process.connection)
     in_process.connection.commit()
     assert differences(migrated, in_process.snapshot()) == []
+
+
+def test_schemas_that_env_py_does_not_include(in_process: InProcess) -> None:
+    in_process.options["include_schemas"] = False
+    in_process.look.execute("CREATE SCHEMA store; CREATE TABLE store.theirs (id int PRIMARY KEY)")
+    table = f"Table('box', metadata, {ID}, {{}}, schema='store')"
+    there_and_back(in_process, metadata_of(table.format("Column('n', Integer)")))
+    there_and_back(in_process, metadata_of(table.format("Column('n', BigInteger, index=True)")))
+    assert in_process.look.execute("SELECT to_regclass('store.theirs') IS NOT NULL").fetchone() == (True,)
 
 
 @pytest.mark.parametrize("compare", [True, False])

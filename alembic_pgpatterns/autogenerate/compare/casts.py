@@ -10,7 +10,7 @@ from sqlalchemy import DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
 from alembic_pgpatterns.autogenerate.compare.sameness import is_constant
-from alembic_pgpatterns.autogenerate.compare.scratch import accepted, constant_value, type_sql
+from alembic_pgpatterns.autogenerate.compare.scratch import accepted, constant_value, default_after, type_sql
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
@@ -28,7 +28,8 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
         return op
     using, using_back = _using(state, actual, expected), _using(state, expected, actual)
     has_default = actual.default is not None or expected.default is not None
-    if using is None and using_back is None and not (has_default and _default_refuses(state, actual, expected)):
+    apart = has_default and (op.modify_server_default is not False or _default_differs(state, actual, expected))
+    if using is None and using_back is None and not apart:
         return op
     cast = CastTypeOp(op.table_name, op.column_name)
     vars(cast).update(vars(op))
@@ -85,13 +86,31 @@ def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
     if old.type.endswith("[]") and not new.type.endswith("[]"):
         yield f"({name})[1]::{new.type}"
         yield f"({name})[1]::text::{new.type}"
+    yield from _by_meaning(name, old.type, new.type)
     yield f"{name}::{new.type}"
     yield f"{name}::integer::{new.type}"
     yield f"{name}::text::{new.type}"
 
 
-def _default_refuses(state: TableState, old: ColumnForm, new: ColumnForm) -> bool:
-    """Whether PostgreSQL cannot cast one of the defaults."""
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TIMES = ("timestamp", "date", "interval")
+
+
+def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
+    """Casts of values that PostgreSQL would read from their text, which fails or gives something else."""
+    if new in ("json", "jsonb") and not old.startswith(("json", "text", "character")):
+        yield f"to_{new}({name})"
+    if old.startswith(_TIMES) and new.startswith(_NUMBERS):
+        yield f"extract(epoch FROM {name})::{new}"
+    if old.startswith(_NUMBERS) and new == "interval":
+        yield f"make_interval(secs => {name})"
+    if old.startswith(_NUMBERS) and new.startswith(("timestamp", "date")):
+        seconds = f"to_timestamp({name})"
+        yield seconds if new.endswith("with time zone") else f"({seconds} AT TIME ZONE 'UTC')::{new}"
+
+
+def _default_differs(state: TableState, old: ColumnForm, new: ColumnForm) -> bool:
+    """Whether PostgreSQL cannot cast one of the defaults by itself, or makes another one of it than is declared."""
     pairs: tuple[tuple[Any, Any], ...] = ((old, new), (new, old))
     for first, second in pairs:
         if first.default is None or "nextval(" in first.default:
@@ -100,6 +119,7 @@ def _default_refuses(state: TableState, old: ColumnForm, new: ColumnForm) -> boo
             f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(first)} DEFAULT {first.default})",
             f"ALTER TABLE pgpatterns_cast ALTER COLUMN {quote(old.name)} TYPE {type_sql(second)}",
         ]
-        if not accepted(state.same.connection, statements, state.printed.types):
+        result = default_after(state.same.connection, statements, "pgpatterns_cast", state.printed.types)
+        if result is None or (second.default is not None and result != second.default):
             return True
     return False

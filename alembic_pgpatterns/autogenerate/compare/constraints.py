@@ -13,6 +13,8 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
+from alembic_pgpatterns.autogenerate.compare.relations import RenameConstraintOp, with_comment
+from alembic_pgpatterns.autogenerate.compare.retyped import keeps_constraint
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.schema.names import quote
@@ -39,7 +41,7 @@ class DropConstraintExactlyOp(ops.DropConstraintOp):
 
     def __init__(self, state: TableState, form: ConstraintForm, kind: Kind) -> None:
         super().__init__(conv(form.name), state.name, kind.drop_type, schema=state.schema)
-        self.restored = kind.restore(state, form)
+        self.restored = with_comment(state.table, kind.restore(state, form), form)
 
     def reverse(self) -> Any:
         """The op that restores the constraint."""
@@ -66,7 +68,7 @@ def compare_constraints(state: TableState, kind: Kind) -> None:
         if partner is None:
             if state.includes(declared, name, kind.filter_name, False):
                 state.add(kind.add(state, _free_name(state, form, names), declared))
-        elif not state.same.constraints(form, partner):
+        elif not (state.same.constraints(form, partner) and keeps_constraint(state, form, partner)):
             if state.includes(declared, name, kind.filter_name, False, _reflected(state, partner.name)):
                 # First of all: if a type changes in between, PostgreSQL prints the CHECK differently.
                 state.add_first(DropConstraintExactlyOp(state, partner, kind))
@@ -150,13 +152,9 @@ def _free_name(state: TableState, form: ConstraintForm, named: dict[str, Any]) -
     return replace(form, name=next(name for name in candidates if name not in state.actual.constraints))
 
 
-def renamed(state: TableState, old: str, new: str) -> AlterTableOp:
+def renamed(state: TableState, old: str, new: str) -> RenameConstraintOp:
     """The op that gives a constraint the name that the models have for it."""
-
-    def rename(first: str, second: str) -> str:
-        return f"{state.alter} RENAME CONSTRAINT {quote(first)} TO {quote(second)}"
-
-    return AlterTableOp(state.table, rename(old, new), rename(new, old), new)
+    return RenameConstraintOp.of(state.table, old, new)
 
 
 def _reflected(state: TableState, name: str) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms
+from alembic_pgpatterns.autogenerate.compare.relations import comment_on
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.schema.names import quote
@@ -44,6 +45,11 @@ class DropTableExactlyOp(ops.DropTableOp):
         ]
         create.columns = [item for item in create.columns if not isinstance(getattr(item, "type", None), NullType)]
         as_sql += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
+        as_sql += [
+            AlterTableOp(table, comment_on(table, form.name, form.comment), object_name=form.name)
+            for form in self.forms.constraints.values()
+            if form.comment is not None and not form.inherited
+        ]
         return ops.ModifyTableOps(create.table_name, [create, *as_sql], schema=create.schema)
 
 
@@ -77,7 +83,8 @@ def _is_kept(item: Any, forms: Forms) -> bool:
         return False
     if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
         form = forms.constraints.get(str(item.name))
-        return form is None or not _needs_sql(form)
+        # Of a foreign key to a partitioned table PostgreSQL keeps one more for each partition.
+        return form is None or not (_needs_sql(form) or form.inherited)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from alembic.operations import ops
@@ -10,23 +11,27 @@ from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.constraints import renamed, stored_name
-from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, ReferencedForm
+from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, Forms, ReferencedForm
+from alembic_pgpatterns.autogenerate.compare.relations import with_comment
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten
 
 FILTER = "foreign_key_constraint"
+Table = tuple[str | None, str]
 Signature = tuple[tuple[str, ...], ReferencedForm]
 
 
 class DropForeignKeyOp(ops.DropConstraintOp):
     """``op.drop_constraint`` of a foreign key, undone with all its options."""
 
-    def __init__(self, state: TableState, form: ConstraintForm) -> None:
-        super().__init__(conv(form.name), state.name, "foreignkey", schema=state.schema)
-        self.restored = _restored(state, form)
+    def __init__(self, table: Table, form: ConstraintForm, default_schema: str) -> None:
+        super().__init__(conv(form.name), table[1], "foreignkey", schema=table[0])
+        self.restored = _restored(table, form, default_schema)
+        self.undo = with_comment(table, self.restored, form)
 
-    def reverse(self) -> ops.AddConstraintOp:
-        """Create it again."""
-        return self.restored
+    def reverse(self) -> Any:
+        """Create it again, with its comment."""
+        return self.undo
 
     def to_constraint(self) -> Any:
         """For `alembic check`."""
@@ -51,7 +56,7 @@ def compare_foreign_keys(state: TableState) -> None:
     for form in unmatched.values():
         reflected = next((c for c in state.reflected.foreign_key_constraints if c.name == form.name), None)
         if reflected is None or state.includes(reflected, form.name, FILTER, True):
-            state.add(DropForeignKeyOp(state, form))
+            state.add(DropForeignKeyOp(state.table, form, state.default_schema))
     for key in missing:
         name = sqla_compat._get_constraint_final_name(key, state.context.dialect)
         if state.includes(key, name, FILTER, False):
@@ -93,7 +98,35 @@ def _deletion(action: str | None) -> str:
     return f"{' '.join(words.upper().split())} ({listed})" if bracket else " ".join(words.upper().split())
 
 
-def _restored(state: TableState, form: ConstraintForm) -> ops.CreateForeignKeyOp:
+def with_released_keys(operations: list[Any], forms: Mapping[Table, Forms], default_schema: str) -> list[Any]:
+    """Take away the foreign keys that hold a unique constraint or index which is replaced, and create them again after.
+
+    Args:
+        operations: all ops of the upgrade.
+        forms: the tables as they are in the database.
+        default_schema: of tables without one.
+    """
+    changes = [change.up for change in flatten(operations)]
+    gone = {_object_of(op, default_schema) for op in changes if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp)}
+    dropped = {(op.schema, op.table_name) for op in changes if isinstance(op, ops.DropTableOp)}
+    result = list(operations)
+    for table, form in [(key, form) for key, item in forms.items() for form in item.of_kind("f").values()]:
+        target = form.referenced
+        assert target is not None
+        held = (target.schema, target.table, form.holds) in gone
+        going = table in dropped or (table[0] or default_schema, table[1], form.name) in gone
+        if held and not going:
+            drop = DropForeignKeyOp(table, form, default_schema)
+            result.append(ops.ModifyTableOps(table[1], [drop, drop.restored], schema=table[0]))
+    return result
+
+
+def _object_of(op: Any, default_schema: str) -> tuple[str, str, str]:
+    name = op.constraint_name if isinstance(op, ops.DropConstraintOp) else op.index_name
+    return (op.schema or default_schema, str(op.table_name), str(name))
+
+
+def _restored(table: Table, form: ConstraintForm, default_schema: str) -> ops.CreateForeignKeyOp:
     target = form.referenced
     assert target is not None
     options: dict[str, Any] = {
@@ -103,14 +136,14 @@ def _restored(state: TableState, form: ConstraintForm) -> ops.CreateForeignKeyOp
         "deferrable": target.deferrable or None,
         "initially": "DEFERRED" if target.initially_deferred else None,
     }
-    schema = None if target.schema == state.default_schema else target.schema
+    schema = None if target.schema == default_schema else target.schema
     return ops.CreateForeignKeyOp(
         conv(form.name),
-        state.name,
+        table[1],
         target.table,
         list(form.columns),
         list(target.columns),
-        source_schema=state.schema,
+        source_schema=table[0],
         referent_schema=schema,
         **{name: value for name, value in options.items() if value is not None},
     )

@@ -66,6 +66,8 @@ class ConstraintForm:
     comment: str | None = None
     referenced: ReferencedForm | None = None
     inherited: bool = False
+    holds: str | None = None
+    """The unique constraint or index that a foreign key relies on."""
     source: str | None = None
     """The SQL for which PostgreSQL prints this definition, if it prints another one for the definition itself."""
 
@@ -101,6 +103,8 @@ class Forms:
     partition_key: str | None = None
     is_partition: bool = False
     options: tuple[str, ...] = ()
+    toasted: bool = True
+    """Whether it has a TOAST table; without one PostgreSQL forgets options for it."""
     parents: tuple[str, ...] = ()
     """Tables that it inherits from, without partitioned parents."""
     of_extension: bool = False
@@ -118,7 +122,10 @@ _RELATION = """
            CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS rows,
            EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid
                    AND e.deptype = 'e') AS of_extension,
-           pg_get_partkeydef(c.oid) AS partition_key, c.reloptions::text[] AS options,
+           pg_get_partkeydef(c.oid) AS partition_key,
+           c.reloptions::text[] || ARRAY(SELECT 'toast.' || o FROM pg_class t, unnest(t.reloptions) AS o
+                                         WHERE t.oid = c.reltoastrelid)::text[] AS options,
+           c.reltoastrelid <> 0 AS toasted,
            ARRAY(SELECT i.inhparent::regclass::text FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
                  WHERE i.inhrelid = c.oid AND p.relkind = 'r' ORDER BY i.inhseqno)::text[] AS parents
     FROM pg_class c WHERE c.oid = to_regclass(:relation)
@@ -157,7 +164,8 @@ _CONSTRAINTS = """
            ARRAY(SELECT a.attname FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null'))
                                            WITH ORDINALITY AS u (n, i)
                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n::int
-                 ORDER BY u.i)::text[] AS set_columns
+                 ORDER BY u.i)::text[] AS set_columns,
+           (SELECT relname FROM pg_class WHERE oid = k.conindid) AS holds
     FROM pg_constraint k LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE k.conrelid = :oid AND k.contype IN ('c', 'x', 'u', 'p', 'f')
     ORDER BY k.conname
@@ -223,7 +231,8 @@ def read_forms(connection: Connection, relation: str) -> Forms | None:
         persistence=row.persistence,
         partition_key=row.partition_key,
         is_partition=row.is_partition,
-        options=tuple(sorted(row.options or ())),
+        options=tuple(row.options or ()),
+        toasted=row.toasted,
         parents=tuple(row.parents),
         of_extension=row.of_extension,
         rows=row.rows,
@@ -259,4 +268,5 @@ def _constraint(item: Mapping[str, Any]) -> ConstraintForm:
         item["comment"],
         reference,
         item["inherited"],
+        item["holds"] if item["kind"] == "f" else None,
     )

@@ -126,7 +126,9 @@ def _replaced(state: TableState, column: Any, actual: ColumnForm) -> TableState:
 
 def _dropped(state: TableState, form: Any) -> ops.MigrateOperation:
     kinds: dict[str, Kind] = {"c": CHECK, "x": EXCLUDE, "u": UNIQUE}
-    return DropForeignKeyOp(state, form) if form.kind == "f" else DropConstraintExactlyOp(state, form, kinds[form.kind])
+    if form.kind == "f":
+        return DropForeignKeyOp(state.table, form, state.default_schema)
+    return DropConstraintExactlyOp(state, form, kinds[form.kind])
 
 
 def move_behind_their_sources(state: TableState) -> None:

@@ -102,8 +102,17 @@ def _options(new: ColumnForm, old: ColumnForm) -> str:
 
 
 def _clauses(new: ColumnForm, old: ColumnForm) -> list[str]:
-    """The options of a sequence that differ."""
-    expected, existing = _plain(new.sequence), _plain(old.sequence)
+    return option_clauses(new.sequence, old.sequence)
+
+
+def option_clauses(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> list[str]:
+    """The options of a sequence that make one of another, as SQL.
+
+    Args:
+        new: the columns of pg_sequence as they shall be.
+        old: as they are; empty for a sequence that is not there.
+    """
+    expected, existing = _plain(new), _plain(old)
     return [words(expected[name]) for name, words in _CLAUSES if expected.get(name) != existing.get(name)]
 
 

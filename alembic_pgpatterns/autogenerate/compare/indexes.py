@@ -10,6 +10,7 @@ from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.constraints import stored_name
 from alembic_pgpatterns.autogenerate.compare.forms import Forms, IndexForm
+from alembic_pgpatterns.autogenerate.compare.retyped import keeps_index
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -58,10 +59,12 @@ def compare_indexes(state: TableState) -> None:
         expected, actual = state.printed.forms.indexes.get(str(name)), state.actual.indexes.get(str(name))
         if expected is None or actual is None or name is None:
             continue
-        if state.same.indexes(expected, actual):
+        if state.same.indexes(expected, actual) and keeps_index(state, expected, actual):
             state.remove(_ops_on(state, name))
         elif not _ops_on(state, name) and state.includes(index, name, "index", False, _reflected(state, name)):
-            state.add(DropIndexExactlyOp(state.table, actual), ops.CreateIndexOp.from_index(index))
+            # First of all: PostgreSQL may be unable to build it for the new type of a column.
+            state.add_first(DropIndexExactlyOp(state.table, actual))
+            state.add(ops.CreateIndexOp.from_index(index))
     state.modify.ops[:] = [exactly_dropped(op, state.actual) for op in state.modify.ops]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
+from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import quote
@@ -16,16 +18,64 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 
-def compare_labels(context: AutogenContext, declared: Any, actual: NamedType) -> list[ops.MigrateOperation]:
-    """The ops that give an enum the labels that the models declare."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the revision drops or changes before a new type takes the place of an enum."""
+
+    gone: frozenset[tuple[str, str, str]] = frozenset()
+    """Constraints and indexes: schema, table and name."""
+    defaults: Mapping[tuple[str, str, str], str | None] = field(default_factory=dict)
+    """The new default of a column."""
+
+    def with_new_defaults(self, item: NamedType) -> NamedType:
+        """The type with the defaults that its columns have by then."""
+        users = [
+            replace(user, default=self.defaults.get((user.schema, user.table, user.column), user.default))
+            for user in item.users
+        ]
+        return replace(item, users=tuple(users))
+
+
+def compare_labels(
+    context: AutogenContext, declared: Any, actual: NamedType, changed: Changed
+) -> list[ops.MigrateOperation]:
+    """The ops that give an enum the labels that the models declare.
+
+    Args:
+        context: of the run, on a connection.
+        declared: the enum of the models.
+        actual: the enum of the database.
+        changed: what the revision drops or changes anyway.
+    """
     new, old = tuple(declared.enums), actual.labels
     if new == old:
         return []
+    assert context.connection is not None
     name = ".".join(quote(part) for part in (declared.schema, declared.name) if part)
-    back = replaced(name, actual, old)
-    if tuple(label for label in new if label in old) == old:
-        return _added(name, new, old, back)
-    return _replaced(name, new, old, actual)
+    dependents = read_dependents(context.connection, actual)
+    if only_adds(declared, actual):
+        return [
+            *_held(name, dependents, "The downgrade"),
+            *_added(name, new, old, replaced(name, actual, old, dependents)),
+        ]
+    rest = [item for item in dependents if item.key not in changed.gone]
+    return [*_held(name, dependents, "This"), *_replaced(name, (new, old), changed.with_new_defaults(actual), rest)]
+
+
+def only_adds(declared: Any, actual: NamedType) -> bool:
+    """Whether the models only add labels to an enum."""
+    return tuple(label for label in declared.enums if label in actual.labels) == actual.labels
+
+
+def _held(name: str, dependents: Sequence[Dependent], what: str) -> list[ops.MigrateOperation]:
+    objects = [item.name for item in dependents if item.drop is None]
+    if not objects:
+        return []
+    lines = (
+        f"# pgpatterns: {what} puts a new type in the place of {name}, which PostgreSQL refuses while this uses it:",
+        *(f"#   {item} (drop it before, and create it again after)" for item in objects),
+    )
+    return [CommentOp(lines)]
 
 
 def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list[ops.MigrateOperation]:
@@ -45,10 +95,13 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
     return result
 
 
-def _replaced(name: str, new: Sequence[str], old: Sequence[str], actual: NamedType) -> list[ops.MigrateOperation]:
+def _replaced(
+    name: str, labels: tuple[Sequence[str], Sequence[str]], actual: NamedType, dependents: Sequence[Dependent]
+) -> list[ops.MigrateOperation]:
+    new, old = labels
     removed, added = [x for x in old if x not in new], [x for x in new if x not in old]
-    reason = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
-    reason += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
+    why = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
+    why += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
     recipe = [
         f"If {_literal(a)} is the new name of {_literal(b)}, write instead of all of it:" if number == 0 else line
         for a, b in list(zip(added, removed, strict=False))[:1]
@@ -56,19 +109,27 @@ def _replaced(name: str, new: Sequence[str], old: Sequence[str], actual: NamedTy
             ("", f"  op.execute({f'ALTER TYPE {name} RENAME VALUE {_literal(b)} TO {_literal(a)}'!r})")
         )
     ]
-    note = Note(TableRewrite.name, f"labels of {name}", reason, more=tuple(recipe))
-    return [CommentOp.of(note), SqlOp(replaced(name, actual, new), replaced(name, actual, old))]
+    note = Note(TableRewrite.name, f"labels of {name}", why, more=tuple(recipe))
+    up, down = replaced(name, actual, new, dependents), replaced(name, actual, old, dependents)
+    return [CommentOp.of(note), SqlOp(up, down)]
 
 
-def replaced(name: str, actual: NamedType, labels: Sequence[str]) -> str:
+def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Sequence[Dependent]) -> str:
     """A DO block that replaces an enum by a new type with other labels.
 
     Locks: ACCESS EXCLUSIVE on every table that has the type; all of their rows are rewritten.
+
+    Args:
+        name: of the type, quoted.
+        actual: the type and the columns that have it.
+        labels: of the new type.
+        dependents: constraints and indexes that PostgreSQL cannot take along.
     """
     schema = name.rpartition(".")[0]
     old = quote(f"{actual.name}_old"[:63])
     qualified_old = f"{schema}.{old}" if schema else old
-    lines = [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
+    lines = [f"{item.drop};" for item in dependents if item.drop is not None]
+    lines += [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
     for user in actual.users:
         column, kind = quote(user.column), f"{name}[]" if user.array else name
         via = "text[]" if user.array else "text"
@@ -79,6 +140,7 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str]) -> str:
         if user.default is not None:
             lines.append(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {user.default};")
     lines.append(f"DROP TYPE {qualified_old};")
+    lines += [f"{item.create};" for item in reversed(dependents) if item.create is not None]
     return "DO $$\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND $$"
 
 

@@ -35,6 +35,8 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
     for name, message in printed.refused.items() if printed is not None else ():
         modify.ops.append(CommentOp(refusal(str(table.fullname), name, message)))
     for name, comment in declared_comments(table, context.dialect).items():
+        if comment is None:
+            continue
         key = (table.schema, str(table.name))
         modify.ops.append(AlterTableOp(key, comment_on(key, name, comment), object_name=name))
 

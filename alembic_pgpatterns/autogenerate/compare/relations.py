@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from alembic.operations import ops
 from alembic.util import sqla_compat
 from sqlalchemy import Table
 
+from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
@@ -18,10 +20,17 @@ def compare_relation(state: TableState) -> None:
     _compare_persistence(state)
     _compare_options(state)
     _compare_partitioning(state)
+
+
+def compare_comments(state: TableState) -> None:
+    """Comments of the constraints that the models name: those that stay, and those that are new or created again."""
+    dropped = {str(op.constraint_name) for op in state.modify.ops if isinstance(op, ops.DropConstraintOp)}
+    old_names = {op.object_name: op.old_name for op in state.modify.ops if isinstance(op, RenameConstraintOp)}
     for name, comment in declared_comments(state.declared, state.context.dialect).items():
-        form = state.actual.constraints.get(name)
-        if form is not None and form.comment != comment:
-            undo = comment_on(state.table, name, form.comment)
+        form = state.actual.constraints.get(old_names.get(name, name))
+        existing = form.comment if form is not None and name not in dropped else None
+        if existing != comment:
+            undo = comment_on(state.table, name, existing) if existing is not None else None
             state.add(AlterTableOp(state.table, comment_on(state.table, name, comment), undo, name))
 
 
@@ -41,6 +50,8 @@ def _compare_options(state: TableState) -> None:
     if not declared or state.actual.kind != "r":
         return
     expected = {str(name).lower(): str(value) for name, value in dict(declared).items()}
+    if not state.actual.toasted:
+        expected = {name: value for name, value in expected.items() if not name.startswith("toast.")}
     actual = dict(option.split("=", 1) for option in state.actual.options)
     change = _set_options(expected, actual)
     if change:
@@ -50,10 +61,11 @@ def _compare_options(state: TableState) -> None:
 
 
 def _set_options(new: dict[str, str], old: dict[str, str]) -> list[str]:
-    changed = {name: value for name, value in new.items() if old.get(name, "").lower() != value.lower()}
-    removed = [name for name in old if name not in new]
-    statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in changed.items())})"] if changed else []
-    return statements + ([f"RESET ({', '.join(removed)})"] if removed else [])
+    changed = any(old.get(name, "").lower() != value.lower() for name, value in new.items())
+    gone = [name for name in old if name not in new]
+    # All of them, because PostgreSQL keeps their order.
+    statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in new.items())})"] if changed else []
+    return statements + ([f"RESET ({', '.join(gone)})"] if gone else [])
 
 
 def _compare_partitioning(state: TableState) -> None:
@@ -68,13 +80,35 @@ def _compare_partitioning(state: TableState) -> None:
     state.add(CommentOp(lines))
 
 
-def declared_comments(table: Table, dialect: Any) -> dict[str, str]:
-    """The comments of a table's constraints, by the names of the constraints."""
-    comments: dict[str, str] = {}
+class RenameConstraintOp(AlterTableOp):
+    """``ALTER TABLE … RENAME CONSTRAINT``."""
+
+    old_name: str
+
+    @classmethod
+    def of(cls, table: tuple[str | None, str], old: str, new: str) -> RenameConstraintOp:
+        """Give a constraint of a table another name."""
+        alter = f"ALTER TABLE {'.'.join(quote(part) for part in table if part)} RENAME CONSTRAINT"
+        op = cls(table, f"{alter} {quote(old)} TO {quote(new)}", f"{alter} {quote(new)} TO {quote(old)}", new)
+        op.old_name = old
+        return op
+
+
+def with_comment(table: tuple[str | None, str], restored: ops.MigrateOperation, form: ConstraintForm) -> Any:
+    """The op that restores a constraint, together with the comment that it had."""
+    if form.comment is None:
+        return restored
+    comment = AlterTableOp(table, comment_on(table, form.name, form.comment), object_name=form.name)
+    return ops.ModifyTableOps(table[1], [restored, comment], schema=table[0])
+
+
+def declared_comments(table: Table, dialect: Any) -> dict[str, str | None]:
+    """The comments of a table's constraints that have a name, by this name."""
+    comments: dict[str, str | None] = {}
     for item in table.constraints:
         name = sqla_compat._get_constraint_final_name(item, dialect)
-        if name is not None and getattr(item, "comment", None):
-            comments[str(name)] = str(item.comment)
+        if name is not None:
+            comments[str(name)] = getattr(item, "comment", None)
     return comments
 
 

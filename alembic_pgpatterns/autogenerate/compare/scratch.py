@@ -97,6 +97,31 @@ def print_texts(connection: Connection, like: Name | Table, pieces: Sequence[str
     return results
 
 
+def print_after(
+    connection: Connection, like: Name | Table, statements: Sequence[str], types: Sequence[Any] = ()
+) -> Forms | None:
+    """Run statements, one after another, on a temporary table like another one.
+
+    Args:
+        connection: to the database, in a transaction.
+        like: the real table, or a declared one.
+        statements: with ``{table}`` in place of the table's name.
+        types: enums and domains to create first, if the database does not have them.
+
+    Returns:
+        The forms of the table afterwards; None if PostgreSQL refused a statement.
+    """
+    try:
+        with rolled_back(connection):
+            _create_types(connection, types)
+            name = _make_like(connection, like)
+            for statement in statements:
+                connection.execute(_on_scratch(name, statement))
+            return read_forms(connection, f"pg_temp.{quote(name)}")
+    except SQLAlchemyError:
+        return None
+
+
 def accepted(connection: Connection, statements: Sequence[str], types: Sequence[Any] = ()) -> bool:
     """Whether PostgreSQL accepts some statements, which are undone.
 
@@ -113,6 +138,31 @@ def accepted(connection: Connection, statements: Sequence[str], types: Sequence[
     except SQLAlchemyError:
         return False
     return True
+
+
+def default_after(
+    connection: Connection, statements: Sequence[str], table: str, types: Sequence[Any] = ()
+) -> str | None:
+    """The default of a temporary table's only column after some statements, which are undone.
+
+    Args:
+        connection: to the database, in a transaction.
+        statements: SQL that touches nothing but temporary tables.
+        table: the name of the temporary table.
+        types: enums and domains to create first, if the database does not have them.
+
+    Returns:
+        None if PostgreSQL refuses a statement, or there is no default.
+    """
+    try:
+        with rolled_back(connection):
+            _create_types(connection, types)
+            for statement in statements:
+                connection.execute(text(escape_binds(statement)))
+            forms = read_forms(connection, f"pg_temp.{quote(table)}")
+    except SQLAlchemyError:
+        return None
+    return next(iter(forms.columns.values())).default if forms is not None else None
 
 
 def same_value(connection: Connection, kind: str, first: str, second: str) -> bool:
@@ -143,13 +193,13 @@ def _create_types(connection: Connection, types: Sequence[Any]) -> None:
     An added label cannot be used in the transaction that adds it, so a new type gets the name of the old one.
     """
     existing = {name: item for (_, name), item in read_types(connection).items()} if types else {}
-    for item in types:
-        present = existing.get(str(item.name))
-        if present is not None and (present.kind == "d" or present.labels == tuple(item.enums)):
+    for number, item in enumerate(types):
+        there = existing.get(str(item.name))
+        if there is not None and (there.kind == "d" or there.labels == tuple(item.enums)):
             continue
         name = ".".join(quote(part) for part in (item.schema, item.name) if part)
-        rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old"
-        statements = [*((rename,) if present is not None else ()), create_statement(item)]
+        rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old_{number}"
+        statements = [*((rename,) if there is not None else ()), create_statement(item)]
         _attempt(connection, lambda s=statements: [connection.execute(text(escape_binds(x))) for x in s])  # type: ignore[misc]
 
 
@@ -170,15 +220,17 @@ def _make_like(connection: Connection, like: Name | Table) -> str:
 
 
 def _print_piece(connection: Connection, name: str, piece: str) -> Forms | None:
-    before, after = piece.split("{table}", 1)
-    table = Name("pg_temp", name)
-    statement = Template("{before}{table}{after}", before=Sql(before), table=table, after=Sql(after))
     try:
         with rolled_back(connection):
-            connection.execute(statement)
+            connection.execute(_on_scratch(name, piece))
             return read_forms(connection, f"pg_temp.{quote(name)}")
     except SQLAlchemyError:
         return None
+
+
+def _on_scratch(name: str, piece: str) -> Template:
+    before, after = piece.split("{table}", 1)
+    return Template("{before}{table}{after}", before=Sql(before), table=Name("pg_temp", name), after=Sql(after))
 
 
 def named_types(table: Table) -> list[Any]:

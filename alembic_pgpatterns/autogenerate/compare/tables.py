@@ -6,20 +6,22 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import Table
+from sqlalchemy import Table, TextClause, text
 
 from alembic_pgpatterns.autogenerate.compare import columns, new_tables, relations
 from alembic_pgpatterns.autogenerate.compare.constraints import CHECK, EXCLUDE, PRIMARY_KEY, UNIQUE, compare_constraints
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import compare_foreign_keys
-from alembic_pgpatterns.autogenerate.compare.forms import read_forms
+from alembic_pgpatterns.autogenerate.compare.forms import Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.indexes import compare_indexes, exactly_dropped
 from alembic_pgpatterns.autogenerate.compare.original_form import with_sources
 from alembic_pgpatterns.autogenerate.compare.sameness import Sameness
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import CHECKS_COMPARED
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
 from alembic_pgpatterns.operations.support.template import Name
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -58,6 +60,7 @@ def compare_table(
     actual = read_forms(connection, f"{quote(schema or default)}.{quote(name)}")
     if actual is None:
         return
+    _read_whole_defaults(reflected, actual)
     actual = with_sources(connection, Name(schema or default, name), actual)
     context.migration_context.opts.setdefault(FORMS, {})[(schema, str(name))] = actual
     if declared is None:
@@ -68,16 +71,42 @@ def compare_table(
         log.warning("%s is compared by Alembic alone: PostgreSQL refuses a temporary table in a savepoint", name)
         return
     same = Sameness(connection, declared, Name(schema or default, name))
-    state = TableState(context, modify, schema, str(name), reflected, declared, printed, actual, same)
+    _compare(TableState(context, modify, schema, str(name), reflected, declared, printed, actual, same))
+
+
+def _compare(state: TableState) -> None:
     state = columns.compare_columns(state)
     compare_indexes(state)
     for kind in (PRIMARY_KEY, UNIQUE, CHECK, EXCLUDE):
         compare_constraints(state, kind)
     relations.compare_relation(state)
     compare_foreign_keys(state)
-    for op in modify.ops:
+    relations.compare_comments(state)
+    _say_what_is_refused(state)
+    for op in state.modify.ops:
         if isinstance(op, ops.AddColumnOp):
             setattr(op, CHECKS_COMPARED, True)
+
+
+def _say_what_is_refused(state: TableState) -> None:
+    """Comment on what is new and PostgreSQL refuses."""
+    existing = {*state.actual.columns, *state.actual.indexes, *state.actual.constraints}
+    for name, message in state.printed.refused.items():
+        if name not in existing:
+            state.add(CommentOp(new_tables.refusal(str(state.declared.fullname), name, message)))
+
+
+def _read_whole_defaults(reflected: Table, actual: Forms) -> None:
+    """Correct reflected expressions with a colon, which SQLAlchemy takes for a parameter. Ops hold them too."""
+    for column in reflected.columns:
+        form = actual.columns.get(column.name)
+        if form is None or form.default is None:
+            continue
+        default = column.server_default
+        for owner, name in ((default, "arg"), (column.computed, "sqltext")):
+            expression = getattr(owner, name, None)
+            if isinstance(expression, TextClause) and expression._bindparams:
+                setattr(owner, name, text(escape_binds(form.default)))
 
 
 def _sequences(declared: Table) -> list[Any]:

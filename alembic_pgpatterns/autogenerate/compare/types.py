@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import ops
 from sqlalchemy import MetaData
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateSequence
 from sqlalchemy.types import SchemaType
 
-from alembic_pgpatterns.autogenerate.compare import domains, labels
+from alembic_pgpatterns.autogenerate.compare import domains, labels, sequences
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, read_types
-from alembic_pgpatterns.autogenerate.rewrite.changes import flatten
+from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
+from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, SqlOp
 from alembic_pgpatterns.schema.names import quote
 
 if TYPE_CHECKING:
@@ -40,18 +40,57 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     declared = {key: item for key, item in declared_types(metadata, default).items() if _kind(item) in kinds}
     changes = [change.up for change in flatten(upgrade_ops.ops)]
     before: list[ops.MigrateOperation] = [*_missing_schemas(context, changes, metadata)]
-    before += _missing_sequences(context, metadata, default)
+    before += sequences.created_or_altered(context, metadata, default)
     inline = set(_created_inline(changes, default))
     for key in [key for key in declared if key not in actual and key not in inline]:
         before.append(created(declared[key]))
     for key, item in declared.items():
         if key in actual and actual[key].kind == _kind(item):
-            compare = labels.compare_labels if _kind(item) == "e" else domains.compare_domain
-            before += compare(context, item, actual[key])
+            before += _compared(context, item, actual[key], upgrade_ops)
     after = [
         _dropped(item) for key, item in actual.items() if key not in declared and _loses_all(item, changes, default)
     ]
+    after += sequences.dropped(connection, metadata, changes, default)
     upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
+
+
+def _compared(
+    context: AutogenContext, item: Any, actual: NamedType, upgrade_ops: ops.UpgradeOps
+) -> list[ops.MigrateOperation]:
+    if _kind(item) == "d":
+        return domains.compare_domain(context, item, actual)
+    if labels.only_adds(item, actual):
+        return labels.compare_labels(context, item, actual, labels.Changed())
+    default = str(getattr(context.dialect, "default_schema_name", None) or "public")
+    early = [op for op in _leaves(upgrade_ops) if _goes_first(op, actual, tuple(item.enums), default)]
+    for container in [op for op in upgrade_ops.ops if isinstance(op, ops.ModifyTableOps)]:
+        container.ops = [op for op in container.ops if all(op is not other for other in early)]
+    keys = {id(op): (getattr(op, "schema", None) or default, str(op.table_name), str(name_of(op))) for op in early}
+    changed = labels.Changed(
+        frozenset(keys[id(op)] for op in early if not isinstance(op, ops.AlterColumnOp)),
+        {keys[id(op)]: default_text(op.modify_server_default) for op in early if isinstance(op, ops.AlterColumnOp)},
+    )
+    return [*early, *labels.compare_labels(context, item, actual, changed)]
+
+
+def _leaves(upgrade_ops: ops.UpgradeOps) -> list[Any]:
+    containers = [op for op in upgrade_ops.ops if isinstance(op, ops.ModifyTableOps)]
+    return [op for container in containers for op in container.ops]
+
+
+def _goes_first(op: ops.MigrateOperation, item: NamedType, labels: tuple[str, ...], default_schema: str) -> bool:
+    """Whether an op takes away what the enum's new labels would not fit, a default included that loses its label."""
+    if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp):
+        key = (op.schema or default_schema, str(op.table_name))
+        return key in {(user.schema, user.table) for user in item.users}
+    if not isinstance(op, ops.AlterColumnOp) or op.modify_server_default is False or op.modify_type is not None:
+        return False
+    key = (op.schema or default_schema, str(op.table_name))
+    old = [u.default for u in item.users if (u.schema, u.table) == key and u.column == str(op.column_name)]
+    kept = [label for label in item.labels if label in labels]
+    new = default_text(op.modify_server_default) or ""
+    fits = op.modify_server_default is None or any(f"'{label}'" in new for label in kept)
+    return bool(old) and fits and op.modify_nullable is None
 
 
 def _kind(item: SchemaType) -> str:
@@ -104,18 +143,6 @@ def _dropped(item: NamedType) -> SqlOp:
     if item.kind == "e":
         return DropTypeOp(f"DROP TYPE {name}", f"CREATE TYPE {name} AS ENUM ({labels.listed(item.labels)})")
     return DropTypeOp(f"DROP DOMAIN {name}", domains.create_statement(name, item))
-
-
-def _missing_sequences(context: AutogenContext, metadata: MetaData, default_schema: str) -> Iterator[SqlOp]:
-    """Sequences of the models that the database does not have. ``optional`` ones are not for PostgreSQL."""
-    connection, dialect = context.connection, context.dialect
-    assert connection is not None and dialect is not None
-    for sequence in metadata._sequences.values():
-        schema = sequence.schema or default_schema
-        if sequence.optional or dialect.has_sequence(connection, sequence.name, schema=schema):
-            continue
-        name = ".".join(quote(part) for part in (sequence.schema, sequence.name) if part)
-        yield SqlOp(str(CreateSequence(sequence).compile(dialect=DIALECT)).strip(), f"DROP SEQUENCE {name}")
 
 
 def _missing_schemas(

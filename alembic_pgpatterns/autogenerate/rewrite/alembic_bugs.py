@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,8 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, default_name
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -77,6 +78,9 @@ def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
     if not result:
         return op
     tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in result]
+    for number, check in enumerate(reversed(tables), 1):
+        # PostgreSQL numbers the CHECKs of columns before those of the table.
+        check._creation_order = -number
     return altered(op, columns=[*op.columns, *tables])
 
 
@@ -94,7 +98,8 @@ def _checks_of(op: ops.AddColumnOp) -> Iterator[Change]:
 
 
 def _checks(column: Column[Any]) -> list[CheckConstraint]:
-    return [c for c in column.constraints if isinstance(c, CheckConstraint) and not getattr(c, "_type_bound", False)]
+    checks = [c for c in column.constraints if isinstance(c, CheckConstraint) and not getattr(c, "_type_bound", False)]
+    return sorted(checks, key=lambda check: check._creation_order)
 
 
 def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
@@ -104,13 +109,7 @@ def _type_checks(column: Column[Any]) -> list[CheckConstraint]:
     result = (
         c for c in column.table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False)
     )
-    return [c for c in result if column.name in c.columns and _applies(c)]
-
-
-def _applies(check: CheckConstraint) -> bool:
-    """Whether SQLAlchemy creates the CHECK on PostgreSQL, which has native booleans and enums."""
-    rule = getattr(check, "_create_rule", None)
-    return rule is None or bool(rule(DIALECT.statement_compiler(DIALECT, None)))
+    return [c for c in result if column.name in c.columns and applies(c)]
 
 
 def with_late_foreign_keys(changes: Sequence[Change], facts: Facts) -> list[Change]:
@@ -219,7 +218,7 @@ def with_keys_after_uniques(changes: Sequence[Change], facts: Facts) -> list[Cha
     made = {facts.key_of(c.up) for c in changes if _makes_unique(c.up)}
     dropped = {facts.key_of(c.up) for c in changes if _drops_unique(c.up)}
     late = [c for c in changes if isinstance(c.up, ops.CreateForeignKeyOp) and _target_of(c.up, facts) in made]
-    early = [c for c in changes if _drops_key(c.up) and _target_of(c.up.reverse(), facts) in dropped]
+    early = [c for c in changes if _drops_key(c.up) and _target_of(_first(c.up.reverse()), facts) in dropped]
     others: list[Change] = []
     for change in changes:
         if any(change is other for other in (*late, *early)):
@@ -246,6 +245,11 @@ def _drops_key(op: ops.MigrateOperation) -> bool:
     return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
 
 
+def _first(op: ops.MigrateOperation) -> ops.MigrateOperation:
+    """The op itself, or the first of several for one table."""
+    return op.ops[0] if isinstance(op, ops.ModifyTableOps) else op
+
+
 def _target_of(op: ops.MigrateOperation, facts: Facts) -> TableKey | None:
     if not isinstance(op, ops.CreateForeignKeyOp):
         return None
@@ -260,6 +264,30 @@ def _keys_to(op: ops.MigrateOperation, tables: set[TableKey], facts: Facts) -> l
     return [key for key in keys if referenced_table(key, facts) in tables]
 
 
+def with_generated_dropped_first(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Drop generated columns before the columns that they are made of get another type. Alembic drops columns last."""
+    result = list(changes)
+    for table in {facts.key_of(c.up) for c in changes if _drops_generated(c.up)}:
+        first = next((i for i, c in enumerate(result) if _retypes(c.up) and facts.key_of(c.up) == table), len(result))
+        early = [c for c in result[first:] if facts.key_of(c.up) == table and _goes_first(c.up)]
+        rest = [c for c in result[first:] if all(c is not other for other in early)]
+        result = [*result[:first], *early, *rest]
+    return result
+
+
+def _drops_generated(op: ops.MigrateOperation) -> bool:
+    return isinstance(op, ops.DropColumnOp) and op._reverse is not None and op._reverse.column.computed is not None
+
+
+def _retypes(op: ops.MigrateOperation) -> bool:
+    return isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
+
+
+def _goes_first(op: ops.MigrateOperation) -> bool:
+    """A generated column that goes, and the indexes and constraints that may be on it."""
+    return _drops_generated(op) or isinstance(op, ops.DropIndexOp | ops.DropConstraintOp)
+
+
 def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
     """Give unnamed constraints the names that PostgreSQL would give, so that a downgrade can drop them."""
     names = Names(facts)
@@ -268,6 +296,8 @@ def with_names(changes: Sequence[Change], facts: Facts) -> list[Change]:
 
 def _named(change: Change, names: Names) -> Change:
     op = change.up
+    if isinstance(op, ops.CreateTableOp):
+        return replace(change, up=_numbered(op, names))
     if isinstance(op, ops.DropConstraintOp) and op.constraint_name is not None:
         names.drop(op.schema, op.table_name, str(op.constraint_name))
     if not isinstance(op, ops.AddConstraintOp) or getattr(op, "constraint_name", None) is not None:
@@ -282,10 +312,24 @@ def _named(change: Change, names: Names) -> Change:
     return replace(change, up=altered(op, constraint_name=name), down=down)
 
 
+def _numbered(op: ops.CreateTableOp, names: Names) -> ops.CreateTableOp:
+    numbered = names_of_new_table(op, names)
+    if not numbered:
+        return op
+    columns: list[Any] = []
+    for item in op.columns:
+        # The constraint itself may belong to the application's models.
+        columns.append(copy.copy(item) if id(item) in numbered else item)
+        if id(item) in numbered:
+            columns[-1].name = numbered[id(item)]
+    return altered(op, columns=columns)
+
+
 REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_column_checks,
     with_late_foreign_keys,
     with_ordered_drops,
     with_keys_after_uniques,
+    with_generated_dropped_first,
     with_names,
 )

@@ -35,7 +35,7 @@ END $$$$""")
 
 def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
     """Whether only a default and NOT NULL depend on the column, and its values can be assigned without USING."""
-    only_type = op.modify_nullable is None and op.modify_server_default is False and op.modify_comment is False
+    only_type = op.modify_nullable is None and op.modify_comment is False
     return (
         facts.autocommit
         and only_type
@@ -116,8 +116,9 @@ class _Swap:
         return (*self.ended(column=False), column, rename, *finishing, *check)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
-        """Set the old column's default. An expression becomes SQL, since Alembic doubles percent signs it renders."""
-        default = self.op.existing_server_default
+        """Set the new default, or the old column's. Alembic doubles percent signs of an expression: it becomes SQL."""
+        kept = self.op.modify_server_default is False
+        default = self.op.existing_server_default if kept else self.op.modify_server_default
         if default is None or default is False:
             return ()
         expression = getattr(default, "arg", default)

@@ -16,6 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_t
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, referenced_tables
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.validating_check import ValidatingCheck
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.schema.names import quote, stored
@@ -80,5 +81,9 @@ def plan_drop_constraint(op: ops.DropConstraintOp, facts: Facts) -> tuple[Step, 
 def plan_table(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> tuple[Step, ...]:
     """A new table blocks nobody, but its foreign keys lock the tables they reference."""
     others = (table for table in referenced_tables(op, facts) if table not in facts.created | facts.dropped)
-    existing = isinstance(op, ops.DropTableOp) and facts.key(op.schema, op.table_name) in facts.dropped
-    return (plain(op, strong=existing or any(others)),)
+    key = facts.key(op.schema, op.table_name)
+    existing = isinstance(op, ops.DropTableOp) and key in facts.dropped
+    users = facts.blocks_drop(key) if existing else ()
+    why = f"this uses the table: {', '.join(users)}. Drop or change that first: PostgreSQL refuses"
+    notes = (Note(DropUnderRunningCode.name, key[1], why),) if users else ()
+    return (plain(op, strong=existing or any(others), notes=notes),)

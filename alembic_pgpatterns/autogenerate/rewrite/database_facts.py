@@ -64,6 +64,8 @@ class Facts:
     blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """Objects because of which PostgreSQL refuses a new type for a column: views, generated columns, policies, triggers
     and functions (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
+    blocks_drop: Callable[[TableKey], tuple[str, ...]] = lambda table: ()
+    """What makes PostgreSQL refuse to drop a table: views and functions that use it."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
     """Whether a table has a primary key, which a backfill needs."""
     attached_to_column: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: (
@@ -117,6 +119,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         name_exists=reader.name_exists,
         rebuilt_with_type=reader.rebuilt_with_type,
         blocks_type_change=reader.blocks_type_change,
+        blocks_drop=reader.blocks_drop,
         has_primary_key=reader.has_primary_key,
         attached_to_column=reader.attached_to_column,
         **more,
@@ -189,6 +192,15 @@ _BLOCKING = """
     WHERE the.attnum = ANY (p.partattrs::int2[])
     ORDER BY 1
 """
+_BLOCKING_DROP = """
+    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', '')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+    LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    WHERE n.nspname = :schema AND c.relname = :table AND d.deptype = 'n'
+      AND (r.ev_class <> c.oid OR d.classid = 'pg_proc'::regclass)
+    ORDER BY 1
+"""
 _HAS_PRIMARY_KEY = """
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                    JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -249,6 +261,10 @@ class _Reader:
 
     def blocks_type_change(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_BLOCKING, table, column)
+
+    def blocks_drop(self, table: TableKey) -> tuple[str, ...]:
+        values = {"schema": table[0], "table": table[1]}
+        return tuple(str(name) for (name,) in self.connection.execute(text(_BLOCKING_DROP), values))
 
     def has_primary_key(self, table: TableKey) -> bool:
         return bool(self.connection.scalar(text(_HAS_PRIMARY_KEY), {"schema": table[0], "table": table[1]}))

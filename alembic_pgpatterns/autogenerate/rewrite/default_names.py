@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
+from alembic_pgpatterns.schema.sql import sqltext
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -63,3 +66,42 @@ def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:
         column = str(getattr(op, "of_column", ""))
         return conv(names.free(schema, str(table), column if column in words else "", "check"))
     return None
+
+
+def names_of_new_table(op: ops.CreateTableOp, names: Names) -> dict[int, conv]:
+    """Names for unnamed constraints of a new table to which PostgreSQL would give one and the same name.
+
+    PostgreSQL numbers them in their order, and Alembic writes them in another order than ``create_all()``.
+
+    Returns:
+        The names by ``id`` of the constraint.
+    """
+    unnamed = [item for item in op.columns if isinstance(item, Constraint) and not isinstance(item.name, str)]
+    parts = [(item, _parts(item)) for item in sorted(unnamed, key=_order)]
+    kinds = [part for _, part in parts if part is not None]
+    twice = {part for part in kinds if kinds.count(part) > 1}
+    return {
+        id(item): conv(names.free(op.schema, str(op.table_name), *part))
+        for item, part in parts
+        if part is not None and part in twice
+    }
+
+
+def _order(item: Constraint) -> int:
+    return item._creation_order
+
+
+def _parts(item: Constraint) -> tuple[str, str] | None:
+    """The columns and the label in the name of a constraint; None for a kind that needs no number."""
+    if isinstance(item, CheckConstraint) and applies(item):
+        columns = sqltext.column_references(expression_text(item.sqltext)) or ()
+        return ("".join(columns) if len(columns) == 1 else "", "check")
+    if isinstance(item, ForeignKeyConstraint):
+        return ("_".join(column.name for column in item.columns), "fkey")
+    return None
+
+
+def applies(check: CheckConstraint) -> bool:
+    """Whether SQLAlchemy creates a CHECK on PostgreSQL, which has native booleans and enums."""
+    rule = getattr(check, "_create_rule", None)
+    return rule is None or bool(rule(DIALECT.statement_compiler(DIALECT, None)))

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Enum, TypeDecorator
+from sqlalchemy import Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -30,7 +31,7 @@ def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
     if getattr(impl, _FIXED, False):
         return
     setattr(impl, _FIXED, True)
-    impl.render_ddl_sql_expr = _with_single_percents(impl.render_ddl_sql_expr, impl.dialect)
+    impl.render_ddl_sql_expr = _as_written(impl.render_ddl_sql_expr, impl.dialect)
     impl.render_type = _with_application_types(impl.render_type, impl.dialect, stored_types)
     impl.compare_server_default = _without_failing(impl.compare_server_default, impl)
     # Both are compared again in PostgreSQL's own form, and then written.
@@ -38,12 +39,17 @@ def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
     warnings.filterwarnings("ignore", message=r"(?s)Expression #.* detected to include an operator clause")
 
 
-def _with_single_percents(render: Callable[..., str], dialect: Any) -> Callable[..., str]:
-    """Alembic compiles for the driver, which needs doubled percent signs; op functions then double them again."""
+def _as_written(render: Callable[..., str], dialect: Any) -> Callable[..., str]:
+    """Alembic compiles for the driver, which needs doubled percent signs; op functions then double them again.
+
+    It writes the result into ``sa.text()``, which takes a colon for a parameter; that of an index's column into
+    ``sa.literal_column()``, which does not.
+    """
 
     def render_ddl_sql_expr(expression: Any, **options: Any) -> str:
         text = render(expression, **options)
-        return text.replace("%%", "%") if dialect.identifier_preparer._double_percents else text
+        text = text.replace("%%", "%") if dialect.identifier_preparer._double_percents else text
+        return text if options.get("is_index") else escape_binds(text)
 
     return render_ddl_sql_expr
 
@@ -68,6 +74,9 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
     """Types that are not SQLAlchemy's: imported in the file, or written as what they store."""
 
     def render_type(kind: Any, context: AutogenContext) -> Any:
+        if isinstance(kind, Interval) and kind.second_precision is not None:
+            # Its repr is that of the type under it, which has no precision.
+            return _rendered(kind.dialect_impl(dialect), context)
         if type(kind).__module__.startswith("sqlalchemy."):
             return render(kind, context)
         if stored and isinstance(kind, TypeDecorator):
@@ -82,14 +91,18 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
 
 def _stored(kind: Any, dialect: Any, context: AutogenContext) -> str:
     """Write the stored type: a revision must not depend on application code that may change later."""
-    from alembic.autogenerate.render import _repr_type
-
     inner = kind.load_dialect_impl(dialect)
     inner = getattr(inner, "_variant_mapping", {}).get(dialect.name, inner)
     if isinstance(inner, postgresql.ENUM):
         # The repr of an implementation says that no type is to be created.
         inner = Enum(*inner.enums, name=inner.name, schema=inner.schema)
-    return _repr_type(_public(inner), context)
+    return _rendered(_public(inner), context)
+
+
+def _rendered(kind: Any, context: AutogenContext) -> str:
+    from alembic.autogenerate.render import _repr_type
+
+    return _repr_type(kind, context)
 
 
 def _public(kind: Any) -> Any:

@@ -120,7 +120,7 @@ class SqlOp(ops.ExecuteSQLOp):
 
 
 class DropTypeOp(SqlOp):
-    """``DROP TYPE`` or ``DROP DOMAIN``, after the tables and columns that had it."""
+    """``DROP TYPE``, ``DROP DOMAIN`` or ``DROP SEQUENCE``, after the tables and columns that had it."""
 
 
 class EnumLabelOp(SqlOp):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, MetaData, event, inspect
 from sqlalchemy.schema import CreateSchema
 
+from alembic_pgpatterns.autogenerate.rewrite.named_types import named_types_of
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import build_target
 from alembic_pgpatterns.config.settings import Settings
@@ -34,7 +36,9 @@ def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settin
 
 
 def _create_schemas(metadata: MetaData, connection: Connection, **_: object) -> None:
-    """Create the schemas that tables are in, as a revision does."""
-    needed = {table.schema for table in metadata.tables.values() if table.schema}
+    """Create the schemas that tables, types and sequences are in, as a revision does."""
+    types = (kind for table in metadata.tables.values() for c in table.c for kind in named_types_of(c.type))
+    items: tuple[Any, ...] = (*metadata.tables.values(), *types, *metadata._sequences.values())
+    needed = {item.schema for item in items if item.schema}
     for name in sorted(needed - set(inspect(connection).get_schema_names())) if needed else ():
         connection.execute(CreateSchema(name))

@@ -1,0 +1,72 @@
+"""What holds a type to its old form: it goes before a new type takes the old one's place, and comes after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A constraint or an index that compares values of the type, or an object that PostgreSQL cannot change."""
+
+    schema: str
+    table: str
+    name: str
+    drop: str | None
+    """None: only a person can drop it and create it again, such as a view."""
+    create: str | None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Schema, table and name."""
+        return (self.schema, self.table, self.name)
+
+
+_DEPENDENTS = """
+    WITH columns AS (
+        SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_type t ON a.atttypid IN (t.oid, t.typarray)
+        JOIN pg_namespace n ON n.oid = t.typnamespace
+        WHERE n.nspname = :schema AND t.typname = :name AND NOT a.attisdropped AND t.typarray <> 0)
+    SELECT n.nspname AS schema, c.relname AS "table", k.conname AS name, k.contype = 'f' AS foreign_key,
+           format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname) AS drop,
+           format('ALTER TABLE %s ADD CONSTRAINT %I %s', k.conrelid::regclass, k.conname,
+                  pg_get_constraintdef(k.oid)) AS create
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype IN ('c', 'x', 'f') AND k.conparentid = 0 AND k.conislocal
+      AND EXISTS (SELECT FROM columns u WHERE u.attrelid = k.conrelid AND u.attnum = ANY (k.conkey)
+                  OR u.attrelid = k.confrelid AND u.attnum = ANY (k.confkey))
+    UNION ALL
+    SELECT n.nspname, c.relname, x.relname, false, format('DROP INDEX %s', i.indexrelid::regclass),
+           pg_get_indexdef(i.indexrelid)
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = x.oid)
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.contype = 'x')
+      AND EXISTS (SELECT FROM columns u JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = x.oid
+                  AND d.refobjid = u.attrelid AND d.refobjsubid = u.attnum)
+    UNION ALL
+    SELECT DISTINCT n.nspname, c.relname,
+           replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', ''), false, NULL, NULL
+    FROM columns u JOIN pg_class c ON c.oid = u.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_depend d ON d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
+    LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+    WHERE c.relkind IN ('r', 'p') AND (d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)
+          OR f.adnum <> u.attnum)
+    ORDER BY 4 DESC, 1, 2, 3
+"""
+
+
+def read_dependents(connection: Connection, item: NamedType) -> list[Dependent]:
+    """Read what depends on the columns of an enum, foreign keys first. Takes no lock.
+
+    Args:
+        connection: to the database.
+        item: the enum.
+    """
+    rows = connection.execute(text(_DEPENDENTS), {"schema": item.schema, "name": item.name})
+    return [Dependent(row.schema, row.table, row.name, row.drop, row.create) for row in rows]
