@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Constraint, Index, MetaData, Table
+from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, MetaData, Table
 from sqlalchemy import Sequence as SqlSequence
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import conv
@@ -80,6 +80,8 @@ def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) 
     for column in table.columns:
         _keep_schema(column.type, new.c[column.key].type)
     for copy, original in _matched(new.constraints, table.constraints, _constraint_key):
+        # SQLAlchemy copies them in the order of a set. PostgreSQL numbers those without a name in their order.
+        copy._creation_order = original._creation_order
         if isinstance(original, ExcludeConstraint):
             # SQLAlchemy's copy forgets the operator classes.
             copy.ops = original.ops
@@ -143,9 +145,15 @@ def _matched(new: Iterable[Any], old: Iterable[Any], key: Any) -> Iterator[tuple
             yield item, candidates.pop(0)
 
 
-def _constraint_key(constraint: Constraint) -> tuple[str, str, str]:
+def _constraint_key(constraint: Constraint) -> tuple[str, str, str, str]:
     columns = ",".join(str(column.key) for column in getattr(constraint, "columns", ()))
-    return type(constraint).__name__, str(constraint.name), columns
+    rest = ""
+    if isinstance(constraint, CheckConstraint):
+        rest = str(constraint.sqltext)
+    elif isinstance(constraint, ForeignKeyConstraint):
+        # Without the schema, which a copy may write out.
+        rest = str([element._get_colspec().split(".")[-2:] for element in constraint.elements])
+    return type(constraint).__name__, str(constraint.name), columns, rest
 
 
 def _index_key(index: Index) -> tuple[str, str]:

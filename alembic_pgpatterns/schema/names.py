@@ -41,6 +41,13 @@ def truncate(identifier: str) -> str:
     return identifier.encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
+def do_block(body: str) -> str:
+    """A DO statement, in dollar quotes that the body does not contain."""
+    tags = ("$$", *(f"$block{number}$" for number in range(1, 1000)))
+    tag = next(tag for tag in tags if tag not in body)
+    return f"DO {tag}{body}{tag}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
     """A schema-qualified name of a table, index, sequence, type, function or view."""

@@ -10,7 +10,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
 from alembic_pgpatterns.operations.columns import ConvertIdentityToSerialOp, ConvertSerialToIdentityOp
-from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.names import do_block, quote
 
 _LIMITS = frozenset(str(2**bits - 1) for bits in (15, 31, 63))
 
@@ -60,7 +60,7 @@ def _convert(state: TableState, expected: ColumnForm, actual: ColumnForm, to_ide
     to_identity_op = ConvertSerialToIdentityOp(state.name, expected.name, **arguments)
     to_serial_op = ConvertIdentityToSerialOp(state.name, expected.name, **arguments)
     first, second = (to_identity_op, to_serial_op) if to_identity else (to_serial_op, to_identity_op)
-    state.add(AlterTableOp(state.table, _block(first.body()), _block(second.body()), expected.name))
+    state.add(AlterTableOp(state.table, do_block(first.body()), do_block(second.body()), expected.name))
     if to_identity:
         _compare_options(state, expected, replace(actual, identity=expected.identity))
         return
@@ -68,10 +68,6 @@ def _convert(state: TableState, expected: ColumnForm, actual: ColumnForm, to_ide
     if change and actual.owned_sequence is not None:
         alter = f"ALTER SEQUENCE {actual.owned_sequence}"
         state.add(AlterTableOp(state.table, f"{alter} {' '.join(change)}", f"{alter} {' '.join(undo)}", expected.name))
-
-
-def _block(body: str) -> str:
-    return f"DO $${body}$$"
 
 
 def _compare_options(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:

@@ -12,7 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
-from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.names import do_block, quote
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -141,7 +141,7 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
             lines.append(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {user.default};")
     lines.append(f"DROP TYPE {qualified_old};")
     lines += [f"{item.create};" for item in reversed(dependents) if item.create is not None]
-    return "DO $$\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND $$"
+    return do_block("\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND ")
 
 
 def listed(labels: Sequence[str]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
-from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.names import do_block, quote
 
 BATCH_PAGES = 100
 """Pages of 8 kB per UPDATE: it locks up to ten thousand rows for some tenths of a second."""
 
 # Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE finds rows that moved meanwhile.
 # The variables have a prefix: PL/pgSQL refuses a name that is also a column's as ambiguous.
-_BLOCK = Template("""DO $$$$
+_BODY = Template("""
 DECLARE
   pgpatterns_page bigint := 0;
   pgpatterns_end bigint := pg_relation_size($regclass) / current_setting('block_size')::bigint;
@@ -26,7 +26,7 @@ BEGIN
     pgpatterns_page := pgpatterns_page + $batch;
   END LOOP;
   UPDATE $table SET $column = $value WHERE $where;
-END $$$$""")
+END """)
 
 
 def backfill(schema: str | None, table: str, column: str, value: str, where: str | None = None) -> str:
@@ -43,4 +43,4 @@ def backfill(schema: str | None, table: str, column: str, value: str, where: str
     literal = "'" + name.replace("'", "''") + "'::regclass"
     empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
     values = {"table": name, "column": quote(column), "value": value, "where": empty, "batch": str(BATCH_PAGES)}
-    return _BLOCK.substitute(values, regclass=literal)
+    return do_block(_BODY.substitute(values, regclass=literal))
