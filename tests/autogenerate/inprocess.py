@@ -34,6 +34,9 @@ _MORE = {
     "domains": """
         SELECT t.oid::regtype::text, t.typbasetype::regtype::text FROM pg_type t
         WHERE t.typtype = 'd' AND t.typnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')""",
+    "comments": """
+        SELECT pg_describe_object(classoid, objoid, objsubid), description FROM pg_description
+        WHERE objoid >= 16384 AND classoid <> 'pg_extension'::regclass""",
     "inherits": "SELECT inhrelid::regclass::text, inhparent::regclass::text FROM pg_inherits",
 }
 

@@ -79,14 +79,28 @@ def _compare_options(state: TableState, expected: ColumnForm, actual: ColumnForm
 
 
 def _move_into_limits(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
-    """Move the sequence to a new minimum: PostgreSQL refuses a minimum above the current value."""
-    least = (expected.sequence or {}).get("seqmin", 1)
-    if actual.owned_sequence is None or least <= (actual.sequence or {}).get("seqmin", 1):
+    if actual.owned_sequence is None:
         return
-    name = actual.owned_sequence.replace("'", "''")
-    value = f"greatest(last_value, {least}), is_called AND last_value >= {least}"
-    count = f"SELECT setval('{name}', {value}) FROM {actual.owned_sequence}"  # noqa: S608
-    state.add(AlterTableOp(state.table, count, object_name=expected.name))
+    statement = into_limits(actual.owned_sequence, expected.sequence or {}, actual.sequence or {})
+    if statement is not None:
+        state.add(AlterTableOp(state.table, statement, object_name=expected.name))
+
+
+def into_limits(sequence: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> str | None:
+    """SQL that moves a sequence into narrower limits: PostgreSQL refuses limits without the value it stands at.
+
+    Args:
+        sequence: its quoted name.
+        new: the columns of pg_sequence as they shall be.
+        old: as they are.
+    """
+    least, most = new.get("seqmin", 1), new.get("seqmax", 2**63 - 1)
+    if least <= old.get("seqmin", 1) and most >= old.get("seqmax", most):
+        return None
+    name = sequence.replace("'", "''")
+    value = f"least(greatest(last_value, {least}), {most})"
+    called = f"is_called AND last_value BETWEEN {least} AND {most}"
+    return f"SELECT setval('{name}', {value}, {called}) FROM {sequence}"  # noqa: S608
 
 
 def _options(new: ColumnForm, old: ColumnForm) -> str:

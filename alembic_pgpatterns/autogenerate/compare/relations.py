@@ -28,9 +28,10 @@ def compare_comments(state: TableState) -> None:
     old_names = {op.object_name: op.old_name for op in state.modify.ops if isinstance(op, RenameConstraintOp)}
     for name, comment in declared_comments(state.declared, state.context.dialect).items():
         form = state.actual.constraints.get(old_names.get(name, name))
-        existing = form.comment if form is not None and name not in dropped else None
+        stays = form is not None and name not in dropped
+        existing = form.comment if form is not None and stays else None
         if existing != comment:
-            undo = comment_on(state.table, name, existing) if existing is not None else None
+            undo = comment_on(state.table, name, existing) if stays else None
             state.add(AlterTableOp(state.table, comment_on(state.table, name, comment), undo, name))
 
 

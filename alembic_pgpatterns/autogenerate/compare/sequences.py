@@ -12,7 +12,7 @@ from sqlalchemy import Connection, MetaData, Sequence, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSequence
 
-from alembic_pgpatterns.autogenerate.compare.identity import option_clauses
+from alembic_pgpatterns.autogenerate.compare.identity import into_limits, option_clauses
 from alembic_pgpatterns.autogenerate.compare.scratch import rolled_back
 from alembic_pgpatterns.autogenerate.compare.type_catalog import TypeKey, TypeUser
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, DropTypeOp, SqlOp
@@ -98,12 +98,9 @@ def _altered(name: str, expected: SequenceForm, actual: SequenceForm) -> Iterato
     change, undo = _clauses(expected, actual), _clauses(actual, expected)
     if not change:
         return
-    least = expected.options["seqmin"]
-    if least > actual.options["seqmin"] and actual.options["seqincrement"] > 0:
-        # PostgreSQL refuses a minimum above the value that the sequence stands at.
-        literal, value = name.replace("'", "''"), f"greatest(last_value, {least})"
-        count = f"SELECT setval('{literal}', {value}, is_called AND last_value >= {least}) FROM {name}"  # noqa: S608
-        yield SqlOp(count)
+    statement = into_limits(name, expected.options, actual.options)
+    if statement is not None:
+        yield SqlOp(statement)
     yield SqlOp(f"ALTER SEQUENCE {name} {' '.join(change)}", f"ALTER SEQUENCE {name} {' '.join(undo)}")
 
 
