@@ -165,6 +165,7 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('n', BigInteger)", "Column('twice', Integer, Computed('n * 3', persisted=True), index=True)"),
         box("Column('n', BigInteger)", "Column('twice', Integer, index=True)"),
         box("Column('n', BigInteger)", "Column('twice', BigInteger, Computed('n % 2', persisted=True))"),
+        box("Column('n', BigInteger)", "Column('twice', Numeric, Computed('n % 2', persisted=True))"),
         box(),
     ),
     "a generated column of a new and of a changed column": (
@@ -246,6 +247,18 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "Column('e', Text, server_default='%s', nullable=False), Column('f', ForeignKey('a%b.c%d')), "
         "CheckConstraint(\"e LIKE '%%y'\", name='like%'), Index('ix%', text(\"(e || '%%')\")))",
         "",
+    ),
+    "names with spaces": (
+        "Table('my box', metadata, Column('id', BigInteger, primary_key=True), Column('my n', Text, index=True), "
+        "CheckConstraint('\"my n\" <> \\'\\'', name='my ck'), Index('my ix', text('lower(\"my n\")')))",
+        "Table('my box', metadata, Column('id', BigInteger, primary_key=True))",
+    ),
+    "operator classes with options": (
+        box(
+            "Column('v', postgresql.TSVECTOR)",
+            "Index('ix', text('v tsvector_ops(siglen=64)'), postgresql_using='gist')",
+        ),
+        box(),
     ),
     "colons everywhere": (
         box(

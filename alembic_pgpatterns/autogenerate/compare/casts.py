@@ -27,7 +27,8 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     if expected is None or actual is None or op.kw.get("postgresql_using"):
         return op
     using, using_back = _using(state, actual, expected), _using(state, expected, actual)
-    has_default = actual.default is not None or expected.default is not None
+    plain = not (actual.generated or expected.generated)
+    has_default = plain and (actual.default is not None or expected.default is not None)
     apart = has_default and (op.modify_server_default is not False or _default_differs(state, actual, expected))
     if using is None and using_back is None and not apart:
         return op
@@ -80,13 +81,15 @@ def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:
 
 def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
     name = quote(old.name)
+    yield from _by_meaning(name, old.type, new.type)
     if new.type.endswith("[]") and not old.type.endswith("[]"):
         yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}]::{new.type} END"
         yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}::text]::{new.type} END"
     if old.type.endswith("[]") and not new.type.endswith("[]"):
-        yield f"({name})[1]::{new.type}"
-        yield f"({name})[1]::text::{new.type}"
-    yield from _by_meaning(name, old.type, new.type)
+        # Of several elements none may get lost: the text of the array either fits, or PostgreSQL refuses it.
+        several = f"CASE WHEN cardinality({name}) > 1 THEN {name}::text::{new.type} ELSE"
+        yield f"{several} ({name})[1]::{new.type} END"
+        yield f"{several} ({name})[1]::text::{new.type} END"
     yield f"{name}::{new.type}"
     yield f"{name}::integer::{new.type}"
     yield f"{name}::text::{new.type}"

@@ -181,10 +181,12 @@ _INDEXES = """
                              SELECT typcollation FROM pg_attribute k JOIN pg_type t ON t.oid = k.atttypid
                              WHERE k.attrelid = c.oid AND k.attnum = n))
                          THEN 'COLLATE ' || i.indcollation[n - 1]::regcollation::text END,
-                     CASE WHEN NOT o.opcdefault THEN quote_ident(o.opcname) END,
+                     CASE WHEN NOT o.opcdefault OR k.attoptions IS NOT NULL THEN quote_ident(o.opcname)
+                          || coalesce(' (' || array_to_string(k.attoptions, ', ') || ')', '') END,
                      CASE i.indoption[n - 1] & 3 WHEN 1 THEN 'DESC NULLS LAST' WHEN 2 THEN 'NULLS FIRST'
                          WHEN 3 THEN 'DESC' END)
                  FROM generate_series(1, i.indnkeyatts) AS n JOIN pg_opclass o ON o.oid = i.indclass[n - 1]
+                 JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = n
                  LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1]
                      AND i.indkey[n - 1] <> 0
                  ORDER BY n)::text[] AS keys,

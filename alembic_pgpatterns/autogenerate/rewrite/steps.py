@@ -49,7 +49,7 @@ class Step:
 
 
 Key = tuple[str, ...]
-_WORD = re.compile(r"\w+")
+_NAME = re.compile(r'"((?:[^"]|"")+)"|\w+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if isinstance(op, AlterTableOp):
         if op.object_name is None:
             return Touch(frozenset(reads), frozenset(reads))
-        reads.update(("column", *table, word) for word in _WORD.findall(op.statement))
+        reads.update(("column", *table, word) for word in _names(op.statement))
         return Touch(frozenset(reads), frozenset((kind, *table, op.object_name) for kind in ("column", "name")))
     if isinstance(op, ops.CreateTableOp | ops.DropTableOp):
         return Touch(frozenset(_references(op, facts)), frozenset(reads))
@@ -121,7 +121,7 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
         added = op if isinstance(op, ops.AddColumnOp) else op._reverse
         if added is not None and added.column.computed is not None:
-            reads.update(("column", *table, word) for word in _WORD.findall(str(added.column.computed.sqltext)))
+            reads.update(("column", *table, word) for word in _names(str(added.column.computed.sqltext)))
         if isinstance(op, InlineReferenceOp):
             referred = referenced_table(op.reference, facts)
             reads.update((("table", *referred), ("unique", *referred)))
@@ -158,7 +158,14 @@ def _columns(op: ops.MigrateOperation) -> Iterable[str]:
     parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
     options = getattr(op, "kw", {})
     parts.extend((options.get("postgresql_where", ""), *(options.get("postgresql_include") or ())))
-    return (word for part in parts for word in _WORD.findall(str(getattr(part, "name", None) or part)))
+    texts = [str(getattr(part, "name", None) or part) for part in parts]
+    return (word for text in texts for word in (text, *_names(text)))
+
+
+def _names(text: str) -> Iterable[str]:
+    """Yield every word of an SQL text, and what stands in double quotes as one."""
+    for match in _NAME.finditer(text):
+        yield match.group(1).replace('""', '"') if match.group(1) else match.group()
 
 
 def _references(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> Iterable[Key]:
