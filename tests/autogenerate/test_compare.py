@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -422,14 +423,14 @@ def test_schemas_that_env_py_does_not_include(in_process: InProcess) -> None:
 def test_what_cannot_run_is_named(in_process: InProcess) -> None:
     there_and_back(in_process, metadata_of(box("Column('n', Integer)")))
     virtual = "Column('g', Integer, Computed('n + 1', persisted=False))"
-    [written] = in_process.revise(metadata_of(box("Column('n', Integer)", virtual, "Index('ix_g', 'g')")))
-    assert "PostgreSQL refuses ix_g of box" in written.upgrade
+    written = in_process.revise(metadata_of(box("Column('n', Integer)", virtual, "Index('ix_g', 'g')")))
+    assert any("PostgreSQL refuses ix_g of box" in file.upgrade for file in written)
     in_process.look.execute("CREATE VIEW stock AS SELECT n FROM box")
-    [written] = in_process.revise(sa.MetaData())
-    assert "this uses the table: view stock" in " ".join(written.upgrade.replace("#", "").split())
+    written = in_process.revise(sa.MetaData())
+    assert re.search(r"this uses the table: view \S*stock\.", " ".join(written[0].upgrade.replace("#", "").split()))
     in_process.connection.execution_options(schema_translate_map={None: "tenant"})
-    [written] = in_process.revise(metadata_of(box("Column('m', Integer)")))
-    assert "schema_translate_map (no schema to tenant)" in written.upgrade
+    written = in_process.revise(metadata_of(box("Column('m', Integer)")))
+    assert "schema_translate_map (no schema to tenant)" in written[0].upgrade
 
 
 @pytest.mark.parametrize("compare", [True, False])
