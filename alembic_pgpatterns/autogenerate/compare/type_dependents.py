@@ -51,7 +51,7 @@ _DEPENDENTS = """
                   AND d.refobjid = u.attrelid AND d.refobjsubid = u.attnum)
     UNION ALL
     SELECT DISTINCT n.nspname, c.relname,
-           replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', ''), false, NULL, NULL
+           replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', ''), false, NULL, NULL
     FROM columns u JOIN pg_class c ON c.oid = u.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_depend d ON d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
     LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid

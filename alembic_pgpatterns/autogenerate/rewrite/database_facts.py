@@ -182,7 +182,7 @@ _BLOCKING = """
         SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column)
-    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', '')
+    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', '')
     FROM the JOIN pg_depend d
       ON d.refclassid = 'pg_class'::regclass AND d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
     LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
@@ -193,7 +193,7 @@ _BLOCKING = """
     ORDER BY 1
 """
 _BLOCKING_DROP = """
-    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule "_RETURN" on ', '')
+    SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', '')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
     LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
