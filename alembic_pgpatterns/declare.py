@@ -1,4 +1,4 @@
-"""What models declare that SQLAlchemy has no words for: row security, policies, grants, extensions, storage.
+"""Declarations in models for which SQLAlchemy has no construct: row security, policies, grants, extensions, storage.
 
 Table constructs go into ``__table_args__`` (or ``Table.info["pgpatterns"]``, a list of them); constructs of
 the whole database go onto the MetaData with `declare`. Autogenerate acts on what is declared, and on nothing
@@ -52,7 +52,7 @@ def declare(metadata: MetaData, *items: Declared) -> None:
 
 
 def _add(owner: Table | MetaData, item: Declared) -> None:
-    # a new value, never an edited one: to_metadata() shares it between the copies
+    # a new value each time: to_metadata() shares it between the copies
     owner.info[KEY] = _Items((*declared(owner), item))
 
 
@@ -60,14 +60,14 @@ D = TypeVar("D", bound=Declared)
 
 
 def declared(owner: Table | MetaData) -> tuple[Declared, ...]:
-    """All that *owner* declares."""
+    """All declarations of *owner*."""
     value = owner.info.get(KEY, ())
     items = value if isinstance(value, list | tuple) else ()
     return tuple(item for item in items if isinstance(item, Declared))
 
 
 def declared_of(owner: Table | MetaData, kind: type[D]) -> tuple[D, ...]:
-    """Those of one kind."""
+    """The declarations of one kind."""
     return tuple(item for item in declared(owner) if isinstance(item, kind))
 
 
@@ -80,8 +80,8 @@ class RowSecurity(Declared):
     """Row-level security of a table.
 
     Args:
-        enabled: policies apply; without any, nobody but the owner sees a row.
-        force: they apply to the table's owner too, which is often the application's role.
+        enabled: policies apply; without policies only the owner sees rows.
+        force: they also apply to the table's owner, which is often the application's role.
 
     Source: PostgreSQL documentation, "Row Security Policies".
     """
@@ -97,9 +97,9 @@ class Policy(Declared):
     Args:
         name: unique in its table.
         using: SQL that existing rows must satisfy; None for ``INSERT`` policies.
-        with_check: SQL that new rows must satisfy; None means *using* serves.
+        with_check: SQL that new rows must satisfy; None means that *using* applies.
         command: ``ALL``, ``SELECT``, ``INSERT``, ``UPDATE`` or ``DELETE``.
-        roles: whom it concerns; ``public`` is everybody.
+        roles: those it applies to; ``public`` means all roles.
         permissive: policies are combined with OR; restrictive ones with AND.
 
     Raises:
@@ -125,8 +125,8 @@ class StorageParameters(Declared):
     """Storage parameters of a table: fillfactor, autovacuum thresholds.
 
     Args:
-        mapping: names that are not Python names: ``{"toast.autovacuum_enabled": False}``.
-        parameters: the others: ``fillfactor=70, autovacuum_vacuum_scale_factor=0.02``.
+        mapping: parameters whose names are not Python names: ``{"toast.autovacuum_enabled": False}``.
+        parameters: all others: ``fillfactor=70, autovacuum_vacuum_scale_factor=0.02``.
 
     Source: PostgreSQL documentation, "CREATE TABLE", Storage Parameters.
     """
@@ -141,15 +141,15 @@ class StorageParameters(Declared):
 
 @dataclass(frozen=True)
 class Grant(Declared):
-    """What a role may do with an object: these privileges, and no other.
+    """The privileges of a role on an object: these, and no others.
 
     Args:
-        privileges: ``"SELECT"`` or several; ``"ALL"``; an empty tuple takes every privilege away.
-        to: the role, or several; ``public`` is everybody.
-        on: the object's name; not given in ``__table_args__``, where it is the table.
+        privileges: ``"SELECT"`` or several; ``"ALL"``; an empty tuple revokes every privilege.
+        to: the role, or several; ``public`` means all roles.
+        on: the object's name; leave it out in ``__table_args__``, where it is the table.
         kind: ``table``, ``sequence``, ``schema``, ``database``, ``function`` or ``type``.
         schema: the object's schema; None is the default one.
-        grant_option: the role may grant them on.
+        grant_option: the role may grant them to others.
     """
 
     privileges: tuple[str, ...] | str
@@ -166,14 +166,14 @@ class Grant(Declared):
 
 @dataclass(frozen=True)
 class DefaultPrivileges(Declared):
-    """What a role may do with objects that are created from now on.
+    """The privileges of a role on objects that are created in the future.
 
     Args:
         privileges: as in `Grant`.
         on: ``tables``, ``sequences``, ``functions``, ``types`` or ``schemas``.
         to: the role, or several.
         schema: only in this schema; None for the whole database.
-        creator: only of objects which this role creates; None is the role that runs the migration.
+        creator: only on objects that this role creates; None is the role that runs the migration.
     """
 
     privileges: tuple[str, ...] | str
@@ -189,11 +189,11 @@ class DefaultPrivileges(Declared):
 
 @dataclass(frozen=True)
 class Extension(Declared):
-    """An extension the database needs; never dropped because it is no longer declared.
+    """An extension that the database needs. It is not dropped if its declaration is removed.
 
     Args:
         name: as in ``CREATE EXTENSION``.
-        schema: where its objects go (it must exist); None leaves that to PostgreSQL.
+        schema: for its objects (it must exist); None means PostgreSQL's default.
     """
 
     name: str

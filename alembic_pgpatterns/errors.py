@@ -1,4 +1,4 @@
-"""The one family of errors that people see: what happened, where, and what to do."""
+"""The errors that users see: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alembic_pgpatterns.output.secrets import without_secrets
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says; one whose ``__str__`` fails itself says that."""
+    """The message of an error. If its ``__str__`` fails, the message says so."""
     try:
         return str(error)
     except Exception as inner:
@@ -16,7 +16,7 @@ def text_of(error: BaseException) -> str:
 
 
 class PgPatternsError(CommandError):
-    """Something could not be done; the message says what, where and what to do.
+    """Something failed. The message says what, where and what to do.
 
     The ``alembic`` program prints it as ``FAILED: …`` and exits with 255.
     Passwords that a library, the server or the project put into the text are hidden.

@@ -1,4 +1,4 @@
-"""The plugin for pytest: fixtures for a project's own suite, and the recording of statements. It does nothing unasked.
+"""The plugin for pytest: fixtures for a project's tests, and the recording of statements. It does nothing by itself.
 
     def test_schema(pgcheck):
         assert not pgcheck.findings
@@ -6,7 +6,7 @@
     def test_our_pattern(pgpattern_examples):
         assert pgpattern_examples(OurPattern)
 
-And ``pytest --pgpatterns-record=workload.jsonl``: what the tests' bodies send to the database is recorded, judged at
+And ``pytest --pgpatterns-record=workload.jsonl``: what the tests' bodies send to the database is recorded, checked at
 the end of the run, and kept for ``alembic pgadvise``.
 
 Imports nothing of ours or Alembic's: every run of pytest loads it wherever this package is installed.
@@ -50,7 +50,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Checked:
-    """What ``alembic pgcheck`` says of the project.
+    """The report of ``alembic pgcheck`` on the project.
 
     ``findings``: those that the baseline does not accept. ``accepted``: the fingerprints of the others. ``skipped``:
     what was not looked at, with the reason. ``text``: the report for people.
@@ -88,12 +88,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pgpatterns-statements",
         choices=("off", "warn", "fail"),
-        help="judge the statements at the end of the run: warn (default when recording), fail the run, or off",
+        help="check the statements at the end of the run: warn (default when recording), fail the run, or off",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to record, if that was asked for."""
+    """Start recording, if the flags ask for it."""
     file, statements = config.getoption("--pgpatterns-record"), config.getoption("--pgpatterns-statements")
     if file is None and statements in (None, "off"):
         return
@@ -110,7 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _conclude(config: pytest.Config, workload: Any, terminal: Any, fail: bool) -> bool:
-    """Say what the statements show; whether the run fails for it."""
+    """Print the findings about the statements. Returns whether the run fails because of them."""
     from alembic_pgpatterns.errors import PgPatternsError
     from alembic_pgpatterns.findings.statements import check_statements
     from alembic_pgpatterns.report.statements import lines
@@ -119,7 +119,7 @@ def _conclude(config: pytest.Config, workload: Any, terminal: Any, fail: bool) -
         settings = _settings(config)
         report = check_statements(workload, settings)
     except PgPatternsError as error:
-        terminal.write_line(f"FAILED: the statements could not be judged: {error}", red=True)
+        terminal.write_line(f"FAILED: the statements could not be checked: {error}", red=True)
         return fail
     if report.findings:
         terminal.section("pgpatterns: statements")
@@ -137,7 +137,7 @@ def _settings(config: pytest.Config) -> Any:
 
 @pytest.fixture(scope="session")
 def pgcheck(pytestconfig: pytest.Config) -> Checked:
-    """The project checked on a throw-away PostgreSQL, once a session.
+    """The project checked on a throw-away PostgreSQL, once per session.
 
     It runs in a process of its own: what env.py does to logging, to engines and to connections is no concern of the
     tests that come after it.
@@ -162,7 +162,7 @@ def pgcheck(pytestconfig: pytest.Config) -> Checked:
 
 @pytest.fixture(scope="session")
 def pgpattern_examples() -> Iterator[Callable[[Any], tuple[str, ...]]]:
-    """A function that runs the examples of a pattern of your own; see docs/own-patterns.md.
+    """A function that runs the examples of your own pattern; see docs/own-patterns.md.
 
     It starts a PostgreSQL when it is first called, and gives the messages of the bad example. It fails if `bad` is not
     found, if it is still found after its remedy, or if `good` is found.
@@ -200,7 +200,7 @@ def _problem(location: dict[str, Any] | None, **values: Any) -> Problem:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A test that fails with ``pgcheck`` at hand shows the report."""
+    """A failing test that uses ``pgcheck`` shows the report."""
     outcome: Any = yield
     checked = getattr(item, "funcargs", {}).get("pgcheck")
     result = outcome.get_result()

@@ -47,7 +47,7 @@ class Advisor:
         server: on which the copy is made.
         schema: of the database.
         statistics: what is known of sizes and columns; what is missing is guessed, and the advice says so.
-        say: is told what goes on.
+        say: called to show progress.
     """
 
     server: Server

@@ -1,7 +1,7 @@
 """The baseline: findings that a project accepts, one fingerprint per line, in a file that it commits.
 
-The existence of the file, even an empty one, marks adoption: autogenerate then enforces all patterns that it does not
-    accept.
+The existence of the file, even an empty one, marks adoption: autogenerate then enforces the patterns on everything that
+it does not accept.
 """
 
 from __future__ import annotations

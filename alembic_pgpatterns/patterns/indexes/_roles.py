@@ -1,4 +1,4 @@
-"""What a column is for, judged by its type, name and default."""
+"""The role of a column, by its type, name and default."""
 
 from __future__ import annotations
 

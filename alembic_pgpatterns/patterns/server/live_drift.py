@@ -55,7 +55,7 @@ class LiveDrift(ServerPattern):
         )
 
 
-_MISSING = Advice("Was it dropped by hand? Make it again, in the way its revision does.")
+_MISSING = Advice("Was it dropped manually? Create it again, in the way its revision does.")
 _DIFFERS = Advice("Write a revision that says what is right; it changes nothing where the live database is right.")
 
 Items = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the patterns of statements share: the place of a finding, and how it is told."""
+"""Shared by the patterns of statements: the place of a finding, and its message."""
 
 from __future__ import annotations
 

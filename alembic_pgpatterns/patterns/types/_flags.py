@@ -48,7 +48,7 @@ def restrictions(table: Table) -> dict[str, Restriction]:
 
 
 def restricted_columns(schema: Schema) -> Iterator[tuple[Table, Column, Restriction]]:
-    """The columns that patterns judge, each with what its CHECK constraints allow."""
+    """The columns that patterns check, each with the values that its CHECK constraints allow."""
     checks: dict[str, Restriction] = {}
     seen: Table | None = None
     for table, column in checked_columns(schema):

@@ -20,7 +20,7 @@ def read_workloads(paths: Iterable[Path], say: Say = lambda message: None) -> Wo
     Args:
         paths: recordings (``.jsonl``), folders or files of SQL, logs (``.log``, ``.csv``, ``.json``), and CSV files of
             pg_stat_statements. What a file is, its ending and its first line say.
-        say: is told how far it is.
+        say: called to show progress.
 
     Raises:
         PgPatternsError: one cannot be read, or holds no statement.
