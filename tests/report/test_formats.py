@@ -22,6 +22,7 @@ from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, T
 from alembic_pgpatterns.report import json as json_report
 from alembic_pgpatterns.report import sarif
 from alembic_pgpatterns.report import text as text_report
+from alembic_pgpatterns.report.words import fix_lines, message
 from alembic_pgpatterns.schema.model import ForeignKey, Location, Name, Origin, Table
 
 HARD = 'a|b`c``d"e%f,g:h\n<i>&\x07é*_#'
@@ -119,6 +120,19 @@ def test_github_gets_as_many_annotations_as_it_shows(report: Report) -> None:
     assert sum(line.startswith("::warning ") for line in lines) == 10
     assert "::group::15 more findings, for which GitHub has no room as annotations" in lines
     assert sum(line.startswith("warning unindexed-foreign-key") for line in lines) == 15
+    assert lines[-2] == "::endgroup::"
+
+
+def test_github_reads_back_what_a_command_contains() -> None:
+    """Decoded as the runner does it (actions/runner, ActionCommand.UnescapeData and UnescapeProperty)."""
+    item = finding("50%\r1", Location("m,o:d%.py", 3))
+    (command,) = [line for line in written(Report((item,)), "github").splitlines() if line.startswith("::")]
+    properties, _, data = command.removeprefix("::warning ").partition("::")
+    values = dict(pair.split("=") for pair in properties.split(","))
+    assert values["file"].replace("%3A", ":").replace("%2C", ",").replace("%25", "%") == "m,o:d%.py"
+    assert (values["line"], values["title"]) == ("3", "unindexed-foreign-key")
+    text = data.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+    assert text == "\n".join([message(item), *(f"fix: {line}" for line in fix_lines(item))])
 
 
 def test_gitlab_has_what_its_widget_needs(report: Report) -> None:
