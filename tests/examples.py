@@ -23,4 +23,9 @@ def mostly_long(samples: Iterable[Any], *quick: Any) -> list[Any]:
     """
     every = list(samples)
     assert all(item in every for item in quick), "a quick one is none of them"
-    return [item if item in quick else pytest.param(item, marks=pytest.mark.long) for item in every]
+    return [item if item in quick else _long(item) for item in every]
+
+
+def _long(item: Any) -> Any:
+    values = item if isinstance(item, tuple) else (item,)
+    return pytest.param(*values, marks=pytest.mark.long)

@@ -6,7 +6,9 @@ Each source is tried in several dresses: line ends, byte order mark, encoding, a
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.model_source import decoded, edited_file, edits
 from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, Remedy, TypeChange
 from alembic_pgpatterns.schema.names import Name
+from tests.examples import mostly_long
 
 BOOK = Name("public", "book")
 TEXT = ChangeType((TypeChange(BOOK, "title", "varchar(80)", "text"),))
@@ -89,6 +92,13 @@ MISSED: dict[str, tuple[str, Remedy]] = {
 DRESSES = ("lf", "crlf", "bom", "latin-1", "module")
 
 
+def in_dresses(names: Iterable[str]) -> list[Any]:
+    """Every source in every dress; by default each in one, and each dress in its turn."""
+    listed = list(names)
+    quick = [(name, DRESSES[number % len(DRESSES)]) for number, name in enumerate(listed)]
+    return mostly_long([(name, dress) for name in listed for dress in DRESSES], *quick)
+
+
 def dressed(body: str, dress: str) -> bytes:
     """A file: the same source with other line ends, a mark, another encoding, or types by their module."""
     imports, mark = NAMES, "Bücher"
@@ -106,8 +116,7 @@ def dressed(body: str, dress: str) -> bytes:
     return (codecs.BOM_UTF8 if dress == "bom" else b"") + text.encode()
 
 
-@pytest.mark.parametrize("dress", DRESSES)
-@pytest.mark.parametrize("name", EDITABLE)
+@pytest.mark.parametrize(("name", "dress"), in_dresses(EDITABLE))
 def test_what_is_edited(name: str, dress: str) -> None:
     body, remedy = EDITABLE[name]
     before = dressed(body, dress)
@@ -126,8 +135,7 @@ def test_what_is_edited(name: str, dress: str) -> None:
     assert again.data == source.data, "a second run has no work"
 
 
-@pytest.mark.parametrize("dress", DRESSES)
-@pytest.mark.parametrize("name", MISSED)
+@pytest.mark.parametrize(("name", "dress"), in_dresses(MISSED))
 def test_what_is_left_alone(name: str, dress: str) -> None:
     """It is said, and not a byte of the file changes."""
     body, remedy = MISSED[name]
