@@ -141,6 +141,9 @@ def _config_in(config: Any, root: Path, copy: Path) -> Any:
     ini = _in_copy(Path(config.config_file_name), root, copy) if config.config_file_name else None
     toml_name = getattr(config, "toml_file_name", None)
     toml = _in_copy(Path(toml_name), root, copy) if toml_name else None
+    if ini is not None and not ini.is_file() and Path(config.config_file_name).is_file():
+        ini.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(config.config_file_name, ini)  # newer than the release
     # Alembic knows pyproject.toml since 1.16.
     more = {"toml_file": str(toml)} if toml is not None and toml.is_file() else {}
     old = type(config)(
@@ -150,8 +153,6 @@ def _config_in(config: Any, root: Path, copy: Path) -> Any:
         attributes=dict(config.attributes),
         **more,
     )
-    if ini is not None and not ini.is_file():
-        raise PgPatternsError(f"the release has no {config.config_file_name}")
     written = dict(old.file_config.items(old.config_ini_section, raw=True)) if ini is not None else {}
     for name, value in config.file_config.items(config.config_ini_section, raw=True):
         # The same database, so that the old models are compared with the right one; it is redirected anyway.
