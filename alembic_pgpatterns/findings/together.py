@@ -14,12 +14,14 @@ from alembic_pgpatterns.patterns import Finding, SchemaPattern
 from alembic_pgpatterns.remedies.model import (
     Advice,
     CreateIndex,
+    DropConstraint,
     DropIndex,
     IndexedKey,
     RebuildIndex,
     Remedy,
     ReplaceIndex,
     ReplaceUnique,
+    ValidateConstraint,
 )
 from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.remedies.sql import sql
@@ -44,7 +46,7 @@ def agree(findings: Sequence[Finding], schema: Schema, patterns: Iterable[Schema
     for position, finding in enumerate(findings):
         if isinstance(finding.remedy, INDEX_REMEDIES) and finding.table is not None:
             positions[finding.table].append(position)
-    result = list(findings)
+    result = _without_what_goes(findings)
     names = _Names(schema)
     for name, of_table in positions.items():
         table = schema.table(name)
@@ -54,6 +56,22 @@ def agree(findings: Sequence[Finding], schema: Schema, patterns: Iterable[Schema
             trial = _Trial(schema, table, about_indexes, names)
             for position in order:
                 result[position] = trial.followed(findings[position])
+    return result
+
+
+def _without_what_goes(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings; what one of them drops, no other validates."""
+    dropped = {
+        (item.remedy.table, item.remedy.constraint): item
+        for item in findings
+        if isinstance(item.remedy, DropConstraint)
+    }
+    result = []
+    for item in findings:
+        remedy = item.remedy
+        first = dropped.get((remedy.table, remedy.constraint)) if isinstance(remedy, ValidateConstraint) else None
+        advice = f"It goes if you follow {first.pattern}; validate it only if you keep it." if first is not None else ""
+        result.append(item.but(remedy=Advice(advice)) if advice else item)
     return result
 
 

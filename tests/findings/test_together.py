@@ -31,23 +31,26 @@ CREATE TABLE item (
 """
 
 
-def run(connection: Any, guesses: bool) -> dict[str, Any]:
-    results = run_patterns(catalog.read(connection), Settings(select=("indexes",), target_version=18))
+ALL = ("indexes", "types", "constraints", "security")
+
+
+def run(connection: Any, guesses: bool, select: tuple[str, ...] = ("indexes",)) -> dict[str, Any]:
+    results = run_patterns(catalog.read(connection), Settings(select=select, target_version=18))
     return {finding.fingerprint: finding.remedy for finding in results.findings if not finding.guess or guesses}
 
 
-def follow(database: Any, script: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def follow(database: Any, script: str, select: tuple[str, ...] = ("indexes",)) -> tuple[dict[str, Any], dict[str, Any]]:
     """The findings before and after all remedies were followed, in the order of the report."""
     with database.connect() as connection:
         connection.execute(script)
-        before = run(connection, guesses=True)
+        before = run(connection, True, select)
         seen: list[Any] = []
         for remedy in before.values():
             if remedy is not None and remedy not in seen:
                 seen.append(remedy)
                 for statement in sql(remedy):
                     connection.execute(statement)
-        return before, run(connection, guesses=False)
+        return before, run(connection, False, select)
 
 
 def statements(index: tuple[int, tuple[str, ...], bool, str]) -> str:
@@ -83,6 +86,63 @@ def test_random_heads(script: str, server: Any) -> None:
     assert after.keys() <= before.keys()
     cured = {fingerprint for fingerprint, remedy in before.items() if not isinstance(remedy, Advice | None)}
     assert not cured & after.keys()
+
+
+KEYS = ("serial", "smallint GENERATED ALWAYS AS IDENTITY (CYCLE)", "varchar(36)", "char(8)", "uuid", "bigint")
+TYPES = (
+    "varchar(20)", "char(3) DEFAULT 'abc'", "text", "integer", "bigint", "numeric", "money", "json", "jsonb",
+    "timestamp", "timestamp DEFAULT now()", "timestamptz(0)", "timetz", "boolean DEFAULT true", "varchar(9)[]", "real",
+    "tsvector", "smallint NOT NULL DEFAULT 0 CHECK ({column} IN (0, 1))",
+    "smallint DEFAULT 1 CHECK ({column} IN (0, 1))", "varchar(1) DEFAULT 'Y' CHECK ({column} IN ('Y', 'N'))",
+    "varchar(8) CHECK ({column} IN ('a', 'b')) CHECK ({column} IN ('a', 'b'))",
+)  # fmt: skip
+NAMES = ("name", "is_open", "price", "seen_at", "deleted_at", "status", "data", "item_uuid")
+
+
+@st.composite
+def mixed_heads(draw: st.DrawFn) -> str:
+    """Two tables with keys, types, constraints and indexes of every kind that has a remedy as SQL."""
+    key = draw(st.sampled_from(KEYS))
+    plain = {"serial": "integer"}.get(key, key.partition(" ")[0])
+    referring = draw(st.sampled_from((plain, "bigint"))) if plain in ("integer", "smallint") else plain
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=5, unique=True))
+    columns = [f"{name} {draw(st.sampled_from(TYPES)).format(column=name)}" for name in names]
+    primary = draw(
+        st.sampled_from(("id bigserial PRIMARY KEY", "id int NOT NULL UNIQUE", "id serial, PRIMARY KEY (id)"))
+    )
+    script = f"CREATE TABLE parent (id {key} PRIMARY KEY, label varchar(9));\n"
+    script += f"CREATE TABLE child ({primary}, parent_id {referring}, {', '.join(columns)});\n"
+    for number in range(draw(st.integers(0, 2))):
+        valid = draw(st.sampled_from(("", " NOT VALID")))
+        script += f"ALTER TABLE child ADD CONSTRAINT k{number} FOREIGN KEY (parent_id) REFERENCES parent{valid};\n"
+    for number, name in enumerate(names[: draw(st.integers(0, 3))]):
+        unique = draw(st.sampled_from(("UNIQUE ", "")))
+        if f"{name} json" not in script.replace("jsonb", "") or f"{name} jsonb" in script:
+            script += f"CREATE {unique}INDEX i{number} ON child ({name}, parent_id);\n"
+    if draw(st.booleans()):
+        script += f"CREATE VIEW seen AS SELECT {names[0]} FROM child;\n"
+    if draw(st.booleans()):
+        script += (
+            "ALTER TABLE child ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON child USING (parent_id IS NOT NULL);\n"
+        )
+    return script
+
+
+@given(script=mixed_heads())
+@hypothesis_settings(max_examples=examples(12))
+def test_random_heads_with_remedies_of_every_kind(script: str, server: Any) -> None:
+    name = server.create_database("together")
+    try:
+
+        class Database:
+            @staticmethod
+            def connect() -> Any:
+                return server.connect(name)
+
+        before, after = follow(Database, script, ALL)
+    finally:
+        server.drop_database(name)
+    assert after.keys() <= before.keys()
 
 
 def test_an_index_is_not_both_dropped_and_replaced(database: Any) -> None:

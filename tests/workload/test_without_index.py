@@ -128,7 +128,7 @@ def test_shapes_of_the_source_become_statements(schema: Schema) -> None:
     )  # fmt: skip
     texts = [item.text for item in workload_of(Evidence("source", (shape,))).statements]
     assert texts == [
-        "SELECT id FROM public.orders WHERE tenant_id = $1 AND status = 'open' AND note LIKE 'abc%' AND "
+        "SELECT id FROM public.orders WHERE tenant_id = $1 AND status = 'open' AND note LIKE 'abcd%' AND "
         "date(created_at) >= $2 AND active IS NOT NULL ORDER BY created_at DESC LIMIT 20",
         "SELECT id FROM public.orders WHERE tenant_id = $1 AND status = 'open' AND date(created_at) >= $2 AND "
         "active IS NOT NULL ORDER BY created_at DESC LIMIT 20",

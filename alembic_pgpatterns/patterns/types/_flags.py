@@ -10,7 +10,7 @@ from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, Schema, Table
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.sql.values import allowed, constant
+from alembic_pgpatterns.schema.sql.values import allowed, constant, required
 from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
 PAIRS = {"y": "n", "yes": "no", "t": "f", "true": "false", "1": "0", "on": "off"}
@@ -110,11 +110,19 @@ def _literal(value: str) -> str:
 def _why_by_hand(table: Table, column: Column, two: TwoValued | None) -> str | None:
     if two is None:
         return "no CHECK proves that it holds nothing but two values"
+    if column.nullable and column.name not in required_columns(table):
+        return "as a boolean that allows null it would have three values: make it NOT NULL first, or decide that it may"
     if two.check.name is None or not (two.check.validated and two.check.enforced):
         return "its CHECK has no name or is not validated"
     if column.default is not None and default_constant(column) not in (two.true, two.false):
         return f"its default is {column.default}"
     return _used_elsewhere(table, column, two.check)
+
+
+def required_columns(table: Table) -> frozenset[str]:
+    """The columns that a CHECK keeps from being null."""
+    texts = (check.expression for check in table.checks if isinstance(check.expression, str) and check.enforced)
+    return frozenset().union(*map(required, texts))
 
 
 def _used_elsewhere(table: Table, column: Column, check_of_flag: Check) -> str | None:
