@@ -48,6 +48,19 @@ def test_an_enumeration_of_two(name: str, expected: int, found: Callable[..., li
     assert len(found("flag-as-integer", script)) == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("last_test_succeeded boolean", 0), ("last_test_succeeded boolean DEFAULT false", 1), ("enabled boolean", 1),
+        ("consent_sent boolean NOT NULL", 0),
+    ],
+)  # fmt: skip
+def test_a_flag_of_something_that_may_not_have_happened(
+    column: str, expected: int, found: Callable[..., list[Any]]
+) -> None:
+    assert len(found("nullable-flag", f"CREATE TABLE t (id bigint PRIMARY KEY, {column})")) == expected
+
+
 def test_a_flag_that_other_rows_must_not_have(found: Callable[..., list[Any]]) -> None:
     """Single-table inheritance: the column is there for one kind of row."""
     script = """CREATE TABLE animal (id bigint PRIMARY KEY, kind text NOT NULL, purrs boolean,

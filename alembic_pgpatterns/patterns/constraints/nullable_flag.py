@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.remedies.model import SetNotNull
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.sql.values import null_tested, required
+
+
+@dataclass(frozen=True, slots=True)
+class NullableFlagOptions:
+    """Which names speak of something that may not have happened yet."""
+
+    outcomes: tuple[str, ...] = (
+        "succeeded", "failed", "passed", "sent", "received", "accepted", "approved", "rejected", "answered",
+        "acknowledged", "attended", "correct",
+    )  # fmt: skip
+    """Last words of a name that say how something ended: without a default, null means that it has not yet."""
 
 
 class NullableFlag(SchemaPattern):
@@ -15,13 +28,15 @@ class NullableFlag(SchemaPattern):
     It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
     and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    Not reported: columns of which the model says `nullable=True` and that have no default, where null is meant to say
-    "not known"; arrays of booleans, generated columns, domains that are NOT NULL, columns that a CHECK tests for null
-    (it forbids null, or says which rows have it), columns inherited from a parent.
+    Not reported: columns without a default of which the model says `nullable=True`, or whose name ends in a word of
+    `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans, generated columns, domains that
+    are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which rows have it), columns inherited
+    from a parent.
     """
 
     severity = Severity.INFO
     action = Action.SUGGEST
+    Options = NullableFlagOptions
     fold = Fold.TABLE
     not_when = "Leave it if null has a meaning of its own, such as 'not asked yet'."
     references = (
@@ -38,19 +53,23 @@ class NullableFlag(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Booleans without NOT NULL."""
         for table, column in checked_columns(schema):
-            if _may_be_null(column) and not _decided_by_check(table, column.name):
+            if _may_be_null(column) and not self._is_open(column) and not _decided_by_check(table, column.name):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is a boolean that allows null",
                     remedy=SetNotNull(table.name, column.name),
                 )
 
+    def _is_open(self, column: Column) -> bool:
+        """Whether null is meant: no default fills it in, and the model or the name says so."""
+        filled = column.default is not None or column.python_default not in (None, UNKNOWN)
+        return not filled and (column.null_stated or words(column.name)[-1] in self.options.outcomes)
+
 
 def _may_be_null(column: Column) -> bool:
     kind = column.type
     flag = kind.name == "bool" and kind.schema == "pg_catalog" and not kind.array and not kind.domain_not_null
-    meant = column.null_stated and column.default is None and column.python_default in (None, UNKNOWN)
-    return flag and column.nullable and column.generated is None and not meant
+    return flag and column.nullable and column.generated is None
 
 
 def _decided_by_check(table: Table, name: str) -> bool:

@@ -66,4 +66,6 @@ def _moment(column: Column) -> str | None:
         return value if value is not None and _TO_THE_SECOND.match(value) else None
     # The repr of a value: SQLAlchemy was given an object, not a function.
     default = column.python_default
-    return default if isinstance(default, str) and _CALLED_ONCE.match(default) and default.count(",") >= 5 else None
+    once = isinstance(default, str) and _CALLED_ONCE.match(default) and default.count(",") >= 5
+    # Not the moment itself, which is another one in each run.
+    return "that of the program's start" if once else None
