@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.causes import by_cause
@@ -10,8 +13,10 @@ from alembic_pgpatterns.patterns import Finding, Pattern, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
+from alembic_pgpatterns.patterns.security.policy_evaluated_per_row import PolicyEvaluatedPerRow
 from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
+from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Origin
 
 TEXT = DataType("varchar", modifier=(9,))
@@ -96,3 +101,18 @@ def test_the_baseline_knows_each() -> None:
     assert objects(report.causes) == [["b.a", "c.a"]]
     assert [item.fingerprint for item in report.findings] == [item.fingerprint for item in findings[1:]]
     assert report.counts()["warning"] == 1
+
+
+def test_eighty_policies_of_one_generator_are_one_finding(new_database: Callable[[], Any]) -> None:
+    script = "".join(
+        f"CREATE TABLE t{n} (id bigint PRIMARY KEY, tenant bigint); ALTER TABLE t{n} ENABLE ROW LEVEL SECURITY;"
+        f"CREATE POLICY p ON t{n} USING (tenant = current_setting('app.tenant')::bigint);"
+        for n in range(80)
+    )
+    with new_database().connect() as connection:
+        connection.execute(script)
+        schema = catalog.read(connection)
+    findings = list(PolicyEvaluatedPerRow(target_version=18).detect(schema))
+    (one,) = by_cause(findings)
+    assert len(findings) == 80
+    assert len(one.also) == 79

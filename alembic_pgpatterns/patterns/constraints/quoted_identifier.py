@@ -46,6 +46,7 @@ class QuotedIdentifier(SchemaPattern):
                     message=_message(name),
                     remedy=Advice(f"Rename it to {_suggestion(name)}, or keep writing the quotes."),
                     detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
+                    cause=name,
                 )
 
 

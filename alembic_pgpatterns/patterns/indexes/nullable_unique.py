@@ -88,7 +88,10 @@ Table(
         if nullable:
             names = " or ".join(map(quote, nullable))
             yield self.finding(
-                at=at, message=f"{rule} allows duplicate rows when {names} is null", remedy=self._advice(nullable)
+                at=at,
+                message=f"{rule} allows duplicate rows when {names} is null",
+                remedy=self._advice(nullable),
+                cause=names,
             )
 
     def _advice(self, nullable: list[str]) -> Advice:

@@ -60,6 +60,7 @@ class PolicyAlwaysTrue(SchemaPattern):
             f"({' and '.join(clauses)})",
             remedy=Advice(f"Say whose rows may be written: {' and '.join(clauses)} with a condition."),
             severity=Severity.INFO if _exempts(policy, table) else None,
+            cause=f"{policy.command} {policy.using} {policy.check}",
         )
 
 

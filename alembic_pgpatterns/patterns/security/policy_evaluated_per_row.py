@@ -76,6 +76,7 @@ class PolicyEvaluatedPerRow(SchemaPattern):
                         at=policy,
                         message=f"the policy {policy.name} of {table.name} calls {names} once per row",
                         remedy=_remedy(policy, clauses, functions),
+                        cause=f"{policy.using} {policy.check}",
                     )
 
 

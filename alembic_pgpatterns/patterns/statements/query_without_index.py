@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns import Finding, Fold, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import usages
 from alembic_pgpatterns.patterns.statements._unserved import unserved
 from alembic_pgpatterns.schema.model import Schema
@@ -25,6 +25,7 @@ class QueryWithoutIndex(StatementPattern):
     """
 
     severity = Severity.INFO
+    fold = Fold.TABLE
     not_when = "The table stays small, or the query runs once a day."
     references = ("https://www.postgresql.org/docs/current/indexes-multicolumn.html",)
     runs = False
