@@ -61,6 +61,12 @@ def test_a_flag_of_something_that_may_not_have_happened(
     assert len(found("nullable-flag", f"CREATE TABLE t (id bigint PRIMARY KEY, {column})")) == expected
 
 
+def test_alternatives_of_which_one_is_null(found: Callable[..., list[Any]]) -> None:
+    columns = "id bigint PRIMARY KEY, phone text, email text, shop bigint"
+    script = f"CREATE TABLE preference ({columns}, UNIQUE (phone, shop), UNIQUE (email, shop))"
+    assert {finding.message.rpartition(" when ")[2] for finding in found("nullable-unique", script)} == {"shop is null"}
+
+
 def test_a_flag_that_other_rows_must_not_have(found: Callable[..., list[Any]]) -> None:
     """Single-table inheritance: the column is there for one kind of row."""
     script = """CREATE TABLE animal (id bigint PRIMARY KEY, kind text NOT NULL, purrs boolean,

@@ -25,7 +25,8 @@ class NullableUnique(SchemaPattern):
 
     Not reported: rules over one column, where null means "has none"; rules with a soft-deletion column, whose null is
     the point; a partial index whose predicate covers the nulls, alone or together with a CHECK; a table with another
-    unique index for the rows where the column is null; columns that a CHECK keeps from being null.
+    unique index for the rows where the column is null; a column in whose place other rules have another one ((phone,
+    shop) beside (email, shop)); columns that a CHECK keeps from being null.
     """
 
     severity = Severity.INFO
@@ -83,7 +84,13 @@ Table(
             return
         columns = [column for column in table.columns if column.name in members and column.name not in excluded]
         nullable = [
-            column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
+            column.name
+            for column in columns
+            if not (
+                never_null(table, column)
+                or _has_companion(table, column.name)
+                or _is_alternative(table, column.name, members)
+            )
         ]
         if nullable:
             names = " or ".join(map(quote, nullable))
@@ -118,6 +125,14 @@ def _kept_out(table: Table, index: Index) -> frozenset[str]:
     conditions = [check.expression for check in table.checks if check.expression is not UNKNOWN]
     by_check = (null_tested(text) for text in conditions if in_predicate & columns_of(text))
     return null_tested(index.predicate).union(*by_check)
+
+
+def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) -> bool:
+    """Whether other rules have another column in its place: (phone, shop) beside (email, shop). One of them is null."""
+    rest = {member for member in members if member != name}
+    rules = [key.columns for key in table.unique_constraints]
+    partial = [index.columns for index in table.indexes if index.unique and index.constraint is None]
+    return any(rest < set(other) and name not in other for other in (*rules, *partial))
 
 
 def _has_companion(table: Table, name: str) -> bool:
