@@ -84,14 +84,10 @@ Table(
             return
         columns = [column for column in table.columns if column.name in members and column.name not in excluded]
         nullable = [
-            column.name
-            for column in columns
-            if not (
-                never_null(table, column)
-                or _has_companion(table, column.name)
-                or _is_alternative(table, column.name, members)
-            )
+            column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
         ]
+        shared = [name for name in nullable if not _is_alternative(table, name, members)]
+        nullable = shared or nullable
         if nullable:
             names = " or ".join(map(quote, nullable))
             yield self.finding(

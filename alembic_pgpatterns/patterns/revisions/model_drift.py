@@ -48,5 +48,7 @@ class ModelDrift(HistoryPattern):
             spot = Spot(drift.object, drift.table, place, place.line)
             advice = Advice("alembic revision --autogenerate, or correct the models.")
             severity = Severity.INFO if drift.harmless else None
-            finding = self.finding(spot, drift.message, advice, severity=severity)
+            # What makes no difference is said once, wherever it is.
+            cause = "harmless" if drift.harmless else ""
+            finding = self.finding(spot, drift.message, advice, severity=severity, cause=cause)
             yield finding if drift.location is not None else finding.but(location=None)
