@@ -11,11 +11,14 @@ from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.sense import NEWEST, OLDEST
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.written import settings_lines
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import Head
 from alembic_pgpatterns.controller.progress import Progress
-from alembic_pgpatterns.controller.project import Project, with_true_history
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
+from alembic_pgpatterns.controller.tries import trying_ways
+from alembic_pgpatterns.controller.ways import hint
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -40,7 +43,7 @@ def check(project: Project, settings: Settings, progress: Progress) -> Report:
     Raises:
         PgPatternsError: the check could not be done; the message says what to do.
     """
-    return with_true_history(lambda: _check(project, settings, progress))
+    return trying_ways(project, settings, lambda settings: _check(project, settings, progress))
 
 
 def _check(project: Project, settings: Settings, progress: Progress) -> Report:
@@ -61,8 +64,15 @@ def _check(project: Project, settings: Settings, progress: Progress) -> Report:
     if cache is not None and cache.reason is not None:
         gathered.hints.append(f"Nothing was cached, so the next run takes as long: {cache.reason}.")
     gathered.skipped += _not_live(settings)
-    gathered.hints += _version_hint(settings)
+    gathered.hints = [*_found_out(project), *gathered.hints, *_version_hint(settings)]
     return Report.of(gathered, baseline, settings)
+
+
+def _found_out(project: Project) -> Iterator[str]:
+    """What was given to the project without being asked for."""
+    if project.section_note is not None:
+        yield project.section_note
+    yield from hint(project.ways, settings_lines)
 
 
 def _gather_head(head: Head, gathered: Gathered) -> None:

@@ -71,9 +71,23 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
     reason = _untraceable(settings, patterns) if patterns else None
     if reason is not None or not patterns:
         return ToTrace(reason=reason, expected=True)
-    scope = scope_of(project, settings, baseline)
+    try:
+        scope = scope_of(project, settings, baseline)
+    except PgPatternsError as error:
+        if settings.upgrade_command is None or isinstance(error, SettingsError):
+            raise
+        reason = f"a command of the project's ran them, and their files cannot be read: {first_line(error)}"
+        return ToTrace(reason=f"{reason}. Name them: {LOCATED}", expected=True)
     cached = cache.runs(scope.revisions, settings.downgrade) if cache is not None else NO_TRACES
     return ToTrace(scope.revisions, scope.reason, cached=cached)
+
+
+LOCATED = 'alembic_options = { script_location = "app/migrations" }'
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return str(error).splitlines()[0]
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ class RevisionCheck:
             return
         if todo.reason and not todo.scope:
             gathered.skipped.append(Skipped("what revisions do", todo.reason, expected=todo.expected))
+        elif todo.reason:
+            gathered.skipped.append(Skipped("older revisions", todo.reason, expected=True))
         traced = self._trace(todo)
         gathered.runs = with_rows(traced.runs, settings)
         of_runs = run_revision_patterns(patterns, gathered.runs)
@@ -150,14 +166,15 @@ class RevisionCheck:
         return replace(traced, runs=(*traced_before, *traced.runs))
 
     def _history(self, gathered: Gathered) -> History:
-        """The history; an empty one if a command ran it: its files may import what only that program has.
-
-        Even if they could be imported here, that would load the whole application a second time.
-        """
-        if self.run.settings.upgrade_command is not None:
-            gathered.skipped.append(Skipped("the history of revisions", "an upgrade command ran it", expected=True))
+        """The history; an empty one if a command ran it, and its files cannot be read from here."""
+        if self.run.settings.upgrade_command is None:
+            return _history(self.run.project, gathered.runs)
+        try:
+            return _history(self.run.project, gathered.runs)
+        except PgPatternsError as error:
+            reason = f"a command of the project's ran it, and its files cannot be read: {first_line(error)}"
+            gathered.skipped.append(Skipped("the history of revisions", reason, expected=True))
             return History(runs=gathered.runs)
-        return _history(self.run.project, gathered.runs)
 
 
 def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
@@ -167,8 +184,6 @@ def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
     if not any(isinstance(pattern, RevisionPattern) or getattr(pattern, "of_scope", False) for pattern in patterns):
         return "no pattern about revisions is selected"
-    if settings.upgrade_command is not None:
-        return "an upgrade command ran them, and a command cannot be traced"
     if settings.create_all:
         return "the schema was built from the models"
     if settings.server is not None:

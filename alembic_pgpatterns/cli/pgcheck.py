@@ -16,6 +16,7 @@ You need no database. The server is started for this run only, and every connect
 env.py opens goes to it. Only --live connects to a real database, and only reads.
 
   alembic pgcheck                           show the report in the terminal
+  alembic pgcheck --init                    find out and write the settings that a project needs
   alembic pgcheck --write-baseline          accept today's findings; later runs report only new ones
   alembic pgcheck --select indexes          check only some patterns: a name, a folder or a glob
   alembic pgcheck --format json             for programs; stdout holds only the JSON
@@ -96,6 +97,9 @@ def _server_flags(parser: argparse.ArgumentParser) -> None:
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
     add_flag(server)
     server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head with this command")
+    server.add_argument(
+        "--init", action="store_true", help="find out which settings the project needs, try and write them, then check"
+    )
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
     server.add_argument(
         "--create-all", action="store_true", default=None, help="create the tables from the models, run no revision"

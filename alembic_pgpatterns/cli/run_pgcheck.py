@@ -12,6 +12,7 @@ from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
+from alembic_pgpatterns.cli.find_settings import find_settings
 from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
@@ -42,8 +43,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         with standard_output(config.stdout) as stream:
             _inform(settings, options, stream)
         return 0
-    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
-        report = _checked(project, settings, progress, getattr(options, "live", None))
+    report = _report(config, settings, options)
     if getattr(options, "verify_cache", False):
         _verify(config, settings)
     if getattr(options, "plan", None):
@@ -58,6 +58,13 @@ def run(config: Any, options: argparse.Namespace) -> int:
             output.write(report, stream, full=getattr(options, "all", False))
     failing = report.at_least(settings.fail_on) and not getattr(options, "exit_zero", False)
     return incomplete(report, settings) or (FINDINGS if failing else 0)
+
+
+def _report(config: Any, settings: Settings, options: argparse.Namespace) -> Report:
+    with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        if getattr(options, "init", False):
+            return find_settings(project, settings, lambda project, settings: check(project, settings, progress))
+        return _checked(project, settings, progress, getattr(options, "live", None))
 
 
 def _verify(config: Any, settings: Settings) -> None:

@@ -66,7 +66,17 @@ def _texts(settings: Settings) -> Iterator[Problem]:
 def _lists(settings: Settings) -> Iterator[Problem]:
     if not settings.select:
         yield "select", "it is empty, so nothing would be checked; leave it out to check everything."
-    for name in ("select", "ignore", "exclude_tables", "exclude_schemas", "roles", "registries"):
+    for name in (
+        "select",
+        "ignore",
+        "exclude_tables",
+        "exclude_schemas",
+        "roles",
+        "registries",
+        "schemas",
+        "models",
+        "attributes",
+    ):
         if any(not entry.strip() for entry in getattr(settings, name)):
             yield name, "one of its entries is empty."
     for role in settings.roles:
@@ -78,14 +88,20 @@ def _lists(settings: Settings) -> Iterator[Problem]:
 
 
 def _environment(settings: Settings) -> Iterator[Problem]:
+    for name, value in settings.alembic_options.items():
+        if unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
+            yield "alembic_options", f"{name} has {{{unknown[0]}}}, which is not one of {_words()}."
     for name, value in settings.env.items():
         if not _VARIABLE.fullmatch(name):
             yield "env", f"{name!r} cannot be the name of an environment variable."
         elif "\0" in value:
             yield "env", f"the value of {name} contains a character of code 0, which no variable accepts."
         elif unknown := [word for word in _PLACEHOLDER.findall(value) if word not in PLACEHOLDERS]:
-            valid = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
-            yield "env", f"{name} has {{{unknown[0]}}}, which is not one of {valid}."
+            yield "env", f"{name} has {{{unknown[0]}}}, which is not one of {_words()}."
+
+
+def _words() -> str:
+    return ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
 
 
 def _paths(settings: Settings) -> Iterator[Problem]:

@@ -73,6 +73,18 @@ class Settings:
         "Environment variables for the run, with `{url}`, `{host}`, `{port}`, `{user}`, `{password}` and `{database}` "
         "of the scratch database.",
     )
+    alembic_options: Mapping[str, str] = setting(
+        MappingProxyType({}),
+        "Options of Alembic's configuration for the check, such as `sqlalchemy.url` or `script_location`, with the "
+        "words in braces that `env` has.",
+    )
+    attributes: tuple[str, ...] = setting(
+        (), "Entries of `config.attributes` in which env.py expects an open connection, such as `connection`."
+    )
+    replace_sqlite: bool = setting(
+        False, "Where the project would open a SQLite file, as its default, give it PostgreSQL. Found out if unset."
+    )
+    schemas: tuple[str, ...] = setting((), "Schemas that exist before the first revision, as in production.")
     prepare: Path | None = setting(None, "A file of SQL that runs in each scratch database before the first revision.")
     roles: tuple[str, ...] = setting((), "Roles that revisions expect; created on the throw-away server.")
     upgrade_command: str | None = setting(
@@ -94,6 +106,11 @@ class Settings:
     create_all: bool = setting(
         False, "Build the schema from the models and stamp it, for histories that do not start from an empty database."
     )
+    models: tuple[str, ...] = setting(
+        (),
+        "Where the models are if env.py names none, or cannot be used: `package.module`, `package.module:Base` or "
+        "`package.module:function()`.",
+    )
     registries: tuple[str, ...] = setting(
         (), "Mapper registries, as `package.module:Base`, for patterns about relationships."
     )
@@ -104,7 +121,7 @@ class Settings:
     )
     directives: bool = setting(False, "Write this package's op directives instead of Alembic's operations.")
     lock_timeout: str = setting("5s", "lock_timeout in revisions that take a strong lock on an existing table.")
-    history: int = setting(30, "Without a baseline, check all revisions if the history has at most this many.")
+    history: int = setting(30, "Without a baseline, check this many of the last revisions one by one.")
     since: str | None = setting(
         None, "Check the revisions after this one, instead of those after the baseline. `base`: all of them."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
@@ -99,12 +100,16 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
 def _by_models(run: RunContext) -> AtHead:
     """No revision runs: the schema is created from the models, in an empty database."""
     project = run.project
-    result = run_env(run, Steps(), Databases(), offline=True)
+    result = _configured(run)
     count = sum(item.models for item in result.configured)
     if not count:
         problem = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
-        raise PgPatternsError(f"There is nothing to check: {problem}, and env.py names no target_metadata.")
+        raise PgPatternsError(
+            f"There is nothing to check: {problem}, and env.py names no target_metadata. Name the models in the "
+            'settings: models = ["app.models:Base"]'
+        )
     name = run.server.create_scratch(SCRATCH)
+    prepare(run.settings, run.server, name)
     request = CreateRequest(result.run, run.server.parameters(name), schemas=True)
     failure = project.request("create", request, handlers=handlers(run, Databases()))
     if failure is not None:
@@ -115,6 +120,17 @@ def _by_models(run: RunContext) -> AtHead:
     return AtHead((Database(name, "", (), models),), 0, project.heads, skipped=skipped)
 
 
+def _configured(run: RunContext) -> EnvResult:
+    """env.py's models: its offline branch needs no database; not every env.py has one."""
+    try:
+        result = run_env(run, Steps(), Databases(), offline=True)
+        if any(item.models for item in result.configured):
+            return result
+    except ProjectFailed:
+        pass
+    return run_env(run, Steps(), Databases())
+
+
 def _by_command(run: RunContext, command: str) -> AtHead:
     """The project's own program runs the revisions. Here the revision files need not be readable."""
     settings, server = run.settings, run.server
@@ -122,7 +138,7 @@ def _by_command(run: RunContext, command: str) -> AtHead:
     prepare(settings, server, name)
     run.progress.say(f"running {command}")
     allowed = Confinement.of(settings).allowed
-    run_command(command, server=server, database=name, env=settings.env, cwd=settings.root, allowed=allowed)
+    run_command(command, server=server, database=name, env=settings.env, cwd=Path.cwd(), allowed=allowed)
     tables = version_tables(server, name)
     if not tables:
         variables = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
@@ -131,8 +147,27 @@ def _by_command(run: RunContext, command: str) -> AtHead:
             f"given: {command}\nDoes it read the variables in `env`? They are: {variables}."
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
-    unread = Skipped("models", "an upgrade command ran the revisions, so env.py was not read", expected=True)
-    return AtHead((Database(name, "", tables),), 0, heads, skipped=(unread,))
+    models, skipped = _beside_the_command(run, name)
+    return AtHead((Database(name, "", tables, models),), len(heads and _revisions(run)), heads, skipped=skipped)
+
+
+def _revisions(run: RunContext) -> tuple[object, ...]:
+    try:
+        return run.project.revisions
+    except PgPatternsError:
+        return ()
+
+
+def _beside_the_command(run: RunContext, database: str) -> tuple[Models, tuple[Skipped, ...]]:
+    """The models that the settings name: what a command does says nothing of them."""
+    if not run.settings.models:
+        reason = 'a command runs the revisions, so env.py was not read; name them: models = ["app.models:Base"]'
+        return NO_MODELS, (Skipped("models", reason, expected=True),)
+    try:
+        result = run_env(run, Steps(), Databases(environment=database))
+    except PgPatternsError as error:
+        return NO_MODELS, (Skipped("models", str(error)),)
+    return Models(result.run, None, sum(item.models for item in result.configured)), ()
 
 
 VERSION_TABLES = """
@@ -191,7 +226,14 @@ def _outside(project: Project) -> Iterator[Skipped]:
 
 
 def _without_models(result: EnvResult) -> Iterator[Skipped]:
-    if result.own_environment is not None:
+    if result.own_environment is None:
+        return
+    if any(item.models for item in result.configured):
+        reason = (
+            f"it failed, so the revisions ran without it, and the settings name the models: {result.own_environment}"
+        )
+        yield Skipped("env.py", reason, expected=True)
+    else:
         reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {result.own_environment}"
         yield Skipped("models", reason, broken=True)
 

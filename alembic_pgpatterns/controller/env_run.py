@@ -9,15 +9,17 @@ from typing import Any
 
 import sqlalchemy
 
+from alembic_pgpatterns.config import location
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
+from alembic_pgpatterns.controller.ways import FoundWays, ways_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.revisions.observation import held
 from alembic_pgpatterns.revisions.outgoing import without_connecting
 from alembic_pgpatterns.runner.channel import Parent
-from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Route, Steps
+from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Route, Steps, Supplies
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.sql import sqltext
@@ -83,24 +85,32 @@ def run_env(
         HistoryChanged: the revisions differ from what was read from their files.
     """
     moved = moved or {}
-    if run.settings.env and databases.environment is None:
+    if (run.settings.env or run.settings.alembic_options) and databases.environment is None:
         databases.environment = new_database(run, databases)
     request = EnvRequest(
         steps=steps,
         server=_route(run.server),
         databases=tuple((origin, moved.get(name, name)) for origin, name in databases.by_origin.items()),
-        variables=_variables(run, databases, moved),
+        variables=_filled(run, databases, moved, run.settings.env),
         history=run.project.history.facts,
         last=last,
         log=str(run.server.log) if monitor is not None and run.server.log is not None else None,
         offline=offline,
         clock=clock,
+        supplies=supplies(run, databases, moved),
     )
     result: EnvResult = run.project.request("env", request, handlers=handlers(run, databases, monitor, moved))
     if not moved:
         databases.by_origin.update(dict(result.databases))
+    return _checked(run, result, is_plain=monitor is None and not moved)
+
+
+def _checked(run: RunContext, result: EnvResult, is_plain: bool) -> EnvResult:
+    """The result, if it is one."""
     if result.history is not None:
         run.project.replace_history(result.history)
+    if is_plain:
+        _look_for_ways(run, result)
     if result.failure is not None:
         raise ProjectRunFailed(explained(result.failure, run.server), result)
     return result
@@ -156,11 +166,43 @@ def _route(server: Server) -> dict[str, str]:
     return {name: value for name, value in server.parameters().items() if name != "dbname"}
 
 
-def _variables(run: RunContext, databases: Databases, moved: Mapping[str, str]) -> Mapping[str, str]:
+def _look_for_ways(run: RunContext, result: EnvResult) -> None:
+    """Leave what is being done, if env.py failed and there is something to try.
+
+    Raises:
+        FoundWays: there is.
+    """
+    failed = result.failure is not None or result.own_environment is not None or not result.configured
+    if failed and run.project.is_looking and run.settings.upgrade_command is None:
+        ways = tuple(way for way in ways_of(result, run.settings, run.server) if way.automatic or run.project.tries_all)
+        if ways:
+            raise FoundWays(ways)
+
+
+def _filled(
+    run: RunContext, databases: Databases, moved: Mapping[str, str], templates: Mapping[str, str]
+) -> Mapping[str, str]:
     if databases.environment is None:
         return {}
     name = moved.get(databases.environment, databases.environment)
-    return variables(run.settings.env, run.server, name)
+    return variables(templates, run.server, name)
+
+
+def supplies(run: RunContext, databases: Databases, moved: Mapping[str, str]) -> Supplies:
+    """What the settings give env.py."""
+    settings = run.settings
+    options = _filled(run, databases, moved, settings.alembic_options)
+    return Supplies(
+        options={name: value for name, value in options.items() if name != location.OPTION},
+        attributes=settings.attributes,
+        replace_sqlite=settings.replace_sqlite,
+        models=settings.models,
+        own_environment=BY_COMMAND if settings.upgrade_command is not None else None,
+    )
+
+
+BY_COMMAND = "a command of the project's runs them"
+"""Why the revisions are traced without env.py where the settings have an ``upgrade_command``."""
 
 
 PLACEHOLDER = "driver"
@@ -225,7 +267,7 @@ def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScript
     """
     if run.settings.env and databases.environment is None:
         databases.environment = new_database(run, databases)
-    route = Route(_route(run.server), tuple(databases.by_origin.items()), _variables(run, databases, {}))
+    route = Route(_route(run.server), tuple(databases.by_origin.items()), _filled(run, databases, {}, run.settings.env))
     try:
         return run.project.perform(
             lambda scripts, parent: task(scripts, parent, route), handlers=handlers(run, databases)

@@ -58,6 +58,9 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
     result: ModelsResult = run.project.request("models", request, handlers=handlers(run, Databases()))
     if result.schema is None:
         return ModelSchema(None, (Skipped("models", str(result.reason)),))
+    if not result.schema.tables:
+        reason = "target_metadata holds no table: env.py must import the modules in which the models are"
+        return ModelSchema(None, (Skipped("models", reason, broken=True),))
     return ModelSchema(result.schema)
 
 

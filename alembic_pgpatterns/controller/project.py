@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from alembic_pgpatterns.config import location
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.history import History, Revision, read_without_running
@@ -53,13 +54,27 @@ class Project:
 
         Raises:
             SettingsError: an entry of ``allow_connect`` is not an address.
+            PgPatternsError: nobody can tell which migrations are meant.
         """
         self.config = config
+        given = settings.alembic_options.get(location.OPTION) if settings is not None else None
+        if settings is not None and given is not None:
+            location.use(config, settings.path(Path(given)).absolute())
+        place = location.complete(config)
+        self.section_note, self.located = place.note, place.folder
+        """What was found out about the configuration: a section of another name; where the migrations are."""
         self.began = time.time()
         self.fresh = fresh
         self._confinement = Confinement.of(settings, fresh=fresh)
         self._history: History | None = None
         self._process: ProjectProcess | None = None
+        self.ways: list[Any] = []
+        """What was found out, and given to the project, because without it nothing could be checked; see `ways`."""
+        self.first_failure: PgPatternsError | None = None
+        self.is_looking = False
+        """Whether somebody tries again with what is found out."""
+        self.tries_all = False
+        """Whether to try too what only a person can decide, as for ``--init``."""
 
     def __enter__(self) -> Self:
         return self

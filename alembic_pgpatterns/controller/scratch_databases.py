@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from psycopg import Error as PsycopgError
+from psycopg import sql
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
@@ -39,11 +40,15 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Path | None
 
 
 def prepare(settings: Settings, server: Server, database: str) -> None:
-    """Run the ``prepare`` file in a scratch database.
+    """Make the schemas of the settings in a scratch database, and run the ``prepare`` file there.
 
     Raises:
         PgPatternsError: it cannot be read, or a statement fails.
     """
+    if settings.schemas:
+        with server.connect(database) as connection:
+            for name in settings.schemas:
+                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
     if settings.prepare is None:
         return
     path = settings.path(settings.prepare)

@@ -16,7 +16,7 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Scope:
-    """The revisions to trace, in order. ``reason``: why there are none although the history has some."""
+    """The revisions to trace, in order. ``reason``: why they are not all revisions, though nobody asked for fewer."""
 
     revisions: tuple[Revision, ...]
     reason: str | None = None
@@ -37,12 +37,13 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
         return Scope(_after(project, () if settings.since == BASE else (_identifier(project, settings.since),)))
     if baseline is not None and baseline.heads:
         return Scope(_after(project, baseline.heads))
-    if len(revisions) <= settings.history:
+    last = revisions[-settings.history :] if settings.history else ()
+    if len(last) == len(revisions):
         return Scope(revisions)
     return Scope(
-        (),
-        f"{len(revisions)} of them, and no baseline says which are old: --write-baseline accepts the present ones, "
-        f"--since base checks all, --since REVISION checks those after one",
+        last,
+        f"{len(revisions) - len(last)} of {len(revisions)} were not judged one by one, since no baseline says which "
+        "are old: --since base judges all, --since REVISION those after one, --write-baseline accepts what there is",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
@@ -13,8 +13,9 @@ from sqlalchemy.engine import URL
 
 from alembic_pgpatterns.errors import PgPatternsError
 
-DRIVERS = ("psycopg", "psycopg2", "asyncpg", "pg8000")
-"""The drivers in the order in which they are tried."""
+DRIVERS = ("psycopg2", "psycopg", "asyncpg", "pg8000")
+"""In the order in which they are tried: SQLAlchemy's default first. psycopg may be there for our sake alone."""
+ASYNC_DRIVERS = ("asyncpg", "psycopg")
 
 
 def with_connection(parameters: Mapping[str, str], function: Callable[[Any], Any], driver: str = "") -> Any:
@@ -53,6 +54,11 @@ def _driver(preferred: str) -> str:
     raise PgPatternsError(
         f"the project's environment has no PostgreSQL driver. Way out: install one of {', '.join(DRIVERS)} there."
     )
+
+
+def usable_driver(names: Sequence[str] = DRIVERS) -> str:
+    """The first of some drivers that the project's environment has; the last of them if it has none."""
+    return next(filter(_is_usable, names), names[-1])
 
 
 def _is_usable(name: str) -> bool:

@@ -34,6 +34,38 @@ class RevisionFacts:
 
 
 @dataclass(frozen=True)
+class Supplies:
+    """What env.py is given.
+
+    ``options``: for Alembic's configuration, in place of those of the file. ``attributes``: the entries of
+    ``config.attributes`` that hold a connection. ``replace_sqlite``: open PostgreSQL where the project would open a
+    SQLite file. ``models``: as the setting of that name has them. ``own_environment``: why the revisions are to run
+    without env.py; None if they are not.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    replace_sqlite: bool = False
+    models: tuple[str, ...] = ()
+    own_environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that is missing.
+
+    ``kind``: "sqlite" (the project opened a file of it; ``name``: its URL), "attribute" (of ``config.attributes``),
+    "url" (Alembic's ``sqlalchemy.url`` is not set; ``name``: the driver that env.py can use), "variable" (of the
+    environment; ``name``, and a ``value`` that will do), "url_variable" (one that is read, and may give the URL of a
+    database), "search_path" (``name``: a statement that sets it).
+    """
+
+    kind: str
+    name: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Steps:
     """The revisions that a run of env.py has to run.
 
@@ -55,6 +87,7 @@ class EnvRequest:
     ``clock``: record without a log: statements, how long they take, how many rows they change. ``last``: revisions
     after which the session is examined for what they leave in it; empty: no session is examined. ``history``: the
     expected revisions; None if they are not known. ``without_env_py``: run the revisions even if env.py cannot be used.
+    ``supplies``: what env.py is given.
     """
 
     steps: Steps = Steps()
@@ -67,6 +100,7 @@ class EnvRequest:
     clock: bool = False
     offline: bool = False
     without_env_py: bool = True
+    supplies: Supplies = field(default_factory=Supplies)
 
 
 @dataclass(frozen=True)
@@ -118,6 +152,7 @@ class EnvResult:
     no PostgreSQL.
     ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: of the revisions.
     ``windows``: per database, where each recorded revision starts and ends in the server's log, in bytes.
+    ``needs``: what env.py lacked, if it failed or did not arrive.
     """
 
     run: int
@@ -135,6 +170,7 @@ class EnvResult:
     recording: Recording | None = None
     start: int = 0
     windows: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True)

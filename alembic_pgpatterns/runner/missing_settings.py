@@ -27,10 +27,11 @@ def settings_to_add(error: BaseException) -> str:
     Returns:
         Lines that start with a line break, for the end of a message.
     """
-    names = tuple(dict.fromkeys(_missing(error)))
-    if not names:
+    values = dict(missing(error))
+    if not values:
         return _sections_to_add(error)
-    entries = ", ".join(f'{name} = "{_value(name)}"' for name in names)
+    names = tuple(values)
+    entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     return (
         f"\n{', '.join(names)}: set {'it' if len(names) == 1 else 'them'}, or add this to pyproject.toml (any value "
         f"works, since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
@@ -47,19 +48,38 @@ def _sections_to_add(error: BaseException) -> str:
     )
 
 
-def _value(name: str) -> str:
-    return "{url}" if re.search("URL|DSN|URI", name.upper()) else "…"
-
-
-def _missing(error: BaseException) -> Iterator[str]:
+def missing(error: BaseException) -> Iterator[tuple[str, str]]:
+    """The variables that an error says are missing, each with a value that will do."""
     kind = type(error).__name__
     if isinstance(error, KeyError):
-        yield from _of_environ(error)
+        yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
         yield from _of_pydantic(error)
     for name, form in _WORDS:
-        if kind == name and (match := form.search(str(error))):
-            yield match[1]
+        if kind == name and (result := form.search(str(error))):
+            yield result[1], value_for(result[1])
+
+
+_PARTS = (("PORT", "5432"), ("HOST", "localhost"), ("SERVER", "localhost"))
+_OF_DATABASE = ("DATABASE", "POSTGRES", "PG", "DB", "SQLALCHEMY", "DSN")
+
+
+def value_for(name: str, kind: str = "") -> str:
+    """A value that an application takes for a variable, judged by its name and by pydantic's type of the error.
+
+    Args:
+        name: of the variable.
+        kind: such as ``int_parsing``; empty: it is missing, and nothing more is known.
+    """
+    words = name.upper().split("_")
+    of_database = any(part in word for word in words for part in _OF_DATABASE)
+    if kind.startswith(("int", "float", "decimal")):
+        return "5432"
+    if kind.startswith("bool"):
+        return "true"
+    if kind.startswith("url") or re.search("URL|DSN|URI|CONN", name.upper()):
+        return "{url}" if of_database or words[-1:] != ["URL"] or len(words) == 1 else "http://localhost"
+    return next((value for part, value in _PARTS if part in words), "for-the-check-only-0123456789abcdef")
 
 
 def _of_environ(error: KeyError) -> Iterator[str]:
@@ -69,16 +89,22 @@ def _of_environ(error: KeyError) -> Iterator[str]:
         yield str(error.args[0])
 
 
-def _of_pydantic(error: Any) -> Iterator[str]:
+def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
     """The variables of a ``BaseSettings``: pydantic's error names the fields, and the class has their prefix."""
     model = _settings_class(error.__traceback__, str(error.title))
     if model is None:
         return
     prefix = str(model.model_config.get("env_prefix", ""))
     for item in error.errors():
-        if item.get("type") == "missing" and item.get("loc"):
+        if item.get("loc") and (item.get("type") == "missing" or _is_ours(item.get("input"))):
             name = str(item["loc"][0])
-            yield (prefix + name if name in model.model_fields else name).upper()
+            name = (prefix + name if name in model.model_fields else name).upper()
+            yield name, value_for(name, "" if item.get("type") == "missing" else str(item.get("type")))
+
+
+def _is_ours(value: object) -> bool:
+    """Whether it is a value of ours that did not fit, so that another one may."""
+    return value == value_for("")
 
 
 def _settings_class(trace: TracebackType | None, title: str) -> Any:

@@ -17,14 +17,16 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
 from alembic_pgpatterns.runner.channel import Closed, Parent
-from alembic_pgpatterns.runner.engine import with_connection
+from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver, with_connection
 from alembic_pgpatterns.runner.failures import HistoryError, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded
-from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Steps
+from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Need, Steps
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
+from alembic_pgpatterns.runner.needs import of_error, url_variables
 from alembic_pgpatterns.runner.paths import several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
+from alembic_pgpatterns.runner.supplies import load_models, set_options, sqlite_replaced, watched_attributes
 from alembic_pgpatterns.server.redirect import Routes, redirect
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class EnvRun:
     own_environment: str | None = None
     raised: BaseException | None = None
     routes: Routes | None = None
+    needs: list[Need] = field(default_factory=list)
 
     def result(self, number: int) -> EnvResult:
         """The result as plain data."""
@@ -72,7 +75,18 @@ class EnvRun:
             recording=self.recorder.result() if self.recorder is not None else None,
             start=self.start,
             windows={name: tuple(windows) for name, windows in self.windows.items()},
+            needs=tuple(dict.fromkeys(self._needs())),
         )
+
+    def _needs(self) -> Iterator[Need]:
+        yield from self.needs
+        if self.raised is not None or self.own_environment is not None or not self.configured:
+            yield from (Need("attribute", name) for name in watched_attributes(self.project.config).missing)
+        if self.routes is not None:
+            refused = [url for url in self.routes.refused if url.startswith("sqlite")]
+            yield from (Need("sqlite", url) for url in refused)
+            yield from url_variables(refused, self.project.read, usable_driver(), usable_driver(ASYNC_DRIVERS))
+            yield from (Need("search_path", statement) for statement in self.routes.search_paths)
 
     def _failure(self) -> Failure | None:
         if self.raised is None or isinstance(self.raised, HistoryDiffers):
@@ -98,8 +112,43 @@ def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> Env
         if request.server:
             run.routes = stack.enter_context(redirect(access, access.prepare, access.statement))
             run.routes.databases.update(request.databases)
-        _run(run)
+        _prepare(run, stack)
+        _run_with_connection(run)
     return run
+
+
+def _prepare(run: EnvRun, stack: contextlib.ExitStack) -> None:
+    """Give env.py what the settings supply."""
+    supplies, config = run.request.supplies, run.project.config
+    set_options(config, supplies.options)
+    watched_attributes(config).missing.clear()
+    if supplies.replace_sqlite:
+        stack.enter_context(sqlite_replaced(usable_driver(), usable_driver(ASYNC_DRIVERS)))
+
+
+def _run_with_connection(run: EnvRun) -> None:
+    """Run, with a connection in those of ``config.attributes`` that are to have one."""
+    names = run.request.supplies.attributes
+    if not names or not run.request.server:
+        _run(run)
+        return
+
+    def with_attributes(connection: Any) -> None:
+        run.project.config.attributes.update(dict.fromkeys(names, connection))
+        _run(run)
+        if connection.in_transaction() and run.raised is None:
+            connection.commit()
+
+    try:
+        with_connection(_scratch(run), with_attributes)
+    finally:
+        for name in names:
+            run.project.config.attributes.pop(name, None)
+
+
+def _scratch(run: EnvRun) -> dict[str, str]:
+    """Where the database is that stands for no particular one of the project."""
+    return {**run.request.server, "dbname": run.parent.ask("database without env.py")}
 
 
 def _recorder(project: ProjectScripts, parent: Parent, log: str | None) -> Recorder:
@@ -110,6 +159,9 @@ def _recorder(project: ProjectScripts, parent: Parent, log: str | None) -> Recor
 
 def _run(run: EnvRun) -> None:
     environment = _environment(run)
+    if run.request.supplies.own_environment is not None:
+        _run_without_env_py(run, environment, run.request.supplies.own_environment)
+        return
     try:
         run.parent.tell("running", str(run.project.directory.env_py_location))
         with environment, sandbox.sandboxed(), recorded(run.project.read, code=False):
@@ -126,6 +178,8 @@ def _run(run: EnvRun) -> None:
 def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseException) -> None:
     """Run the revisions without env.py, if env.py failed before it reached them or cannot be run at all."""
     run.raised = error
+    if not run.configured:
+        run.needs += of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
@@ -134,11 +188,14 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     if refused is not None:
         run.raised = PgPatternsError(refused)
         return
+    _run_without_env_py(run, environment, cause)
+
+
+def _run_without_env_py(run: EnvRun, environment: EnvironmentContext, cause: str) -> None:
     run.own_environment, run.raised = cause, None
     try:
         with environment, sandbox.sandboxed():
-            parameters = {**run.request.server, "dbname": run.parent.ask("database without env.py")}
-            with_connection(parameters, lambda connection: _without_env_py(environment, connection))
+            with_connection(_scratch(run), lambda connection: _without_env_py(environment, connection))
     except Closed:
         raise
     except BaseException as second:
@@ -172,6 +229,8 @@ def _environment(run: EnvRun) -> EnvironmentContext:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         if request.offline:
             kwargs.setdefault("output_buffer", io.StringIO())
+        if request.supplies.models and kwargs.get("target_metadata") is None:
+            kwargs["target_metadata"] = load_models(request.supplies.models)
         stock(*args, **kwargs)
         context = environment.get_context()
         item = observers.configured(context, Path(project.directory.env_py_location))

@@ -51,7 +51,8 @@ class Routes:
     connections to each scratch database. ``real_parameters``: by scratch database, libpq's parameters of the real one,
     with the password. ``environment``: the scratch database for variables of the environment. ``elsewhere``:
     connections that were allowed because they reach no server (SQLite in memory), for the error if no revision was run.
-    ``statement``: see `redirect`.
+    ``statement``: see `redirect`. ``refused``: the URLs that are none of PostgreSQL's. ``search_paths``: the statements
+    that may set one.
     """
 
     server: RedirectTarget
@@ -62,6 +63,8 @@ class Routes:
     real_parameters: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     environment: str | None = None
     elsewhere: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    search_paths: list[str] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -162,6 +165,7 @@ class _Guard:
             self.routes.elsewhere.append("SQLite in memory")
             return None
         if dialect.name != "postgresql":
+            self.routes.refused.append(_described(dialect, arguments, keywords))
             raise PgPatternsError(_not_postgresql(dialect, arguments, keywords))
         driver = dialect.driver.removesuffix("_async")
         if driver in drivers.LIBPQ_DRIVERS:
@@ -206,6 +210,8 @@ class _Guard:
             if connection.dialect.name == "postgresql" and not self._is_ours(driven):
                 raise PgPatternsError(_foreign(driven, "the project uses"))
             connection.info[_MARK] = self.routes
+        if "search_path" in statement.lower():
+            self.routes.search_paths.append(statement)
         if self.routes.statement is not None and any(word in statement.lower() for word in _CONNECTING):
             in_transaction = not _is_autocommit(connection.connection.dbapi_connection)
             try:

@@ -1,0 +1,97 @@
+"""Where a project's models are, read from its files: for projects whose env.py does not name them."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from alembic_pgpatterns.schema.names import Name
+
+MOST = 60
+"""Modules that are named; a project with more is to say it itself."""
+_NOT_SEARCHED = frozenset(
+    {"node_modules", "site-packages", "tests", "test", "build", "dist", "__pycache__", "versions"}
+)
+
+
+def models_of(migrations: Path, tables: Collection[Name] | None) -> tuple[str, ...]:
+    """The modules that declare some of the tables, as the setting ``models`` has them; empty if there are none.
+
+    Args:
+        migrations: the folder of env.py.
+        tables: of the database at head; None: any table counts, in the package around the migrations.
+    """
+    root = _import_root(migrations.absolute())
+    start = _top_package(migrations.absolute(), root) if tables is not None else migrations.absolute().parent
+    names = {table.name for table in tables} if tables is not None else None
+    declared = ((path, _declared(path)) for path in sorted(_files(start)))
+    result = [_module(path, root) for path, own in declared if (own if names is None else own & names)]
+    return tuple(result) if len(result) <= MOST else ()
+
+
+def _import_root(migrations: Path) -> Path:
+    """The folder from which the package that holds the migrations is imported; else the one beside them."""
+    folder = migrations.parent
+    while (folder / "__init__.py").exists():
+        folder = folder.parent
+    return folder
+
+
+def _top_package(migrations: Path, root: Path) -> Path:
+    return root / migrations.relative_to(root).parts[0] if migrations.parent != root else root
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in _NOT_SEARCHED and not name.startswith(".") and not Path(place, name, "pyvenv.cfg").exists()
+        ]
+        yield from (Path(place, name) for name in files if name.endswith(".py") and not name.startswith("test_"))
+
+
+def _module(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _declared(path: Path) -> set[str]:
+    """The tables that a file declares: ``__tablename__`` of classes, and the first argument of ``Table``."""
+    try:
+        text = path.read_text("utf-8")
+        if "__tablename__" not in text and "Table(" not in text and "table=True" not in text:
+            return set()
+        tree = ast.parse(text)
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return set()
+    return {name for node in ast.walk(tree) for name in _names(node)}
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.ClassDef):
+        if any(keyword.arg == "table" for keyword in node.keywords):  # SQLModel's own way
+            yield node.name.lower()
+        for item in node.body:
+            if isinstance(item, ast.Assign | ast.AnnAssign) and _target(item) == "__tablename__":
+                yield from _text(item.value)
+    elif isinstance(node, ast.Call) and node.args and _called(node.func) == "Table":
+        yield from _text(node.args[0])
+
+
+def _target(item: ast.Assign | ast.AnnAssign) -> str:
+    target = item.targets[0] if isinstance(item, ast.Assign) else item.target
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _called(function: ast.expr) -> str:
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+
+
+def _text(value: ast.expr | None) -> Iterator[str]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value

@@ -1,0 +1,138 @@
+"""``alembic pgcheck --init``: find out which settings a project needs, try them, and write those that work."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic_pgpatterns.checks.model_search import models_of
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.sources import ini_of, pyproject_of
+from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.controller.ways import Way
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.files import write_whole
+
+Check = Callable[[Project, Settings], Report]
+
+
+def find_settings(project: Project, settings: Settings, check: Check) -> Report:
+    """Check a project with whatever it turns out to need, and write that into its settings.
+
+    Args:
+        project: the project.
+        settings: as they are.
+        check: of a project with some settings.
+
+    Returns:
+        The report of the try that worked.
+
+    Raises:
+        PgPatternsError: no way worked; the message says what was tried.
+    """
+    project.tries_all = True
+    files = ini_of(project.config), pyproject_of(project.config)
+    try:
+        report = _first(project, settings, check)
+        report = _with_models(project, settings, check, report)
+    except PgPatternsError as error:
+        raise PgPatternsError(f"{error}{_tried(project.ways)}") from error
+    _write(project.ways, settings, files)
+    return report
+
+
+def _first(project: Project, settings: Settings, check: Check) -> Report:
+    """The report; if the history fails, of the models, where the files have some and env.py names none."""
+    try:
+        return check(project, settings)
+    except PgPatternsError:
+        names = models_of(Path(project.script.folder), None) if not settings.models else ()
+        if not names:
+            raise
+        project.close()
+        project.ways.append(_models_way(names))
+        return check(project, settings)
+
+
+def _models_way(names: tuple[str, ...]) -> Way:
+    return Way("models", names, "env.py names no models; these modules have the tables")
+
+
+def _tried(ways: Iterable[Way]) -> str:
+    values = {way.setting: way.value for way in ways}
+    reasons = {way.setting: way.why for way in ways}
+    return f"\nThis was tried, and nothing was written:\n{settings_lines(values, reasons)}" if values else ""
+
+
+def _with_models(project: Project, settings: Settings, check: Check, report: Report) -> Report:
+    """The report with the models that the project's files have, if env.py names none; else the one there is."""
+    if settings.models or all(item.what != "models" for item in report.skipped):
+        return report
+    names = models_of(
+        Path(project.script.folder), {table.name for _, schema in report.schemas for table in schema.tables}
+    )
+    if not names:
+        return report
+    before = list(project.ways)
+    project.ways.append(_models_way(names))
+    project.close()
+    try:
+        second = check(project, settings)
+    except PgPatternsError:
+        second = report
+    if any(item.what == "models" for item in second.skipped) or second is report:
+        project.ways[:] = before
+        return report
+    return second
+
+
+def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Path | None]) -> None:
+    values = {way.setting: way.value for way in ways}
+    reasons = {way.setting: way.why for way in ways}
+    if not values:
+        sys.stderr.write("The project needs no settings: nothing was written.\n")
+        return
+    ini, pyproject = files
+    if pyproject is not None and not pyproject.exists() and ini is not None and ini.exists():
+        path, text = ini, _in_ini(ini.read_text("utf-8"), values, reasons)
+    else:
+        path = pyproject or Path("pyproject.toml")
+        text = _in_toml(path.read_text("utf-8") if path.exists() else "", values, reasons)
+    if text is None:
+        given = settings_lines(values, reasons)
+        sys.stderr.write(f"{path} has some of these settings already, so change it yourself:\n{given}\n")
+        return
+    write_whole(path, text)
+    sys.stderr.write(f"{path}: written:\n{settings_lines(values, reasons)}\n")
+
+
+def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
+    """The file's text with the settings in their table; None if the table has one of them."""
+    table = settings_lines(values, reasons)
+    header = re.search(rf"^\[{re.escape(TABLE)}\][^\n]*$", text, re.MULTILINE)
+    if header is None:
+        return f"{text.rstrip()}\n\n{table}\n" if text.strip() else f"{table}\n"
+    if _has_one(text[header.end() :], values):
+        return None
+    return f"{text[: header.end()]}\n{table.partition(chr(10))[2]}{text[header.end() :]}"
+
+
+def _in_ini(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
+    table = ini_lines(values, reasons)
+    header = re.search(r"^\[pgpatterns\][^\n]*$", text, re.MULTILINE)
+    if header is None:
+        return f"{text.rstrip()}\n\n{table}\n"
+    if _has_one(text[header.end() :], values):
+        return None
+    return f"{text[: header.end()]}\n{table.partition(chr(10))[2]}{text[header.end() :]}"
+
+
+def _has_one(after: str, values: Mapping[str, Any]) -> bool:
+    """Whether a table, whose text begins here, sets one of the values."""
+    table = re.split(r"^\[", after, maxsplit=1, flags=re.MULTILINE)[0]
+    return any(re.search(rf"^{name}\s*=", table, re.MULTILINE) for name in values)

@@ -1,0 +1,196 @@
+"""What a project needs that its settings do not say: found out from how env.py failed, and tried at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
+from alembic_pgpatterns.runner.needs import PLACEHOLDER
+from alembic_pgpatterns.runner.supplies import postgresql_url
+from alembic_pgpatterns.schema.sql.parser import postgast
+from alembic_pgpatterns.server.protocol import Server
+
+CONNECTIONS = ("connection", "connectable", "conn", "bind", "db_connection", "sqlalchemy_connection")
+"""Entries of `config.attributes` in which programs hand a connection to env.py; Alembic's cookbook has the first."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A setting that gives a project what it needs.
+
+    ``value``: what it is to be. ``why``: for people. ``automatic``: it is tried without being asked for: it changes
+    nothing about what the revisions do. ``alternative``: to be tried if it leads to a failure.
+    """
+
+    setting: str
+    value: Any
+    why: str
+    automatic: bool = True
+    alternative: Way | None = None
+
+    def applied(self, settings: Settings) -> Settings:
+        """The settings with this one."""
+        changes = {self.setting: self.value, "sources": {**settings.sources, self.setting: "found out"}}
+        return replace(settings, **changes)
+
+
+class FoundWays(Exception):
+    """There is something to try."""
+
+    def __init__(self, ways: tuple[Way, ...]) -> None:
+        """Take what to try."""
+        super().__init__("; ".join(way.why for way in ways))
+        self.ways = ways
+
+
+def with_ways(settings: Settings, ways: Iterable[Way]) -> Settings:
+    """The settings with what was found out."""
+    for way in ways:
+        settings = way.applied(settings)
+    return settings
+
+
+def ways_of(result: EnvResult, settings: Settings, server: Server) -> Iterator[Way]:
+    """What could be tried after a run of env.py that failed.
+
+    Args:
+        result: of the run.
+        settings: that it had.
+        server: it ran on.
+    """
+    by_kind: dict[str, list[Need]] = {}
+    for need in result.needs:
+        by_kind.setdefault(need.kind, []).append(need)
+    if by_kind.get("variable"):
+        values = {need.name: need.value for need in by_kind["variable"]}
+        yield Way("env", {**settings.env, **values}, _demanded(values), automatic=False)
+        return
+    if by_kind.get("sqlite") and not settings.replace_sqlite:
+        yield _in_place_of_sqlite(by_kind["sqlite"][0].name, by_kind.get("url_variable", []), settings)
+    yield from _of_url(by_kind.get("url", []), settings)
+    yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings)
+    if result.failure is not None:
+        paths = [need.name for need in by_kind.get("search_path", [])]
+        yield from _of_server(result.failure, paths, settings, server)
+        yield from _from_models(result, result.failure, settings)
+
+
+def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Iterator[Way]:
+    """A history whose first tables are made by the models: its first revisions fail on an empty database."""
+    first = not any(item.applied for item in result.configured)
+    has_models = any(item.models for item in result.configured)
+    if first and has_models and not settings.create_all and (failure.sqlstate == UNDEFINED_TABLE or failure.raised):
+        yield Way("create_all", True, "the history does not start from an empty database", automatic=False)
+
+
+def _in_place_of_sqlite(url: str, variables: list[Need], settings: Settings) -> Way:
+    """PostgreSQL for SQLite, whatever the project says; if it then still speaks SQLite, by the variables it reads."""
+    why = f"the project's default is {url}"
+    values = {need.name: need.value for need in variables if need.name not in settings.env}
+    other = Way("env", {**settings.env, **values}, f"{why}, and it reads {', '.join(values)}") if values else None
+    return Way("replace_sqlite", True, why, alternative=other)
+
+
+def _demanded(names: Iterable[str]) -> str:
+    return f"the application demands {', '.join(names)}; any value will do, since connections are redirected"
+
+
+def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
+    for need in needs[:1]:
+        url = postgresql_url(need.name).render_as_string()
+        options = {**settings.alembic_options, "sqlalchemy.url": url}
+        if options != settings.alembic_options:
+            why = (
+                "sqlalchemy.url is the placeholder of Alembic's template" if need.value else "no sqlalchemy.url is set"
+            )
+            yield Way("alembic_options", options, why, automatic=not need.value.startswith(PLACEHOLDER))
+
+
+def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:
+    new = [name for name in dict.fromkeys(names) if name in CONNECTIONS and name not in settings.attributes]
+    if new:
+        value = (*settings.attributes, *new)
+        yield Way("attributes", value, f"env.py expects a connection in config.attributes[{new[0]!r}]")
+
+
+UNDEFINED_SCHEMA, UNDEFINED_OBJECT, UNDEFINED_TABLE = "3F000", "42704", "42P01"
+
+
+def _of_server(failure: Failure, search_paths: list[str], settings: Settings, server: Server) -> Iterator[Way]:
+    """Schemas and roles that a statement names, and the server does not have."""
+    if failure.sqlstate == UNDEFINED_SCHEMA:
+        names = _strings("schemaname", failure.statement) + [name for text in search_paths for name in _path(text)]
+        new = _new(names, settings.schemas)
+        if new:
+            yield Way("schemas", (*settings.schemas, *new), f"nothing creates the schema {', '.join(new)}")
+    if failure.sqlstate == UNDEFINED_OBJECT:
+        new = _new(_without_existing_roles(server, _strings("rolename", failure.statement)), settings.roles)
+        if new:
+            yield Way("roles", (*settings.roles, *new), f"nothing creates the role {', '.join(new)}")
+
+
+def _new(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    before = {*known, "public", "pg_catalog", "information_schema", "$user", ""}
+    return [name for name in dict.fromkeys(names) if name not in before and not name.startswith("pg_")]
+
+
+def _without_existing_roles(server: Server, names: list[str]) -> list[str]:
+    with server.connect() as connection:
+        present = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    return [name for name in names if name not in present]
+
+
+def _strings(field: str, statement: str) -> list[str]:
+    """The values of a field of this name anywhere in a statement's parse tree."""
+    return [text for name, text in _fields(_tree(statement)) if name == field]
+
+
+def _path(statement: str) -> list[str]:
+    """The schemas that a statement puts on the search path: by SET, or by set_config()."""
+    tree = _tree(statement)
+    named = {text for name, text in _fields(tree) if name in ("name", "sval")}
+    if "search_path" not in named:
+        return []
+    texts = [text for name, text in _fields(tree) if name == "sval" and text not in ("search_path", "set_config")]
+    return [part.strip().strip('"') for text in texts for part in text.split(",")]
+
+
+def _tree(statement: str) -> Any:
+    try:
+        return postgast.parse(statement)
+    except postgast.PgQueryError:
+        return None
+
+
+def _fields(node: Any) -> Iterator[tuple[str, str]]:
+    if node is None:
+        return
+    for descriptor, value in node.ListFields():
+        if isinstance(value, str):
+            yield descriptor.name, value
+        elif hasattr(value, "ListFields"):
+            yield from _fields(value)
+        elif not isinstance(value, (int, float, bytes)):
+            for item in value:
+                if hasattr(item, "ListFields"):
+                    yield from _fields(item)
+
+
+def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iterator[str]:
+    """What was found out, and the settings that say so, for the report.
+
+    Args:
+        ways: what was found out.
+        lines: writes settings as they stand in a file.
+    """
+    by_setting = {way.setting: way for way in ways}
+    if by_setting:
+        why = "; ".join(way.why for way in by_setting.values())
+        values = {name: way.value for name, way in by_setting.items()}
+        yield (
+            f"This was found out, and given to the project: {why}. To say it yourself, or by alembic pgcheck --init:\n"
+            f"{lines(values)}"
+        )

@@ -1,0 +1,106 @@
+"""What env.py lacked when it failed, as plain data: the parent knows which settings give it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import exc
+
+from alembic_pgpatterns.runner import missing_settings
+from alembic_pgpatterns.runner.messages import Need
+from alembic_pgpatterns.runner.supplies import postgresql_url
+
+PLACEHOLDER = "driver://"
+"""How the URL of Alembic's template begins; env.py is to find the real one elsewhere."""
+
+
+def of_error(error: BaseException, config: Any, driver: str, async_driver: str) -> Iterator[Need]:
+    """What an error of env.py says is missing.
+
+    Args:
+        error: what env.py raised.
+        config: Alembic's.
+        driver: for PostgreSQL, that can be imported.
+        async_driver: the same, for an asynchronous engine.
+    """
+    for name, value in missing_settings.missing(error):
+        yield Need("variable", name, value)
+    url = _option(config)
+    if _wants_async(error):
+        yield Need("url", async_driver)
+    elif (not url and _without_url(error)) or (
+        url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError)
+    ):
+        yield Need("url", driver, url)
+
+
+def url_variables(refused: list[str], read: Iterable[str], driver: str, async_driver: str) -> Iterator[Need]:
+    """The variables that may give the project another URL than the SQLite ones that were refused.
+
+    Args:
+        refused: those URLs.
+        read: what the project's code read; variables as ``env:NAME``.
+        driver: as for `of_error`.
+        async_driver: as for `of_error`.
+    """
+    if not refused:
+        return
+    chosen = async_driver if "aiosqlite" in refused[0] else driver
+    url = postgresql_url(chosen).render_as_string()
+    names = {item.removeprefix("env:") for item in read if item.startswith("env:")}
+    for name in sorted({*filter(_names_a_url, names), *_of_settings()}):
+        yield Need("url_variable", name, url)
+
+
+def _names_a_url(name: str) -> bool:
+    return bool(_OF_URLS.search(name)) and bool(_OF_DATABASES.search(name))
+
+
+_OF_URLS = re.compile("URL|DSN|URI|CONN", re.IGNORECASE)
+_OF_DATABASES = re.compile("DATABASE|DB|SQL|POSTGRES|PG", re.IGNORECASE)
+
+
+def _of_settings() -> Iterator[str]:
+    """The variables of pydantic's settings classes whose fields have the words of a database's URL in their names."""
+    for cls in _settings_classes():
+        prefix = str(cls.model_config.get("env_prefix", ""))
+        yield from ((prefix + name).upper() for name in cls.model_fields if _names_a_url(name))
+
+
+def _settings_classes() -> list[Any]:
+    module = sys.modules.get("pydantic_settings") or sys.modules.get("pydantic_settings.main")
+    base = getattr(module, "BaseSettings", None)
+    waiting, result = list(base.__subclasses__()) if base is not None else [], []
+    while waiting:
+        cls = waiting.pop()
+        result.append(cls)
+        waiting += cls.__subclasses__()
+    return result
+
+
+def _option(config: Any) -> str:
+    try:
+        return str(config.get_main_option("sqlalchemy.url") or "")
+    except Exception:  # an interpolation that fails, which is the error itself
+        return "?"
+
+
+def _wants_async(error: BaseException) -> bool:
+    return isinstance(error, exc.InvalidRequestError) and "async driver" in str(error)
+
+
+def _without_url(error: BaseException) -> bool:
+    """Whether SQLAlchemy was given no URL, directly or by ``engine_from_config``."""
+    last = traceback.extract_tb(error.__traceback__)[-3:]
+    in_engine = any(
+        frame.filename.replace("\\", "/").rpartition("/sqlalchemy/")[2].startswith(_PLACES) for frame in last
+    )
+    missing = isinstance(error, KeyError) and error.args[:1] == ("url",)
+    return missing or (in_engine and isinstance(error, (exc.ArgumentError, AttributeError, TypeError)))
+
+
+_PLACES = ("engine/create.py", "engine/url.py", "ext/asyncio/engine.py")

@@ -1,0 +1,144 @@
+"""What the settings give env.py: what it would get from the project's own program, or from its own machine."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.engine import URL
+from sqlalchemy.engine import url as url_module
+
+from alembic_pgpatterns.errors import PgPatternsError
+
+
+class AskedAttributes(dict[str, Any]):
+    """``config.attributes``, and what was asked of them that they do not have."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """``values``: those that there are."""
+        super().__init__(values)
+        self.missing: list[str] = []
+
+    def __missing__(self, name: str) -> Any:
+        self.missing.append(name)
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any dictionary."""
+        if name not in self:
+            return default
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        present = super().__contains__(name)
+        if not present:
+            self.missing.append(str(name))
+        return present
+
+
+def watched_attributes(config: Any) -> AskedAttributes:
+    """The attributes of a configuration, which from now on note what is missing."""
+    if not isinstance(config.attributes, AskedAttributes):
+        config.__dict__["attributes"] = AskedAttributes(config.attributes)
+    attributes: AskedAttributes = config.attributes
+    return attributes
+
+
+def set_options(config: Any, options: Mapping[str, str]) -> None:
+    """Set options of Alembic's configuration, in the section that it uses."""
+    for name, value in options.items():
+        config.set_main_option(name, value.replace("%", "%%"))
+
+
+@contextlib.contextmanager
+def sqlite_replaced(driver: str, async_driver: str) -> Iterator[None]:
+    """Engines for SQLite files are engines for PostgreSQL in here; where they connect to is the redirect's matter.
+
+    `sqlalchemy.create_engine` reads its URL by ``make_url`` of that module, in 1.4 as in 2.0.
+
+    Args:
+        driver: of SQLAlchemy, for PostgreSQL.
+        async_driver: for asynchronous engines.
+    """
+    stock = url_module.make_url
+
+    def make_url(name_or_url: Any, **keywords: Any) -> URL:
+        url = stock(name_or_url, **keywords)
+        if url.get_backend_name() != "sqlite":
+            return url
+        chosen = async_driver if url.drivername.partition("+")[2] in ("aiosqlite", "asyncio") else driver
+        return postgresql_url(chosen, _database(url))
+
+    url_module.make_url = make_url
+    try:
+        yield
+    finally:
+        url_module.make_url = stock
+
+
+def postgresql_url(driver: str, database: str = "pgpatterns") -> URL:
+    """A URL of PostgreSQL. It leads nowhere, and need not: connections are redirected."""
+    return URL.create(f"postgresql+{driver}", username="pgpatterns", host="localhost", database=database)
+
+
+def _database(url: URL) -> str:
+    """The file's name, which tells several apart."""
+    name = (url.database or "").replace("\\", "/").rpartition("/")[2].partition(".")[0]
+    return name or "pgpatterns"
+
+
+def load_models(names: tuple[str, ...]) -> list[Any]:
+    """The MetaData of the setting ``models``, each once.
+
+    Args:
+        names: ``package.module`` (all MetaData that it holds), ``package.module:Base`` (a declarative base, a MetaData,
+            an extension object), or ``package.module:function()``.
+
+    Raises:
+        PgPatternsError: one does not import, or holds no MetaData.
+    """
+    result = {id(metadata): metadata for name in names for metadata in _named(name)}
+    return list(result.values())
+
+
+def _named(name: str) -> list[Any]:
+    module_name, _, attribute = name.partition(":")
+    try:
+        value: Any = importlib.import_module(module_name)
+        for part in filter(None, attribute.removesuffix("()").split(".")):
+            value = getattr(value, part)
+        if attribute.endswith("()"):
+            value = value()
+    except Exception as error:
+        raise PgPatternsError(f"models: {name!r} does not import: {type(error).__name__}: {error}") from error
+    held = _held(value)
+    if not held:
+        raise PgPatternsError(f"models: {name!r} holds no MetaData, declarative base or db object of SQLAlchemy.")
+    return held
+
+
+def _held(value: Any) -> list[Any]:
+    if isinstance(value, ModuleType):
+        found = {id(item): item for entry in list(vars(value).values()) for item in _metadatas(entry)}
+        return list(found.values())
+    return _metadatas(value)
+
+
+def _metadatas(value: Any) -> list[Any]:
+    """What MetaData a value is or has; several for an extension with binds."""
+    if isinstance(value, sqlalchemy.MetaData):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [item for item in value if isinstance(item, sqlalchemy.MetaData)]
+    several = getattr(value, "metadatas", None) if not isinstance(value, type) else None
+    if isinstance(several, dict):
+        return [item for item in several.values() if isinstance(item, sqlalchemy.MetaData)]
+    try:
+        metadata = getattr(value, "metadata", None)
+    except Exception:  # a proxy without an application, for example
+        return []
+    return [metadata] if isinstance(metadata, sqlalchemy.MetaData) else []
