@@ -116,7 +116,7 @@ class RevisionCheck:
             gathered.skipped.append(Skipped("what revisions do", todo.reason, expected=todo.expected))
         elif todo.reason:
             gathered.skipped.append(Skipped("older revisions", todo.reason, expected=True))
-        traced = self._trace(todo)
+        traced = self._trace_if_possible(todo)
         gathered.runs = with_rows(traced.runs, settings)
         of_runs = run_revision_patterns(patterns, gathered.runs)
         history = replace(self._history(gathered), environments=traced.environments)
@@ -128,6 +128,16 @@ class RevisionCheck:
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
         gathered.hints += of_runs.complaints
+
+    def _trace_if_possible(self, todo: ToTrace) -> TraceResult:
+        """The trace. Revisions of a command of the project's may need what only that command sets up."""
+        if self.run.settings.upgrade_command is None:
+            return self._trace(todo)
+        try:
+            return self._trace(todo)
+        except PgPatternsError as error:
+            reason = f"a command of the project's runs them, and they fail without it: {first_line(error)}"
+            return TraceResult(troubles=(Skipped("what revisions do", reason, expected=True),))
 
     def _broken(self, scope: Sequence[Revision], gathered: Gathered) -> tuple[Broken, ...]:
         """What the release before can no longer do. Its files may not run here: a gap only if it was asked for."""

@@ -71,7 +71,7 @@ def _tried(ways: Iterable[Way]) -> str:
 
 def _with_models(project: Project, settings: Settings, check: Check, report: Report) -> Report:
     """The report with the models that the project's files have, if env.py names none; else the one there is."""
-    if settings.models or all(item.what != "models" for item in report.skipped):
+    if settings.models or all(item.subject != "models" for item in report.skipped):
         return report
     names = models_of(
         Path(project.script.folder), {table.name for _, schema in report.schemas for table in schema.tables}
@@ -85,7 +85,7 @@ def _with_models(project: Project, settings: Settings, check: Check, report: Rep
         second = check(project, settings)
     except PgPatternsError:
         second = report
-    if any(item.what == "models" for item in second.skipped) or second is report:
+    if any(item.subject == "models" for item in second.skipped) or second is report:
         project.ways[:] = before
         return report
     return second

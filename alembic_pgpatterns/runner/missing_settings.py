@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from sqlalchemy.exc import NoSuchModuleError
+
 _WORDS = (
     ("UndefinedValueError", re.compile(r"^(\w+) not found")),  # python-decouple
     ("EnvError", re.compile(r'Environment variable "(\w+)" not set')),  # environs
@@ -29,12 +31,23 @@ def settings_to_add(error: BaseException) -> str:
     """
     values = dict(missing(error))
     if not values:
-        return _sections_to_add(error)
+        return _placeholder(error) or _sections_to_add(error)
     names = tuple(values)
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     return (
         f"\n{', '.join(names)}: set {'it' if len(names) == 1 else 'them'}, or add this to pyproject.toml (any value "
         f"works, since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
+    )
+
+
+def _placeholder(error: BaseException) -> str:
+    """The URL of Alembic's template, which nobody has replaced: SQLAlchemy looks for a dialect of that name."""
+    if not isinstance(error, NoSuchModuleError) or not str(error).endswith("sqlalchemy.dialects:driver"):
+        return ""
+    return (
+        "\nsqlalchemy.url is still driver://user:pass@localhost/dbname, as `alembic init` wrote it. Give it a URL, or "
+        "add this to pyproject.toml, or run `alembic pgcheck --init` (any URL works, since connections are redirected):"
+        '\n[tool.alembic_pgpatterns]\nalembic_options = { "sqlalchemy.url" = "{url}" }'
     )
 
 

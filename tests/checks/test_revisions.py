@@ -56,10 +56,11 @@ def test_all_of_a_short_history(history) -> None:
     assert found(checked(history)) == ["r2", "r1"] or found(checked(history)) == ["r1", "r2"]
 
 
-def test_none_of_a_long_one_and_it_says_so(history) -> None:
-    report = checked(history, history=2)
-    assert found(report) == []
-    assert ["--since base" in item.reason for item in report.skipped if "revisions" in item.subject] == [True]
+def test_the_last_ones_of_a_long_one_and_it_says_so(history) -> None:
+    report = checked(history, history=1)
+    assert found(report) == ["r2"]
+    assert ["2 of 3" in item.reason for item in report.skipped if item.subject == "older revisions"] == [True]
+    assert found(checked(history, history=0)) == []
 
 
 def test_those_after_the_baseline(history) -> None:

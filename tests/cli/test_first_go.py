@@ -1,0 +1,170 @@
+"""Projects that need something nobody has configured: ``alembic pgcheck`` finds it out, and ``--init`` writes it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.projects import BOOKS_AND_AUTHORS, ENGINE, Project, make
+
+TABLE = "CREATE TABLE book (title varchar(255))"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = make(tmp_path)
+    project.sql("a1", TABLE)
+    return project
+
+
+def check(project: Project, *arguments: str) -> dict:
+    formats = ("--format", "json=report.json", "--format", "text")
+    run = project.alembic("pgcheck", *formats, "--exit-zero", "--no-downgrade", *arguments)
+    assert run.returncode == 0, run.stderr
+    report = json.loads((project.folder / "report.json").read_text()) | {"text": run.stdout}
+    assert "missing-primary-key public.book" in {finding["fingerprint"] for finding in report["findings"]}
+    return report
+
+
+def hints(report: dict) -> str:
+    return " ".join(report["text"].split())
+
+
+def ini(project: Project, text: str) -> None:
+    project.write("alembic.ini", text)
+
+
+def test_a_default_url_of_sqlite(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = sqlite:///shop.db\n")
+    project.env(engine=ENGINE)
+    assert "replace_sqlite = true" in hints(check(project))
+    assert not (project.folder / "shop.db").exists()
+
+
+def test_a_sqlite_default_that_speaks_sqlite_and_a_variable_that_changes_it(project: Project) -> None:
+    head = """
+import os, sqlalchemy
+from sqlalchemy import event
+url = os.environ.get("SHOP_DATABASE_URL", "sqlite:///shop.db")
+if url.startswith("sqlite"):
+    @event.listens_for(sqlalchemy.Engine, "connect")
+    def pragma(connection, record):
+        connection.cursor().execute("PRAGMA foreign_keys = ON")
+"""
+    project.env(head=head, engine="sqlalchemy.create_engine(url)")
+    assert "SHOP_DATABASE_URL" in hints(check(project))
+
+
+def test_a_connection_in_the_attributes(project: Project) -> None:
+    project.write(
+        "migrations/env.py",
+        "from alembic import context\n"
+        "connection = context.config.attributes.get('connection')\n"
+        "if connection is None:\n    raise RuntimeError('run it by our own program')\n"
+        "context.configure(connection=connection)\n"
+        "with context.begin_transaction():\n    context.run_migrations()\n",
+    )
+    report = check(project)
+    assert 'attributes = ["connection"]' in hints(report)
+    assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
+
+
+def test_no_url_at_all(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\n")
+    project.env(engine=ENGINE)
+    assert "sqlalchemy.url" in hints(check(project))
+
+
+def test_a_schema_and_a_role_that_nothing_creates(project: Project) -> None:
+    project.env(engine="sqlalchemy.create_engine(config.get_main_option('sqlalchemy.url'))", head="import sqlalchemy")
+    text = (project.folder / "migrations/env.py").read_text()
+    path = 'connection.exec_driver_sql("SET search_path TO shop"); connection.commit()'
+    project.write(
+        "migrations/env.py",
+        text.replace("        context.configure(connection", f"        {path}\n        context.configure(connection"),
+    )
+    project.sql("b2", "GRANT SELECT ON book TO reporting", down="a1")
+    run = project.alembic("pgcheck", "--exit-zero", "--no-downgrade")
+    assert run.returncode == 0, run.stderr
+    given = hints({"text": run.stdout})
+    assert 'schemas = ["shop"]' in given and 'roles = ["reporting"]' in given
+
+
+def test_sections_of_other_names(project: Project) -> None:
+    both = "[{}]\nscript_location = %(here)s/migrations\nsqlalchemy.url = postgresql+psycopg://localhost/x\n"
+    ini(project, both.format("state_db"))
+    assert "[state_db]" in hints(check(project))
+    ini(project, both.format("state_db") + both.format("log_db"))
+    run = project.alembic("pgcheck")
+    assert run.returncode == 255
+    assert "alembic -n state_db pgcheck" in run.stderr and "log_db" in run.stderr
+
+
+def test_no_ini_and_one_folder_with_migrations(project: Project) -> None:
+    (project.folder / "alembic.ini").unlink()
+    project.env(engine=ENGINE)
+    assert 'script_location = "migrations"' in hints(check(project))
+
+
+def test_a_location_that_is_meant_from_another_folder(project: Project) -> None:
+    ini(project, "")
+    project.write("conf/alembic.ini", "[alembic]\nscript_location = migrations\n")
+    project.env(engine=ENGINE)
+    run = project.alembic("-c", "conf/alembic.ini", "pgcheck", "--format", "json", "--exit-zero", "--no-downgrade")
+    assert run.returncode == 0, run.stderr
+
+
+def test_init_writes_what_the_application_demands(project: Project) -> None:
+    project.env(
+        head="import os, sqlalchemy\nkey = os.environ['SHOP_KEY']",
+        engine="sqlalchemy.create_engine(os.environ['SHOP_URL'].replace('postgresql:', 'postgresql+psycopg:'))",
+    )
+    project.write("pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
+    refused = project.alembic("pgcheck", "--no-downgrade")
+    assert refused.returncode == 255 and "SHOP_KEY" in refused.stderr
+    check(project, "--init")
+    settings = tomllib.loads((project.folder / "pyproject.toml").read_text())["tool"]["alembic_pgpatterns"]
+    assert settings["env"]["SHOP_URL"] == "{url}" and "SHOP_KEY" in settings["env"]
+    check(project)
+
+
+def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None:
+    ini(
+        project,
+        "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = driver://user:pass@localhost/dbname\n",
+    )
+    project.env(engine=ENGINE)
+    refused = project.alembic("pgcheck", "--no-downgrade")
+    assert refused.returncode == 255
+    assert "alembic_options" in refused.stderr and "--init" in refused.stderr
+    check(project, "--init")
+    assert "postgresql+" in (project.folder / "alembic.ini").read_text()
+    check(project)
+
+
+def test_init_finds_models_that_env_py_does_not_name(project: Project) -> None:
+    project.env(engine=ENGINE)
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.write("shop/__init__.py", "")
+    project.write("shop/tables.py", BOOKS_AND_AUTHORS)
+    report = check(project, "--init")
+    assert all(item["what"] != "models" for item in report["skipped"])
+    assert "shop.tables" in (project.folder / "alembic.ini").read_text()
+
+
+def test_models_without_a_table_are_an_error(project: Project) -> None:
+    project.env(models="from sqlalchemy import MetaData\ntarget_metadata = MetaData()\n")
+    run = project.alembic("pgcheck", "--exit-zero", "--no-downgrade")
+    assert run.returncode == 255 and "holds no table" in run.stderr
+
+
+def test_models_of_the_settings(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.env(engine=ENGINE)
+    project.write("shop_models.py", BOOKS_AND_AUTHORS)
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nmodels = ["shop_models:Base"]\n')
+    report = check(project)
+    assert any(finding["pattern"] == "model-drift" for finding in report["findings"])
