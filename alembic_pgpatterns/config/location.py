@@ -18,6 +18,8 @@ from alembic_pgpatterns.errors import PgPatternsError
 OPTION = "script_location"
 _DEPTH = 6
 """Folders below the current one that are searched."""
+_FOLDERS = 3000
+"""Folders that are looked at: in a home folder there may be any number."""
 _NOT_SEARCHED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "build", "dist", "venv", "env", "__pycache__"}
 )
@@ -105,20 +107,36 @@ def _searched(config: Any, location: str) -> Path | None:
     folders = sorted(_migrations(start, _DEPTH), key=lambda folder: (-_revisions(folder), str(folder)))
     if len(folders) < 2:
         return folders[0] if folders else None
-    where = f"{location} does not exist" if location else "no script_location is configured"
-    listed = "\n".join(f"  {shown(folder)}  ({_revisions(folder)} revisions)" for folder in folders)
+    listed = [f"  {shown(folder)}  ({_revisions(folder)} revisions)" for folder in folders[:_LISTED]]
+    more = [f"  and {len(folders) - _LISTED} more"] if len(folders) > _LISTED else []
     raise PgPatternsError(
-        f"{where}, and {len(folders)} folders have migrations:\n{listed}\nName one in pyproject.toml:\n"
-        f"{lines(folders[0])}"
+        f"{_missing(config, location)}, and {len(folders)} folders have migrations:\n"
+        + "\n".join([*listed, *more, "Name one in pyproject.toml:", lines(folders[0])])
     )
 
 
-def _migrations(folder: Path, depth: int) -> Iterator[Path]:
-    if _is_migrations(folder):
-        yield folder
-    elif depth:
-        for path in _subfolders(folder):
-            yield from _migrations(path, depth - 1)
+_LISTED = 10
+
+
+def _missing(config: Any, location: str) -> str:
+    if location:
+        return f"script_location is {location}, which does not exist"
+    if config.config_file_name and not Path(config.config_file_name).is_file():
+        return f"There is no {config.config_file_name} in {Path.cwd()}"
+    return f"{config.config_file_name} has no script_location"
+
+
+def _migrations(start: Path, depth: int) -> Iterator[Path]:
+    """The folders with migrations, level by level, in the first few thousand folders."""
+    level, budget = [start], _FOLDERS
+    for _ in range(depth + 1):
+        level, below = [], level
+        for folder in below:
+            budget -= 1
+            if budget and _is_migrations(folder):
+                yield folder
+            elif budget > 0:
+                level += _subfolders(folder)
 
 
 def _subfolders(folder: Path) -> list[Path]:

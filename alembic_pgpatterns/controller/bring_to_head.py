@@ -15,11 +15,11 @@ from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, versions
+from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, version_table, versions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
-from alembic_pgpatterns.runner.messages import CreateRequest, EnvResult, Steps
+from alembic_pgpatterns.runner.messages import ConfiguredDatabase, CreateRequest, EnvResult, Steps
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command
@@ -81,7 +81,7 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
         Database(
             name=item.database,
             label=_label(upgraded, item.database),
-            version_tables=(Name(item.version_schema or "", item.version_table),),
+            version_tables=(_version_table(server, item),),
             models=Models(result.run, number, item.models),
             blame_facts=upgraded.position.blame[item.database],
             real_parameters=result.real_parameters.get(item.database),
@@ -95,6 +95,11 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
     skipped = (*_without_models(result), *_outside(project))
     hints = tuple(_opt_in(project, result))
     return AtHead(tuple(databases), len(project.revisions), project.heads, skipped, hints, upgraded)
+
+
+def _version_table(server: Server, item: ConfiguredDatabase) -> Name:
+    named = Name(item.version_schema or "", item.version_table)
+    return (version_table(server, item.database, named) if not named.schema else None) or named
 
 
 def _by_models(run: RunContext) -> AtHead:

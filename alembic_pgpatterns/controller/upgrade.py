@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 
 from alembic_pgpatterns.controller.context import RunContext
@@ -104,11 +103,25 @@ def is_at(project: Project, server: Server, item: ConfiguredDatabase, heads: tup
 
 
 def versions(server: Server, database: str, table: Name) -> tuple[str, ...]:
-    """The revisions in a version table; empty if it does not exist."""
-    path = [part for part in (table.schema, table.name) if part]
-    query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(*path))
+    """The identifiers in a version table; empty if there is no such table."""
+    place = version_table(server, database, table)
+    if place is None:
+        return ()
+    query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(place.schema, place.name))
     with server.connect(database) as connection:
-        try:
-            return tuple(row[0] for row in connection.execute(query))
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-            return ()
+        return tuple(row[0] for row in connection.execute(query))
+
+
+_PLACES = """
+    SELECT n.nspname
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND (%s = '' OR n.nspname = %s)
+    ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname
+"""
+
+
+def version_table(server: Server, database: str, table: Name) -> Name | None:
+    """A version table with its schema: without one, env.py's search_path decided where it is. None: there is none."""
+    with server.connect(database) as connection:
+        row = connection.execute(_PLACES, (table.name, table.schema, table.schema)).fetchone()
+    return Name(row[0], table.name) if row is not None else None

@@ -59,7 +59,7 @@ def _watch_variables(note: Note) -> None:
 
 
 def _note_variable(note: Note, key: Any) -> None:
-    if isinstance(key, str | bytes) and _asker() is not None:
+    if isinstance(key, str | bytes) and _asker(3) is not None:  # not this function, nor the one that calls it
         note(f"env:{os.fsdecode(key)}")
 
 
@@ -118,9 +118,9 @@ class _Arguments(list[str]):
         return super().__len__()
 
 
-def _asker() -> str | None:
+def _asker(depth: int = 2) -> str | None:
     """The file of the innermost caller outside Python's library; None if it is Python or our package."""
-    frame: Any = sys._getframe(2)
+    frame: Any = sys._getframe(depth)
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib"):

@@ -74,7 +74,6 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 _PARTS = (("PORT", "5432"), ("HOST", "localhost"), ("SERVER", "localhost"))
-_OF_DATABASE = ("DATABASE", "POSTGRES", "PG", "DB", "SQLALCHEMY", "DSN")
 
 
 def value_for(name: str, kind: str = "") -> str:
@@ -85,13 +84,14 @@ def value_for(name: str, kind: str = "") -> str:
         kind: such as ``int_parsing``; empty: it is missing, and nothing more is known.
     """
     words = name.upper().split("_")
-    of_database = any(part in word for word in words for part in _OF_DATABASE)
     if kind.startswith(("int", "float", "decimal")):
         return "5432"
     if kind.startswith("bool"):
         return "true"
-    if kind.startswith("url") or re.search("URL|DSN|URI|CONN", name.upper()):
-        return "{url}" if of_database or words[-1:] != ["URL"] or len(words) == 1 else "http://localhost"
+    if kind.startswith("url"):
+        return "http://localhost"  # it was given the URL of a database, and wants another one
+    if re.search("URL|DSN|URI|CONN", name.upper()):
+        return "{url}"
     return next((value for part, value in _PARTS if part in words), "for-the-check-only-0123456789abcdef")
 
 
@@ -117,7 +117,7 @@ def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
 
 def _is_ours(value: object) -> bool:
     """Whether it is a value of ours that did not fit, so that another one may."""
-    return value == value_for("")
+    return value == value_for("") or str(value).startswith("postgresql://postgres@")
 
 
 def _settings_class(trace: TracebackType | None, title: str) -> Any:
