@@ -75,10 +75,11 @@ def _after(error: BaseException, options: argparse.Namespace) -> int:
 
 def say_error(text: str) -> None:
     """Write a message to stderr, without secrets and control characters. A closed stderr is not an error."""
+    from alembic_pgpatterns.output.program import typed
     from alembic_pgpatterns.output.safe_text import error
 
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{error(text)}\n")
+        sys.stderr.write(f"{typed(error(text))}\n")
         sys.stderr.flush()
 
 

@@ -15,6 +15,7 @@ import click
 from flask.cli import ScriptInfo
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
+from alembic_pgpatterns.output.program import set_program
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
 """All other flags are those of the ``alembic`` command, whose parser reads them and shows their help."""
@@ -51,6 +52,7 @@ def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arg
     from flask_migrate import Config
 
     ini = Path(directory) / "alembic.ini"
+    set_program("flask")
     line = CommandLine("flask")
     line.subparsers.choices[name].prog = f"flask {name}"
     options = line.parser.parse_args(["-c", str(ini), *(word for x in x_arg for word in ("-x", x)), name, *arguments])

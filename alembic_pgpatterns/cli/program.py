@@ -8,6 +8,7 @@ from alembic.config import CommandLine
 
 from alembic_pgpatterns.cli.interpreter import run_as_program
 from alembic_pgpatterns.cli.register import COMMANDS, register
+from alembic_pgpatterns.output.program import set_program
 
 NAME = "alembic-pgpatterns"
 
@@ -15,6 +16,7 @@ NAME = "alembic-pgpatterns"
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one of this package's commands. Alembic's commands are left to the project's ``alembic``."""
     run_as_program()
+    set_program(NAME)
     line = CommandLine(prog=NAME)
     register(line)
     names = {module.__name__.rpartition(".")[2] for module in COMMANDS}

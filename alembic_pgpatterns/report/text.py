@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.text import Text
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.program import typed
 from alembic_pgpatterns.output.safe_text import code, one_line
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.lines import Line, write_lines
@@ -132,13 +133,13 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
     if curable:
         yield Line("", Text())
         summary = f"pgfix can fix {curable} of {len(report.causes)} findings by itself (marked [fixable])"
-        yield Line("", Text(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run"), 2)
+        yield Line("", Text(typed(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run")), 2)
     if not full and len(report.causes) > SHOWN:
         yield Line(
             "", Text("Every finding: --all. Some: --select PATTERN. Why a pattern matters: --explain PATTERN."), 2
         )
     for hint in report.hints:
         yield Line("", Text())
-        for line in code(hint).split("\n"):
+        for line in typed(code(hint)).split("\n"):
             words = line.lstrip(" ")
             yield Line(" " * (len(line) - len(words)), Text(words), 2)

@@ -37,6 +37,7 @@ def test_a_revision_by_hand_is_judged_and_run_again_and_again(project: Framework
     report = project.run("flask", "pgcheck", "--all", code=1).stdout
     assert "unindexed-foreign-key" in report and "blocking-index-build" not in report
     assert "irreversible-revision" not in report and "not checked" not in report
+    assert "flask pgfix --all --dry-run" in report and "alembic pgfix" not in report
 
 
 def test_the_help_is_that_of_the_command(project: Framework) -> None:

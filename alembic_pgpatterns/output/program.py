@@ -1,0 +1,23 @@
+"""The program that runs: what its messages tell people to type."""
+
+from __future__ import annotations
+
+import re
+
+_COMMAND = re.compile(r"\balembic(?= (?:-c \S+ )?pg[a-z]+\b)")
+_name = "alembic"
+
+
+def set_program(name: str) -> None:
+    """Note which program runs our commands: ``flask``, for example."""
+    global _name
+    _name = name
+
+
+def typed(text: str) -> str:
+    """A message with our commands as they are typed here.
+
+    Args:
+        text: that names them as commands of ``alembic``.
+    """
+    return text if _name == "alembic" else _COMMAND.sub(_name, text)
