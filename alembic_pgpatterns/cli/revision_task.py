@@ -81,7 +81,7 @@ def _as_revision(config: Any, parent: Parent, route: Route) -> Iterator[io.Strin
     options.autogenerate, options.cmd = True, (command.revision, [], [])
     config.cmd_opts = options
     try:
-        with redirected(parent, route), contextlib.redirect_stdout(output):
+        with redirected(config, parent, route), contextlib.redirect_stdout(output):
             yield output
     except CommandError as error:
         raise PgPatternsError(str(error)) from error

@@ -111,6 +111,11 @@ class Settings:
         "Where the models are if env.py names none, or cannot be used: `package.module`, `package.module:Base` or "
         "`package.module:function()`.",
     )
+    advanced_alchemy: str | None = setting(
+        None,
+        "The configuration of advanced-alchemy, which its env.py needs: `package.module:config`, or a Litestar "
+        "application with its plugin.",
+    )
     registries: tuple[str, ...] = setting(
         (), "Mapper registries, as `package.module:Base`, for patterns about relationships."
     )

@@ -169,7 +169,7 @@ def _beside_the_command(run: RunContext, database: str) -> tuple[Models, tuple[S
         reason = 'a command runs the revisions, so env.py was not read; name them: models = ["app.models:Base"]'
         return NO_MODELS, (Skipped("models", reason, expected=True),)
     try:
-        result = run_env(run, Steps(), Databases(environment=database))
+        result = run_env(run, Steps(), Databases(environment=database), offline=True)
     except PgPatternsError as error:
         return NO_MODELS, (Skipped("models", str(error)),)
     return Models(result.run, None, sum(item.models for item in result.configured)), ()

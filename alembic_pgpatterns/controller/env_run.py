@@ -197,6 +197,7 @@ def supplies(run: RunContext, databases: Databases, moved: Mapping[str, str]) ->
         attributes=settings.attributes,
         replace_sqlite=settings.replace_sqlite,
         models=settings.models,
+        advanced_alchemy=settings.advanced_alchemy,
         own_environment=BY_COMMAND if settings.upgrade_command is not None else None,
     )
 
@@ -265,9 +266,11 @@ def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScript
     Raises:
         ProjectFailed: it failed, its process ended, or it took too long.
     """
-    if run.settings.env and databases.environment is None:
+    if (run.settings.env or run.settings.alembic_options) and databases.environment is None:
         databases.environment = new_database(run, databases)
-    route = Route(_route(run.server), tuple(databases.by_origin.items()), _filled(run, databases, {}, run.settings.env))
+    values = _filled(run, databases, {}, run.settings.env)
+    given = supplies(run, databases, {})
+    route = Route(_route(run.server), tuple(databases.by_origin.items()), values, given)
     try:
         return run.project.perform(
             lambda scripts, parent: task(scripts, parent, route), handlers=handlers(run, databases)

@@ -33,7 +33,8 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Path | None
         return
     binaries = find_binaries(settings.postgres_folder)
     # The command may be any program, and many can only connect by TCP.
-    listen = settings.upgrade_command is not None
+    # What is watched runs in the project's process, by the socket.
+    listen = settings.upgrade_command is not None and not watched
     log = serverlog.SETTINGS if watched else None
     with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=snapshot) as server:
         yield server

@@ -60,7 +60,7 @@ def write(
     """
 
     def task(scripts: ProjectScripts, parent: Parent, route: Route) -> Any:
-        with redirected(parent, route):
+        with redirected(scripts.config, parent, route):
             return _write(scripts, fixes, message, head, folder)
 
     files, safe, reasons = perform(at.run, at.databases, task)

@@ -39,14 +39,15 @@ class Supplies:
 
     ``options``: for Alembic's configuration, in place of those of the file. ``attributes``: the entries of
     ``config.attributes`` that hold a connection. ``replace_sqlite``: open PostgreSQL where the project would open a
-    SQLite file. ``models``: as the setting of that name has them. ``own_environment``: why the revisions are to run
-    without env.py; None if they are not.
+    SQLite file. ``models``: as the setting of that name has them. ``advanced_alchemy``: likewise. ``own_environment``:
+    why the revisions are to run without env.py; None if they are not.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     replace_sqlite: bool = False
     models: tuple[str, ...] = ()
+    advanced_alchemy: str | None = None
     own_environment: str | None = None
 
 
@@ -240,8 +241,9 @@ class Dependencies:
 
 @dataclass(frozen=True)
 class Route:
-    """Where the project's connections lead. See `EnvRequest`."""
+    """Where the project's connections lead, and what env.py is given. See `EnvRequest`."""
 
     server: Mapping[str, str]
     databases: tuple[tuple[RealDatabase, str], ...]
     variables: Mapping[str, str]
+    supplies: Supplies = field(default_factory=Supplies)

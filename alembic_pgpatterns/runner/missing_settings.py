@@ -31,7 +31,7 @@ def settings_to_add(error: BaseException) -> str:
     """
     values = dict(missing(error))
     if not values:
-        return _placeholder(error) or _sections_to_add(error)
+        return _placeholder(error) or _of_advanced_alchemy(error) or _sections_to_add(error)
     names = tuple(values)
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     return (
@@ -48,6 +48,17 @@ def _placeholder(error: BaseException) -> str:
         "\nsqlalchemy.url is still driver://user:pass@localhost/dbname, as `alembic init` wrote it. Give it a URL, or "
         "add this to pyproject.toml, or run `alembic pgcheck --init` (any URL works, since connections are redirected):"
         '\n[tool.alembic_pgpatterns]\nalembic_options = { "sqlalchemy.url" = "{url}" }'
+    )
+
+
+def _of_advanced_alchemy(error: BaseException) -> str:
+    """Its env.py asks Alembic's configuration for what only its own has."""
+    attribute = getattr(error, "name", None) if isinstance(error, AttributeError) else None
+    if attribute not in ("db_url", "engine", "bind_key", "version_table_name"):
+        return ""
+    return (
+        "\nThis is advanced-alchemy's env.py. Name the application's configuration in pyproject.toml:\n"
+        '[tool.alembic_pgpatterns]\nadvanced_alchemy = "app.config:alchemy"'
     )
 
 

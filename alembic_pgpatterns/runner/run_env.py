@@ -26,7 +26,8 @@ from alembic_pgpatterns.runner.needs import of_error, url_variables
 from alembic_pgpatterns.runner.paths import several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
-from alembic_pgpatterns.runner.supplies import load_models, set_options, sqlite_replaced, watched_attributes
+from alembic_pgpatterns.runner.supplied import supplied
+from alembic_pgpatterns.runner.supplies import load_models, watched_attributes
 from alembic_pgpatterns.server.redirect import Routes, redirect
 
 if TYPE_CHECKING:
@@ -112,18 +113,9 @@ def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> Env
         if request.server:
             run.routes = stack.enter_context(redirect(access, access.prepare, access.statement))
             run.routes.databases.update(request.databases)
-        _prepare(run, stack)
+        stack.enter_context(supplied(project.config, request.supplies))
         _run_with_connection(run)
     return run
-
-
-def _prepare(run: EnvRun, stack: contextlib.ExitStack) -> None:
-    """Give env.py what the settings supply."""
-    supplies, config = run.request.supplies, run.project.config
-    set_options(config, supplies.options)
-    watched_attributes(config).missing.clear()
-    if supplies.replace_sqlite:
-        stack.enter_context(sqlite_replaced(usable_driver(), usable_driver(ASYNC_DRIVERS)))
 
 
 def _run_with_connection(run: EnvRun) -> None:
@@ -195,15 +187,18 @@ def _run_without_env_py(run: EnvRun, environment: EnvironmentContext, cause: str
     run.own_environment, run.raised = cause, None
     try:
         with environment, sandbox.sandboxed():
-            with_connection(_scratch(run), lambda connection: _without_env_py(environment, connection))
+            if run.request.offline:
+                _without_env_py(environment, dialect_name="postgresql")
+            else:
+                with_connection(_scratch(run), lambda connection: _without_env_py(environment, connection=connection))
     except Closed:
         raise
     except BaseException as second:
         run.raised = run.raised or second
 
 
-def _without_env_py(environment: EnvironmentContext, connection: Any) -> None:
-    environment.configure(connection=connection, target_metadata=None)
+def _without_env_py(environment: EnvironmentContext, **target: Any) -> None:
+    environment.configure(**target, target_metadata=None)
     with environment.begin_transaction():
         environment.run_migrations()
 

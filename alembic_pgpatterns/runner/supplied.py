@@ -1,0 +1,34 @@
+"""Give the project what the settings supply, for the time that its code runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from alembic_pgpatterns.runner.advanced_alchemy import take_over
+from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver
+from alembic_pgpatterns.runner.messages import Supplies
+from alembic_pgpatterns.runner.supplies import set_options, sqlite_replaced, watched_attributes
+
+
+@contextlib.contextmanager
+def supplied(config: Any, supplies: Supplies) -> Iterator[None]:
+    """Options, attributes and engines as the settings have them.
+
+    Args:
+        config: Alembic's; it changes.
+        supplies: of the settings.
+
+    Raises:
+        PgPatternsError: the configuration of advanced-alchemy cannot be imported.
+    """
+    set_options(config, supplies.options)
+    watched_attributes(config).missing.clear()
+    if supplies.advanced_alchemy is not None:
+        take_over(config, supplies.advanced_alchemy)
+    if not supplies.replace_sqlite:
+        yield
+        return
+    with sqlite_replaced(usable_driver(), usable_driver(ASYNC_DRIVERS)):
+        yield
