@@ -11,9 +11,9 @@ from tests.frameworks.conftest import NOBODY, Framework
 
 pytestmark = pytest.mark.long
 
-SETTINGS = '''[tool.alembic_pgpatterns]
+SETTINGS = """[tool.alembic_pgpatterns]
 advanced_alchemy = "app:alchemy"
-'''
+"""
 
 
 @pytest.fixture
