@@ -23,12 +23,11 @@ def take_over(config: Any, name: str) -> None:
     Raises:
         PgPatternsError: it cannot be imported, or is no such configuration.
     """
-    from advanced_alchemy.alembic.commands import AlembicCommands
-
     for folder in (str(Path.cwd() / "src"), str(Path.cwd())):  # what its template puts on the path
         if folder not in sys.path and Path(folder).is_dir():
             sys.path.insert(0, folder)
-    other = AlembicCommands(_configuration(name)).config
+    commands: Any = importlib.import_module("advanced_alchemy.alembic.commands")  # the project's, not ours
+    other = commands.AlembicCommands(_configuration(name)).config
     for key, value in vars(other).items():
         if key not in vars(config) and not key.startswith("_"):
             setattr(config, key, value)
