@@ -54,10 +54,11 @@ class Question:
     uses: tuple[TableUse, ...]
     variants: tuple[Variant, ...] = ()
 
-    @property
-    def tables(self) -> frozenset[Name]:
-        """The tables that it reads."""
-        return frozenset(use.table for use in self.uses)
+    tables: frozenset[Name] = field(init=False)
+    """The tables that it reads."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tables", frozenset(use.table for use in self.uses))
 
     def misled_by(self, candidate: Candidate) -> bool:
         """Whether the scratch server uses an index for this statement that production may not use.

@@ -111,9 +111,13 @@ class Planner:
     @contextmanager
     def visible(self, indexes: Iterable[int]) -> Iterator[None]:
         """A context in which plans may use these candidates, by their oids. Outside all are invalid."""
+        oids = list(indexes)
+        if not oids:
+            yield
+            return
         update = sql.SQL("BEGIN; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid = ANY({})")
         try:
-            self.connection.execute(update.format(sql.Literal(list(indexes))))  # one message instead of two
+            self.connection.execute(update.format(sql.Literal(oids)))  # one message instead of two
             yield
         finally:
             self.connection.execute("ROLLBACK")

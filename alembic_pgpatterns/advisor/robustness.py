@@ -39,6 +39,7 @@ class Robustness:
             if not open_:
                 break
             self._resize(step)
+            self.search.prepare([best[name] for name in open_], ())
             for name in list(open_):
                 if self._saving(name, best[name]) < SAVING:
                     del open_[name]
@@ -52,6 +53,9 @@ class Robustness:
         result: dict[str, dict[str, float]] = {name: {} for name in self.chosen}
         for scale in SCALES:
             self._resize(scale)
+            concerned = [self._question(item) for name in self.chosen for item in self.benefits[name]]
+            for names in ((), self.chosen):
+                self.search.prepare(concerned, names)
             for name in self.chosen:
                 factors = [self._factor(self._question(item)) for item in self.benefits[name]]
                 mean = math.exp(sum(map(math.log, factors)) / len(factors))

@@ -57,7 +57,7 @@ class Search:
     built: Mapping[str, Built]
     unplanned: dict[str, str] = field(default_factory=dict)
     _costs: dict[tuple[str, frozenset[str]], Cost] = field(default_factory=dict)
-    _misled: dict[str, frozenset[str]] = field(default_factory=dict)
+    _fitting: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def cost(self, question: Question, names: Iterable[str]) -> Cost:
         """The cost of a statement if these candidates exist.
@@ -104,10 +104,12 @@ class Search:
     def _concerned(self, question: Question, names: Iterable[str]) -> frozenset[str]:
         """Those of the candidates that the statement may be planned with."""
         key = question.statement.fingerprint
-        if key not in self._misled:
-            present = self.built.items()
-            self._misled[key] = frozenset(name for name, item in present if question.misled_by(item.candidate))
-        return frozenset(name for name in names if self.built[name].table in question.tables) - self._misled[key]
+        if key not in self._fitting:
+            present, tables = self.built.items(), question.tables
+            self._fitting[key] = frozenset(
+                name for name, item in present if item.table in tables and not question.misled_by(item.candidate)
+            )
+        return self._fitting[key].intersection(names)
 
 
 def orders(before: float, after: float) -> float:
@@ -132,17 +134,20 @@ class Choice:
         self.costs = {item.statement.fingerprint: self._cost(item, ()) for item in self.search.questions}
         self.before = dict(self.costs)
         gains = {group: self._gain(group) for group in self._groups()}
+        stale: set[tuple[str, ...]] = set()
         while gains and (self.most is None or len(self.chosen) < self.most):
             best = max(gains, key=lambda group: gains[group] - self._penalty(group))
             if gains[best] - self._penalty(best) < LEAST:
                 break
+            if best in stale:  # an index gains less beside others, so that the old gain is the most that it can be
+                gains[best] = self._gain(best)
+                stale.remove(best)
+                continue
             self._take(best)
             del gains[best]
             table = self.search.built[best[0]].table
             joined = {name for item in self.search.questions if table in item.tables for name in item.tables}
-            for group in gains:
-                if self.search.built[group[0]].table in joined:
-                    gains[group] = self._gain(group)
+            stale |= {group for group in gains if self.search.built[group[0]].table in joined}
         self._prune()
         self._complete()
 

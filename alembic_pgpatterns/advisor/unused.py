@@ -15,6 +15,7 @@ def unused(schema: Schema, choice: Choice, workload: Workload) -> tuple[UnusedIn
 
     Never a unique one, which enforces; never one of a foreign key, whose deletes are rare.
     """
+    choice.search.prepare(choice.search.questions, choice.chosen)
     costs = [choice.search.cost(item, choice.chosen) for item in choice.search.questions]
     before = [choice.search.cost(item, ()) for item in choice.search.questions]
     used_now = {name for cost in costs for name in cost.used}
