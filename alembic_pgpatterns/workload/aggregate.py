@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
 from alembic_pgpatterns.workload.call_site import Caller, CallSites
 from alembic_pgpatterns.workload.model import SAMPLES, TESTS, Recorded, Series, Usage, both
-from alembic_pgpatterns.workload.text import Dollar, dollar, read
+from alembic_pgpatterns.workload.text import Dollar, Reading, dollar, first_row, read
 from alembic_pgpatterns.workload.values import WITHHELD, plain
 
 _DISTINCT = 1000
@@ -232,6 +232,12 @@ class Aggregate:
         if reading is None:
             return None
         constant = tuple(i for i in range(len(text.first or ())) if i not in text.varying)
+        row = first_row(text.dollar.text) if reading.kind == "insert" else None
+        if row is not None:  # the rest says nothing more, and is long
+            return replace(self._as_recorded(text, reading, ()), text=row, values=())
+        return self._as_recorded(text, reading, constant)
+
+    def _as_recorded(self, text: Text, reading: Reading, constant: tuple[int, ...]) -> Recorded:
         return Recorded(
             fingerprint=reading.fingerprint,
             text=text.dollar.text,

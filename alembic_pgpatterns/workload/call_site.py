@@ -119,7 +119,8 @@ class CallSites:
                 if fallback is None:
                     fallback = (code, at.f_lineno)
         if caller_.key is None:
-            caller_.key, caller_.root = fallback, helper
+            # A helper in the tests' own files: no line of the application has a part in it.
+            caller_.key, caller_.root, caller_.test = fallback, helper, fallback is not None
         return caller_
 
     def site(self, key: tuple[CodeType, int], test: bool) -> Site:

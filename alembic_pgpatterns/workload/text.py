@@ -108,3 +108,13 @@ def _written(node: Any) -> dict[str, None]:
     )
     names = (f"{r.schemaname}.{r.relname}" if r.schemaname else r.relname for r in relations if r is not None)
     return dict.fromkeys(names)
+
+
+def first_row(text: str) -> str | None:
+    """An INSERT of several rows as one of its first row; None for any other statement. The text can be parsed."""
+    tree = postgast.parse(text)
+    select = tree.stmts[0].stmt.insert_stmt.select_stmt.select_stmt
+    if len(select.values_lists) < 2:
+        return None
+    del select.values_lists[1:]
+    return str(postgast.deparse(tree))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.workload.files import read, write
 from alembic_pgpatterns.workload.model import Recorded, Workload, merged
+from alembic_pgpatterns.workload.text import first_row
 
 MODELS = """
 class Author(Base):
@@ -130,14 +131,28 @@ def test_it():
             load()
         note()
     check()
+    helper()
+
+
+def helper():
+    note()
 """
     exec(compile(source, str(tmp_path / "test_app.py"), "exec"), names)
+    sites.test_begins(names["test_it"].__code__)  # type: ignore[attr-defined]
     names["test_it"]()  # type: ignore[operator]
-    first, second, own = found
+    first, second, own, helper = found
     assert first.key is not None
     assert first.key[0].co_name == "load"
     assert first.root is not second.root
-    assert (first.test, own.test) == (False, True)
+    assert (first.test, own.test, helper.test) == (False, True, True)
+
+
+def test_an_insert_of_many_rows_is_kept_as_one_of_one_row() -> None:
+    assert first_row("INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING") == (
+        "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    )
+    assert first_row("INSERT INTO t (a) SELECT b FROM u") is None
+    assert first_row("SELECT 1") is None
 
 
 def test_an_interval_keeps_its_type_and_tests_bodies_are_no_application(record: Record) -> None:
