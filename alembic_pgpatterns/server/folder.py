@@ -38,6 +38,7 @@ class RunFolder:
     def __init__(self, path: Path, watching: Watching) -> None:
         self.path = path
         self._watching = watching
+        self._groups: list[int] = []
 
     @property
     def inner(self) -> Path:
@@ -46,7 +47,13 @@ class RunFolder:
 
     def started(self, group: int) -> None:
         """Report a process group to the watchdog: it must end with this run."""
+        self._groups.append(group)
         self._watching.tell(f"group {group}")
+
+    def stop_all(self) -> None:
+        """End what still runs, such as initdb after an interrupt: without its folder it would leave memory behind."""
+        for group in self._groups:
+            watchdog.stop(group, str(self.path))
 
 
 @contextlib.contextmanager
@@ -63,11 +70,13 @@ def run_folder(account: Account, on_disk: bool = False) -> Iterator[RunFolder]:
     path, lock = _make(root, account)
     watching = Watching(path)
     owner = os.getpid()
+    folder = RunFolder(path, watching)
     try:
-        yield RunFolder(path, watching)
+        yield folder
     finally:
         # A forked child that leaves through here must not stop its parent's server.
         if os.getpid() == owner:
+            folder.stop_all()
             remove(path)
             watching.end(orderly=not path.exists())
         os.close(lock)

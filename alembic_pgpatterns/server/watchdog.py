@@ -42,24 +42,39 @@ def main(folder: str) -> None:
 
 
 def stop(group: int, folder: str) -> None:
-    """End a process group, and free the shared memory that it would leave."""
-    if not was_started_for(group, folder):
+    """End a process group, and free the shared memory that it would leave.
+
+    Its first process may have ended already: initdb does not wait for the server that it started.
+    """
+    members = {pid for pid in of_group(group) if _belongs(pid, folder)}
+    if not members and not was_started_for(group, folder):
         return
-    members = list(of_group(group))
     shared = {name for pid in members for name in shared_memory(pid)}
-    segments = system_v_segments(members)
     with contextlib.suppress(ProcessLookupError):
         os.kill(group, signal.SIGQUIT)
     deadline = time.monotonic() + _SECONDS
     while was_started_for(group, folder) and time.monotonic() < deadline:
+        members.update(of_group(group))
+        shared.update(name for pid in members for name in shared_memory(pid))
         time.sleep(0.02)
+    members.update(of_group(group))
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+    while any(of_group(group)) and time.monotonic() < deadline:
+        time.sleep(0.02)
     for name in shared:
         with contextlib.suppress(OSError):
             Path(name).unlink()
-    for segment in segments:
+    # Only now: a server that is just starting makes it at any moment, and a signal may end it before it can free it.
+    for segment in system_v_segments([group, *members]):
         release(segment)
+
+
+def _belongs(pid: int, folder: str) -> bool:
+    """Whether a process works in the folder; the server that initdb starts does not name it among its arguments."""
+    with contextlib.suppress(OSError):
+        return str(Path(f"/proc/{pid}/cwd").readlink()).startswith(folder)
+    return False
 
 
 def was_started_for(pid: int, folder: str) -> bool:
