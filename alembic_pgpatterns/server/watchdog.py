@@ -90,10 +90,11 @@ def was_started_for(pid: int, folder: str) -> bool:
 
 
 def of_group(group: int) -> Iterator[int]:
-    """The processes of a group."""
+    """The processes of a group, without those that have ended and that nobody has waited for."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            if int((entry / "stat").read_bytes().rpartition(b")")[2].split()[2]) == group:
+            state, _, own = (entry / "stat").read_bytes().rpartition(b")")[2].split()[:3]
+            if int(own) == group and state != b"Z":
                 yield int(entry.name)
 
 

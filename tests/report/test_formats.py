@@ -227,6 +227,8 @@ class Terminal(io.StringIO):
 def test_text_on_a_terminal(report: Report, no_color: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"TERM": "xterm", "COLUMNS": "30", "NO_COLOR": no_color}.items():
         monkeypatch.setenv(name, value)
+    if not no_color:
+        monkeypatch.delenv("NO_COLOR")  # before 14, rich takes an empty one for a yes
     terminal = Terminal()
     text_report.write(report, terminal)
     assert (re.search(r"\x1b\[[\d;]*3[0-7]", terminal.getvalue()) is None) == bool(no_color)
