@@ -428,6 +428,7 @@ def test_what_cannot_run_is_named(in_process: InProcess) -> None:
     in_process.look.execute("CREATE VIEW stock AS SELECT n FROM box")
     written = in_process.revise(sa.MetaData())
     assert re.search(r"this\W+uses\W+the\W+table:\W+view\W+stock\.", written[0].upgrade), written[0].upgrade
+    in_process.emptied()
     in_process.connection.execution_options(schema_translate_map={None: "tenant"})
     written = in_process.revise(metadata_of(box("Column('m', Integer)")))
     assert "schema_translate_map (no schema to tenant)" in written[0].upgrade
