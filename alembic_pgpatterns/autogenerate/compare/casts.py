@@ -47,7 +47,8 @@ def _set_default_anew(cast: CastTypeOp, state: TableState, old: ColumnForm, new:
     column = next(c for c in state.declared.columns if c.name == old.name)
     default = column.server_default if default_text(column.server_default) is not None else _translated(state, old, new)
     if default is not None:
-        cast.existing_server_default = state.reflected.columns[old.name].server_default or False
+        # None, and not False: the way back has to drop the new default.
+        cast.existing_server_default = state.reflected.columns[old.name].server_default
         cast.modify_server_default = default
 
 
@@ -101,7 +102,7 @@ _TIMES = ("timestamp", "date", "interval")
 
 def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     """Casts of values that PostgreSQL would read from their text, which fails or gives something else."""
-    if new in ("json", "jsonb") and not old.startswith(("json", "text", "character")):
+    if new in ("json", "jsonb") and (old.endswith("[]") or not old.startswith(("json", "text", "character"))):
         yield f"to_{new}({name})"
     if old.startswith(_TIMES) and new.startswith(_NUMBERS):
         yield f"extract(epoch FROM {name})::{new}"

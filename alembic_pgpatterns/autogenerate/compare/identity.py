@@ -149,10 +149,18 @@ def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) 
         starts, stops = _start(state, expected), _stop(state, expected)
     else:
         starts, stops = _stop(state, actual), _start(state, actual)
-    for number, statement in enumerate(starts):
-        undo = "; ".join(stops) if number == 0 else None
-        state.add(AlterTableOp(state.table, statement, undo, expected.name))
+    undo = "; ".join(stops)
+    changes = [AlterTableOp(state.table, x, None if number else undo, expected.name) for number, x in enumerate(starts)]
     op = state.alter_op(expected.name)
+    if is_counted(expected):
+        state.add(*changes)
+    else:
+        # First of all: a type that does not count may have no default that does.
+        state.modify.ops[:0] = changes
+        if expected.default is not None and (op is None or op.modify_type is None):
+            alter = f"{state.alter} ALTER COLUMN {quote(expected.name)}"
+            default = f"{alter} SET DEFAULT {expected.default}"
+            state.add(AlterTableOp(state.table, default, f"{alter} DROP DEFAULT", expected.name))
     if op is not None and expected.identity and op.modify_nullable is False:
         # An identity column has to be NOT NULL already.
         state.remove([op])
