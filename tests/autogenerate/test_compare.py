@@ -375,6 +375,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "prefixes=['UNLOGGED'], postgresql_with={'fillfactor': 50})",
         SHELF,
     ),
+    "keys of columns whose type changes": (
+        "Table('box', metadata, Column('id', Text, primary_key=True), Column('n', Integer, unique=True))",
+        "Table('box', metadata, Column('id', Uuid, primary_key=True), Column('n', Text, unique=True))",
+    ),
     "a partitioned table": (
         "Table('box', metadata, Column('at', DateTime(timezone=True), primary_key=True), "
         "postgresql_partition_by='RANGE (at)')",
