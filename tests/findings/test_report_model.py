@@ -11,7 +11,8 @@ from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
-from alembic_pgpatterns.schema.model import Name, Table
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name, Schema, Table
 
 
 def finding(name: str, severity: Severity = Severity.WARNING) -> Finding:
@@ -62,3 +63,45 @@ def test_an_entry_is_stale_only_if_its_pattern_ran() -> None:
     assert report.skipped == (Skipped("missing-primary-key", "no"),)
     report = Report.of(Gathered(of_models=("missing-primary-key public.gone",)), Baseline(entries), Settings())
     assert report.stale == ("no-such-pattern x",)
+
+
+def test_guesses_are_sorted_counted_and_accepted_by_the_baseline() -> None:
+    guesses = [finding("b"), finding("a"), finding("z", Severity.ERROR), finding("aged")]
+    baseline = Baseline({"missing-primary-key public.aged": None})
+    report = Report.of(Gathered(guesses=guesses), baseline, Settings())
+    assert [item.table.name for item in report.guesses if item.table] == ["z", "a", "b"]
+    assert report.findings == ()
+    assert report.stale == ()
+    assert report.hints == ("3 guesses without evidence in the application's queries: --guesses shows them.",)
+    (hint,) = Report.of(Gathered(guesses=guesses[:1]), baseline, Settings()).hints
+    assert hint == "1 guess without evidence in the application's queries: --guesses shows them."
+    shown = Report.of(Gathered(guesses=guesses), baseline, Settings(guesses=True))
+    assert (shown.hints, shown.show_guesses, report.show_guesses) == ((), True, False)
+    assert Report.of(Gathered(), baseline, Settings()).hints == ()
+
+
+def test_a_report_has_everything_that_was_gathered() -> None:
+    schema = Schema("database", ())
+    results = Gathered(
+        suppressed=3,
+        hints=["Do this."],
+        facts={"tables": 4},
+        heads=("a1",),
+        runs=(RevisionRun("a1", (), "a1.py", (), schema, schema),),
+        of_models=("some-pattern x",),
+        schemas=(("", schema),),
+        fixable=False,
+    )
+    report = Report.of(results, Baseline(), Settings(fail_on=Severity.ERROR))
+    for name in ("suppressed", "facts", "heads", "runs", "of_models", "schemas", "fixable"):
+        assert getattr(report, name) == getattr(results, name), name
+    assert report.hints == ("Do this.",)
+    assert report.fail_on is Severity.ERROR
+    assert Report.of(Gathered(), Baseline(), Settings()).fixable is True
+
+
+def test_counts_by_pattern_and_severity() -> None:
+    report = Report.of(Gathered(findings=[finding("a"), finding("b", Severity.ERROR)]), Baseline(), Settings())
+    assert report.by_pattern() == {"missing-primary-key": 2}
+    assert report.counts() == {"error": 1, "warning": 1, "info": 0}
+    assert [item.severity for item in report.at_least(Severity.ERROR)] == [Severity.ERROR]

@@ -13,16 +13,19 @@ import jsonschema
 import pytest
 
 from alembic_pgpatterns import report as reports
+from alembic_pgpatterns.findings.cost import cost_of
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, TypeChange
+from alembic_pgpatterns.remedies.model_line import model_line
+from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.report import json as json_report
 from alembic_pgpatterns.report import sarif
 from alembic_pgpatterns.report import text as text_report
-from alembic_pgpatterns.report.words import fix_lines, message
+from alembic_pgpatterns.report.words import fix_lines, looked_at, message
 from alembic_pgpatterns.schema.model import ForeignKey, Location, Name, Origin, Table
 
 HARD = 'a|b`c``d"e%f,g:h\n<i>&\x07é*_#'
@@ -150,6 +153,26 @@ def test_junit_counts_are_right(report: Report) -> None:
     assert suite.get("skipped") == "1"
 
 
+def test_junit_has_place_revision_and_fix() -> None:
+    item = finding("book", Location("shop/models.py", 18))
+    text = written(Report((item,), skipped=(Skipped("a", "b"), Skipped("c", "d", expected=True))), "junit")
+    assert text.startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n')
+    suite = ElementTree.fromstring(text.partition("\n")[2])[0]
+    assert (suite.get("name"), suite.get("errors")) == ("alembic pgcheck", "0")
+    case, missed, expected = suite
+    assert (case.get("classname"), case.get("name")) == (item.pattern, item.object)
+    assert (case.get("file"), case.get("line")) == ("shop/models.py", "18")
+    (failure,) = case
+    assert (failure.get("type"), failure.get("message")) == ("warning", message(item))
+    fixes = [f"fix: {line}" for line in fix_lines(item)]
+    assert failure.text == "\n".join([message(item), "at shop/models.py:18", "revision a1b2", *fixes])
+    assert (missed.get("classname"), missed.get("name"), missed[0].get("message")) == ("pgcheck", "a", "not checked: b")
+    assert expected[0].get("message") == "d"
+    (passing,) = ElementTree.fromstring(written(Report(), "junit").partition("\n")[2])[0]
+    assert (passing.get("classname"), list(passing)) == ("pgcheck", [])
+    assert passing.get("name") == looked_at(Report())
+
+
 def test_junit_fails_from_fail_on_on(report: Report) -> None:
     warning = replace(report, fail_on=Severity.ERROR)
     suite = ElementTree.fromstring(written(warning, "junit").partition("\n")[2])[0]
@@ -245,3 +268,27 @@ def test_text_in_a_pipe_is_not_folded(report: Report) -> None:
 
 def test_severity_decides(report: Report) -> None:
     assert [item.severity for item in report.at_least(Severity.ERROR)] == [Severity.ERROR]
+
+
+def test_json_has_each_field_of_a_finding() -> None:
+    table = Table(Name("public", "t"))
+    advice = MissingPrimaryKey().finding(table, "t has no primary key", Advice("Think first."))
+    index = finding("book", Location("shop/models.py", 18))
+    report = Report((index,), guesses=(advice,), skipped=(Skipped("a", "b"), Skipped("c", "d", expected=True)))
+    document = json_report.document(report)
+    (first,) = document["findings"]
+    assert first["location"] == {"path": "shop/models.py", "line": 18}
+    assert first["revision"] == "a1b2"
+    assert first["remedy"]["kind"] == "CreateIndex"
+    assert first["remedy"]["advice"] is None
+    assert first["remedy"]["model"] == list(model_line(index.remedy))
+    assert first["remedy"]["sql"] == list(sql(index.remedy))
+    assert first["cost"] == str(cost_of("unindexed-foreign-key"))
+    assert first["fixable"] is True
+    (guess,) = document["guesses"]
+    assert guess["location"] is None
+    assert guess["remedy"] == {"kind": "Advice", "model": [], "sql": [], "advice": "Think first."}
+    assert guess["fixable"] is False
+    assert [item["expected"] for item in document["skipped"]] == [False, True]
+    assert [item["fixable"] for item in json_report.document(replace(report, fixable=False))["findings"]] == [False]
+    assert json_report.document(Report((advice.but(remedy=None),)))["findings"][0]["remedy"] is None
