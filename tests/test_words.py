@@ -119,7 +119,7 @@ def test_docstrings_describe_parameters_that_exist() -> None:
         for line, name in unknown_arguments(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert not bad, "\n".join(bad)
-    source = "def f(a):\n    'Text.\n\n    Args:\n        a: one.\n        b: two.\n    '"
+    source = 'def f(a):\n    """Text.\n\n    Args:\n        a: one.\n        b: two.\n    """'
     assert [name for _, name in unknown_arguments(ast.parse(source))] == ["b"]
 
 

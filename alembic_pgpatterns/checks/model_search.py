@@ -27,7 +27,7 @@ def models_of(migrations: Path, tables: Collection[Name] | None) -> tuple[str, .
     start = _top_package(migrations.absolute(), root) if tables is not None else migrations.absolute().parent
     names = {table.name for table in tables} if tables is not None else None
     declared = ((path, _declared(path)) for path in sorted(_files(start)))
-    result = [_module(path, root) for path, own in declared if (own if names is None else own & names)]
+    result = [_module(path, root) for path, packages in declared if (packages if names is None else packages & names)]
     return tuple(result) if len(result) <= MOST else ()
 
 

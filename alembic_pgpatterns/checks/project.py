@@ -88,10 +88,10 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
     for database in head.databases:
         results = run_patterns(with_evidence(database.schema, evidence), settings)
         before = len(gathered.findings)
-        kept = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
-        gathered.findings += [finding for finding in kept if not finding.guess]
-        gathered.guesses += [finding for finding in kept if finding.guess]
-        gathered.suppressed += len(results.findings) - len(kept)
+        remaining = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
+        gathered.findings += [finding for finding in remaining if not finding.guess]
+        gathered.guesses += [finding for finding in remaining if finding.guess]
+        gathered.suppressed += len(results.findings) - len(remaining)
         gathered.skipped += results.skipped
         _gather_statements(evidence, database.schema, settings, gathered)
         gathered.findings[before:] = share_indexes(gathered.findings[before:])
@@ -113,11 +113,11 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
         gathered.guesses += _of_parts(evidence, schema, settings, {item.fingerprint for item in gathered.findings})
 
 
-def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, found: set[str]) -> list[Finding]:
+def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, reported: set[str]) -> list[Finding]:
     """What the rest of the queries says: one of two tables, or understood in part, may come to its rows by an index."""
     partly = Gathered()
     gather_statements(workload_of(evidence), settings, schema, partly)
-    return [item.but(guess=True) for item in partly.findings if item.fingerprint not in found]
+    return [item.but(guess=True) for item in partly.findings if item.fingerprint not in reported]
 
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:

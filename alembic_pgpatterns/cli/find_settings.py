@@ -65,7 +65,7 @@ def _models_way(names: tuple[str, ...]) -> Way:
 
 def _tried(ways: Iterable[Way]) -> str:
     values = {way.setting: way.value for way in ways}
-    reasons = {way.setting: way.why for way in ways}
+    reasons = {way.setting: way.reason for way in ways}
     return f"\nThis was tried, and nothing was written:\n{settings_lines(values, reasons)}" if values else ""
 
 
@@ -93,7 +93,7 @@ def _with_models(project: Project, settings: Settings, check: Check, report: Rep
 
 def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Path | None]) -> None:
     values = {way.setting: way.value for way in ways}
-    reasons = {way.setting: way.why for way in ways}
+    reasons = {way.setting: way.reason for way in ways}
     if not values:
         sys.stderr.write("The project needs no settings: nothing was written.\n")
         return
@@ -104,8 +104,8 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
         path = pyproject or Path("pyproject.toml")
         text = _in_toml(path.read_text("utf-8") if path.exists() else "", values, reasons)
     if text is None:
-        given = settings_lines(values, reasons)
-        sys.stderr.write(f"{path} has some of these settings already, so change it yourself:\n{given}\n")
+        new_lines = settings_lines(values, reasons)
+        sys.stderr.write(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n")
         return
     write_whole(path, text)
     sys.stderr.write(f"{path}: written:\n{settings_lines(values, reasons)}\n")

@@ -269,8 +269,8 @@ def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScript
     if (run.settings.env or run.settings.alembic_options) and databases.environment is None:
         databases.environment = new_database(run, databases)
     values = _filled(run, databases, {}, run.settings.env)
-    given = supplies(run, databases, {})
-    route = Route(_route(run.server), tuple(databases.by_origin.items()), values, given)
+    supplied = supplies(run, databases, {})
+    route = Route(_route(run.server), tuple(databases.by_origin.items()), values, supplied)
     try:
         return run.project.perform(
             lambda scripts, parent: task(scripts, parent, route), handlers=handlers(run, databases)

@@ -57,9 +57,9 @@ class Project:
             PgPatternsError: nobody can tell which migrations are meant.
         """
         self.config = config
-        given = settings.alembic_options.get(location.OPTION) if settings is not None else None
-        if settings is not None and given is not None:
-            location.use(config, settings.path(Path(given)).absolute())
+        options = settings.alembic_options.get(location.OPTION) if settings is not None else None
+        if settings is not None and options is not None:
+            location.use(config, settings.path(Path(options)).absolute())
         place = location.complete(config)
         self.section_note, self.located = place.note, place.folder
         """What was found out about the configuration: a section of another name; where the migrations are."""

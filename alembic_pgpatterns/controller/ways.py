@@ -21,13 +21,13 @@ CONNECTIONS = ("connection", "connectable", "conn", "bind", "db_connection", "sq
 class Way:
     """A setting that gives a project what it needs.
 
-    ``value``: what it is to be. ``why``: for people. ``automatic``: it is tried without being asked for: it changes
+    ``value``: what it is to be. ``reason``: for people. ``automatic``: it is tried without being asked for: it changes
     nothing about what the revisions do. ``alternative``: to be tried if it leads to a failure.
     """
 
     setting: str
     value: Any
-    why: str
+    reason: str
     automatic: bool = True
     alternative: Way | None = None
 
@@ -42,7 +42,7 @@ class FoundWays(Exception):
 
     def __init__(self, ways: tuple[Way, ...]) -> None:
         """Take what to try."""
-        super().__init__("; ".join(way.why for way in ways))
+        super().__init__("; ".join(way.reason for way in ways))
         self.ways = ways
 
 
@@ -88,10 +88,10 @@ def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Ite
 
 def _in_place_of_sqlite(url: str, variables: list[Need], settings: Settings) -> Way:
     """PostgreSQL for SQLite, whatever the project says; if it then still speaks SQLite, by the variables it reads."""
-    why = f"the project's default is {url}"
+    reason = f"the project's default is {url}"
     values = {need.name: need.value for need in variables if need.name not in settings.env}
-    other = Way("env", {**settings.env, **values}, f"{why}, and it reads {', '.join(values)}") if values else None
-    return Way("replace_sqlite", True, why, alternative=other)
+    other = Way("env", {**settings.env, **values}, f"{reason}, and it reads {', '.join(values)}") if values else None
+    return Way("replace_sqlite", True, reason, alternative=other)
 
 
 def _demanded(names: Iterable[str]) -> str:
@@ -103,10 +103,10 @@ def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
         url = postgresql_url(need.name).render_as_string()
         options = {**settings.alembic_options, "sqlalchemy.url": url}
         if options != settings.alembic_options:
-            why = (
+            reason = (
                 "sqlalchemy.url is the placeholder of Alembic's template" if need.value else "no sqlalchemy.url is set"
             )
-            yield Way("alembic_options", options, why, automatic=not need.value.startswith(PLACEHOLDER))
+            yield Way("alembic_options", options, reason, automatic=not need.value.startswith(PLACEHOLDER))
 
 
 def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:
@@ -132,8 +132,8 @@ def _of_server(failure: Failure, search_paths: list[str], settings: Settings, se
             yield Way("roles", (*settings.roles, *new), f"nothing creates the role {', '.join(new)}")
 
 
-def _new(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    before = {*known, "public", "pg_catalog", "information_schema", "$user", ""}
+def _new(names: Iterable[str], existing: Iterable[str]) -> list[str]:
+    before = {*existing, "public", "pg_catalog", "information_schema", "$user", ""}
     return [name for name in dict.fromkeys(names) if name not in before and not name.startswith("pg_")]
 
 
@@ -188,9 +188,9 @@ def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iter
     """
     by_setting = {way.setting: way for way in ways}
     if by_setting:
-        why = "; ".join(way.why for way in by_setting.values())
+        reasons = "; ".join(way.reason for way in by_setting.values())
         values = {name: way.value for name, way in by_setting.items()}
         yield (
-            f"This was found out, and given to the project: {why}. To say it yourself, or by alembic pgcheck --init:\n"
-            f"{lines(values)}"
+            f"This was found out, and given to the project: {reasons}. "
+            f"To say it yourself, or by alembic pgcheck --init:\n{lines(values)}"
         )

@@ -25,7 +25,7 @@ def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         if _fold(finding) is Fold.TABLE and finding.table is not None:
             groups.join(position, (*_kind(finding), finding.table))
     return tuple(
-        _said(findings[members[0]], [findings[other] for other in members[1:]]) for members in groups.members()
+        _combined(findings[members[0]], [findings[other] for other in members[1:]]) for members in groups.members()
     )
 
 
@@ -53,10 +53,10 @@ class _Groups:
 
     def members(self) -> list[list[int]]:
         """The groups in the order of their first finding."""
-        found: dict[int, list[int]] = defaultdict(list)
+        groups: dict[int, list[int]] = defaultdict(list)
         for position in range(len(self.findings)):
-            found[self._root(position)].append(position)
-        return list(found.values())
+            groups[self._root(position)].append(position)
+        return list(groups.values())
 
 
 def _fold(finding: Finding) -> Fold:
@@ -82,7 +82,7 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
             yield (*_kind(finding), finding.remedy)
 
 
-def _said(first: Finding, others: list[Finding]) -> Finding:
+def _combined(first: Finding, others: list[Finding]) -> Finding:
     if not others:
         return first
     return first.but(message=f"{first.message}; {_also(first, others)}", also=tuple(others))

@@ -93,15 +93,15 @@ def share_indexes(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _widest(own: CreateIndex, others: Sequence[CreateIndex]) -> CreateIndex:
+def _widest(index: CreateIndex, others: Sequence[CreateIndex]) -> CreateIndex:
     wider = [
         other
         for other in others
-        if other.keys[: len(own.keys)] == own.keys
-        and (other.method, other.where, other.options) == (own.method, own.where, own.options)
-        and set(own.include) <= {*other.include, *(key.column for key in other.keys)}
+        if other.keys[: len(index.keys)] == index.keys
+        and (other.method, other.where, other.options) == (index.method, index.where, index.options)
+        and set(index.include) <= {*other.include, *(key.column for key in other.keys)}
     ]
-    return max(wider, key=lambda other: (len(other.keys) + len(other.include), index_name(other)), default=own)
+    return max(wider, key=lambda other: (len(other.keys) + len(other.include), index_name(other)), default=index)
 
 
 class _Names:
@@ -164,9 +164,9 @@ class _Trial:
         dropped = [*self._dropped]
         if isinstance(remedy, DropIndex):
             dropped += [index for index in self._table.indexes if index.name == remedy.index]
-        bare = [gone for gone in dropped if not any(stands_in(index, gone) for index in after.indexes)]
+        bare = [old for old in dropped if not any(stands_in(index, old) for index in after.indexes)]
         if bare:
-            return [f"searches that {gone.name} served" for gone in bare]
+            return [f"searches that {old.name} served" for old in bare]
         if self._reported_before is None:
             self._reported_before = self._reported(self._table)
         return sorted(self._reported(after) - self._reported_before)

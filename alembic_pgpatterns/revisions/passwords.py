@@ -20,16 +20,16 @@ _SHORTEST = 4
 
 def without_passwords_of(run: RevisionRun) -> tuple[RevisionRun, frozenset[str]]:
     """The run without the passwords in its statements, and those passwords."""
-    found: set[str] = set()
-    statements = tuple(_hidden(statement, found) for statement in run.statements)
-    return replace(run, statements=statements), frozenset(found)
+    hidden: set[str] = set()
+    statements = tuple(_hidden(statement, hidden) for statement in run.statements)
+    return replace(run, statements=statements), frozenset(hidden)
 
 
-def _hidden(statement: Statement, found: set[str]) -> Statement:
+def _hidden(statement: Statement, hidden: set[str]) -> Statement:
     if _WORD not in statement.sql.lower():
         return statement
     secrets = {text for text in passwords(statement.sql) if len(text) >= _SHORTEST} - {PLACEHOLDER}
-    found |= secrets
+    hidden |= secrets
     command = statement.command
     return replace(
         statement,

@@ -123,8 +123,8 @@ def _named(name: str) -> list[Any]:
 
 def _held(value: Any) -> list[Any]:
     if isinstance(value, ModuleType):
-        found = {id(item): item for entry in list(vars(value).values()) for item in _metadatas(entry)}
-        return list(found.values())
+        metadatas = {id(item): item for entry in list(vars(value).values()) for item in _metadatas(entry)}
+        return list(metadatas.values())
     return _metadatas(value)
 
 

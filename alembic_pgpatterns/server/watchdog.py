@@ -93,8 +93,8 @@ def of_group(group: int) -> Iterator[int]:
     """The processes of a group, without those that have ended and that nobody has waited for."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            state, _, own = (entry / "stat").read_bytes().rpartition(b")")[2].split()[:3]
-            if int(own) == group and state != b"Z":
+            state, _, process_group = (entry / "stat").read_bytes().rpartition(b")")[2].split()[:3]
+            if int(process_group) == group and state != b"Z":
                 yield int(entry.name)
 
 

@@ -107,14 +107,16 @@ def with_released_keys(operations: list[Any], forms: Mapping[Table, Forms], defa
         default_schema: of tables without one.
     """
     changes = [change.up for change in flatten(operations)]
-    gone = {_object_of(op, default_schema) for op in changes if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp)}
+    dropped_objects = {
+        _object_of(op, default_schema) for op in changes if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp)
+    }
     dropped = {(op.schema, op.table_name) for op in changes if isinstance(op, ops.DropTableOp)}
     result = list(operations)
     for table, form in [(key, form) for key, item in forms.items() for form in item.of_kind("f").values()]:
         target = form.referenced
         assert target is not None
-        held = (target.schema, target.table, form.holds) in gone
-        going = table in dropped or (table[0] or default_schema, table[1], form.name) in gone
+        held = (target.schema, target.table, form.holds) in dropped_objects
+        going = table in dropped or (table[0] or default_schema, table[1], form.name) in dropped_objects
         if held and not going:
             drop = DropForeignKeyOp(table, form, default_schema)
             result.append(ops.ModifyTableOps(table[1], [drop, drop.restored], schema=table[0]))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Changed:
     """What the revision drops or changes before a new type takes the place of an enum."""
 
-    gone: frozenset[tuple[str, str, str]] = frozenset()
+    dropped: frozenset[tuple[str, str, str]] = frozenset()
     """Constraints and indexes: schema, table and name."""
     defaults: Mapping[tuple[str, str, str], str | None] = field(default_factory=dict)
     """The new default of a column."""
@@ -58,7 +58,7 @@ def compare_labels(
             *_held(name, dependents, "The downgrade"),
             *_added(name, new, old, replaced(name, actual, old, dependents)),
         ]
-    rest = [item for item in dependents if item.key not in changed.gone]
+    rest = [item for item in dependents if item.key not in changed.dropped]
     return [*_held(name, dependents, "This"), *_replaced(name, (new, old), changed.with_new_defaults(actual), rest)]
 
 
@@ -67,12 +67,12 @@ def only_adds(declared: Any, actual: NamedType) -> bool:
     return tuple(label for label in declared.enums if label in actual.labels) == actual.labels
 
 
-def _held(name: str, dependents: Sequence[Dependent], what: str) -> list[ops.MigrateOperation]:
+def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.MigrateOperation]:
     objects = [item.name for item in dependents if item.drop is None]
     if not objects:
         return []
     lines = (
-        f"# pgpatterns: {what} puts a new type in the place of {name}, which PostgreSQL refuses while this uses it:",
+        f"# pgpatterns: {label} puts a new type in the place of {name}, which PostgreSQL refuses while this uses it:",
         *(f"#   {item} (drop it before, and create it again after)" for item in objects),
     )
     return [CommentOp(lines)]
@@ -100,8 +100,8 @@ def _replaced(
 ) -> list[ops.MigrateOperation]:
     new, old = labels
     removed, added = [x for x in old if x not in new], [x for x in new if x not in old]
-    why = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
-    why += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
+    warning = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
+    warning += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
     recipe = [
         f"If {_literal(a)} is the new name of {_literal(b)}, write instead of all of it:" if number == 0 else line
         for a, b in list(zip(added, removed, strict=False))[:1]
@@ -109,7 +109,7 @@ def _replaced(
             ("", f"  op.execute({f'ALTER TYPE {name} RENAME VALUE {_literal(b)} TO {_literal(a)}'!r})")
         )
     ]
-    note = Note(TableRewrite.name, f"labels of {name}", why, more=tuple(recipe))
+    note = Note(TableRewrite.name, f"labels of {name}", warning, more=tuple(recipe))
     up, down = replaced(name, actual, new, dependents), replaced(name, actual, old, dependents)
     return [CommentOp.of(note), SqlOp(up, down)]
 

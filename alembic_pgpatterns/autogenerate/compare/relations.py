@@ -63,10 +63,10 @@ def _compare_options(state: TableState) -> None:
 
 def _set_options(new: dict[str, str], old: dict[str, str]) -> list[str]:
     changed = any(old.get(name, "").lower() != value.lower() for name, value in new.items())
-    gone = [name for name in old if name not in new]
+    removed = [name for name in old if name not in new]
     # All of them, because PostgreSQL keeps their order.
     statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in new.items())})"] if changed else []
-    return statements + ([f"RESET ({', '.join(gone)})"] if gone else [])
+    return statements + ([f"RESET ({', '.join(removed)})"] if removed else [])
 
 
 def _compare_partitioning(state: TableState) -> None:

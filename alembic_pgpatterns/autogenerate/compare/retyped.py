@@ -32,9 +32,9 @@ def keeps_constraint(state: TableState, expected: ConstraintForm, actual: Constr
         # Keys have no expression that could change.
         return True
     probe = _Probe(state, f"ALTER TABLE {{table}} ADD CONSTRAINT {_NAME} ", lambda forms: forms.constraints[_NAME])
-    there, back = _changes(state, actual.columns)
-    return not there or (
-        probe.becomes(state.same.real, actual.sql, there, expected.definition, state.same.declared)
+    forward, back = _changes(state, actual.columns)
+    return not forward or (
+        probe.becomes(state.same.real, actual.sql, forward, expected.definition, state.same.declared)
         and probe.becomes(state.same.declared, expected.sql, back, actual.definition, state.same.real)
     )
 
@@ -42,9 +42,9 @@ def keeps_constraint(state: TableState, expected: ConstraintForm, actual: Constr
 def keeps_index(state: TableState, expected: IndexForm, actual: IndexForm) -> bool:
     """The same for an index."""
     probe = _Probe(state, f"CREATE INDEX {_NAME} ON {{table}} USING ", lambda forms: forms.indexes[_NAME])
-    there, back = _changes(state, actual.columns)
-    return not there or (
-        probe.becomes(state.same.real, actual.definition, there, expected.definition, state.same.declared)
+    forward, back = _changes(state, actual.columns)
+    return not forward or (
+        probe.becomes(state.same.real, actual.definition, forward, expected.definition, state.same.declared)
         and probe.becomes(state.same.declared, expected.definition, back, actual.definition, state.same.real)
     )
 
@@ -76,8 +76,8 @@ def _changes(state: TableState, columns: Iterable[str]) -> tuple[list[str], list
     if not any(op.column_name in set(columns) for op in changes):
         return [], []
     new, old = state.printed.forms.columns, state.actual.columns
-    there = [_alter(new[op.column_name], op.kw.get("postgresql_using")) for op in changes]
-    return there, [_alter(old[op.column_name], getattr(op, "using_back", None)) for op in reversed(changes)]
+    forward = [_alter(new[op.column_name], op.kw.get("postgresql_using")) for op in changes]
+    return forward, [_alter(old[op.column_name], getattr(op, "using_back", None)) for op in reversed(changes)]
 
 
 def _alter(column: Any, using: str | None) -> str:

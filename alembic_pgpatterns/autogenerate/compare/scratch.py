@@ -194,12 +194,12 @@ def _create_types(connection: Connection, types: Sequence[Any]) -> None:
     """
     existing = {name: item for (_, name), item in read_types(connection).items()} if types else {}
     for number, item in enumerate(types):
-        there = existing.get(str(item.name))
-        if there is not None and (there.kind == "d" or there.labels == tuple(item.enums)):
+        present = existing.get(str(item.name))
+        if present is not None and (present.kind == "d" or present.labels == tuple(item.enums)):
             continue
         name = ".".join(quote(part) for part in (item.schema, item.name) if part)
         rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old_{number}"
-        statements = [*((rename,) if there is not None else ()), create_statement(item)]
+        statements = [*((rename,) if present is not None else ()), create_statement(item)]
         _attempt(connection, lambda s=statements: [connection.execute(text(escape_binds(x))) for x in s])  # type: ignore[misc]
 
 

@@ -114,10 +114,10 @@ def dropped(
 ) -> Iterator[SqlOp]:
     """Drop the sequences that the models do not declare any more, and whose last use the revision takes away."""
     declared = {(s.schema or default_schema, str(s.name)) for s in metadata._sequences.values()}
-    gone = set(_without_default(changes, default_schema))
+    without_default = set(_without_default(changes, default_schema))
     for key, form in read_sequences(connection).items():
         users = [{(u.schema, u.table, u.column), (u.schema, u.table, None)} for u in form.users]
-        if key in declared or form.owned or not users or not all(gone & user for user in users):
+        if key in declared or form.owned or not users or not all(without_default & user for user in users):
             continue
         name = ".".join(quote(part) for part in key if part != default_schema)
         clauses = [f"AS {form.type}", *option_clauses(form.options, {})]

@@ -87,9 +87,9 @@ def _goes_first(op: ops.MigrateOperation, item: NamedType, labels: tuple[str, ..
         return False
     key = (op.schema or default_schema, str(op.table_name))
     old = [u.default for u in item.users if (u.schema, u.table) == key and u.column == str(op.column_name)]
-    kept = [label for label in item.labels if label in labels]
+    remaining = [label for label in item.labels if label in labels]
     new = default_text(op.modify_server_default) or ""
-    fits = op.modify_server_default is None or any(f"'{label}'" in new for label in kept)
+    fits = op.modify_server_default is None or any(f"'{label}'" in new for label in remaining)
     return bool(old) and fits and op.modify_nullable is None
 
 

@@ -117,8 +117,8 @@ class _Swap:
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
         """Set the new default, or the old column's. Alembic doubles percent signs of an expression: it becomes SQL."""
-        kept = self.op.modify_server_default is False
-        default = self.op.existing_server_default if kept else self.op.modify_server_default
+        unchanged = self.op.modify_server_default is False
+        default = self.op.existing_server_default if unchanged else self.op.modify_server_default
         if default is None or default is False:
             return ()
         expression = getattr(default, "arg", default)

@@ -84,6 +84,6 @@ def plan_table(op: ops.CreateTableOp | ops.DropTableOp, facts: Facts) -> tuple[S
     key = facts.key(op.schema, op.table_name)
     existing = isinstance(op, ops.DropTableOp) and key in facts.dropped
     users = facts.blocks_drop(key) if existing else ()
-    why = f"this uses the table: {', '.join(users)}. Drop or change that first: PostgreSQL refuses"
-    notes = (Note(DropUnderRunningCode.name, key[1], why),) if users else ()
+    reason = f"this uses the table: {', '.join(users)}. Drop or change that first: PostgreSQL refuses"
+    notes = (Note(DropUnderRunningCode.name, key[1], reason),) if users else ()
     return (plain(op, strong=existing or any(others), notes=notes),)

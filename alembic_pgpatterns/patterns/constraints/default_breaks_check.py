@@ -64,5 +64,5 @@ def _refused(table: Table, column: Column, value: str) -> str | None:
 def _values(check: Check, column: Column) -> frozenset[str] | None:
     if not check.enforced or not isinstance(check.expression, str):
         return None
-    found = allowed(check.expression)
-    return found[1] if found is not None and found[0] == column.name and not column.type.array else None
+    values = allowed(check.expression)
+    return values[1] if values is not None and values[0] == column.name and not column.type.array else None

@@ -34,11 +34,11 @@ class DuplicateCheck(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Constraints that repeat another one of the table."""
         for table in schema.checked_tables():
-            for kept, *others in _alike(table):
+            for check_to_keep, *others in _alike(table):
                 for check in others:
                     yield self.finding(
                         at=check,
-                        message=f"the CHECK {_called(check)} of {table.name} repeats {_called(kept)}",
+                        message=f"the CHECK {_called(check)} of {table.name} repeats {_called(check_to_keep)}",
                         remedy=_remedy(table, check),
                     )
 
@@ -47,8 +47,8 @@ def _alike(table: Table) -> list[list[Check]]:
     """Groups of two and more; the one to keep, validated and first by name, comes first."""
     groups: dict[str, list[Check]] = defaultdict(list)
     for check in table.checks:
-        own = not check.inherited and check.not_null_column is None and check.enforced
-        if own and isinstance(check.expression, str):
+        checkable = not check.inherited and check.not_null_column is None and check.enforced
+        if checkable and isinstance(check.expression, str):
             groups[canonical(check.expression)].append(check)
     ranked = [sorted(group, key=lambda check: (not check.validated, check.name or "")) for group in groups.values()]
     return [group for group in ranked if len(group) > 1]

@@ -77,8 +77,8 @@ class PolicyOpenToSetting(SchemaPattern):
 
 
 def _settings(policy: Policy) -> tuple[str, ...]:
-    found = [name for text in (policy.using, policy.check) if text for name in ways_out(text)]
-    return tuple(dict.fromkeys(found))
+    names = [name for text in (policy.using, policy.check) if text for name in ways_out(text)]
+    return tuple(dict.fromkeys(names))
 
 
 @lru_cache(maxsize=4096)
