@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, text
@@ -20,7 +21,7 @@ from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
 from alembic_pgpatterns.autogenerate.target.comments import annotated
 from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, build_target
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
-from alembic_pgpatterns.autogenerate.target.taken_back import with_warnings
+from alembic_pgpatterns.autogenerate.target.taken_back import uncured, with_warnings
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding
@@ -48,30 +49,26 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     settings = settings_of(context.migration_context.config)
     database = context.connection.engine.url.database if context.connection is not None else None
     adopted = adoption(settings, _revisions(context), database)
-    accepted: list[Finding] = []
 
     def accepts(finding: Finding) -> bool:
-        if adopted.enforced and not adopted.accepts(finding):
-            return False
-        accepted.append(finding)
-        return True
+        return not adopted.enforced or adopted.accepts(finding)
 
     target = build_target(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
-    options[KEY] = (target, adopted, settings, accepted if adopted.enforced else [])
+    options[KEY] = (target, adopted, settings)
     _replace_metadata(context, target)
-    fix_rendering(context)
+    fix_rendering(context, stored_types=settings.type_decorators == "stored")
 
 
 def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Comment each op that a pattern changed, and add suggestions for patterns that are not enforced."""
-    target, adopted, settings, accepted = context.migration_context.opts.pop(KEY, (None, None, None, []))
+    target, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
     if target is None:
         return
     if adopted.hint is not None:
         say(context.migration_context, adopted.hint)
     touched = list(upgrade_ops.ops)
     upgrade_ops.ops = annotated(upgrade_ops.ops, target)
-    upgrade_ops.ops = with_warnings(upgrade_ops.ops, accepted, settings.path(settings.baseline).name)
+    upgrade_ops.ops = with_warnings(upgrade_ops.ops, cache(lambda: uncured(target, adopted, settings)))
     suggestions = Suggestions(context, target, settings, adopted.accepts)
     upgrade_ops.ops = suggestions.beside(upgrade_ops.ops, touched)
     for line in suggestions.console():

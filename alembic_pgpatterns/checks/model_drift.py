@@ -17,14 +17,20 @@ from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.difference import Difference, table_differences
+from alembic_pgpatterns.schema.difference import (
+    Difference,
+    label_differences,
+    sequence_differences,
+    table_differences,
+)
 from alembic_pgpatterns.schema.model import Location, Schema, Table
 from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.schema.sql.sqltext import parse_type, sequence_of
+from alembic_pgpatterns.schema.sql.values import constant
 
 _DECLARED = ("comment", "storage parameters", "row security", "forced row security")
 """Aspects that count only if the models say something about them."""
-_UNNAMED = ("key", "foreign key", "check", "exclusion")
+_UNNAMED = ("primary key", "key", "foreign key", "check", "exclusion")
 """Kinds whose names differ if nobody chose them."""
 
 
@@ -54,7 +60,8 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tupl
         return _skipped(error.failure)
     finally:
         server.drop_database(name)
-    return (*_drifts(created, head, run.settings), *declared)
+    plugin = item.database.enforced
+    return (*drifts_between(created, head, run.settings, plugin=plugin), *declared)
 
 
 def _skipped(failure: Failure) -> Skipped:
@@ -81,7 +88,18 @@ def _before(head: Schema) -> Iterator[str]:
             yield f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)} CASCADE"
 
 
-def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]:
+def drifts_between(models: Schema, head: Schema, settings: Settings, *, plugin: bool) -> Iterator[Drift]:
+    """What differs between two schemas that were read from databases.
+
+    Args:
+        models: created from the models.
+        head: created by the revisions.
+        settings: which tables are left out.
+        plugin: whether env.py names our plugin, so that autogenerate writes more than Alembic alone.
+    """
+    for item in (*label_differences(models, head), *sequence_differences(models, head)):
+        if not settings.excludes(item.table.schema, item.table.name):
+            yield _drift(item, None, plugin)
     for table in models.tables:
         if settings.excludes(table.name.schema, table.name.name):
             continue
@@ -91,7 +109,7 @@ def _drifts(models: Schema, head: Schema, settings: Settings) -> Iterator[Drift]
             continue
         place = other.origin.location
         items = (item for item in table_differences(table, other) if _counts(item, table))
-        yield from (_drift(item, place) for item in _without_renamed(items, table, other))
+        yield from (_drift(item, place, plugin) for item in _without_renamed(items, table, other))
 
 
 def _counts(item: Difference, table: Table) -> bool:
@@ -100,8 +118,9 @@ def _counts(item: Difference, table: Table) -> bool:
     if item.object_type == "policy":
         return bool(table.policies)
     if item.aspect == "default":
-        # A renamed table keeps the name of its sequence.
-        return not (sequence_of(item.first) and sequence_of(item.second))
+        # A renamed table keeps the name of its sequence. A constant is the same with a cast: 0 and '0'::bigint.
+        counted = sequence_of(item.first) and sequence_of(item.second)
+        return not counted and (constant(item.first) is None or constant(item.first) != constant(item.second))
     return item.aspect != "partition"
 
 
@@ -125,6 +144,8 @@ def _shapes(table: Table) -> dict[str, Any]:
         shapes[_label(foreign)] = (foreign.columns, foreign.referred_table, foreign.referred_columns, foreign.on_delete)
     for check in table.checks:
         shapes[_label(check)] = ("check", str(check.expression))
+    for exclusion in table.exclusions:
+        shapes[_label(exclusion)] = ("exclusion", str(exclusion.definition))
     return shapes
 
 
@@ -132,14 +153,44 @@ def _label(item: Any) -> str:
     return f"{item.table}.{item.name}" if item.name and not hasattr(item, "expression") else str(item.identifier)
 
 
-def _drift(item: Difference, place: Location | None) -> Drift:
+def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:
     if item.kind == "changed":
         message = f"{item.object_type} {item.object}: {item.aspect} is {item.first or 'none'} in the models, "
         message += f"{item.second or 'none'} at head"
     else:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
         message = f"{item.object_type} {item.object} is in the {where[0]}, but not in the {where[1]}"
-    return Drift(item.table, f"{item.object} {item.aspect}".strip(), message, place, head_takes_more(item))
+    what = f"{item.object} {item.aspect}".strip()
+    return Drift(item.table, what, message, place, head_takes_more(item), _remedy(item, plugin))
+
+
+_BY_ALEMBIC = {
+    "column": ("type", "nullability", "comment"),
+    "index": ("uniqueness",),
+    "key": ("columns", "NULLS NOT DISTINCT"),
+    "foreign key": ("columns", "reference", "ON DELETE", "ON UPDATE", "deferrability"),
+    "table": ("comment",),
+}
+"""What Alembic alone compares (docs, "What does Autogenerate Detect")."""
+
+
+def _remedy(item: Difference, plugin: bool) -> str | None:
+    """What to do where autogenerate writes nothing, or drops what has values. None: it writes the missing revision."""
+    if item.kind == "extra" and item.object_type == "column":
+        return "Declare the column in the models. If no code uses it any more, drop it in a revision of its own."
+    if item.aspect == "default" and not item.first:
+        return "Declare it in the model, with server_default=…, or drop it in a revision: server_default=None."
+    if item.aspect == "kind":
+        return "PostgreSQL cannot make one of the other. Correct the models, or create a new table and move the rows."
+    by_alembic = item.object_type in _BY_ALEMBIC and (
+        item.kind != "changed" or item.aspect in _BY_ALEMBIC[item.object_type]
+    )
+    if not plugin and not by_alembic:
+        return (
+            "Alembic alone may not see this. Name the plugin alembic_pgpatterns in env.py, which does; or write the "
+            "revision by hand, or correct the models."
+        )
+    return None
 
 
 WIDER = {"int2": ("int4", "int8"), "int4": ("int8",), "json": ("jsonb",)}

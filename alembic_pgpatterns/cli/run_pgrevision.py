@@ -35,6 +35,7 @@ from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 
 NOTHING = "Nothing to do: the models and the head agree."
+WARNING = "pgpatterns: warning: "
 MOST_LINES = 30
 """How many lines of the next autogenerate are shown."""
 
@@ -54,10 +55,10 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
             with Run(project, settings, progress).at(names, watched=True) as at:
                 _to_heads(at)
                 progress.say("comparing the models")
-                files = _written(config, at, arguments, work)
+                files, said = _written(config, at, arguments, work)
                 lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
         work.commit()
-    for line in lines:
+    for line in (*lines, *_count([*said, *lines])):
         config.print_stdout("%s", inert(line))
     rows = getattr(options, "rehearse", None)
     if rows is not None and files:
@@ -111,8 +112,16 @@ def _to_heads(at: RunAt) -> None:
         run_env(at.run, Steps("heads"), at.databases)
 
 
-def _written(config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspace) -> list[tuple[str, str]]:
-    """Identifier and path of each file that ``alembic revision --autogenerate`` wrote into the workspace.
+def _count(lines: Sequence[str]) -> Iterator[str]:
+    number = sum(line.startswith(WARNING) for line in lines)
+    if number:
+        yield f"pgpatterns: {number} warning{'s' if number > 1 else ''}."
+
+
+def _written(
+    config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspace
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Identifier and path of what ``alembic revision --autogenerate`` wrote into the workspace, and what it printed.
 
     Raises:
         PgPatternsError: Alembic or env.py failed; the message has file and line. No file is left.
@@ -123,7 +132,7 @@ def _written(config: Any, at: RunAt, arguments: Mapping[str, Any], work: Workspa
     except PgPatternsError as error:
         raise PgPatternsError(work.in_final_words(str(error))) from error
     config.stdout.write(work.in_final_words(output))
-    return list(written)
+    return list(written), output.splitlines()
 
 
 def _tried_out(

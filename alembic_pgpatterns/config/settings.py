@@ -124,6 +124,12 @@ class Settings:
         "When autogenerate writes a chain of files: where one could not be run again, never, or always.",
         choices=("auto", "never", "always"),
     )
+    type_decorators: str = setting(
+        "stored",
+        "How autogenerate writes a TypeDecorator of the application: as what is `stored`, so that a revision does not "
+        "depend on code of later years, or `kept` as the class, with its import, where its repr can be evaluated.",
+        choices=("stored", "kept"),
+    )
     directives: bool = setting(False, "Write this package's op directives instead of Alembic's operations.")
     lock_timeout: str = setting("5s", "lock_timeout in revisions that take a strong lock on an existing table.")
     history: int = setting(30, "Without a baseline, check this many of the last revisions one by one.")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, MetaData, Table
+from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, MetaData, Table, UniqueConstraint
 from sqlalchemy import Sequence as SqlSequence
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import conv
@@ -79,13 +79,31 @@ def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) 
             _truncate(item)
     for column in table.columns:
         _keep_schema(column.type, new.c[column.key].type)
-    for copy, original in _matched(new.constraints, table.constraints, _constraint_key):
+    pairs = list(_matched(new.constraints, table.constraints, _constraint_key))
+    for copy, original in pairs:
         # SQLAlchemy copies them in the order of a set. PostgreSQL numbers those without a name in their order.
         copy._creation_order = original._creation_order
         if isinstance(original, ExcludeConstraint):
             # SQLAlchemy's copy forgets the operator classes.
             copy.ops = original.ops
+    _drop_repeated(new, pairs)
     return new
+
+
+def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:
+    """Keep one of several equal unique constraints, with the first name: PostgreSQL's transformIndexConstraints.
+
+    ``Column(unique=True)`` beside a ``UniqueConstraint`` on the same column is the usual case.
+    """
+    kept: dict[Any, Any] = {}
+    for copy, original in sorted(pairs, key=lambda pair: int(pair[1]._creation_order)):
+        if isinstance(original, UniqueConstraint):
+            options = repr(sorted(original.dialect_options["postgresql"].items()))
+            key = (tuple(original.columns.keys()), original.deferrable, original.initially, options)
+            first = kept.setdefault(key, copy)
+            first.name = copy.name if first.name is None else first.name
+            if first is not copy:
+                new.constraints.discard(copy)
 
 
 def _truncate(item: Any) -> None:

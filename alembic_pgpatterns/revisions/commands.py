@@ -157,9 +157,17 @@ _DROPPED = {
 
 
 def _drop(node: Any, text: str) -> Command:
+    if node.remove_type == pg.OBJECT_TRIGGER:
+        return _drop_trigger(node, text)
     kind = _DROPPED.get(node.remove_type, "drop")
     names = tuple(_listed(item.list.items) for item in node.objects) if kind != "drop" else ()
     return Command(kind, text, names, concurrently=node.concurrent)
+
+
+def _drop_trigger(node: Any, text: str) -> Command:
+    """The table's name comes first in the list, the trigger's is the last."""
+    items = node.objects[0].list.items
+    return Command("drop trigger", text, (_listed(items[:-1]),), name=items[-1].string.sval)
 
 
 def _listed(items: Any) -> RelationName:

@@ -197,7 +197,8 @@ class Environment:
 class Drift:
     """A difference between the models and one database at head. ``table``: the table that it belongs to.
 
-    ``harmless``: the database accepts everything that the models write.
+    ``harmless``: the database accepts everything that the models write. ``remedy``: what to do, if it is not that
+    autogenerate writes the missing revision.
     """
 
     table: Name
@@ -205,6 +206,7 @@ class Drift:
     message: str
     location: Location | None = None
     harmless: bool = False
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,23 @@ is validated, owners, and the names of unnamed constraints.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from alembic_pgpatterns.schema.model import (
     Check,
     Column,
+    Exclusion,
     ForeignKey,
     Index,
     Key,
     Name,
     Policy,
     Schema,
+    Sequence,
     Table,
 )
+from alembic_pgpatterns.schema.names import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,9 @@ def _key(key: Key) -> Facts:
         "columns": ", ".join(key.columns),
         "deferrability": _deferral(key),
         "NULLS NOT DISTINCT": _yes(key.nulls_not_distinct),
+        "INCLUDE": ", ".join(key.include),
+        "WITHOUT OVERLAPS": _yes(key.temporal),
+        "comment": key.comment or "",
     }
 
 
@@ -169,7 +175,9 @@ def _foreign_key(key: ForeignKey) -> Facts:
         "reference": f"{key.referred_table}({', '.join(key.referred_columns)})",
         "ON DELETE": key.on_delete,
         "ON UPDATE": key.on_update,
+        "MATCH": "FULL" if key.match_full else "",
         "deferrability": _deferral(key),
+        "comment": key.comment or "",
     }
 
 
@@ -180,7 +188,11 @@ def _deferral(key: Key | ForeignKey) -> str:
 
 
 def _check(check: Check) -> Facts:
-    return {"expression": str(check.expression)}
+    return {"expression": str(check.expression), "comment": check.comment or ""}
+
+
+def _exclusion(exclusion: Exclusion) -> Facts:
+    return {"definition": str(exclusion.definition), "comment": exclusion.comment or ""}
 
 
 def _policy(policy: Policy) -> Facts:
@@ -193,16 +205,18 @@ def _policy(policy: Policy) -> Facts:
     }
 
 
-def _nothing(item: Any) -> Facts:
-    return {}
+def _sequence(sequence: Sequence) -> Facts:
+    return {
+        "type": sequence.type,
+        "increment": str(sequence.increment),
+        "start": str(sequence.start),
+        "limits": f"{sequence.minimum} to {sequence.maximum}",
+        "CYCLE": _yes(sequence.cycle),
+    }
 
 
 def _yes(value: object) -> str:
     return "yes" if value is True else ""
-
-
-def _keys(table: Table) -> tuple[Key, ...]:
-    return (*((table.primary_key,) if table.primary_key else ()), *table.unique_constraints)
 
 
 def _checks(table: Table) -> tuple[Check, ...]:
@@ -212,17 +226,53 @@ def _checks(table: Table) -> tuple[Check, ...]:
 
 _PARTS: tuple[tuple[str, Callable[[Table], Iterable[Any]], Callable[[Any], Facts]], ...] = (
     ("column", lambda table: table.columns, _column),
-    ("key", _keys, _key),
+    ("primary key", lambda table: (table.primary_key,) if table.primary_key else (), _key),
+    ("key", lambda table: table.unique_constraints, _key),
     ("foreign key", lambda table: (key for key in table.foreign_keys if not key.inherited), _foreign_key),
     ("check", _checks, _check),
-    ("exclusion", lambda table: table.exclusions, _nothing),
+    ("exclusion", lambda table: table.exclusions, _exclusion),
     ("index", lambda table: (index for index in table.indexes if index.constraint is None), _index),
     ("policy", lambda table: table.policies, _policy),
 )
 _OTHERS: tuple[tuple[str, str, Callable[[Any], Facts]], ...] = (
     ("view", "views", lambda view: {"definition": view.definition}),
-    ("sequence", "sequences", lambda sequence: {"type": sequence.type, "increment": str(sequence.increment)}),
+    ("sequence", "sequences", _sequence),
 )
+
+
+def sequence_differences(first: Schema, second: Schema) -> Iterator[Difference]:
+    """What differs of the sequences of the first schema: standalone ones, and those of identity columns."""
+    by_name = {item.name: item for item in second.sequences}
+    by_owner = {item.owned_by: item for item in second.sequences if item.internal}
+    for item in first.sequences:
+        if item.owned_by is None:
+            other = by_name.get(item.name)
+            if other is None:
+                yield Difference("missing", "sequence", str(item.name), item.name)
+            else:
+                yield from _compared("sequence", str(item.name), item.name, _sequence(item), _sequence(other))
+        elif item.internal and item.owned_by in by_owner:
+            label = f"{item.owned_by[0]}.{quote(item.owned_by[1])}"
+            facts, others = (_sequence(one) for one in (item, by_owner[item.owned_by]))
+            for found in _compared("column", label, item.owned_by[0], facts, others):
+                if found.aspect not in ("type", "limits") or facts["type"] == others["type"]:
+                    yield replace(found, aspect=f"{found.aspect} of its identity")
+
+
+def label_differences(first: Schema, second: Schema) -> Iterator[Difference]:
+    """The enums of the first schema that have other labels, or another order of them, in the second."""
+    others = {name: labels for name, _, labels in _enum_types(second)}
+    for name, table, labels in {item[0]: item for item in _enum_types(first)}.values():
+        if others.get(name, labels) != labels:
+            yield Difference("changed", "enum", str(name), table, "labels", ", ".join(labels), ", ".join(others[name]))
+
+
+def _enum_types(schema: Schema) -> Iterator[tuple[Name, Name, tuple[str, ...]]]:
+    """Name of the type, a table that has it, and the labels."""
+    for table in schema.tables:
+        for column in table.columns:
+            if column.type.kind == "enum":
+                yield Name(column.type.schema, column.type.name), table.name, column.type.labels
 
 
 def _enums(first: Schema, second: Schema) -> Iterator[Difference]:

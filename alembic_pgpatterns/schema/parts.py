@@ -215,12 +215,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An EXCLUDE constraint; its index is among the table's indexes."""
+    """An EXCLUDE constraint; its index is among the table's indexes. ``definition``: as PostgreSQL prints it."""
 
     table: Name
     name: str | None
     index: str | None = None
     inherited: bool = False
+    definition: str | Unknown = UNKNOWN
+    comment: str | None = None
     origin: Origin = NO_ORIGIN
 
     @property

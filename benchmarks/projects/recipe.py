@@ -62,7 +62,8 @@ class Recipe:
     `scheme` is the dialect and driver its URL must name; `environment`, `arguments` and `upgrade_command` may
     hold `{url}`, `{root}` (the project's folder) and `{bin}` (its environment's programs). `ini` is a file the
     project ships; without it one is written that points at `script_location`. `fails_with` is what the server
-    says about a history that cannot reach head.
+    says about a history that cannot reach head. `models` are the modules that define the models, and after a colon the
+    MetaData in the last of them.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Recipe:
     separate: bool = False
     prepare: Prepare | None = None
     fails_with: str = ""
+    models: str = ""
 
 
 def names() -> list[str]:

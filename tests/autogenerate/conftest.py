@@ -9,12 +9,12 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic import command
 from alembic.config import CommandLine, Config
 
 from tests import warm
+from tests.autogenerate import catalog_snapshot
 
 PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
 REWRITER = "process_revision_directives=__import__('alembic_pgpatterns').rewriter"
@@ -24,32 +24,6 @@ from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
 """
-
-_SNAPSHOT = {
-    "columns": """
-        SELECT c.oid::regclass::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
-               a.attgenerated, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
-        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relkind IN ('r', 'p') AND {own}""",
-    "constraints": """
-        SELECT k.conrelid::regclass::text, k.conname, k.contype::text, pg_get_constraintdef(k.oid), k.convalidated
-        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE {own}""",
-    "indexes": """
-        SELECT pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready
-        FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE {own}""",
-    "types": "SELECT t.oid::regtype::text, e.enumlabel FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid",
-}
-_OWN = """c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-    AND c.relnamespace::regnamespace::text NOT LIKE 'pg_toast%' AND c.relname <> 'alembic_version'"""
-
-
-def snapshot(connection: psycopg.Connection) -> dict[str, list[tuple]]:
-    """What a schema is, by pg_catalog; positions of columns left out."""
-    return {
-        name: sorted(connection.execute(query.replace("{own}", _OWN)).fetchall(), key=repr)
-        for name, query in _SNAPSHOT.items()
-    }
 
 
 class AlembicProject:
@@ -136,7 +110,7 @@ class AlembicProject:
 
     def snapshot(self) -> dict[str, list[tuple]]:
         with self.database.connect() as connection:
-            return snapshot(connection)
+            return catalog_snapshot.tables(connection)
 
 
 @pytest.fixture

@@ -19,27 +19,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 
-from tests.autogenerate.conftest import snapshot
-
-_OWN = """c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
-    AND c.relnamespace::regnamespace::text NOT LIKE 'pg_t%' AND c.relname <> 'alembic_version'"""
-_MORE = {
-    "relations": f"""
-        SELECT c.oid::regclass::text, c.relkind::text, c.relpersistence::text, c.reloptions::text,
-               obj_description(c.oid, 'pg_class'), pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid)
-        FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND {_OWN}""",
-    "sequences": f"""
-        SELECT c.oid::regclass::text, s.seqtypid::regtype::text, s.seqstart, s.seqincrement
-        FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE {_OWN}""",
-    "domains": """
-        SELECT t.oid::regtype::text, t.typbasetype::regtype::text FROM pg_type t
-        WHERE t.typtype = 'd' AND t.typnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')""",
-    "comments": """
-        SELECT pg_describe_object(classoid, objoid, objsubid), description FROM pg_description
-        WHERE objoid >= 16384 AND classoid <> 'pg_extension'::regclass""",
-    "inherits": "SELECT inhrelid::regclass::text, inhparent::regclass::text FROM pg_inherits",
-}
-
+from tests.autogenerate import catalog_snapshot
+from tests.autogenerate.catalog_snapshot import differences
 
 _DEFAULTS = {
     "upgrade_token": "upgrades",
@@ -72,6 +53,8 @@ class InProcess:
     options: Mapping[str, Any] = field(default_factory=dict)
     history: list[Written] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
+    metadata: Any = None
+    """The models of the last revision: env.py names the models in upgrades and downgrades too."""
 
     def __post_init__(self) -> None:
         (self.root / "versions").mkdir(parents=True, exist_ok=True)
@@ -97,6 +80,7 @@ class InProcess:
         given = {**dict.fromkeys(names), "sql": False, "message": "change"}
         made = RevisionContext(self.config, self.script, given)
         context = self.context(metadata)
+        self.metadata = metadata
         made.run_autogenerate((), context)
         return context, made.generated_revisions
 
@@ -129,8 +113,8 @@ class InProcess:
             migration_context=context,
         )
 
-    def run(self, code: str, metadata: Any = None) -> None:
-        context = self.context(metadata)
+    def run(self, code: str) -> None:
+        context = self.context(self.metadata)
         scope: dict[str, Any] = {"op": Operations(context), "sa": sa, "postgresql": postgresql, "Text": sa.Text}
         for name in set(re.findall(r"\b((?:tests|models_\w+|sqlmodel)(?:\.\w+)*)\.\w+", code)):
             importlib.import_module(name)
@@ -151,10 +135,7 @@ class InProcess:
             self.run(file.downgrade)
 
     def snapshot(self) -> dict[str, list[Any]]:
-        found = snapshot(self.look)
-        for name, query in _MORE.items():
-            found[name] = sorted(self.look.execute(query).fetchall(), key=repr)
-        return found
+        return catalog_snapshot.everything(self.look)
 
     def emptied(self) -> None:
         """Back to an empty database, and no history."""
@@ -188,12 +169,3 @@ def there_and_back(project: InProcess, metadata: Any, restores: bool = True) -> 
     assert changed == [], "\n".join([*changed, shown])
     assert (diffs := project.diffs(metadata)) == [], f"{diffs}\n{shown}"
     return written
-
-
-def differences(one: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> list[str]:
-    """What stands in one snapshot and not in the other."""
-    found = []
-    for name, rows in one.items():
-        found += [f"{name} + {row}" for row in rows if row not in other[name]]
-        found += [f"{name} - {row}" for row in other[name] if row not in rows]
-    return found

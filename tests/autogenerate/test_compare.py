@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql
 
 from alembic_pgpatterns import effective_metadata
 from alembic_pgpatterns.config.settings import Settings
-from tests.autogenerate.inprocess import InProcess, differences, there_and_back
+from tests.autogenerate.catalog_snapshot import differences
+from tests.autogenerate.inprocess import InProcess, there_and_back
 
 ID = "Column('id', BigInteger, primary_key=True)"
 
@@ -387,6 +388,15 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "columns that a table inherits": (
         f"Table('base', metadata, {ID}); Table('box', metadata, Column('x', Integer), postgresql_inherits='base')",
     ),
+    "equal unique constraints": (
+        box("Column('u', Text, unique=True)", "UniqueConstraint('u', name='one_u')"),
+        box("Column('u', Text)"),
+    ),
+    "keys with values from elsewhere": (
+        "Table('box', metadata, Column('id', Integer, primary_key=True, default=1), Column('n', Integer)); "
+        f"Table('bag', metadata, Column('id', Text, primary_key=True)); {SHELF}; "
+        "Table('page', metadata, Column('id', BigInteger, ForeignKey('shelf.id'), primary_key=True))",
+    ),
     "long names in another alphabet": (
         box("Column('ä' * 20, Integer)"),
         box("Column('ä' * 20, Integer, index=True, unique=False)", "CheckConstraint('id > 0', name='ü' * 31)"),
@@ -462,3 +472,69 @@ def test_a_default_that_only_the_database_has_is_cast(in_process: InProcess, com
     assert in_process.look.execute(
         "SELECT count(*) FROM pg_attrdef WHERE adrelid = 'box'::regclass AND pg_get_expr(adbin, adrelid) !~ 'nextval'"
     ).fetchone() == (0 if compare else 1,)
+
+
+EXTENSIONS = (
+    box(
+        "Column('room', Integer)",
+        "Column('during', postgresql.TSTZRANGE)",
+        "postgresql.ExcludeConstraint(('room', '='), ('during', '&&'), name='one_at_a_time')",
+    ),
+    box("Column('s', Text)", "Index('ix_s', 's', postgresql_using='gin', postgresql_ops={'s': 'gin_trgm_ops'})"),
+    box("Column('s', postgresql.CITEXT)", "Column('h', postgresql.HSTORE)"),
+    box("Column('n', Integer)", "Index('ix_n', 'n', postgresql_using='gin')"),
+    "",
+)
+
+
+def test_extensions_are_created(in_process: InProcess) -> None:
+    """Each step drops what the one before created, but not the extension: it may be in use elsewhere by then."""
+    for code in EXTENSIONS:
+        there_and_back(in_process, metadata_of(code))
+    names = [name for (name,) in in_process.snapshot()["extensions"]]
+    assert names == ["btree_gin", "btree_gist", "citext", "hstore", "pg_trgm", "plpgsql"]
+
+
+PARTMAN = """
+    SET allow_system_table_mods = on;
+    CREATE SCHEMA partman;
+    CREATE TABLE partman.part_config (parent_table text, template_table text);
+    CREATE TABLE partman.template_public_box (id bigint NOT NULL);
+    CREATE TABLE partman.left_behind (id bigint NOT NULL);
+    INSERT INTO partman.part_config VALUES ('public.box', 'partman.template_public_box');
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+        VALUES (99999, 'pg_partman', 10, 'partman'::regnamespace, false, '5.0');
+    INSERT INTO pg_depend SELECT 'pg_class'::regclass, 'partman.part_config'::regclass, 0, 'pg_extension'::regclass,
+        99999, 0, 'e'"""
+
+
+def test_templates_of_pg_partman_are_not_dropped(in_process: InProcess) -> None:
+    in_process.look.execute(PARTMAN)
+    (written,) = in_process.revise(metadata_of(""))
+    assert "drop_table('left_behind', schema='partman')" in written.upgrade
+    assert "part_config" not in written.upgrade
+    assert "template" not in written.upgrade
+
+
+REFUSED = {
+    "Column('b', BINARY(16))": ("b of box", 'type "binary" does not exist'),
+    "Column('s', Text(collation='none_such'))": ("s of box", 'collation "none_such"'),
+    "Index('ix', 'id', postgresql_using='gist', postgresql_ops={'id': 'no_ops'})": ("ix of box", '"no_ops"'),
+    "Column('up', ForeignKey('box.n')), Column('n', BigInteger)": (
+        "the foreign key (up) of box",
+        "box is on exactly (n)",
+    ),
+    "CheckConstraint('nowhere > 0', name='fits')": ("fits of box", 'column "nowhere" does not exist'),
+}
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["new table", "new part"])
+@pytest.mark.parametrize("part", REFUSED)
+def test_what_postgresql_refuses_is_said(in_process: InProcess, part: str, exists: bool) -> None:
+    if exists:
+        in_process.upgrade(in_process.revise(metadata_of(box())))
+    written = "\n".join(file.upgrade for file in in_process.revise(metadata_of(box(part))))
+    name, message = REFUSED[part]
+    assert f"# pgpatterns: PostgreSQL refuses {name}:" in written
+    assert message in written
+    assert written.count("PostgreSQL refuses") == 1

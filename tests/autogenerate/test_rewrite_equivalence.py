@@ -17,7 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite
-from tests.autogenerate.conftest import snapshot
+from tests.autogenerate.catalog_snapshot import tables as snapshot
 from tests.examples import examples
 
 MOOD = ("sad", "ok")

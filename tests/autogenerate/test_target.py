@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 import alembic_pgpatterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.remedies.metadata_copy import copied
-from tests.autogenerate.conftest import AlembicProject, snapshot
+from tests.autogenerate.catalog_snapshot import tables as snapshot
+from tests.autogenerate.conftest import AlembicProject
 
 SHOP = """
 author = Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80), nullable=False))
@@ -313,3 +315,45 @@ def test_create_all_of_effective_metadata_has_the_remedies(any_database) -> None
     dialect = sa.dialects.postgresql.dialect()
     types = {column["name"]: column["type"].compile(dialect) for column in inspector.get_columns("book")}
     assert types == {"id": "BIGINT", "author_id": "BIGINT", "title": "TEXT"}
+
+
+def accept(project: AlembicProject) -> None:
+    with (project.root / BASELINE).open("a") as file:
+        file.write("varchar-length public.author.name\nunindexed-foreign-key public.book(author_id)\n")
+
+
+def ignore(project: AlembicProject) -> None:
+    with project.ini.open("a") as file:
+        file.write("\n[pgpatterns]\nignore = varchar-length, unindexed-foreign-key\n")
+
+
+def ignore_in_models(project: AlembicProject) -> None:
+    info = 'info={"pgpatterns": {"ignore": ["varchar-length", "unindexed-foreign-key"], "reason": "a test"}}'
+    models = SHOP.replace("String(80)", f"String(80), {info}").replace('"author.id")', f'"author.id"), {info}')
+    project.models(models)
+
+
+def abandon(project: AlembicProject) -> None:
+    (project.root / BASELINE).unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        (accept, 'pgpatterns-baseline.txt has the line "varchar-length public.author.name"'),
+        (ignore, "the settings do not enforce varchar-length"),
+        (ignore_in_models, "the model ignores the pattern here"),
+        (abandon, "there is no pgpatterns-baseline.txt"),
+    ],
+    ids=["baseline", "settings", "models", "no baseline"],
+)
+def test_a_cure_is_never_taken_back_in_silence(shop: AlembicProject, how: Callable[..., None], why: str) -> None:
+    shop.revise()
+    shop.alembic("upgrade", "head")
+    how(shop)
+    text = "\n".join(shop.revise("back"))
+    assert "# pgpatterns: warning: varchar-length: this takes back what the pattern asks for" in text
+    assert "# pgpatterns: warning: unindexed-foreign-key: this takes back what the pattern asks for" in text
+    lines = [line for line in shop.output.splitlines() if line.startswith("pgpatterns: warning: varchar-length")]
+    assert any(why in line for line in lines)
+    assert converged(shop)

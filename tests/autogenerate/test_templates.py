@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.autogenerate.catalog_snapshot import differences
 from tests.autogenerate.conftest import PLUGIN, AlembicProject
-from tests.autogenerate.inprocess import differences
 
 BEFORE = """
 author = Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80)))

@@ -93,7 +93,13 @@ def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
     assert "nowhere" in run.stderr
     assert "The file stays" in run.stderr
     assert "Traceback" not in run.stderr
-    assert len(files(shop)) == 1
+    (path,) = files(shop)
+    path.unlink()
+    # The first revision failed, so the project is still a new one.
+    shop.env(models=LOAD, options=PLUGIN)
+    again = shop.alembic("pgrevision", "-m", "good")
+    assert again.returncode == 0, again.stderr
+    assert "sa.Text()" in files(shop)[0].read_text()
 
 
 BREAK = "lambda kind, item, context: 'sa.text(\"nowhere()\")' if kind == 'server_default' else False"
@@ -270,3 +276,16 @@ def test_the_next_autogenerate_is_tried(shop: Project) -> None:
     assert """    op.execute("SELECT 'again'")\n""" in run.stdout
     assert "create_table" not in run.stdout
     assert len(files(shop)) == 1
+
+
+def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:
+    shop.alembic("pgrevision", "-m", "authors")
+    baseline = shop.folder / "pgpatterns-baseline.txt"
+    baseline.write_text(baseline.read_text() + "varchar-length public.author.name\n")
+    run = shop.alembic("pgrevision", "-m", "back")
+    assert run.returncode == 0, run.stderr
+    back = "# pgpatterns: warning: varchar-length: this takes back what the pattern asks for"
+    assert any(back in path.read_text() for path in files(shop))
+    line = 'since pgpatterns-baseline.txt has the line "varchar-length public.author.name"; remove the line to keep it'
+    assert line in run.stdout
+    assert re.search(r"^pgpatterns: \d warnings?\.$", run.stdout, re.MULTILINE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from alembic.operations import ops
-from sqlalchemy import Sequence, Table
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, Sequence, Table, UniqueConstraint
+from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on, declared_comments
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
@@ -34,6 +36,8 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
     )
     for name, message in printed.refused.items() if printed is not None else ():
         modify.ops.append(CommentOp(refusal(str(table.fullname), name, message)))
+    for foreign_key in table.foreign_key_constraints:
+        modify.ops.extend(map(CommentOp, unmatched(foreign_key)))
     for name, comment in declared_comments(table, context.dialect).items():
         if comment is None:
             continue
@@ -44,14 +48,35 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
 def _say_which_keys_have_no_sequence(table: Table) -> None:
     """Mark a key that gets its values elsewhere, so that the written ``create_table`` does not make it a serial.
 
-    SQLAlchemy sees by the foreign key or the ``Sequence`` that a key is not a serial. But Alembic writes foreign keys
-    of a cycle after the tables, and does not write a ``Sequence`` at all.
+    SQLAlchemy sees by the foreign key, the default in Python or the ``Sequence`` that a key is not a serial. But
+    Alembic writes foreign keys of a cycle after the tables, and neither of the others at all.
     """
-    key = list(table.primary_key.columns)
-    if len(key) == 1 and key[0].autoincrement is not True:
-        source = key[0].default
-        if key[0].foreign_keys or (isinstance(source, Sequence) and not source.optional):
+    key = [column for column in table.primary_key.columns if column.type._type_affinity is Integer]
+    if len(table.primary_key.columns) == 1 and key and key[0].autoincrement is not True:
+        source, counts = key[0].default, table.autoincrement_column is key[0] or key[0].server_default is not None
+        if not counts or (isinstance(source, Sequence) and not source.optional):
             key[0].autoincrement = False
+
+
+def unmatched(key: ForeignKeyConstraint) -> Iterator[tuple[str, ...]]:
+    """The lines that say that nothing makes the referenced columns unique, if so: PostgreSQL refuses the key."""
+    try:
+        referred, columns = key.referred_table, [element.column.name for element in key.elements]
+    except SQLAlchemyError:
+        return  # the models do not have the table
+    unique = [item for item in referred.constraints if isinstance(item, UniqueConstraint)]
+    keys = [set(item.columns.keys()) for item in (referred.primary_key, *unique)]
+    keys += [set(_names(index)) for index in referred.indexes if index.unique]
+    if set(columns) not in keys:
+        own = ", ".join(key.column_keys)
+        message = f"no unique constraint of {referred.name} is on exactly ({', '.join(columns)})"
+        yield refusal(str(key.table.name), f"the foreign key ({own})", message)
+
+
+def _names(index: Index) -> Iterator[str]:
+    """The columns of an index on plain columns, all rows of the table; nothing of another one."""
+    if index.dialect_options["postgresql"]["where"] is None:
+        yield from (str(getattr(item, "name", "")) for item in index.expressions)
 
 
 def refusal(table: str, name: str, message: str) -> tuple[str, ...]:

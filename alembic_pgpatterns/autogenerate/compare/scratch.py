@@ -20,8 +20,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateSchema, CreateTable, ExecutableDDLElement
 
+from alembic_pgpatterns.autogenerate.compare.extensions import create_for
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
@@ -68,6 +69,7 @@ def print_declared(connection: Connection, table: Table, create_first: Sequence[
         with rolled_back(connection):
             for item in create_first:
                 _attempt(connection, lambda item=item: item.create(connection, checkfirst=True))  # type: ignore[misc]
+            create_for(connection, table)
             _create_types(connection, named_types(table))
             printed = _print(connection, _plain_copy(table))
         return replace(printed, types=tuple(named_types(table)))
@@ -192,11 +194,14 @@ def _create_types(connection: Connection, types: Sequence[Any]) -> None:
 
     An added label cannot be used in the transaction that adds it, so a new type gets the name of the old one.
     """
-    existing = {name: item for (_, name), item in read_types(connection).items()} if types else {}
+    existing = read_types(connection) if types else {}
+    default = str(connection.dialect.default_schema_name)
     for number, item in enumerate(types):
-        present = existing.get(str(item.name))
+        present = existing.get((item.schema or default, str(item.name)))
         if present is not None and (present.kind == "d" or present.labels == tuple(item.enums)):
             continue
+        if item.schema:
+            _attempt(connection, lambda s=item.schema: connection.execute(CreateSchema(s, if_not_exists=True)))  # type: ignore[misc]
         name = ".".join(quote(part) for part in (item.schema, item.name) if part)
         rename = f"ALTER TYPE {name} RENAME TO pgpatterns_old_{number}"
         statements = [*((rename,) if present is not None else ()), create_statement(item)]
@@ -283,8 +288,10 @@ def _create_piece_by_piece(connection: Connection, copy: Table) -> dict[str, str
             refused[str(column.name)] = message
     connection.execute(_create(copy, accepted_columns))
     for constraint in copy.constraints:
-        if isinstance(constraint, PrimaryKeyConstraint) and not constraint.columns:
-            continue
+        if isinstance(constraint, PrimaryKeyConstraint) and {*constraint.columns.keys()} <= {
+            c.key for c in accepted_columns
+        }:
+            continue  # created with its columns, or there is none
         refusal = _run(connection, AddConstraint(constraint))
         if refusal is not None:
             refused[str(constraint.name)] = refusal
@@ -292,9 +299,10 @@ def _create_piece_by_piece(connection: Connection, copy: Table) -> dict[str, str
 
 
 def _create(copy: Table, columns: Sequence[Any]) -> CreateTable:
-    """A temporary table of some columns, without constraints."""
+    """A temporary table of some columns, without constraints but the primary key, which makes a column serial."""
     bare = Table(copy.name, MetaData(), *(column._copy() for column in columns), prefixes=["TEMPORARY"])
     bare.constraints.clear()
+    bare.primary_key.name = copy.primary_key.name
     return CreateTable(bare)
 
 

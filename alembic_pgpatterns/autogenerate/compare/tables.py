@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
@@ -14,6 +15,7 @@ from alembic_pgpatterns.autogenerate.compare.foreign_keys import compare_foreign
 from alembic_pgpatterns.autogenerate.compare.forms import Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.indexes import compare_indexes, exactly_dropped
 from alembic_pgpatterns.autogenerate.compare.original_form import with_sources
+from alembic_pgpatterns.autogenerate.compare.partman import is_template
 from alembic_pgpatterns.autogenerate.compare.sameness import Sameness
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
@@ -62,6 +64,8 @@ def compare_table(
         return
     _read_whole_defaults(reflected, actual)
     actual = with_sources(connection, Name(schema or default, name), actual)
+    if declared is None and is_template(connection, schema or default, name):
+        actual = replace(actual, of_extension=True)
     context.migration_context.opts.setdefault(FORMS, {})[(schema, str(name))] = actual
     if declared is None:
         modify.ops[:] = [exactly_dropped(op, actual) for op in modify.ops]
@@ -94,6 +98,9 @@ def _say_what_is_refused(state: TableState) -> None:
     for name, message in state.printed.refused.items():
         if name not in existing:
             state.add(CommentOp(new_tables.refusal(str(state.declared.fullname), name, message)))
+    new_keys = [list(op.local_cols) for op in state.modify.ops if isinstance(op, ops.CreateForeignKeyOp)]
+    keys = (key for key in state.declared.foreign_key_constraints if list(key.column_keys) in new_keys)
+    state.add(*(CommentOp(lines) for key in keys for lines in new_tables.unmatched(key)))
 
 
 def _read_whole_defaults(reflected: Table, actual: Forms) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.autogenerate.compare import domains, labels, sequences
+from alembic_pgpatterns.autogenerate.compare.extensions import create_missing
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, read_types
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
@@ -40,6 +41,7 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     declared = {key: item for key, item in declared_types(metadata, default).items() if _kind(item) in kinds}
     changes = [change.up for change in flatten(upgrade_ops.ops)]
     before: list[ops.MigrateOperation] = [*_missing_schemas(context, changes, metadata)]
+    before += create_missing(connection, changes, metadata.tables.values())
     before += sequences.created_or_altered(context, metadata, default)
     inline = set(_created_inline(changes, default))
     for key in [key for key in declared if key not in actual and key not in inline]:

@@ -35,7 +35,12 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
             result.extend(_in_attempts(members, facts, committed_early=position <= last_autocommit))
         else:
             result.extend(_transaction(members, facts, committed_early=position <= last_autocommit))
-    return result
+    # A function of comments alone is no Python. Alembic writes "pass" only where it renders no line at all.
+    return [*result, CommentOp(("pass",))] if result and not any(map(_runs, result)) else result
+
+
+def _runs(op: ops.MigrateOperation) -> bool:
+    return any(map(_runs, op.ops)) if isinstance(op, ops.OpContainer) else True
 
 
 def _leaves(phase: Phase) -> bool:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy
 from sqlalchemy import Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _FIXED = "_pgpatterns_fixed"
 
 
-def fix_rendering(context: AutogenContext, stored_types: bool = True) -> None:
+def fix_rendering(context: AutogenContext, stored_types: bool) -> None:
     """Adjust the run's dialect implementation. Does nothing the second time.
 
     Args:
@@ -107,8 +108,12 @@ def _rendered(kind: Any, context: AutogenContext) -> str:
 
 def _public(kind: Any) -> Any:
     """The type as people write it: a dialect has subclasses of its own, such as `_PGJSONB` of `JSONB`."""
-    written = next(cls for cls in type(kind).__mro__ if not cls.__name__.startswith("_"))
+    written = next((cls for cls in type(kind).__mro__ if _is_exported(cls)), type(kind))
     return kind if written is type(kind) else kind.adapt(written)
+
+
+def _is_exported(cls: type) -> bool:
+    return any(getattr(module, cls.__name__, None) is cls for module in (sqlalchemy, postgresql))
 
 
 def _can_be_evaluated(kind: Any) -> bool:

@@ -41,19 +41,21 @@ class Note:
     """Further lines of the comment, not wrapped."""
     aside: bool = False
     """Not shown on the console, because the change has a line there already."""
+    warns: bool = False
+    """The console says that it is a warning, which pgrevision counts."""
 
     @property
     def line(self) -> str:
         """Return the line for the console."""
         where = f" ({self.location})" if self.location else ""
-        text = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
-        return f"pgpatterns: {self.pattern}: {text}{where}"
+        what = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
+        return f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {what}{where}"
 
     def comment(self) -> tuple[str, ...]:
         """Return the lines of the comment, each starting with ``#``."""
         where = f" ({self.location})" if self.location else ""
         wrapped = textwrap.wrap(
-            f"pgpatterns: {self.pattern}: {self.reason}{where}",
+            f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {self.reason}{where}",
             WIDTH - 4,
             initial_indent="# ",
             subsequent_indent="#   ",

@@ -173,6 +173,13 @@ def detect(schema: Schema, declared: Schema, patterns: Sequence[SchemaPattern], 
         patterns: what to look for.
         settings: which tables are left out.
     """
+    return [item for item in detect_all(schema, declared, patterns, settings) if not suppressed(item)]
+
+
+def detect_all(
+    schema: Schema, declared: Schema, patterns: Sequence[SchemaPattern], settings: Settings
+) -> list[Finding]:
+    """Return the same with the findings that the models suppress."""
     schema = without_excluded(overlay(schema, declared), settings)
     findings: list[Any] = [finding for pattern in patterns for finding in run_pattern(pattern, schema)]
-    return [finding for finding in unique(findings) if not suppressed(finding)]
+    return list(unique(findings))

@@ -11,13 +11,13 @@ from alembic_pgpatterns.schema.model import Location
 class ModelDrift(HistoryPattern):
     """The models describe a different schema from the one that the revisions build.
 
-    Tests that create the tables from the models then test a different schema from the one in production. Run ``alembic
-    revision --autogenerate`` to write the missing revision, or correct the models.
+    Tests that create the tables from the models then test a different schema from the one in production. The finding
+    says whether ``alembic revision --autogenerate`` writes the missing revision, or what to do in its place.
 
     ``alembic check`` compares tables, columns, types, foreign keys, and the columns of indexes and unique keys. This
-    pattern also compares the predicate of a partial index, INCLUDE, operator classes, CHECK expressions, identity,
-    generated columns and policies. Both schemas are created on a server and read from its catalog, so differences in
-    spelling do not matter.
+    pattern also compares the predicate of a partial index, INCLUDE, operator classes, CHECK and EXCLUDE, labels of
+    enums, identity and its options, sequences, generated columns, MATCH, comments of constraints and policies. Both
+    schemas are created on a server and read from its catalog, so differences in spelling do not matter.
 
     If the database accepts everything that the models write (it has a default that the models lack, or a wider type),
     the finding is an info. Not reported: tables that the models do not name, and rules and policies on tables for which
@@ -46,7 +46,7 @@ class ModelDrift(HistoryPattern):
         for drift in history.drifts or ():
             place = drift.location or Location("models", 0)
             spot = Spot(drift.object, drift.table, place, place.line)
-            advice = Advice("alembic revision --autogenerate, or correct the models.")
+            advice = Advice(drift.remedy or "alembic revision --autogenerate, or correct the models.")
             severity = Severity.INFO if drift.harmless else None
             # What makes no difference is said once, wherever it is.
             cause = "harmless" if drift.harmless else ""

@@ -18,7 +18,8 @@ class RenameUnderRunningCode(RevisionPattern):
 
     Add the new column beside the old one, write both, copy the rows, switch the readers, and drop the old column in a
     later revision. For a table, leave a view with the old name. Not reported: a table that keeps a view of its old
-    name; indexes, constraints and sequences, which code does not name.
+    name; indexes, constraints and sequences, which code does not name; a column that takes the name of one that goes,
+    where the revision drops the trigger that kept the two equal.
     """
 
     references = (
@@ -46,7 +47,9 @@ class RenameUnderRunningCode(RevisionPattern):
             if name is None:
                 continue
             if command.kind == "rename column":
-                if not _has_column(run, name, command) or _keeps_column(run, name, command.name):
+                if not _has_column(run, name, command.name) or _keeps_column(run, name, command.name):
+                    continue
+                if _has_column(run, name, command.new_name) and _ends_a_trigger(run, name):
                     continue
                 old = f"{name}.{quote(command.name)}"
             elif not _exists(run.before, name) or _exists(run.after, name):
@@ -59,9 +62,14 @@ class RenameUnderRunningCode(RevisionPattern):
             yield self.at(run, statement, message, name, _instead(command, name), object=old)
 
 
-def _has_column(run: RevisionRun, name: Name, command: Command) -> bool:
+def _has_column(run: RevisionRun, name: Name, column: str) -> bool:
     table = run.before.table(name)
-    return table is not None and table.column(command.name) is not None
+    return table is not None and table.column(column) is not None
+
+
+def _ends_a_trigger(run: RevisionRun, table: Name) -> bool:
+    commands = ((statement.command, named(statement)) for statement in run.statements if statement.error is None)
+    return any(command is not None and command.kind == "drop trigger" and name == table for command, name in commands)
 
 
 def _keeps_column(run: RevisionRun, name: Name, column: str) -> bool:

@@ -11,6 +11,7 @@ from alembic_pgpatterns.schema.catalog.queries.indexes import EQUALITY_FAMILIES
 from alembic_pgpatterns.schema.catalog.relations import Facts
 from alembic_pgpatterns.schema.catalog.session import Session
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.origin import UNKNOWN
 from alembic_pgpatterns.schema.parts import Check, Exclusion, ForeignKey, Index, Key, Policy
 
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -82,7 +83,10 @@ class Constraints:
             constraints.foreign_keys.append(self._foreign_key(row))
         elif row.kind == "x":
             table = self._facts.relations[row.table].name
-            constraints.exclusions.append(Exclusion(table, row.name, index=row.name, inherited=row.inherited))
+            comment = self._facts.constraint_comment(row.oid)
+            definition = row.expression or UNKNOWN
+            item = Exclusion(table, row.name, row.name, row.inherited, definition=definition, comment=comment)
+            constraints.exclusions.append(item)
         else:
             constraints.checks.append(self._check(row))
 

@@ -84,7 +84,7 @@ def read_exclusion(
     # PostgreSQL uses "expr" for an expression (ChooseIndexNameAddition).
     name = declared or made_up_name(table.name, joined_columns(tuple(key.column or "expr" for key in keys)), "excl")
     if text is None:
-        return Exclusion(table, declared, index=name, origin=origin), None
+        return Exclusion(table, declared, index=name, comment=constraint.comment, origin=origin), None
     index = Index(
         name=Name(table.schema, name),
         table=table,
@@ -96,7 +96,7 @@ def read_exclusion(
         constraint_kind="exclusion",
         origin=origin,
     )
-    return Exclusion(table, declared, index=name, origin=origin), index
+    return Exclusion(table, declared, index=name, comment=constraint.comment, origin=origin), index
 
 
 def backing_index(key: Key, columns: Columns) -> Index:

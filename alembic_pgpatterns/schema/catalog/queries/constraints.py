@@ -5,7 +5,8 @@ SELECT con.oid::int8, con.conrelid::int8, con.conname::text, con.contype::text, 
        con.convalidated, <<18: con.conenforced | true>>, con.conkey::int8[], con.conindid::int8, con.confrelid::int8,
        con.confkey::int8[], con.confupdtype::text, con.confdeltype::text, con.confmatchtype::text, con.connoinherit,
        con.conparentid <> 0 OR NOT con.conislocal, <<18: con.conperiod | false>>, con.conpfeqop::int8[],
-       CASE WHEN con.contype = 'c' THEN pg_get_expr(con.conbin, con.conrelid) END
+       CASE con.contype WHEN 'c' THEN pg_get_expr(con.conbin, con.conrelid)
+                        WHEN 'x' THEN pg_get_constraintdef(con.oid) END
 FROM pg_constraint con
 LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
 WHERE con.conrelid >= 16384 AND con.contype IN ('p', 'u', 'f', 'c', 'x', 'n')

@@ -1,0 +1,147 @@
+"""A project that is written by ``alembic pgrevision`` alone: ``alembic pgcheck`` has nothing to say, at any step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.projects import Project, make
+
+PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
+LOAD = "import sys; sys.path.insert(0, '.')\nfrom shop_models import Base\ntarget_metadata = Base.metadata"
+HEAD = """
+import datetime
+import enum
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, Integer, MetaData
+from sqlalchemy import Numeric, String, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    })
+
+
+class Status(enum.Enum):
+    open = "open"
+    paid = "paid"
+    # LABELS
+"""
+CUSTOMER = """
+class Customer(Base):
+    __tablename__ = "customer"
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    # CUSTOMER
+
+
+# TABLES
+"""
+PURCHASE = """
+class Purchase(Base):
+    __tablename__ = "purchase"
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    status: Mapped[Status] = mapped_column(server_default="open")
+    total: Mapped[float] = mapped_column(Numeric(12, 2))
+    at: Mapped[datetime.datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    # PURCHASE
+
+
+# TABLES
+"""
+LINE = """
+class Line(Base):
+    __tablename__ = "line"
+    purchase_id: Mapped[int] = mapped_column(ForeignKey("purchase.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    pieces: Mapped[int] = mapped_column(CheckConstraint("pieces > 0", name="pieces"))
+    grams: Mapped[int] = mapped_column(server_default="0")
+    # LINE
+
+
+# TABLES
+"""
+STEPS: tuple[tuple[str, str, str], ...] = (
+    ("customers", "", ""),
+    ("purchases", "# TABLES", PURCHASE),
+    ("lines", "# TABLES", LINE),
+    ("a note", "# CUSTOMER", "note: Mapped[str | None]\n    # CUSTOMER"),
+    ("a name", "# CUSTOMER", 'name: Mapped[str] = mapped_column(server_default="nobody")\n    # CUSTOMER'),
+    ("advised", "# PURCHASE", 'by_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))\n    # PURCHASE'),
+    ("required", "note: Mapped[str | None]", "note: Mapped[str]"),
+    ("cancelled", "# LABELS", 'cancelled = "cancelled"'),
+    ("faster", "# PURCHASE", '__table_args__ = (Index(None, "customer_id", "at"),)'),
+    ("more", "grams: Mapped[int] = mapped_column(", "grams: Mapped[int] = mapped_column(BigInteger, "),
+    ("checked", "# LINE", '__table_args__ = (CheckConstraint("number > 0", name="number"),)'),
+    ("renamed", "note: Mapped[str]", "remark: Mapped[str | None]"),
+    ("gone", "    by_id: Mapped", "    # by_id: Mapped"),
+)
+
+
+def test_a_project_by_pgrevision_alone(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.env(models=LOAD, options=PLUGIN)
+    models = HEAD + CUSTOMER
+    for message, old, new in STEPS:
+        assert old in models
+        models = models.replace(old, new, 1) if old else models
+        grown(project, message, models)
+
+
+def grown(project: Project, message: str, models: str) -> None:
+    project.write("shop_models.py", models)
+    run = project.alembic("pgrevision", "-m", message)
+    assert run.returncode == 0, f"{message}: {run.stderr}"
+    unexpected = [line for line in run.stdout.splitlines() if "warning" in line or "error" in line]
+    assert unexpected == [], message
+    checked = project.alembic("pgcheck")
+    assert checked.returncode == 0, f"{message}: {checked.stdout}{checked.stderr}\n{run.stdout}"
+
+
+OLD = """
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
+
+metadata = MetaData()
+Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String(80)))
+"""
+NEW = """
+Table(
+    "book",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("author_id", ForeignKey("author.id")),
+    Column("title", String(255)),
+    Column("printed", DateTime),
+)
+"""
+
+
+def new_findings(project: Project) -> list[str]:
+    project.alembic("pgcheck", "--exit-zero", "--format", "json=report.json")
+    report = json.loads((project.folder / "report.json").read_text())
+    return [item["fingerprint"] for item in report["findings"]]
+
+
+def test_the_baseline_takes_exactly_what_the_report_shows(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.write("shop_models.py", OLD)
+    load = "import sys; sys.path.insert(0, '.')\nfrom shop_models import metadata as target_metadata"
+    project.env(models=load, options=PLUGIN)
+    project.sql("a1", "CREATE TABLE author (id serial PRIMARY KEY, name varchar(80))")
+    baseline = project.folder / "pgpatterns-baseline.txt"
+    project.alembic("pgcheck", "--write-baseline")
+    before = set(baseline.read_text().splitlines())
+    project.write("shop_models.py", OLD + NEW)
+    project.alembic("pgrevision", "-m", "books")
+    shown = new_findings(project)
+    assert shown
+    project.alembic("pgcheck", "--write-baseline")
+    added = {line for line in set(baseline.read_text().splitlines()) - before if not line.startswith("#")}
+    assert added == set(shown)
+    run = project.alembic("pgrevision", "-m", "nothing")
+    assert run.stdout == "Nothing to do: the models and the head agree.\n"
