@@ -78,8 +78,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("faster", "# PURCHASE", '__table_args__ = (Index(None, "customer_id", "at"),)'),
     ("more", "grams: Mapped[int] = mapped_column(", "grams: Mapped[int] = mapped_column(BigInteger, "),
     ("checked", "# LINE", '__table_args__ = (CheckConstraint("number > 0", name="number"),)'),
-    ("renamed", "note: Mapped[str]", "remark: Mapped[str | None]"),
-    ("gone", "    by_id: Mapped", "    # by_id: Mapped"),
+    ("a fax", "# CUSTOMER", "fax: Mapped[str | None]\n    # CUSTOMER"),
 )
 
 
