@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,8 +16,12 @@ NAMED = 3
 def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings, in their order, each cause once: the first of it has the others in ``also``."""
     groups = _Groups(findings)
+    at_line: Counter[Hashable] = Counter()
     for position, finding in enumerate(findings):
-        for key in _keys(finding):
+        # One line in several tables is a mixin's. What else a table has on that line is of another cause.
+        line = (*_kind(finding), finding.location, finding.table)
+        at_line[line] += 1
+        for key in _keys(finding, at_line[line]):
             groups.join(position, key)
     left = [members for members in groups.members() if len(members) == 1]
     for (position,) in left:
@@ -68,8 +72,8 @@ def _kind(finding: Finding) -> tuple[Hashable, ...]:
     return finding.pattern, finding.severity
 
 
-def _keys(finding: Finding) -> Iterator[Hashable]:
-    """What it shares with the others of its cause."""
+def _keys(finding: Finding, number: int) -> Iterator[Hashable]:
+    """What it shares with the others of its cause; ``number``: which of its table's findings on that line it is."""
     fold = _fold(finding)
     if fold is Fold.ALL:
         yield (*_kind(finding), "all")
@@ -77,7 +81,7 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
         yield (*_kind(finding), "cause", finding.cause)
     elif fold is not Fold.NONE:
         if finding.location is not None and fold is not Fold.REMEDY:
-            yield (*_kind(finding), finding.location)
+            yield (*_kind(finding), finding.location, number)
         if finding.remedy is not None and not isinstance(finding.remedy, Advice):
             yield (*_kind(finding), finding.remedy)
 

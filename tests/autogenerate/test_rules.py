@@ -12,11 +12,13 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     Enum,
     ForeignKey,
     Integer,
     MetaData,
     Table,
+    Text,
     text,
 )
 
@@ -66,6 +68,10 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "with_keys_after_uniques": [
         key(column="name", target="name"),
         ops.CreateUniqueConstraintOp("uq", "author", ["name"]),
+    ],
+    "with_generated_dropped_first": [
+        ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_type=Text(), existing_nullable=True),
+        ops.DropColumnOp.from_column_and_tablename(None, "book", Column("total", Integer, Computed("pages * 2"))),
     ],
     "with_names": [ops.CreateUniqueConstraintOp(None, "book", ["title"])],
     "with_enum_types": [ops.AddColumnOp("book", Column("kind", Enum("short", "long", name="kind")))],

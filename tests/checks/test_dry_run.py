@@ -174,8 +174,10 @@ def test_where_the_server_is_somebody_s_this_is_said(make, server) -> None:
     project.env(models=MODELS)
     config = Config(str(project.folder / "alembic.ini"), stdout=io.StringIO())
     url = server.url("postgres").render_as_string(hide_password=False)
+    flags = ("head", "splice", "branch_label", "version_path", "depends_on", "sql")
+    arguments = {**dict.fromkeys(flags), "head": "head", "message": "x", "rev_id": "r1"}
     with inside(project.folder):
-        write(config, argparse.Namespace(server=url, prepare=None), {"message": "x", "rev_id": "r1"})
+        write(config, argparse.Namespace(server=url, prepare=None), arguments)
     said = config.stdout.getvalue()
     assert "migrations/versions/r1_x.py: up, down and up again on PostgreSQL" in said
     assert f"\npgpatterns: {UNWATCHED}.\n" in said

@@ -150,14 +150,14 @@ def test_flags_become_booleans_and_back(any_database, name: str) -> None:
         connection.execute(f"""
             CREATE TABLE account (
                 id bigint PRIMARY KEY,
-                "Is Open" {kind} DEFAULT {no} CONSTRAINT "Either" CHECK ("Is Open" IN ({yes}, {no}))
+                "Is Open" {kind} NOT NULL DEFAULT {no} CONSTRAINT "Either" CHECK ("Is Open" IN ({yes}, {no}))
             );
-            INSERT INTO account VALUES (1, {yes}), (2, {no}), (3, NULL);
+            INSERT INTO account VALUES (1, {yes}), (2, {no});
         """)
         before = rows(connection, "SELECT * FROM account ORDER BY id")
         (remedy,) = cure(connection, name)
         connection.execute("INSERT INTO account (id) VALUES (4)")
-        assert rows(connection, 'SELECT "Is Open" FROM account ORDER BY id') == [(True,), (False,), (None,), (False,)]
+        assert rows(connection, 'SELECT "Is Open" FROM account ORDER BY id') == [(True,), (False,), (False,)]
         connection.execute("DELETE FROM account WHERE id = 4")
         back(connection, remedy)
         assert rows(connection, "SELECT * FROM account ORDER BY id") == before

@@ -33,7 +33,7 @@ ONLY_DATABASE = {
     "policies",
     "rules",
 }
-ONLY_MODELS = {"origin", "python_default", "decorated"}
+ONLY_MODELS = {"origin", "python_default", "decorated", "decorator", "null_stated"}
 EXPRESSIONS = {"default", "expression", "predicate"}
 UNORDERED = {"checks", "foreign_keys", "unique_constraints", "exclusions", "indexes"}
 

@@ -226,7 +226,7 @@ def test_python_defaults(module):
         "uuid.uuid4": "uuid.uuid4",
         "lambda": "uuid.uuid4",
         "lambda from": "uuid.uuid4",
-        "made": f"{here}.made",
+        "made": "uuid.uuid4",
         "context": f"{here}.<lambda>",
         "partial": "builtins.int",
         "utcnow": "datetime.datetime.utcnow",
