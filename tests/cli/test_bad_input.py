@@ -171,8 +171,8 @@ def test_one_identifier_in_two_files(project: Project) -> None:
 
 
 def test_a_failure_after_env_py_has_begun_is_at_its_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    project.env(options="transaction_per_migration=1, version_table_schema='nowhere'")
-    assert 'migrations/env.py:20: schema "nowhere" does not exist' in said(capsys, 255)
+    project.env(options="transaction_per_migration=1, version_table_schema='pg_nowhere'")
+    assert 'migrations/env.py:20: schema "pg_nowhere" does not exist' in said(capsys, 255)
 
 
 def test_a_revision_without_upgrade(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
