@@ -17,6 +17,7 @@ from alembic_pgpatterns.controller.ways import Way
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
+from alembic_pgpatterns.output.safe_text import inert
 
 Check = Callable[[Project, Settings], Report]
 
@@ -105,10 +106,10 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
         text = _in_toml(path.read_text("utf-8") if path.exists() else "", values, reasons)
     if text is None:
         new_lines = settings_lines(values, reasons)
-        sys.stderr.write(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n")
+        sys.stderr.write(inert(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n"))
         return
     write_whole(path, text)
-    sys.stderr.write(f"{path}: written:\n{settings_lines(values, reasons)}\n")
+    sys.stderr.write(inert(f"{path}: written:\n{settings_lines(values, reasons)}\n"))
 
 
 def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:

@@ -62,7 +62,7 @@ def test_failure_shows_the_end_of_the_output(database: Any, tmp_path: Path) -> N
         run_command("no-such-program", server=database.server, database=database.name, env={}, cwd=tmp_path)
     with pytest.raises(PgPatternsError, match="could not be started"):
         run_command("true", server=database.server, database=database.name, env={}, cwd=tmp_path / "nowhere")
-    with pytest.raises(PgPatternsError, match=r"unknown {Url}: known are .*{url}"):
+    with pytest.raises(PgPatternsError, match=r"unknown {Url}\. Known are .*{url}"):
         run_command("true", server=database.server, database=database.name, env={"A": "{Url}"}, cwd=tmp_path)
 
 
