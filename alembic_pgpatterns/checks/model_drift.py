@@ -160,8 +160,8 @@ def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:
     else:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
         message = f"{item.object_type} {item.object} is in the {where[0]}, but not in the {where[1]}"
-    what = f"{item.object} {item.aspect}".strip()
-    return Drift(item.table, what, message, place, head_takes_more(item), _remedy(item, plugin))
+    part = f"{item.object} {item.aspect}".strip()
+    return Drift(item.table, part, message, place, head_takes_more(item), _remedy(item, plugin))
 
 
 _BY_ALEMBIC = {

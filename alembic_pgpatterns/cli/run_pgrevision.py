@@ -55,10 +55,10 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
             with Run(project, settings, progress).at(names, watched=True) as at:
                 _to_heads(at)
                 progress.say("comparing the models")
-                files, said = _written(config, at, arguments, work)
+                files, printed = _written(config, at, arguments, work)
                 lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
         work.commit()
-    for line in (*lines, *_count([*said, *lines])):
+    for line in (*lines, *_count([*printed, *lines])):
         config.print_stdout("%s", inert(line))
     rows = getattr(options, "rehearse", None)
     if rows is not None and files:

@@ -95,12 +95,12 @@ def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:
 
     ``Column(unique=True)`` beside a ``UniqueConstraint`` on the same column is the usual case.
     """
-    kept: dict[Any, Any] = {}
+    first_copies: dict[Any, Any] = {}
     for copy, original in sorted(pairs, key=lambda pair: int(pair[1]._creation_order)):
         if isinstance(original, UniqueConstraint):
             options = repr(sorted(original.dialect_options["postgresql"].items()))
             key = (tuple(original.columns.keys()), original.deferrable, original.initially, options)
-            first = kept.setdefault(key, copy)
+            first = first_copies.setdefault(key, copy)
             first.name = copy.name if first.name is None else first.name
             if first is not copy:
                 new.constraints.discard(copy)

@@ -253,10 +253,10 @@ def sequence_differences(first: Schema, second: Schema) -> Iterator[Difference]:
                 yield from _compared("sequence", str(item.name), item.name, _sequence(item), _sequence(other))
         elif item.internal and item.owned_by in by_owner:
             label = f"{item.owned_by[0]}.{quote(item.owned_by[1])}"
-            facts, others = (_sequence(one) for one in (item, by_owner[item.owned_by]))
-            for found in _compared("column", label, item.owned_by[0], facts, others):
-                if found.aspect not in ("type", "limits") or facts["type"] == others["type"]:
-                    yield replace(found, aspect=f"{found.aspect} of its identity")
+            facts, others = (_sequence(sequence) for sequence in (item, by_owner[item.owned_by]))
+            for difference in _compared("column", label, item.owned_by[0], facts, others):
+                if difference.aspect not in ("type", "limits") or facts["type"] == others["type"]:
+                    yield replace(difference, aspect=f"{difference.aspect} of its identity")
 
 
 def label_differences(first: Schema, second: Schema) -> Iterator[Difference]:

@@ -119,7 +119,7 @@ def test_from_the_tests_to_an_index(project: Project) -> None:
     assert 0 < title["break_even_rows"] < 5_000_000
     assert set(title["robust"]) == {"0.1", "1", "10"}
     patterns = {finding["pattern"] for finding in document["findings"]}
-    assert patterns == {"lazy-load-in-loop", "unbounded-read", "statement-without-index"}
+    assert patterns == {"lazy-load-in-loop", "unbounded-read"}
 
     for form in ("text", "markdown", "html"):
         shown = project.alembic("pgadvise", "--workload", "workload.jsonl", "--stats", "rows.txt", "--format", form)

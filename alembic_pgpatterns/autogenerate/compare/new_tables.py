@@ -68,9 +68,9 @@ def unmatched(key: ForeignKeyConstraint) -> Iterator[tuple[str, ...]]:
     keys = [set(item.columns.keys()) for item in (referred.primary_key, *unique)]
     keys += [set(_names(index)) for index in referred.indexes if index.unique]
     if set(columns) not in keys:
-        own = ", ".join(key.column_keys)
+        key_columns = ", ".join(key.column_keys)
         message = f"no unique constraint of {referred.name} is on exactly ({', '.join(columns)})"
-        yield refusal(str(key.table.name), f"the foreign key ({own})", message)
+        yield refusal(str(key.table.name), f"the foreign key ({key_columns})", message)
 
 
 def _names(index: Index) -> Iterator[str]:

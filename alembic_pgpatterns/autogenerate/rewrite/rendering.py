@@ -48,8 +48,8 @@ class Note:
     def line(self) -> str:
         """Return the line for the console."""
         where = f" ({self.location})" if self.location else ""
-        what = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
-        return f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {what}{where}"
+        fact = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
+        return f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {fact}{where}"
 
     def comment(self) -> tuple[str, ...]:
         """Return the lines of the comment, each starting with ``#``."""
