@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from importlib import resources
+from importlib.metadata import version
 from xml.etree import ElementTree
 
 import jsonschema
@@ -95,6 +96,33 @@ def test_sarif_is_valid(report: Report) -> None:
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
+def test_sarif_has_all_that_code_scanning_shows(report: Report) -> None:
+    skipped = (Skipped("rows", "not counted", expected=True), Skipped("server", "it is off"))
+    (run,) = json.loads(written(replace(report, skipped=skipped), "sarif"))["runs"]
+    driver = run["tool"]["driver"]
+    assert (driver["name"], driver["version"]) == ("alembic-pgpatterns", version("alembic-pgpatterns"))
+    assert run["invocations"][0]["toolExecutionNotifications"] == [
+        {"level": "error", "message": {"text": "server: it is off"}},
+        {"level": "note", "message": {"text": "rows: not counted"}},
+    ]
+    assert run["results"][3]["suppressions"] == [{"kind": "external", "justification": "accepted by the baseline"}]
+    missing, unindexed = driver["rules"]
+    assert missing["defaultConfiguration"] == {"level": "error"}
+    assert unindexed["fullDescription"] == unindexed["shortDescription"]
+    assert unindexed["properties"] == {"tags": ["postgresql", "indexes"]}
+    of_key = report.findings[1]
+    assert run["results"][1]["message"]["text"].split("\n") == [
+        message(of_key),
+        *(f"  {line}" for line in fix_lines(of_key)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["json", "sarif"])
+def test_documents_are_indented_so_that_they_can_be_compared(report: Report, name: str) -> None:
+    text = written(report, name)
+    assert text.replace("#\\u0023", "##") == json.dumps(json.loads(text), indent=2) + "\n"
+
+
 def test_json_round_trip_and_schema(report: Report) -> None:
     document = json.loads(written(report, "json"))
     assert document == json.loads(json.dumps(json_report.document(report), default=str))
@@ -138,6 +166,13 @@ def test_github_reads_back_what_a_command_contains() -> None:
     assert text == "\n".join([message(item), *(f"fix: {line}" for line in fix_lines(item))])
 
 
+def test_github_escapes_what_would_end_a_property_or_a_command() -> None:
+    item = finding("50%\n1", Location("m,o:d%\r\n.py", 3)).but(message="50% is too much", remedy=Advice("a\nb"))
+    (command,) = [line for line in written(Report((item,)), "github").splitlines() if line.startswith("::")]
+    properties, data = "file=m%2Co%3Ad%25%0D%0A.py,line=3,title=unindexed-foreign-key", "50%25 is too much%0Afix: a%0Ab"
+    assert command == f"::warning {properties}::{data}"
+
+
 def test_gitlab_has_what_its_widget_needs(report: Report) -> None:
     issues = json.loads(written(report, "gitlab"))
     assert len({issue["fingerprint"] for issue in issues}) == 3
@@ -171,6 +206,18 @@ def test_junit_has_place_revision_and_fix() -> None:
     (passing,) = ElementTree.fromstring(written(Report(), "junit").partition("\n")[2])[0]
     assert (passing.get("classname"), list(passing)) == ("pgcheck", [])
     assert passing.get("name") == looked_at(Report())
+
+
+def test_junit_shows_what_passes_and_what_has_no_place() -> None:
+    item = finding("book", None).but(severity=Severity.INFO, revision=None, remedy=None)
+    text = written(Report((item,), skipped=(Skipped("a", "b"),)), "junit")
+    root = ElementTree.fromstring(text.partition("\n")[2])
+    tags = [element.tag for element in root.iter()]
+    assert tags == ["testsuites", "testsuite", "testcase", "system-out", "testcase", "skipped"]
+    assert root[0][0].attrib == {"classname": item.pattern, "name": item.object}
+    assert root[0][0][0].text == f"info: {message(item)}"
+    empty = ElementTree.fromstring(written(Report(), "junit").partition("\n")[2])
+    assert [element.tag for element in empty.iter()] == ["testsuites", "testsuite", "testcase"]
 
 
 def test_junit_fails_from_fail_on_on(report: Report) -> None:
@@ -289,6 +336,17 @@ def test_json_has_each_field_of_a_finding() -> None:
     assert guess["location"] is None
     assert guess["remedy"] == {"kind": "Advice", "model": [], "sql": [], "advice": "Think first."}
     assert guess["fixable"] is False
+    assert guess["cost"] == "data and security"
     assert [item["expected"] for item in document["skipped"]] == [False, True]
     assert [item["fixable"] for item in json_report.document(replace(report, fixable=False))["findings"]] == [False]
     assert json_report.document(Report((advice.but(remedy=None),)))["findings"][0]["remedy"] is None
+
+
+def test_json_has_the_others_of_a_cause() -> None:
+    first, second = (finding(name, Location("mixin.py", 3)) for name in ("a", "b"))
+    assert "also" not in json_report.document(Report((first,)))["findings"][0]
+    report = Report((first, second), fixable=False, facts={"server": Name("a", "b")})
+    (document,) = json.loads(written(report, "json"))["findings"]
+    assert [item["fingerprint"] for item in document["also"]] == [second.fingerprint]
+    assert document["also"][0]["fixable"] is False
+    assert json.loads(written(report, "json"))["summary"]["server"] == "a.b", "a fact may be of any type"

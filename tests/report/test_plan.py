@@ -81,3 +81,11 @@ def test_columns_are_shown_if_one_line_has_them() -> None:
     measured = Plan("a1", "a1.py", (Line(BOOK, "SHARE", (), None, 1, "3.1 s"), Line(BOOK, "SHARE", (), None, 2)), ())
     assert [row[-2:] for row in measured.rows()] == [("measured", "line"), ("3.1 s", "1"), ("", "2")]
     assert all("rows" not in row for row in measured.rows())
+
+
+def test_markdown_of_a_plan_is_no_markup() -> None:
+    plan = Plan("a1", "a\\b|<i>@team.py", (Line(Name("public", "a\\b|<i>"), "SHARE", (), None, 1),), ("book.<b>",))
+    lines = written((plan,), "markdown").splitlines()
+    assert lines[1] == "a\\\\b\\|&lt;i>@\N{WORD JOINER}team.py"
+    assert lines[5].startswith('| public."a\\\\b\\|&lt;i>" | SHARE |')
+    assert lines[-2] == "Keep running the old code: **no, it would fail (book.&lt;b>)**"
