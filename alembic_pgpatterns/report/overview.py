@@ -94,7 +94,10 @@ def _example(finding: Finding) -> Iterator[Line]:
 
 def shorten(text: str, length: int) -> str:
     """The text, or as many of its whole words as there is room for."""
-    return text if len(text) <= length else text[: text.rfind(" ", 1, length + 1)].rstrip() or text[:length]
+    if len(text) <= length:
+        return text
+    end = text.rfind(" ", 1, length + 1)  # -1 if the first word has no room
+    return text[: max(end, 0)].rstrip() or text[:length]
 
 
 def _tables(report: Report) -> Iterator[Line]:
