@@ -117,7 +117,7 @@ def test_sarif_has_all_that_code_scanning_shows(report: Report) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["json", "sarif"])
+@pytest.mark.parametrize("name", ["json", "sarif", "gitlab"])
 def test_documents_are_indented_so_that_they_can_be_compared(report: Report, name: str) -> None:
     text = written(report, name)
     assert text.replace("#\\u0023", "##") == json.dumps(json.loads(text), indent=2) + "\n"
@@ -178,6 +178,10 @@ def test_gitlab_has_what_its_widget_needs(report: Report) -> None:
     assert len({issue["fingerprint"] for issue in issues}) == 3
     assert {issue["severity"] for issue in issues} <= {"info", "minor", "major", "critical", "blocker"}
     assert issues[1]["location"] == {"path": "shop/models.py", "lines": {"begin": 18}}
+    item = report.findings[1]
+    assert issues[1]["check_name"] == item.pattern
+    assert issues[1]["description"] == ". ".join([message(item), *(f"Fix: {line}" for line in fix_lines(item))])
+    assert len(json.loads(written(Report((item.but(fingerprint="a\udcff"),)), "gitlab"))) == 1
 
 
 def test_junit_counts_are_right(report: Report) -> None:

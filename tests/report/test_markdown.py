@@ -14,6 +14,7 @@ from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedF
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Statements
 from alembic_pgpatterns.report import markdown
 from alembic_pgpatterns.report.diagram.mermaid import pictures
+from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 from tests.report.schemas import table
 
@@ -137,3 +138,21 @@ def test_four_lines_of_a_fix_are_shown(number: int, full: bool, cut: int) -> Non
     block = "\n".join(["", "  ```sql", *(f"  {line};" for line in range(number - cut)), "  ```", ""])
     more = f"\n  … and {cut} that change with it\n" if cut else ""
     assert written(report, full).endswith(f"a is wrong\n{block}{more}")
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("a``", "``` a`` ```"), ("a``b`c", "```a``b`c```")],
+)
+def test_code_in_a_line(text: str, expected: str) -> None:
+    assert code_span(text) == expected
+
+
+@pytest.mark.parametrize("ticks,fence", [(0, 3), (2, 3), (3, 4), (5, 6)])
+def test_the_fence_of_a_block_is_longer_than_what_is_in_it(ticks: int, fence: int) -> None:
+    code = f"a{'`' * ticks}\nb"
+    assert block(code, "sql") == f"\n{'`' * fence}sql\n{code}\n{'`' * fence}\n"
+
+
+def test_prose_is_no_link_and_no_entity() -> None:
+    assert escaped("https://a.b & <c> &lt;") == "https:\\//a.b &amp; &lt;c\\> &amp;lt;"
