@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.checks.row_counts import read_rows
+from alembic_pgpatterns.checks.row_counts import read_rows, with_rows
+from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Name, Schema, Table
 
 COUNTS = ((Name("", "book"), 12), (Name("app", "author"), 3_000_000))
 
@@ -41,3 +43,23 @@ def test_other_forms(text: str, tmp_path: Path) -> None:
 def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(PgPatternsError, match="the row counts cannot be read"):
         read_rows(tmp_path / "none")
+
+
+def test_names_of_other_languages(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_bytes('"Bücher" 3\n'.encode())
+    assert read_rows(path) == ((Name("", "Bücher"), 3),)
+
+
+def test_each_run_gets_the_rows_by_the_full_names_of_its_tables(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("book 12\napp.author 7\nnew 1\n")
+    app_book, public_book, author = Name("app", "book"), Name("public", "book"), Name("app", "author")
+    runs = [
+        RevisionRun("a1", (), "a1.py", (), Schema("database", (Table(name),)), Schema("database", ()))
+        for name in (app_book, public_book)
+    ]
+    first, second = with_rows(runs, Settings(root=tmp_path, stats=Path("rows")))
+    assert first.rows == ((app_book, 12), (author, 7), (Name("public", "new"), 1))
+    assert second.rows == ((public_book, 12), (author, 7), (Name("public", "new"), 1))
+    assert (first.revision, first.before) == ("a1", runs[0].before)
+    assert with_rows(runs, Settings(root=tmp_path)) == tuple(runs)

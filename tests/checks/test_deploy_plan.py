@@ -1,0 +1,109 @@
+"""The plan of a deployment: which lock counts, which work is named, and what old code fails on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic_pgpatterns.checks.deploy_plan import Line, plans
+from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
+from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
+from alembic_pgpatterns.revisions.model import Lock, RevisionRun, Spot, Statement, Work
+from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Schema, Table
+
+BOOK, OTHER, PART = Name("public", "book"), Name("public", "author"), Name("public", "book_2024")
+EMPTY = Schema("database", ())
+
+
+def statement(line: int, locks: dict[Name, str] | None = None, work: tuple[Work, ...] = ()) -> Statement:
+    """A statement with locks by table. `book_2024` is a partition of `book`."""
+    taken = tuple(Lock(name, mode, BOOK if name == PART else name) for name, mode in (locks or {}).items())
+    return Statement("", None, Location("a.py", line), line, locks=taken, work=work)
+
+
+def work(kind: Any, table: Name = BOOK, root: Name | None = None) -> Work:
+    return Work(kind, table, root or table)
+
+
+def run(*statements: Statement, revision: str = "a1", **changes: Any) -> RevisionRun:
+    facts: dict[str, Any] = {"before": EMPTY, "after": EMPTY, **changes}
+    return RevisionRun(revision, (), f"{revision}.py", statements, **facts)
+
+
+def lines(*statements: Statement, **changes: Any) -> tuple[Line, ...]:
+    return plans([run(*statements, **changes)], [])[0].lines
+
+
+def test_the_strongest_lock_and_the_line_that_first_takes_it() -> None:
+    statements = (
+        statement(3, {OTHER: "SHARE", BOOK: "SHARE"}),
+        statement(5, {PART: "ACCESS EXCLUSIVE"}),
+        statement(7, {BOOK: "ACCESS EXCLUSIVE", OTHER: "ROW EXCLUSIVE"}),
+    )
+    assert lines(*statements) == (Line(OTHER, "SHARE", (), None, 3), Line(BOOK, "ACCESS EXCLUSIVE", (), None, 5))
+
+
+def test_locks_that_disturb_nobody_are_left_out_unless_there_is_work() -> None:
+    quiet = {BOOK: "ROW SHARE", OTHER: "ACCESS SHARE"}
+    assert lines(statement(3, quiet)) == ()
+    assert lines(statement(3, {BOOK: "ROW EXCLUSIVE"})) == (Line(BOOK, "ROW EXCLUSIVE", (), None, 3),)
+    (line,) = lines(statement(3, quiet, (work("scan"),)))
+    assert line == Line(BOOK, "ROW SHARE", ("scan under ROW SHARE",), None, 3)
+
+
+def test_work_is_said_once_with_its_lock_and_the_rows() -> None:
+    locks = {BOOK: "SHARE"}
+    statements = (
+        statement(3, locks, (work("build"), work("scan"), work("build", PART, BOOK))),
+        statement(4, locks, (work("foreign key"), work("build"))),
+    )
+    rows = ((OTHER, 7), (BOOK, 12))
+    work_under_share = ("index build under SHARE", "scan under SHARE")
+    assert lines(*statements, rows=rows) == (Line(BOOK, "SHARE", work_under_share, 12, 3),)
+
+
+def test_a_rewrite_contains_the_other_work_on_its_table() -> None:
+    every = tuple(work(kind, table) for table in (BOOK, OTHER) for kind in ("scan", "build"))
+    both = {BOOK: "ACCESS EXCLUSIVE", OTHER: "SHARE"}
+    book, other = lines(statement(3, both, (*every, work("rewrite"))))
+    assert book.work == ("rewrite under ACCESS EXCLUSIVE",)
+    assert other.work == ("scan under SHARE", "index build under SHARE")
+
+
+def test_work_without_a_lock_that_is_kept_is_a_concurrent_build() -> None:
+    (line,) = lines(statement(2, {BOOK: "ROW EXCLUSIVE"}), statement(3, work=(work("build"),)))
+    assert line.work == ("index build under SHARE UPDATE EXCLUSIVE",)
+
+
+def finding(pattern: Any, revision: str, name: str) -> Finding:
+    result: Finding = pattern().finding(Spot(name, BOOK, Location("a.py", 1), 1), "", revision=revision)
+    return result
+
+
+def test_what_old_code_fails_on() -> None:
+    findings = [
+        finding(RenameUnderRunningCode, "a1", "book.a"),
+        finding(DropUnderRunningCode, "a1", "book.b"),
+        finding(RenameUnderRunningCode, "a1", "book.a"),
+        finding(RequiredColumnWithoutDefault, "a1", "book.c"),
+        finding(MissingLockTimeout, "a1", "book.d"),
+        finding(DropUnderRunningCode, "b2", "book.e"),
+    ]
+    old, new = (
+        Schema("database", (Table(BOOK, columns=(Column(BOOK, "f", DataType(name), True),)),))
+        for name in ("int4", "text")
+    )
+    first, second = plans([run(before=old, after=new), run(revision="b2", database="shop")], findings)
+    assert first.old_code == ("book.a", "book.b", "book.c", "public.book.f")
+    assert second.old_code == ("book.e",)
+    assert (first.revision, first.path) == ("a1", "a1.py")
+    assert (first.database, second.database) == ("", "shop")
+    assert second.heading == "b2.py in database shop"
+
+
+def test_one_database_is_not_named() -> None:
+    same = plans([run(database="shop"), run(revision="b2", database="shop")], [])
+    assert [plan.database for plan in same] == ["", ""]
+    assert same[0].heading == "a1.py"
