@@ -43,4 +43,4 @@ def test_infos_last_then_the_cost_then_the_severity() -> None:
         speed.but(severity=Severity.ERROR),
         data.but(severity=Severity.INFO),
     ]
-    assert sorted(reversed(findings), key=rank) == findings
+    assert sorted(findings[::-1], key=rank) == findings
