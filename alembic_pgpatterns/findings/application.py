@@ -55,7 +55,8 @@ def unread(evidence: Evidence | None) -> list[Skipped]:
 def _folders(settings: Settings, schemas: Sequence[Schema]) -> list[Path]:
     """The folders in the settings; otherwise the project's, and the packages of models outside it."""
     if settings.source:
-        return [settings.path(folder) for folder in settings.source]
+        # Without "..", as in the places of the models' columns, which are compared with them.
+        return [Path(os.path.normpath(settings.path(folder))) for folder in settings.source]
     folders = [settings.root.absolute()]
     for path in {location.path for location in _locations(schemas)}:
         package = _package(Path(path).absolute())

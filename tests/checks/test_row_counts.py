@@ -37,12 +37,20 @@ def test_other_forms(text: str, tmp_path: Path) -> None:
     with pytest.raises(PgPatternsError) as error:
         read_rows(path)
     assert str(error.value).startswith(f"{path}: the row counts cannot be read: ")
-    assert "Write one `table rows` per line, or a JSON object." in str(error.value)
+    assert str(error.value).endswith(
+        ". Write one `table rows` per line, or a JSON object. PostgreSQL has the numbers in pg_class.reltuples."
+    )
 
 
 def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(PgPatternsError, match="the row counts cannot be read"):
         read_rows(tmp_path / "none")
+
+
+def test_only_quotes_are_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_text('X."XX" 3\n')
+    assert read_rows(path) == ((Name("X", "XX"), 3),)
 
 
 def test_names_of_other_languages(tmp_path: Path) -> None:

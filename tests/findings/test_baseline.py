@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.schema.names import quote
 
 identifiers = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -41,7 +41,9 @@ def test_a_line_that_is_none(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(PgPatternsError, match="cannot be written"):
+    with pytest.raises(
+        PgPatternsError, match=r"folder\.txt: the baseline cannot be written: No such file or directory$"
+    ):
         Baseline().write(tmp_path / "no/such/folder.txt")
     assert list(tmp_path.iterdir()) == []
 
@@ -55,6 +57,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         ("a-pattern public.t   #  two  # signs ", "a-pattern public.t", "two  # signs"),
         ("a-pattern public.t # one space", "a-pattern public.t # one space", None),
         ('a-pattern "a  # b"', 'a-pattern "a  # b"', None),
+        ('a-pattern "a  # b"  # why  # so', 'a-pattern "a  # b"', "why  # so"),
         ('a-pattern "a  # b"  # why', 'a-pattern "a  # b"', "why"),
         ('a-pattern "a  # b  # c"."d  # e"  # why "so"', 'a-pattern "a  # b  # c"."d  # e"', 'why "so"'),
     ],
@@ -125,3 +128,15 @@ def test_the_message_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(PgPatternsError) as error:
         Baseline.read(path)
     assert str(error.value) == f"{path}:1: not a fingerprint (`pattern object`): 'whatever'"
+
+
+def test_a_written_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.txt"
+    written = Baseline({'a-pattern "x\\\\y\\nz"': "why"}, ("h1",))
+    written.write(path)
+    assert Baseline.read(path) == written
+    assert written.accepts('a-pattern "x\\y\nz"')
+
+
+def test_a_fingerprint_is_on_one_line() -> None:
+    assert escaped('p "a\\b\r\nc"') == 'p "a\\\\b\\r\\nc"'

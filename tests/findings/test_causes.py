@@ -87,9 +87,19 @@ def test_one_setting_cures_all_and_some_never_fold() -> None:
     assert len(by_cause([found(name, pattern=MissingPrimaryKey, cause="tenant") for name in "abc"])) == 1
 
 
+def test_a_pattern_that_is_gone_folds_by_place() -> None:
+    findings = [found(name, location=MIXIN).but(pattern="gone") for name in "ab"]
+    findings += [found("c", name).but(pattern="gone") for name in "xy"]
+    assert objects(by_cause(findings)) == [["a.a", "b.a"], ["c.x"], ["c.y"]]
+
+
 def test_many_places_are_counted_and_places_of_one_object_too() -> None:
     (one,) = by_cause([found(name, location=MIXIN) for name in "abcdef"])
     assert one.message == "a.a is wrong; also public.b.a, public.c.a, public.d.a and 2 more"
+    (one,) = by_cause([found(name, location=MIXIN) for name in "abcd"])
+    assert one.message == "a.a is wrong; also public.b.a, public.c.a, public.d.a"
+    (one,) = by_cause([found("a", pattern=MissingLockTimeout)] * 2)
+    assert one.message == "a.a is wrong; and in 1 more place"
     (one,) = by_cause([found("a", pattern=MissingLockTimeout)] * 3)
     assert one.message == "a.a is wrong; and in 2 more places"
 

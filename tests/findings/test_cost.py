@@ -37,10 +37,11 @@ def test_names_for_people() -> None:
 def test_infos_last_then_the_cost_then_the_severity() -> None:
     data = MissingPrimaryKey().finding(Table(Name("public", "t")), "")
     speed = data.but(pattern="redundant-index")
-    findings = [
+    expected = [
         data.but(severity=Severity.ERROR),
         data.but(severity=Severity.WARNING),
         speed.but(severity=Severity.ERROR),
         data.but(severity=Severity.INFO),
     ]
-    assert sorted(findings[::-1], key=rank) == findings
+    mixed = [expected[number] for number in (3, 1, 0, 2)]
+    assert sorted(mixed, key=rank) == expected

@@ -53,6 +53,20 @@ def test_the_worst_first_then_by_table_and_what_is_accepted_apart() -> None:
     assert [item.fingerprint for item in report.accepted] == ["missing-primary-key public.aged"]
 
 
+def test_findings_of_one_cost_are_in_the_order_of_tables_then_objects() -> None:
+    def about(table: str | None, name: str) -> Finding:
+        return finding(table or "").but(object=name, table=Name("public", table) if table else None)
+
+    expected = [about(None, "z"), about("a", "y"), about("a", "z"), about("b", "x")]
+    mixed = [expected[number] for number in (3, 2, 0, 1)]
+    assert list(Report.of(Gathered(findings=mixed), None, Settings()).findings) == expected
+
+
+def test_an_entry_with_spaces_in_its_name_is_stale_too() -> None:
+    entry = 'missing-primary-key public."gone since long"'
+    assert Report.of(gathered(), Baseline({entry: None}), Settings()).stale == (entry,)
+
+
 def test_an_entry_is_stale_only_if_its_pattern_ran() -> None:
     entries = {"missing-primary-key public.gone": None, "unused-index public.gone_too": None, "no-such-pattern x": None}
     report = Report.of(gathered(), Baseline(entries), Settings())
@@ -103,5 +117,5 @@ def test_a_report_has_everything_that_was_gathered() -> None:
 def test_counts_by_pattern_and_severity() -> None:
     report = Report.of(Gathered(findings=[finding("a"), finding("b", Severity.ERROR)]), Baseline(), Settings())
     assert report.by_pattern() == {"missing-primary-key": 2}
-    assert report.counts() == {"error": 1, "warning": 1, "info": 0}
+    assert list(report.counts().items()) == [("error", 1), ("warning", 1), ("info", 0)]
     assert [item.severity for item in report.at_least(Severity.ERROR)] == [Severity.ERROR]
