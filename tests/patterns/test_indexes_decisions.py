@@ -1,0 +1,386 @@
+"""What the patterns about indexes decide and propose, to the last field of the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.evidence.model import Condition, OrderKey, QueryShape, Use
+from alembic_pgpatterns.patterns import Severity
+from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy, ReplaceIndex, ReplaceUnique
+from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Key, Name, Table
+from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
+
+ID = column("id", nullable=False)
+LOST = column("is_lost", "bool")
+MOOD = column("mood", DataType("mood", "public", "enum", labels=("low", "high")))
+GONE = column("deleted_at", "timestamptz")
+
+
+def keys(*names: str) -> tuple[IndexedKey, ...]:
+    return tuple(IndexedKey(name) for name in names)
+
+
+def old_keys(*names: str) -> tuple[IndexedKey, ...]:
+    """Keys of an existing index, whose order is known."""
+    return tuple(IndexedKey(name, nulls_first=False) for name in names)
+
+
+def asked(column_: str, literal: str | None) -> QueryShape:
+    return query(Condition(column_, Use.EQUAL, literal))
+
+
+@pytest.mark.parametrize(
+    ("old", "value", "changes"),
+    [
+        (index("i", "is_lost"), "true", {"keys": keys("id"), "where": "is_lost"}),
+        (index("i", "is_lost"), "false", {"keys": keys("id"), "where": "NOT is_lost"}),
+        (index("i", "is_lost", method="hash"), "true", {"keys": keys("id"), "where": "is_lost", "method": "btree"}),
+        (index("i", "is_lost", "shelf"), "true", {"keys": old_keys("shelf"), "where": "is_lost"}),
+        (
+            index("i", "is_lost", "shelf", include=("shelf", "name"), predicate="x > 0"),
+            "true",
+            {"keys": old_keys("shelf"), "where": "(x > 0) AND is_lost", "include": ("name",)},
+        ),
+        (
+            index("i", "is_lost", include=("id", "name")),
+            "true",
+            {"keys": keys("id"), "where": "is_lost", "include": ("name",)},
+        ),
+        (index("i", "mood"), "'low'", {"keys": keys("id"), "where": "mood = 'low'"}),
+    ],
+)
+def test_an_index_on_a_flag_becomes_one_of_the_rows_that_are_asked_for(
+    old: Index, value: str, changes: dict[str, Any]
+) -> None:
+    first = str(old.columns[0])
+    of_item = table(ID, LOST, MOOD, column("shelf"), column("name"), old)
+    (finding,) = found("index-on-flag", of_item, queries=[asked(first, value)])
+    before = CreateIndex(
+        ITEM,
+        old_keys(*map(str, old.columns)),
+        "i",
+        old.method,
+        include=old.include,
+        where=old.predicate,  # type: ignore[arg-type]
+    )
+    assert finding.remedy == ReplaceIndex(old.name, before, replace(before, name="i_partial", **changes))
+    role = "only" if len(old.keys) == 1 else "first"
+    assert finding.message == (
+        f"the {role} column of public.i, {first}, has two values; only {value} is searched for in 1 query, app.py:7"
+    )
+    assert not finding.guess
+
+
+@pytest.mark.parametrize(
+    ("queries", "old", "following"),
+    [
+        ([], index("i", "is_lost"), "what the rows are sorted by"),
+        ([], index("i", "is_lost", "shelf", "name"), "shelf, name"),
+        ([asked("is_lost", None)], index("i", "is_lost"), "what the rows are sorted by"),
+        ([asked("is_lost", "true"), asked("is_lost", "false")], index("i", "is_lost"), "what the rows are sorted by"),
+        ([asked("mood", "true")], index("i", "is_lost"), "what the rows are sorted by"),
+    ],
+)
+def test_an_index_on_a_flag_is_a_guess_if_no_value_is_known(
+    queries: list[QueryShape], old: Index, following: str
+) -> None:
+    (finding,) = found("index-on-flag", table(ID, LOST, column("shelf"), old), queries=queries)
+    assert finding.guess
+    assert finding.remedy == Advice(
+        f"If one value is rare and searched for: Index ({following}) WHERE is_lost has that value. Drop public.i."
+    )
+
+
+def test_a_flags_index_of_a_table_without_a_key_needs_other_columns() -> None:
+    parts = (ID, LOST, column("shelf"))
+    queries = [asked("is_lost", "true")]
+    (one,) = found("index-on-flag", table(*parts, index("i", "is_lost"), primary_key=None), queries=queries)
+    assert isinstance(one.remedy, Advice)
+    (two,) = found("index-on-flag", table(*parts, index("i", "is_lost", "shelf"), primary_key=None), queries=queries)
+    assert isinstance(two.remedy, ReplaceIndex)
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        index("i", "is_lost", method="gin"),
+        index("i", "is_lost", predicate="is_lost"),
+        index("i", "is_lost", predicate=UNKNOWN),
+        index("i", "is_lost", unique=True),
+        index("i", "id"),
+        index("i", "many"),
+        index("i", "three"),
+        index("i", "two_numbers"),
+        index("i", IndexKey(None, "is_lost")),
+    ],
+)
+def test_other_indexes_on_flags(old: Index) -> None:
+    three = column("three", DataType("three", "public", "enum", labels=("a", "b", "c")))
+    two_numbers = column("two_numbers", DataType("int4", labels=("a", "b")))
+    many = column("many", DataType("bool", array=True))
+    assert found("index-on-flag", table(ID, LOST, three, many, two_numbers, old)) == []
+
+
+def soft(*parts: Any, others: tuple[Table, ...] = ()) -> list[tuple[str, Remedy | None]]:
+    findings = found("unique-across-soft-deleted", table(ID, GONE, column("mail"), column("tag"), *parts), *others)
+    return [(item.object, item.remedy) for item in findings]
+
+
+def unique_index(name: str | None, *columns: str, **facts: Any) -> CreateIndex:
+    return CreateIndex(ITEM, keys(*columns), name, unique=True, where="deleted_at IS NULL", **facts)
+
+
+def test_a_unique_rule_of_the_rows_that_are_not_deleted() -> None:
+    rule = unique("rule", "mail", "tag", include=("id",), nulls_not_distinct=True)
+    new = unique_index("rule_partial", "mail", "tag", include=("id",), nulls_not_distinct=True)
+    assert soft(rule) == [("public.item(mail, tag)", ReplaceUnique(ITEM, "rule", ("mail", "tag"), new))]
+    (finding,) = found("unique-across-soft-deleted", table(ID, GONE, column("mail"), rule))
+    assert finding.message == (
+        "public.item(mail, tag) is unique among all rows of public.item, also those whose deleted_at is set"
+    )
+    nameless = ReplaceUnique(ITEM, None, ("mail",), unique_index(None, "mail"))
+    assert soft(unique(None, "mail")) == [("public.item(mail)", nameless)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "parts"),
+    [
+        (unique("rule", "mail", deferrable=True), ()),
+        (unique("rule", "mail", nulls_not_distinct=UNKNOWN), ()),
+        (unique("rule", "mail", index="rule"), (index("rule", "mail", constraint="rule", replica_identity=True),)),
+    ],
+)
+def test_a_unique_rule_that_others_rest_on_is_for_people(rule: Key, parts: tuple[Index, ...]) -> None:
+    advice = "Make it a unique index WHERE deleted_at IS NULL; what rests on this constraint must be changed first."
+    assert soft(rule, *parts) == [("public.item(mail)", Advice(advice))]
+
+
+def test_rules_that_may_hold_for_all_rows_and_the_ones_after_them() -> None:
+    child = table(foreign("mail", to=ITEM, referred=("mail",), table=PARENT), name=PARENT)
+    exempt = (unique("a", "mail"), unique("b", "deleted_at"), unique("c", "tag", temporal=True))
+    made_up = (
+        column("number", identity=object()),
+        column("counted", sequence=Name("public", "s")),
+        column("uuid", default="gen_random_uuid()"),
+        column("other_uuid", default="uuid_generate_v4()"),
+        column("next", default="nextval('s')"),
+        column("by_python", python_default="uuid.uuid4"),
+        column("unsaid", default=UNKNOWN, python_default="uuid.uuid4"),
+    )
+    exempt = (*exempt, *(unique(f"u_{item.name}", item.name) for item in made_up))
+    last = unique("last", "tag", "id")
+    assert [name for name, _ in soft(*made_up, *exempt, last, others=(child,))] == ["public.item(tag, id)"]
+    plain = (
+        column("a", default="'x'::text"),
+        column("b", python_default="app.new_code"),
+        unique("u", "a"),
+        unique("v", "b"),
+    )
+    assert [name for name, _ in soft(*plain)] == ["public.item(a)", "public.item(b)"]
+
+
+def test_a_unique_index_of_the_rows_that_are_not_deleted() -> None:
+    before = CreateIndex(ITEM, old_keys("mail"), "i", unique=True)
+    new = replace(before, name="i_partial", where="deleted_at IS NULL")
+    assert soft(index("i", "mail", unique=True)) == [("public.i", ReplaceIndex(Name("public", "i"), before, new))]
+    before, new = replace(before, where="tag > 0"), replace(new, where="(tag > 0) AND deleted_at IS NULL")
+    some = index("i", "mail", unique=True, predicate="tag > 0")
+    assert soft(some) == [("public.i", ReplaceIndex(some.name, before, new))]
+    identity = index("i", "mail", unique=True, replica_identity=True)
+    assert soft(identity) == [("public.i", Advice("Make it partial: WHERE deleted_at IS NULL."))]
+    (finding,) = found("unique-across-soft-deleted", table(ID, GONE, some))
+    assert finding.message.startswith("public.i is unique among all rows of public.item, also those whose deleted_at ")
+
+
+def test_unique_indexes_that_may_hold_for_all_rows_and_the_ones_after_them() -> None:
+    child = table(foreign("mail", to=ITEM, referred=("mail",), table=PARENT), name=PARENT)
+    exempt = (
+        index("a", "mail"),
+        index("b", "tag", unique=True, constraint="b"),
+        index("c", "tag", unique=True, valid=False),
+        index("d", "tag", unique=True, parent=Name("public", "p")),
+        index("e", "tag", "deleted_at", unique=True),
+        index("f", "mail", unique=True),
+        index("g", "number", unique=True),
+    )
+    number = column("number", identity=object())
+    # An index on an expression beside the referenced column is another rule.
+    more = index("h", "mail", IndexKey(None, "lower(tag)"), unique=True)
+    assert [name for name, _ in soft(number, *exempt, more, others=(child,))] == ["public.h"]
+
+
+STATUS = column("status", "text", default="'pending'")
+CREATED, RUN_AT = column("created_at", "timestamptz"), column("run_at", "timestamptz")
+POLLED = query(Condition("status", Use.EQUAL, "'pending'"), limit=True)
+
+
+def test_a_queue_gets_an_index_of_what_waits_in_its_order() -> None:
+    (finding,) = found("unindexed-queue", table(ID, STATUS, CREATED, RUN_AT), queries=[POLLED])
+    assert finding.remedy == CreateIndex(ITEM, keys("run_at"), where="status = 'pending'")
+    assert finding.message == (
+        "no index of public.item holds the rows where status = 'pending' in the order of run_at; "
+        "they are asked for in 1 query, app.py:7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "supports"),
+    [
+        (POLLED, True),
+        (replace(POLLED, limit=False), False),
+        (replace(POLLED, limit=False, lock="update"), True),
+        (replace(POLLED, limit=False, order=(OrderKey("created_at"),)), True),
+        (replace(POLLED, limit=False, order=(OrderKey("id"),)), False),
+        (query(Condition("status", Use.EQUAL), limit=True), True),
+        (query(Condition("status", Use.EQUAL, "'done'"), limit=True), False),
+        (query(Condition("status", Use.RANGE, "'pending'"), limit=True), False),
+        (query(Condition("id", Use.EQUAL), limit=True), False),
+    ],
+)
+def test_which_queries_poll_a_queue(shape: QueryShape, supports: bool) -> None:
+    (finding,) = found("unindexed-queue", table(ID, STATUS, CREATED), queries=[shape])
+    assert finding.guess is not supports
+
+
+@pytest.mark.parametrize(
+    ("old", "serves"),
+    [
+        (index("i", "status", "created_at"), True),
+        (index("i", "created_at", include=("status",)), True),
+        (index("i", "created_at"), False),
+        (index("i", "status"), False),
+        (index("i", "id", predicate="status = 'pending'"), True),
+        (index("i", "created_at", predicate="id > 0"), False),
+        (index("i", "id", predicate=UNKNOWN), True),
+    ],
+)
+def test_which_index_serves_a_queue(old: Index, serves: bool) -> None:
+    other = table(STATUS, CREATED, name=Name("public", "later"))
+    findings = found("unindexed-queue", table(ID, STATUS, CREATED, old), other)
+    assert [item.object for item in findings] == ["public.item.status"] * (not serves) + ["public.item.status"]
+
+
+@pytest.mark.parametrize("moment", [DataType("timestamptz", array=True), DataType("int8")])
+def test_a_queue_is_taken_by_a_moment(moment: DataType) -> None:
+    assert found("unindexed-queue", table(ID, STATUS, column("created_at", moment))) == []
+
+
+KEY = column("id", "int8", table=PARENT, nullable=False)
+ROOT = table(KEY, column("id2", table=PARENT), name=PARENT)
+
+
+def unindexed(*parts: Any, others: tuple[Table, ...] = (ROOT,)) -> dict[str, Any]:
+    findings = found("unindexed-foreign-key", table(ID, *parts), *others)
+    return {item.object.partition("(")[2].rstrip(")"): item for item in findings}
+
+
+def test_a_foreign_key_without_an_index_gets_one() -> None:
+    (finding,) = unindexed(column("a"), column("x"), foreign("a")).values()
+    assert finding.message == "no index of public.item starts with a"
+    assert finding.remedy == CreateIndex.on(ITEM, "a")
+    assert finding.severity is Severity.WARNING
+    (finding,) = unindexed(column("a"), column("b"), foreign("a", "b", referred=("id", "id2"))).values()
+    assert finding.message == "no index of public.item starts with a, b"
+
+
+def test_an_index_on_a_part_of_the_key_makes_it_an_info() -> None:
+    parts = (column("a"), column("b"), column("x"), foreign("a", "b", referred=("id", "id2")))
+    (finding,) = unindexed(*parts, index("i", "b")).values()
+    assert finding.severity is Severity.INFO
+    (finding,) = unindexed(*parts, index("i", "x")).values()
+    assert finding.severity is Severity.WARNING
+
+
+def test_a_key_that_is_cast_is_for_people() -> None:
+    text, number = column("a", "text"), column("b", "int4")
+    (finding,) = unindexed(text, number, foreign("a", "b", referred=("id", "id2"))).values()
+    assert finding.remedy == Advice(
+        "Give a the type of the column it references: it is cast for each comparison, so that no index on it can serve "
+        "public.item's foreign key."
+    )
+    both = unindexed(text, column("b", "text"), foreign("a", "b", referred=("id", "id2")))
+    assert both["a, b"].remedy.text.startswith("Give a, b the type of")
+
+
+@pytest.mark.parametrize(
+    ("child", "cast"),
+    [
+        (DataType("int4"), False),
+        (DataType("numeric"), True),
+        (DataType("int4", array=True), True),
+        (DataType("", kind="unknown"), False),
+        (DataType("isbn", "other"), True),
+    ],
+)
+def test_which_types_are_cast(child: DataType, cast: bool) -> None:
+    (finding,) = unindexed(column("a", child), column("x"), foreign("a")).values()
+    assert isinstance(finding.remedy, Advice) is cast
+
+
+def test_a_parent_or_column_that_is_not_known_is_no_reason() -> None:
+    assert unindexed(column("a", "text"), column("x"), foreign("a"), others=())["a"].remedy == CreateIndex.on(ITEM, "a")
+    for key in (foreign("a", referred=("gone",)), foreign("gone")):
+        (finding,) = unindexed(column("a", "text"), column("x"), key).values()
+        assert isinstance(finding.remedy, CreateIndex)
+
+
+def test_the_second_key_of_a_link_table_takes_both_columns() -> None:
+    link = table(column("a"), column("b"), foreign("a"), foreign("b"), primary_key=Key(ITEM, "p", ("a", "b"), True))
+    findings = found("unindexed-foreign-key", link, ROOT)
+    assert [item.remedy for item in findings] == [CreateIndex.on(ITEM, "a"), CreateIndex.on(ITEM, "b", "a")]
+
+
+def test_a_temporal_key_gets_a_gist_index_in_its_own_order() -> None:
+    key = foreign("b", "a", referred=("id", "id2"), temporal=True)
+    remedies = {name: item.remedy for name, item in unindexed(column("a"), column("b"), foreign("a"), key).items()}
+    assert remedies["b, a"] == CreateIndex(ITEM, keys("b", "a"), method="gist")
+    assert remedies["a"] == CreateIndex.on(ITEM, "a")
+
+
+def test_keys_within_keys_share_the_widest_index() -> None:
+    three = foreign("c", "b", "a", referred=("id", "id2", "id"))
+    two, one = foreign("b", "a", referred=("id", "id2")), foreign("a")
+    parts = tuple(column(name) for name in "abcx")
+    remedies = {name: item.remedy for name, item in unindexed(*parts, two, three, one).items()}
+    # The narrowest key comes first, so the widest index begins with it; the middle one has an index of its own columns.
+    assert remedies["c, b, a"] == remedies["a"] == CreateIndex.on(ITEM, "a", "c", "b")
+    assert remedies["b, a"] == CreateIndex.on(ITEM, "a", "b")
+
+
+def reverse(*parts: Any, queries: tuple[QueryShape, ...] = ()) -> list[Any]:
+    link = (column("a"), column("b"), foreign("a"), foreign("b"), *parts)
+    return found("uncovered-lookup", table(*link, primary_key=Key(ITEM, "p", ("a", "b"), True)), ROOT, queries=queries)
+
+
+def test_the_way_back_through_a_link_table() -> None:
+    (finding,) = reverse(index("i", "b"), queries=(query(Condition("b", Use.JOIN)),))
+    before = CreateIndex(ITEM, old_keys("b"), "i")
+    new = CreateIndex(ITEM, (*before.keys, IndexedKey("a")), "i_covering")
+    assert finding.remedy == ReplaceIndex(Name("public", "i"), before, new)
+    assert finding.message == (
+        "public.i finds rows of the link table public.item, and does not hold a; rows are looked up by it in 1 query, "
+        "app.py:7"
+    )
+    (guess,) = reverse(index("i", "b"), queries=(query(Condition("a", Use.JOIN)),))
+    assert guess.guess
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        index("i", "b", "a"),
+        index("i", "a"),
+        index("i", "b", include=("a",)),
+        index("i", "b", method="hash"),
+        index("i", "b", predicate="a > 0"),
+        index("i", "b", unique=True),
+        index("i", "b", valid=False),
+        index("i", "b", parent=Name("public", "p")),
+    ],
+)
+def test_other_indexes_of_a_link_table(old: Index) -> None:
+    assert reverse(old) == []
+    assert [item.object for item in reverse(old, index("j", "b"))] == ["public.j"]
