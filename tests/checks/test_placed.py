@@ -8,7 +8,7 @@ from alembic_pgpatterns.controller.bring_to_head import Database
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
-from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema, Table
+from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Origin, Schema, Table
 
 BOOK = Name("public", "book")
 MODEL, OTHER = Location("models.py", 7), Location("other.py", 9)
@@ -25,6 +25,14 @@ def test_the_models_line_and_the_revision() -> None:
     result = placed(FINDING, at_head(blame=blame))
     assert (result.location, result.revision) == (MODEL, "b2")
     assert result.but(location=None, revision=None) == FINDING
+
+
+def test_the_revision_of_the_column_and_not_of_its_table() -> None:
+    column = Column(BOOK, "title", DataType("text"), True)
+    facts = BlameFacts(["a1", "b2"], [16400, 16500], {16399: [(1, "a1"), (2, "b2")]})
+    blame = Blame(facts, {(BOOK, "", False): (16399, 0), (BOOK, "title", True): (16399, 2)})
+    assert placed(MissingPrimaryKey().finding(column, ""), at_head(blame=blame)).revision == "b2"
+    assert placed(FINDING, at_head(blame=blame)).revision == "a1"
 
 
 def test_what_the_finding_says_itself_has_priority() -> None:

@@ -94,6 +94,22 @@ def test_an_index_that_nothing_replaces_is_not_dropped_alone() -> None:
     assert only.text.endswith("; by itself that leaves searches that public.i_a served open: do both in one revision.")
 
 
+def test_all_that_was_dropped_before_needs_an_index_and_two_of_it_are_named() -> None:
+    drops = [drop("i_a", "a"), drop("j_a", "a"), drop("k_b", "b"), drop("i_ab", "a", "b")]
+    names = {"i_a": "a", "j_a": "a", "k_b": "b", "i_ab": "ab", "k_bc": "bc"}
+    before = table(*(index(name, *columns) for name, columns in names.items()))
+    *followed, last = remedies([finding(item) for item in drops], before)
+    assert followed == drops[:-1]
+    assert last.text.endswith("else searches that public.i_a served, searches that public.j_a served would be open.")
+
+
+@pytest.mark.parametrize(("predicate", "stands"), [("b > 0", True), ("b > 1", False), ("(b>0)", True)])
+def test_conditions_are_compared_in_one_spelling(predicate: str, stands: bool) -> None:
+    before = table(index("i", "a", predicate="(b > 0)"), index("j", "a", "c", predicate=predicate))
+    (only,) = remedies([finding(drop("i", "a"))], before)
+    assert isinstance(only, DropIndex) is stands
+
+
 def test_what_is_gone_needs_nothing_more() -> None:
     items = [finding(drop(f"i_{name}", name), object=f"public.i_{name}") for name in "abc"]
     again = finding(drop("i_a", "a"), UnindexedForeignKey, severity=items[0].severity)
@@ -123,6 +139,10 @@ REFERRED = Table(OTHER, columns=(Column(OTHER, "id", BIGINT, False),), primary_k
 FOREIGN = ForeignKey(ITEM, "f", ("a",), OTHER, ("id",), (frozenset({Name("pg_catalog", "integer_ops")}),))
 
 
+def foreign(columns: str) -> ForeignKey:
+    return ForeignKey(ITEM, f"f_{columns}", tuple(columns), OTHER, ("id",) * len(columns))
+
+
 def test_a_remedy_that_makes_a_pattern_report_something_new_becomes_advice() -> None:
     served = index("i_a", "a")
     served = replace(served, keys=(replace(served.keys[0], opfamily=Name("pg_catalog", "integer_ops")),))
@@ -131,6 +151,11 @@ def test_a_remedy_that_makes_a_pattern_report_something_new_becomes_advice() -> 
     (advice,) = remedies([finding(replace_index("i_a", "b"))], of_item, REFERRED, patterns=patterns)
     assert isinstance(advice, Advice)
     assert "by itself that leaves unindexed-foreign-key public.item(a) open" in advice.text
+    wide = (*(foreign("ab"[:length]) for length in (1, 2)), foreign("abc"))
+    of_all = table(index("i_a", "a", "b", "c"), foreign_keys=wide)
+    (advice,) = remedies([finding(replace_index("i_a", "t"))], of_all, REFERRED, patterns=patterns)
+    open_keys = "unindexed-foreign-key public.item(a), unindexed-foreign-key public.item(a, b)"
+    assert advice.text.endswith(f"by itself that leaves {open_keys} open: do both in one revision.")
     kept = replace_index("i_a", "a", "b")
     assert remedies([finding(kept)], of_item, REFERRED, patterns=patterns) == [kept]
     # What was open before is no reason against a remedy.
@@ -160,6 +185,12 @@ def test_names_are_free_and_the_same_index_has_one() -> None:
     ]
     names = [remedy.name for remedy in remedies(items, *tables)]
     assert names == [None, "ix_a_b_c_2", "ix_a_b_c_2", "ix_a_z_2"]
+
+
+def test_one_index_with_and_without_its_usual_name_is_one() -> None:
+    usual, same = create("a"), create("a", name="ix_item_a")
+    assert remedies([finding(usual), finding(same)], table()) == [usual, same]
+    assert remedies([finding(same), finding(usual)], table()) == [same, usual]
 
 
 def test_the_names_of_existing_indexes_are_taken() -> None:
