@@ -20,6 +20,7 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.difference import (
     Difference,
     label_differences,
+    label_of,
     sequence_differences,
     table_differences,
 )
@@ -139,18 +140,19 @@ def _without_renamed(items: Iterable[Difference], models: Table, head: Table) ->
 def _shapes(table: Table) -> dict[str, Any]:
     """Constraints by label, without their names."""
     keys = [*((table.primary_key,) if table.primary_key else ()), *table.unique_constraints]
-    shapes: dict[str, Any] = {_label(key): ("key", key.columns, key.primary) for key in keys}
+    shapes: dict[str, Any] = {label_of(key): ("key", key.columns, key.primary) for key in keys}
     for foreign in table.foreign_keys:
-        shapes[_label(foreign)] = (foreign.columns, foreign.referred_table, foreign.referred_columns, foreign.on_delete)
+        shapes[label_of(foreign)] = (
+            foreign.columns,
+            foreign.referred_table,
+            foreign.referred_columns,
+            foreign.on_delete,
+        )
     for check in table.checks:
-        shapes[_label(check)] = ("check", str(check.expression))
+        shapes[label_of(check)] = ("check", str(check.expression))
     for exclusion in table.exclusions:
-        shapes[_label(exclusion)] = ("exclusion", str(exclusion.definition))
+        shapes[label_of(exclusion)] = ("exclusion", str(exclusion.definition))
     return shapes
-
-
-def _label(item: Any) -> str:
-    return f"{item.table}.{item.name}" if item.name and not hasattr(item, "expression") else str(item.identifier)
 
 
 def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:

@@ -89,15 +89,16 @@ def _members(
 ) -> Iterator[Difference]:
     for key, item in first.items():
         if key not in second:
-            yield Difference("missing", kind, _label(item), table(key))
+            yield Difference("missing", kind, label_of(item), table(key))
         else:
-            yield from _compared(kind, _label(item), table(key), facts(item), facts(second[key]))
+            yield from _compared(kind, label_of(item), table(key), facts(item), facts(second[key]))
     for key, item in second.items():
         if key not in first:
-            yield Difference("extra", kind, _label(item), table(key))
+            yield Difference("extra", kind, label_of(item), table(key))
 
 
-def _label(item: Any) -> str:
+def label_of(item: Any) -> str:
+    """How a difference calls an object: keys by table and name, all others by their identifier."""
     named = isinstance(item, (Key, ForeignKey)) and item.name
     return f"{item.table}.{item.name}" if named else str(item.identifier)
 

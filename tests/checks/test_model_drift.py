@@ -190,6 +190,7 @@ def named(kind: str, name: str | None, **changes: Any) -> Table:
 @pytest.mark.parametrize("kind", ["primary", "unique", "foreign", "check", "exclusion"])
 def test_another_name_of_a_constraint_is_no_drift(kind: str) -> None:
     assert whats(named(kind, "chosen"), named(kind, "other")) == []
+    assert whats(named(kind, "Chosen by hand"), named(kind, "Another Name")) == []
     assert whats(named(kind, "chosen"), table()) == ["public.t.chosen"]
     assert whats(table(), named(kind, "other")) == ["public.t.other"]
 

@@ -129,6 +129,8 @@ def test_the_worst_is_followed_first_and_a_guess_last() -> None:
     ]
     kept = remedies(order, table(index("i_a", "a"), index("j_a", "a"), index("k_a", "a")))
     assert [isinstance(item, Advice) for item in kept] == [True, False, False]
+    kept = remedies(order[1:], table(index("j_a", "a"), index("k_a", "a")))
+    assert [isinstance(item, Advice) for item in kept] == [True, False]
 
 
 def replace_index(name: str, *columns: str) -> ReplaceIndex:
@@ -137,6 +139,16 @@ def replace_index(name: str, *columns: str) -> ReplaceIndex:
 
 REFERRED = Table(OTHER, columns=(Column(OTHER, "id", BIGINT, False),), primary_key=Key(OTHER, "p", ("id",), True))
 FOREIGN = ForeignKey(ITEM, "f", ("a",), OTHER, ("id",), (frozenset({Name("pg_catalog", "integer_ops")}),))
+
+
+def test_the_patterns_see_the_changed_table_alone_and_with_its_partitions() -> None:
+    patterns = (UnindexedForeignKey(target_version=18),)
+    whole = table(index("i_a", "a"), foreign_keys=(foreign("a"),), kind="partitioned")
+    replaced = finding(replace_index("i_a", "b"))
+    (advice,) = remedies([replaced], whole, patterns=patterns)
+    assert isinstance(advice, Advice)
+    part = Table(Name("public", "item_1"), partition_of=ITEM, columns=whole.columns, indexes=(index("part_a", "a"),))
+    assert remedies([replaced], whole, part, patterns=patterns) == [replaced.remedy]
 
 
 def foreign(columns: str) -> ForeignKey:

@@ -72,12 +72,11 @@ def test_what_a_reader_cannot_know_is_skipped_without_blame(pattern: str, source
 
 
 def test_the_other_patterns_run_if_one_is_skipped() -> None:
-    results = run_patterns(
-        dataclasses.replace(KEYLESS, tables=KEYLESS.tables[:1]),
-        Settings(select=("unnamed-constraint", "missing-primary-key")),
-    )
+    # `disabled-trigger` comes before, `invalid-index` after; patterns of servers and statements do not belong here.
+    names = ("disabled-trigger", "missing-primary-key", "invalid-index", "no-lock-timeout", "offset-paging")
+    results = run_patterns(Schema("models", (Table(HERE),)), Settings(select=names))
     assert fingerprints(results.findings) == ["public.item"]
-    assert [item.subject for item in results.skipped] == ["unnamed-constraint"]
+    assert [item.subject for item in results.skipped] == ["disabled-trigger", "invalid-index"]
 
 
 def broken(self: Any, seen: Any) -> Iterator[Finding]:
@@ -128,11 +127,14 @@ def test_a_server_that_the_user_named_says_it_too(monkeypatch: pytest.MonkeyPatc
     assert seen == [None, 17]
 
 
-def test_a_server_pattern_without_its_facts_is_skipped() -> None:
-    server = LiveServer(160004, "shop", "app", NOW, NOW, unread={"statements": "no pg_stat_statements"})
-    results = run_server_patterns(server, Settings(select=("slow-statement", "no-lock-timeout")))
-    assert results.skipped == (Skipped("slow-statement", "no pg_stat_statements"),)
+def test_a_server_pattern_without_its_facts_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = versions(monkeypatch, NoLockTimeout)
+    server = LiveServer(160004, "shop", "app", NOW, NOW, unread={"statistics": "no", "statements": "no extension"})
+    names = ("dead-rows", "no-lock-timeout", "slow-statement", "missing-primary-key")
+    results = run_server_patterns(server, Settings(select=names))
+    assert results.skipped == (Skipped("dead-rows", "no"), Skipped("slow-statement", "no extension"))
     assert results.skipped[0].expected is False
+    assert seen == [16]
 
 
 def test_the_models_suppress_a_finding_of_their_pattern_only() -> None:

@@ -13,10 +13,11 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.statements import check_statements, gather_statements
 from alembic_pgpatterns.patterns import Finding, Pattern
+from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.statements.offset_paging import OffsetPaging
 from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
 from alembic_pgpatterns.revisions.model import Spot
-from alembic_pgpatterns.schema.model import Location, Schema
+from alembic_pgpatterns.schema.model import Location, Name, Schema, Table
 from alembic_pgpatterns.workload.model import SOURCE, Recorded, Workload
 
 BOTH = ("offset-paging", "query-without-index")
@@ -62,9 +63,11 @@ def test_the_baseline_accepts_and_forgets_only_what_ran(source: Path) -> None:
 
 @pytest.mark.parametrize(("origin", "ran"), [(SOURCE, {"query-without-index"}), ("pytest", set(BOTH))])
 def test_the_source_alone_is_enough_for_some_patterns(origin: str, ran: set[str], source: Path) -> None:
-    gathered = Gathered(suppressed=2)
-    gather_statements(Workload(STATEMENTS, origin), Settings(select=BOTH), SCHEMA, gathered)
-    assert {item.pattern for item in gathered.findings} == ran
+    earlier = MissingPrimaryKey().finding(Table(Name("public", "t")), "")
+    gathered = Gathered([earlier], suppressed=2)
+    gather_statements(Workload(STATEMENTS, origin), Settings(select=(*BOTH, "missing-primary-key")), SCHEMA, gathered)
+    assert gathered.findings[0] is earlier
+    assert {item.pattern for item in gathered.findings[1:]} == ran
     assert gathered.suppressed == 2 + ("offset-paging" in ran)
 
 
