@@ -126,6 +126,8 @@ def test_excluded_tables_do_not_count() -> None:
     head = Schema("database", (table(*fewer),))
     everything = [item.object for item in drifts(models, head)]
     assert everything == ["public.mood labels", "public.u", "public.u", "public.t.c"]
+    assert drifts(models, head)[0].remedy is None
+    assert (drifts(models, head, plugin=False)[0].remedy or "").startswith(BY_HAND)
     assert [item.object for item in drifts(models, head, exclude_tables=("u",))] == ["public.mood labels", "public.t.c"]
     assert [item.object for item in drifts(models, head, exclude_tables=("t",))] == ["public.u", "public.u"]
     assert drifts(models, head, exclude_schemas=("pub*",)) == []
@@ -210,6 +212,12 @@ def test_another_name_of_a_constraint_is_no_drift(kind: str) -> None:
 )
 def test_another_name_and_another_meaning_is_drift(kind: str, changes: dict[str, Any]) -> None:
     assert whats(named(kind, "chosen"), named(kind, "other", **changes)) == ["public.t.chosen", "public.t.other"]
+
+
+def test_what_comes_after_another_name_counts() -> None:
+    rest = named("check", "rest")
+    models = replace(rest, unique_constraints=named("unique", "chosen").unique_constraints)
+    assert whats(models, named("unique", "other")) == ["public.t.rest"]
 
 
 def test_a_unique_rule_does_not_replace_the_primary_key() -> None:

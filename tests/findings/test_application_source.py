@@ -8,6 +8,7 @@ import pytest
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.findings import application
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Origin, Schema, Table
@@ -29,15 +30,16 @@ INDEXES = ("index-on-flag",)
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project, and a package of models beside it."""
-    packages = ("beside/__init__.py", "beside/inner/__init__.py", "lib/site-packages/inner/models.py")
-    for name in ("project/migrations/env.py", *packages):
+    installed = tuple(f"lib/{folder}/inner/models.py" for folder in ("site-packages", "dist-packages"))
+    for name in ("project/migrations/env.py", "beside/__init__.py", "beside/inner/__init__.py", *installed):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     (tmp_path / "project/queries.py").write_text(QUERY)
     (tmp_path / "beside/inner/models.py").write_text(MODELS)
     (tmp_path / "beside/queries.py").write_text(QUERY)
-    (tmp_path / "lib/site-packages/inner/models.py").write_text(MODELS)
+    for name in installed:
+        (tmp_path / name).write_text(MODELS)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "project"
 
@@ -70,8 +72,9 @@ def test_the_project_and_the_outermost_package_of_models_outside(project: Path) 
     inside, outside = Location("project/models.py", 1), Location("beside/inner/models.py", 5)
     assert read(settings, schema(None, inside)).files == 1
     assert read(settings, schema(inside), schema(outside)).files == 3
-    installed = Location("lib/site-packages/inner/models.py", 5)
-    assert read(settings, schema(installed)).files == 1
+    for folder in ("site-packages", "dist-packages"):
+        installed = Location(f"lib/{folder}/inner/models.py", 5)
+        assert read(settings, schema(installed)).files == 1
 
 
 def test_the_folders_of_the_settings_replace_all_others(project: Path) -> None:
@@ -91,6 +94,18 @@ def test_a_line_that_declares_one_table_connects_its_class_with_it(project: Path
     # The line of a mixin declares the columns of several tables.
     assert tables(schema(place, place)) == {"parcel"}
     assert tables(schema(None, place)) == {"public.t1"}
+
+
+@pytest.mark.parametrize(("cache", "variable", "kept"), [(True, None, True), (False, None, False), (True, "1", False)])
+def test_what_was_read_is_kept_unless_someone_says_no(
+    cache: bool, variable: str | None, kept: bool, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "cache_folder", lambda: project.parent / "cache")
+    monkeypatch.delenv("PGPATTERNS_NO_CACHE", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("PGPATTERNS_NO_CACHE", variable)
+    read(Settings(root=project, select=INDEXES, cache=cache), schema())
+    assert (project.parent / "cache/source").exists() is kept
 
 
 def test_what_could_not_be_read() -> None:

@@ -10,7 +10,7 @@ import pytest
 from alembic_pgpatterns.evidence.model import Condition, OrderKey, QueryShape, Use
 from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy, ReplaceIndex, ReplaceUnique
-from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Key, Name, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Key, Name, Origin, Table
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
 
 ID = column("id", nullable=False)
@@ -164,8 +164,8 @@ def test_rules_that_may_hold_for_all_rows_and_the_ones_after_them() -> None:
     made_up = (
         column("number", identity=object()),
         column("counted", sequence=Name("public", "s")),
-        column("uuid", default="gen_random_uuid()"),
-        column("other_uuid", default="uuid_generate_v4()"),
+        column("made", default="gen_random_uuid()"),
+        column("made_too", default="uuid_generate_v4()"),
         column("next", default="nextval('s')"),
         column("by_python", python_default="uuid.uuid4"),
         column("unsaid", default=UNKNOWN, python_default="uuid.uuid4"),
@@ -348,6 +348,27 @@ def test_keys_within_keys_share_the_widest_index() -> None:
     # The narrowest key comes first, so the widest index begins with it; the middle one has an index of its own columns.
     assert remedies["c, b, a"] == remedies["a"] == CreateIndex.on(ITEM, "a", "c", "b")
     assert remedies["b, a"] == CreateIndex.on(ITEM, "a", "b")
+
+
+def test_of_two_keys_within_a_key_the_narrowest_is_first() -> None:
+    wide = foreign("a", "b", "c", referred=("id", "id2", "id"))
+    parts = (*(column(name) for name in "abcx"), foreign("a", "c", referred=("id", "id2")), foreign("b"))
+    remedies = {name: item.remedy for name, item in unindexed(*parts, wide).items()}
+    assert remedies["a, b, c"] == remedies["b"] == CreateIndex.on(ITEM, "b", "a", "c")
+
+
+def test_what_the_models_say_that_lookups_fetch_is_certain() -> None:
+    origin = Origin(info={"fetches": ["name", "tag"]})
+    old = index("i", "mail", origin=origin)
+    (finding,) = found("uncovered-lookup", table(ID, column("mail"), column("name"), column("tag"), old))
+    assert finding.message == "public.i does not include what its lookups fetch: name, tag"
+    assert not finding.guess
+    before = CreateIndex(ITEM, old_keys("mail"), "i")
+    new = replace(before, name="i_covering", include=("name", "tag"))
+    assert finding.remedy == ReplaceIndex(Name("public", "i"), before, new)
+    unsaid = replace(old, predicate=UNKNOWN)
+    (finding,) = found("uncovered-lookup", table(ID, column("mail"), column("name"), column("tag"), unsaid))
+    assert finding.remedy == Advice("Rebuild public.i with INCLUDE (name, tag).")
 
 
 def reverse(*parts: Any, queries: tuple[QueryShape, ...] = ()) -> list[Any]:

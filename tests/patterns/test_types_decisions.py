@@ -205,6 +205,26 @@ def test_what_a_mismatch_says() -> None:
     assert finding.remedy == Advice("Give all columns that these foreign keys connect the same type, in one revision.")
 
 
+def test_a_group_changes_to_its_widest_type() -> None:
+    small, middle = DataType("int2", display="smallint"), INTEGER
+    of_parent = table(column("id", BIGINT, table=PARENT), name=PARENT)
+    keys = (column("a", small), column("b", middle), foreign("a"), foreign("b"))
+    first, second = found("foreign-key-type-mismatch", table(*keys), of_parent)
+    changes = {TypeChange(ITEM, "a", "smallint", "bigint"), TypeChange(ITEM, "b", "integer", "bigint")}
+    assert isinstance(first.remedy, ChangeType)
+    assert set(first.remedy.changes) == changes
+    assert second.remedy == first.remedy
+
+
+def test_texts_of_several_kinds_become_text_without_a_limit() -> None:
+    (finding,) = mismatch(text("varchar", 9), text("text"))
+    assert finding.remedy == ChangeType((TypeChange(ITEM, "a", "varchar(9)", "text"),))
+    (finding,) = mismatch(text("varchar", 9), text("varchar"))
+    assert isinstance(finding.remedy, ChangeType)
+    assert {change.new for change in finding.remedy.changes} == {"text"}
+    assert {change.check for change in finding.remedy.changes} == {None}
+
+
 FAMILY = frozenset({Name("pg_catalog", "integer_ops")})
 
 
