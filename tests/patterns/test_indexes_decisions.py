@@ -319,3 +319,34 @@ def test_the_way_back_through_a_link_table() -> None:
 def test_other_indexes_of_a_link_table(old: Index) -> None:
     assert reverse(old) == []
     assert [item.object for item in reverse(old, index("j", "b"))] == ["public.j"]
+
+
+def lookups(fetches: list[str], old: Index, *rules: Key) -> list[Any]:
+    """The remedies for an index whose lookups fetch these columns."""
+    others = (*(column(name) for name in ("mail", "a", "b", "c", "d")), column("x", "jsonb"), column("y", "bytea"))
+    old = replace(old, origin=Origin(info={"fetches": fetches}))
+    return [item.remedy for item in found("uncovered-lookup", table(ID, *others, old, *rules))]
+
+
+def test_how_much_an_index_can_include() -> None:
+    old = index("i", "mail")
+    (three,) = lookups(["a", "b", "c"], old)
+    assert isinstance(three, ReplaceIndex)
+    texts = {
+        ("a", "b", "c", "d"): "Fetch fewer columns by this index: at most 3 fit into it.",
+        ("x", "a", "y"): "Do not fetch x, y by this index: they are too wide for it.",
+        ("p", "a", "q"): "public.item has no column p, q: correct `fetches`.",
+    }
+    assert [lookups(list(names), old) for names in texts] == [[Advice(text)] for text in texts.values()]
+    assert lookups(["a"], replace(old, method="hash")) == [Advice("A hash index cannot hold further columns.")]
+
+
+def test_an_index_that_cannot_be_replaced_is_left_or_gets_one_beside_it() -> None:
+    for old in (index("i", "mail", valid=False), index("i", "mail", parent=Name("public", "p"))):
+        assert lookups(["a"], old) == []
+    beside = [Advice("Another object depends on public.i: add the covering index beside it.")]
+    of_rule = index("i", "mail", unique=True, constraint="i")
+    assert lookups(["a"], of_rule, unique("i", "mail", index="i", deferrable=True)) == beside
+    assert lookups(["a"], replace(of_rule, replica_identity=True), unique("i", "mail", index="i")) == beside
+    (remedy,) = lookups(["a"], of_rule, unique("i", "mail", index="i"))
+    assert isinstance(remedy, ReplaceUnique)
