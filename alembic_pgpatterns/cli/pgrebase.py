@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.interpreter import add_flag
 
 DESCRIPTION = """\
 Turn two heads into one, without a merge revision: one branch comes after the other.
@@ -38,8 +39,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="prove the new order, and change no file")
     parser.add_argument(
-        "--no-downgrade", dest="downgrade", action="store_false", default=True, help="do not run downgrades"
+        "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run downgrades"
     )
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch databases on this PostgreSQL server")
     server.add_argument("--prepare", metavar="FILE", help="SQL file to run before the first revision")
+    add_flag(server)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.rebase import Rebase, RebaseProof, plan_rebase, prove_rebase
+from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.run import Run
-from alembic_pgpatterns.controller.selection import scope_of
+from alembic_pgpatterns.controller.selection import named_revision, scope_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.down_revision import with_down_revision
 from alembic_pgpatterns.fix.workspace import Change, workspace
@@ -34,20 +34,12 @@ def run(config: Any, options: argparse.Namespace) -> int:
         SettingsError: it is not clear which branch moves.
         PgPatternsError: the new order gives another schema. No file was changed.
     """
-    settings = settings_of(config, _flags(options))
+    settings = settings_of(config, flags(options))
     with Project(config, settings) as project:
         lines = with_true_history(lambda: list(_rebased(project, settings, options)))
     with standard_output(config.stdout) as out:
         out.writelines(f"{inert(line)}\n" for line in lines)
     return 0
-
-
-def _flags(options: argparse.Namespace) -> dict[str, object]:
-    return {
-        "server": options.server or os.environ.get("PGPATTERNS_SERVER"),
-        "prepare": Path(options.prepare).absolute() if options.prepare else None,
-        "diff_base": options.diff_base,
-    }
 
 
 def _rebased(project: Project, settings: Settings, options: argparse.Namespace) -> Iterator[str]:
@@ -58,7 +50,7 @@ def _rebased(project: Project, settings: Settings, options: argparse.Namespace) 
     rebase = plan_rebase(project.history, head, onto)
     with workspace(project.config, project, head.revision) as work:
         with progress_on(sys.stderr) as progress:
-            proof = prove_rebase(Run(project, settings, progress), rebase, downgrade=options.downgrade)
+            proof = prove_rebase(Run(project, settings, progress), rebase, downgrade=settings.downgrade)
         _must_be_equal(proof, rebase)
         for item in rebase.first:
             path = Path(item.path)
@@ -73,7 +65,7 @@ def _chosen(project: Project, settings: Settings, options: argparse.Namespace) -
     """The head that moves, and the head it will follow."""
     heads = {name: _head(project, name) for name in project.heads}
     if options.revision is not None:
-        moving = _named(project, options.revision)
+        moving = named_revision(project, options.revision, "REV")
     elif settings.diff_base is not None:
         moving = _new_since(project, settings, list(heads.values()))
     else:
@@ -82,7 +74,7 @@ def _chosen(project: Project, settings: Settings, options: argparse.Namespace) -
         raise SettingsError(f"{moving.revision} is no head; the heads are {_listed(heads.values())}")
     others = [item for name, item in heads.items() if name != moving.revision]
     if options.onto is not None:
-        onto = _named(project, options.onto)
+        onto = named_revision(project, options.onto, "--onto")
         others = [item for item in others if item == onto]
     if len(others) != 1:
         raise SettingsError(f"say behind which head: --onto REV, one of {_listed(heads.values())} that does not move")
@@ -92,19 +84,6 @@ def _chosen(project: Project, settings: Settings, options: argparse.Namespace) -
 def _head(project: Project, name: str) -> Revision:
     item = project.history.find(name)
     assert item is not None
-    return item
-
-
-def _named(project: Project, name: str) -> Revision:
-    from alembic.script.revision import RevisionError
-    from alembic.util import CommandError
-
-    try:
-        item = project.history.find(name)
-    except (CommandError, RevisionError) as error:
-        raise SettingsError(str(error)) from error
-    if item is None:
-        raise SettingsError(f"there is no revision {name!r}")
     return item
 
 

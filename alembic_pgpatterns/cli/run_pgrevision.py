@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
-from alembic_pgpatterns.cli.interpreter import demand_this_one, interpreter
+from alembic_pgpatterns.cli.flags import flags
+from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings
@@ -46,7 +46,7 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
     Raises:
         PgPatternsError: it could not be written, or it fails. A file that fails stays, and the message says so.
     """
-    settings = settings_of(config, _flags(options))
+    settings = settings_of(config, flags(options))
     _refuse(settings, arguments)
     head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
@@ -79,15 +79,6 @@ def _rehearse(config: Any, settings: Settings, revisions: Sequence[str], rows: i
         result = rehearsal_of(rehearse(project, settings, rehearsal_options, progress), settings)
     with standard_output(config.stdout) as stream:
         write_rehearsal(result, Output("text"), stream, full=False)
-
-
-def _flags(options: argparse.Namespace) -> dict[str, object]:
-    prepare = getattr(options, "prepare", None)
-    return {
-        "server": getattr(options, "server", None) or os.environ.get("PGPATTERNS_SERVER"),
-        "prepare": Path(prepare).absolute() if prepare else None,
-        "python": interpreter(options),
-    }
 
 
 def _refuse(settings: Settings, arguments: Mapping[str, Any]) -> None:
@@ -199,7 +190,7 @@ def try_out_file(config: Any, path: str, identifiers: Sequence[str]) -> None:
     Raises:
         PgPatternsError: it fails, or its downgrade does. The file stays.
     """
-    settings = settings_of(config, _flags(argparse.Namespace()))
+    settings = settings_of(config, flags(argparse.Namespace()))
     # Alembic has run env.py in this process: a fresh process has nothing that the project imported and opened here.
     with Project(config, settings, fresh=True) as project:
         by_path = {item.path: item for item in project.revisions}

@@ -33,8 +33,10 @@ def scope_of(project: Project, settings: Settings, baseline: Baseline | None) ->
     if settings.diff_base is not None:
         added = _added(settings.diff_base, Path(project.script.folder))
         return Scope(tuple(script for script in revisions if Path(script.path).resolve() in added))
+    if settings.since == BASE:
+        return Scope(revisions)
     if settings.since is not None:
-        return Scope(_after(project, () if settings.since == BASE else (_identifier(project, settings.since),)))
+        return Scope(_after(project, (named_revision(project, settings.since, "--since").revision,)))
     if baseline is not None and baseline.heads:
         return Scope(_after(project, baseline.heads))
     last = revisions[-settings.history :] if settings.history else ()
@@ -52,17 +54,27 @@ def _after(project: Project, heads: tuple[str, ...]) -> tuple[Revision, ...]:
     return tuple(script for script in project.revisions if script.revision not in old)
 
 
-def _identifier(project: Project, identifier: str) -> str:
+def named_revision(project: Project, identifier: str, flag: str) -> Revision:
+    """The revision that a flag names, by its identifier, the start of it, or what else Alembic takes.
+
+    Args:
+        project: the project.
+        identifier: as the user wrote it.
+        flag: the flag, for messages.
+
+    Raises:
+        SettingsError: nothing or more than one fits.
+    """
     from alembic.script.revision import RevisionError
     from alembic.util import CommandError
 
     try:
         revision = project.history.find(identifier)
     except (CommandError, RevisionError) as error:
-        raise SettingsError(f"--since: {error}") from error
+        raise SettingsError(f"{flag}: {error}") from error
     if revision is None:
-        raise SettingsError(f"--since: no revision {identifier!r} in {project.script.folder}.")
-    return str(revision.revision)
+        raise SettingsError(f"{flag}: no revision {identifier!r} in {project.script.folder}.")
+    return revision
 
 
 def _added(reference: str, folder: Path) -> set[Path]:

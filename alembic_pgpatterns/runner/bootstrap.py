@@ -60,6 +60,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
     return value is None or isinstance(value, str | int | float | bool)
 
 

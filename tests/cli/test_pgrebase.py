@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import venv
 from pathlib import Path
 
+import alembic
 import pytest
 
 from alembic_pgpatterns.errors import PgPatternsError
@@ -78,6 +80,17 @@ def test_the_advice_for_a_database_that_has_run_the_branch_holds(branches: Proje
     assert branches.alembic("stamp", "--purge", "right2").returncode == 0
     assert branches.alembic("upgrade", "head").returncode == 0
     assert "right2 (head)" in branches.alembic("current").stdout
+
+
+def test_a_project_in_another_environment(branches: Project) -> None:
+    """The new order reaches an interpreter that is no fork of the command."""
+    venv.create(branches.folder / "env", with_pip=False)
+    (packages,) = (branches.folder / "env/lib").glob("python*/site-packages")
+    packages.joinpath("ours.pth").write_text(f"{Path(str(alembic.__file__)).parent.parent}\n")
+    python = str(branches.folder / "env/bin/python")
+    run = branches.alembic("pgrebase", "right2", "--dry-run", "--python", python)
+    assert run.returncode == 0, run.stderr
+    assert "right1 can come after left1; no file was changed" in run.stdout
 
 
 def test_which_branch_must_be_said(branches: Project) -> None:
