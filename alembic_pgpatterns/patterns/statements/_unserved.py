@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, deletion_marks
-from alembic_pgpatterns.patterns.statements._places import at_usage, shown
+from alembic_pgpatterns.patterns.statements._places import at_usage, shown, usages
 from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, rows_of, tree, unwrapped
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import IS_NULL, pg
-from alembic_pgpatterns.workload.model import Recorded, Usage
+from alembic_pgpatterns.workload.model import Recorded, Usage, Workload
 
 SMALL = 1_000
 """Rows below which PostgreSQL reads the whole table anyway."""
@@ -174,7 +175,17 @@ def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
     return tuple(IndexedKey(column[1], descending=descending and not down) for column, descending in keys if column)
 
 
-def unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
+def unserved_statements(pattern: StatementPattern, workload: Workload, schema: Schema) -> Iterator[Finding]:
+    """The findings for statements that no index serves, in the workload's order; each index once."""
+    seen: set[str] = set()
+    for statement, usage in usages(workload):
+        finding = _unserved(pattern, statement, usage, schema) if usage.reason is None else None
+        if finding is not None and finding.fingerprint not in seen:
+            seen.add(finding.fingerprint)
+            yield finding
+
+
+def _unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
     """The finding for a statement that no index serves, with the index that would."""
     needed = needed_index(statement, schema)
     index = needed.index if needed is not None else None

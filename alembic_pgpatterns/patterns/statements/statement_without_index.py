@@ -3,8 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
-from alembic_pgpatterns.patterns.statements._places import usages
-from alembic_pgpatterns.patterns.statements._unserved import unserved
+from alembic_pgpatterns.patterns.statements._unserved import unserved_statements
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import SOURCE, Workload
 
@@ -36,11 +35,5 @@ class StatementWithoutIndex(StatementPattern):
 
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Statements of one table whose columns lead no index; each index once."""
-        seen: set[str] = set()
-        if schema is None or workload.source == SOURCE:
-            return
-        for statement, usage in usages(workload):
-            finding = unserved(self, statement, usage, schema) if usage.reason is None else None
-            if finding is not None and finding.fingerprint not in seen:
-                seen.add(finding.fingerprint)
-                yield finding
+        if schema is not None and workload.source != SOURCE:
+            yield from unserved_statements(self, workload, schema)

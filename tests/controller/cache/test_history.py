@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import textwrap
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,17 +39,6 @@ metadata = sa.MetaData()
 sa.Table("book", metadata, sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.Text))
 """
 SCHEMA = ("missing-primary-key", "varchar-length", "unindexed-foreign-key")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache of its own, in which every state is worth keeping; gone with the test, for a state is many megabytes."""
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.delenv(OFF)
-    monkeypatch.setattr(head, "WORTH_CACHING", 0.0)
-    yield folder / "alembic-pgpatterns"
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,6 @@ from alembic.config import Config
 
 from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.config.reading import read_settings
-from alembic_pgpatterns.controller import head_schema as head
-from alembic_pgpatterns.controller.cache.history import OFF
 from alembic_pgpatterns.controller.project import Project
 from tests import projects
 from tests.tracing import Silent, inside
@@ -43,16 +40,6 @@ FORMS = {
     "DO $do$ BEGIN PERFORM dblink_connect('host=prod.invalid password={secret}'); "
     "EXCEPTION WHEN OTHERS THEN NULL; END $do$",
 }
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.delenv(OFF)
-    monkeypatch.setattr(head, "WORTH_CACHING", 0.0)
-    yield folder / "alembic-pgpatterns"
-    shutil.rmtree(folder)
 
 
 def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:

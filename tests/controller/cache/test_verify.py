@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import resource
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.config import CommandLine
 
-from alembic_pgpatterns.controller import head_schema as head
-from alembic_pgpatterns.controller.cache.history import OFF
 from tests import projects
 from tests.tracing import inside
 
@@ -20,15 +17,10 @@ LIMIT = "import resource\nwidth = 7 if resource.getrlimit(resource.RLIMIT_CORE)[
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.delenv(OFF)
-    monkeypatch.setattr(head, "WORTH_CACHING", 0.0)
+def limit() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_CORE)
-    yield folder
+    yield
     resource.setrlimit(resource.RLIMIT_CORE, before)
-    shutil.rmtree(folder)
 
 
 def pgcheck(project: projects.Project, *flags: str) -> int:
