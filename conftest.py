@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,20 @@ def _use_memory() -> None:
 
 
 _use_memory()
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what the marker `long` is on
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as ``long`` what the default run leaves out of a test with ``sample(n)``: all but each n-th example."""
+    numbers: Counter[str] = Counter()
+    for item in items:
+        marker = item.get_closest_marker("sample")
+        if marker is not None:
+            name = item.nodeid.partition("[")[0]
+            if numbers[name] % marker.args[0]:
+                item.add_marker(pytest.mark.long)
+            numbers[name] += 1
+
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "psycopg_async")
 

@@ -421,6 +421,7 @@ def metadata_of(code: str, **options: Any) -> sa.MetaData:
     return metadata
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("steps", PAIRS.values(), ids=PAIRS)
 def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...]) -> None:
     for code in steps:
@@ -456,6 +457,7 @@ def test_what_cannot_run_is_named(in_process: InProcess) -> None:
     assert "env.py sets schema_translate_map" in written[0].upgrade
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("compare", [True, False])
 @pytest.mark.parametrize(
     ("old", "new"),

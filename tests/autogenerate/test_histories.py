@@ -83,6 +83,7 @@ def test_accepted_debt_is_left(project: InProcess, models: Callable[[str], Any])
     assert project.diffs(metadata) == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("paid", "column", "becomes"),
     [
@@ -166,6 +167,7 @@ def others() -> list[str]:
     ]
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("name", others())
 def test_any_pattern_may_be_enforced(project: InProcess, models: Callable[[str], Any], name: str) -> None:
     settle(project, f'target_version = 16\npatterns.{name}.action = "enforce"')
@@ -197,6 +199,7 @@ t = Table("t", metadata, Column("id", BigInteger, primary_key=True), Column("nam
 """
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("where", "pattern", "gone"),
     [

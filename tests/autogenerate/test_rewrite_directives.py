@@ -143,6 +143,7 @@ def ways(any_database, second_database, tmp_path: Path) -> Iterator[list[InProce
         yield made
 
 
+@pytest.mark.sample(2)
 def test_the_same_schema_by_other_words(ways: list[InProcess]) -> None:
     """Each kind: what is written, there, nothing left to do, back and there again, as without directives."""
     for way in ways:

@@ -68,6 +68,7 @@ def downgrade_of(text: str) -> str:
     return text[text.index("def downgrade") :]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("way", [PLUGIN, REWRITER], ids=["plugin", "rewriter"])
 @pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
 def test_up_down_up_with_rows(make_project, template: str, way: str) -> None:
@@ -87,6 +88,7 @@ def test_up_down_up_with_rows(make_project, template: str, way: str) -> None:
     assert project.snapshot() == after
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("per_migration", [True, False])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_one_revision_at_a_time_each_undone_and_redone(make_project, driver: str, per_migration: bool) -> None:
@@ -136,6 +138,7 @@ def test_rows_that_break_a_check_are_mended_and_it_is_run_again(project) -> None
     assert project.clean()
 
 
+@pytest.mark.long
 def test_a_failure_at_every_statement(project) -> None:
     """Whatever statement of the chain fails: after it, `upgrade head` arrives, and so does `downgrade`."""
     started(project)

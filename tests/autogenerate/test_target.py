@@ -153,6 +153,7 @@ Table("review", metadata, Column("id", Integer, primary_key=True), Column("text"
     assert "book USING btree (author_id)" in indexes(shop)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,6 +171,7 @@ def test_what_was_undone_by_hand_comes_back(shop: AlembicProject, change: str) -
     assert (column_types(shop), indexes(shop)) == before
 
 
+@pytest.mark.sample(2)
 def test_covering_index_declared_and_removed(shop: AlembicProject) -> None:
     shop.revise()
     assert converged(shop)
@@ -209,6 +211,7 @@ def drops_empty(context, revision, directives):
 """
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "option",
     [
@@ -337,6 +340,7 @@ def abandon(project: AlembicProject) -> None:
     (project.root / BASELINE).unlink()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("how", "why"),
     [

@@ -122,6 +122,7 @@ def test_no_drift_where_there_is_none(shop: Project) -> None:
     assert "(live)" in report["summary"]["server"]
 
 
+@pytest.mark.sample(2)
 @on_both
 def test_drift_is_told_object_by_object(shop: Project, live_server: ThrowawayServer, name: str) -> None:
     with live_server.connect(name) as connection:
@@ -156,6 +157,7 @@ def test_pending_revisions_are_no_drift(shop: Project) -> None:
     assert "1 revisions are pending, up to b2" in reasons(report)["live-drift"]
 
 
+@pytest.mark.sample(2)
 @on_both
 def test_without_rights_nothing_is_written_and_what_is_hidden_is_skipped(
     shop: Project, live_server: ThrowawayServer, name: str
@@ -194,6 +196,7 @@ def log(server: ThrowawayServer) -> str:
     return server.log.read_text("utf-8", "replace")
 
 
+@pytest.mark.sample(2)
 @on_both
 def test_no_connection_left(shop: Project, live_server: ThrowawayServer, name: str) -> None:
     with ExitStack() as stack, live_server.connect(name) as connection:
@@ -209,6 +212,7 @@ def test_no_connection_left(shop: Project, live_server: ThrowawayServer, name: s
     assert of("connection-budget", report) == {f'database "{name}" in use', f'database "{name}" pools'}
 
 
+@pytest.mark.sample(2)
 @on_both
 def test_a_lock_is_not_waited_for(shop: Project, live_server: ThrowawayServer, name: str) -> None:
     with live_server.connect(name) as connection, connection.transaction():
@@ -261,6 +265,7 @@ def test_without_live_nothing_is_said_of_it(shop: Project) -> None:
     assert run.stdout.count("alembic pgcheck --live checks them") == 1
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("given", "said"),
     [

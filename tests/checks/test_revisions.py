@@ -208,6 +208,7 @@ def test_models_that_agree(history) -> None:
     assert found(checked(history), "model-drift") == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("more", "title", "said"),
     [
@@ -226,6 +227,7 @@ def test_models_that_drifted(history, more: str, title: str, said: str) -> None:
     assert said in drifts[0].message
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("head", "said"),
     [

@@ -48,6 +48,7 @@ def slowed(project: Project) -> list[dict]:
     return [item for item in json.loads(run.stdout)["findings"] if item["pattern"] == "slowed-statement"]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "change",
     [

@@ -220,6 +220,7 @@ def outcome(project: Project, shell: str, **environment: str) -> str:
     return run.stderr + run.stdout
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("shell", "expected"),
     [
@@ -239,6 +240,7 @@ def test_standard_output_that_takes_nothing(shell: str, expected: str, project: 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.long
 def test_letters_that_the_terminal_lacks(project: Project) -> None:
     project.sql("a1", 'CREATE TABLE "Größe" (x text)')
     text = outcome(project, "pgcheck --select missing-primary-key", **ASCII)
@@ -273,6 +275,7 @@ def test_no_password_gets_into_an_error(text: str, shown: str) -> None:
     assert str(PgPatternsError(text)) == shown
 
 
+@pytest.mark.long
 def test_what_was_accepted_is_still_there_at_once(project: Project) -> None:
     project.sql("b2", "ALTER TABLE t ADD COLUMN x text", down="a1")
     project.sql("c3", "ALTER TABLE t ADD COLUMN y text", down="b2")
@@ -301,6 +304,7 @@ def test_live_urls_that_are_none(url: str, project: Project, capsys: pytest.Capt
     assert "--live" in said(capsys, 255, "--live", url)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("flags", [("--plan",), ("--write-baseline",), ("--show-settings",), ()])
 def test_a_full_device(flags: tuple[str, ...], project: Project) -> None:
     with Path("/dev/full").open("w") as full:

@@ -93,6 +93,7 @@ def test_a_schema_and_a_role_that_nothing_creates(project: Project) -> None:
     assert 'schemas = ["shop"]' in given and 'roles = ["reporting"]' in given
 
 
+@pytest.mark.long
 def test_sections_of_other_names(project: Project) -> None:
     both = "[{}]\nscript_location = %(here)s/migrations\nsqlalchemy.url = postgresql+psycopg://localhost/x\n"
     ini(project, both.format("state_db"))
@@ -103,12 +104,14 @@ def test_sections_of_other_names(project: Project) -> None:
     assert "alembic -n state_db pgcheck" in run.stderr and "log_db" in run.stderr
 
 
+@pytest.mark.long
 def test_no_ini_and_one_folder_with_migrations(project: Project) -> None:
     (project.folder / "alembic.ini").unlink()
     project.env(engine=ENGINE)
     assert 'script_location = "migrations"' in hints(check(project))
 
 
+@pytest.mark.long
 def test_a_location_that_is_meant_from_another_folder(project: Project) -> None:
     ini(project, "")
     project.write("conf/alembic.ini", "[alembic]\nscript_location = migrations\n")
@@ -131,6 +134,7 @@ def test_init_writes_what_the_application_demands(project: Project) -> None:
     check(project)
 
 
+@pytest.mark.long
 def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None:
     ini(
         project,

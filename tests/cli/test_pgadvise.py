@@ -143,6 +143,7 @@ def test_wrong_use_is_said(project: Project) -> None:
     assert "broken.jsonl:1: this is not a line of a workload" in run.stderr
 
 
+@pytest.mark.long
 def test_a_baseline_and_a_comment_keep_quiet(project: Project) -> None:
     failing = pytest_run(project, "--pgpatterns-statements=fail")
     assert failing.returncode == 1

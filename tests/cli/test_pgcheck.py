@@ -82,6 +82,7 @@ def test_baseline_accepts_and_names_what_is_gone(books: Project) -> None:
     assert set(findings(books)) == {"missing-primary-key public.later", "irreversible-revision c3"}
 
 
+@pytest.mark.long
 def test_a_look_at_some_patterns_leaves_the_others_entries_alone(books: Project) -> None:
     books.alembic("pgcheck", "--write-baseline")
     path = books.folder / "pgpatterns-baseline.txt"
@@ -93,6 +94,7 @@ def test_a_look_at_some_patterns_leaves_the_others_entries_alone(books: Project)
     assert path.read_text() == before
 
 
+@pytest.mark.long
 def test_reasons_survive_a_new_baseline(books: Project) -> None:
     path = books.write("pgpatterns-baseline.txt", "missing-primary-key public.note  # a log, see #12\n")
     books.alembic("pgcheck", "--write-baseline")
@@ -221,6 +223,7 @@ def test_missing_extension_and_role(project: Project) -> None:
     assert findings(project)
 
 
+@pytest.mark.long
 def test_hard_identifiers(project: Project) -> None:
     long = "t" + "é" * 31
     project.sql(

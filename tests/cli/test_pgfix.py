@@ -68,6 +68,7 @@ def test_models_that_do_not_say_so_are_told(books: Project) -> None:
     assert (books.folder / "shop_models.py").read_text() == BOOKS_AND_AUTHORS
 
 
+@pytest.mark.long
 def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
     assert books.alembic("pgcheck", "--write-baseline").returncode == 0
     path = books.folder / "pgpatterns-baseline.txt"
@@ -134,6 +135,7 @@ CREATE UNIQUE INDEX member_email ON member (lower(email));
 """
 
 
+@pytest.mark.long
 def test_the_way_back_keeps_defaults_comments_and_uniqueness(tmp_path: Path) -> None:
     """`--all` on what old tables have: each was once lost by the downgrade, and pgfix then refused all of it."""
     project = make(tmp_path)
@@ -175,6 +177,7 @@ def test_a_failure_leaves_nothing_behind(books: Project) -> None:
     assert (books.folder / "shop_models.py").read_text() == BOOKS_AND_AUTHORS
 
 
+@pytest.mark.long
 def test_several_heads_want_one_named(books: Project) -> None:
     books.sql("b2", "CREATE TABLE b (id bigint PRIMARY KEY)", down="a1")
     books.sql("c3", "CREATE TABLE c (id bigint PRIMARY KEY)", down="a1")

@@ -138,6 +138,7 @@ def test_the_findings_are_the_same(pins: str, project: Path, tmp_path_factory: p
     assert own["skipped"] == other["skipped"]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("command", [("pgrevision", "-m", "next"), ("pgfix", "--all"), ("pgfix", "--all", "--models")])
 @pytest.mark.parametrize("how", ["flag", "setting", "active"])
 def test_what_writes_revisions_needs_the_environment(command: tuple[str, ...], how: str, project: Path) -> None:

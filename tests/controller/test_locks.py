@@ -177,6 +177,7 @@ def facts(request, traced_server, old_traced_server, tmp_path_factory):
     return {name: run(tmp_path_factory.mktemp(name), server) for name, server in servers.items()}
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("version", ["18", "old"])
 @pytest.mark.parametrize(
     ("text", "locks", "work", "transactional"),

@@ -119,6 +119,7 @@ def test_a_rate_is_kept(lab):
     assert time.monotonic() - begun >= 0.25
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_upsert(lab, driver):
     lab.database.execute(

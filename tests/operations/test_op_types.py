@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import alembic
+import pytest
 from alembic.operations import Operations
 
 from alembic_pgpatterns import op
@@ -51,6 +52,7 @@ def test_batch_alter_table_takes_what_alembics_takes():
     assert arguments == [name for name in inspect.signature(Operations.batch_alter_table).parameters if name != "self"]
 
 
+@pytest.mark.long
 def test_a_typed_revision_passes_mypy_and_wrong_calls_do_not(tmp_path: Path):
     """As a user runs it: outside of this repository, and with none of its settings."""
     source = Path(__file__).with_name("typed_revision.py")

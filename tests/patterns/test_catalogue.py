@@ -148,6 +148,7 @@ def test_all_defects_and_no_trap_is_found(
         hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("way", ["sql", "operations"])
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
 def test_remedies_cure_the_defects(

@@ -189,6 +189,7 @@ def test_examples_that_do_not_do_what_they_promise(server) -> None:
         check_examples(LoudPattern, server)
 
 
+@pytest.mark.long
 def test_examples_of_built_in_patterns(server) -> None:
     assert check_examples(built_in()["nullable-flag"], server) == (
         "public.account.active is a boolean that allows null",

@@ -37,6 +37,7 @@ def known_locks(rehearsed: Rehearse):
     return revision, (reads["book"], writes["book"], writes["shelf"]), (reads["shelf"], reads["other"], writes["other"])
 
 
+@pytest.mark.long
 def test_those_wait_whom_a_lock_blocks(rehearsed: Rehearse) -> None:
     """No time is asserted but the lock's own, from below: the machine may be busy."""
     revision, blocked, free = known_locks(rehearsed)
@@ -128,6 +129,7 @@ def test_rows_that_the_revision_demands_are_measured_although_others_fail(rehear
     assert [table.rows for table in result.revisions[0].tables] == [4000]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "pattern", [pytest.param(cls, id=name) for name, cls in registry().items() if issubclass(cls, RehearsalPattern)]
 )

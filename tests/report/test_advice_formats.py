@@ -41,6 +41,7 @@ def written(name: str, form: str) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("form", formats.FORMATS)
 def test_nothing_acts_and_no_secret_is_shown(form: str, name: str) -> None:

@@ -136,7 +136,7 @@ def metadatas(draw: st.DrawFn) -> sa.MetaData:
     return models
 
 
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(models=metadatas())
 def test_readers_agree_on_generated_models(database, models):
     engine = database.engine()

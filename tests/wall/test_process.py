@@ -141,6 +141,7 @@ WAYS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", mostly_long(WAYS, "a daemon", "a subprocess with an environment"))
 def test_production_is_not_reached(kind: str, tmp_path: Path, real: Production) -> None:
     connect = CONNECT.replace("PORT", str(real.port))
@@ -229,6 +230,7 @@ def test_a_time_limit_names_the_line(code: dict[str, str], place: str, tmp_path:
     assert left_over(f"PGPATTERNS_WALL={tmp_path}") == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_everything_ends_with_the_command(number: int, tmp_path: Path, real: Production) -> None:
     body = "import pathlib, subprocess, time\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\n"

@@ -22,8 +22,6 @@ from tests.wall.samples import IMPORT, Sample, all_samples, write
 
 SAMPLES = all_samples()
 NAMES = tuple(SAMPLES)
-EVERY = 16
-"""By default one in so many runs."""
 COMMANDS = {
     "pgcheck": ("pgcheck", "--exit-zero", "--no-cache"),
     "pgcheck --create-all": ("pgcheck", "--exit-zero", "--create-all"),
@@ -43,12 +41,6 @@ pytestmark = pytest.mark.skipif(
 def target() -> Iterator[Production]:
     with production() as server:
         yield server
-
-
-def some(names: tuple[str, ...]) -> list[object]:
-    """All of them; most only among the long tests."""
-    marks = {False: [pytest.mark.long], True: []}
-    return [pytest.param(name, marks=marks[number % EVERY == 0]) for number, name in enumerate(names)]
 
 
 def left_over(mark: str) -> list[str]:
@@ -86,7 +78,8 @@ def test_there_are_enough() -> None:
     assert len(SAMPLES) >= 100
 
 
-@pytest.mark.parametrize("name", some(NAMES))
+@pytest.mark.sample(16)
+@pytest.mark.parametrize("name", NAMES)
 def test_production_is_not_reached(name: str, target: Production, tmp_path: Path) -> None:
     try_out(tmp_path, SAMPLES[name], SAMPLES[name].command, target)
 

@@ -103,6 +103,7 @@ def test_only_a_new_revision_runs(project) -> None:
     assert ran(project) == ""
 
 
+@pytest.mark.long
 def test_an_edited_revision_runs_again_and_soon_alone(project) -> None:
     checked(project)
     ran(project)
@@ -127,6 +128,7 @@ CHANGES: dict[str, Callable[[projects.Project], object]] = {
 }
 
 
+@pytest.mark.long
 def test_what_changed_runs_again(project, monkeypatch) -> None:
     monkeypatch.setenv("PGP_TEST_KIND", "one")
     project.write("helpers.py", "WIDTH = 9\n")
@@ -227,6 +229,7 @@ def test_a_program_that_env_py_runs_is_told(project) -> None:
     assert "runs a program" in hint
 
 
+@pytest.mark.long
 def test_models_may_change(project) -> None:
     checked(project)
     ran(project)
@@ -245,6 +248,7 @@ def test_a_revision_that_imports_the_models_depends_on_them(project) -> None:
     assert ran(project) == "r0 r1 r2 r3"
 
 
+@pytest.mark.long
 def test_what_an_old_revision_needed_is_not_forgotten(project) -> None:
     project.write("helpers.py", "WIDTH = 9\n")
     add(project, "r3", "import helpers", "r2")
@@ -269,6 +273,7 @@ def test_a_failure_is_told_as_without_a_cache(project) -> None:
     assert "r3.py:" in said[0] and "already exists" in said[0]
 
 
+@pytest.mark.long
 def test_branches_go_on_from_what_they_share(project) -> None:
     checked(project)
     for name in ("left", "right"):
@@ -283,6 +288,7 @@ def test_branches_go_on_from_what_they_share(project) -> None:
     assert ran(project) == ""
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "damage",
     [
@@ -339,6 +345,7 @@ def test_traces_are_kept(project) -> None:
     assert "r0" in ran(project)
 
 
+@pytest.mark.long
 def test_what_traced_revisions_read_counts_where_no_state_is_kept(project, monkeypatch) -> None:
     monkeypatch.setattr(head, "WORTH_CACHING", 1e9)
     settings = {"select": ("revisions",), "downgrade": False}
@@ -376,6 +383,7 @@ LEFT = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("what", LEFT)
 def test_what_a_revision_leaves_in_its_session_is_there_for_the_next(project, what: str) -> None:
     again = "DELETE FROM book; ALTER TABLE book ADD UNIQUE (id)" if "due" in what else "CREATE TABLE made (id int)"
@@ -413,6 +421,7 @@ for tenant in os.environ["PGP_TEST_TENANTS"].split():
         assert told(checked(project)) == told(checked(project, cache=False))
 
 
+@pytest.mark.long
 def test_revisions_run_in_the_order_of_a_run_from_nothing(project) -> None:
     add(project, "z", 'op.execute("CREATE TABLE IF NOT EXISTS kind (of_z varchar(3))")', "r1")
     checked(project)
@@ -421,6 +430,7 @@ def test_revisions_run_in_the_order_of_a_run_from_nothing(project) -> None:
     assert told(checked(project)) == told(checked(project, cache=False))
 
 
+@pytest.mark.long
 def test_what_is_written_meanwhile_is_not_taken_for_what_ran(project) -> None:
     project.write("kinds.txt", "a")
     add(project, "r3", 'open("kinds.txt").read()\nopen("kinds.txt", "w").write("b")', "r2")
@@ -457,6 +467,7 @@ def test_a_trace_that_is_not_ours_is_not_loaded(tmp_path) -> None:
     assert traces.load(path) is None
 
 
+@pytest.mark.long
 def test_a_cache_that_cannot_be_written_is_none(project, cache: Path, monkeypatch) -> None:
     cache.parent.joinpath("file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent / "file"))

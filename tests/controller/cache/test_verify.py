@@ -32,6 +32,7 @@ def pgcheck(project: projects.Project, *flags: str) -> int:
     return 0
 
 
+@pytest.mark.long
 def test_a_stale_cache_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     if most == 0:
