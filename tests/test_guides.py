@@ -24,8 +24,10 @@ from alembic_pgpatterns.schema.catalog import reader as catalog
 from tests import projects, warm
 
 ROOT = Path(__file__).parent.parent
-WRITTEN = set(pages.files())
-GUIDES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in WRITTEN)]
+GUIDES = [
+    ROOT / "README.md",
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if pages.WRITTEN not in path.read_text()),
+]
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
