@@ -86,21 +86,26 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
     evidence = read_application(settings, [database.schema for database in head.databases])
     gathered.skipped += unread(evidence)
     for database in head.databases:
-        results = run_patterns(with_evidence(database.schema, evidence), settings)
+        schema = _with_sizes(database.schema, settings)
+        results = run_patterns(with_evidence(schema, evidence), settings)
         before = len(gathered.findings)
         remaining = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
         gathered.findings += [finding for finding in remaining if not finding.guess]
         gathered.guesses += [finding for finding in remaining if finding.guess]
         gathered.suppressed += len(results.findings) - len(remaining)
         gathered.skipped += results.skipped
-        _gather_statements(evidence, database.schema, settings, gathered)
+        _gather_statements(evidence, schema, settings, gathered)
         gathered.findings[before:] = share_indexes(gathered.findings[before:])
+
+
+def _with_sizes(schema: Schema, settings: Settings) -> Schema:
+    """The schema with the rows of its tables in production, where they are declared or in the file of --stats."""
+    statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, schema)
+    return with_rows(schema, with_sizes(statistics, schema).sizes)
 
 
 def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Settings, gathered: Gathered) -> None:
     """What the application asks, as it was recorded; else the queries that stand in its source."""
-    sizes = with_sizes(statistics_of(settings.path(settings.stats) if settings.stats else None, schema), schema).sizes
-    schema = with_rows(schema, sizes)
     if settings.workload is not None:
         from alembic_pgpatterns.workload.imports import read_workloads
 
@@ -110,14 +115,16 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
             evidence, shapes=tuple(shape for shape in evidence.shapes if shape.complete and shape.alone)
         )
         gather_statements(workload_of(understood), settings, schema, gathered)
-        gathered.guesses += _of_parts(evidence, schema, settings, {item.fingerprint for item in gathered.findings})
+        reported = {item.fingerprint for item in (*gathered.findings, *gathered.guesses)}
+        gathered.guesses += _of_parts(evidence, schema, settings, reported)
 
 
 def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, reported: set[str]) -> list[Finding]:
     """What the rest of the queries says: one of two tables, or understood in part, may come to its rows by an index."""
     partly = Gathered()
     gather_statements(workload_of(evidence), settings, schema, partly)
-    return [item.but(guess=True) for item in partly.findings if item.fingerprint not in reported]
+    parts = (*partly.findings, *partly.guesses)
+    return [item.but(guess=True) for item in parts if item.fingerprint not in reported]
 
 
 def _of_models(head: Head, settings: Settings) -> Iterator[str]:

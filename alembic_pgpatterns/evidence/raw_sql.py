@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from alembic_pgpatterns.evidence.model import Command, Condition, Lock, OrderKey, Use
@@ -19,17 +20,26 @@ _OPERATORS = {
     "@>": Use.CONTAINS, "&&": Use.OVERLAP, "?": Use.KEY, "?|": Use.KEY, "?&": Use.KEY, "@@": Use.SEARCH,
     "~": Use.PATTERN, "~*": Use.PATTERN, "~~": Use.PATTERN, "~~*": Use.PATTERN, "@?": Use.CONTAINS,
 }  # fmt: skip
+_NONE: Mapping[int, bool | str] = MappingProxyType({})
 _LOCKS: dict[int, Lock] = {4: "update", 3: "no key update", 2: "share", 1: "key share"}
 
 
-def statement_shapes(text: str, line: int) -> list[TableShape]:
-    """What whole statements ask, a shape per table; none where it is no statement that reads or changes rows."""
+def statement_shapes(text: str, line: int, constants: Mapping[int, bool | str] = _NONE) -> list[TableShape]:
+    """What whole statements ask, a shape per table; none where it is no statement that reads or changes rows.
+
+    Args:
+        text: one statement, or several.
+        line: where it is written, counted from 1.
+        constants: values that parameters have in every call, by their numbers.
+    """
     first = text.split(None, 1)[:1]
     if not first or first[0].upper() not in _FIRST_WORDS:
         return []
     tree = _parse(text)
     if tree is None:
         return []
+    if constants:
+        _fill(tree, constants)
     return [shape for raw in tree.stmts for shape in _statement(raw.stmt, line)]
 
 
@@ -44,6 +54,20 @@ def condition_shapes(text: str) -> Conditions | None:
         for _, item in conditions
     ]
     return Conditions(items)
+
+
+def _fill(message: Any, constants: Mapping[int, bool | str]) -> None:
+    """Put constants into a tree in place of their parameters."""
+    for field, value in message.ListFields():
+        for part in (value if field.is_repeated else (value,)) if field.type == field.TYPE_MESSAGE else ():
+            is_parameter = isinstance(part, pg.Node) and part.HasField("param_ref")
+            constant = constants.get(part.param_ref.number) if is_parameter else None
+            if constant is None:
+                _fill(part, constants)
+            elif isinstance(constant, bool):
+                part.a_const.boolval.boolval = constant  # clears param_ref: a node is one of its kinds
+            else:
+                part.a_const.sval.sval = constant
 
 
 def _parse(text: str) -> Any | None:

@@ -16,23 +16,31 @@ from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Basis, Pattern, SchemaPattern, StatementPattern
 from alembic_pgpatterns.schema.model import Location, Schema
 from alembic_pgpatterns.server.cluster import cache_folder
+from alembic_pgpatterns.workload.as_evidence import with_workload
+from alembic_pgpatterns.workload.imports import read_workloads
 
 
 def read_application(settings: Settings, schemas: Sequence[Schema], *, always: bool = False) -> Evidence | None:
-    """The queries in the application's source; None if no selected pattern needs them.
+    """The queries in the application's source, and of the recorded workload if there is one; None if none is needed.
 
     Args:
-        settings: selected patterns, and the folder of the source.
+        settings: selected patterns, the folder of the source, and the workload.
         schemas: with the lines of the models, which connect classes with tables.
         always: read them even if no selected pattern needs them.
+
+    Raises:
+        PgPatternsError: the workload cannot be read.
     """
     patterns = chosen_patterns(settings, (SchemaPattern, StatementPattern))
     if not always and not any(map(_asks, patterns)):
         return None
     use_cache = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
-    return read_source(
+    evidence = read_source(
         _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if use_cache else None
     )
+    if settings.workload is None:
+        return evidence
+    return with_workload(evidence, read_workloads([settings.path(settings.workload)]))
 
 
 def _asks(pattern: Pattern) -> bool:

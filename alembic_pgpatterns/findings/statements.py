@@ -43,7 +43,8 @@ def gather_statements(workload: Workload, settings: Settings, schema: Schema | N
     paths = [finding.location.path for finding in findings if finding.location is not None]
     # A comment that suppresses nothing is not reported: another recording may have the finding.
     unsuppressed = apply_suppressions(findings, paths, frozenset())
-    gathered.findings += unsuppressed.findings
+    gathered.findings += [finding for finding in unsuppressed.findings if not finding.guess]
+    gathered.guesses += [finding for finding in unsuppressed.findings if finding.guess]
     gathered.suppressed += unsuppressed.suppressed
 
 

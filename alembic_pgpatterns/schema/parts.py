@@ -41,7 +41,8 @@ class Column:
     ``default`` is the server's default expression (from the catalog in pg_get_expr's form, from models the declared
     SQL text). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable (``uuid.uuid4``), or the
     repr of the value; None if there is none, UNKNOWN from the catalog. ``sequence`` is the sequence that it owns or
-    takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``.
+    takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
+    or ``Mapped[… | None]``.
     """
 
     table: Name

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated, Optional
 
 import pytest
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -16,10 +18,11 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, backref, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, backref, mapped_column, relationship
 
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.patterns.constraints.unnamed_constraint import CONVENTION as CONVENTION_ADVICE
+from alembic_pgpatterns.schema.metadata.annotations import allows_none
 from tests import reader as metadata
 
 CONVENTION = {
@@ -204,3 +207,41 @@ def test_cascades_that_do_not_fit_their_foreign_key() -> None:
 
 def test_without_registries_nothing_is_said_about_relationships() -> None:
     assert fingerprints("orm-cascade-mismatch", Base.metadata) == set()
+
+
+def test_a_flag_whose_annotation_allows_none() -> None:
+    """SQLAlchemy makes the column nullable, and keeps nowhere that the annotation said so."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Flagged:
+        by_mixin: Mapped[bool | None]
+
+    class Item(Flagged, Base):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+        union: Mapped[bool | None]
+        optional: Mapped[Optional[bool]] = mapped_column("other_name")  # noqa: UP045
+        quoted: Mapped["bool | None"]  # noqa: UP037
+        stated = mapped_column(Boolean, nullable=True)
+        filled: Mapped[bool | None] = mapped_column(server_default="false")
+        open = mapped_column(Boolean)
+        decided: Mapped[bool]
+
+    assert fingerprints("nullable-flag", Base.metadata) == {"public.item.filled", "public.item.open"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ("Mapped[bool | None]", True), ("Mapped[Optional[bool]]", True), ("orm.Mapped[typing.Optional[bool]]", True),
+        ("Mapped[Union[bool, None]]", True), ("Mapped['bool | None']", True),
+        ("Mapped[Annotated[bool | None, 5]]", True),
+        ("Mapped[bool]", False), ("Mapped[list[bool | None]]", False), ("Mapped[Annotated[bool, None]]", False),
+        ("not Python:", False), ("", False), (None, False), (Mapped[bool | None], True), (Mapped["bool|None"], True),
+        (Mapped[Annotated[bool | None, 5]], True), (Mapped[bool], False), (Mapped[list[bool | None]], False),
+    ],
+)  # fmt: skip
+def test_annotations_that_allow_none(annotation: object, expected: bool) -> None:
+    assert allows_none(annotation) is expected

@@ -13,6 +13,7 @@ from alembic_pgpatterns.patterns import Basis, Finding, registry
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import TableStatistics
 
 LOST = "CREATE TABLE parcel (id bigint PRIMARY KEY, shelf text, is_lost boolean NOT NULL DEFAULT false);"
 MEMBER = "CREATE TABLE member (id bigint PRIMARY KEY, name text, {columns}); CREATE INDEX member_name ON member (name);"
@@ -159,14 +160,23 @@ def test_an_index_that_is_partial_on_either_mark_is_right(database: Any) -> None
     assert found(database, "index-on-soft-deleted", script) is None
 
 
-def test_a_link_tables_way_back(database: Any) -> None:
-    finding = found(
-        database,
-        "uncovered-lookup",
-        registry()["uncovered-lookup"].bad,
-        query("product_tag", Condition("tag_id", JOIN)),
-    )  # type: ignore[attr-defined]
-    assert finding is not None and not finding.guess
+@pytest.mark.parametrize(
+    ("kind", "rows", "guess"),
+    [("source", None, True), ("workload", None, False), ("source", 50_000.0, False), ("workload", 50.0, True)],
+)
+def test_a_link_tables_way_back_counts_if_it_is_large(
+    kind: Any, rows: float | None, guess: bool, database: Any
+) -> None:
+    pattern: Any = registry()["uncovered-lookup"]
+    shape = query("product_tag", Condition("tag_id", JOIN))
+    with database.connect() as connection:
+        connection.execute(pattern.bad)
+        schema = replace(catalog.read(connection), evidence=Evidence(kind, (shape,)))
+    statistics = None if rows is None else TableStatistics(rows, 0, 0, 0, 0, 0, 0)
+    schema = replace(schema, tables=tuple(replace(table, statistics=statistics) for table in schema.tables))
+    (finding,) = pattern().detect(schema)
+    assert finding.guess is guess
+    assert finding.message.endswith("in 1 query, app/repos.py:7") is not guess
 
 
 def test_statistics_are_evidence_too(new_database: Callable[[], Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
 
@@ -102,6 +103,7 @@ PINS = {
     "a trigger's WHEN": "CREATE TRIGGER t BEFORE UPDATE ON item FOR EACH ROW WHEN (NEW.name > '') "
     "EXECUTE FUNCTION f();",
     "a rule": "CREATE RULE r AS ON UPDATE TO item WHERE OLD.name = '' DO INSTEAD NOTHING;",
+    "a policy": "CREATE POLICY p ON item USING (name > '');",
     "a publication's columns": "CREATE PUBLICATION p FOR TABLE item (id, name);",
     "a publication's filter": "CREATE PUBLICATION p FOR TABLE item WHERE (name > '') WITH (publish = 'insert');",
 }
@@ -118,3 +120,19 @@ def test_what_keeps_a_type(pin: str, new_database: Callable[[], Any], found: Cal
         connection.execute(script)
         with pytest.raises(Exception, match="cannot alter type of a column used"):
             connection.execute("ALTER TABLE item ALTER COLUMN name TYPE text")
+
+
+def test_extended_statistics_do_not_keep_a_type(
+    new_database: Callable[[], Any], found: Callable[..., list[Any]]
+) -> None:
+    """PostgreSQL makes them again by itself (RememberStatisticsForRebuilding), so nothing is in the way."""
+    script = "CREATE TABLE item (id bigint PRIMARY KEY, name varchar(20), code text); "
+    script += "CREATE STATISTICS item_both (ndistinct) ON name, code FROM item;"
+    (finding,) = found("varchar-length", script)
+    assert not isinstance(finding.remedy, Advice)
+    with new_database().connect() as connection:
+        connection.execute(script)
+        for statement in sql(finding.remedy):
+            connection.execute(statement)
+        (left,) = connection.execute("SELECT stxname FROM pg_statistic_ext").fetchall()
+    assert left[0] == "item_both"

@@ -16,7 +16,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema, TableStatistics
 from alembic_pgpatterns.workload.from_source import workload_of
-from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
+from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Workload
 from alembic_pgpatterns.workload.text import read
 from tests.projects import Project, make
 
@@ -101,6 +101,81 @@ def test_rows_that_are_not_deleted_and_flags(text: str, index: str | None, datab
 def test_what_is_served_or_not_known_is_quiet(text: str, schema: Schema) -> None:
     assert list(StatementWithoutIndex().detect(workload(text), schema)) == []
     assert list(QueryWithoutIndex().detect(workload(text), schema)) == []
+
+
+def source(text: str) -> Workload:
+    return replace(workload(text), source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "guess"),
+    [
+        # of a table that nothing says to be large
+        ("CREATE TABLE city (id bigint PRIMARY KEY, name text)", "SELECT * FROM city WHERE name = $1", True),
+        ("CREATE TABLE sign_in_log (id bigint PRIMARY KEY, ip text)", "SELECT * FROM sign_in_log WHERE ip = $1", False),
+        ("CREATE TABLE events (id bigint PRIMARY KEY, at timestamptz)",
+         "SELECT * FROM events ORDER BY at DESC LIMIT 5", False),
+        # a row for each of another table's, unless it is a list by its name
+        ("CREATE TABLE item (id bigint PRIMARY KEY, t bigint REFERENCES tenant, code text)",
+         "SELECT * FROM item WHERE code = $1", False),
+        ("CREATE TABLE item_types (id bigint PRIMARY KEY, t bigint REFERENCES tenant, code text)",
+         "SELECT * FROM item_types WHERE code = $1", True),
+        # all rows of one kind
+        ("", "SELECT * FROM orders WHERE status = $1", True),
+        ("", "SELECT * FROM orders WHERE status = $1 AND created_at > $2", False),
+        ("CREATE TABLE file (id bigint PRIMARY KEY, t bigint REFERENCES tenant, ending text)",
+         "SELECT * FROM file WHERE ending = 'mp4'", True),
+        ("CREATE TABLE file (id bigint PRIMARY KEY, t bigint REFERENCES tenant, ending text)",
+         "SELECT * FROM file WHERE ending = $1", False),
+    ],
+)  # fmt: skip
+def test_a_query_of_the_source_is_a_guess_where_nothing_speaks_for_many_rows(
+    table: str, text: str, guess: bool, database: Any
+) -> None:
+    with database.connect() as connection:
+        connection.execute(f"{TABLES}; {table}")
+        schema = catalog.read(connection)
+    (finding,) = QueryWithoutIndex().detect(source(text), schema)
+    assert finding.guess is guess
+    (finding,) = StatementWithoutIndex().detect(workload(text), schema)
+    assert not finding.guess, "a recording shows that it runs"
+
+
+def test_declared_rows_are_no_guess(schema: Schema) -> None:
+    statistics = TableStatistics(5_000, 0, 0, 0, 0, 0, 0)
+    sized = replace(schema, tables=tuple(replace(table, statistics=statistics) for table in schema.tables))
+    (finding,) = QueryWithoutIndex().detect(source("SELECT * FROM orders WHERE document @> $1"), sized)
+    assert not finding.guess
+
+
+LINKED = """
+CREATE TABLE person (id bigint PRIMARY KEY);
+CREATE TABLE visit (
+    id bigint PRIMARY KEY, person_id bigint REFERENCES person, guide_id bigint REFERENCES person, place text,
+    seen_at timestamptz
+);
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("person_id = $1 AND place = $2", 0),
+        ("person_id = $1 AND place = $2 ORDER BY id LIMIT 1", 0),
+        ("person_id = $1 AND guide_id = $2 ORDER BY seen_at LIMIT 1", 0),
+        ("person_id = $1 ORDER BY seen_at LIMIT 1", 1),
+        ("person_id = $1 AND seen_at > $2", 1),
+        ("place = $1", 1),
+    ],
+)
+def test_the_index_of_a_foreign_key_is_enough(condition: str, expected: int, database: Any) -> None:
+    """unindexed-foreign-key asks for it already: one cause, one finding."""
+    with database.connect() as connection:
+        connection.execute(LINKED)
+        schema = catalog.read(connection)
+    statement = f"SELECT * FROM visit WHERE {condition}"
+    assert len(list(QueryWithoutIndex().detect(source(statement), schema))) == expected
+    assert len(list(StatementWithoutIndex().detect(workload(statement), schema))) == expected
 
 
 def test_known_sizes_decide_how_bad_it_is(schema: Schema) -> None:

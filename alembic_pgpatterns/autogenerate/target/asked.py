@@ -39,7 +39,8 @@ def unserved(schema: Schema, evidence: Evidence | None, settings: Settings) -> l
         workload = read_workloads([settings.path(settings.workload)]).of_application()
     else:
         workload = workload_of(evidence) if evidence is not None else Workload()
-    return [finding for pattern in patterns for finding in pattern.detect(workload, schema)]
+    # A guess is no line of a revision.
+    return [finding for pattern in patterns for finding in pattern.detect(workload, schema) if not finding.guess]
 
 
 def without_repetition(findings: Iterable[Finding], others: Iterable[Finding]) -> list[Finding]:

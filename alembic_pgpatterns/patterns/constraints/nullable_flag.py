@@ -28,10 +28,10 @@ class NullableFlag(SchemaPattern):
     It then has three values instead of two: `WHERE active` and `WHERE NOT active` both leave out the rows with null,
     and so does `active <> true`. A row that is inserted without a value for the column is in neither group.
 
-    Not reported: columns without a default of which the model says `nullable=True`, or whose name ends in a word of
-    `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans, generated columns, domains that
-    are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which rows have it), columns inherited
-    from a parent.
+    Not reported: columns without a default of which the model says `nullable=True` or `Mapped[bool | None]`, or whose
+    name ends in a word of `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans,
+    generated columns, domains that are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which
+    rows have it), columns inherited from a parent.
     """
 
     severity = Severity.INFO

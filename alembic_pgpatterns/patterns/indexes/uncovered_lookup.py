@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.patterns import Action, Basis, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._growth import LARGE, rows_of
 from alembic_pgpatterns.patterns.indexes._evidence import JOINED, counted, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, replaceable, rule_of, usable
@@ -36,7 +37,8 @@ class UncoveredLookup(SchemaPattern):
         email = mapped_column(unique=True, info={"pgpatterns": {"fetches": ["name"]}})
 
     A link table needs no such note: the index on its second column exists to find the other one, and an index on
-    `(second, first)` answers that alone.
+    `(second, first)` answers that alone. That counts where the table is known to be large (its rows are declared, or
+    given with --stats); else it is a guess.
 
     Not changed, only described: more than three columns, or large ones (jsonb, bytea, arrays, …).
     """
@@ -99,7 +101,7 @@ Table(
                 at=index,
                 message=f"{index.name} finds rows of the link table {table.name}, and does not hold {link[0]}",
                 remedy=ReplaceIndex(index.name, old, beside(both, table, index.name.name, "covering")),
-                evidence=counted("rows are looked up by it", used),
+                evidence=counted("rows are looked up by it", used) if _is_large(schema, table) else None,
             )
 
     def _uncovered(self, table: Table, index: Index, missing: list[str], referenced: bool) -> Finding:
@@ -138,6 +140,13 @@ Table(
         if len(index.include) + len(missing) > self.options.columns:
             return f"Fetch fewer columns by this index: at most {self.options.columns} fit into it."
         return None
+
+
+def _is_large(schema: Schema, table: Table) -> bool:
+    """Whether reading the table as well is noticed: where a recording shows the lookups, or the table has many rows."""
+    rows = rows_of(table)
+    recorded = schema.evidence is not None and schema.evidence.kind == "workload"
+    return recorded if rows is None else rows >= LARGE
 
 
 def _declared(table: Table, index: Index) -> tuple[str, ...]:

@@ -135,11 +135,3 @@ def locking(select: Any) -> Any | None:
     """FOR UPDATE and its kin."""
     clauses = [item.locking_clause for item in select.locking_clause]
     return clauses[0] if clauses else None
-
-
-def rows_of(table: Table) -> float | None:
-    """Rows of a table, where they are declared in its model or known of production."""
-    if table.statistics is not None:
-        return table.statistics.rows
-    declared = table.origin.info.get("rows")
-    return float(declared) if isinstance(declared, int | float) else None

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
+from alembic_pgpatterns.patterns._growth import LARGE, likely_grows, rows_of
+from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, deletion_marks
 from alembic_pgpatterns.patterns.statements._places import at_usage, shown, usages
-from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, rows_of, tree, unwrapped
+from alembic_pgpatterns.patterns.statements._trees import column_of, conditions, parameter, tree, unwrapped
 from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name
@@ -18,9 +20,10 @@ from alembic_pgpatterns.workload.model import Recorded, Usage, Workload
 
 SMALL = 1_000
 """Rows below which PostgreSQL reads the whole table anyway."""
-LARGE = 10_000
-"""Rows from which reading the whole table is noticed."""
-_KINDS = frozenset({"status", "state", "kind", "type"})
+_KINDS = frozenset({
+    "status", "state", "kind", "type", "category", "scope", "mode", "format", "extension", "level", "role", "stage",
+})  # fmt: skip
+"""Last words of the names of columns that divide the rows into a few large groups."""
 _RANGE = frozenset({"<", "<=", ">", ">="})
 _CONTAINS = frozenset({"@>", "&&", "@@", "?", "?|", "?&"})
 _WIDE = frozenset({"json", "jsonb", "xml", "bytea", "tsvector"})
@@ -37,6 +40,8 @@ class NeededIndex:
     order: tuple[IndexedKey, ...]
     alive: str | None = None
     """The condition for rows that are not marked as deleted, if it asks for them alone."""
+    constant: frozenset[str] = frozenset()
+    """Columns of ``equal`` that are compared with a constant of the program: it knows the few values there are."""
 
     @property
     def index(self) -> CreateIndex | None:
@@ -69,10 +74,25 @@ class NeededIndex:
 
     def _has_few_values(self, name: str) -> bool:
         """Flags and kinds tell rows apart badly: they come last."""
-        return self._has_few_labels(name) or name in _KINDS
+        return self._has_few_labels(name) or words(name)[-1:] in {(word,) for word in _KINDS}
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether it asks for few of the rows: not for all of one kind."""
+        plain = [name for name in self.equal if not (self._has_few_values(name) or name in self.constant)]
+        return bool(plain or self.ranges or self.order or self.contains)
 
     def is_served(self) -> bool:
-        """Whether an index begins with a column that is compared, or holds one that is searched within."""
+        """Whether an index begins with a column that is compared, or holds one that is searched within.
+
+        The index of a foreign key, which unindexed-foreign-key asks for, finds few rows; that helps as much as a longer
+        one, unless rows are wanted in an order or from a range. Two foreign keys leave hardly any rows to sort.
+        """
+        linked = {key.columns for key in self.table.foreign_keys if set(key.columns) <= set(self.equal)}
+        primary = set(self.table.primary_key.columns) if self.table.primary_key is not None else set()
+        sorts = any(key.column not in primary for key in self.order)
+        if len(linked) > 1 or (linked and not self.ranges and not sorts):
+            return True
         compared = {*self.equal, *self.ranges} or {str(key.column) for key in self.order}
         return any(_serves(index, compared, set(self.contains)) for index in self.table.indexes)
 
@@ -112,6 +132,7 @@ def _needed_index(body: Any, table: Table, is_select: bool) -> NeededIndex:
     equal: dict[str, None] = {}
     ranges: dict[str, None] = {}
     contains: dict[str, None] = {}
+    constant: set[str] = set()
     for part in conditions(body):
         if part.WhichOneof("node") != "a_expr":
             continue
@@ -120,13 +141,20 @@ def _needed_index(body: Any, table: Table, is_select: bool) -> NeededIndex:
             continue
         if operator == "=":
             equal[column] = None
+            if _is_constant(part.a_expr):
+                constant.add(column)
         elif operator in _RANGE or part.a_expr.kind == pg.AEXPR_BETWEEN:
             ranges[column] = None
         elif operator in _CONTAINS:
             contains[column] = None
     ordered = is_select and body.HasField("limit_count") and not body.group_clause
     order = _order(body, table) if ordered else ()
-    return NeededIndex(table, tuple(equal), tuple(ranges), tuple(contains), order, _alive(body, table))
+    alive = _alive(body, table)
+    return NeededIndex(table, tuple(equal), tuple(ranges), tuple(contains), order, alive, frozenset(constant))
+
+
+def _is_constant(expression: Any) -> bool:
+    return any(unwrapped(side).WhichOneof("node") == "a_const" for side in (expression.lexpr, expression.rexpr))
 
 
 def _alive(body: Any, table: Table) -> str | None:
@@ -192,12 +220,13 @@ def _unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, sche
     if needed is None or index is None or needed.is_served() or needed.table.partition_of is not None:
         return None
     rows = rows_of(needed.table)
-    linked = {key.columns for key in needed.table.foreign_keys}
-    if (rows is not None and rows < SMALL) or tuple(key.column for key in index.keys) in linked:
-        return None  # a small table; or a foreign key, which unindexed-foreign-key reports
+    if rows is not None and rows < SMALL:
+        return None
     columns = ", ".join(str(key.column) for key in index.keys)
     size = f"all {rows:,.0f} rows" if rows is not None else "the whole table"
     message = f"no index of {needed.table.name.name} serves {columns}: {size} are read for {shown(statement)}"
     finding = at_usage(pattern, f"{needed.table.name}({columns})", usage, message.replace("table are", "table is"), "")
     severity = Severity.WARNING if rows is not None and rows >= LARGE else pattern.severity
-    return finding.but(severity=severity, remedy=index, table=needed.table.name)
+    # The source does not say how many rows there are, nor how often it asks; a recording shows at least the latter.
+    guess = pattern.of_source and not (needed.is_selective and (rows is not None or likely_grows(schema, needed.table)))
+    return finding.but(severity=severity, remedy=index, table=needed.table.name, guess=guess)

@@ -19,8 +19,11 @@ class QueryWithoutIndex(StatementPattern):
     {"rows": 10_000_000}}`) or given with --stats. `alembic pgadvise` chooses among the indexes for all queries at
     once.
 
-    What does not count: foreign keys, which unindexed-foreign-key reports, queries of several tables, and tables with
-    fewer than a thousand rows.
+    It is a guess where nothing speaks for many rows (no declared or known number, no name such as `events`, and no row
+    for each row of another table), and where the query asks for all rows of one kind.
+
+    What does not count: foreign keys, which unindexed-foreign-key reports and whose index is enough unless an order or
+    a range is asked for, queries of several tables, and tables with fewer than a thousand rows.
     """
 
     severity = Severity.INFO

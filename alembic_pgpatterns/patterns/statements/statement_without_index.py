@@ -18,8 +18,8 @@ class StatementWithoutIndex(StatementPattern):
     large: declared in the model (`info={"pgpatterns": {"rows": 10_000_000}}`) or given with --stats. `alembic
     pgadvise` chooses among the indexes for all statements at once.
 
-    What does not count: foreign keys, which unindexed-foreign-key reports, statements of several tables, and tables
-    with fewer than a thousand rows.
+    What does not count: foreign keys, which unindexed-foreign-key reports and whose index is enough unless an order or
+    a range is asked for, statements of several tables, and tables with fewer than a thousand rows.
     """
 
     severity = Severity.INFO

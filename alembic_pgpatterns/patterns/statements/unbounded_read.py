@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns._growth import rows_of
 from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
-from alembic_pgpatterns.patterns.statements._trees import has, outer, rows_of, table_of
+from alembic_pgpatterns.patterns.statements._trees import has, outer, table_of
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.sql.parser import pg
 from alembic_pgpatterns.workload.model import Workload

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import STRINGS, Linked, Obstacles, checked_columns, together
+from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns, together
+from alembic_pgpatterns.patterns._growth import looks_like_a_list
 from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
-from alembic_pgpatterns.schema.model import UNKNOWN, Column, Name, Schema, Table
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 
 WIDE = "int8"
-FEW_COLUMNS = 5
 
 
 class IntegerPrimaryKey(SchemaPattern):
@@ -58,29 +57,8 @@ class IntegerPrimaryKey(SchemaPattern):
                 group = linked.group(column)
                 remedy = together(group, obstacles, lambda item: widened(item, WIDE, feeding), lambda _: True)
                 message = f"{column.identifier} ends at {LARGEST[column.type.name]:,}"
-                small = Severity.INFO if _looks_like_a_list(schema, table) else None
+                small = Severity.INFO if looks_like_a_list(schema, table) else None
                 yield self.finding(at=column, message=message, remedy=remedy, severity=small)
-
-
-def _looks_like_a_list(schema: Schema, table: Table) -> bool:
-    """A few columns, one of them a unique name, and others point at it: kinds, countries, roles.
-
-    Not where the application adds rows to it.
-    """
-    if len(table.columns) > FEW_COLUMNS or table.foreign_keys or not schema.fact(_referred)[table.name]:
-        return False
-    evidence = schema.evidence
-    names = {table.name.name, f"{table.name.schema}.{table.name.name}"}
-    if evidence is not None and names & set(evidence.inserted):
-        return False
-    rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
-    rules += [index.columns for index in table.indexes if index.unique and index.predicate is None]
-    unique = [table.column(columns[0] or "") for columns in rules if len(columns) == 1]
-    return any(column is not None and column.type.name in STRINGS | {"citext"} for column in unique)
-
-
-def _referred(schema: Schema) -> Counter[Name]:
-    return Counter(key.referred_table for table in schema.tables for key in table.foreign_keys)
 
 
 def is_counted_key(table: Table, column: Column, feeding: Feeding) -> bool:

@@ -71,8 +71,15 @@ def _column(context: Context, column: Column[Any], position: int) -> parts.Colum
         generated=_generated(context, column),
         sequence=sequence,
         comment=column.comment,
-        null_stated=getattr(column, "_user_defined_nullable", None) is True,
+        null_stated=_null_stated(context, column),
         origin=context.origins.of_column(column),
+    )
+
+
+def _null_stated(context: Context, column: Column[Any]) -> bool:
+    """Whether the models say that null is meant, and do not only leave it open."""
+    return bool(column.nullable) and (
+        getattr(column, "_user_defined_nullable", None) is True or context.origins.null_annotated(column)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import sysconfig
@@ -10,9 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import sqlalchemy
 from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.orm import Mapper, registry
+from sqlalchemy.orm.exc import UnmappedColumnError
 
+from alembic_pgpatterns.schema.metadata.annotations import allows_none
 from alembic_pgpatterns.schema.metadata.declarations import ClassSource, FileSource, Sources, TableSource
 from alembic_pgpatterns.schema.metadata.python_defaults import dotted
 from alembic_pgpatterns.schema.origin import NO_ORIGIN, Location, Origin
@@ -101,6 +105,21 @@ class Origins:
                 if callable(factory):
                     return dotted(factory)
         return None
+
+    def null_annotated(self, column: Column[Any]) -> bool:
+        """Whether the class says that null is meant: ``Mapped[bool | None]``.
+
+        SQLAlchemy makes such a column nullable, and does not keep that an annotation said so.
+        """
+        for class_ in self._classes.get(column.table, ()):
+            try:
+                key: str = sqlalchemy.inspect(class_).get_property_by_column(column).key
+            except UnmappedColumnError:  # left out by exclude_properties
+                continue
+            annotations = (inspect.get_annotations(base).get(key) for base in class_.__mro__)
+            if any(map(allows_none, annotations)):
+                return True
+        return False
 
     def class_location(self, class_: type, attribute: str) -> Location | None:
         """The line of a class's attribute, or of the class."""

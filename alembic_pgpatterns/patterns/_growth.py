@@ -1,0 +1,81 @@
+"""Whether a table will have many rows, as far as the schema and the application's source can tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from alembic_pgpatterns.patterns._columns import STRINGS
+from alembic_pgpatterns.patterns._words import words
+from alembic_pgpatterns.schema.model import Name, Schema, Table
+
+LARGE = 10_000
+"""Rows from which reading the whole table is noticed."""
+
+FEW_COLUMNS = 5
+"""Columns that a short list has at most."""
+
+LISTS = frozenset({
+    "authority", "category", "config", "configuration", "country", "currency", "department", "kind", "language",
+    "model", "organisation", "organization", "permission", "plan", "plugin", "policy", "preset", "priority", "provider",
+    "role", "rule", "scope", "setting", "severity", "state", "status", "team", "template", "tenant", "type",
+    "workspace",
+})  # fmt: skip
+"""Last words of the names of tables that people fill by hand: they hold tens or hundreds of rows, not millions."""
+
+SERIES = frozenset({
+    "activity", "audit", "event", "execution", "history", "job", "log", "message", "metric", "notification", "queue",
+    "reading", "run", "session", "task",
+})  # fmt: skip
+"""Last words of the names of tables that the program fills by itself."""
+
+
+def rows_of(table: Table) -> float | None:
+    """Rows of a table, where they are declared in its model or known of production."""
+    if table.statistics is not None:
+        return table.statistics.rows
+    declared = table.origin.info.get("rows")
+    return float(declared) if isinstance(declared, int | float) else None
+
+
+def looks_like_a_list(schema: Schema, table: Table) -> bool:
+    """A few columns, one of them a unique name, and others point at it: kinds, countries, roles.
+
+    Not where the application adds rows to it.
+    """
+    if len(table.columns) > FEW_COLUMNS or table.foreign_keys or not schema.fact(_referred)[table.name]:
+        return False
+    evidence = schema.evidence
+    names = {table.name.name, f"{table.name.schema}.{table.name.name}"}
+    if evidence is not None and names & set(evidence.inserted):
+        return False
+    rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
+    rules += [index.columns for index in table.indexes if index.unique and index.predicate is None]
+    unique = [table.column(columns[0] or "") for columns in rules if len(columns) == 1]
+    return any(column is not None and column.type.name in STRINGS | {"citext"} for column in unique)
+
+
+def likely_grows(schema: Schema, table: Table) -> bool:
+    """Whether something speaks for many rows: the table's name, or a row of it for each of another table's.
+
+    How many rows a table has, only statistics say. Without them an index on a table of fifty rows would be proposed
+    as loudly as one on the largest.
+    """
+    last = singular(words(table.name.name)[-1]) if words(table.name.name) else ""
+    if last in LISTS or looks_like_a_list(schema, table):
+        return False
+    return last in SERIES or any(key.referred_table != table.name for key in table.foreign_keys)
+
+
+def singular(word: str) -> str:
+    """A plural of the usual kind without its ending; a word such as ``status`` stays as it is."""
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if word.endswith(("us", "ss")):
+        return word
+    if word.endswith("uses"):
+        return word[:-2]
+    return word.removesuffix("s")
+
+
+def _referred(schema: Schema) -> Counter[Name]:
+    return Counter(key.referred_table for table in schema.tables for key in table.foreign_keys)
