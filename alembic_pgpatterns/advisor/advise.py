@@ -27,6 +27,7 @@ from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.variants import variants
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.remedies.sql import create_index
@@ -87,7 +88,7 @@ class Advisor:
         self.say("reading the statements")
         questions, unplanned = self._questions(workload)
         built = self._build(self._candidates(questions, options, workload.from_production), workload)
-        self.say(f"choosing among {len(built)} indexes")
+        self.say(f"choosing among {counted(len(built), 'indexes', 'index')}")
         search = Search(self._planner, questions, built)
         choice = Choice(search, options.max_indexes, self.say)
         choice.run()

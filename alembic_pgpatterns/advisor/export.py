@@ -14,6 +14,7 @@ import psycopg
 
 from alembic_pgpatterns.advisor.statistics import EXPORT
 from alembic_pgpatterns.advisor.synthesise import listed_values
+from alembic_pgpatterns.output.counts import counted
 
 VERSION = 1
 MOST_VALUES = 50
@@ -123,8 +124,9 @@ def summary(document: Mapping[str, Any]) -> Sequence[str]:
     """Lines for people about what the export contains, and what it left out."""
     columns = sum(len(table["columns"]) for table in document["tables"])
     lines = [
-        f"{len(document['tables'])} tables, {columns} columns. Kept: shares of nulls, widths, numbers of different "
-        "values, order on disk; bounds of times and numbers; the most common of at most "
+        f"{counted(len(document['tables']), 'tables')}, {counted(columns, 'columns')}. "
+        "Kept: shares of nulls, widths, numbers of different values, order on disk; bounds of times and numbers; the "
+        "most common of at most "
         f"{MOST_VALUES} values of flags, enums, numbers and times, and of texts that a CHECK names. "
         "No other value of a column is in the file."
     ]

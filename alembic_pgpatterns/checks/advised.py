@@ -11,6 +11,7 @@ from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.scratch_databases import disconnect
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import Sender
 from alembic_pgpatterns.patterns.statements.statement_without_index import StatementWithoutIndex
@@ -81,4 +82,4 @@ def _evidence(item: AdvisedIndex) -> Iterator[str]:
         place = benefit.statement.site or "a statement"
         yield f"{place} costs {benefit.cost_before:,.0f} without it and {benefit.cost_after:,.0f} with it"
     if len(item.benefits) > SHOWN:
-        yield f"{len(item.benefits) - SHOWN} more statements use it"
+        yield f"{counted(len(item.benefits) - SHOWN, 'more statements use it', 'more statement uses it')}"

@@ -27,6 +27,7 @@ from alembic_pgpatterns.findings.run_patterns import (
     without_excluded,
 )
 from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.patterns import SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.live import LiveServer
 
@@ -114,7 +115,8 @@ def _elsewhere(live_database: Live, head: Head, project: Project) -> str | None:
         heads = ", ".join(head.heads)
         return f"the live database is at {position}, which is not where the project's history ends ({heads})"
     missing = project.ancestors(head.heads) - project.ancestors(live_database.versions)
-    return f"the live database is at {position}: {len(missing)} revisions are pending, up to {', '.join(head.heads)}"
+    pending_revisions = counted(len(missing), "revisions are pending", "revision is pending")
+    return f"the live database is at {position}: {pending_revisions}, up to {', '.join(head.heads)}"
 
 
 def _unread(server: LiveServer) -> Iterator[Skipped]:

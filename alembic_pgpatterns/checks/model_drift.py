@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import converge
@@ -18,9 +17,10 @@ from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.difference import (
+    CONSTRAINTS,
     Difference,
     label_differences,
-    label_of,
+    nameless_constraints,
     sequence_differences,
     table_differences,
 )
@@ -31,8 +31,6 @@ from alembic_pgpatterns.schema.sql.values import constant
 
 _DECLARED = ("comment", "storage parameters", "row security", "forced row security")
 """Aspects that count only if the models say something about them."""
-_UNNAMED = ("primary key", "key", "foreign key", "check", "exclusion")
-"""Kinds whose names differ if nobody chose them."""
 
 
 def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tuple[Drift, ...] | Skipped:
@@ -128,31 +126,14 @@ def _counts(item: Difference, table: Table) -> bool:
 def _without_renamed(items: Iterable[Difference], models: Table, head: Table) -> Iterator[Difference]:
     """Without constraints that exist on both sides under different names."""
     listed = list(items)
-    of_head, of_models = _shapes(head), _shapes(models)
+    # PostgreSQL, Alembic and a naming convention choose different names for a constraint to which nobody gave one.
+    of_head, of_models = nameless_constraints(head), nameless_constraints(models)
     for item in listed:
-        if item.object_type in _UNNAMED and item.kind in ("missing", "extra"):
+        if item.object_type in CONSTRAINTS and item.kind in ("missing", "extra"):
             side, other_side = (of_models, of_head) if item.kind == "missing" else (of_head, of_models)
             if side.get(item.object) in other_side.values():
                 continue
         yield item
-
-
-def _shapes(table: Table) -> dict[str, Any]:
-    """Constraints by label, without their names."""
-    keys = [*((table.primary_key,) if table.primary_key else ()), *table.unique_constraints]
-    shapes: dict[str, Any] = {label_of(key): ("key", key.columns, key.primary) for key in keys}
-    for foreign in table.foreign_keys:
-        shapes[label_of(foreign)] = (
-            foreign.columns,
-            foreign.referred_table,
-            foreign.referred_columns,
-            foreign.on_delete,
-        )
-    for check in table.checks:
-        shapes[label_of(check)] = ("check", str(check.expression))
-    for exclusion in table.exclusions:
-        shapes[label_of(exclusion)] = ("exclusion", str(exclusion.definition))
-    return shapes
 
 
 def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:

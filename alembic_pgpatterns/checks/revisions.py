@@ -26,7 +26,7 @@ from alembic_pgpatterns.controller.tracer import TraceResult
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered
-from alembic_pgpatterns.findings.revision_patterns import run_history_patterns, run_revision_patterns
+from alembic_pgpatterns.findings.revision_patterns import needs_traces, run_history_patterns, run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
@@ -192,7 +192,7 @@ def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
 
 
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
-    if not any(isinstance(pattern, RevisionPattern) or getattr(pattern, "of_scope", False) for pattern in patterns):
+    if not any(needs_traces(type(pattern)) for pattern in patterns):
         return "no pattern about revisions is selected"
     if settings.create_all:
         return "the schema was built from the models"

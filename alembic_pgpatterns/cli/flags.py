@@ -8,19 +8,23 @@ from pathlib import Path
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
 from alembic_pgpatterns.cli.interpreter import interpreter
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.words import skipped_lines
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
-    """The settings from flags; None for a flag that was not used."""
+    """The settings from flags; None for a flag that was not used.
+
+    Raises:
+        SettingsError: --select or --ignore is there, but names nothing.
+    """
     values = vars(options)
     fail_on = values.get("fail_on")
     return {
-        "select": _names(values.get("select")),
-        "ignore": _names(values.get("ignore")),
+        "select": _names("--select", values.get("select")),
+        "ignore": _names("--ignore", values.get("ignore")),
         "target_version": values.get("target_version"),
         "baseline": _path(values.get("baseline")),
         "fail_on": Severity[fail_on.upper()] if fail_on else None,
@@ -40,10 +44,14 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _names(values: list[str] | None) -> tuple[str, ...] | None:
+def _names(flag: str, values: list[str] | None) -> tuple[str, ...] | None:
     if not values:
         return None
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+    names = tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+    if not names:
+        # An empty variable of a shell, as in --select "$NAMES": that every pattern runs is not what was meant.
+        raise SettingsError(f"{flag} names no pattern. Give names, folders or globs, with commas, or leave it out.")
+    return names
 
 
 def _path(value: str | None) -> Path | None:

@@ -23,6 +23,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.revision_patterns import about_a_revision
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.report.explain import explain, write_list
 from alembic_pgpatterns.report.plan import write as write_plan
@@ -131,7 +132,7 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
     before.covering(accepted, report.heads, unseen).write(path)
     stale = len(report.stale)
-    removed = f"; {stale} that no longer match removed" if stale else ""
+    removed = f"; {stale} that no longer {'match' if stale > 1 else 'matches'} removed" if stale else ""
     with standard_output(stream) as out:
-        out.write(one_line(f"{path}: {len(accepted)} findings accepted{removed}. Commit this file.") + "\n")
+        out.write(one_line(f"{path}: {counted(len(accepted), 'findings')} accepted{removed}. Commit this file.") + "\n")
     return 0

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +14,8 @@ import psycopg
 from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.fix_summary import summary
-from alembic_pgpatterns.cli.interpreter import demand_this_one, interpreter
+from alembic_pgpatterns.cli.flags import flags
+from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -86,7 +85,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     Raises:
         PgPatternsError: it could not be done; nothing is left on disk.
     """
-    settings = settings_of(config, _flags(options))
+    settings = settings_of(config, flags(options))
     if not (options.tables or options.select or options.all):
         raise SettingsError("say what to fix: --select NAMES, a table, or --all")
     _refuse(settings)
@@ -109,20 +108,6 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with standard_output(config.stdout) as out:
         out.writelines(f"{inert(line)}\n" for line in lines)
     return LEFT_BY_HAND if options.models and (outcome.unedited or (edited is not None and edited.drift)) else 0
-
-
-def _flags(options: argparse.Namespace) -> dict[str, object]:
-    def names(values: list[str] | None) -> tuple[str, ...] | None:
-        split = (name.strip() for value in values or () for name in value.split(","))
-        return tuple(name for name in split if name) or None
-
-    return {
-        "select": names(options.select),
-        "ignore": names(options.ignore),
-        "server": options.server or os.environ.get("PGPATTERNS_SERVER"),
-        "prepare": Path(options.prepare).absolute() if options.prepare else None,
-        "python": interpreter(options),
-    }
 
 
 def _refuse(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.workspace import Workspace, workspace
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.rehearsal.options import Options
 from alembic_pgpatterns.rehearsal.rehearse import rehearse
@@ -156,7 +157,11 @@ def _next(at: RunAt, arguments: Mapping[str, Any]) -> Iterator[str]:
     if lines:
         yield "pgpatterns: warning: the next autogenerate is not empty. It would write this again and again:"
         yield from (f"    {line}" for line in lines[:MOST_LINES])
-        yield from (f"    ... and {len(lines) - MOST_LINES} more lines",) if len(lines) > MOST_LINES else ()
+        yield from (
+            (f"    ... and {counted(len(lines) - MOST_LINES, 'more lines', 'more line')}",)
+            if len(lines) > MOST_LINES
+            else ()
+        )
         yield (
             "  Correct the model, or leave the object out with include_object or include_name in env.py. "
             f"If the model is right, please report it: {project_url('Issues')}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from alembic_pgpatterns.config.written import settings_lines
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.counts import counted
 
 OPTION = "script_location"
 _DEPTH = 6
@@ -107,7 +108,7 @@ def _searched(config: Any, location: str) -> Path | None:
     folders = sorted(_migrations(start, _DEPTH), key=lambda folder: (-_revisions(folder), str(folder)))
     if len(folders) < 2:
         return folders[0] if folders else None
-    listed = [f"  {shown(folder)}  ({_revisions(folder)} revisions)" for folder in folders[:_LISTED]]
+    listed = [f"  {shown(folder)}  ({counted(_revisions(folder), 'revisions')})" for folder in folders[:_LISTED]]
     more = [f"  and {len(folders) - _LISTED} more"] if len(folders) > _LISTED else []
     raise PgPatternsError(
         f"{_missing(config, location)}, and {len(folders)} folders have migrations:\n"

@@ -223,9 +223,8 @@ def _outside(project: Project) -> Iterator[Skipped]:
     strangers = project.files_outside_history()
     if strangers:
         yield Skipped(
-            f"{len(strangers)} files such as {strangers[0]}",
-            "they look like revisions, but Alembic does not load them: see version_locations and "
-            "recursive_version_locations",
+            f"{len(strangers)} files such as {strangers[0]}" if len(strangers) > 1 else strangers[0],
+            "Alembic does not load what looks like a revision: see version_locations and recursive_version_locations",
             expected=True,
         )
 

@@ -14,9 +14,12 @@ from alembic_pgpatterns.revisions.model import History, RevisionRun
 def about_a_revision(finding: Finding) -> bool:
     """Whether the finding is about a traced revision, and not about the schema or the whole history."""
     pattern = registry().get(finding.pattern)
-    if pattern is None or not issubclass(pattern, HistoryPattern):
-        return pattern is not None and issubclass(pattern, RevisionPattern)
-    return pattern.of_scope
+    return pattern is not None and needs_traces(pattern)
+
+
+def needs_traces(pattern: type[Pattern]) -> bool:
+    """Whether what a pattern finds depends on the revisions that are traced."""
+    return issubclass(pattern, RevisionPattern) or (issubclass(pattern, HistoryPattern) and pattern.of_scope)
 
 
 def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRun]) -> Unsuppressed:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.report.places import file_and_line
 from alembic_pgpatterns.report.words import count_line, fix_lines, foremost, message, place, skipped_lines
@@ -32,7 +33,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from map(_command, shown)
     others = [finding for finding in report.causes if all(finding is not item for item in shown)]
     if others:
-        yield f"::group::{len(others)} more findings, for which GitHub has no room as annotations"
+        more = counted(len(others), "more findings", "more finding")
+        yield f"::group::{more}, for which GitHub has no room as annotations"
         yield from (f"{item.severity} {item.pattern}: {message(item)} ({place(item)})" for item in others)
         yield "::endgroup::"
     yield f"pgcheck: {count_line(report)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 from xml.etree import ElementTree
 
@@ -13,16 +12,13 @@ from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.report.words import fix_lines, looked_at, message
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write ("Char" in its grammar)."""
-
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
     """Write the document; it always holds every finding, and a passing case if there is none."""
     failing = report.at_least(report.fail_on)
     cases = [_case(finding, finding.severity >= report.fail_on) for finding in report.findings]
     if not cases:
-        cases = [ElementTree.Element("testcase", classname="pgcheck", name=_printable(looked_at(report)))]
+        cases = [ElementTree.Element("testcase", classname="pgcheck", name=inert(looked_at(report)))]
     cases += [_skipped(item) for item in report.skipped]
     suite = ElementTree.Element(
         "testsuite",
@@ -41,17 +37,15 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
 
 
 def _case(finding: Finding, fails: bool) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname=finding.pattern, name=_printable(one_line(finding.object)))
+    case = ElementTree.Element("testcase", classname=finding.pattern, name=inert(one_line(finding.object)))
     if finding.location:
-        case.set("file", _printable(one_line(finding.location.path)))
+        case.set("file", inert(one_line(finding.location.path)))
         case.set("line", str(finding.location.line))
     places = [f"at {finding.location}"] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
-    text = _printable(
-        "\n".join([message(finding), *map(one_line, places), *(f"fix: {fix}" for fix in fix_lines(finding))])
-    )
+    text = inert("\n".join([message(finding), *map(one_line, places), *(f"fix: {fix}" for fix in fix_lines(finding))]))
     if fails:
-        summary = _printable(message(finding))
+        summary = inert(message(finding))
         ElementTree.SubElement(case, "failure", type=str(finding.severity), message=summary).text = text
     else:
         ElementTree.SubElement(case, "system-out").text = f"{finding.severity}: {text}"
@@ -59,11 +53,7 @@ def _case(finding: Finding, fails: bool) -> ElementTree.Element:
 
 
 def _skipped(item: Skipped) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname="pgcheck", name=_printable(one_line(item.subject)))
+    case = ElementTree.Element("testcase", classname="pgcheck", name=inert(one_line(item.subject)))
     reason = without_passwords(item.reason)
-    ElementTree.SubElement(case, "skipped", message=_printable(reason if item.expected else f"not checked: {reason}"))
+    ElementTree.SubElement(case, "skipped", message=inert(reason if item.expected else f"not checked: {reason}"))
     return case
-
-
-def _printable(text: str) -> str:
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", inert(text))

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from alembic_pgpatterns.checks.deploy_plan import Line, plans
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import inert, prose
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
@@ -123,7 +124,9 @@ def _statement(item: StatementTime) -> dict[str, Any]:
 
 def _text(result: Rehearsal, full: bool) -> Iterator[str]:
     measured = [item for item in result.revisions if not item.note]
-    yield f"pgrehearse: {len(measured)} revisions on rows" + (f", {result.facts['server']}" if measured else "")
+    yield f"pgrehearse: {counted(len(measured), 'revisions')} on rows" + (
+        f", {result.facts['server']}" if measured else ""
+    )
     for item in result.revisions:
         if item.note and not full:
             continue
@@ -138,7 +141,7 @@ def _text(result: Rehearsal, full: bool) -> Iterator[str]:
     yield from (f"no rows in {item.table}: {item.reason}" for item in result.unfilled)
     yield from (f"skipped: {item.subject}: {item.reason}" for item in result.skipped)
     yield ""
-    yield f"{len(result.findings)} findings" if result.findings else "no findings"
+    yield counted(len(result.findings), "findings") if result.findings else "no findings"
 
 
 def _several(result: Rehearsal) -> bool:
@@ -156,7 +159,7 @@ def _measured(item: RevisionResult, full: bool) -> Iterator[str]:
     slowest = sorted(item.statements, key=lambda statement: -statement.seconds)
     shown = item.statements if full else [s for s in slowest[:SHOWN] if s.seconds >= NOTICEABLE / 5]
     for statement in shown:
-        rows = f", {statement.rows:,} rows" if statement.rows is not None else ""
+        rows = f", {statement.rows:,} {'row' if statement.rows == 1 else 'rows'}" if statement.rows is not None else ""
         sql = statement.sql if full or len(statement.sql) <= 80 else f"{statement.sql[:77]}..."
         yield f"{statement.location}: {duration(statement.seconds)}{rows}: {sql}"
     yield f"{duration(item.seconds)} in all, {size(item.wal_bytes)} of WAL, {size(item.disk_bytes)} of disk"
@@ -185,7 +188,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _markdown(result: Rehearsal) -> Iterator[str]:
-    yield f"### pgrehearse: {len(result.findings)} findings\n"
+    yield f"### pgrehearse: {counted(len(result.findings), 'findings')}\n"
     for item in result.revisions:
         if item.note:
             continue

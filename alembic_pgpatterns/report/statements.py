@@ -22,7 +22,7 @@ def lines(report: Report, shown: int = SHOWN) -> Iterator[str]:
     grouped = sorted(report.findings, key=lambda finding: order[_place(finding)])
     for number, (place, findings) in enumerate(groupby(grouped, key=_place)):
         if number >= shown:
-            yield f"… and {len(order) - shown} more places: `alembic pgadvise --workload FILE` shows all."
+            yield f"… and {len(order) - shown} more: `alembic pgadvise --workload FILE` shows all."
             break
         yield place
         for finding in findings:

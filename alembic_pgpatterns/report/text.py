@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.text import Text
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.program import typed
 from alembic_pgpatterns.output.safe_text import code, one_line
 from alembic_pgpatterns.patterns import Finding, Severity
@@ -132,7 +133,7 @@ def _next_steps(report: Report, full: bool) -> Iterator[Line]:
     curable = len(fixable(report))
     if curable:
         yield Line("", Text())
-        summary = f"pgfix can fix {curable} of {len(report.causes)} findings by itself (marked [fixable])"
+        summary = f"pgfix can fix {curable} of {counted(len(report.causes), 'findings')} by itself (marked [fixable])"
         yield Line("", Text(typed(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run")), 2)
     if not full and len(report.causes) > SHOWN:
         yield Line(

@@ -9,6 +9,7 @@ from itertools import groupby
 from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
@@ -19,9 +20,10 @@ from alembic_pgpatterns.remedies.sql import sql
 
 
 def foremost(findings: Sequence[Finding], number: int) -> list[Finding]:
-    """The first findings in their order, but each pattern's first before any pattern's second.
+    """The findings to show if there is no room for all, in the order of the report.
 
-    Two hundred of one kind then do not hide the one of another.
+    The most expensive are chosen first. Among equally expensive ones, the first finding of each pattern is chosen
+    before the second of any, so that two hundred of one pattern do not hide the only one of another.
 
     Args:
         findings: the most expensive first, as in a report.
@@ -98,7 +100,7 @@ def count_line(report: Report) -> str:
     if not total:
         return f"no findings{tail}"
     places = f" in {len(report.findings)} places" if len(report.findings) > total else ""
-    return f"{total} finding{'s' if total != 1 else ''} ({', '.join(parts)}){places}{tail}"
+    return f"{counted(total, 'findings')} ({', '.join(parts)}){places}{tail}"
 
 
 def skipped_lines(items: Sequence[Skipped]) -> Iterator[tuple[str, bool]]:
@@ -120,9 +122,5 @@ def _whats(items: Sequence[Skipped]) -> str:
 def looked_at(report: Report) -> str:
     """What was checked: revisions, tables, the server."""
     facts = report.facts
-    counts = ", ".join(_counted(facts[key], key) for key in ("revisions", "tables") if key in facts)
+    counts = ", ".join(counted(int(str(facts[key])), key) for key in ("revisions", "tables") if key in facts)
     return one_line(f"{counts} on {facts.get('server', 'no server')}")
-
-
-def _counted(number: object, plural: str) -> str:
-    return f"{number} {plural.removesuffix('s') if number == 1 else plural}"

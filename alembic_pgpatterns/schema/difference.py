@@ -49,6 +49,8 @@ class Difference:
 
 
 Facts = dict[str, str]
+CONSTRAINTS = ("primary key", "key", "foreign key", "check", "exclusion")
+"""The kinds of objects that are constraints."""
 
 
 def differences(first: Schema, second: Schema) -> tuple[Difference, ...]:
@@ -74,6 +76,19 @@ def table_differences(first: Table, second: Table) -> Iterator[Difference]:
     for kind, members, facts in _PARTS:
         before, after = (_by_key(members(table)) for table in (first, second))
         yield from _members(kind, before, after, lambda key: first.name, facts)
+
+
+def nameless_constraints(table: Table) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The constraints of a table by label, each with all that it demands: equal ones differ in their name only."""
+    return {
+        label_of(item): (
+            ("kind", kind),
+            *((name, fact) for name, fact in facts(item).items() if name != "comment"),
+        )
+        for kind, members, facts in _PARTS
+        if kind in CONSTRAINTS
+        for item in members(table)
+    }
 
 
 def _by_key(items: Iterable[Any]) -> dict[Hashable, Any]:

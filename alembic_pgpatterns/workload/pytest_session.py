@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.workload.files import as_lines, from_lines, write
 from alembic_pgpatterns.workload.model import Workload, merged
 from alembic_pgpatterns.workload.recorder import Recorder
@@ -73,7 +74,8 @@ class RecordingPlugin:
             write(workload, self._file)
             calls = sum(statement.calls for statement in workload.statements)
             terminalreporter.section("statements")
-            terminalreporter.write_line(f"{self._file}: {len(workload.statements)} statements, {calls} calls recorded")
+            statements = counted(len(workload.statements), "statements")
+            terminalreporter.write_line(f"{self._file}: {statements}, {counted(calls, 'calls')} recorded")
         if self._conclude is not None and self._conclude(workload, terminalreporter):
             session = getattr(terminalreporter, "_session", None)
             if session is not None and session.exitstatus == 0:

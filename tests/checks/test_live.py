@@ -154,7 +154,7 @@ def test_pending_revisions_are_no_drift(shop: Project) -> None:
     shop.sql("b2", "CREATE TABLE later (id bigint PRIMARY KEY)", down="a1")
     report = document(shop)
     assert of("live-drift", report) == set()
-    assert "1 revisions are pending, up to b2" in reasons(report)["live-drift"]
+    assert "1 revision is pending, up to b2" in reasons(report)["live-drift"]
 
 
 @pytest.mark.sample(2)

@@ -206,12 +206,23 @@ def test_another_name_of_a_constraint_is_no_drift(kind: str) -> None:
         ("foreign", {"referred_table": Name("public", "q")}),
         ("foreign", {"referred_columns": ("key",)}),
         ("foreign", {"on_delete": "CASCADE"}),
+        ("foreign", {"on_update": "CASCADE"}),
+        ("foreign", {"match_full": True}),
+        ("foreign", {"deferrable": True}),
+        ("unique", {"deferrable": True, "initially_deferred": True}),
+        ("unique", {"nulls_not_distinct": True}),
+        ("unique", {"include": ("b",)}),
+        ("primary", {"include": ("b",)}),
         ("check", {"text": "a > 1"}),
         ("exclusion", {"text": "USING gist (b WITH &&)"}),
     ],
 )
 def test_another_name_and_another_meaning_is_drift(kind: str, changes: dict[str, Any]) -> None:
     assert whats(named(kind, "chosen"), named(kind, "other", **changes)) == ["public.t.chosen", "public.t.other"]
+
+
+def test_another_name_and_another_comment_is_no_drift() -> None:
+    assert whats(named("unique", "chosen", comment="one"), named("unique", "other", comment="two")) == []
 
 
 def test_what_comes_after_another_name_counts() -> None:

@@ -374,3 +374,11 @@ def test_wrong_values_of_settings(setting: str, problem: str, project: Project) 
     with pytest.raises(SettingsError) as error:
         read_settings(pyproject=Path("pyproject.toml"))
     assert f"pyproject.toml [tool.alembic_pgpatterns]: {problem}" in str(error.value)
+
+
+@pytest.mark.parametrize("names", ["", ",", " , "])
+@pytest.mark.parametrize("flag", ["--select", "--ignore"])
+def test_a_flag_that_names_no_pattern(
+    flag: str, names: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"{flag} names no pattern." in said(capsys, 255, flag, names)

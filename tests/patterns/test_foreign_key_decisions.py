@@ -55,6 +55,7 @@ def test_a_key_that_is_cast_is_for_people() -> None:
         (DataType("int4"), False),
         (DataType("numeric"), True),
         (DataType("int4", array=True), True),
+        (DataType("int4", "other"), True),
         (DataType("", kind="unknown"), False),
         (DataType("isbn", "other"), True),
     ],

@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, expression_text
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
+from alembic_pgpatterns.schema.sql.sqltext import parse_constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +188,16 @@ _PLAIN_KEY = {"u": "UNIQUE", "p": "PRIMARY KEY"}
 
 def restored_key(state: TableState, form: ConstraintForm, declared: object = None) -> ops.MigrateOperation:
     """A UNIQUE constraint or PRIMARY KEY as PostgreSQL printed it."""
-    definition = form.definition
-    options: dict[str, Any] = {}
-    for words, name, value in (
-        (" INITIALLY DEFERRED", "initially", "DEFERRED"),
-        (" DEFERRABLE", "deferrable", True),
-    ):
-        if definition.endswith(words):
-            definition = definition.removesuffix(words)
-            options[name] = value
-    if definition.startswith("UNIQUE NULLS NOT DISTINCT"):
-        options["postgresql_nulls_not_distinct"] = True
-    if " INCLUDE (" in definition:
+    key = parse_constraint(form.definition)
+    if key is None or key.including or key.without_overlaps:
         return restored(state, form)
+    options: dict[str, Any] = {}
+    if key.deferrable:
+        options["deferrable"] = True
+    if key.initdeferred:
+        options["initially"] = "DEFERRED"
+    if key.nulls_not_distinct:
+        options["postgresql_nulls_not_distinct"] = True
     kind = ops.CreateUniqueConstraintOp if form.kind == "u" else ops.CreatePrimaryKeyOp
     return kind(conv(form.name), state.name, list(form.columns), schema=state.schema, **options)
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-_TYPE = re.compile(r"^(?P<name>[\w \".]*?)\s*(?:\((?P<arguments>[^)]*)\))?(?P<rest>[A-Za-z ]*)(?P<array>(?:\[\])*)$")
+from alembic_pgpatterns.schema.parsed import TypeText
+from alembic_pgpatterns.schema.sql.sqltext import parse_type
+
 _MICROSECONDS = 6
-_REAL_BITS = 24
-"""FLOAT(24) is real, FLOAT(25) double precision (PostgreSQL docs, "Floating-Point Types")."""
-_TEXTS = frozenset(("TEXT", "VARCHAR"))
+_TEXTS = frozenset(("text", "varchar"))
+_TIMES = frozenset(("time", "timetz", "timestamp", "timestamptz"))
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True, slots=True)
-class _Type:
-    name: str
-    arguments: tuple[int, ...]
 
 
 def type_text(kind: TypeEngine[object]) -> str:
@@ -42,30 +34,26 @@ def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True)
     before, after = type_text(old), type_text(new)
     if before == after:
         return False
-    a, b = _parsed(before), _parsed(after)
-    if a is None or b is None:
+    a, b = parse_type(before), parse_type(after)
+    if a is None or b is None or a.array != b.array or a.collation != b.collation:
         return True
-    if {a.name, b.name} <= _TEXTS:
-        return bool(b.arguments) and (not a.arguments or a.arguments[0] > b.arguments[0])
-    if a.name == b.name == "NUMERIC":
-        return not _numeric_fits(a.arguments, b.arguments)
-    if a.name.startswith(("TIMESTAMP", "TIME")):
+    names = {_builtin(a), _builtin(b)}
+    if a.array:
+        # The elements of an array are converted one by one, also where a single value would stay as it is.
+        return a != b
+    if names <= _TEXTS:
+        return bool(b.modifiers) and (not a.modifiers or a.modifiers[0] > b.modifiers[0])
+    if names == {"numeric"}:
+        return not _numeric_fits(a.modifiers, b.modifiers)
+    if _builtin(a) in _TIMES:
         return not _time_fits(a, b, utc)
-    return a.name != b.name or a.arguments != b.arguments
+    # An extension's type may have arguments that are words: geometry(Point) and geometry(Polygon) look equal here.
+    return a.names[0] != "pg_catalog" or a != b
 
 
-def _parsed(text: str) -> _Type | None:
-    match = _TYPE.match(text)
-    if match is None:
-        return None
-    name = f"{match['name']} {match['rest'].strip()}".strip() + match["array"]
-    arguments = match["arguments"]
-    if arguments is not None and not re.fullmatch(r"[\d, ]*", arguments):
-        return None
-    if name == "FLOAT":
-        single = arguments is not None and int(arguments) <= _REAL_BITS
-        return _Type("REAL" if single else "DOUBLE PRECISION", ())
-    return _Type(name, tuple(int(part) for part in (arguments or "").replace(" ", "").split(",") if part))
+def _builtin(item: TypeText) -> str | None:
+    """PostgreSQL's own name of a built-in type (pg_type.typname); None for a type of another schema."""
+    return item.names[-1] if item.names[:-1] in ((), ("pg_catalog",)) else None
 
 
 def _numeric_fits(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
@@ -78,21 +66,20 @@ def _numeric_fits(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
     return scale[0] == scale[1] and old[0] <= new[0]
 
 
-def _time_fits(old: _Type, new: _Type, utc: bool) -> bool:
-    names = {old.name, new.name}
+def _time_fits(old: TypeText, new: TypeText, utc: bool) -> bool:
+    names = {_builtin(old), _builtin(new)}
     same = len(names) == 1
-    timestamps = names == {"TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP WITH TIME ZONE"}
-    if not same and not (timestamps and utc):
+    if not same and not (names == {"timestamp", "timestamptz"} and utc):
         return False
-    if not same and new.arguments and new.arguments[0] < _MICROSECONDS:
+    if not same and new.modifiers and new.modifiers[0] < _MICROSECONDS:
         # PostgreSQL can skip a cast or a rounding, but not both together.
         return False
-    digits = [each.arguments[0] if each.arguments else _MICROSECONDS for each in (old, new)]
+    digits = [each.modifiers[0] if each.modifiers else _MICROSECONDS for each in (old, new)]
     return digits[0] <= digits[1]
 
 
-_NUMBERS = frozenset(("SMALLINT", "INTEGER", "BIGINT", "NUMERIC", "REAL", "DOUBLE PRECISION"))
-_STRINGS = frozenset(("TEXT", "VARCHAR", "CHAR"))
+_NUMBERS = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8"))
+_STRINGS = frozenset(("text", "varchar", "bpchar"))
 
 
 def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
@@ -100,6 +87,6 @@ def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
 
     True among numbers and among strings. Timestamps depend on the session's TimeZone.
     """
-    parsed = [_parsed(type_text(kind)) for kind in (old, new)]
-    names = {item.name for item in parsed if item is not None}
-    return None not in parsed and (names <= _NUMBERS or names <= _STRINGS)
+    parsed = [parse_type(type_text(kind)) for kind in (old, new)]
+    names = {None if item is None or item.array else _builtin(item) for item in parsed}
+    return names <= _NUMBERS or names <= _STRINGS

@@ -148,4 +148,7 @@ def _comparable(type_: DataType, other: DataType) -> bool:
         return True
     if (type_.schema, type_.name, type_.array) == (other.schema, other.name, other.array):
         return True
-    return not type_.array and any({type_.name, other.name} <= shared for shared in SHARED_OPERATORS)
+    if type_.array or other.array or {type_.schema, other.schema} != {"pg_catalog"}:
+        # An array is compared as a whole; and a type of the same name in another schema is another type.
+        return False
+    return any({type_.name, other.name} <= shared for shared in SHARED_OPERATORS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
 from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 LOCKS = "https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"
 ALTER_TABLE = "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES"
@@ -79,6 +79,15 @@ def table_sql(table: Name) -> str:
     return str(table).removeprefix("public.")
 
 
-def with_words(text: str, pattern: str, words: str) -> str:
-    """The statement with words put behind its beginning: ``CREATE INDEX`` … CONCURRENTLY."""
-    return re.sub(pattern, lambda match: f"{match[0]} {words}", text, count=1, flags=re.IGNORECASE)
+_KINDS_OF_OBJECT = frozenset({pg.INDEX, pg.TABLE, pg.SCHEMA, pg.VIEW})
+
+
+def with_words(text: str, words: str) -> str:
+    """The statement with words behind the kind of its object: ``CREATE UNIQUE INDEX`` CONCURRENTLY …
+
+    Its other words stay as they are written, which they would not if the changed parse tree were written out.
+    """
+    kinds = (token for token in postgast.scan(text).tokens if token.token in _KINDS_OF_OBJECT)
+    end = next(kinds).end
+    raw = text.encode()  # the lexer counts bytes
+    return f"{raw[:end].decode()} {words}{raw[end:].decode()}"

@@ -67,6 +67,6 @@ def _instead(statement: Statement) -> str:
     if command is None or command.kind not in ("create index", "reindex table", "reindex"):
         return "Build it outside of the function, with CREATE INDEX CONCURRENTLY in an autocommit block."
     if command.kind != "create index":
-        return block(with_words(command.text, r"REINDEX(\s*\([^)]*\))?\s+(INDEX|TABLE|SCHEMA)", "CONCURRENTLY"))
+        return block(with_words(command.text, "CONCURRENTLY"))
     words = "CONCURRENTLY" if command.if_not_exists else "CONCURRENTLY IF NOT EXISTS"
-    return block(with_words(command.text, r"CREATE\s+(UNIQUE\s+)?INDEX", words)) + "\n# or op.create_index_concurrently"
+    return block(with_words(command.text, words)) + "\n# or op.create_index_concurrently"

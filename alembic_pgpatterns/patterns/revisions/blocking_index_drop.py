@@ -45,7 +45,7 @@ class BlockingIndexDrop(RevisionPattern):
                 locked = index is not None and statement.mode(index.table) == "ACCESS EXCLUSIVE"
                 if index is None or not locked or _partitioned(run, index.table):
                     continue
-                text = with_words(command.text, r"DROP\s+INDEX", "CONCURRENTLY")
+                text = with_words(command.text, "CONCURRENTLY")
                 yield self.at(
                     run,
                     statement,

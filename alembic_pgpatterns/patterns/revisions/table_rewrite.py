@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
-from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
+from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, with_words, worked
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.expressions import zones_of
 from alembic_pgpatterns.schema.types import DataType
 
-_IN_UTC = re.compile(r"AT TIME ZONE '(etc/)?(utc|gmt)'|timezone\('(etc/)?(utc|gmt)',", re.IGNORECASE)
+_UTC = frozenset({"utc", "gmt", "etc/utc", "etc/gmt"})
 STAGED = (
     "Add a new column, fill both from the application, copy the old rows in batches (op.backfill), change over, and "
     "drop the old column in a later revision."
@@ -109,8 +109,7 @@ def _verb(statement: Statement) -> str:
 def _instead(run: RevisionRun, statement: Statement, change: AlterAction | None, table: Name) -> str:
     command = statement.command
     if command is not None and command.kind == "refresh":
-        text = command.text.replace("MATERIALIZED VIEW", "MATERIALIZED VIEW CONCURRENTLY", 1)
-        return f"{block(text)}\n# needs a unique index on the view"
+        return f"{block(with_words(command.text, 'CONCURRENTLY'))}\n# needs a unique index on the view"
     if command is not None and command.kind == "insert":
         return (
             'ALTER the table in place, which PostgreSQL can: op.* or batch_alter_table(…) without recreate="always", '
@@ -136,10 +135,16 @@ def _becomes_aware(old: DataType | None, new: DataType | None) -> bool:
     return (old.name, new.name) == ("timestamp", "timestamptz") and old.precision in (None, new.precision)
 
 
+def _is_utc(change: AlterAction) -> bool:
+    """Whether the values are taken as UTC: nothing else is said, or the expression says so and no other zone."""
+    zones: frozenset[str | None] = zones_of(change.using) if change.using else _UTC
+    return bool(zones) and zones <= _UTC
+
+
 def _retyped(run: RevisionRun, statement: Statement, change: AlterAction, table: Name) -> str:
     old, new = _type(run.before, table, change), _type(run.after, table, change)
     written, column = as_written(statement, table), quote(change.name)
-    if _becomes_aware(old, new) and (not change.using or _IN_UTC.search(change.using)):
+    if _becomes_aware(old, new) and _is_utc(change):
         alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"
         return (
             f'op.execute("SET LOCAL timezone = \'UTC\'")\nop.execute({python(alter)})\nop.execute("RESET timezone")'

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
@@ -8,9 +7,8 @@ from alembic_pgpatterns.patterns.revisions._statements import busy, named, pytho
 from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Name
-
-_PARAMETER = re.compile(r"[$]\d|(?<![:\w]):\w")
-"""What has its value elsewhere, or would have for ``sa.text()``."""
+from alembic_pgpatterns.schema.sql.binds import escape_binds
+from alembic_pgpatterns.schema.sql.expressions import has_parameter
 
 
 class UnbatchedDataChange(RevisionPattern):
@@ -59,12 +57,17 @@ def _those(command: Command) -> str:
     return f" where {command.where}" if command.where else ""
 
 
+def _has_values_elsewhere(text: str) -> bool:
+    """Whether the value is not in the text, or ``sa.text()`` would take a part of it, such as ``':a'``, for a name."""
+    return has_parameter(text) or escape_binds(text) != text
+
+
 def _instead(statement: Statement, command: Command, table: Name) -> str:
     if command.kind == "delete":
         batches = "Delete in batches of some thousand rows by key, each in a transaction of its own"
         return f"{batches}." if command.where else f"{batches}, or TRUNCATE."
     texts = (command.where, *dict(command.assigned).values())
-    is_constant = command.assigned and not any(map(_PARAMETER.search, texts))
+    is_constant = command.assigned and not any(map(_has_values_elsewhere, filter(None, texts)))
     assigned = command.assigned if is_constant else ()
     values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in assigned) or "…"
     where = python(command.where) if command.where and is_constant else "…"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
@@ -16,8 +15,7 @@ from alembic_pgpatterns.patterns.revisions._statements import (
 )
 from alembic_pgpatterns.revisions.model import MODES, RevisionRun, Statement, Work, blocks
 from alembic_pgpatterns.schema.names import quote
-
-_REFERENCES = re.compile(r"FOREIGN\s+KEY\s*\([^)]*\)\s*(REFERENCES\b.*)$", re.IGNORECASE | re.DOTALL)
+from alembic_pgpatterns.schema.sql.parser import Node, postgast
 
 
 class ValidatingForeignKey(RevisionPattern):
@@ -82,8 +80,8 @@ def _modes(statement: Statement, work: Work) -> dict[str, list[str]]:
 
 def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:
     """The key together with its column, where the revision adds that as well and fills nothing in: all are null."""
-    change, written = constraint(statement, "foreign key"), _REFERENCES.search(statement.sql)
-    if change is None or written is None or len(change.columns) != 1 or len(statement.actions) > 1:
+    change = constraint(statement, "foreign key")
+    if change is None or len(change.columns) != 1 or len(statement.actions) > 1:
         return None
     for added, table, column in altered(run, "add column"):
         if table == work.root and column.name == change.columns[0] and not (column.required or column.default):
@@ -91,12 +89,25 @@ def _inline(run: RevisionRun, statement: Statement, work: Work) -> str | None:
             if any(table in s.tables and s.command is not None and s.command.kind == "update" for s in between):
                 return None
             new = f"ALTER TABLE {as_written(statement, table)} ADD COLUMN {quote(column.name)} {column.type}"
-            name = f" CONSTRAINT {quote(change.name)}" if change.name else ""
             return (
-                f"op.execute({python(f'{new}{name} {written[1]}')})  # in place of {line(added)} and this: in a new "
+                f"op.execute({python(_with_key(new, statement.sql))})  # in place of {line(added)} and this: in a new "
                 "column there is nothing to check"
             )
     return None
+
+
+def _with_key(new_column: str, foreign_key: str) -> str:
+    """The ADD COLUMN with the foreign key of the other ALTER TABLE, as a part of the column's definition."""
+    tree, other = postgast.parse(f"{new_column} REFERENCES placeholder"), postgast.parse(foreign_key)
+    column, constraint_node = (getattr(_first_action(item), "def") for item in (tree, other))
+    key = column.column_def.constraints[0].constraint
+    key.CopyFrom(constraint_node.constraint)
+    key.ClearField("fk_attrs")  # the key's own columns: here it is the new one
+    return str(postgast.deparse(tree))
+
+
+def _first_action(tree: Node) -> Node:
+    return tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
 
 
 def _instead(statement: Statement, work: Work) -> str:

@@ -57,7 +57,7 @@ def _index(item: AdvisedIndex) -> Iterator[str]:
         costs = f"{benefit.cost_before:>12,.0f} -> {benefit.cost_after:>9,.1f}"
         yield f"    {costs}  {place}  {one_line(benefit.statement)}"
     if len(item.benefits) > SHOWN:
-        yield f"    … and {len(item.benefits) - SHOWN} more statements"
+        yield f"    … and {len(item.benefits) - SHOWN} more"
 
 
 def _place(statement: Recorded) -> str:

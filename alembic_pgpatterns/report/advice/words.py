@@ -10,6 +10,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, PlanPair
 from alembic_pgpatterns.checks.advice_report import AdviceReport
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line as single
 from alembic_pgpatterns.remedies.model_line import index_expression
 from alembic_pgpatterns.remedies.operations import operations
@@ -75,6 +76,6 @@ def summary(report: AdviceReport) -> str:
     """What was done, in one sentence."""
     advice = report.advice
     return (
-        f"{len(advice.indexes)} indexes for {advice.planned} statements, chosen from {advice.candidates} candidates "
-        f"by {advice.plans} plans ({advice.mode})"
+        f"{counted(len(advice.indexes), 'indexes', 'index')} for {counted(advice.planned, 'statements')}, chosen from "
+        f"{counted(advice.candidates, 'candidates')} by {counted(advice.plans, 'plans')} ({advice.mode})"
     )

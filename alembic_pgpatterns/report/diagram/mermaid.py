@@ -22,7 +22,8 @@ def pictures(report: Report) -> Iterator[tuple[str, str]]:
         drawn = diagram(schema, report.findings, [table for table, _ in counts.most_common(TABLES)])
         if drawn.boxes:
             count = len(drawn.boxes)
-            yield f"The {count} tables with most findings {label}".strip(), mermaid(drawn)
+            title = f"The {count} tables with most findings" if count > 1 else "The table with findings"
+            yield f"{title} {label}".strip(), mermaid(drawn)
 
 
 def mermaid(diagram: Diagram) -> str:

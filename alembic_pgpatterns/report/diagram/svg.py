@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.report.diagram.layout import HEAD, LINE, WIDTH, Layout, Place
 from alembic_pgpatterns.report.diagram.model import Diagram, Link, Row
 from alembic_pgpatterns.report.markup import Markup, tag
@@ -27,7 +28,10 @@ def svg(diagram: Diagram, layout: Layout, identifier: str) -> Markup:
     size = f"{left} {top} {layout.width + 2 * MARGIN} {layout.height + 2 * MARGIN}"
     return tag(
         "svg",
-        tag("title", f"{len(diagram.boxes)} tables and {len(diagram.links)} foreign keys"),
+        tag(
+            "title",
+            f"{counted(len(diagram.boxes), 'tables')} and {counted(len(diagram.links), 'foreign keys', 'foreign key')}",
+        ),
         tag("g", [_link(link, places) for link in diagram.links], class_="links"),
         tag("g", [_box(place) for place in layout.places], class_="boxes"),
         viewBox=size,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from alembic_pgpatterns.checks.deploy_plan import Plan
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.report.markup import Markup, tag
@@ -40,7 +41,9 @@ def timeline(run: RevisionRun, plan: Plan) -> Markup:
         "section",
         tag("h3", tag("code", plan.revision), " ", tag("small", plan.heading)),
         _grid(statements[:SHOWN], tables) if tables else tag("p", "Locks no table that existed before."),
-        tag("p", f"{len(statements) - SHOWN} more statements are not drawn.") if len(statements) > SHOWN else None,
+        tag("p", f"Not drawn: {counted(len(statements) - SHOWN, 'statements')} more.")
+        if len(statements) > SHOWN
+        else None,
         _old_code(plan),
         class_="revision",
     )

@@ -15,7 +15,9 @@ from alembic_pgpatterns.schema.sql.parser import (
     SVFOP_CURRENT_TIMESTAMP_N,
     SVFOP_LOCALTIMESTAMP,
     SVFOP_LOCALTIMESTAMP_N,
+    FuncCall,
     Node,
+    ParamRef,
     postgast,
 )
 
@@ -69,6 +71,34 @@ def null_columns(expression: str) -> frozenset[str]:
     """Columns that are null whenever the expression is true: its ``c IS NULL``, alone or joined by AND."""
     tested = (_null_tested(part, IS_NULL) for part in _conjuncts(expression))
     return frozenset(name for name in tested if name is not None)
+
+
+@lru_cache(maxsize=4096)
+def has_parameter(expression: str) -> bool:
+    """Whether the expression has a parameter, such as ``$1``; true also if it does not parse."""
+    node = parse(expression)
+    return node is None or any(True for _ in postgast.find_nodes(node, ParamRef))
+
+
+@lru_cache(maxsize=4096)
+def zones_of(expression: str) -> frozenset[str | None]:
+    """The time zones of an expression that converts to one or from one: ``AT TIME ZONE 'UTC'``, ``timezone('UTC', x)``.
+
+    Returns:
+        The names, in lower case; None for a zone that is not a constant. Nothing if nothing is converted, or if this is
+        not one expression.
+    """
+    node = parse(expression)
+    if node is None:
+        return frozenset()
+    calls = [call for call in postgast.find_nodes(node, FuncCall) if call.funcname[-1].string.sval == "timezone"]
+    return frozenset(_constant_text(call.args[0]) if len(call.args) == 2 else None for call in calls)
+
+
+def _constant_text(node: Node) -> str | None:
+    while node.WhichOneof("node") == "type_cast":
+        node = node.type_cast.arg
+    return node.a_const.sval.sval.lower() or None
 
 
 @lru_cache(maxsize=4096)

@@ -62,6 +62,15 @@ def parse_exclusion(statement: str) -> IndexText | None:
     )
 
 
+def parse_constraint(definition: str) -> Any | None:
+    """The parse tree of a table's constraint, as pg_get_constraintdef() writes it; None if it does not parse."""
+    try:
+        command = postgast.parse(f"ALTER TABLE t ADD {definition}").stmts[0].stmt.alter_table_stmt.cmds[0]
+    except postgast.PgQueryError:
+        return None
+    return getattr(command.alter_table_cmd, "def").constraint
+
+
 @lru_cache(maxsize=4096)
 def column_references(expression: str) -> frozenset[str] | None:
     """The last part of each column reference; None if the expression does not parse."""

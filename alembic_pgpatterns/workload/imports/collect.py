@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 from alembic_pgpatterns.workload.model import SAMPLES, Recorded, Site, Usage, Workload
 from alembic_pgpatterns.workload.text import read
@@ -96,7 +97,7 @@ class Collected:
         """
         if not self._shapes:
             raise PgPatternsError(f"{path}: it contains no statement. {_EXPECTED[self._source]}")
-        notes = (f"{path}: {self.unread} statements could not be parsed",) if self.unread else ()
+        notes = (f"{path}: {counted(self.unread, 'statements')} could not be parsed",) if self.unread else ()
         return Workload(tuple(map(_recorded, self._shapes.values())), self._source, notes=notes)
 
 
