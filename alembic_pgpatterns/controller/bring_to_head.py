@@ -128,6 +128,7 @@ def _by_models(run: RunContext) -> AtHead:
 def _configured(run: RunContext) -> EnvResult:
     """env.py's models: its offline branch needs no database; not every env.py has one."""
     try:
+        # An offline branch that calls context.configure() without models is no better than none.
         result = run_env(run, Steps(), Databases(), offline=True)
         if any(item.models for item in result.configured):
             return result

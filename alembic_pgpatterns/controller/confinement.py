@@ -46,6 +46,8 @@ class Confinement:
         Raises:
             SettingsError: an entry of ``allow_connect`` is not an address.
         """
+        # By path: the servers' sockets do not exist yet when the fences are put up, and nothing can be added to them
+        # later.
         beginnings = tuple(os.path.realpath(root) + f"/{PREFIX}" for root in run_roots())
         servers = Allowed(beginnings=beginnings)
         if settings is None:

@@ -28,6 +28,7 @@ from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase
 
+# The project's process names the method, so only these can be called.
 _PARSERS = tuple(name for name in vars(SqlParser) if not name.startswith("_"))
 
 
@@ -100,6 +101,7 @@ def run_env(
         supplies=supplies(run, databases, moved),
     )
     result: EnvResult = run.project.request("env", request, handlers=handlers(run, databases, monitor, moved))
+    # In a run on a copy the names are those of the copy, which is dropped afterwards.
     if not moved:
         databases.by_origin.update(dict(result.databases))
     return _checked(run, result, is_plain=monitor is None and not moved)

@@ -48,7 +48,9 @@ def write_tree(root: Path, flag: str, reference: str, folder: Path) -> None:
     Raises:
         SettingsError, PgPatternsError: as `git`.
     """
+    # An index of its own: the user's has what is staged. And no worktree, since git would keep a record of that.
     index = {"GIT_INDEX_FILE": str(folder / ".git-index")}
+    # Otherwise git would take a reference that begins with a dash for an option (git 2.24).
     git(root, flag, "read-tree", "--end-of-options", f"{reference}^{{tree}}", variables=index)
     git(root, flag, "checkout-index", "--all", f"--prefix={folder}/", variables=index)
     (folder / ".git-index").unlink()

@@ -151,6 +151,7 @@ def _read(path: str) -> RevisionFacts | None:
     values: dict[str, Any] = {}
     for node in _body(path):
         for name, value in _assigned(node):
+            # Assigned twice, maybe under a condition: only running the file shows which one counts.
             if name in values:
                 return None
             try:
@@ -196,6 +197,7 @@ _trees: dict[tuple[str, int], ast.Module] = {}
 
 def _tree(path: str, moment: int) -> ast.Module:
     """A file's syntax tree, cached."""
+    # By time of change, because pgfix and pgrevision write revisions while they run.
     if (path, moment) not in _trees:
         _trees[path, moment] = ast.parse(Path(path).read_bytes())
     return _trees[path, moment]

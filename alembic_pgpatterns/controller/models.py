@@ -58,6 +58,8 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
     result: ModelsResult = run.project.request("models", request, handlers=handlers(run, Databases()))
     if result.schema is None:
         return ModelSchema(None, (Skipped("models", str(result.reason)),))
+    # Broken, and not just skipped: every pattern about tables would find nothing, and that would look like a good
+    # result.
     if not result.schema.tables:
         reason = "target_metadata holds no table: env.py must import the modules in which the models are"
         return ModelSchema(None, (Skipped("models", reason, broken=True),))

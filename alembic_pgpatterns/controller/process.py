@@ -208,6 +208,8 @@ class ProjectProcess:
         _descriptors.difference_update(ends.descriptors())
         ends.requests.close()
         ends.callbacks.close()
+        # The supervisor sees the end of this pipe and kills everything below it. The same happens if this process is
+        # killed.
         os.close(ends.alive)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(ends.supervisor, 0)
@@ -234,11 +236,14 @@ def _dump(ends: _Ends, pid: int) -> str:
 
 
 def _start(main: Main) -> _Ends:
+    # Two channels: while the process works on a request, its threads may ask questions. On one channel the parent could
+    # not tell an answer from a question.
     requests, requests_there = socket.socketpair()
     callbacks, callbacks_there = socket.socketpair()
     status, status_there = os.pipe()
     alive_there, alive = os.pipe()
     dump, dump_there = os.pipe()
+    # What is still in the buffers would be written twice, by this process and by the fork.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(ValueError, OSError, AttributeError):
             stream.flush()
@@ -252,6 +257,8 @@ def _start(main: Main) -> _Ends:
         _descriptors.update(ends.descriptors())
         return ends
     try:
+        # A collection in the fork would write into every object, and so copy all of the parent's memory (Python docs,
+        # gc.freeze).
         gc.freeze()
         for number in (*_descriptors, requests.fileno(), callbacks.fileno(), status, alive, dump):
             with contextlib.suppress(OSError):
@@ -279,9 +286,11 @@ def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
 
 def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:
     """Wait until the project's process or the parent ends, then kill everything."""
+    # A session of its own: Ctrl-C in the terminal is for the parent, which then ends this one in order.
     os.setsid()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
+    # Orphans of the project's processes become children of this one, and not of init, so they can be found and killed.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signals, wake = os.pipe()

@@ -155,6 +155,7 @@ class Project:
         from alembic.script.revision import RevisionError
 
         facts = read_without_running(self.script.files)
+        # Two files with one identifier: Alembic's own error is better than what we could say.
         if facts is None or len({item.revision for item in facts}) < len(facts):
             return None
         history = History(reparented_facts(self.config, facts))

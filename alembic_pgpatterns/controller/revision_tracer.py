@@ -34,6 +34,7 @@ class State:
 def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) -> State:
     """The present state of a database, without our event triggers."""
     with server.connect(database) as connection:
+        # The version table differs before and after every revision.
         schema = catalog.read(connection, version_tables=version_tables)
         return State(_without_ours(schema), ObservedRelations.read(connection), version_tables)
 

@@ -59,6 +59,7 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
         raise PgPatternsError(f"prepare: {path} cannot be read: {error}") from error
     try:
         with server.connect(database) as connection:
+            # Without parameters psycopg sends the text as one simple query, which may contain several statements.
             connection.execute(text.encode())
     except PsycopgError as error:
         raise PgPatternsError(f"prepare: {path}: {error}") from error
@@ -75,5 +76,6 @@ def disconnect(server: Server, database: str) -> None:
     """End the connections that the project's pools keep open: a database in use cannot be copied."""
     with server.connect() as connection:
         connection.execute(
+            # It waits until the session has ended, at most so many milliseconds (PostgreSQL 14).
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
         )

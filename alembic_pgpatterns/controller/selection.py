@@ -81,6 +81,7 @@ def _added(reference: str, folder: Path) -> set[Path]:
     """Files in the working tree that the common ancestor with the reference does not have."""
     root = Path(git(folder, "--diff-base", "rev-parse", "--show-toplevel").strip())
     ancestor = git(folder, "--diff-base", "merge-base", "--end-of-options", reference, "HEAD").strip()
+    # -z: otherwise git puts names with special characters in quotes.
     names = git(root, "--diff-base", "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split(
         "\0"
     )

@@ -141,6 +141,7 @@ class Tracer:
                 self._run.progress.step(len(runs), len(chosen), item.revision)
                 if trouble is not None:
                     troubles.append(trouble)
+                # As in a deployment, where one `alembic upgrade head` runs them all in one transaction by default.
                 if not passed and not self._together(self._project.revisions[: number + 1]):
                     break
         return TraceResult(tuple(runs), environments, tuple(troubles), frozenset(self._unsettled))
@@ -204,6 +205,7 @@ class Tracer:
         return read_state(self._server, database, self._version_tables)
 
     def _downgrade(self, revision: Revision, run: RevisionRun, database: str) -> Downgrade:
+        # The copy is on the same server, so the role of the upgrade is still there, and a second upgrade would fail.
         if any(statement.changes_roles for statement in run.statements):
             return Downgrade(skipped=MAKES_ROLES)
         try:

@@ -55,9 +55,11 @@ class Allowed:
         return any(self._hosts(host) & self._hosts(name) for name in near)
 
     def _permits_path(self, path: str) -> bool:
+        # An abstract socket has no file, so its name does not say who listens.
         if path.startswith("\0") or not path:
             return False
         places = (*self.sockets, *_LOCAL_SERVICES)
+        # The system's folders are often links, such as /var/run.
         real = os.path.realpath(path)
         if self.beginnings and real.startswith(self.beginnings):
             return True

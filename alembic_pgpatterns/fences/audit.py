@@ -45,8 +45,10 @@ def stand(allowed: Allowed, sink: Sink, *, programs: bool) -> None:
 
 
 def _check(caller: Any, address: Any, allowed: Allowed, sink: Sink) -> None:
+    # sendmsg() on a connected socket names no address.
     if address is None:
         return
+    # Syslog is a datagram too, but by a Unix socket, and these have rules of their own.
     is_udp = caller.type == socket.SOCK_DGRAM and caller.family != socket.AF_UNIX
     if isinstance(address, bytes):
         address = address.decode("utf-8", "surrogateescape")

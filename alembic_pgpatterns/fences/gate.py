@@ -26,6 +26,7 @@ from alembic_pgpatterns.fences import listeners, seccomp, syscalls
 from alembic_pgpatterns.fences.allowed import Address, Allowed, describe
 from alembic_pgpatterns.fences.refusals import Refusal, Sink
 
+# sizeof(struct sockaddr_storage).
 _LONGEST_ADDRESS = 128
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -45,6 +46,7 @@ def stand(allowed: Allowed, sink: Sink) -> bool:
         _keep(child, parent_end, allowed, sink)
     parent_end.close()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have ended before the call above: then no signal will come (PR_SET_PDEATHSIG(2const)).
     if os.getppid() != parent:
         os._exit(1)
     listener = seccomp.ask_about_connections()
@@ -55,6 +57,7 @@ def stand(allowed: Allowed, sink: Sink) -> bool:
             return False
         socket.send_fds(child_end, [b"+"], [listener])
         os.close(listener)
+        # Until then nobody answers: a connect() would wait for ever.
         child_end.recv(1)
     return True
 
@@ -101,6 +104,8 @@ def _close_all_but(*descriptors: int) -> None:
 
 def _serve(child: int, listener: int | None, allowed: Allowed, sink: Sink) -> int:
     """Answer until the child ends. Returns its status."""
+    # A SIGCHLD between the look at the child and poll() would be lost. Python writes each signal into this pipe, and
+    # poll() then returns at once.
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -135,6 +140,7 @@ def _status(child: int) -> int | None:
 
 
 def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
+    # Zeros: the kernel refuses a structure with anything else in it (seccomp_unotify(2)).
     request = bytearray(seccomp.NOTIFICATION)
     try:
         fcntl.ioctl(listener, seccomp.RECEIVE, request, True)
@@ -175,6 +181,7 @@ def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allow
 
 
 def _read_address(pid: int, where: int, length: int) -> tuple[int, Address]:
+    # The filter gets the pointer only; the address is in the memory of the process.
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         memory.seek(where)
         raw = memory.read(length)
@@ -201,6 +208,7 @@ def _unmapped(host: str, port: int) -> tuple[int, Address]:
 def _socket_type(pid: int, descriptor: int) -> int:
     """SOCK_STREAM, SOCK_DGRAM …; 0 if it is not known, which counts as the stricter one."""
     try:
+        # pidfd_open() takes a process, and the kernel names the thread that called.
         process = syscalls.call(syscalls.PIDFD_OPEN, _group(pid), 0)
         try:
             copy = syscalls.call(syscalls.PIDFD_GETFD, process, descriptor, 0)
@@ -231,6 +239,7 @@ def _name(pid: int) -> str:
 
 def _end_as(status: int) -> NoReturn:
     if os.WIFSIGNALED(status):
+        # The child may have left a core file. One of this process would help nobody.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         number = os.WTERMSIG(status)
         if number not in (signal.SIGKILL, signal.SIGSTOP):

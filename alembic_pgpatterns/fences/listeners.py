@@ -43,6 +43,7 @@ def _unix(path: str) -> Iterator[str]:
     shown = f"@{path[1:]}" if path.startswith("\0") else path
     with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
+            # The path is the last field, and may contain spaces.
             parts = line.rstrip("\n").split(maxsplit=7)
             if len(parts) == 8 and parts[7] == shown:
                 yield parts[6]
@@ -65,6 +66,7 @@ def _is_loopback(family: int, host: str) -> bool:
 
 def _accepts(local: str) -> bool:
     """Whether a listener there is reached by loopback: it listens on loopback or on all addresses."""
+    # The kernel prints each word of four bytes in the machine's order.
     words = [struct.pack("<I", int(local[start : start + 8], 16)) for start in range(0, len(local), 8)]
     raw = b"".join(words)
     last = raw[-4:]
@@ -91,6 +93,7 @@ def _tree(root: int) -> list[int]:
 def _parent(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
+            # The name in parentheses comes before, and may contain spaces and parentheses itself (proc_pid_stat(5)).
             return int(stat.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return 0

@@ -50,6 +50,7 @@ def stand(
         The names of the fences that stand.
     """
     kernel = stand_in_kernel(allowed, refusals) if kernel_fences is None else tuple(kernel_fences)
+    # After the gate, since that continues in another process; before the project's code, which could read PGHOST.
     libpq.clear()
     libpq.offer(parameters())
     libpq.redirect_programs(parameters)

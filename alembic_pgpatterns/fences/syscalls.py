@@ -38,6 +38,7 @@ _ARCHITECTURES = {
 
 def architecture() -> Architecture | None:
     """The numbers of this machine; None if they are not known here."""
+    # A 32-bit Python on a 64-bit kernel has the numbers of the other architecture.
     if sys.platform != "linux" or sys.maxsize < 2**32:
         return None
     return _ARCHITECTURES.get(platform.machine())
@@ -58,6 +59,7 @@ def call(number: int, *arguments: Any) -> int:
 
 def prctl(option: int, value: int) -> None:
     """prctl() with one argument. Raises OSError."""
+    # All five arguments: the function takes any number, and some options demand that the unused ones are 0.
     if _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)):
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

@@ -29,6 +29,7 @@ def take_over(config: Any, name: str) -> None:
     commands: Any = importlib.import_module("advanced_alchemy.alembic.commands")  # the project's, not ours
     other = commands.AlembicCommands(_configuration(name)).config
     for key, value in vars(other).items():
+        # Its configuration is a subclass of Alembic's, so it also has the attributes that are set here already.
         if key not in vars(config) and not key.startswith("_"):
             setattr(config, key, value)
 

@@ -39,6 +39,7 @@ def watch(note: Note) -> None:
 
 
 def _watch_variables(note: Note) -> None:
+    # On the class: Python looks up special methods there, and not on the object (Python docs, "Special method lookup").
     kind: Any = type(os.environ)
     get, iterate, contains = kind.__getitem__, kind.__iter__, kind.__contains__
 
@@ -73,6 +74,8 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
             name = str(Path(os.fsdecode(path)).absolute())
             if not name.startswith((_LIBRARY, _PACKAGE, "/proc/", "/sys/")) and _SITE not in name:
                 note(f"{prefix}:{name}")
+                # What asks only whether a file exists does not depend on its time of change, which differs in every
+                # checkout.
                 if prefix == "stat" and sys._getframe(1).f_code.co_name not in _EXISTENCE:
                     note(f"time:{name}")
         return function(path, *arguments, **keywords)
@@ -123,6 +126,7 @@ def _asker(depth: int = 2) -> str | None:
     frame: Any = sys._getframe(depth)
     while frame is not None:
         name = frame.f_code.co_filename
+        # A search for a module asks for files in every folder of sys.path; the modules are known from sys.modules.
         if name.startswith("<frozen importlib"):
             return None
         if not name.startswith(("<frozen ", _LIBRARY)) or _SITE in name:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
-# 16384 is FirstNormalObjectId (PostgreSQL source, access/transam.h).
+# 16384 is FirstNormalObjectId (PostgreSQL source, access/transam.h). Objects get their identifiers from one counter, so
+# the later one has the higher. relnatts counts dropped columns too, so it never shrinks. One row comes in any case.
 WIDTHS = """
     SELECT c.oid::bigint, c.relnatts::int, s.highest::bigint
     FROM (SELECT greatest((SELECT max(oid) FROM pg_catalog.pg_class),

@@ -47,6 +47,7 @@ def config_facts(config: Any) -> ConfigFacts:
         str(config.config_file_name) if config.config_file_name else None,
         str(config.toml_file_name) if getattr(config, "toml_file_name", None) else None,
         config.config_ini_section,
+        # Raw: the values are interpolated when they are used, and doing it twice would turn %% into a lone %.
         {name: dict(parser.items(name, raw=True)) for name in parser.sections()},
         _plain(vars(config.cmd_opts) if config.cmd_opts is not None else {}),
         _plain(config.attributes),
@@ -65,6 +66,9 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
+# It imports this package by a finder of its own, and not from our site-packages on sys.path: there the project would
+# find our versions of its libraries. After an error it waits until the parent has read the message and closed the
+# socket.
 BOOTSTRAP = """
 import importlib.util, json, os, struct, sys
 requests, callbacks, dump, kernel_fences, root = sys.argv[1:]

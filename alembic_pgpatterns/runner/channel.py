@@ -11,6 +11,7 @@ from typing import Any
 from alembic_pgpatterns.runner import codec
 
 _LENGTH = struct.Struct(">Q")
+# recv() allocates as many bytes as it is asked for, however few arrive.
 _CHUNK = 1 << 20
 
 
@@ -71,6 +72,7 @@ class Parent:
 
     def tell(self, subject: str, *values: Any) -> None:
         """Send a report; there is no answer. Raises Closed."""
+        # A fork of the project's has the same socket: two writers would mix their messages.
         if os.getpid() == self._pid:
             with self._lock:
                 send(self._connection, ("tell", subject, values))

@@ -61,6 +61,7 @@ class Child:
 
     def history(self) -> tuple[RevisionFacts, ...]:
         """The revisions' facts, after running env.py as far as needed; no connection is opened for that."""
+        # The redirect is on only if a server is named. At this one, a file, no connection can succeed.
         request = EnvRequest(server={"host": os.devnull}, offline=True, without_env_py=False)
         run = run_env(self._scripts, self._parent, request)
         if isinstance(run.raised, HistoryError):
@@ -131,6 +132,7 @@ class Child:
                 answer = ("done", getattr(self, name)(*arguments))
             except Closed:
                 raise
+            # The project's code may call sys.exit(), which raises SystemExit.
             except BaseException as error:
                 answer = ("failed", failure_of(error, self._folder()))
             if os.getpid() != owner:

@@ -106,6 +106,7 @@ def _changed(value: Any) -> dict[str, Any]:
     result = {}
     for name, default in _defaults(_kind(value)):
         content = getattr(value, name)
+        # True == 1 == 1.0, so equal values may still be different data.
         if content is not default and not (type(content) is type(default) and content == default):
             result[name] = _plain(content)
     return result
@@ -159,6 +160,7 @@ def _class_of(name: str) -> Any:
     kind = getattr(importlib.import_module(module), path, None)
     if (
         not isinstance(kind, type)
+        # A module also has the names that it imports, which must not be reached through it.
         or kind.__module__ != module
         or not (is_dataclass(kind) or issubclass(kind, enum.Enum))
     ):

@@ -21,6 +21,7 @@ from alembic_pgpatterns.runner.script_directory import ProjectScripts
 
 _PACKAGE = Path(__file__).parents[1]
 
+# A shell changes these by itself: the digest of all variables would differ in every terminal.
 _OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
 # In SQL these are used for names of partitions and the like. now() alone is the default of half of all tables.
 _DATES_OF_SQL = ("current_date", "date_trunc")
@@ -48,6 +49,7 @@ def dependencies(project: ProjectScripts, request: DependenciesRequest) -> Depen
     from_settings = {f"env:{name}" for name in request.from_settings}
     lasting = of_revisions | {item for item in read if _is_fact(item) or _is_own(item)}
     lasting -= counted_elsewhere | from_settings
+    # An env.py that creates tables from the models makes every revision depend on all models.
     creates_all = not _CREATE_ALL.isdisjoint(read_source(_text(str(env_py))).names)
     every = creates_all or any(source.mentions("target_metadata") for source in sources)
     modules = by_path.keys() - counted_elsewhere
@@ -69,6 +71,7 @@ def _variables(sources: Iterable[PythonSource]) -> Iterator[str]:
 
 def _modules() -> Iterator[ModuleType]:
     """The project's modules that are imported now."""
+    # A copy, because a module that loads lazily may import another one when it is asked for an attribute.
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and _is_own(file):
@@ -106,6 +109,7 @@ def _declares_only(path: str, module: ModuleType) -> bool:
     if "Table" in source.called:
         return True
     for value in list(vars(module).values()):
+        # Its own attribute: a class with single-table inheritance inherits __table__ from its parent.
         if isinstance(value, type) and value.__module__ == module.__name__ and "__table__" in vars(value):
             return True
     return all(isinstance(node, ast.Import | ast.ImportFrom) or _says_nothing(node) for node in _body(path))

@@ -34,6 +34,8 @@ def with_connection(parameters: Mapping[str, str], function: Callable[[Any], Any
     url = _url(name, parameters)
     if name == "asyncpg":
         return asyncio.run(_asynchronously(url, function))
+    # NullPool closes the connection at once; an open one would keep the database from being dropped or copied.
+    # ``future`` gives SQLAlchemy 1.4 the connection of 2.0, which has commit().
     engine = sqlalchemy.create_engine(url, poolclass=pool.NullPool, future=True)
     with engine.connect() as connection:
         return function(connection)
@@ -75,6 +77,7 @@ def _url(driver: str, parameters: Mapping[str, str]) -> URL:
     host, port = parameters.get("host", ""), parameters.get("port", "")
     in_folder = host.startswith("/")
     query: dict[str, Any] = {}
+    # libpq takes the folder of a Unix socket as the host, and so does asyncpg; pg8000 wants the path of the socket.
     if in_folder and driver == "pg8000":
         query = {"unix_sock": f"{host}/.s.PGSQL.{port or 5432}"}
     elif in_folder:

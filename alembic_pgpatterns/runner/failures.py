@@ -46,6 +46,7 @@ def _of_database(error: exc.DBAPIError, place: Location | None, texts: tuple[str
     message = without_secrets(f"{where}{error.orig}".rstrip() + (f"\nStatement: {statement}" if statement else ""))
     kind = "programming" if isinstance(error, exc.ProgrammingError) else "database"
     kind = "operational" if isinstance(error, exc.OperationalError) else kind
+    # psycopg and asyncpg name it sqlstate, psycopg2 pgcode.
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
     return Failure(message, kind, place, False, statement, str(state), texts, _diagnostics(error.orig))
 
@@ -111,6 +112,7 @@ def described(error: BaseException, place: Location | None) -> str:
 
 def missing_from(error: BaseException, within: str | frozenset[str]) -> Location | None:
     """The file (below a folder, or one of a set) of the module that lacks the name which was imported from it."""
+    # AttributeError.obj exists since Python 3.10.
     path = getattr(error.obj, "__file__", None) if isinstance(error, AttributeError) else None
     return Location(relative(path), 1) if path and _is_within(path, within) else None
 
@@ -118,6 +120,8 @@ def missing_from(error: BaseException, within: str | frozenset[str]) -> Location
 def _being_loaded(error: BaseException) -> Location | None:
     """The file that was being loaded when the error happened."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
+        # A file that cannot be compiled has no frame of its own. Alembic's function that loads it has the path
+        # (alembic/util/pyfiles.py).
         if frame.f_code.co_name == "load_module_py" and "path" in frame.f_locals:
             return Location(relative(str(Path(frame.f_locals["path"]).absolute())), 1)
     return None

@@ -43,6 +43,7 @@ class _Hook:
         sys.addaudithook(self)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        # The hook stays for good and is called for every event of the process, so this has to be quick.
         if not self.sinks:
             return
         sink = self.sinks[-1]
@@ -52,6 +53,7 @@ class _Hook:
             _listed(sink, arguments[0])
         elif event in _PROGRAMS and not _by_import_of_others():
             sink.read.add(UNTRACKED)
+        # SQLite opens its file in C, for which there is no event "open".
         elif event == "sqlite3.connect":
             _opened(sink, arguments[0], "r", os.O_RDONLY)
         elif event in _MACHINES:
@@ -110,6 +112,7 @@ def _listed(sink: _Sink, path: object) -> None:
 def _source(path: str) -> str:
     """The module's source, if Python opened the compiled file."""
     with contextlib.suppress(ValueError):
+        # ValueError: the path is not in a __pycache__, as with compiled files that are shipped without their source.
         source = importlib.util.source_from_cache(path)
         return source if Path(source).exists() else path
     return path
@@ -131,6 +134,7 @@ def _by_imports() -> bool:
 def _by_import_of_others() -> bool:
     """Whether a distribution reads facts about the machine while it is imported, as many do."""
     names: list[str] = []
+    # 0 is this function, 1 the hook. The function in C that raised the event has no frame.
     frame = sys._getframe(2)
     while frame is not None:
         names.append(frame.f_code.co_filename)

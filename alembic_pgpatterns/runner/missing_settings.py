@@ -103,12 +103,14 @@ def value_for(name: str, kind: str = "") -> str:
         return "http://localhost"  # it was given the URL of a database, and wants another one
     if re.search("URL|DSN|URI|CONN", name.upper()):
         return "{url}"
+    # As long as keys that must have 32 characters.
     return next((value for part, value in _PARTS if part in words), "for-the-check-only-0123456789abcdef")
 
 
 def _of_environ(error: KeyError) -> Iterator[str]:
     """``os.environ["NAME"]``."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
+    # Since Python 3.11 the module os is frozen, so its frames have no file.
     if last and last[0].filename in ("<frozen os>", os.__file__):
         yield str(error.args[0])
 

@@ -123,6 +123,7 @@ def create(
 
     try:
         with_connection(server, run, driver)
+    # The last two come from custom types and DDL of the models that work with another dialect only.
     except (sqlalchemy.exc.SQLAlchemyError, PgPatternsError, AttributeError, TypeError) as error:
         return failure_of(error, "")
     return None

@@ -72,6 +72,7 @@ def _of_settings() -> Iterator[str]:
 
 
 def _settings_classes() -> list[Any]:
+    # pydantic-settings reads all variables at once, so only its classes know for which ones it looks.
     module = sys.modules.get("pydantic_settings") or sys.modules.get("pydantic_settings.main")
     base = getattr(module, "BaseSettings", None)
     waiting, result = list(base.__subclasses__()) if base is not None else [], []

@@ -50,6 +50,7 @@ def configured(context: MigrationContext, env_py: Path) -> Configured:
         models=len(metadatas),
         driver=str(getattr(context.dialect, "driver", "")),
         plugins=tuple(map(str, plugins)) if plugins is not None else None,
+        # Private: MigrationContext has no public attribute for either.
         transaction_per_migration=bool(context._transaction_per_migration),
         opened_transaction=bool(context._in_external_transaction),
         location=_place(env_py),

@@ -128,6 +128,8 @@ def _run_with_connection(run: EnvRun) -> None:
     def with_attributes(connection: Any) -> None:
         run.project.config.attributes.update(dict.fromkeys(names, connection))
         _run(run)
+        # Alembic does not commit a transaction that was open before it began; the program that hands over the
+        # connection would.
         if connection.in_transaction() and run.raised is None:
             connection.commit()
 
@@ -222,6 +224,8 @@ def _environment(run: EnvRun) -> EnvironmentContext:
     def configure(*args: Any, **kwargs: Any) -> None:
         # By now env.py has set up logging, and "Running upgrade ..." would break the progress line.
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        # By default Alembic writes the SQL of an offline run to stdout (docs, EnvironmentContext.configure,
+        # output_buffer).
         if request.offline:
             kwargs.setdefault("output_buffer", io.StringIO())
         if request.supplies.models and kwargs.get("target_metadata") is None:
@@ -230,6 +234,8 @@ def _environment(run: EnvRun) -> EnvironmentContext:
         context = environment.get_context()
         item = observers.configured(context, Path(project.directory.env_py_location))
         run.configured.append(item)
+        # Added to env.py's own. Alembic calls them after the version table is changed, in the revision's transaction
+        # (docs, ``on_version_apply``).
         context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, _notify(run, item))
         run.observer.configured(context, item.facts.database)
 
@@ -259,6 +265,8 @@ def _steps_of(run: EnvRun) -> Callable[[Any, Any], list[Any]]:
             raise
         database = observers.database_of(context) if run.recorder is not None else ""
         for step in chosen:
+            # Alembic calls it in run_migrations() (runtime/migration.py). Replacing it, and not the module's function,
+            # keeps the arguments that ``run_migrations(**kw)`` hands to upgrade().
             step.migration_fn = _around(run, step, database)
         return chosen
 
@@ -304,6 +312,8 @@ def chosen_steps(project: ProjectScripts, steps: Steps, revision: Any) -> list[A
         project.revisions  # noqa: B018, they are loaded here, as Alembic does
         return []
     order = steps.revisions
+    # With several branches the order is Alembic's choice. What `alembic upgrade heads` does from an empty database must
+    # be what the project's deployments did.
     if steps.kind == "heads" or (steps.kind == "missing" and not revision and len(order) == len(project.revisions)):
         return list(project.directory._upgrade_revs("heads", revision))
     if steps.kind == "until":

@@ -36,6 +36,8 @@ def _same_folder() -> Iterator[None]:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
+    # sys.exit() raises SystemExit, which is reported. os._exit() raises nothing: the parent would see a process that
+    # ended.
     stock, owner = os._exit, os.getpid()
     refused: list[str] = []
 

@@ -83,6 +83,7 @@ class ProjectScripts:
     def revision_facts(self) -> tuple[RevisionFacts, ...]:
         """The same as plain data, in the order in which Alembic loaded the files. Raises as `revisions`."""
         by_name = {script.revision: script for script in self.revisions}
+        # Private: the map of all identifiers, in the order of loading. It also has branch labels as keys.
         loaded = [by_name[name] for name in self.directory.revision_map._revision_map if name in by_name]
         return tuple(
             RevisionFacts(
@@ -90,6 +91,7 @@ class ProjectScripts:
                 str(Path(script.path).absolute()),
                 several(script.down_revision),
                 several(script.dependencies),
+                # Those of the file. ``branch_labels`` also has the ones of other revisions in the branch.
                 tuple(sorted(map(str, script._orig_branch_labels or ()))),
             )
             for script in dict.fromkeys(loaded)
@@ -149,6 +151,7 @@ class ProjectScripts:
             ) from error
         except UserWarning as error:
             raise HistoryError(self._twice(str(error))) from error
+        # A module may call sys.exit() while it is imported.
         except BaseException as error:
             raise HistoryError(f"A revision file cannot be loaded: {describe(error, str(folder))}") from error
 

@@ -14,6 +14,7 @@ from alembic_pgpatterns.runner.digest import digest
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
+# Other sources are the server's own files and command line, which are the same for every session.
 _SESSION = """
     SELECT name, setting FROM pg_catalog.pg_settings
     WHERE source IN ('global', 'database', 'user', 'database user', 'client', 'session') ORDER BY name
@@ -56,6 +57,7 @@ def session_digest(context: MigrationContext) -> str:
 def leaves_more(context: MigrationContext) -> bool:
     """Whether the revisions that ran left something in their session that a new session would not have."""
     ((temporary, prepared, deferrable, values),) = _rows_of(context, _LEFT) or [(True,) * 4]
+    # Otherwise each revision commits, and nothing is pending for the next one.
     goes_on = not context._transaction_per_migration
     return bool(temporary or prepared or (goes_on and (deferrable or values)))
 

@@ -40,6 +40,8 @@ def begin(allowed: Allowed, dump: int, kernel_fences: Collection[str] | None = N
         dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`.
         kernel_fences: the fences of the kernel that stand already; None if none were tried.
     """
+    # A fork has the command's handlers, which stop the command's servers; and exec() keeps signals ignored that a
+    # parent, such as nohup, has ignored (POSIX).
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -75,6 +77,7 @@ def config_of(facts: ConfigFacts) -> Any:
         if not parser.has_section(section):
             parser.add_section(section)
         for name, value in items.items():
+            # ConfigParser refuses a value with a lone %, which a file may contain, but set() may not get.
             with contextlib.suppress(ValueError):
                 parser.set(section, name, value)
     return config

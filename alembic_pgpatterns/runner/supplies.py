@@ -29,6 +29,7 @@ class AskedAttributes(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of any dictionary."""
+        # dict.get() does not call __missing__().
         if name not in self:
             return default
         return self[name]
@@ -43,6 +44,7 @@ class AskedAttributes(dict[str, Any]):
 def watched_attributes(config: Any) -> AskedAttributes:
     """The attributes of a configuration, which from now on note what is missing."""
     if not isinstance(config.attributes, AskedAttributes):
+        # Config.attributes is memoized: Alembic looks in the object's own dictionary (alembic/config.py).
         config.__dict__["attributes"] = AskedAttributes(config.attributes)
     attributes: AskedAttributes = config.attributes
     return attributes
@@ -51,6 +53,7 @@ def watched_attributes(config: Any) -> AskedAttributes:
 def set_options(config: Any, options: Mapping[str, str]) -> None:
     """Set options of Alembic's configuration, in the section that it uses."""
     for name, value in options.items():
+        # ConfigParser would interpolate a % (Alembic docs, Config.set_main_option).
         config.set_main_option(name, value.replace("%", "%%"))
 
 

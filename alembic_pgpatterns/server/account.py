@@ -31,6 +31,7 @@ class Account:
         """The arguments of ``Popen`` that start a program as this account; none if it is the current account."""
         if self.uid == os.geteuid():
             return {}
+        # Without extra_groups the program would keep root's other groups, such as disk.
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def reaches(self, path: Path) -> bool:

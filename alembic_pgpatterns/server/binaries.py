@@ -85,6 +85,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
     if on_path:
         yield Path(on_path).resolve().parent, "PATH"
     for root, pattern in _WELL_KNOWN:
+        # By number: as text, 9.6 would come after 18.
         for folder in sorted(Path(root).glob(pattern), key=_by_number, reverse=True):
             if (folder / "postgres").exists():
                 yield folder, str(folder)

@@ -116,6 +116,7 @@ def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:
     resetwal = binaries.directory / "pg_resetwal"
     if resetwal.exists():
         process.start([str(resetwal), "--pgdata", str(data)], account, binaries.version, folder.inner).wait()
+    # PostgreSQL treats a missing free space map or visibility map as an empty one.
     forks = ["(", "-name", "*_fsm", "-o", "-name", "*_vm", ")"]
     run_quietly(["find", data / "global", data / "base", *forks, "-exec", "rm", "-f", "{}", "+"], account, Path("/"))
 
@@ -163,13 +164,16 @@ def _copiers() -> list[list[str]]:
 
 
 def _arguments(binaries: Binaries) -> list[str]:
+    # Locale C exists on every machine. WAL segments of 1 MB in place of 16: each copy of the cluster contains one.
     arguments = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
     arguments += ["--no-sync", "--no-instructions", "--wal-segsize=1"]
     if binaries.version >= 160000:
         # The default is POSIX shared memory, which stays in /dev/shm if initdb's server is killed.
         arguments += ["--set", "dynamic_shared_memory_type=mmap"]
+    # Sorted by code point and upper and lower case as in Unicode, without the system's locales or ICU (new in 17).
     if binaries.version >= 170000:
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    # On by default since 18. They cost time with every page, and these files live for minutes.
     if binaries.version >= 180000:
         arguments.append("--no-data-checksums")
     return arguments
@@ -242,6 +246,7 @@ def keep(data: Path, destination: Path, account: Account, notes: Mapping[str, st
         for name, text in (notes or {}).items():
             (fresh / name).write_text(text, encoding="utf-8")
         (fresh / _MANIFEST).write_text(_census(fresh))
+        # A rename is one step, so another run sees either no cluster or a whole one.
         if not is_whole(destination):
             with contextlib.suppress(FileNotFoundError):
                 destination.rename(workshop / "damaged")

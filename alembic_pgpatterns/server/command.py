@@ -151,6 +151,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _hidden(line: str, password: str) -> str:
     if password:
+        # The command may print the URL, in which the password is quoted, or a shell's command line.
         for spelling in (password, quote(password, safe=""), shlex.quote(password)):
             line = line.replace(spelling, "***")
     return line

@@ -178,6 +178,7 @@ def _import(name: str) -> bool:
 def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> None:
     """Set an attribute until the stack ends. Raises PgPatternsError if this version has no such attribute."""
     try:
+        # Static: getattr() would return a bound method in place of the classmethod, which could not be put back.
         before = inspect.getattr_static(owner, name)
     except AttributeError:
         raise PgPatternsError(
@@ -191,6 +192,8 @@ def _replace(stack: contextlib.ExitStack, owner: Any, name: str, value: Any) -> 
 
 def _patch_psycopg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     psycopg: Any = importlib.import_module("psycopg")
+    # Private, but every connection passes it. Replacing `psycopg.connect` would miss an application that has imported
+    # the function by its name before.
     original = vars(psycopg.Connection)["_get_connection_params"].__func__
 
     def connection_parameters(cls: type, /, conninfo: str, **keywords: Any) -> Any:
@@ -207,6 +210,7 @@ def _patch_psycopg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
 def _patch_psycopg2(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     psycopg2: Any = importlib.import_module("psycopg2")
+    # psycopg2.connect() looks up this function of its C module at each call.
     original = psycopg2._connect
 
     def connect(dsn: str, connection_factory: Any = None, **keywords: Any) -> Any:
@@ -232,6 +236,7 @@ def _patch_asyncpg(stack: contextlib.ExitStack, reroute: Reroute) -> None:
 
 def _patch_pg8000(stack: contextlib.ExitStack, reroute: Reroute) -> None:
     core: Any = importlib.import_module("pg8000.core")
+    # Both interfaces of pg8000, the DB-API's and `pg8000.native`, make a CoreConnection.
     original = core.CoreConnection.__init__
     signature = inspect.signature(original)
 

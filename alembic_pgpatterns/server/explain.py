@@ -8,6 +8,8 @@ from collections.abc import Callable
 from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.server.protocol import Server
 
+# By its words: one SQLSTATE stands for many of these errors (42704 for a missing role as for a missing type), and no
+# field of the message has the name. The check's server speaks English (lc_messages).
 _EXTENSION = (
     re.compile(r'extension "([^"]+)" is not available'),
     re.compile(r'could not open extension control file "[^"]*/([^/"]+)\.control"'),

@@ -100,8 +100,10 @@ class ExternalServer:
 
         ``name`` is not used: on this server it may be somebody's database.
         """
+        # Random, so that no database of the server's owner has the name, and two runs do not meet.
         name = PREFIX + secrets.token_hex(8)
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            # template1 may contain objects of others, and cannot be copied while somebody is connected to it.
             sql.Identifier(name), sql.Identifier(template or "template0")
         )
         self._watchdog.tell(name)
@@ -220,6 +222,7 @@ def _route(connection: psycopg.Connection[Any], plain: str) -> dict[str, str]:
     used = from_url | info.get_parameters() | {"host": info.host, "port": str(info.port), "dbname": info.dbname}
     if info.password:
         used["password"] = info.password
+    # They were used already. A second look-up of the service could give other values.
     for name in ("service", "servicefile", "options", "fallback_application_name"):
         used.pop(name, None)
     return used

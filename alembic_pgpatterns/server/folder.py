@@ -103,6 +103,8 @@ def remove(folder: Path) -> None:
     rmtree() works with descriptors and follows no link, so a link in the account's part does no harm.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
+        # Line 7 of the file has the key and the id of the shared memory (PostgreSQL source, miscadmin.h,
+        # LOCK_FILE_LINE_…).
         _release_memory(files.read_text(folder, *_STATUS).splitlines()[6], (folder / INNER).lstat().st_uid)
     for pause in (0.0, 0.05, 0.2, 1.0):
         time.sleep(pause)
@@ -161,6 +163,8 @@ def _lock(path: Path, flags: int = 0) -> int | None:
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between open() and flock() another process may have removed the folder: then the lock is on a file without a
+        # name.
         if os.path.samestat(os.fstat(handle), path.lstat()):
             return handle
     os.close(handle)
@@ -172,6 +176,7 @@ class Watching:
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
+            # Isolated and without site-packages: it starts faster, and nothing of the project's environment runs in it.
             [sys.executable, "-I", "-S", watchdog.__file__, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -217,6 +222,7 @@ def _stop_left_server(folder: Path) -> None:
     pid = int(files.read_text(folder, *_STATUS).splitlines()[0])
     if not watchdog.was_started_for(pid, str(folder)):
         return
+    # Immediate shutdown (docs, "Shutting Down the Server"): the files are deleted anyway.
     os.kill(pid, signal.SIGQUIT)
     deadline = time.monotonic() + 5
     while watchdog.was_started_for(pid, str(folder)):

@@ -27,6 +27,7 @@ def environment() -> dict[str, str]:
     """
     names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
     inherited = {name: os.environ[name] for name in names if name in os.environ}
+    # For libpq hostaddr has priority over host, so a connection string that names only a host leads nowhere too.
     return inherited | {"LC_ALL": "C", "TZ": "UTC", "PGHOSTADDR": NOWHERE}
 
 
@@ -58,6 +59,7 @@ def start(
         stderr=output,
         cwd=cwd,
         env=environment(),
+        # Ctrl-C in a terminal goes to the whole process group. The server must live until the clean-up has stopped it.
         start_new_session=True,
         preexec_fn=lambda: _fence(version, between),
         **account.switch(),

@@ -49,6 +49,7 @@ def completed(parameters: Mapping[str, object]) -> dict[str, str]:
     ambient = {name: os.environ[variable] for variable, name in ENVIRONMENT.items() if os.environ.get(variable)}
     service = explicit.get("service") or ambient.get("service")
     of_service = _service(service, explicit.get("servicefile") or ambient.get("servicefile")) if service else {}
+    # libpq's order: what is written, then the service file, then the variables (fe-connect.c, conninfo_add_defaults).
     return ambient | of_service | explicit
 
 
@@ -88,6 +89,7 @@ def _service(name: str, file: str | None) -> dict[str, str]:
     if "PGSYSCONFDIR" in os.environ:
         places.append(Path(os.environ["PGSYSCONFDIR"]) / "pg_service.conf")
     for place in places:
+        # libpq takes a file in which a section stands twice, and knows no interpolation.
         parser = configparser.RawConfigParser(interpolation=None, strict=False)
         try:
             parser.read_string(place.read_text())

@@ -80,6 +80,7 @@ class Routes:
             database = self.database_for(real_database(requested), requested.get("user"))
             self.real_parameters.setdefault(database, dict(requested))
         parameters = self.server.parameters(database)
+        # The project may have set one of the variables since the last connection.
         libpq.clear()
         libpq.offer(parameters)
         return parameters
@@ -132,6 +133,8 @@ def redirect(
 def _listening(routes: Routes) -> Iterator[None]:
     guard = _Guard(routes)
     listeners = (
+        # SQLAlchemy uses the connection that this listener returns, and does not connect itself (docs,
+        # DialectEvents.do_connect).
         (Engine, "do_connect", guard.do_connect),
         (Pool, "connect", guard.connected),
         (Pool, "checkout", guard.checkout),
@@ -210,6 +213,7 @@ class _Guard:
             if connection.dialect.name == "postgresql" and not self._is_ours(driven):
                 raise PgPatternsError(_foreign(driven, "the project uses"))
             connection.info[_MARK] = self.routes
+        # Only a first look, since every statement passes here; the parent reads the parse tree.
         if "search_path" in statement.lower():
             self.routes.search_paths.append(statement)
         if self.routes.statement is not None and any(word in statement.lower() for word in _CONNECTING):

@@ -8,6 +8,7 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    # Its locks would mix with those of a revision, and an ANALYZE at a random moment would change plans.
     "autovacuum": "off",
     "checkpoint_timeout": "1h",
     "max_wal_size": "1GB",
@@ -16,11 +17,13 @@ SETTINGS: Mapping[str, str] = {
     "max_locks_per_transaction": "1024",
     # /dev/shm of a container has 64 MB. A file in the data folder has the whole disk, and is deleted with it.
     "dynamic_shared_memory_type": "mmap",
+    # Compiling takes longer than these statements.
     "jit": "off",
     # If the system kills a server process for lack of memory, end: after a restart only half of the state is there.
     "restart_after_crash": "off",
     "logging_collector": "off",
     "log_checkpoints": "off",
+    # The tracer and the explanations read the messages.
     "lc_messages": "C",
     "timezone": "UTC",
     "log_timezone": "UTC",

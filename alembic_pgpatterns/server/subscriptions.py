@@ -40,6 +40,8 @@ def _drop_subscriptions(connection: psycopg.Connection[Any]) -> None:
         "SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()"
     ).fetchall()
     for (name,) in rows:
+        # With a slot, DROP SUBSCRIPTION connects to the publisher to drop it there; and a slot can be given up only
+        # while the subscription is disabled (docs, DROP SUBSCRIPTION, "Notes").
         for command in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)"):
             connection.execute(sql.SQL(command).format(sql.Identifier(name)))
         connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(sql.Identifier(name)))

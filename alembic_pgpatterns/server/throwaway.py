@@ -33,6 +33,7 @@ _CHANGEABLE = ("fsync",)
 """An empty value leaves these out of the command line, which has priority over ALTER SYSTEM."""
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
 _SHARE, _HBA_FILE = "share", "pg_hba.conf"
+# NAMEDATALEN - 1.
 _NAME_BYTES = 63
 _START_SECONDS = 60.0
 _LOG_TAIL = 15
@@ -157,6 +158,7 @@ class ThrowawayServer:
 
     def welcome(self, user: str) -> None:
         """Make the user of a project's URL a role without login: revisions GRANT to it, and it owns objects."""
+        # A name that starts with pg_; the project's real server cannot have such a user either.
         with contextlib.suppress(psycopg.errors.ReservedName):
             self.create_roles([_cut(user, _NAME_BYTES)])
 
@@ -276,6 +278,8 @@ class ThrowawayServer:
             if (server_failure := self.failure()) is not None:
                 raise PgPatternsError(server_failure)
             with contextlib.suppress(OSError, IndexError):
+                # Line 8 has the server's state, as pg_ctl reads it. That is quicker than trying to connect, and leaves
+                # no line in the log.
                 if files.read_text(self.sockets, "data", "postmaster.pid").splitlines()[7].strip() == "ready":
                     return
             time.sleep(0.003)
@@ -395,5 +399,7 @@ def _begin_afresh(server: ThrowawayServer, folder: RunFolder) -> None:
 
 def _free_port() -> int:
     with socket.socket() as probe:
+        # PostgreSQL takes no port 0, so the system is asked before. If another program is faster, the server says so
+        # and ends.
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

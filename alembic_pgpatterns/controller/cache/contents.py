@@ -65,6 +65,7 @@ def place(project: Project) -> str:
 def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> Iterator[object]:
     yield _LAYOUT
     yield cluster.identity(binaries, server_account())
+    # The folder, since env.py may read files by relative paths.
     yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH"), time.tzname]
     yield [str(settings.python), sorted(settings.allow_connect)]
     yield sorted(_installed(sys.path))
@@ -81,6 +82,7 @@ def _configuration(project: Project) -> Iterator[object]:
     file = project.config.file_config
     yield project.config.config_ini_section
     for section in file.sections():
+        # Raw: an interpolation may fail, and that is env.py's matter.
         if section.partition(":")[0] != "pgpatterns":
             yield [section, sorted(file.items(section, raw=True))]
     if project.pyproject is not None and project.pyproject.exists():

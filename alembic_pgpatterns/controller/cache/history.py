@@ -136,6 +136,7 @@ class HistoryCache:
             self.reason = result.untracked
             return None
         files = [*result.files, str(self._project.env_py), *(script.path for script in self._project.revisions)]
+        # The digest is of the file as it is now; what ran may have been the text before.
         return None if any(_written_since(path, self._project.began) for path in files) else result
 
     def _file(self, scope: Sequence[Revision], downgrade: bool) -> Path:

@@ -83,11 +83,14 @@ class Snapshots:
         revisions = {name: self._contents.revisions[name] for name in position.order}
         notes = _Notes(self._contents.surroundings, revisions, dependencies, position)
         content = notes.plain()
+        # These follow from the others, and are not needed to tell two snapshots apart.
         key = {name: value for name, value in content.items() if name not in ("introductions", "lasting")}
         folder = self._folder / digest(key)[:16]
         if not cluster.is_whole(folder) and _can_be_moved(server):
             with contextlib.suppress(PgPatternsError):
                 if not resume:
+                    # Traced databases and copies of them would take space in every snapshot, and a scratch database of
+                    # the same name could not be created.
                     _tidy(server, position.names)
                 server.save(folder, {_NOTES: json.dumps(content)}, resume=resume)
             _prune(self._folder.parent.parent)

@@ -62,6 +62,8 @@ def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
     dependencies = (dict(depends_on.files), dict(depends_on.variables), sorted(depends_on.lasting))
     buffer = io.BytesIO()
     try:
+        # Pickle and not JSON, since it stores an object that occurs many times only once; tables do. Reading is
+        # restricted below.
         _Writer(buffer, protocol=5).dump((dependencies, traces.environments, dict(traces.sessions), runs))
     except (pickle.PicklingError, TypeError, AttributeError):
         return  # a value has a class of the project's own code, such as a subclass of str
@@ -71,6 +73,7 @@ def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
+            # Level 1: the higher ones save little here and take several times as long.
             file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
         for old in cluster.unused(path.parent.iterdir(), keep_newest=_MOST_FILES):
