@@ -117,6 +117,7 @@ def _converges(context: AutogenContext, finding: Finding) -> bool:
 
 def _replace_metadata(context: AutogenContext, target: Target) -> None:
     context.metadata = target.metadata
+    # Both are memoized by Alembic, and made of the MetaData that was there before.
     context.__dict__.pop("sorted_tables", None)
     context.__dict__.pop("table_key_to_table", None)
     _stand_ins(target.copy, target)

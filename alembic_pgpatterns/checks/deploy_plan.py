@@ -74,7 +74,7 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
 
     Args:
         runs: of the revisions.
-        findings: of the report. Suppressed findings are left out: somebody decided about them.
+        findings: of the report. Suppressed findings are left out: they were decided on.
     """
     several = len({run.database for run in runs}) > 1
     return tuple(

@@ -116,7 +116,7 @@ def _unreachable(target: Mapping[str, str], message: str) -> str:
 
 
 def _schema(connection: Connection, version_tables: tuple[Name, ...]) -> tuple[Schema | None, dict[str, str]]:
-    """The schema with statistics; without them, or no schema, if somebody holds a lock that reading waits for."""
+    """The schema with statistics; without them, or no schema, if another session holds a lock that reading needs."""
     try:
         return catalog.read(connection, statistics=True, version_tables=version_tables), {}
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
@@ -131,7 +131,7 @@ def _blockers(connection: Connection) -> str:
     with catalog_session(connection) as session:
         rows = session.rows(BLOCKERS)
     locks = ", ".join(f"{table} ({mode})" for table, mode in rows)
-    return f"somebody holds or waits for {locks}" if locks else "the lock is free again; run this once more"
+    return f"another session holds or waits for {locks}" if locks else "the lock is free again; run this again"
 
 
 def _versions(

@@ -69,7 +69,7 @@ def _skipped(failure: Failure) -> Skipped:
 
 
 def _declared(run: RunContext, item: DatabaseAtHead) -> Iterator[Drift]:
-    """Declarations of ours in the models (row security, policies), which SQLAlchemy does not know."""
+    """What models declare by `alembic_pgpatterns.declare` (policies and others), which SQLAlchemy does not know."""
     head, settings = item.schema, run.settings
     for schema, name, operation in missing_declarations(run, item.database.models, item.database.name):
         table = head.table(Name(schema or head.default_schema, name))
@@ -171,7 +171,7 @@ def _remedy(item: Difference, plugin: bool) -> str | None:
     if not plugin and not by_alembic:
         return (
             "Alembic alone may not see this. Name the plugin alembic_pgpatterns in env.py, which does; or write the "
-            "revision by hand, or correct the models."
+            "revision yourself, or correct the models."
         )
     return None
 

@@ -35,7 +35,7 @@ def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argpa
             yield from (f"      fix  {line}" for line in fix_lines(left.finding))
     if options.models and (outcome.unedited or (edited is not None and edited.drift)):
         yield ""
-        yield "NOT ALL DONE: some models have to be changed by hand, see above (exit code 1)."
+        yield "NOT ALL DONE: you have to change some models yourself, see above (exit code 1)."
 
 
 def _models(edited: Edited, models: bool) -> Iterator[str]:

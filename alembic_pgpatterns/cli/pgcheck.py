@@ -127,7 +127,8 @@ def _revision_flags(parser: argparse.ArgumentParser) -> None:
     revisions.add_argument(
         "--old-code",
         metavar="REF",
-        help="the release whose code still runs meanwhile, in git (default: where the branch left --diff-base)",
+        help="the release whose code still runs during the deployment, in git (default: where the branch left "
+        "--diff-base)",
     )
     revisions.add_argument(
         "--no-downgrade", dest="downgrade", action="store_false", default=None, help="do not run downgrades"

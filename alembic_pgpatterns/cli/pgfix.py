@@ -22,7 +22,7 @@ database is touched.
 
 You can also fix findings that the baseline accepts: their lines leave the baseline.
 
-Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to write by hand;
+Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to write;
 2 wrong use; 255 not done, and no file was changed ("FAILED: ...")."""
 
 

@@ -1,4 +1,4 @@
-"""The part of ``alembic pgrevision`` in the project's process: write a revision, and compare once more after it."""
+"""The part of ``alembic pgrevision`` in the project's process: write a revision, and compare again after it."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _tried_out(
         except PgPatternsError as error:
             work.commit()
             raise PgPatternsError(f"{work.in_final_words(str(error))}\n{_stays(names)}") from error
-        at.run.progress.say("comparing the models once more")
+        at.run.progress.say("comparing the models again")
         lines = [*lines_of(outcome, names, at.run.server), *_next(at.of(project), arguments)]
     return [work.in_final_words(line) for line in lines]
 

@@ -42,7 +42,7 @@ def toml_tables(path: Path | None) -> list[SourceTable]:
 
 
 def ini_tables(path: Path | None) -> list[SourceTable]:
-    """The sections of an alembic.ini: ours, and one per pattern; nothing if there is no such file.
+    """The sections of an alembic.ini: this package's, and one per pattern; nothing if there is no such file.
 
     Raises:
         SettingsError: the file cannot be read.

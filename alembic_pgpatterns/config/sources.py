@@ -57,7 +57,7 @@ def pyproject_of(config: Any) -> Path | None:
 
 
 def _above(ini: Path) -> Iterator[Path]:
-    """Files with settings of ours in the folders above, as far as the repository goes."""
+    """Files with settings for this package in the folders above, as far as the repository goes."""
     folder = ini.absolute().parent
     while not (folder / ".git").exists() and folder != folder.parent:
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""One run of the project's env.py on a server: serve the process's questions meanwhile, and return the result."""
+"""One run of the project's env.py on a server: serve the process's questions until it ends, and return the result."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def create_models(
 
 
 def missing_declarations(run: RunContext, models: Models, database: str) -> list[tuple[str | None, str, str]]:
-    """Schema, table and operation of declarations of ours in the models that a database lacks.
+    """Schema, table and operation of declarations of this package in the models that a database lacks.
 
     Raises:
         ProjectFailed: the database could not be read.

@@ -109,7 +109,7 @@ class ProjectProcess:
         Args:
             name: the name of a method of `runner.child.Child`.
             values: its arguments, plain data.
-            handlers: what the process may report or ask meanwhile.
+            handlers: what the process may report or ask until then.
 
         Raises:
             ProjectFailed: it failed, the process ended, or it took too long.

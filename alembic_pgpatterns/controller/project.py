@@ -31,7 +31,7 @@ class HistoryChanged(Exception):
 
 
 def with_true_history(function: Callable[[], Result]) -> Result:
-    """Call a function for a project, and once more if the revisions differ from what was read from their files.
+    """Call a function for a project, and again if the revisions differ from what was read from their files.
 
     The second time Alembic's own facts are used, so there is no third time.
     """
@@ -72,7 +72,7 @@ class Project:
         """What was found out, and given to the project, because without it nothing could be checked; see `ways`."""
         self.first_failure: PgPatternsError | None = None
         self.is_looking = False
-        """Whether somebody tries again with what is found out."""
+        """Whether the caller tries again with what is found out."""
         self.tries_all = False
         """Whether to try too what only a person can decide, as for ``--init``."""
 
@@ -94,7 +94,7 @@ class Project:
         Args:
             name: the name of a method of `runner.child.Child`.
             values: its arguments.
-            handlers: what the process may report or ask meanwhile.
+            handlers: what the process may report or ask until then.
 
         Raises:
             ProjectFailed: it failed, the process ended, or it took too long.

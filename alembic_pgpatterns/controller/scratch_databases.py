@@ -77,5 +77,6 @@ def disconnect(server: Server, database: str) -> None:
     with server.connect() as connection:
         connection.execute(
             # It waits until the session has ended, at most so many milliseconds (PostgreSQL 14).
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s", (database,)
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity WHERE datname = %s",
+            (database,),
         )

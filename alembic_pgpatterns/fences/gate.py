@@ -1,7 +1,7 @@
 """The gate: another process decides about each connection of the project's processes.
 
-A seccomp filter makes connect() wait until somebody allows or refuses it, whatever made the call: Python, a driver in
-C, a program that a revision starts. It sees hosts, ports and Unix sockets that are files, which Landlock does not.
+A seccomp filter makes connect() wait until this process allows or refuses it, whatever made the call: Python, a driver
+in C, a program that a revision starts. It sees hosts, ports and Unix sockets that are files, which Landlock does not.
 Linux 5.5, x86-64 and ARM64.
 
 The process that calls `stand` becomes the gatekeeper and its child goes on, for two reasons: where Yama allows tracing
@@ -155,7 +155,7 @@ def _answer(listener: int, child: int, allowed: Allowed, sink: Sink) -> None:
         answer = seccomp.returned(identifier, error=errno.ECONNREFUSED)
         if refusal.attempt:
             sink.tell(refusal)
-    with contextlib.suppress(OSError):  # who asked has ended meanwhile
+    with contextlib.suppress(OSError):  # who asked has ended
         fcntl.ioctl(listener, seccomp.SEND, answer)
 
 

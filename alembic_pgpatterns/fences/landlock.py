@@ -43,7 +43,7 @@ def restrict(ports: Iterable[int] = ()) -> bool:
         return False
     # struct landlock_ruleset_attr: handled_access_fs, handled_access_net, scoped.
     scoped = _SCOPE_ABSTRACT_UNIX_SOCKET if version >= _SCOPES else 0
-    # An older kernel refuses a structure that is longer than the one it knows (E2BIG).
+    # The third field exists since ABI 6.
     attributes = struct.pack("QQQ", 0, _CONNECT_TCP, scoped)[: 24 if version >= _SCOPES else 16]
     rules = syscalls.call(syscalls.LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
     try:

@@ -37,7 +37,7 @@ def with_down_revision(path: Path, data: bytes, parent: str) -> bytes:
     return changed.encode(encoding)
 
 
-_BY_HAND = "Write down_revision by hand, then run `alembic pgcheck`."
+_BY_HAND = "Change down_revision yourself, then run `alembic pgcheck`."
 
 
 def _value(path: Path, text: str) -> ast.expr:

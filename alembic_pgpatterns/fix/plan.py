@@ -53,7 +53,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A finding that no revision of ours fixes, and the reason. Its remedy describes what to do."""
+    """A finding that no written revision fixes, and the reason. Its remedy describes what to do."""
 
     finding: Finding
     reason: str

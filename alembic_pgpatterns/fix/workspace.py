@@ -44,7 +44,7 @@ class Workspace:
 
     @property
     def versions(self) -> Path:
-        """The folder that Alembic writes new revisions into; meanwhile it is one of its version locations."""
+        """The folder that Alembic writes new revisions into; until the end it is one of its version locations."""
         return self.staging.folder / VERSIONS
 
     def final(self, path: Path) -> Path:
@@ -69,7 +69,8 @@ class Workspace:
         """Move everything in: all files or none.
 
         Raises:
-            PgPatternsError: a file was changed meanwhile, already exists, or cannot be moved. Then nothing is changed.
+            PgPatternsError: a file was changed while the command ran, already exists, or cannot be moved. Then nothing
+            is changed.
         """
         try:
             for path in self.revisions():
@@ -79,7 +80,8 @@ class Workspace:
             self.staging.commit()
         except ChangedMeanwhile as error:
             raise PgPatternsError(
-                f"{relative(str(error))} was changed by somebody else while this command ran, so nothing was written. "
+                f"{relative(str(error))} was changed by another program while this command ran, so nothing was "
+                "written. "
                 "Run it again."
             ) from error
         except OSError as error:

@@ -65,8 +65,8 @@ class BackfillOp(Directive):
         schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Returns the number of rows updated. The table is read from start to end several times, until no row is left, so
-    rows that others add or change meanwhile are updated too. A batch that fails with a deadlock, a lock_timeout or a
-    serialization failure is repeated. On a terminal, standard error shows a progress bar; otherwise the log shows
+    rows that others add or change while it runs are updated too. A batch that fails with a deadlock, a lock_timeout or
+    a serialization failure is repeated. On a terminal, standard error shows a progress bar; otherwise the log shows
     the progress.
 
     Triggers fire. The statements before it in the revision are committed.

@@ -260,6 +260,8 @@ class CreateCheckNotValidOp(Directive):
         if existing is None:
             return False
         expected = self._definition(operations, at)
+        # The author's text and PostgreSQL's own form differ in parentheses and casts, so both are compared in
+        # PostgreSQL's.
         if existing.contype != "c" or expected not in (None, existing.definition.removesuffix(" NOT VALID")):
             raise _other(at, self.constraint_name, existing.definition, expected or "a CHECK")
         log.info("check %s on %s exists already", self.constraint_name, at)
@@ -288,7 +290,7 @@ class ValidateConstraintOp(Directive):
         schema: the table's schema; None: PostgreSQL looks along the search path.
 
     Runs outside a transaction: otherwise the lock of the ADD would be held while the table is read. lock_timeout,
-    statement_timeout and transaction_timeout are 0 meanwhile.
+    statement_timeout and transaction_timeout are 0 for that time.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table, ROW SHARE on a referenced one: neither reads nor writes wait.
     Errors: PgPatternsError if a row violates it (correct the rows, run the revision again), if there is no such

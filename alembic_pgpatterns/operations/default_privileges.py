@@ -171,6 +171,7 @@ def _held(context: AutogenContext, target: _Target) -> dict[str, bool]:
 def _everything(context: AutogenContext, target: _Target) -> frozenset[str]:
     from alembic_pgpatterns.operations.support import comparing
 
+    # As in `grants`: the privileges of an owner are all that there are.
     query = 'SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS "char"), 10)) WHERE grantee = 10'
     return frozenset(row.p for row in comparing.fetch(context, query, letter=_builtin(LETTERS[target.on])))
 

@@ -62,6 +62,8 @@ class AddEnumValueOp(Directive):
         words = Sql(" BEFORE " if self.before is not None else " AFTER ")
         place = Template("{words}{value}", words=words, value=Value(neighbour)) if neighbour is not None else Sql("")
         failure = f"value {self.value!r} could not be added to {self.enum_name}"
+        # In a transaction the value exists at once, but nobody may use it before the commit (docs, ALTER TYPE,
+        # "Notes").
         with outside_transaction(operations, self.name), explained(failure, "Remove the cause, then run it again"):
             emit(
                 operations,

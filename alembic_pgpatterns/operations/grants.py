@@ -190,6 +190,7 @@ _CATALOGS = {
     "type": _Catalog("T", "pg_type", "typname", "typacl", "typowner", "typnamespace"),
 }
 
+# An object whose list is null has the built-in default privileges (docs, "Privileges").
 _ACCESS = """
     SELECT n.nspname AS schema, o.{name} AS object, pg_catalog.pg_get_userbyid(o.{owner}) AS owner, {columns}
     FROM pg_catalog.{table} o
@@ -287,6 +288,7 @@ def _everything(context: AutogenContext, kind: str) -> frozenset[str]:
     """What ALL means for this kind on this server (PostgreSQL 17 added MAINTAIN)."""
     from alembic_pgpatterns.operations.support import comparing
 
+    # 10 is the superuser that initdb makes. As the owner of an object it has every privilege of that kind.
     query = 'SELECT privilege_type AS p FROM aclexplode(acldefault(CAST(:letter AS "char"), 10)) WHERE grantee = 10'
     return frozenset(row.p for row in comparing.fetch(context, query, letter=_CATALOGS[kind].letter))
 

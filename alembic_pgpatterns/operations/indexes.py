@@ -146,7 +146,7 @@ class DropIndexConcurrentlyOp(Directive):
         schema: the schema of the index and its table; None: PostgreSQL looks along the search path.
         if_exists: no error if it does not exist, so that the revision can be run again.
 
-    Runs outside a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 meanwhile.
+    Runs outside a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 for that time.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for every transaction that
     uses the table. PostgreSQL cannot drop the index of a partitioned table this way: there it is a plain DROP INDEX,
@@ -192,6 +192,7 @@ class DropIndexConcurrentlyOp(Directive):
             index = None if offline(operations) else relation(operations, self.index_name, self.schema)
             way_out = "Remove the cause, then run the revision again"
             with explained(f"index {self.index_name} could not be dropped", way_out):
+                # DROP INDEX CONCURRENTLY is refused for the index of a partitioned table (docs, DROP INDEX).
                 if index is not None and index.partitioned:
                     emit(operations, "DROP INDEX {name}", name=index.sql)
                 else:
@@ -214,6 +215,7 @@ class DropIndexConcurrentlyOp(Directive):
         return self._reverse
 
 
+# The names that REINDEX CONCURRENTLY gives to an index that it builds or replaces (docs, REINDEX).
 _LEFTOVERS = """
     SELECT c.relname FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
     WHERE NOT x.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
@@ -231,7 +233,7 @@ class ReindexConcurrentlyOp(Directive):
         schema: its schema; None: PostgreSQL looks along the search path.
 
     INVALID indexes that an interrupted REINDEX left (``..._ccnew``, ``..._ccold``) are dropped first. Runs outside
-    a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 meanwhile.
+    a transaction; lock_timeout, statement_timeout and transaction_timeout are 0 for that time.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table: neither reads nor writes wait. It waits for older transactions.
     Errors: PgPatternsError unless exactly one of the two is given, if env.py holds a transaction of its own, if the

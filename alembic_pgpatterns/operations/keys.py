@@ -181,6 +181,8 @@ class CreatePrimaryKeyUsingIndexOp(_KeyUsingIndex):
     kind = "primary"
 
     def _prepare(self, operations: Operations) -> None:
+        # Otherwise ADD PRIMARY KEY does it, and reads the whole table under ACCESS EXCLUSIVE (docs, ALTER TABLE, ADD
+        # table_constraint_using_index).
         for column in self._columns(operations):
             operations.invoke(SetNotNullOp(self.table_name, column, schema=self.schema))
         super()._prepare(operations)

@@ -130,6 +130,8 @@ class Attempt:
     def __enter__(self) -> Attempt:
         self._before = str(fetch_value(self._operations, "SELECT current_setting('lock_timeout')"))
         if not in_autocommit(connection(self._operations)):
+            # Rolling back to a savepoint releases the locks that were taken after it (docs, "Explicit Locking"), so
+            # others can go on before the next attempt.
             self._savepoint = connection(self._operations).begin_nested()
         self._set_lock_timeout(str(self._plan.lock_timeout))
         return self

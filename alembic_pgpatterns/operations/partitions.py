@@ -202,7 +202,7 @@ class DetachPartitionOp(_Partition):
         partition_schema: the partition's schema, if it is another one.
 
     If an earlier run was interrupted, FINALIZE completes it. PostgreSQL leaves a CHECK of the bound on the table,
-    which is dropped. Runs outside a transaction; lock, statement and transaction timeouts are 0 meanwhile.
+    which is dropped. Runs outside a transaction; lock, statement and transaction timeouts are 0 for that time.
 
     Lock: SHARE UPDATE EXCLUSIVE on the parent, ACCESS EXCLUSIVE on the partition at the end. It waits for older
     transactions that use the parent. With a default partition PostgreSQL cannot do it this way: then it is a plain
@@ -236,6 +236,7 @@ class DetachPartitionOp(_Partition):
         with explained(f"{partition} could not be detached from {parent}", _WAY_OUT):
             if pending[0].inhdetachpending:
                 _detach(operations, parent.sql, partition.sql, " FINALIZE")
+            # CONCURRENTLY is refused if there is a default partition (docs, ALTER TABLE, DETACH PARTITION).
             elif fetch(operations, _DEFAULT_PARTITION, parent=parent.quoted):
                 _detach(operations, parent.sql, partition.sql, "")
             else:

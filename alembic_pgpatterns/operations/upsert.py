@@ -23,6 +23,7 @@ Rows = Sequence[Mapping[str, Any]]
 _PARAMETERS = 32767
 """Highest number of parameters of a statement (a 16-bit number in the protocol, signed in asyncpg)."""
 
+# A deferrable constraint (indimmediate is false) cannot decide about a conflict (docs, INSERT, "ON CONFLICT Clause").
 _UNIQUE = """
     SELECT ARRAY(
         SELECT a.attname::text FROM pg_catalog.pg_attribute a
@@ -93,6 +94,8 @@ class UpsertOp(Directive):
         seen: set[str] = set()
         for row in self.rows:
             key = repr([row[name] for name in self.conflict])
+            # PostgreSQL refuses to update a row twice in one statement (21000, cardinality_violation), after many
+            # batches maybe.
             if key in seen:
                 raise errors.PgPatternsError(f"{call}: two rows have the same {', '.join(self.conflict)}: {key}")
             seen.add(key)

@@ -44,7 +44,7 @@ class Stage:
     def advance(self, revisions: frozenset[str]) -> None:
         """Run those of these revisions that are missing.
 
-        If one fails, all of them run once more from nothing, in one run of env.py: what fails by itself may pass in
+        If one fails, all of them run again from nothing, in one run of env.py: what fails by itself may pass in
         company.
 
         Raises:

@@ -97,13 +97,17 @@ def alter_action(node: Any) -> AlterAction:
     return AlterAction(kind, node.name)
 
 
+_SERIALS = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})
+"""Not types: the parser leaves these names as they are, and CREATE TABLE makes integers of them."""
+
+
 def _add_column(column: Any) -> AlterAction:
     parts = {constraint.constraint.contype: constraint.constraint for constraint in column.constraints}
     foreign = parts.get(pg.CONSTR_FOREIGN)
     generated = _generated(parts)
     default = parts.get(pg.CONSTR_DEFAULT)
     type_name = _type(column.type_name)
-    serial = "serial" in type_name
+    serial = column.type_name.names[-1].string.sval in _SERIALS
     fills = default is not None or bool(generated) or serial
     return AlterAction(
         "add column",

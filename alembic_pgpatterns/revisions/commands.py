@@ -78,6 +78,7 @@ def parse(text: str) -> tuple[Command, ...]:
         tree = postgast.parse(text)
     except postgast.PgQueryError:
         return ()
+    # The parser's positions count bytes.
     raw = text.encode()
     return tuple(_command(item.stmt, _slice(raw, item)) for item in tree.stmts)
 

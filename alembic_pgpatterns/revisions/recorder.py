@@ -148,6 +148,7 @@ class Recorder:
             op, site = self._ops[-1] if self._ops else (None, None)
             if self.batched is not None:
                 site, op = self.batched
+            # The log's end before the statement: the server writes the statement into its log before it runs it.
             self.calls.append(
                 Call(site or self.site(), op, pid, self.position(), began=time.perf_counter(), text=statement)
             )
@@ -221,6 +222,8 @@ def backend_pid(connection: Any) -> int:
 
 
 def _lines(frame: FrameType) -> tuple[int, int]:
+    # f_lasti counts bytes, and an instruction has two (Python docs, "dis"). co_positions() is new in Python 3.11; it is
+    # empty with -X no_debug_ranges.
     positions = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
     first = (positions[0] if positions else None) or frame.f_lineno
     return first, max((positions[1] if positions else None) or first, first)

@@ -15,6 +15,8 @@ from typing import Any
 from alembic_pgpatterns.schema.names import Name
 
 MARK = "pgpatterns-trace"
+# "rewriting table", "verifying table" and "building index" are DEBUG1 messages (commands/tablecmds.c, catalog/index.c).
+# "terse" and "panic" leave out DETAIL, CONTEXT and STATEMENT lines, which would repeat what is known.
 SETTINGS: Mapping[str, str] = {
     "log_min_messages": "debug1",
     "log_statement": "all",

@@ -169,6 +169,7 @@ class _Assembly:
             return
         mode = "SHARE UPDATE EXCLUSIVE" if _concurrent(command) else _ALONE.get(command.kind)
         if command.kind == "lock":
+            # LOCK has the mode as a number from 1 (storage/lockdefs.h).
             mode = _LOCK_LEVELS[int(command.name) - 1]
         for relation in self._named(command) if mode is not None else ():
             yield Lock(relation.name, mode or "", self._recording.before.root(relation), by_table=True)

@@ -94,7 +94,7 @@ def _noting(function: Callable[..., Any], fact: str, note: Note) -> Callable[...
 
 
 class _Arguments(list[str]):
-    """The program's arguments; records that somebody reads them."""
+    """The program's arguments; records that they are read."""
 
     def __init__(self, arguments: list[str], note: Note) -> None:
         super().__init__(arguments)

@@ -38,7 +38,7 @@ def receive(connection: socket.socket) -> Any:
 
     Raises:
         Closed: the other end has closed the connection, maybe in the middle of a message.
-        CodecError: the message is not one of ours.
+        CodecError: `send` did not make the message.
     """
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
     return codec.decode(_exactly(connection, length))

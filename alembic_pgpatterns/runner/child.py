@@ -1,7 +1,8 @@
 """The process that runs the project's code: it handles the requests of its parent, one after another.
 
-It imports only the standard library, Alembic, SQLAlchemy, and modules of ours that do the same. So it runs in any
-environment in which the project's migrations run. Its stdout is the parent's stderr: the parent's stdout is the report.
+It imports only the standard library, Alembic, SQLAlchemy, and modules of this package that do the same. So it runs in
+any environment in which the project's migrations run. Its stdout is the parent's stderr: the parent's stdout is the
+report.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Child:
         return [None if objects is None else bool(objects) for objects in changed]
 
     def declared(self, run: int, number: int | None, server: Mapping[str, str]) -> list[tuple[str | None, str, str]]:
-        """Declarations of ours in the models that a database lacks."""
+        """Declarations of this package in the models that a database lacks."""
         items = self._items(run, number)
         return models.missing_declarations(_distinct(items), server, next((i.facts.driver for i in items), ""))
 

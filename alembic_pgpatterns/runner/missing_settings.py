@@ -129,7 +129,7 @@ def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_ours(value: object) -> bool:
-    """Whether it is a value of ours that did not fit, so that another one may."""
+    """Whether it is a value that this module gave and that did not fit, so that another one may."""
     return value == value_for("") or str(value).startswith("postgresql://postgres@")
 
 

@@ -132,7 +132,8 @@ def create(
 def missing_declarations(
     metadatas: Sequence[Any], server: Mapping[str, str], driver: str
 ) -> list[tuple[str | None, str, str]]:
-    """Schema, table and operation of declarations of ours in the models (such as policies) that a database lacks.
+    """Schema, table and operation of declarations of this package in the models (such as policies) that a database
+    lacks.
 
     Only models that import this package can have them, so nothing is searched unless it is installed: the comparators
     need more packages than this process can count on.

@@ -16,7 +16,7 @@ DOWN_REVISIONS = "pgpatterns_down_revisions"
 
 
 def reparented_facts(config: Any, facts: Iterable[RevisionFacts]) -> tuple[RevisionFacts, ...]:
-    """What the files say, with what the Config says in its place."""
+    """What the files say, changed as the Config says."""
     parents: Mapping[str, str] = config.attributes.get(DOWN_REVISIONS) or {}
     return tuple(
         replace(item, down_revisions=(parents[item.revision],)) if item.revision in parents else item for item in facts

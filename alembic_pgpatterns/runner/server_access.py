@@ -53,7 +53,7 @@ class ServerAccess:
         return str(self._ask("statement", sql, in_transaction))
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database of ours, which is used as it is."""
+        """Whether libpq parameters lead to a scratch database, which is used as it is."""
         return bool(self._ask("owns", {name: str(value) for name, value in parameters.items() if value is not None}))
 
     def _ask(self, subject: str, *values: object) -> object:

@@ -103,7 +103,7 @@ def copy_whole(cached: Path, target: Path, account: Account) -> None:
     """Copy the data of a cached cluster, and check the copy: another run may be deleting it. Raises OSError."""
     copy(cached / "data", target, account)
     if not is_whole(cached, target.parent):
-        raise OSError(f"{cached} is not complete: it was damaged, or deleted meanwhile")
+        raise OSError(f"{cached} is not complete: it was damaged, or another run deleted it")
 
 
 def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that somebody else runs, such as a CI service container. Only our own databases there are used."""
+"""A PostgreSQL that the user names, such as a CI service container. Only the databases made here are used."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ExternalServer:
 
     @property
     def is_fenced(self) -> bool:
-        """False: somebody else started it, elsewhere."""
+        """False: it was not started here."""
         return False
 
     def parameters(self, database: str | None = None) -> Mapping[str, str]:
@@ -98,13 +98,14 @@ class ExternalServer:
     def create_database(self, name: str, *, template: str | None = None) -> str:
         """Create a database with a random name, empty or a copy of ``template``, and return that name.
 
-        ``name`` is not used: on this server it may be somebody's database.
+        ``name`` is not used: on this server another database may have it.
         """
         # Random, so that no database of the server's owner has the name, and two runs do not meet.
         name = PREFIX + secrets.token_hex(8)
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
             # template1 may contain objects of others, and cannot be copied while somebody is connected to it.
-            sql.Identifier(name), sql.Identifier(template or "template0")
+            sql.Identifier(name),
+            sql.Identifier(template or "template0"),
         )
         self._watchdog.tell(name)
         self._made.append(name)
@@ -117,21 +118,23 @@ class ExternalServer:
         return self.create_database(wish)
 
     def welcome(self, user: str) -> None:
-        """Do nothing: roles belong to the whole server, which is not ours."""
+        """Do nothing: roles belong to the whole server, which is the user's."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters name one of our databases; nobody can guess their names."""
         return parameters.get("dbname") in self._made
 
     def drop_database(self, name: str) -> None:
-        """Drop a database of ours and end its connections. Any other name is refused."""
+        """Drop a database that was made here, and end its connections. Any other name is refused."""
         if name not in self._made:
-            raise PgPatternsError(f"the database {name!r} of {self.source} is not ours to drop")
+            raise PgPatternsError(
+                f"the database {name!r} of {self.source} was not made by this run, so it is not dropped"
+            )
         drop_database(self, name)
         self._made.remove(name)
 
     def drop_all(self) -> None:
-        """Drop all databases of ours. Raises PgPatternsError that names those that could not be dropped."""
+        """Drop all databases that were made here. Raises PgPatternsError that names those that could not be dropped."""
         try:
             for name in list(self._made):
                 self.drop_database(name)

@@ -159,7 +159,7 @@ def _make_inner(folder: Path, account: Account) -> None:
 
 
 def _lock(path: Path, flags: int = 0) -> int | None:
-    """Take the lock; None if another process holds it, or if the file was removed meanwhile."""
+    """Take the lock; None if another process holds it, or has removed the file."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -90,7 +90,7 @@ def _answer_until_it_ends(process: subprocess.Popen[bytes], listener: int, passw
 
 def _answer(listener: int, passwd: bytes) -> None:
     request = bytearray(seccomp.NOTIFICATION)
-    with contextlib.suppress(OSError):  # the process has ended meanwhile
+    with contextlib.suppress(OSError):  # the process has ended
         fcntl.ioctl(listener, seccomp.RECEIVE, request, True)
         identifier, pid = struct.unpack_from("QI", request)
         if _path(pid, seccomp.opened_path(request)) == _PASSWD.encode():

@@ -52,10 +52,10 @@ class Server(Protocol):
         """Create a database for the real one named ``wish``, with the same name if it is free."""
 
     def welcome(self, user: str) -> None:
-        """Create a role for the user in a project's URL, unless the server is not ours to change."""
+        """Create a role for the user in a project's URL, unless the server is the user's."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database of ours, which is used as it is."""
+        """Whether libpq parameters lead to a scratch database, which is used as it is."""
 
     def failure(self) -> str | None:
         """Why the server has ended, with the way out; None if it runs or if we cannot know."""

@@ -40,7 +40,7 @@ class RedirectTarget(Protocol):
         """Create a role for the user in a project's URL."""
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
-        """Whether libpq parameters lead to a database of ours, which is used as it is."""
+        """Whether libpq parameters lead to a scratch database, which is used as it is."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ def drop_database(server: _Connects, name: str) -> None:
     """Drop a database and end its connections; no error if it does not exist.
 
     Args:
-        server: one of ours; its `connect` without a name leads to another database.
+        server: a scratch server; its `connect` without a name leads to another database.
         name: of the database.
     """
     command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

@@ -305,11 +305,11 @@ def throwaway_server(
 ) -> Iterator[ThrowawayServer]:
     """A PostgreSQL for the time of the ``with``. Afterwards it and all its files are removed, also if we are killed.
 
-    ``roles`` are created first, without login. ``settings`` have priority over ours (no fsync, no autovacuum).
+    ``roles`` are created first, without login. ``settings`` have priority over the defaults (no fsync, no autovacuum).
     ``snapshot``: start from a folder that `ThrowawayServer.save` wrote. ``listen``: also on 127.0.0.1, at a free
     port with a random ``password``, for programs that cannot use a socket. For root it runs as an unprivileged account.
     ``on_disk``: never in memory, however much there is.
-    Raises PgPatternsError, with the way out, if there is no PostgreSQL, no space, or if the server ended meanwhile.
+    Raises PgPatternsError, with the way out, if there is no PostgreSQL, no space, or if the server ended.
     """
     account = server_account()
     binaries = reachable(binaries or find_binaries(), account)
@@ -390,7 +390,7 @@ def _begin_afresh(server: ThrowawayServer, folder: RunFolder) -> None:
     except PgPatternsError:
         if not from_cache:
             raise
-        # Damage that counting files and bytes did not show: try once more, without the cache.
+        # Damage that counting files and bytes did not show: try again, without the cache.
         server.stop()
         cluster.forget(server.binaries, server.account)
         cluster.fill(folder, server.binaries, server.account)

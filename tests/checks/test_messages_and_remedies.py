@@ -186,7 +186,7 @@ def test_a_table_that_is_copied_is_written_anew(found) -> None:
     assert finding.message.startswith(f"{copied} under ACCESS EXCLUSIVE: reads and writes wait")
     copy = "CREATE TABLE copy (LIKE book); INSERT INTO copy SELECT {}; DROP TABLE book; ALTER TABLE copy RENAME TO book"
     (finding,) = found(f'op.execute("{copy.format("* FROM book")}")', "table-rewrite")
-    assert finding.message.startswith(f"{copied} and writes are not blocked meanwhile")
+    assert finding.message.startswith(f"{copied} and writes are not blocked during the copy")
     assert len(found(f'op.execute("{copy.format("* FROM (SELECT * FROM book) b")}")', "table-rewrite")) == 1
     assert found(f'op.execute("{copy.format("1")}")', "table-rewrite") == []
     assert found(f'op.execute("{copy.replace("SELECT {}", "VALUES (1)")}")', "table-rewrite") == []

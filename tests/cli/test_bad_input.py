@@ -381,4 +381,4 @@ def test_wrong_values_of_settings(setting: str, problem: str, project: Project) 
 def test_a_flag_that_names_no_pattern(
     flag: str, names: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"{flag} names no pattern." in said(capsys, 255, flag, names)
+    assert f"{flag} names no pattern." in said(capsys, 2, flag, names)

@@ -16,6 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
+from alembic_pgpatterns.schema.sql.sqltext import sequence_of
 
 
 def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperation:
@@ -70,6 +71,7 @@ def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultC
 def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:
     """The expression that casts the old values; None if none is needed, or none is known."""
     for using in (None, *_candidates(old, new)):
+        # Tried, and not looked up in pg_cast: extensions add casts, and a cast by text or of an array is in no list.
         words = f" USING {using}" if using is not None else ""
         statements = [
             f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(old)})",
@@ -117,7 +119,7 @@ def _default_differs(state: TableState, old: ColumnForm, new: ColumnForm) -> boo
     """Whether PostgreSQL cannot cast one of the defaults by itself, or makes another one of it than is declared."""
     pairs: tuple[tuple[Any, Any], ...] = ((old, new), (new, old))
     for first, second in pairs:
-        if first.default is None or "nextval(" in first.default:
+        if first.default is None or sequence_of(first.default) is not None:
             continue
         statements = [
             f"CREATE TEMP TABLE pgpatterns_cast ({quote(old.name)} {type_sql(first)} DEFAULT {first.default})",

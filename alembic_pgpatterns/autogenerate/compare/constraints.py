@@ -118,6 +118,7 @@ def declared_constraints(state: TableState, kind: type[Constraint]) -> Iterable[
 
 def stored_name(item: Any, state: TableState) -> str | None:
     """The name with the naming convention applied and cut to 63 bytes; None if there is none."""
+    # Private, but it is how Alembic itself finds the name: a convention applies only when the DDL is compiled.
     name = sqla_compat._get_constraint_final_name(item, state.context.dialect)
     return None if name is None else str(name).encode()[:63].decode(errors="ignore")
 

@@ -15,6 +15,7 @@ from alembic_pgpatterns.autogenerate.compare.relations import comment_on
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.sqltext import parse_constraint
 
 
 class DropTableExactlyOp(ops.DropTableOp):
@@ -96,8 +97,11 @@ def _needs_sql(form: ConstraintForm) -> bool:
     if form.kind == "f":
         assert form.referenced is not None
         return form.referenced.match != "SIMPLE" or "(" in form.referenced.on_delete
-    plain = (" INCLUDE (", "NULLS NOT DISTINCT", " DEFERRABLE")
-    return form.kind == "u" and any(words in form.definition for words in plain)
+    if form.kind != "u":
+        return False
+    key = parse_constraint(form.definition)
+    # What SQLAlchemy does not reflect of a UNIQUE, or Alembic does not render in a create_table.
+    return key is None or bool(key.including or key.nulls_not_distinct or key.deferrable or key.without_overlaps)
 
 
 def added_constraint(table: tuple[str | None, str], form: ConstraintForm) -> AlterTableOp:

@@ -117,6 +117,7 @@ class Forms:
         return {name: item for name, item in self.constraints.items() if item.kind in kinds and not item.inherited}
 
 
+# reltuples is -1 before the first VACUUM or ANALYZE (since PostgreSQL 14; before that it was 0).
 _RELATION = """
     SELECT c.oid, c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relispartition AS is_partition,
            CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS rows,
@@ -151,6 +152,7 @@ _COLUMNS = """
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
 """
+# As JSON: confdelsetcols exists since PostgreSQL 15, and a query that names it would fail before that.
 _CONSTRAINTS = """
     SELECT k.conname AS name, k.contype::text AS kind, pg_get_constraintdef(k.oid) AS definition,
            obj_description(k.oid, 'pg_constraint') AS comment, NOT k.conislocal OR k.conparentid <> 0 AS inherited,
@@ -170,6 +172,7 @@ _CONSTRAINTS = """
     WHERE k.conrelid = :oid AND k.contype IN ('c', 'x', 'u', 'p', 'f')
     ORDER BY k.conname
 """
+# As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's.
 _INDEXES = """
     SELECT c.relname AS name, i.indisunique AS unique, pg_get_indexdef(c.oid) AS definition, m.amname AS method,
            obj_description(c.oid, 'pg_class') AS comment, c.reloptions::text[] AS options,
@@ -203,6 +206,8 @@ _INDEXES = """
     ORDER BY c.relname
 """
 _IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
+# pg_get_indexdef() prints every index in this form (utils/adt/ruleutils.c). Two indexes of different names and tables
+# are compared by what follows.
 _HEAD = re.compile(rf"CREATE (?:UNIQUE )?INDEX {_IDENTIFIER} ON (?:ONLY )?(?:{_IDENTIFIER}\.)?{_IDENTIFIER} USING ")
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL"}

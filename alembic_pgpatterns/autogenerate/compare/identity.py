@@ -11,13 +11,14 @@ from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
 from alembic_pgpatterns.operations.columns import ConvertIdentityToSerialOp, ConvertSerialToIdentityOp
 from alembic_pgpatterns.schema.names import do_block, quote
+from alembic_pgpatterns.schema.sql.sqltext import sequence_of
 
 _LIMITS = frozenset(str(2**bits - 1) for bits in (15, 31, 63))
 
 
 def is_serial(form: ColumnForm) -> bool:
     """Whether a column takes its values from its own sequence, as ``serial`` does."""
-    return not form.identity and form.owned_sequence is not None and "nextval(" in (form.default or "")
+    return not form.identity and form.owned_sequence is not None and sequence_of(form.default or "") is not None
 
 
 def is_counted(form: ColumnForm) -> bool:

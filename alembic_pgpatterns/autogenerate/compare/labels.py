@@ -84,6 +84,7 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
     for position, label in enumerate(new):
         if label in existing:
             continue
+        # Without a place the label becomes the last one, and the order of an enum decides how its values are sorted.
         place = f" AFTER {_literal(new[position - 1])}" if position else f" BEFORE {_literal(existing[0])}"
         place = "" if position and new[position - 1] == existing[-1] else place
         existing.insert(position, label)

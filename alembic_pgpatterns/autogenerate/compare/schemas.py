@@ -36,6 +36,7 @@ def add_schemas(context: AutogenContext, upgrade_ops: ops.UpgradeOps, schemas: s
         schema = parents.get("schema_name")
         return kind != "table" or schema not in added or (schema, name) in tables
 
+    # Private: the public way is include_name of env.py, which is the project's.
     context._name_filters.append(declared)
 
 

@@ -220,6 +220,7 @@ def _make_like(connection: Connection, like: Name | Table) -> str:
         connection.execute(CreateTable(bare))
         return str(like.name)
     scratch = Name("pg_temp", like.path[-1])
+    # LIKE copies names, types and NOT NULL only: defaults and CHECKs could call functions of the application.
     connection.execute(Template("CREATE TEMP TABLE {scratch} (LIKE {real})", scratch=scratch, real=like))
     return str(like.path[-1])
 
@@ -247,6 +248,8 @@ def _plain_copy(table: Table) -> Table:
     """A temporary table like the declared one, without foreign keys, partitioning, inheritance and tablespace."""
     metadata = MetaData(naming_convention=table.metadata.naming_convention)
     copy = copied_table(table, metadata, schema=None)
+    # A temporary table locks nothing that others use, and nobody sees it. It may not reference a permanent table, so
+    # foreign keys are left out.
     copy._prefixes = ["TEMPORARY"]
     for name in ("partition_by", "inherits", "tablespace", "using", "on_commit"):
         if copy.kwargs.get(f"postgresql_{name}") is not None:

@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, SqlOp
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.expressions import string_constants
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -90,8 +91,8 @@ def _goes_first(op: ops.MigrateOperation, item: NamedType, labels: tuple[str, ..
     key = (op.schema or default_schema, str(op.table_name))
     old = [u.default for u in item.users if (u.schema, u.table) == key and u.column == str(op.column_name)]
     remaining = [label for label in item.labels if label in labels]
-    new = default_text(op.modify_server_default) or ""
-    fits = op.modify_server_default is None or any(f"'{label}'" in new for label in remaining)
+    constants = string_constants(default_text(op.modify_server_default) or "")
+    fits = op.modify_server_default is None or bool(constants and constants <= set(remaining))
     return bool(old) and fits and op.modify_nullable is None
 
 

@@ -10,7 +10,7 @@ from alembic_pgpatterns.schema.names import do_block, quote
 BATCH_PAGES = 100
 """Pages of 8 kB per UPDATE: it locks up to ten thousand rows for some tenths of a second."""
 
-# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE finds rows that moved meanwhile.
+# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE finds rows that have moved since.
 # The variables have a prefix: PL/pgSQL refuses a name that is also a column's as ambiguous.
 _BODY = Template("""
 DECLARE

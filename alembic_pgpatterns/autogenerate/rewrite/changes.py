@@ -49,6 +49,7 @@ def flatten(operations: Iterable[ops.MigrateOperation]) -> list[Change]:
 
 def _leaves(operations: Iterable[ops.MigrateOperation]) -> Iterable[ops.MigrateOperation]:
     for op in operations:
+        # Not a subclass: another package may need its container as a whole.
         if type(op) is ops.ModifyTableOps:
             yield from _leaves(op.ops)
         else:

@@ -26,6 +26,7 @@ from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote
 
+# $$$$ is how a Template writes $$.
 _FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
 BEGIN
   NEW.$new := NEW.$old;

@@ -161,6 +161,7 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
         if not facts.autocommit:
             return (plain(op, strong=True, notes=(own_transaction(BlockingNotNull.name, subject),)),)
         return _not_null(_Place(op.schema, op.table_name, op.column_name, op.existing_type), 0, whole=op)
+    # COMMENT takes SHARE UPDATE EXCLUSIVE, for which no reader or writer waits.
     only_comment = op.modify_nullable is None and op.modify_server_default is False
     return (plain(op, strong=not only_comment),)
 

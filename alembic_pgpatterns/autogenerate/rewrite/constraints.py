@@ -70,6 +70,7 @@ def validate(op: Any) -> Phase:
 def _anew(op: Any) -> tuple[ops.MigrateOperation, ...]:
     kind = "foreignkey" if isinstance(op, ops.CreateForeignKeyOp) else "check"
     schema, table = table_of(op)
+    # PostgreSQL has no ADD CONSTRAINT IF NOT EXISTS.
     return (ops.DropConstraintOp(op.constraint_name, str(table), kind, schema=schema, if_exists=True), op)
 
 

@@ -144,6 +144,7 @@ _ENUMS = """
     SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typtype IN ('e', 'd')
 """
+# Only what env.py has SET: a value of the URL or of the role is the session's default, to which RESET goes back.
 _TIMEOUTS = """
     SELECT name, current_setting(name) FROM pg_settings
     WHERE name IN ('lock_timeout', 'statement_timeout') AND source = 'session' AND setting <> reset_val
@@ -151,6 +152,7 @@ _TIMEOUTS = """
 _HAS_LOCK_TIMEOUT = """
     SELECT count(*) FROM pg_settings WHERE name = 'lock_timeout' AND source IN ('session', 'client') AND setting <> '0'
 """
+# A function that is not in the catalog counts as volatile, since it may be.
 _VOLATILE = """
     SELECT count(*) FILTER (WHERE provolatile = 'v') > 0 OR count(*) = 0
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -163,6 +165,8 @@ _NAME_EXISTS = """
         OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = :schema AND c.relname = :name)
 """
+# Only indexes with a condition or an expression: a plain one is kept if the type allows it (TryReuseIndex in
+# commands/tablecmds.c, CheckIndexCompatible in commands/indexcmds.c).
 _REBUILT = """
     WITH the AS (
         SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
@@ -177,6 +181,7 @@ _REBUILT = """
     WHERE k.contype = 'c' AND the.attnum = ANY (k.conkey)
     ORDER BY 1
 """
+# The defaults of other columns in pg_attrdef are those of generated columns: no other default can name a column.
 _BLOCKING = """
     WITH the AS (
         SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

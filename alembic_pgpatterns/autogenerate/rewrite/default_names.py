@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint
 from sqlalchemy.schema import conv
@@ -13,8 +11,6 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
 from alembic_pgpatterns.schema.sql import sqltext
-
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Names:
@@ -45,6 +41,7 @@ def object_name(table: str, columns: str, label: str) -> str:
     """Join three parts in at most 63 bytes. The longer of the first two is cut until they fit."""
     first, second = table.encode(), columns.encode()
     room = MAX_IDENTIFIER_BYTES - len(label.encode()) - (2 if second else 1)
+    # In bytes, as PostgreSQL counts them; half a character at the end is left out below.
     while len(first) + len(second) > room:
         if len(first) > len(second):
             first = first[:-1]
@@ -62,9 +59,9 @@ def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:
     if isinstance(op, ops.CreateUniqueConstraintOp):
         return conv(names.free(schema, str(table), "_".join(op.columns), "key"))
     if isinstance(op, ops.CreateCheckConstraintOp):
-        words = set(_WORD.findall(str(op.condition)))
+        columns = sqltext.column_references(str(op.condition)) or ()
         column = str(getattr(op, "of_column", ""))
-        return conv(names.free(schema, str(table), column if column in words else "", "check"))
+        return conv(names.free(schema, str(table), column if column in columns else "", "check"))
     return None
 
 

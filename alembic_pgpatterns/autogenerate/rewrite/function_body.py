@@ -91,6 +91,7 @@ def _block(phases: Sequence[Phase], facts: Facts) -> list[ops.MigrateOperation]:
     if all(isinstance(op, CommentOp) for op in inner):
         return inner
     note = Note(TimeoutKillsConcurrentBuild.name, "autocommit block", _PATIENT, aside=True)
+    # For the session: outside a transaction SET LOCAL does nothing but warn.
     off = [SqlOp(f"SET {name} = 0") for name in _TIMEOUTS]
     back = [SqlOp(_restored(name, facts)) for name in _TIMEOUTS]
     return [AutocommitOp([CommentOp(note.comment()), *off, *inner, *back])]

@@ -68,7 +68,9 @@ def plan_unique(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, facts
         return (plain(op, strong=True, idempotent=idempotent, notes=(note,)),)
     if not facts.autocommit:
         return (plain(op, strong=True, idempotent=idempotent, notes=(own_transaction(BlockingUnique.name, subject),)),)
-    reason = f"its index is built first: ADD CONSTRAINT would block reads and writes of {op.table_name} meanwhile"
+    reason = (
+        f"its index is built first: ADD CONSTRAINT would block reads and writes of {op.table_name} until it is built"
+    )
     index = Phase(
         build_concurrently(index_of(op)), autocommit=True, notes=(Note(BlockingUnique.name, subject, reason),)
     )
@@ -85,6 +87,8 @@ def build_concurrently(op: ops.CreateIndexOp) -> tuple[ops.MigrateOperation, ...
         op.index_name, op.table_name, schema=op.schema, if_exists=True, postgresql_concurrently=True
     )
     comment = CommentOp(("# First drop what a failed build may have left. Usually there is nothing.",))
+    # IF NOT EXISTS alone would take the INVALID index of a failed build for a finished one (docs, CREATE INDEX,
+    # "Building Indexes Concurrently").
     return (comment, leftover, altered(op, kw=options, if_not_exists=True))
 
 
@@ -130,6 +134,7 @@ def index_of(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> ops.C
 
 
 def _using_index(op: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp) -> str:
+    # Alembic has no operation with USING INDEX. The constraint takes over the index, and with it the name.
     kind = "PRIMARY KEY" if isinstance(op, ops.CreatePrimaryKeyOp) else "UNIQUE"
     name = quote(stored(op.constraint_name))
     statement = f"{alter_table(op.schema, op.table_name)} ADD CONSTRAINT {name} {kind} USING INDEX {name}"

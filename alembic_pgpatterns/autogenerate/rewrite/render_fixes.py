@@ -63,6 +63,7 @@ def _without_failing(compare: Callable[..., bool], impl: Any) -> Callable[..., b
         if connection is None:
             return bool(compare(*arguments))
         try:
+            # A savepoint, because a failed SELECT would abort the transaction in which autogenerate reads the catalog.
             with connection.begin_nested():
                 return bool(compare(*arguments))
         except SQLAlchemyError:

@@ -215,6 +215,7 @@ def _sql(context: AutogenContext, op: SqlOp) -> str:
 def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[str]:
     plain = renderers.dispatch(ops.AddColumnOp)(context, op)
     call = ast.parse(plain, mode="eval").body
+    # By the syntax tree: the column's own arguments may contain any parentheses and commas.
     column = call.args[1] if isinstance(call, ast.Call) and len(call.args) > 1 else None
     if not isinstance(column, ast.Call) or not column.args:
         # The user's render_item wrote something else, to which no argument can be added.

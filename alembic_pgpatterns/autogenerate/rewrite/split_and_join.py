@@ -22,6 +22,7 @@ def with_split_alters(changes: Sequence[Change]) -> list[Change]:
 
 def _split(change: Change) -> tuple[Change, ...]:
     op = change.up
+    # DROP NOT NULL reads no rows, so it can stay with the rest.
     if not isinstance(op, ops.AlterColumnOp) or op.modify_nullable is not False:
         return (change,)
     others = altered(op, modify_nullable=None)

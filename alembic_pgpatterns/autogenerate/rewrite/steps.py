@@ -49,6 +49,8 @@ class Step:
 
 
 Key = tuple[str, ...]
+# Words and not the parse tree: these texts are statements, conditions and bits of expressions. A word too many only
+# keeps two ops in their order.
 _NAME = re.compile(r'"((?:[^"]|"")+)"|\w+')
 
 
@@ -97,6 +99,7 @@ def _lifted(plan: Planned, least: int) -> Planned:
     if not plan.steps:
         return plan
     missing = max(0, least - plan.steps[0].level)
+    # By an even number: odd levels run outside of a transaction, even ones inside, and a step must stay on its side.
     shift = missing + missing % 2
     return replace(plan, steps=tuple(replace(step, level=step.level + shift) for step in plan.steps))
 

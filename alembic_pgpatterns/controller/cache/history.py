@@ -128,7 +128,7 @@ class HistoryCache:
             traces.keep(self._file(scope, downgrade), Traces(cached_runs, environments, self._sessions), depends_on)
 
     def _dependencies(self) -> Dependencies | None:
-        """Everything that the runs depended on; None if it is not known, or if a file was changed meanwhile."""
+        """Everything that the runs depended on; None if it is not known, or if a file was changed during the run."""
         paths = tuple(item.path for item in self._project.revisions)
         request = DependenciesRequest(paths, tuple(sorted(self._lasting)), self._from_settings)
         result: Dependencies = self._project.request("dependencies", request)

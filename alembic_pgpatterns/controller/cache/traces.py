@@ -73,7 +73,7 @@ def keep(path: Path, traces: Traces, depends_on: Dependencies) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            # Level 1: the higher ones save little here and take several times as long.
+            # Level 1 is the quickest.
             file.write(zlib.compress(buffer.getvalue(), 1))
         Path(name).replace(path)
         for old in cluster.unused(path.parent.iterdir(), keep_newest=_MOST_FILES):

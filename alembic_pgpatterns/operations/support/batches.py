@@ -109,6 +109,8 @@ class Walk:
         values = ", ".join(
             f"CAST(CAST(:{prefix}_{number} AS text) AS {column.type})" for number, column in enumerate(self._key)
         )
+        # A comparison of rows, for which PostgreSQL uses the key's index from one place to the other; a.x > … OR (a.x =
+        # … AND …) would read the index from its beginning.
         return f"({self._columns}) {operator} ({values})"
 
 

@@ -37,7 +37,7 @@ _HOLDERS = """
 def holders(operations: Operations, statement: str | None) -> str:
     """The sessions that hold locks on the tables that *statement* names, oldest transaction first, in words.
 
-    They are looked up after the wait, so a session that has released its lock meanwhile is not listed. The text of
+    They are looked up after the wait, so a session that has released its lock by then is not listed. The text of
     their statements is left out, since it may hold secrets; the pid is enough to find it.
     """
     rows = fetch(operations, _HOLDERS, names=sorted(set(_names(statement or ""))))

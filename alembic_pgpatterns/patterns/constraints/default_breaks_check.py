@@ -13,7 +13,7 @@ COMPARED = frozenset({"text", "varchar", "bpchar", "int2", "int4", "int8"})
 
 
 class DefaultBreaksCheck(SchemaPattern):
-    """A column whose own default a CHECK refuses, or does not fit into its type.
+    """A column whose default is refused by a CHECK, or does not fit into its type.
 
     Each INSERT that leaves the column out fails. It happens when the list of allowed values changes and the default
     stays, when the two differ in upper and lower case, or when a default for `varchar(n)` is too long.

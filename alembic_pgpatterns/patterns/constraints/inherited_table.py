@@ -8,7 +8,7 @@ from alembic_pgpatterns.schema.model import Schema
 
 
 class InheritedTable(SchemaPattern):
-    """A table that inherits from another one with `INHERITS`.
+    """A table that inherits from another one with `INHERITS`, but not its keys and unique constraints.
 
     A SELECT, UPDATE or DELETE on the parent also reaches the child's rows. But the parent's primary key, unique
     constraints and foreign keys do not apply to the child: the same key can exist in both tables, and a foreign key

@@ -9,7 +9,7 @@ from alembic_pgpatterns.schema.names import quote
 
 
 class RewriteRule(SchemaPattern):
-    """A rewrite rule (CREATE RULE) on a table.
+    """A rewrite rule (CREATE RULE) on a table, which makes other statements of what the application sends.
 
     A rule works like a macro: it changes the text of a query before the query is planned. `nextval()` or `random()`
     then may run twice with two results, INSERT … ON CONFLICT and MERGE are refused on the table, and row counts and

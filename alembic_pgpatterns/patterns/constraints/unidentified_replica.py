@@ -8,7 +8,7 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Schema, Table
 
 
 class UnidentifiedReplica(SchemaPattern):
-    """A published table whose rows the subscriber cannot find again.
+    """A table in a publication (logical replication) without a key, so that UPDATE and DELETE are refused.
 
     Logical replication sends the old key with each UPDATE and DELETE. A table without a primary key, or with REPLICA
     IDENTITY NOTHING, has none to send, and as soon as a publication includes it PostgreSQL refuses the statement in the
@@ -43,7 +43,8 @@ class UnidentifiedReplica(SchemaPattern):
                     "identity",
                     remedy=Advice(
                         "Give it a primary key; or take a unique index over NOT NULL columns: "
-                        f"ALTER TABLE {table.name} REPLICA IDENTITY USING INDEX …. FULL works, and sends whole rows."
+                        f"ALTER TABLE {table.name} REPLICA IDENTITY USING INDEX …. REPLICA IDENTITY FULL works "
+                        "too, but each change then sends the whole old row."
                     ),
                 )
 

@@ -17,7 +17,7 @@ class CaseSensitiveUnique(SchemaPattern):
     """A text column that is unique as it is written, while the application searches it without regard to case.
 
     `Ann@example.org` and `ann@example.org` can both be there. A query for `lower(email) = …` then finds two rows where
-    the code expects one, or logs somebody in as somebody else; and the index of the unique rule does not serve it.
+    the code expects one, or logs in the wrong user; and the index of the unique rule does not serve it.
 
     Recognised by queries that put lower() or upper() around a column with a unique rule of its own. Not reported:
     citext, nondeterministic collations, a column with a unique index on lower() or upper() of it, and rules over

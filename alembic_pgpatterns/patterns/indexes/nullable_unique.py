@@ -124,7 +124,7 @@ def _kept_out(table: Table, index: Index) -> frozenset[str]:
 
 
 def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) -> bool:
-    """Whether other rules have another column in its place: (phone, shop) beside (email, shop). One of them is null."""
+    """Whether other rules have another column instead: (phone, shop) beside (email, shop). One of them is null."""
     rest = {member for member in members if member != name}
     rules = [key.columns for key in table.unique_constraints]
     partial = [index.columns for index in table.indexes if index.unique and index.constraint is None]

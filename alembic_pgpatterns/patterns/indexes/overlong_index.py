@@ -60,7 +60,8 @@ Table(
                         at=index,
                         message=f"{index.name} has {len(index.keys)} keys",
                         remedy=Advice(
-                            "Keep the first keys, which narrow the search down, and INCLUDE what is only read."
+                            "Keep the columns that searches compare as keys, and move those that are only read to "
+                            "INCLUDE (…)."
                         ),
                     )
             if len(table.indexes) > len(table.columns):

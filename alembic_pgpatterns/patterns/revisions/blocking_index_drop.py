@@ -13,8 +13,8 @@ class BlockingIndexDrop(RevisionPattern):
     DROP INDEX takes ACCESS EXCLUSIVE on the table. The drop itself is instant, but first it waits for every statement
     that is running on the table, and while it waits all others wait behind it, reads too.
 
-    DROP INDEX CONCURRENTLY waits as well but blocks nobody meanwhile. It cannot run in a transaction. Indexes of
-    partitioned tables cannot be dropped this way and are not reported.
+    DROP INDEX CONCURRENTLY waits as well, but while it waits it blocks nobody. It cannot run in a transaction. Indexes
+    of partitioned tables cannot be dropped this way and are not reported.
     """
 
     references = ("https://www.postgresql.org/docs/current/sql-dropindex.html", LOCKS)

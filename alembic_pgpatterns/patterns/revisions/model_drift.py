@@ -12,7 +12,7 @@ class ModelDrift(HistoryPattern):
     """The models describe a different schema from the one that the revisions build.
 
     Tests that create the tables from the models then test a different schema from the one in production. The finding
-    says whether ``alembic revision --autogenerate`` writes the missing revision, or what to do in its place.
+    says whether ``alembic revision --autogenerate`` writes the missing revision, or what to do instead.
 
     ``alembic check`` compares tables, columns, types, foreign keys, and the columns of indexes and unique keys. This
     pattern also compares the predicate of a partial index, INCLUDE, operator classes, CHECK and EXCLUDE, labels of

@@ -35,5 +35,5 @@ class MultipleHeads(HistoryPattern):
         if len(history.heads) > 1 and not history.labelled:
             names = ", ".join(revision for revision, _ in history.heads)
             spot = Spot("heads", None, Location(history.heads[-1][1], 1), 1)
-            remedy = Advice("alembic merge heads, or give the later one the other as its down_revision.")
+            remedy = Advice("Run alembic merge heads, or put one branch after the other: alembic pgrebase.")
             yield self.finding(spot, f"there are {len(history.heads)} heads: {names}", remedy)

@@ -44,8 +44,8 @@ class OpenedTransactionWithAutocommit(HistoryPattern):
             "a transaction was open on the connection before context.configure(): autocommit blocks fail"
             + (f", as in {used[0]}" if used else ", which concurrent index builds need"),
             Advice(
-                "engine.connect() in place of engine.begin(), connection.commit() after statements of env.py's own, "
-                "and context.begin_transaction() around run_migrations()."
+                "In env.py, write engine.connect() instead of engine.begin(), connection.commit() after statements of "
+                "your own, and context.begin_transaction() around context.run_migrations()."
             ),
             severity=Severity.ERROR if used else None,
         )

@@ -23,7 +23,7 @@ Held = dict[Name, HeldLock]
 class StrongLockThenMore(RevisionPattern):
     """A transaction that keeps a strong lock on one table while it works on another.
 
-    Locks are held until the end of the transaction. Locking a second table, or reading or changing rows meanwhile,
+    Locks are held until the end of the transaction. Locking a second table, or reading or changing rows, before that
     makes the first table unavailable for longer; and two strong locks, one after the other, can deadlock with the
     application's own transactions.
 

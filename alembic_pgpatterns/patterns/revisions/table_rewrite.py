@@ -56,7 +56,7 @@ class TableRewrite(RevisionPattern):
                 mode = statement.mode(work.root) or "ACCESS EXCLUSIVE"
                 effect = f"under {mode}: reads and writes wait until every row and every index is written"
                 if not is_strong(mode):
-                    effect = "and writes are not blocked meanwhile: rows that are written after the copy are lost"
+                    effect = "and writes are not blocked during the copy: rows that are written after it are lost"
                 yield self.at(
                     run,
                     statement,

@@ -39,7 +39,7 @@ class TransactionSpansRevisions(HistoryPattern):
                 spot,
                 f"{len(locking)} of the checked revisions lock existing tables, and share one transaction when they "
                 "run together: each lock is held until the last is done",
-                Advice("context.configure(…, transaction_per_migration=True)"),
+                Advice("In env.py: context.configure(…, transaction_per_migration=True)"),
             )
 
 

@@ -178,7 +178,7 @@ class Part:
         return not self.array or self.branch.type == "TypeCast"
 
     def wrap(self) -> None:
-        """Put ``(SELECT node)`` in its place; an array keeps its cast."""
+        """Replace the node by ``(SELECT node)``; an array keeps its cast."""
         made = Node()
         target = made.type_cast.arg if self.array else made
         target.CopyFrom(_in_select(self.branch.node))

@@ -20,8 +20,8 @@ class PolicyAlwaysTrue(SchemaPattern):
 
     Not reported: policies FOR SELECT (public data is no mistake), restrictive policies, and a permissive policy beside
     a restrictive one that is not always true for the same command and roles: this is how a table with only restrictive
-    rules is set up. A policy for named roles is only an info if all other roles must meet a condition: somebody chose
-    which roles are exempt.
+    rules is set up. A policy for named roles is only an info if all other roles must meet a condition: then the
+    exempt roles were chosen.
     """
 
     severity = Severity.WARNING

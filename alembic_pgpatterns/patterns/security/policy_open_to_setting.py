@@ -18,11 +18,11 @@ OF_THE_SERVICE = "request."
 
 
 class PolicyOpenToSetting(SchemaPattern):
-    """A policy that lets all rows through if a setting has some value, which the same role may set.
+    """A row-level security policy that shows all rows if a setting has a certain value, which any session may set.
 
     `USING (current_setting('app.bypass', true) = 'on' OR tenant_id = …)` is meant as a way out for jobs. But every role
     may `SET app.bypass = 'on'`. Whoever can run SQL as the application's role, through an injection for example, sees
-    all rows; and a pooled connection on which somebody set it and did not RESET it keeps it for the next request.
+    all rows; and a pooled connection on which it was set and not RESET keeps it for the next request.
 
     A condition with `… IS NULL` or `= ''` is the same the other way round: who forgets to set the tenant sees
     everything.

@@ -52,7 +52,10 @@ class ConnectionBudget(ServerPattern):
             yield self.finding(
                 at=server.place,
                 message=f"{pools} may open {possible}, but {limited_by} allows {limit}",
-                remedy=Advice("Smaller pools, fewer processes, or a pooler such as PgBouncer; more connections last."),
+                remedy=Advice(
+                    "Make the pools smaller, run fewer processes, or put a pooler such as PgBouncer in between. "
+                    "Raise max_connections only if that is not enough."
+                ),
                 severity=Severity.ERROR,
                 detail="pools",
             )
@@ -61,7 +64,10 @@ class ConnectionBudget(ServerPattern):
             yield self.finding(
                 at=server.place,
                 message=f"{server.sessions.total} of {everybody} connections of the server are in use",
-                remedy=Advice("See pg_stat_activity for who keeps them, and whether they are idle."),
+                remedy=Advice(
+                    "Find out who keeps them: SELECT usename, application_name, state, count(*) FROM "
+                    "pg_stat_activity GROUP BY 1, 2, 3."
+                ),
                 detail="in use",
             )
 

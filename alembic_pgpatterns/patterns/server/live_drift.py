@@ -12,7 +12,7 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Check, Column, ForeignKey, 
 class LiveDrift(ServerPattern):
     """The live database differs from the schema that the revisions build.
 
-    Somebody created an index by hand, a revision was edited after it had run, a constraint was dropped in an emergency:
+    An index was created manually, a revision was edited after it had run, a constraint was dropped in an emergency:
     the next migration meets a schema that no test has seen. Autogenerate runs elsewhere and does not notice.
 
     Compared are tables, views, columns (type, nullability, default, identity, generated), indexes (keys, predicate,

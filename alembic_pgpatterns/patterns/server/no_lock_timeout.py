@@ -23,7 +23,7 @@ class NoLockTimeout(ServerPattern):
     behind it, also reads: a migration that would take a millisecond stops the application for as long as the oldest
     query on the table runs. With a lock_timeout it fails instead and can be tried again.
 
-    Revisions that autogenerate writes with this package set one themselves; revisions written by hand do not. Roles
+    Revisions that autogenerate writes with this package set one themselves; revisions that you write do not. Roles
     that own no table of this database are not checked.
     """
 

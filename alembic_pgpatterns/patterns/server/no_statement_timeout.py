@@ -19,7 +19,7 @@ class Options:
 class NoStatementTimeout(ServerPattern):
     """A role whose statements may run for ever.
 
-    One statement without an index, or waiting for a lock, keeps its connection until somebody notices. When the pool is
+    One statement without an index, or waiting for a lock, keeps its connection until it is noticed. When the pool is
     empty the application stands still although the server does not. With a limit there is one error instead.
 
     Checked are the roles that work in this database: those that own its tables, those connected to it now, and the role

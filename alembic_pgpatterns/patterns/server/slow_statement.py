@@ -57,7 +57,9 @@ class SlowStatement(ServerPattern):
                     at=LiveObject(f"statement {_digest(text)}", table),
                     message=f"{statement.mean:.0f} ms on average in {statement.calls} calls "
                     f"({_share(statement, server)} of all recorded time): {_cut(text)}",
-                    remedy=Advice("EXPLAIN (ANALYZE, BUFFERS) of a slow call tells where the time goes."),
+                    remedy=Advice(
+                        "Run EXPLAIN (ANALYZE, BUFFERS) with the values of a slow call: it shows where the time goes."
+                    ),
                 )
 
 

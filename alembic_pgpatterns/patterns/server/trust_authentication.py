@@ -34,7 +34,10 @@ class TrustAuthentication(ServerPattern):
                 yield self.finding(
                     at=LiveObject(f"pg_hba {' '.join(_words(rule))}"),
                     message=f"line {rule.line} of pg_hba.conf asks for no password: {' '.join(_words(rule))} trust",
-                    remedy=Advice("scram-sha-256 in its place; peer for sockets."),
+                    remedy=Advice(
+                        "Write scram-sha-256 instead of trust in that line (peer for local sockets), then: SELECT "
+                        "pg_reload_conf()."
+                    ),
                     severity=Severity.ERROR if _is_remote(rule) else None,
                 )
 

@@ -23,8 +23,8 @@ class WorkMemBudget(ServerPattern):
     `shared_buffers + max_connections * work_mem * hash_mem_multiplier` is needed. When memory runs out, Linux kills a
     process of the server, and PostgreSQL restarts all of them.
 
-    PostgreSQL does not know the machine's memory. Set it (`memory`); else `effective_cache_size` is used, if somebody
-    set it. If neither is set, the pattern is skipped.
+    PostgreSQL does not know the machine's memory. Set it (`memory`); else `effective_cache_size` is used, if it
+    is set. If neither is set, the pattern is skipped.
     """
 
     severity = Severity.INFO

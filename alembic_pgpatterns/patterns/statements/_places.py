@@ -55,7 +55,7 @@ def sent(pattern: StatementPattern, statement: Recorded, usage: Usage, message: 
         statement: the statement.
         usage: the place.
         message: the fact.
-        instead: the code or the step in its place.
+        instead: the code or the step to use.
     """
     return at_usage(pattern, statement.fingerprint, usage, message, instead)
 

@@ -10,7 +10,7 @@ from alembic_pgpatterns.workload.model import Workload
 
 
 class AsyncSessionExpires(StatementPattern):
-    """Objects of an asynchronous session that expire when it commits.
+    """Objects of an asynchronous session that expire when it commits, so that reading them afterwards fails.
 
     After a commit the next access to an attribute sends a query. Under asyncio an attribute cannot wait for one, so
     it fails with MissingGreenlet.

@@ -13,7 +13,7 @@ TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
 
 
 class CastOnColumn(StatementPattern):
-    """A column that is cast before it is compared.
+    """A column that is cast before it is compared, so that no index on it can be used.
 
     An index holds the column's own values. With a cast around the column PostgreSQL cannot use it and reads the whole
     table. Cast the value instead, or compare with a range.

@@ -16,7 +16,7 @@ INSTEAD = (
 
 
 class ColumnLoadInLoop(StatementPattern):
-    """Objects whose columns are loaded one object at a time.
+    """Objects whose columns are loaded one object at a time, with one query each (N+1 queries).
 
     After a commit the session forgets what it knows of its objects (expire_on_commit), and the next access to each
     object sends a query. Deferred columns are loaded in the same way, and so is each refresh().

@@ -16,7 +16,7 @@ _LARGEST = 5_000_000
 
 
 class CountForExistence(StatementPattern):
-    """All rows are counted to learn whether there is one.
+    """All matching rows are counted, only to learn whether there is one.
 
     count(*) reads every row that matches. EXISTS stops at the first.
 

@@ -12,7 +12,7 @@ from alembic_pgpatterns.workload.model import Recorded, Workload
 
 
 class FunctionOnColumn(StatementPattern):
-    """A function around a column that is compared.
+    """A column that is compared only after a function, such as lower(), so that no index on it can be used.
 
     An index on the column does not serve lower(column) or date_trunc('day', column). An index on the expression does;
     for times a range on the plain column is better.

@@ -15,7 +15,7 @@ INSTEAD = (
 
 
 class GenericPlanHazard(StatementPattern):
-    """A filter that is optional inside of the statement: ($1 IS NULL OR column = $1).
+    """A filter that a parameter switches off, ($1 IS NULL OR column = $1): one plan has to serve both cases.
 
     PostgreSQL makes one plan for both meanings, so it cannot use an index where it plans for any value (prepared
     statements, which drivers make of statements that are sent often).

@@ -13,7 +13,7 @@ LIKE = ("~~", "~~*", "!~~", "!~~*")
 
 
 class LeadingWildcard(StatementPattern):
-    """A search for text that may begin with anything.
+    """A LIKE search whose pattern begins with %, for which an ordinary index cannot be used.
 
     An ordinary index helps only where the beginning of the text is known. For '%word%' PostgreSQL reads the whole
     table, unless there is a trigram index (extension pg_trgm) or a full-text search.

@@ -13,7 +13,7 @@ INSTEAD = "Write NOT EXISTS: ~exists().where(Other.key == Model.key)."
 
 
 class NotInSubquery(StatementPattern):
-    """NOT IN with a subquery.
+    """NOT IN with a subquery: it finds nothing at all as soon as the subquery returns one NULL.
 
     If the subquery returns one NULL, NOT IN is never true and the query returns no row at all. And PostgreSQL cannot
     turn it into a join: it compares row by row when the subquery is large.

@@ -11,10 +11,10 @@ from alembic_pgpatterns.workload.model import Workload
 
 
 class OffsetPaging(StatementPattern):
-    """Pages of a result that are found by OFFSET.
+    """Pages of a result that are found by OFFSET, for which all earlier rows are read each time.
 
     PostgreSQL reads all rows before the page and throws them away: page 1,000 costs a thousand times page 1. When a
-    row is added meanwhile, the next page shows a row twice.
+    row is added between two requests, the next page shows a row twice.
 
     Continue after the last row instead (keyset): compare the columns of ORDER BY with their values in that row. Each
     page then costs the same, with an index on those columns.

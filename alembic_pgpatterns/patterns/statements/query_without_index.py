@@ -9,7 +9,7 @@ from alembic_pgpatterns.workload.model import SOURCE, Workload
 
 
 class QueryWithoutIndex(StatementPattern):
-    """A query in the application's source that no index serves.
+    """A query in the application's source for which no index can be used, so that the whole table is read.
 
     The query compares columns of a table, and no index begins with one of them. PostgreSQL then reads the whole table
     for each query. That is fine on small tables, and slow on large ones.

@@ -15,7 +15,7 @@ INSTEAD = (
 
 
 class RandomOrder(StatementPattern):
-    """Rows in random order.
+    """ORDER BY random(), for which the whole table is read and sorted to return a few rows.
 
     ORDER BY random() gives each row of the table a number and sorts all of them, to return a few. The time grows with
     the table.

@@ -15,7 +15,7 @@ INSTEAD = (
 
 
 class SelectThenInsert(StatementPattern):
-    """A row is looked for, and inserted if it is not there.
+    """A row is looked for, and inserted if it is not there: two requests at once both insert it.
 
     Two requests that do so at once both find nothing and both insert: one fails with a duplicate key, or the row is
     there twice. One INSERT ... ON CONFLICT is safe, and one round trip instead of two.

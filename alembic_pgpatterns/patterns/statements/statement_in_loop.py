@@ -14,7 +14,7 @@ LIST = 50
 
 
 class StatementInLoop(StatementPattern):
-    """A query that the application sends again and again in a loop, with other values each time (N+1 queries by hand).
+    """A query that the application sends again and again in a loop, with other values each time (N+1 queries).
 
     Each query costs a round trip to the database. One query with a list of values reads the same rows.
 

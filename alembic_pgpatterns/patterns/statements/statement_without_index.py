@@ -9,7 +9,7 @@ from alembic_pgpatterns.workload.model import SOURCE, Workload
 
 
 class StatementWithoutIndex(StatementPattern):
-    """A recorded statement that no index serves.
+    """A recorded statement for which no index can be used, so that the whole table is read.
 
     The statement compares columns of a table, and no index begins with one of them. PostgreSQL then reads the whole
     table each time.

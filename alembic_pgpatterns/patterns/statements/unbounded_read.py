@@ -23,7 +23,7 @@ class Options:
 
 
 class UnboundedRead(StatementPattern):
-    """A whole large table is read.
+    """A query that reads all rows of a large table into the application.
 
     A query without a condition, a LIMIT or an aggregate returns every row. That is fine on a test's ten rows, and
     fills the memory of the application with production's ten million.

@@ -86,7 +86,7 @@ def to_boolean(table: Table, column: Column, two: TwoValued | None, obstacles: O
     """Statements where a valid CHECK proves that nothing is lost, else a description."""
     reason = _why_by_hand(table, column, two) or obstacles.of(column)
     if two is None or reason is not None:
-        return Advice(f"Change it to boolean by hand (USING …), because {reason}.")
+        return Advice(f"Write the change to boolean in a revision yourself (USING …), because {reason}.")
     name, check, old = quote(column.name), quote(two.check.name or ""), column.type.display
     alter = f"ALTER TABLE {table.name}"
     true, false = (_literal(value) if text else value for value in (two.true, two.false))

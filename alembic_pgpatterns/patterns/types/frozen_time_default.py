@@ -17,10 +17,10 @@ _CALLED_ONCE = re.compile(r"datetime\.(?:datetime|date)\(")
 
 
 class FrozenTimeDefault(SchemaPattern):
-    """A default that is the moment at which somebody ran a migration or started the program.
+    """A default that is one fixed moment: when the migration ran, or when the program started.
 
     `server_default=str(datetime.now())`, `DEFAULT 'now'::timestamptz` and `default=datetime.utcnow()` (with the
-    parentheses) are evaluated once. From then on every row has that same time, and nothing looks wrong until somebody
+    parentheses) are evaluated once. From then on every row has that same time, and nothing looks wrong until a query
     sorts by it.
 
     Recognised are constants to the second, whose seconds are neither 00 nor 59, and in models a datetime object to the

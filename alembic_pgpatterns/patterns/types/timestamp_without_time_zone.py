@@ -62,7 +62,9 @@ def _remedy(column: Column, obstacle: str | None) -> Remedy:
     precision = "" if column.type.precision is None else f"({column.type.precision})"
     new = f"timestamp{precision} with time zone"
     if obstacle is not None:
-        return Advice(f"Change it to {new}, saying which zone the stored values are in; by hand, because {obstacle}.")
+        return Advice(
+            f"Write the change to {new} in a revision yourself, with the zone of the stored values, because {obstacle}."
+        )
     using = f"{quote(column.name)} AT TIME ZONE 'UTC'"
     change = TypeChange(column.table, column.name, column.type.display, new, using=using)
     return ChangeType((change,), rewrites=True)

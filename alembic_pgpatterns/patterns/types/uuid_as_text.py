@@ -101,6 +101,6 @@ def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None) -> Reme
     elif isinstance(column.python_default, str):
         obstacle = "a default in Python makes text: let it make a uuid.UUID at the same time"
     if obstacle is not None:
-        return Advice(f"Change it to uuid by hand (USING {name}::uuid), because {obstacle}.")
+        return Advice(f"Write the change to uuid in a revision yourself (USING {name}::uuid), because {obstacle}.")
     change = TypeChange(column.table, column.name, column.type.display, "uuid", using=f"{name}::uuid")
     return ChangeType((change,), rewrites=True)

@@ -35,7 +35,7 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing is loaded, and no script runs but ours: not even one that a name in the schema would smuggle in."""
+    """Nothing is loaded, and no other script runs: not even one that a name in the schema would smuggle in."""
     return f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'"
 
 

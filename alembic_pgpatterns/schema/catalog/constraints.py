@@ -70,6 +70,7 @@ class Constraints:
         }
         self.by_table: dict[int, TableConstraints] = defaultdict(TableConstraints)
         for row in session.rows(sql.CONSTRAINTS):
+            # The tables of extensions and of migration tools are left out, and so are their constraints.
             if row[1] in facts.relations:
                 self._add(Constraint(*row))
 

@@ -76,6 +76,7 @@ def _index(
 ) -> Index:
     oid, table, _, _, method, key_count, attributes, *_ = row
     predicate, unique, nulls, valid, ready, building, constraint, kind, identity, clustered, options = row[13:]
+    # indkey has the key columns first, then those of INCLUDE (docs, pg_index, indnkeyatts).
     included = attributes.split()[key_count:]
     scans, size = statistics.get(oid, (None, None))
     return Index(

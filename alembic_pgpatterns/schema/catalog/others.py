@@ -147,7 +147,7 @@ def read_grants(session: Session, facts: Facts) -> Iterator[Grant]:
 
 
 def read_default_privileges(session: Session) -> tuple[DefaultPrivilege, ...]:
-    """Of pg_default_acl, what somebody chose; large objects' not."""
+    """The default privileges that differ from PostgreSQL's own. Those of large objects are left out."""
     return tuple(
         DefaultPrivilege(owner, schema, _DEFAULT_TARGETS[kind], grantee, privilege)
         for owner, schema, kind, grantee, privilege in session.rows(sql.DEFAULT_PRIVILEGES)

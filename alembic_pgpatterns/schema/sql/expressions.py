@@ -15,6 +15,7 @@ from alembic_pgpatterns.schema.sql.parser import (
     SVFOP_CURRENT_TIMESTAMP_N,
     SVFOP_LOCALTIMESTAMP,
     SVFOP_LOCALTIMESTAMP_N,
+    A_Const,
     FuncCall,
     Node,
     ParamRef,
@@ -71,6 +72,14 @@ def null_columns(expression: str) -> frozenset[str]:
     """Columns that are null whenever the expression is true: its ``c IS NULL``, alone or joined by AND."""
     tested = (_null_tested(part, IS_NULL) for part in _conjuncts(expression))
     return frozenset(name for name in tested if name is not None)
+
+
+@lru_cache(maxsize=4096)
+def string_constants(expression: str) -> frozenset[str]:
+    """All string constants in the expression; none if it does not parse."""
+    node = parse(expression)
+    constants = postgast.find_nodes(node, A_Const) if node is not None else ()
+    return frozenset(item.sval.sval for item in constants if item.HasField("sval"))
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+# By version and not by looking for the column: the queries stay constants that can be read and tested as they are.
 _CHOICE = re.compile(r"<<(\d+): (.*?) \| (.*?)>>")
 
 

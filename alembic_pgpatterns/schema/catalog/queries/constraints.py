@@ -51,6 +51,7 @@ WHERE t.tgenabled = 'D' AND t.tgrelid >= 16384 AND (NOT t.tgisinternal OR k.oid 
 ORDER BY t.tgrelid, k.conname, t.tgname
 """
 
+# The view, and not pg_publication_rel: it also has the tables of FOR ALL TABLES and FOR TABLES IN SCHEMA.
 PUBLISHED = """
 SELECT DISTINCT c.oid::int8
 FROM pg_publication p

@@ -65,6 +65,7 @@ WHERE p.oid >= 16384 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schem
 ORDER BY n.nspname, p.proname, 3
 """
 
+# COLLATE "C": the report's order must not depend on the collation of the database.
 GRANTS = """
 WITH grants(target, schema, name, arguments, attname, owner, acl) AS (
   SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, n.nspname, c.relname, NULL::text, NULL::name,
