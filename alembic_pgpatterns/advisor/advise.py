@@ -189,6 +189,7 @@ class Advisor:
         """The candidates as real indexes, created while the tables are small, then set to their sizes."""
         writes = read_writes(workload.statements, self.schema.default_schema)
         rows = {id(item): self._entries(item) for item in proposed}
+        # CREATE INDEX reads a whole table, and a file that only seems large is read to its end.
         self._scale.shrink(oid for oid in self._oids.values())
         built: dict[str, Built] = {}
         for number, item in enumerate(proposed):
@@ -199,6 +200,8 @@ class Advisor:
                 built[name] = Built(item, name, oid, rows[id(item)], pages)
                 built[name].penalty = self._penalty(built[name], writes)
         self._connection.execute(
+            # The planner passes over an invalid index: so a set of candidates is tried by an UPDATE, without building
+            # one again.
             "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = ANY(%s)",
             ([item.oid for item in built.values()],),
         )
@@ -232,6 +235,7 @@ class Advisor:
 
     def _expression_statistics(self, candidate: Candidate, name: Name) -> None:
         """Give an expression the statistics of its column. Without them the planner assumes 0.5 percent."""
+        # pg_restore_attribute_stats is new in PostgreSQL 18; before it only ANALYZE of real rows fills pg_statistic.
         if self._connection.info.server_version < 180000:
             return
         for number, key in enumerate(candidate.index.keys, 1):

@@ -54,6 +54,7 @@ class Planner:
             CannotPlan: the server refuses.
         """
         self.plans += 1
+        # EXPLAIN (GENERIC_PLAN) is new in PostgreSQL 16.
         if values is None and self._version < 160000:
             return self._generic_before_16(text, options)
         words = ["FORMAT JSON", *options, *(["GENERIC_PLAN"] if values is None else [])]

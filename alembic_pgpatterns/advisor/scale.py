@@ -20,6 +20,7 @@ from psycopg import sql
 SEGMENT = 131072
 """Pages of a file: PostgreSQL begins another one after 1 GB (RELSEG_SIZE)."""
 _PATH = re.compile(r"(base|pg_tblspc)/[0-9A-Za-z_/.]+")
+# A hole takes no space on the disk, and the planner looks at the length of a file only (estimate_rel_size).
 _RESIZE = (
     "if command -v perl >/dev/null; then "
     "perl -ne 'my ($f, $n) = split; open(my $h, \">>\", $f) or die; truncate($h, $n * 8192) or die'; "

@@ -145,6 +145,7 @@ def _new(run: RunContext, before: States, after: States, result: EnvResult, base
         models = read_models(run, Models(result.run, number, item.models), new.default_schema).schema
         # An empty database gets no models: findings about the models as a whole belong to the first revision only.
         earlier = enriched(old, models if old.tables else None)
+        # Same settings on both sides: what a pattern finds before and after is no work of these revisions.
         existing = {finding.fingerprint for finding in run_patterns(earlier, run.settings).findings}
         for finding in run_patterns(enriched(new, models), run.settings).findings:
             accepted = baseline.accepts(finding.fingerprint) or suppressed(finding)

@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "1s"
 APPLICATION = "alembic pgcheck --live"
+# To wait for a lock is to stand in the queue for it, and all that come later wait behind.
 _TIMEOUTS = f"""
 SET statement_timeout = '{STATEMENT_TIMEOUT}'; SET lock_timeout = '{LOCK_TIMEOUT}';
 SET idle_in_transaction_session_timeout = '{STATEMENT_TIMEOUT}'

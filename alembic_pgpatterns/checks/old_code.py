@@ -166,6 +166,7 @@ def _refused(connection: Any, table: Table, actual: Table) -> Iterator[Trouble]:
     for command, statement in _statements(table, actual.name):
         try:
             with connection.transaction(force_rollback=True):
+                # PREPARE looks the names and types up and runs nothing: no row is needed, and no trigger starts.
                 connection.execute(sql.SQL("PREPARE pgpatterns_old AS {}").format(statement))
                 connection.execute("DEALLOCATE pgpatterns_old")
         except psycopg.Error as error:

@@ -115,6 +115,7 @@ def _standing_in(root: Path, copy: Path) -> Iterator[None]:
     moved = [_in_copy(Path(entry), root, copy) for entry in path if entry]
     first = [str(entry) for entry in moved if entry is not None and entry.is_dir()]
     sys.path[:0] = first
+    # sys.path is this process's alone; env.py runs in another one.
     os.environ["PYTHONPATH"] = os.pathsep.join([*first, *([variable] if variable else [])])
     try:
         os.chdir(_in_copy(here, root, copy) or copy)

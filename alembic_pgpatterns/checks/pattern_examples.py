@@ -127,6 +127,7 @@ def _model_examples(cls: type[SchemaPattern], server: ThrowawayServer) -> tuple[
 
 def _module(source: str) -> types.ModuleType:
     module = types.ModuleType(f"example_{os.urandom(6).hex()}")
+    # SQLAlchemy looks the names in annotations up in the module that it finds there.
     sys.modules[module.__name__] = module
     try:
         exec(compile(textwrap.dedent(source), "<example>", "exec"), module.__dict__)

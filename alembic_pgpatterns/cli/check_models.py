@@ -22,8 +22,10 @@ from alembic_pgpatterns.report.progress import Silent
 
 def main() -> None:
     """Read a request from stdin, and write the answer to the descriptor in the last argument."""
+    # Not stdout: env.py and the application may print there.
     with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answer:
         request = Request(**json.loads(sys.stdin.read()))
+        # Some env.py read the arguments.
         sys.argv, sys.path[:] = ["alembic"], request.path
         try:
             result: dict[str, Any] = {"drift": _check(request)}

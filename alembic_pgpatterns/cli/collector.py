@@ -19,6 +19,7 @@ def few_collections() -> Iterator[None]:
     """
     before = gc.get_threshold()
     gc.freeze()
+    # The generations above it, also later than by default (10, 10): they are what takes the time.
     gc.set_threshold(OBJECTS, 20, 100)
     try:
         yield

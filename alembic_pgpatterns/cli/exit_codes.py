@@ -14,7 +14,9 @@ from typing import Any
 
 FINDINGS = 1
 WRONG_USE = 2
+# As Alembic's own errors end, as `sys.exit(-1)`.
 NOT_DONE = 255
+# 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
 
 

@@ -130,6 +130,7 @@ def _in_ini(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) ->
         return f"{text.rstrip()}\n\n{table}\n"
     if _has_one(text[header.end() :], values):
         return None
+    # chr(10): before Python 3.12 no backslash may be within the braces.
     return f"{text[: header.end()]}\n{table.partition(chr(10))[2]}{text[header.end() :]}"
 
 

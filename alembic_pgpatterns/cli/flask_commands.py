@@ -72,6 +72,7 @@ def _application_around_env_py(info: ScriptInfo) -> Iterator[None]:
     """Every run of env.py has an application context; the functions of ``@migrate.configure`` see its configuration."""
     from alembic.script import ScriptDirectory
 
+    # Alembic has no hook around env.py, and Flask-Migrate's templates ask `current_app`.
     stock = ScriptDirectory.run_env
     ScriptDirectory.run_env = _with_application(stock, info)  # type: ignore[method-assign, assignment]
     try:

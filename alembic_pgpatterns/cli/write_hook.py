@@ -58,6 +58,7 @@ def _of_caller() -> tuple[Any, list[Any]]:
 
 
 def _frames() -> Iterator[Mapping[str, Any]]:
+    # inspect.stack() would read the source of each frame.
     frame = sys._getframe(1)
     while frame is not None:
         yield frame.f_locals

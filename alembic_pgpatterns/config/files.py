@@ -49,6 +49,7 @@ def ini_tables(path: Path | None) -> list[SourceTable]:
     """
     if path is None or not path.exists():
         return []
+    # A % stands for itself: passwords and commands of a shell have it.
     parser = ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # environment variables keep their case
     try:

@@ -84,6 +84,7 @@ def _location(config: Any) -> str | None:
 
 
 def _alembic_option(config: Any, name: str) -> str | None:
+    # New in Alembic 1.16, where the option may be in pyproject.toml too.
     get = getattr(config, "get_alembic_option", config.get_main_option)
     value: str | None = get(name)
     return value

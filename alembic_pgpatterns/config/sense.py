@@ -80,6 +80,7 @@ def _lists(settings: Settings) -> Iterator[Problem]:
         if any(not entry.strip() for entry in getattr(settings, name)):
             yield name, "one of its entries is empty."
     for role in settings.roles:
+        # PostgreSQL cuts a longer one off (NAMEDATALEN), and another role might be meant.
         if "\0" in role or len(role.encode()) > 63:
             yield "roles", f"{role[:70]!r} is not a name of a role: at most 63 bytes, none of them 0."
     for entry in settings.registries:

@@ -28,6 +28,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
 
 def _search(config: Any) -> list[Path]:
     """The folders that Alembic puts on sys.path before it runs env.py (``prepend_sys_path``)."""
+    # New in Alembic 1.16.
     listed = getattr(config, "get_prepend_sys_paths_list", None)
     return [Path(folder) for folder in (listed() or ()) if folder] if listed is not None else []
 

@@ -90,6 +90,7 @@ class Chains(Expressions):
             return self.value(node.args[0])
         if name == "dict":
             return self._words(node.keywords)
+        # SQLModel's; it tells type checkers something, and returns its argument.
         if name == "col" and node.args:
             return self.value(node.args[0])
         return self._other_function(node, self.scope.path(node.func))
@@ -249,11 +250,13 @@ class Chains(Expressions):
                 receiver.values += value.values if isinstance(value, Items) and name == "extend" else [value]
         elif isinstance(receiver, Words) and name == "update":
             receiver.values.update(self._words(node.keywords).values)
+            # `update(other)`: whatever keys it has.
             receiver.complete &= not node.args
         return None
 
     def step_from(self, query: PathQuery) -> PathQuery:
         """A copy of a query to go on with; the query itself is no longer one that runs."""
+        # Two queries may go on from one: `base.where(a)` and `base.where(b)`.
         result = copy(query)
         for name in ("entities", "joined", "conditions", "by_name", "order", "grouped", "fetched"):
             setattr(result, name, list(getattr(query, name)))

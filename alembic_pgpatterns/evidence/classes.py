@@ -10,6 +10,7 @@ from alembic_pgpatterns.evidence.model import Place, Use
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration, FileFacts, FunctionFacts
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# Re-exports are followed so far; a name that leads back to itself ends there.
 _DEEP = 12
 
 Declared = Mapping[tuple[str, int], str]

@@ -118,6 +118,7 @@ class _Cache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(pickle.dumps(self._now, protocol=5))
+            # Two runs at a time may write it; none ever reads half a file.
             temporary.replace(self._path)
         except OSError:
             return
@@ -129,6 +130,7 @@ def _load(path: Path | None) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             loaded = _PlainData(stream).load()
+    # Whatever is wrong with the file: all is read again then.
     except (OSError, EOFError, pickle.UnpicklingError, AttributeError, TypeError, ValueError, IndexError):
         return {}
     return loaded if isinstance(loaded, dict) else {}

@@ -47,6 +47,7 @@ class _Groups:
     def join(self, position: int, key: Hashable) -> None:
         """Put a finding together with the first one of the same key."""
         other = self._first.setdefault(key, position)
+        # The smaller number stands for the group, so that groups keep the order of their first findings.
         first, second = sorted((self._root(position), self._root(other)))
         self._group[second] = first
 

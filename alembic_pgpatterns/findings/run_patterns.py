@@ -73,6 +73,7 @@ def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:
 
 def _explained(pattern: Pattern, detect: Callable[[Seen], Iterator[Finding]], seen: Seen) -> list[Finding]:
     try:
+        # A plugin's pattern may raise anything.
         return list(detect(seen))
     except Exception as error:
         raise PgPatternsError(

@@ -74,6 +74,7 @@ def read(path: str) -> list[Suppression]:
     """The comments of a file; none if it cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
+        # Tokens and not lines: in a string the same text is no comment.
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
         return []

@@ -79,6 +79,7 @@ def _is_for_checkers(node: cst.If) -> bool:
 def _joined(names: Sequence[cst.ImportAlias], new: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
     keys = [_order(imported) for imported in names]
     joined = [*names, *new]
+    # Names in another order stay where they are: the edit is what a person looks at.
     if keys == sorted(keys):
         joined.sort(key=_order)
     commas = [imported.comma for imported in names if isinstance(imported.comma, cst.Comma)]

@@ -63,6 +63,7 @@ def drift_after(request: Request) -> tuple[Drifted, ...]:
         PgPatternsError: the check could not be done completely, for example because the models cannot be imported.
     """
     command = [sys.executable, "-c", f"from {PROCESS} import main; main()"]
+    # What it compiles is not in the files yet: __pycache__ must not get it.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     reading, writing = os.pipe()
     try:

@@ -152,6 +152,7 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
         return up, (unique, up[0].reverse())
     if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
         return up, tuple(ops.ExecuteSQLOp(statement) for statement in sql(_swapped(remedy)))
+    # In the reverse order: what an operation needs is still there when it is undone.
     return up, tuple(op.reverse() for op in reversed(up))
 
 

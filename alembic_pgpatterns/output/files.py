@@ -62,12 +62,14 @@ def prepare(new: Path, target: Path, data: bytes | str) -> None:
         OSError: it cannot be written; nothing of it is left.
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
+    # For nobody else until it has the target's mode; and O_EXCL follows no link that somebody has put there.
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             _take_mode(stream.fileno(), target)
+            # Without it a power cut may leave the new name on an empty file.
             os.fsync(stream.fileno())
     except BaseException:
         new.unlink(missing_ok=True)
@@ -103,10 +105,12 @@ def _take_mode(handle: int, target: Path) -> None:
     try:
         status = target.stat()
     except FileNotFoundError:
+        # It can only be read by setting it.
         mask = os.umask(0)
         os.umask(mask)
         os.fchmod(handle, NEW_MODE & ~mask)
         return
     with contextlib.suppress(OSError):
+        # Before the mode: chown() clears some of its bits. Only root may give a file to somebody else.
         os.fchown(handle, status.st_uid, status.st_gid)
     os.fchmod(handle, stat.S_IMODE(status.st_mode))

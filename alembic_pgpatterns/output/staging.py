@@ -51,8 +51,10 @@ class Staging:
         Raises:
             OSError: it cannot be written.
         """
+        # In the project: a file moves in one step only within one file system.
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=home))
         self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        # The kernel takes it back when the process ends, however it ends.
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._moves: list[Move] = []
 

@@ -153,6 +153,7 @@ class Pattern:
     ) -> None:
         self.options = options if options is not None else self.Options()
         self.target_version = target_version
+        # What a project sets holds for all findings, also those to which the pattern gives another severity.
         self._severity_set = severity is not None
         if severity is not None:
             self.severity = severity

@@ -27,6 +27,7 @@ GROUP = "alembic_pgpatterns.patterns"
 
 def installed() -> tuple[tuple[str, str], ...]:
     """The plugin modules of installed packages, each with its entry point for messages."""
+    # Two installations list the same ones in different orders.
     points = sorted(entry_points(group=GROUP), key=lambda point: point.value)
     return tuple((point.module, _named_by(point)) for point in points)
 
@@ -80,6 +81,7 @@ def _modules(name: str, named_by: str) -> Iterator[ModuleType]:
 def _import(name: str, named_by: str) -> ModuleType:
     try:
         return importlib.import_module(name)
+    # Some modules end the program where something is missing.
     except (Exception, SystemExit) as error:
         if (
             isinstance(error, ModuleNotFoundError)

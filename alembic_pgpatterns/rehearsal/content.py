@@ -46,6 +46,7 @@ def _of_table(connection: Any, table: Table) -> Contents:
     key = _key(table)
     parts = [
         sql.SQL(
+            # A sum is the same in any order of the rows: a migration may rewrite the table.
             "count({c}), coalesce(sum(pg_catalog.hashtextextended({key} || {c}::text, 0)::numeric), 0)::text"
         ).format(c=sql.Identifier(column.name), key=key)
         for column in columns

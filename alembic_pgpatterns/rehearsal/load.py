@@ -71,8 +71,11 @@ def under_load(server: Server, database: str, tables: Sequence[Table]) -> Iterat
 
 def _start(task: dict[str, Any]) -> subprocess.Popen[str]:
     program = Path(__file__).with_name("load_program.py")
+    # libpq would take what the probes' connection string does not say from PGHOST and the like.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     process = subprocess.Popen(
+        # Another process: threads of this one would wait for the interpreter while the migration computes in it, and
+        # their times would say so.
         [sys.executable, "-I", str(program)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -115,6 +118,7 @@ def _conditions(connection: Any, table: Table) -> list[sql.Composable]:
     if key is None:
         return [sql.SQL(" WHERE false")] if not table.columns else [_any_row(table)]
     names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in key.columns)
+    # Rows of all parts of the table without a look at all of it; LIMIT alone gives the rows of its first pages.
     query = sql.SQL("SELECT {} FROM {} TABLESAMPLE SYSTEM (5) LIMIT {}")
     place = sql.Identifier(table.name.schema, table.name.name)
     rows = connection.execute(query.format(names, place, sql.Literal(KEYS))).fetchall()

@@ -62,6 +62,7 @@ class Probe(threading.Thread):
 
     def result(self) -> dict[str, Any]:
         """The times that it measured."""
+        # Not the mean: the first statement of a connection fills its caches of the catalog, which takes much longer.
         usual = statistics.median(self.before) if self.before else 0.0
         return {"name": self.name, "longest": self.longest, "usual": usual, "count": self.count, "error": self.error}
 

@@ -64,6 +64,7 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
         if table.key in copy.metadata.tables:
             raise PgPatternsError(f"Two of the target metadata hold a table {table.key!r}; autogenerate needs one.")
         new = copied_table(table, copy.metadata)
+        # Table.to_metadata() leaves them out: a copy would not be UNLOGGED.
         new._prefixes = table._prefixes
         _copy_events(table, new)
         copy.originals.update((id(item), other) for item, other in _pairs(table, new))
@@ -143,6 +144,7 @@ def _attach(sequence: SqlSequence, target: MetaData) -> None:
 
 
 def _copy_events(source: Any, target: Any) -> None:
+    # The public way copies only listeners with propagate=True, and few have it.
     target.dispatch._update(source.dispatch, only_propagate=False)
 
 

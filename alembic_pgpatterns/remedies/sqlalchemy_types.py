@@ -15,6 +15,7 @@ _PLAIN: dict[str, type[Any]] = {
     "integer": types.Integer,
     "smallint": types.SmallInteger,
     "boolean": types.Boolean,
+    # New in SQLAlchemy 2.0, as Double.
     "uuid": getattr(types, "Uuid", postgresql.UUID),
     "date": types.Date,
     "jsonb": postgresql.JSONB,

@@ -31,6 +31,7 @@ class Output:
         Raises:
             PgPatternsError: the file cannot be written.
         """
+        # Only the one that is asked for: most runs need neither HTML nor pictures.
         module = importlib.import_module(f"{__name__}.{self.format}")
         self.put(lambda stream: module.write(report, stream, full), stdout)
 

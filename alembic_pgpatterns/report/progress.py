@@ -32,6 +32,7 @@ class OneLine:
 
     def say(self, phase: str) -> None:
         """Show the phase."""
+        # Some terminals begin another line as soon as one is full.
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(f"\r\x1b[2K{one_line(without_secrets(phase))[:width]}")
         self._stream.flush()

@@ -52,6 +52,7 @@ class ServerSetting:
         unit = re.fullmatch(r"(\d*)(B|kB|MB)", self.unit)
         if unit is None:
             return 0
+        # Units of pg_settings have a factor where they are blocks: 8kB.
         factor = {"B": 1 / 1024, "kB": 1.0, "MB": 1024.0}[unit[2]] * int(unit[1] or 1)
         return int(self.number * factor)
 

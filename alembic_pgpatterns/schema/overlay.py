@@ -113,6 +113,7 @@ def _matched(
     items: tuple[Item, ...], table: Origin, *identities: tuple[Callable[[Any], Hashable], tuple[Item, ...]]
 ) -> tuple[Item, ...]:
     """Each item with the origin of its model's item. The identities are tried in order until one finds an item."""
+    # Reversed: of two with one identity the first counts, as in the source.
     indexed = [(by, {by(model): model for model in reversed(models)}) for by, models in identities]
 
     def origin(item: Item) -> Origin:

@@ -12,6 +12,7 @@ def engine_facts(engine: Any) -> EngineFacts:
     pool = engine.pool
     kind = type(pool).__name__
     queues = kind.endswith("QueuePool")
+    # No public attribute tells it.
     recycle = getattr(pool, "_recycle", None)
     return EngineFacts(
         dialect=f"{engine.dialect.name}+{engine.dialect.driver}",

@@ -45,6 +45,7 @@ def dollar(statement: str, parameters: Any) -> Dollar:
         names: dict[str, int] = {}
         return Dollar(_NAMED.sub(_numbered(names, parameters), statement), tuple(names))
     if parameters and "$1" not in statement:
+        # The protocol counts the parameters of a statement in 16 bits.
         count = iter(range(1, 65536))
         return Dollar(_POSITIONAL.sub(lambda m: "%" if m[0] == "%%" else f"${next(count)}", statement), None)
     return Dollar(statement, None)

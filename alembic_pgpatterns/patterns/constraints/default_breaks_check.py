@@ -52,6 +52,7 @@ def _refused(table: Table, column: Column, value: str) -> str | None:
     length = column.type.length
     if length is not None and not column.type.array and len(value.rstrip(" ")) > length:
         return f"is longer than {column.type.display}"
+    # A type of the same name in another schema is another type.
     if column.type.schema != "pg_catalog" or column.type.name not in COMPARED:
         return None
     for check in table.checks:

@@ -59,6 +59,7 @@ def _alike(table: Table) -> list[list[ForeignKey]]:
     groups: dict[tuple[object, Pairs], list[ForeignKey]] = defaultdict(list)
     for key in table.foreign_keys:
         if not key.inherited:
+            # A set: the order of the columns is no difference.
             groups[key.referred_table, frozenset(zip(key.columns, key.referred_columns, strict=False))].append(key)
     return [sorted(group, key=_rank) for group in groups.values() if len(group) > 1]
 

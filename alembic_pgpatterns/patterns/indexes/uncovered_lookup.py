@@ -82,6 +82,7 @@ Table(
         for table in schema.checked_tables():
             link = link_columns(table)
             for index in table.indexes:
+                # The index on the parent is the one that a person declares.
                 if not usable(index) or index.parent is not None:
                     continue
                 fetched = _declared(table, index)

@@ -86,6 +86,7 @@ Table(
 
     def _indexes(self, table: Table, column: Column, referred: set[tuple[Name, frozenset[str]]]) -> Iterator[Finding]:
         for index in table.indexes:
+            # A constraint's index is reported as the constraint; a partition's as the parent's.
             if not index.unique or index.constraint is not None or not usable(index) or index.parent is not None:
                 continue
             names = tuple(name for name in index.columns if name is not None)

@@ -37,6 +37,7 @@ def altered(run: RevisionRun, kind: str) -> Iterator[tuple[Statement, Name, Alte
     """The parts of one kind of every ALTER TABLE on a table that was there before."""
     for statement in run.statements:
         command = statement.command
+        # What failed has changed nothing.
         if command is None or command.kind != "alter table" or statement.error is not None:
             continue
         table = named(statement)

@@ -33,6 +33,7 @@ class BlockingIndexDrop(RevisionPattern):
         """DROP INDEX of an index that was there before."""
         for statement in run.statements:
             command = statement.command
+            # What failed has changed nothing.
             if command is None or command.kind != "drop index" or command.concurrently or statement.error is not None:
                 continue
             for relation in command.relations:

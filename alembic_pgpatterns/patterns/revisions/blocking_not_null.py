@@ -39,6 +39,7 @@ class BlockingNotNull(RevisionPattern):
         """Scans by a statement that sets NOT NULL."""
         for statement in run.statements:
             change = _not_null(statement)
+            # A rewrite reads the table anyway: that is table-rewrite's finding.
             if change is None or statement.works("rewrite"):
                 continue
             for work in worked(statement, "scan", run)[:1]:

@@ -37,6 +37,7 @@ class BlockingUnique(RevisionPattern):
         """Index builds by ADD CONSTRAINT, or by a new column that is UNIQUE."""
         for statement in run.statements:
             change = constraint(statement, "unique", "primary key", "exclusion") or _column(statement)
+            # A rewrite builds all indexes anyway: that is table-rewrite's finding.
             if change is None or statement.works("rewrite"):
                 continue
             for work in worked(statement, "build", run)[:1]:

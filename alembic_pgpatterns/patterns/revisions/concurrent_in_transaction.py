@@ -6,6 +6,7 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, block
 from alembic_pgpatterns.revisions.model import RevisionRun
 
+# active_sql_transaction (docs, "PostgreSQL Error Codes"): messages are in the server's language, codes are not.
 ACTIVE_TRANSACTION = "25001"
 
 

@@ -48,6 +48,7 @@ class DropUnderRunningCode(RevisionPattern):
         for statement in run.statements:
             command = statement.command
             kinds = ("drop table", "drop view", "drop materialized view")
+            # What failed has changed nothing.
             if command is None or command.kind not in kinds or statement.error is not None:
                 continue
             for name in filter(None, statement.tables):

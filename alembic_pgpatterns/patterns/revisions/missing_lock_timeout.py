@@ -37,6 +37,7 @@ class MissingLockTimeout(RevisionPattern):
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """The first strong lock that was taken while lock_timeout was 0."""
         for statement in run.statements:
+            # PostgreSQL's own value is 0, which is none.
             if statement.lock_timeout:
                 continue
             strong = next((lock for lock in statement.locks if is_strong(lock.mode)), None)

@@ -35,6 +35,7 @@ class RebuiltDependents(RevisionPattern):
         """Builds and scans by ALTER TYPE without a rewrite."""
         for statement in run.statements:
             change = next((change for change in statement.actions if change.kind == "alter type"), None)
+            # A rewrite builds all indexes anyway: that is table-rewrite's finding.
             if change is None or statement.command is None or statement.works("rewrite"):
                 continue
             table = named(statement)

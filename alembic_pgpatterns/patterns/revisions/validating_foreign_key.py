@@ -52,6 +52,7 @@ class ValidatingForeignKey(RevisionPattern):
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
         """Checks of a foreign key while writers wait."""
         for statement in run.statements:
+            # VALIDATE is the safe form: it lets writers on.
             if any(change.kind == "validate" for change in statement.actions):
                 continue
             for work in worked(statement, "foreign key", run):

@@ -141,6 +141,7 @@ def _aliases(select: Any) -> Iterator[str]:
             waiting.extend((item.join_expr.larg, item.join_expr.rarg))
             yield item.join_expr.alias.aliasname
         else:
+            # Only tables have relname; functions and sub-selects have nothing but the alias.
             source = getattr(item, kind_of(item) or "")
             yield source.alias.aliasname or getattr(source, "relname", "")
 
@@ -274,6 +275,7 @@ def _in_select(node: Any) -> Any:
     made.sub_link.sub_link_type = EXPR_SUBLINK
     select = made.sub_link.subselect.select_stmt
     select.target_list.add().res_target.val.CopyFrom(node)
+    # A new message has 0 there, which is no value of these enums.
     empty = postgast.parse("SELECT 1").stmts[0].stmt.select_stmt
     select.limit_option, select.op = empty.limit_option, empty.op
     return made

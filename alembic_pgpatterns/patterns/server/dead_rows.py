@@ -54,6 +54,7 @@ class DeadRows(ServerPattern):
         facts = table.statistics
         if facts is None or facts.dead_rows <= self.options.rows:
             return None
+        # reltuples is -1 until the first VACUUM or ANALYZE.
         share = facts.dead_rows / (facts.dead_rows + max(facts.rows, 0.0))
         return share if share * 100 > self.options.share else None
 

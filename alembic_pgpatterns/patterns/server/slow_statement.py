@@ -73,6 +73,7 @@ def first_table(query: str, schema: Schema) -> Name | None:
         return None
     if not tree.stmts or tree.stmts[0].stmt.WhichOneof("node") not in _KINDS:
         return None
+    # In the order of the tree: the first is what the statement is about, more often than not.
     names = (_name(node, schema) for node in postgast.find_nodes(tree, postgast.pg_query_pb2.RangeVar))
     return next((name for name in names if name is not None), None)
 

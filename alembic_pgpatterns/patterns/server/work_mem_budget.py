@@ -45,6 +45,7 @@ class WorkMemBudget(ServerPattern):
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """At most one finding."""
+        # SQL shows no size of the machine; effective_cache_size is what its administrator takes it for.
         memory = self.options.memory * 1024 or server.setting("effective_cache_size").kilobytes
         connections = server.setting("max_connections").number
         each = server.setting("work_mem").kilobytes * max(_multiplier(server), 1.0)

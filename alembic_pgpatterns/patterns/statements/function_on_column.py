@@ -69,6 +69,7 @@ def _is_indexed(statement: Recorded, column: tuple[str | None, str], name: str, 
 
 def _statement_of(call: pg.Node) -> Any:
     """The call without the names of tables, as the only thing of a SELECT."""
+    # Only a whole statement can be deparsed.
     statement = postgast.parse("SELECT 1")
     value = statement.stmts[0].stmt.select_stmt.target_list[0].res_target.val
     value.CopyFrom(call)

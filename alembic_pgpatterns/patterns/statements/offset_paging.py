@@ -36,6 +36,7 @@ class OffsetPaging(StatementPattern):
         """Queries with OFFSET that is more than 0 in some call, or not known."""
         for statement, usage in usages(workload):
             select = outer(statement)
+            # What the ORM sends by itself is no line of the application's to change.
             if select is None or not select.HasField("limit_offset") or usage.reason is not None:
                 continue
             values = known_values(statement, select.limit_offset)

@@ -43,6 +43,7 @@ class PoolLargerThanServer(StatementPattern):
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Engines whose pools are too large."""
         for engine in workload.engines:
+            # NullPool and the like keep no connections.
             if engine.size is None or engine.overflow is None:
                 continue
             allowed = (self.options.max_connections - RESERVED) // self.options.processes

@@ -37,6 +37,7 @@ class RepeatedStatement(StatementPattern):
         """Queries with two or more repetitions."""
         for statement, usage in usages(workload):
             times = usage.series.repeated + 1
+            # What the ORM sends by itself is no line of the application's to change.
             if statement.kind != "select" or usage.reason is not None or times < LEAST:
                 continue
             select = outer(statement)

@@ -42,6 +42,7 @@ class SelectThenInsert(StatementPattern):
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """INSERTs after a query of the same table that found nothing."""
         for statement, usage in usages(workload):
+            # With ON CONFLICT two at a time do no harm.
             if statement.kind != "insert" or tree(statement.text).insert_stmt.HasField("on_conflict_clause"):
                 continue
             before = [item for key in usage.after if (item := workload.statement(key)) is not None]

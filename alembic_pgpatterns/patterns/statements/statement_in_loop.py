@@ -39,6 +39,7 @@ class StatementInLoop(StatementPattern):
         """Queries of the application with five or more sets of values."""
         for statement, usage in usages(workload, tests=True):
             count = usage.series.distinct_in_transaction
+            # What the ORM sends by itself stands in no loop of the application; other patterns find it.
             if statement.kind != "select" or usage.reason is not None or count < LEAST:
                 continue
             if usage.series.parameters < LIST and not _pages(statement) and _reads_rows(statement):

@@ -51,6 +51,7 @@ class FixedChar(SchemaPattern):
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in checked_columns(schema):
             kind = column.type
+            # A TypeDecorator may pad and strip as it needs: `decorated` ones are its author's matter.
             if kind.name == "bpchar" and kind.schema == "pg_catalog" and kind.length and not kind.decorated:
                 yield self.finding(
                     at=column,

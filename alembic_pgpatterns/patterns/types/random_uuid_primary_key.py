@@ -11,6 +11,7 @@ from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.sql.values import called
 
 SERVER_FUNCTIONS = frozenset({"gen_random_uuid", "uuid_generate_v4", "uuidv4"})
+# uuid1 is made of a clock and of the machine, uuid3 and uuid5 of names.
 PYTHON_FUNCTIONS = frozenset({"uuid.uuid4"})
 FIRST_WITH_UUIDV7 = 18
 

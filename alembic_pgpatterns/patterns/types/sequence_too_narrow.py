@@ -107,8 +107,10 @@ def _percent_used(sequence: Sequence, fed: list[tuple[Table, Column]]) -> int | 
         return None
     largest = min((LARGEST[column.type.name] for _, column in fed), default=LARGEST["int8"])
     if sequence.increment > 0:
+        # The column may end before its sequence does.
         first, last = sequence.minimum, min(sequence.maximum, largest)
     else:
+        # It counts down.
         first, last = sequence.maximum, max(sequence.minimum, -largest - 1)
     return 100 if first == last else round(100 * (sequence.last_value - first) / (last - first))
 

@@ -95,6 +95,7 @@ class _Filler:
         for table in self._schema.tables:
             if table.kind == "materialized view":
                 self._refresh(table)
+        # As a database in use has them: statistics and a visibility map, without which no plan is an index-only scan.
         self._connection.execute("VACUUM (ANALYZE)")
 
     def _table(self, table: Table) -> None:

@@ -126,6 +126,7 @@ def _parts(
 
 def hashed(salt: int) -> Expression:
     """A pseudo-random number of 0 or more, the same for the same row."""
+    # The mask takes the sign away; abs() fails for the smallest bigint.
     return sql.SQL("(pg_catalog.hashint8extended({}, {}) & 9223372036854775807)").format(NUMBER, sql.Literal(salt))
 
 

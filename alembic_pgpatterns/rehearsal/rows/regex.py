@@ -37,6 +37,8 @@ def matching(pattern: str, count: int = 200) -> list[str]:
     for name, members in _CLASSES.items():
         pattern = pattern.replace(name, members)
     try:
+        # A private module of the standard library, the same in each Python that we support; it only proposes texts, and
+        # the server judges them.
         parsed = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
         return []

@@ -70,6 +70,7 @@ def _failing(connection: Any, plan: TablePlan, values: Values, conditions: Seque
         return []
     rows = plan.select(values, 0, min(SAMPLE, max(plan.arrangement.rows, 4)) - 1)
     sample = plan.with_computed(rows, {name for item in conditions for name in item.columns})
+    # IS NOT FALSE: a CHECK accepts NULL.
     tested = [sql.SQL("bool_and(({}) IS NOT FALSE)").format(sql.SQL(item.expression)) for item in conditions]
     query = sql.SQL("SELECT {} FROM ({}) s").format(sql.SQL(", ").join(tested), sample)
     try:
@@ -282,6 +283,8 @@ class _Search:
             for position, column in enumerate(columns)
         ]
         joins = [reference.join(plan._pick(reference)) for reference in plan.references if reference.size]
+        # OFFSET 0 keeps the planner from pulling the subquery up: it would compute each entry again wherever it is
+        # used.
         inner = sql.SQL(
             "SELECT t.number AS pgpatterns_number, {} FROM generate_series(0::bigint, {}::bigint) AS r(n){} "
             "CROSS JOIN (VALUES {}) AS t(number, {}) OFFSET 0"

@@ -121,6 +121,7 @@ def _ordered(group: Sequence[Name], parents: Graph) -> list[list[Name]]:
         columns[layers[name]].append(name)
     for sweep in range(SWEEPS):
         forward = sweep % 2 == 0
+        # A share of the layer, so that places in a long and in a short one can be compared.
         rank = {name: place / max(len(column), 1) for column in columns for place, name in enumerate(column)}
         for column in columns if forward else reversed(columns):
             near = {name: [rank[other] for other in (parents[name] if forward else children[name])] for name in column}
@@ -133,6 +134,7 @@ def _block(group: Sequence[Name], parents: Graph, boxes: Mapping[Name, Box]) -> 
     """The places of connected tables; a layer that would become too high takes several columns."""
     columns = _ordered(group, parents)
     total = sum(height_of(boxes[name]) + GAP_Y for name in group)
+    # The height that makes the block 1.6 times as wide as it is high; of few tables it would be less than one of them.
     limit = max(600, int((total * (WIDTH + GAP_X) / 1.6) ** 0.5))
     places: list[Place] = []
     x = 0

@@ -63,6 +63,7 @@ def catalog_session(connection: Connection) -> Iterator[Session]:
             execute(_SET)
         try:
             yield Session(execute, version, current_schema)
+        # KeyboardInterrupt too: the connection is the caller's, and goes on in use.
         except BaseException:
             if autocommit:
                 execute("ROLLBACK")

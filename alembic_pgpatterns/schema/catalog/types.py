@@ -75,6 +75,7 @@ class Types:
                 domains.append(pg_type)
                 # A domain that is the element of an array does not make the column NOT NULL.
                 not_null |= pg_type.not_null and not array
+                # A column of a domain has no modifier of its own; the domain has it.
                 modifier = pg_type.modifier if modifier == -1 else modifier
                 oid = pg_type.base
             else:
@@ -114,6 +115,7 @@ def decode(name: Name, modifier: int) -> tuple[int, ...]:
         # The scale is signed since PostgreSQL 15, and has eleven bits.
         return (packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024)
     if name.schema == "pg_catalog" and name.name == "interval":
+        # The upper half says which fields it has (INTERVAL_RANGE, utils/timestamp.h).
         precision = modifier & 0xFFFF
         return () if precision == _NO_PRECISION else (precision,)
     return (modifier,)

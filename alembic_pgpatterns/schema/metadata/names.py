@@ -42,6 +42,7 @@ def final_name(item: Constraint | Index, dialect: PGDialect) -> str | None:
     if item.name is None:
         return None
     try:
+        # Without the parameter, which SQLAlchemy has for Alembic, the name comes in quotes.
         name = dialect.identifier_preparer.format_constraint(item, _alembic_quote=False)
     except Exception:
         return None

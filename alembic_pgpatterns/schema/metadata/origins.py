@@ -243,6 +243,7 @@ def _modules_with(metadatas: Sequence[MetaData], mapped: Mapping[Table, Any]) ->
     modules: dict[int, list[str]] = defaultdict(list)
     for name, module in sorted(sys.modules.items()):
         namespace = getattr(module, "__dict__", {})
+        # A copy: to look at a lazy object may import, and so change, the module that it is in.
         for value in list(namespace.values()) if _may_declare(name, namespace.get("__file__")) else ():
             if id(value) in ids:
                 modules[id(value)].append(name)

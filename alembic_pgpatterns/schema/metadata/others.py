@@ -81,6 +81,7 @@ def read_relationships(context: Context, registries: Several[registry]) -> tuple
     """Relationships along one foreign key, seen from either side. The child is the table that has the key."""
     result = []
     for mapper_registry in registries:
+        # Relationships whose target is a text get it here.
         mapper_registry.configure()
         for mapper in sorted(mapper_registry.mappers, key=lambda mapper: mapper.class_.__qualname__):
             for property_ in mapper.relationships:

@@ -137,6 +137,7 @@ def _modifiers(nodes: Iterable[Any]) -> tuple[int, ...]:
 
 
 def _deparsed(expression: Any) -> str:
+    # Only a whole statement can be deparsed: the expression takes the place of a constant.
     tree = postgast.parse("SELECT 1")
     tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(expression)
     return str(postgast.deparse(tree)).removeprefix("SELECT ")

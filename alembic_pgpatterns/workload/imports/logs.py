@@ -121,6 +121,7 @@ _CSV_MESSAGE, _CSV_DETAIL = 13, 14
 
 def read_csv(path: Path, say: Say) -> Workload:
     """A CSV file: of pg_stat_statements if its first line has a column query, else a csvlog."""
+    # The module's own limit is 131,072 characters, and statements are longer: an INSERT of a thousand rows.
     csv.field_size_limit(2**31 - 1)
     with path.open("rb") as stream:
         text = io.TextIOWrapper(stream, "utf-8", "replace", newline="")

@@ -1,5 +1,6 @@
 """Constraints and policies."""
 
+# From 16384 on are the objects of users (FirstNormalObjectId, access/transam.h); what is below came with the server.
 CONSTRAINTS = """
 SELECT con.oid::int8, con.conrelid::int8, con.conname::text, con.contype::text, con.condeferrable, con.condeferred,
        con.convalidated, <<18: con.conenforced | true>>, con.conkey::int8[], con.conindid::int8, con.confrelid::int8,
@@ -17,6 +18,7 @@ ORDER BY con.conrelid, con.contype, con.conname
 """
 """NOT NULL constraints (contype n, PostgreSQL 18) only if they are not validated: otherwise the column shows it."""
 
+# conkey's columns are those of each table that is read; confkey's may be of one that is left out, so they have a query.
 REFERRED_COLUMNS = """
 SELECT DISTINCT a.attrelid::int8, a.attnum::int8, n.nspname::text, c.relname::text, a.attname::text
 FROM pg_constraint con

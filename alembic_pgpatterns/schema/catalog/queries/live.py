@@ -1,5 +1,6 @@
 """Queries for facts that only a server in use has."""
 
+# Statistics that were never reset count from the start of the server.
 SERVER = """
 SELECT current_setting('server_version_num')::int8, current_database()::text, session_user::text,
        coalesce((SELECT s.stats_reset FROM pg_stat_database s WHERE s.datname = current_database()),
