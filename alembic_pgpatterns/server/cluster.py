@@ -37,6 +37,18 @@ local all all trust
 local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 """
+SHARE, HBA_FILE = "share", "pg_hba.conf"
+
+
+def lay_out(folder: Path) -> None:
+    """Write the files that the server only reads. They are outside its own part of the folder, so we can trust them.
+
+    The stand-ins for extensions are copied, since an unprivileged account may not be able to read our package.
+    """
+    (folder / HBA_FILE).write_text(HBA)
+    shutil.copytree(Path(__file__).parent / SHARE, folder / SHARE)
+    for place in (folder / HBA_FILE, folder / SHARE, *(folder / SHARE).rglob("*")):
+        place.chmod(0o755 if place.is_dir() else 0o644)
 
 
 def fill(folder: RunFolder, binaries: Binaries, account: Account) -> bool:

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,7 +31,6 @@ from alembic_pgpatterns.server.subscriptions import drop_database
 _CHANGEABLE = ("fsync",)
 """An empty value leaves these out of the command line, which has priority over ALTER SYSTEM."""
 _NO_TLS: Mapping[str, str] = {"sslmode": "disable", "gssencmode": "disable"}
-_SHARE, _HBA_FILE = "share", "pg_hba.conf"
 # NAMEDATALEN - 1.
 _NAME_BYTES = 63
 _START_SECONDS = 60.0
@@ -54,10 +52,10 @@ class ThrowawayServer:
         self.port = port or 5432
         self.password: str | None = None
         self._settings = {**SETTINGS, **settings, "listen_addresses": "127.0.0.1" if port else ""}
-        self._settings["hba_file"] = str(self.folder / _HBA_FILE)
+        self._settings["hba_file"] = str(self.folder / cluster.HBA_FILE)
         if binaries.version >= 180000:
             # Real extensions first: a stand-in is only for one that this server lacks.
-            self._settings.setdefault("extension_control_path", f"$system:{self.folder / _SHARE}")
+            self._settings.setdefault("extension_control_path", f"$system:{self.folder / cluster.SHARE}")
         self._process: subprocess.Popen[bytes] | None = None
         # A forked process must not stop its parent's server.
         self._owner = os.getpid()
@@ -357,7 +355,7 @@ def _cut(name: str, length: int) -> str:
 
 def _begin(server: ThrowawayServer, folder: RunFolder, snapshot: Path | None) -> None:
     try:
-        _lay_out(server.folder)
+        cluster.lay_out(server.folder)
         if snapshot is not None:
             cluster.copy_whole(snapshot, server.data, server.account)
     except OSError as error:
@@ -370,17 +368,6 @@ def _begin(server: ThrowawayServer, folder: RunFolder, snapshot: Path | None) ->
         server.start()
     else:
         _begin_afresh(server, folder)
-
-
-def _lay_out(folder: Path) -> None:
-    """Write the files that the server only reads. They are outside its own part of the folder, so we can trust them.
-
-    The stand-ins for extensions are copied, since an unprivileged account may not be able to read our package.
-    """
-    (folder / _HBA_FILE).write_text(cluster.HBA)
-    shutil.copytree(Path(__file__).parent / _SHARE, folder / _SHARE)
-    for place in (folder / _HBA_FILE, folder / _SHARE, *(folder / _SHARE).rglob("*")):
-        place.chmod(0o755 if place.is_dir() else 0o644)
 
 
 def _begin_afresh(server: ThrowawayServer, folder: RunFolder) -> None:
