@@ -49,6 +49,7 @@ class AutovacuumOff(SchemaPattern):
 
 
 def _off(table: Table) -> str | None:
+    # A partitioned table has no rows of its own.
     if table.options is UNKNOWN or table.kind not in ("table", "materialized view"):
         return None
     for option in table.options:

@@ -62,6 +62,7 @@ class CircularRequiredKeys(SchemaPattern):
 def _required(table: Table, key: ForeignKey) -> bool:
     columns = [table.column(name) for name in key.columns]
     firm = all(column is not None and not column.nullable and column.default is None for column in columns)
+    # A deferrable key is asked at the end of the transaction, when both rows are there.
     return key.enforced and not key.deferrable and firm
 
 

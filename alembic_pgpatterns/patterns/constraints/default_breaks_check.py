@@ -50,6 +50,7 @@ class DefaultBreaksCheck(SchemaPattern):
 
 def _refused(table: Table, column: Column, value: str) -> str | None:
     length = column.type.length
+    # Blanks beyond the limit are cut off without an error (docs, "Character Types").
     if length is not None and not column.type.array and len(value.rstrip(" ")) > length:
         return f"is longer than {column.type.display}"
     # A type of the same name in another schema is another type.

@@ -47,6 +47,7 @@ def _alike(table: Table) -> list[list[Check]]:
     """Groups of two and more; the one to keep, validated and first by name, comes first."""
     groups: dict[str, list[Check]] = defaultdict(list)
     for check in table.checks:
+        # In PostgreSQL 18 NOT NULL is a constraint too, and repeats no CHECK.
         checkable = not check.inherited and check.not_null_column is None and check.enforced
         if checkable and isinstance(check.expression, str):
             groups[canonical(check.expression)].append(check)

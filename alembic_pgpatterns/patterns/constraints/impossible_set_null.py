@@ -57,5 +57,6 @@ def _fails(table: Table, key: ForeignKey, action: str) -> bool:
     required = all(column is not None and not column.nullable and column.generated is None for column in columns)
     if action == "SET NULL":
         return required
+    # SET DEFAULT without a default sets NULL.
     bare = all(column is not None and column.default is None and column.identity is None for column in columns)
     return action == "SET DEFAULT" and required and bare

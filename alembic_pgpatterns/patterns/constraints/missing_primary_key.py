@@ -92,4 +92,5 @@ def _relations(schema: Schema) -> frozenset[Name]:
 def _could_be_primary(table: Table, key: Key) -> bool:
     columns = [table.column(name) for name in key.columns]
     required = all(column is not None and not column.nullable for column in columns)
+    # A foreign key cannot refer to a deferrable key, and a temporal one allows a value many times.
     return required and not key.deferrable and not key.temporal

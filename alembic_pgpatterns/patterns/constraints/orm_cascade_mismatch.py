@@ -92,6 +92,7 @@ def _foreign_key(schema: Schema, relationship: Relationship) -> ForeignKey | Non
     keys = child.foreign_keys if child is not None else ()
     columns = frozenset(relationship.columns)
     matching = [key for key in keys if key.referred_table == relationship.parent and frozenset(key.columns) == columns]
+    # Of two equal keys it is not known which one the relationship means.
     return matching[0] if len(matching) == 1 else None
 
 

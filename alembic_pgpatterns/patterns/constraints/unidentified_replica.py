@@ -51,4 +51,5 @@ class UnidentifiedReplica(SchemaPattern):
 
 def _has_none(table: Table) -> bool:
     identity = table.replica_identity
+    # n is NOTHING, d the primary key (pg_class.relreplident).
     return identity is not UNKNOWN and (identity == "n" or (identity == "d" and table.primary_key is None))

@@ -44,6 +44,7 @@ def with_condition(
         if any(
             item.column == column
             and item.use in kinds
+            # Under OR other rows are in the result too.
             and not item.alternative
             and not item.function  # an index on c does not serve lower(c) = $1
             and (fits is None or fits(item))

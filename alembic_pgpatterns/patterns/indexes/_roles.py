@@ -54,6 +54,7 @@ def _python_constant(text: str) -> str | None:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return None
+    # As PostgreSQL spells it.
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else None

@@ -113,7 +113,9 @@ def _remedy(table: Table, index: Index, method: str) -> Remedy:
     if again is None or len(index.keys) > 1 or index.include:
         return Advice(advice)
     document = _type(table, index.keys[0]).name == "jsonb" and not _type(table, index.keys[0]).array
+    # Smaller and faster than jsonb_ops, for all but the question whether a key exists (docs, "jsonb Indexing").
     opclass = "jsonb_path_ops" if document else None
+    # GIN and GiST have no order, and storage parameters of their own.
     key = replace(again.keys[0], opclass=opclass, collation=None, descending=False, nulls_first=None)
     new = replace(again, keys=(key,), method=method, options=())
     return ReplaceIndex(index.name, again, beside(new, table, index.name.name, method))

@@ -72,6 +72,7 @@ Table(
         )
         for table in indexed_tables(schema):
             for index, original in _copies(table):
+                # Operators of an exclusion constraint are not compared: two of them on equal keys may be two rules.
                 if index.parent is None and index.constraint_kind != "exclusion":
                     yield self.finding(
                         at=index,

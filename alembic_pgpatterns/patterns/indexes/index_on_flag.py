@@ -93,6 +93,7 @@ def _remedy(table: Table, index: Index, flag: Column, value: str | None) -> Reme
         )
     rare = _equals(flag, value)
     where = f"({old.where}) AND {rare}" if old.where else rare
+    # An index needs a key, and the flag is the same in all rows that are left.
     keys = old.keys[1:] or tuple(IndexedKey(name) for name in (key.columns if key is not None else ()))
     named_in_keys = {item.column for item in keys}
     new = replace(old, keys=keys, method="btree", where=where)

@@ -67,6 +67,7 @@ Table(
                 living = with_condition(using, mark.column, mark.uses, mark.fits)
                 # A query by these columns that asks for deleted rows too could not use the partial index.
                 if replaceable(index) and index.method != "brin" and not about and len(living) == len(using):
+                    # The trigger of a foreign key looks for deleted rows too.
                     remedy = None if serves_foreign_key(index, table) else _partial(index, table, mark.alive)
                     if remedy is not None:
                         message = f"{index.name} also contains the deleted rows of {table.name} ({mark.dead})"

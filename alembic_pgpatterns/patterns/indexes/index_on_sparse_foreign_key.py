@@ -68,6 +68,7 @@ Table(
         """Indexes on exactly the columns of a nullable foreign key."""
         for table in schema.checked_tables():
             ends = linking_columns(table)
+            # A table that refers to itself is a tree, whose roots are found by IS NULL.
             keys = {frozenset(key.columns) for key in table.foreign_keys if key.referred_table != table.name}
             for index in table.indexes:
                 if frozenset(index.columns) in keys and ends.isdisjoint(index.columns) and _full(index):

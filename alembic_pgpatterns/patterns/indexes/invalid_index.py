@@ -65,6 +65,7 @@ def _remedy(table: Table, index: Index) -> Remedy:
         )
     if again is None or index.constraint is not None:
         return Advice(f"REINDEX INDEX CONCURRENTLY {index.name}.")
+    # What it was to replace, or what has replaced it, is there.
     if TRANSIENT.search(index.name.name):
         return DropIndex(index.name, table.name, again)
     return RebuildIndex(index.name, table.name, again)

@@ -110,6 +110,7 @@ Table(
             if all(_plain(index) for index in leading):
                 shapes = queries_on(schema, table)
                 spans = with_condition(shapes, moment.name, RANGES)
+                # BRIN has no order: for the newest ten rows a btree is better.
                 latest = [shape for shape in ordered_by(shapes, moment.name) if shape.limit]
                 yield self.finding(
                     at=moment,
@@ -123,6 +124,7 @@ Table(
         times = [column for column in table.columns if column.type.name in MOMENTS and not column.type.array]
         moments = [column for column in times if self._is_moment(column)]
         others = [column for column in times if column not in moments]
+        # Rows that are updated move, and a range of blocks then holds any times.
         changes = any(column.nullable or names_any(column.name, self.options.changes) for column in others)
         stateful = any(names_any(column.name, ("status", "state")) for column in table.columns)
         return None if not moments or changes or stateful else moments[0]
@@ -143,6 +145,7 @@ Table(
         return bool(name_words) and name_words[-1] in self.options.kinds
 
     def _small(self, table: Table) -> bool:
+        # -1: nobody has counted them yet (pg_class.reltuples).
         return table.statistics is not None and 0 <= table.statistics.rows < self.options.rows
 
 

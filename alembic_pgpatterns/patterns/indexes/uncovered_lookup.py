@@ -109,6 +109,7 @@ Table(
         return self.finding(
             at=index,
             message=f"{index.name} does not include what its lookups fetch: {', '.join(missing)}",
+            # What is fetched is said by the project itself, so it is no guess.
             remedy=self._remedy(table, index, missing, referenced),
             certain=True,
         )

@@ -90,6 +90,7 @@ Index("ix_labels", article.c.labels, postgresql_using="gin", postgresql_ops={"la
 
 
 def _indexable(column: Column) -> bool:
+    # PostgreSQL 18 makes no index on a virtual column.
     return not column.type.array and (column.generated is None or column.generated.stored)
 
 

@@ -86,6 +86,7 @@ def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:
     """Keys without an index, by identifier: two keys over the same columns need only one index."""
     bare: dict[str, ForeignKey] = {}
     for key in table.foreign_keys:
+        # Without ENFORCED (PostgreSQL 18) no trigger looks for rows; an inherited key is reported where it is declared.
         if key.enforced and not key.inherited and not coverage.whole(table, key):
             bare.setdefault(key.identifier, key)
     return bare

@@ -101,6 +101,7 @@ Index("job_pending", job.c.created_at, postgresql_where=text("status = 'pending'
             value = default_constant(status) or ""
             where = f"{quote(status.name)} = {text_literal(value)}"
             polled = with_condition(queries_on(schema, table), status.name, ONE_VALUE, _asks_for(text_literal(value)))
+            # Others count or list what waits, and do so rarely.
             polled = [shape for shape in polled if shape.limit or shape.lock or ordered_by([shape], moment.name)]
             yield self.finding(
                 at=status,

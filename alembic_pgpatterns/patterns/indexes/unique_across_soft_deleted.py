@@ -77,6 +77,7 @@ Table(
     ) -> Iterator[Finding]:
         for key in table.unique_constraints:
             columns = frozenset(key.columns)
+            # A foreign key can only refer to a rule for all rows; and periods say by themselves when a row held.
             exempt = key.temporal or (table.name, columns) in referred or self._made_up(table, key.columns)
             if exempt or column.name in columns:
                 continue

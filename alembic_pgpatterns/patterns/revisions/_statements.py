@@ -55,6 +55,7 @@ def worked(statement: Statement, kind: str, run: RevisionRun) -> list[Work]:
 def constraint(statement: Statement, *kinds: str) -> AlterAction | None:
     """The constraint of one of these kinds that an ALTER TABLE adds, and checks at once."""
     added = (change for change in statement.actions if change.kind == "add constraint" and change.constraint in kinds)
+    # With USING INDEX the work is done already, with NOT VALID later.
     return next((change for change in added if change.validated and not change.index), None)
 
 

@@ -57,6 +57,7 @@ class BlockingIndexBuild(RevisionPattern):
 
 def _builds(statement: Statement) -> bool:
     command = statement.command
+    # The server saw a build that no statement of the revision says: a function does it.
     if command is None:
         return True
     return command.kind in ("create index", "reindex table", "reindex", "do", "") and not command.concurrently

@@ -58,6 +58,7 @@ def _column(statement: Statement) -> AlterAction | None:
 
 
 def _instead(statement: Statement, change: AlterAction, table: Name) -> str:
+    # USING INDEX is for UNIQUE and PRIMARY KEY only.
     if change.constraint == "exclusion":
         return "Make a new table with the exclusion, fill it, and let it take the old one's place."
     if change.kind == "add column":

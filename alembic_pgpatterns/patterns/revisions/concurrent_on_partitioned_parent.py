@@ -6,6 +6,7 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, named
 from alembic_pgpatterns.revisions.model import RevisionRun
 
+# feature_not_supported.
 NOT_SUPPORTED = "0A000"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.revisions.model import RevisionRun
 
+# unsafe_new_enum_value_usage.
 UNSAFE_VALUE = "55P04"
 
 

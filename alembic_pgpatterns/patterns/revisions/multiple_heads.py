@@ -32,6 +32,7 @@ class MultipleHeads(HistoryPattern):
 
     def detect(self, history: History) -> Iterator[Finding]:
         """One finding for all of them."""
+        # Branches with labels are to stay apart, and are run by `upgrade heads`.
         if len(history.heads) > 1 and not history.labelled:
             names = ", ".join(revision for revision, _ in history.heads)
             spot = Spot("heads", None, Location(history.heads[-1][1], 1), 1)

@@ -49,6 +49,8 @@ class RenameUnderRunningCode(RevisionPattern):
             if command.kind == "rename column":
                 if not _has_column(run, name, command.name) or _keeps_column(run, name, command.name):
                     continue
+                # The end of a change in steps: a trigger has kept both columns equal, so that either name serves the
+                # old code.
                 if _has_column(run, name, command.new_name) and _ends_a_trigger(run, name):
                     continue
                 old = f"{name}.{quote(command.name)}"

@@ -60,6 +60,7 @@ class StrongLockThenMore(RevisionPattern):
         held: Held = {}
         others: list[Finding] = []
         for statement in statements:
+            # Weaker ones let readers on.
             for lock in [lock for lock in held.values() if lock.mode == "ACCESS EXCLUSIVE"]:
                 work = _changes(run, statement) or _works(run, statement, lock.table)
                 if work:

@@ -144,6 +144,7 @@ def _is_utc(change: AlterAction) -> bool:
 def _retyped(run: RevisionRun, statement: Statement, change: AlterAction, table: Name) -> str:
     old, new = _type(run.before, table, change), _type(run.after, table, change)
     written, column = as_written(statement, table), quote(change.name)
+    # Where the session's zone is UTC the values stay as they are, and PostgreSQL rewrites nothing (since 12).
     if _becomes_aware(old, new) and _is_utc(change):
         alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"
         return (

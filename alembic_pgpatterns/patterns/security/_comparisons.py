@@ -111,8 +111,10 @@ def _missing(condition: Joined | Compared | None, served: Callable[[Compared], b
         return () if served(condition) else (condition,)
     within = [_missing(part, served) for part in condition.parts]
     helped = [item for item in within if item is not None]
+    # One index is enough for conditions joined by AND: what is missing is what the nearest of them lacks.
     if condition.all:
         return min(helped, key=len, default=None)
+    # Joined by OR each needs one; where one cannot have any, all rows are read.
     if len(helped) < len(within):
         return None
     return tuple(dict.fromkeys(comparison for item in helped for comparison in item))
@@ -125,6 +127,7 @@ def _comparison(node: Any) -> Compared | None:
     if expression.name[-1].string.sval != "=":
         return None
     sides = [(expression.lexpr, expression.rexpr)]
+    # The array of `= ANY (…)` is on the right.
     if expression.kind == AEXPR_OP:
         sides.append((expression.rexpr, expression.lexpr))
     comparisons = (_side(side, other) for side, other in sides)
@@ -153,6 +156,7 @@ def _side(side: Any, other: Any) -> Compared | None:
 def _names_role(message: Any) -> bool:
     if message.DESCRIPTOR.name == "SQLValueFunction":
         return message.op in ROLES
+    # COLLATE takes the collation of the type name away.
     return message.DESCRIPTOR.name != "CollateClause" and any(_names_role(child) for _, child in children(message))
 
 

@@ -51,6 +51,7 @@ class DefinerWithoutSearchPath(SchemaPattern):
         """Functions and procedures."""
         for function in schema.functions:
             path = _search_path(function)
+            # A body in standard SQL (BEGIN ATOMIC) has its names looked up when it is created.
             if function.security_definer and function.kind in KINDS and not function.standard_body and not _safe(path):
                 yield self.finding(
                     at=function,

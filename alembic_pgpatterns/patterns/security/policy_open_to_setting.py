@@ -107,6 +107,7 @@ def _decisive(branch: Any) -> Iterator[str]:
         return
     for call in calls:
         name = _named(call)
+        # Names without a dot are PostgreSQL's own.
         if "." in name and not name.startswith(OF_THE_SERVICE):
             yield name
 

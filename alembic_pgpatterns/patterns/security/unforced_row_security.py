@@ -56,4 +56,5 @@ def _remedy(table: Table) -> Remedy:
 
 def _lets_owner_in(policy: Policy, table: Table) -> bool:
     concerned = PUBLIC in policy.roles or table.owner in policy.roles
+    # Restrictive policies alone let nobody in.
     return policy.permissive and policy.command == "ALL" and concerned

@@ -86,4 +86,5 @@ def _tested(table: Table) -> set[str]:
     texts = (text for policy in table.policies for text in (policy.using, policy.check) if text)
     names = {comparison.column for text in texts for comparison in compared(text)}
     keys = (table.primary_key, *table.unique_constraints)
+    # A column that is unique alone says whose row it is, but not which tenant's.
     return names - {key.columns[0] for key in keys if key is not None and len(key.columns) == 1}

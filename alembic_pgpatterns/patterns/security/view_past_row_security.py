@@ -62,6 +62,7 @@ class ViewPastRowSecurity(SchemaPattern):
                     at=view,
                     message=_message(view, passed),
                     remedy=self._remedy(view, reading.at_fault(view)),
+                    # With FORCE row security holds for the owner too, with whose rights the view reads.
                     severity=Severity.INFO if forced else None,
                 )
 

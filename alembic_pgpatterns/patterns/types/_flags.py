@@ -93,11 +93,13 @@ def to_boolean(table: Table, column: Column, two: TwoValued | None, obstacles: O
     default = default_constant(column)
     up = [f"{alter} DROP CONSTRAINT {check}", f"{alter} ALTER COLUMN {name} TYPE boolean USING {name} = {true}"]
     down = [
+        # NULL is neither, and stays NULL.
         f"{alter} ALTER COLUMN {name} TYPE {old} USING CASE WHEN {name} THEN {true} WHEN NOT {name} THEN {false} END",
         f"{alter} ADD CONSTRAINT {check} CHECK ({two.check.expression})",
     ]
     if default is not None:
         drop = f"{alter} ALTER COLUMN {name} DROP DEFAULT"
+        # ALTER TYPE would have to cast the default too, and text has no assignment cast to boolean.
         up = [drop, *up, f"{alter} ALTER COLUMN {name} SET DEFAULT {str(default == two.true).lower()}"]
         down = [drop, *down, f"{alter} ALTER COLUMN {name} SET DEFAULT {true if default == two.true else false}"]
     return Statements(up=tuple(up), down=tuple(down), model=f"Column({column.name!r}, Boolean)")

@@ -46,6 +46,7 @@ def _change(column: Column, keep_limit: bool, decorated: bool) -> TypeChange | s
         return f"its type is {column.type.display or 'not known'}"
     if column.type.decorated and not decorated:
         return chooser(column)
+    # A CHECK cannot have a sub-select, which the elements would need.
     if keep_limit and column.type.array and column.type.length:
         return "no CHECK can keep the limit of an array's elements"
     change = TypeChange(column.table, column.name, column.type.display, spelled("text", column))

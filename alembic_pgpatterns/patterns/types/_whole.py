@@ -40,6 +40,7 @@ def widened(column: Column, target: str, feeding: Feeding) -> TypeChange | str |
         return "its type is chosen by a TypeDecorator"
     change = TypeChange(column.table, column.name, column.type.display, SPELLED[target])
     sequence = feeding.get((column.table, column.name))
+    # The sequence of an identity column changes with it; one of serial has to be told.
     if sequence is None or sequence.internal or _LARGEST_SPELLED.get(sequence.type, LARGEST[target]) >= LARGEST[target]:
         return change
     return replace(change, sequence=sequence.name)

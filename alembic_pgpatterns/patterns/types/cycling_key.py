@@ -37,6 +37,7 @@ class CyclingKey(SchemaPattern):
                     message=f"{sequence.name} starts again at its end, and {column.identifier} must be unique",
                     remedy=Statements(up=(f"{alter} NO CYCLE",), down=(f"{alter} CYCLE",)),
                 )
+                # One finding for a sequence, however many keys it feeds.
                 break
 
 
@@ -51,5 +52,6 @@ def _keys(schema: Schema, sequence: Sequence) -> Iterator[Column]:
 
 def _alone_unique(table: Table, name: str) -> bool:
     keys = [key.columns for key in (table.primary_key, *table.unique_constraints) if key is not None]
+    # A partial index lets the same number in again.
     plain = [index.columns for index in table.indexes if index.unique and index.predicate is None]
     return any(columns == (name,) for columns in (*keys, *plain))

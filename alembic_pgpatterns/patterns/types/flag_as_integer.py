@@ -77,6 +77,7 @@ class FlagAsInteger(SchemaPattern):
     def _is_flag(self, column: Column, restriction: Restriction) -> bool:
         if restriction.other or default_constant(column) not in (None, "0", "1"):
             return False
+        # `kind IN (0, 1)` is a list that will grow.
         if words(column.name)[-1:] and words(column.name)[-1] in self.options.enumerations:
             return False
         named = is_named_flag(column.name, self.options.prefixes) and not names_any(column.name, self.options.unless)

@@ -82,4 +82,5 @@ def _shaped(table: Table, column: Column) -> bool:
 def _default_tells(column: Column, default: str | None) -> bool:
     if default is None:
         return False
+    # One letter alone says nothing where others fit in: "n" may be north.
     return default.lower() in ("true", "false") or (column.type.length == 1 and default.lower() in "yntf")

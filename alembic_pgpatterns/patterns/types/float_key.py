@@ -45,5 +45,6 @@ def _rule(table: Table, column: Column) -> str | None:
     if any(column.name in key.columns for key in table.foreign_keys):
         return "a foreign key"
     rules = [key.columns for key in table.unique_constraints]
+    # In an expression it may be rounded: round(x) is a rule that holds.
     plain = [index for index in table.indexes if index.unique and index.predicate is None and None not in index.columns]
     return "a unique rule" if any(column.name in names for names in (*rules, *(i.columns for i in plain))) else None

@@ -135,6 +135,7 @@ def _remedy(group: Group, obstacles: Obstacles, feeding: Feeding) -> Remedy:
     if names <= set(LARGEST):
         widest = max(names, key=LARGEST.__getitem__)
         return together(group, obstacles, lambda column: widened(column, widest, feeding), lambda _: True)
+    # A longer limit needs no rewrite, and the models keep the type that they have.
     if names == {"varchar"} and all(kind.length for kind in kinds):
         longest = max(kind.length or 0 for kind in kinds)
         return together(group, obstacles, lambda column: _longer(column, longest), lambda _: False)

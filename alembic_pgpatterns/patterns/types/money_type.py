@@ -66,5 +66,6 @@ def _numeric(column: Column) -> TypeChange | str | None:
     if column.type.name != "money":
         return f"its type is {column.type.display or 'not known'}"
     new = spelled("numeric", column)
+    # The expression computes a generated column again, and PostgreSQL refuses USING for it.
     using = None if column.generated is not None else f"{quote(column.name)}::{new}"
     return TypeChange(column.table, column.name, column.type.display, new, using=using)

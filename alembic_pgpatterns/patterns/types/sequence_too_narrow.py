@@ -72,9 +72,11 @@ class SequenceTooNarrow(SchemaPattern):
     def _misfit(self, sequence: Sequence, fed: list[tuple[Table, Column]]) -> Finding | None:
         for table, column in fed:
             widest, end = LARGEST[column.type.name], _end(sequence)
+            # Any other end was chosen by somebody.
             if end < widest and end in LARGEST.values():
                 text = f"{sequence.name} ends at {end:,}, its column {column.identifier} does not"
                 return self.finding(at=sequence, message=text, remedy=_remedy(sequence, fed))
+            # A key that is too narrow is what integer-primary-key finds.
             if end > widest and not _is_key(table, column):
                 text = f"{column.identifier} ends at {widest:,}, its sequence {sequence.name} does not"
                 return self.finding(at=sequence, message=text, remedy=_remedy(sequence, fed))

@@ -46,6 +46,7 @@ class SerialNotIdentity(SchemaPattern):
         for table, column in checked_columns(schema):
             place = (column.table, column.name)
             sequence = owned.get(place)
+            # A sequence of an identity column belongs to it alone.
             if sequence is not None and _users(schema, sequence) == {place} and _counts(column):
                 yield self.finding(
                     at=column,
@@ -70,6 +71,7 @@ def _remedy(schema: Schema, table: Table, column: Column, sequence: Sequence) ->
         return Advice("An identity column is NOT NULL and of a plain integer type: make it so first.")
     if table.kind == "partitioned" and (schema.server_version or 0) < FIRST_WITH_PARTITIONED_IDENTITY:
         return Advice("Partitioned tables have identity columns from PostgreSQL 17 on.")
+    # The new sequence takes the old one's name, which grants and setval() of the application may use.
     aside = Name(sequence.name.schema, fit(f"{sequence.name.name}_serial"))
     alter = f"ALTER TABLE {column.table} ALTER COLUMN {quote(column.name)}"
     settings = _settings(column, sequence)

@@ -85,6 +85,7 @@ def _obstacle(table: Table, column: Column, has_foreign_key: bool) -> str | None
         return "a foreign key connects it to another column"
     if column.generated is not None:
         return "its generation expression makes a local time"
+    # timezone() is what AT TIME ZONE becomes in the catalog.
     if isinstance(column.default, str) and "timezone" in calls(column.default):
         return f"its default, {column.default}, makes a local time and must become now()"
     return _immutable(table, column)
