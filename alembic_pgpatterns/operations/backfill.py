@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _RETRIED = ("55P03", "40P01", "40001")
 """lock_not_available, deadlock_detected, serialization_failure."""
 _TRIES = 5
+# Rows that others write behind the place reached are left to the next pass.
 _PASSES = 10
 _REPORT_SECONDS = 10.0
 
@@ -207,12 +208,14 @@ def _tried(batch: Callable[[], int], name: str) -> int:
                     "Remove the cause, then run the revision again: it continues with the remaining rows"
                 ) from error
             log.warning("backfill of %s: %s; repeating this batch", name, server_message(error))
+            # 0.4 s to 3.2 s: whoever was in the way needs time to finish.
             time.sleep(0.2 * 2**number)
     raise AssertionError("unreachable")
 
 
 def estimate(operations: Operations, at: TableOrIndex) -> int | None:
     """The planner's estimate of the table's rows; None if the table has no statistics yet."""
+    # reltuples is -1 until the first VACUUM or ANALYZE (since PostgreSQL 14).
     query = """
         SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_catalog.pg_class c
         WHERE c.oid = CAST(:table AS regclass)

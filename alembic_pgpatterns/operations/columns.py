@@ -195,6 +195,7 @@ BEGIN
 END
 """
 
+# The lock comes first: nobody takes a number between the reading of the counter and the end.
 _TO_SERIAL = """
 DECLARE
     rel regclass := {table};

@@ -114,6 +114,7 @@ class CreateForeignKeyNotValidOp(Directive):
             operation.referent_table,
             operation.local_cols,
             operation.remote_cols,
+            # It says in which order create_all() works, and nothing about the key.
             **{key: value for key, value in operation.kw.items() if key != "use_alter"},
         )
 

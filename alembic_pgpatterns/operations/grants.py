@@ -221,6 +221,7 @@ def compare_grants(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
     access = {kind: _access(context, kind, list(targets)) for kind in everything}
     for target, grants in targets.items():
         owner, privileges_of = access[target.kind].get(_place(context, target), (None, {}))
+        # An owner has every privilege, in the list or not.
         if owner == target.role:
             continue
         actual = privileges_of.get("public" if target.role.lower() == "public" else target.role, {})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
     from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
+# Without the columns after INCLUDE, which may be null.
 _COLUMNS = """
     SELECT a.attname FROM pg_catalog.pg_index x
     JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = ANY (x.indkey[0:x.indnkeyatts - 1])

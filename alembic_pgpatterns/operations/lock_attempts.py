@@ -133,6 +133,7 @@ class Attempt:
             # Rolling back to a savepoint releases the locks that were taken after it (docs, "Explicit Locking"), so
             # others can go on before the next attempt.
             self._savepoint = connection(self._operations).begin_nested()
+        # Behind the savepoint: rolling back to it takes the setting back too.
         self._set_lock_timeout(str(self._plan.lock_timeout))
         return self
 
@@ -179,6 +180,7 @@ class Attempt:
         emit(self._operations, template, value=Value(value), local=Value(local))
 
 
+# Who writes the script does not know the value from before; the server keeps it until the end.
 _SAVE = "SELECT set_config('pgpatterns.lock_timeout', current_setting('lock_timeout'), false)"
 _SET = "SELECT set_config('lock_timeout', {value}, false)"
 _RESTORE = "SELECT set_config('lock_timeout', current_setting('pgpatterns.lock_timeout'), false)"

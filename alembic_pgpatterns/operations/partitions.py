@@ -117,6 +117,8 @@ class AttachPartitionOp(_Partition):
         defaults = fetch(operations, _DEFAULT_PARTITION, parent=parent.quoted)
         proofs = {partition: condition}
         for row in defaults:
+            # Without this proof PostgreSQL looks for such rows in the default partition, under ACCESS EXCLUSIVE (docs,
+            # ALTER TABLE, ATTACH PARTITION).
             proofs[TableOrIndex(row.nspname, row.relname, row.kind)] = f"NOT ({condition})"
         return proofs
 
@@ -234,6 +236,7 @@ class DetachPartitionOp(_Partition):
             return
         before = self._checks_before(operations, parent, partition, pending=pending[0].inhdetachpending)
         with explained(f"{partition} could not be detached from {parent}", _WAY_OUT):
+            # An interrupted DETACH CONCURRENTLY can only be finished (docs, ALTER TABLE, DETACH PARTITION).
             if pending[0].inhdetachpending:
                 _detach(operations, parent.sql, partition.sql, " FINALIZE")
             # CONCURRENTLY is refused if there is a default partition (docs, ALTER TABLE, DETACH PARTITION).

@@ -259,6 +259,7 @@ def _plan(
     if existing is None:
         return None, create
     old = CreatePolicyOp.from_policy(existing.policy, table.name, table.schema)
+    # PostgreSQL drops no column, and changes no column's type, that a policy reads.
     in_the_way = bool(existing.columns & changed)
     if create is None:
         return old.reverse(), None

@@ -47,6 +47,7 @@ class _Setting(Directive):
 
 
 def _literals(value: SettingValue) -> Part:
+    # Names in a list are literals each: search_path = 'a, b' is one schema of that name.
     return [Value(item) for item in value] if isinstance(value, list | tuple) else Value(value)
 
 

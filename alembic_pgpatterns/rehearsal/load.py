@@ -108,6 +108,7 @@ def _probes(connection: Any, table: Table) -> Iterator[dict[str, Any]]:
     column = _written(table)
     if column is not None and table.kind in ("table", "partitioned"):
         quoted = sql.Identifier(column.name)
+        # The same value again: no constraint can refuse it, and the lock is that of any UPDATE.
         writes = [sql.SQL("UPDATE {} SET {} = {}{}").format(name, quoted, quoted, condition) for condition in where]
         yield {"name": f"write {table.name}", "statements": [item.as_string(connection) for item in writes]}
 
@@ -116,6 +117,7 @@ def _conditions(connection: Any, table: Table) -> list[sql.Composable]:
     """Conditions that match one row each, for some rows from all parts of the table."""
     key = table.primary_key
     if key is None:
+        # Without a row the statement still takes its lock on the table, and waits for it.
         return [sql.SQL(" WHERE false")] if not table.columns else [_any_row(table)]
     names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in key.columns)
     # Rows of all parts of the table without a look at all of it; LIMIT alone gives the rows of its first pages.
@@ -144,6 +146,8 @@ def _any_row(table: Table) -> sql.Composable:
 def _written(table: Table) -> Column | None:
     """The column that the writer sets to its present value: one without a key, if there is one."""
     free = [c for c in table.columns if c.generated is None and (c.identity is None or not c.identity.always)]
+    # Where no indexed column changes, no index needs a new entry (docs, "Heap-Only Tuples"): the usual time is short
+    # and even.
     keys = {name for index in table.indexes for name in index.columns}
     keys |= {name for key in table.foreign_keys for name in key.columns}
     return next((c for c in free if c.name not in keys), free[0] if free else None)

@@ -48,6 +48,7 @@ class Probe(threading.Thread):
                 self.error = self.error or str(error).strip()
                 if self.connection.closed:
                     return
+                # What fails once may fail each time, and would take the processor from the migration.
                 self.stopped.wait(0.05)
             self._note(time.perf_counter() - self.began)
             number += 1
@@ -78,6 +79,7 @@ def main() -> None:
         probe.warm.set()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    # It ends when the parent closes it, also if that is killed.
     sys.stdin.read()
     for probe in probes:
         probe.stopped.set()

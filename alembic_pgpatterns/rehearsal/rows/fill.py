@@ -138,6 +138,7 @@ class _Filler:
         leaves = self._facts.leaves.get(table.name, [])
         if not leaves and table.name not in self._facts.defaults:
             raise Unfillable("it has no partition that accepts rows")
+        # Rows spread over hash partitions by themselves, whatever their values are.
         if not leaves or all(_by_hash(condition) for condition in leaves):
             return [()]
         return [(Condition(f"a partition of {table.name.name}", condition),) for condition in leaves]
@@ -167,6 +168,7 @@ class _Filler:
         statement = plan.insert(self._values, low, high)
         try:
             return int(self._connection.execute(statement).rowcount)
+        # A key that arrange() could not plan for: again, and what it refuses is left out.
         except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation):
             if plan.arrangement.conflicts:
                 raise
@@ -277,6 +279,7 @@ class _Filler:
         for column in table.columns:
             sequence = column.identity.sequence if column.identity is not None else column.sequence
             if isinstance(sequence, Name):
+                # setval() refuses what is below MINVALUE.
                 query = sql.SQL("SELECT setval({}::regclass, greatest(max({}), 1)::bigint) FROM {}")
                 quoted = sql.Identifier(sequence.schema, sequence.name).as_string(self._connection)
                 try:
@@ -358,6 +361,7 @@ def _update(table: Table, reference: Reference) -> sql.Composed:
     names = [sql.Identifier(name) for name in reference.columns]
     values = [reference.value(name, pick) for name in reference.columns]
     return sql.SQL(
+        # By place, since a table may have no key; and by part, since each partition counts its places on its own.
         "UPDATE {t} AS target SET {assigned} FROM (SELECT ctid AS place, tableoid AS part, row_number() OVER () - 1 AS "
         "number FROM {t}) v{join} WHERE target.ctid = v.place AND target.tableoid = v.part"
     ).format(

@@ -144,6 +144,7 @@ def _value(item: Any) -> Constant | None:
         return int(item.ival.ival)
     if kind == "fval":
         text = str(item.fval.fval)
+        # To the lexer whole numbers of more than 32 bits are floats.
         return int(text) if text.lstrip("-").isdigit() else float(text)
     if kind == "boolval":
         return bool(item.boolval.boolval)
@@ -194,6 +195,7 @@ def _tests_null(node: Node) -> bool:
 def _of_operator(expression: Any) -> Iterator[tuple[str, Limit]]:
     operator = expression.name[-1].string.sval
     left, right = stripped(expression.lexpr), stripped(expression.rexpr)
+    # In the catalog IN (…) has become = ANY (ARRAY[…]).
     if expression.kind in (AEXPR_IN, AEXPR_OP_ANY) and operator == "=":
         column, choices = column_name(left), _elements(right)
         if column is not None and choices:

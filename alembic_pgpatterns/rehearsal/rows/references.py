@@ -116,6 +116,7 @@ def _reference(
             return Reference(columns, optional, bounds[1], low=bounds[0])
     relation = f"pgpatterns_rows_{next(_numbers)}"
     connection.execute(_numbered(relation, columns, keys, demanded))
+    # Autovacuum cannot see temporary tables (docs, "The Autovacuum Daemon").
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(relation)))
     size = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(relation))).fetchone()[0]
     return Reference(columns, optional, size, relation)

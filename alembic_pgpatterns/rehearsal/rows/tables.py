@@ -91,6 +91,7 @@ class TablePlan:
             return sql.SQL("INSERT INTO {} {}").format(target, each.format(sql.Literal(low), sql.Literal(high)))
         names = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
         ending = sql.SQL(" ON CONFLICT DO NOTHING" if self.arrangement.conflicts else "")
+        # GENERATED ALWAYS AS IDENTITY refuses a value otherwise.
         statement = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE {}{}")
         return statement.format(target, names, self.select(values, low, high), ending)
 
@@ -194,6 +195,8 @@ class TablePlan:
         return sql.SQL("(CASE {} ELSE {} END)").format(sql.SQL(" ").join(cases), plain)
 
     def _salt(self, name: str) -> int:
+        # Not hash(), which is another in each process (PYTHONHASHSEED): a rehearsal is to be repeated with the same
+        # rows.
         return self.seed * 1_000_003 + zlib.crc32(name.encode()) * 8
 
 

@@ -88,6 +88,7 @@ def _failing_alone(connection: Any, sample: sql.Composed, conditions: Sequence[C
         try:
             passed = connection.execute(query).fetchone()[0]
         except psycopg.Error as error:
+            # No other value helps then; the INSERT will say so.
             if isinstance(error, psycopg.errors.UndefinedFunction | psycopg.errors.InsufficientPrivilege):
                 continue
             passed = False
@@ -249,6 +250,7 @@ def _combinations(entries: Mapping[str, Sequence[Entry]]) -> Iterator[Template]:
         for combination in itertools.product(*entries.values()):
             yield dict(zip(names, combination, strict=True))
         return
+    # The same choice in each run.
     draw = random.Random(1)
     for number in range(MOST_TEMPLATES):
         # Half of them change few columns.
