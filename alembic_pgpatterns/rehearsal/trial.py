@@ -66,7 +66,7 @@ class Trial:
         outcome = self.stage.step(self.script, up, self.lines[0 if up else 1], copies)
         if outcome.failure is None:
             return []
-        # In the schema before the upgrade, which has been rolled back, so the row can be found.
+        # What failed is rolled back, so the row is still there as it was.
         row = self._row(copies, outcome.failure) if up else None
         message = message_of(outcome.failure) + (f"; a row that stands in the way: {row}" if row else "")
         return [RowFailure(way, message, outcome.place)]
