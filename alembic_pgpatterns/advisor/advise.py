@@ -37,6 +37,7 @@ from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
+# UPDATE and DELETE have to find their rows as well.
 READS = ("select", "update", "delete")
 
 

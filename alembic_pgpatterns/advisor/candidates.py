@@ -277,6 +277,7 @@ class _Proposals:
 
     def _allowed(self, term: Term) -> bool:
         if term.column is None:
+            # With a parameter or a sub-query in it no index can hold it.
             return bool(term.expression) and "$" not in str(term.expression) and "SubPlan" not in str(term.expression)
         column = self._table.column(term.column)
         return column is not None and not column.type.array and column.type.name not in _WIDE
@@ -299,6 +300,7 @@ class _Proposals:
         needed = sorted(use.fetched - named - fixed)
         columns = [self._table.column(name) for name in needed]
         present = [column for column in columns if column is not None]
+        # Who locks a row goes to the table anyway.
         if use.star or use.locks or not 0 < len(present) <= INCLUDED or self._names_one_row(index):
             return ()
         if len(present) + len(named) >= len(self._table.columns):
@@ -318,11 +320,14 @@ class _Proposals:
         for item in self._use.likes:
             pattern = pattern_of(item, self._statement.values)
             if is_prefix(item, self._statement.values):
+                # A plain btree serves LIKE 'abc%' in the collation C only (docs, "Operator Classes and Operator
+                # Families").
                 key = replace(_key(item.term), opclass="text_pattern_ops")
                 equal = tuple(_key(term.term) for term in self._use.equal if self._allowed(term.term))
                 yield Candidate(CreateIndex(self._use.table, (key,)))
                 if equal:
                     yield Candidate(CreateIndex(self._use.table, (*equal, key)))
+            # With fewer letters there is no trigram to look for.
             elif pattern is None or len(pattern.strip("%_")) >= 3:
                 key = replace(_key(item.term), opclass="gin_trgm_ops")
                 has = any(extension.name == "pg_trgm" for extension in self._knowledge.schema.extensions)

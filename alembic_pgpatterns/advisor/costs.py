@@ -85,6 +85,7 @@ def _plan(planner: Planner, statement: Recorded) -> Planned | None:
     for values in (*statement.values[:1], None):
         try:
             text = with_limits(statement.text) if values is None else statement.text
+            # Only with VERBOSE the plan names the schemas.
             root = planner.explain(text, values, "VERBOSE")
         except CannotPlan:
             continue

@@ -28,6 +28,7 @@ _TABLES: LiteralString = """
     WHERE c.relkind IN ('r', 'm') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
     ORDER BY 1, 2
 """
+# most_common_vals is of the pseudo-type anyarray, which casts to nothing but text.
 _COLUMNS: LiteralString = """
     SELECT s.schemaname, s.tablename, s.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype),
            s.null_frac, s.avg_width, s.n_distinct, s.correlation,
@@ -91,6 +92,7 @@ def _columns(
     for row in connection.execute(_COLUMNS, (MOST_VALUES, MOST_VALUES, shown)):
         schema, table, column, kind, category, null_frac, width, distinct, correlation, values, shares, bounds = row
         facts: dict[str, Any] = {"null_frac": null_frac, "avg_width": width, "n_distinct": distinct}
+        # JSON has no NaN.
         if correlation is not None and math.isfinite(correlation):
             facts["correlation"] = correlation
         safe = kind in NUMBERS or kind in TIMES or kind == "bool" or category == "e"

@@ -61,6 +61,7 @@ class Planner:
         command = f"EXPLAIN ({', '.join(words)}) {text}"
         if values is None:
             return self._tree(self.connection.pgconn.exec_(command.encode()))
+        # Without their types: the server infers them from the statement, as it does for the application.
         bound = [as_text(value) for value in values]
         return self._tree(self.connection.pgconn.exec_params(command.encode(), bound))
 

@@ -63,11 +63,13 @@ class Scale:
             self._resize({relation.oid: relation.pages for relation in relations})
         with self._connection.cursor() as cursor:
             cursor.executemany(
+                # All pages visible, as after VACUUM: only then is an index-only scan worth its cost.
                 "UPDATE pg_catalog.pg_class SET relpages = %s, reltuples = %s, relallvisible = %s WHERE oid = %s",
                 [self._row(relation) for relation in relations],
             )
 
     def _row(self, relation: Relation) -> tuple[int, float, int, int]:
+        # Without sparse files one page holds all rows: the planner multiplies this density by the file's length.
         pages = max(relation.pages, self._least.get(relation.oid, 0)) if self.sparse else 1
         return pages, relation.rows, pages, relation.oid
 

@@ -11,6 +11,8 @@ from alembic_pgpatterns.advisor.predicates import TableUse, read_condition, read
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
+# Nested loops over whole tables are what is left: there each condition stands as a filter at its own table, in the form
+# that the planner gave it.
 PLAIN_PLANS = dict.fromkeys(
     (
         "enable_indexscan",

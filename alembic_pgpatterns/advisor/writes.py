@@ -16,6 +16,7 @@ _BASE = 0.05
 _INSERT = 0.1
 _UPDATE = 0.1
 _SPACE = 0.3
+# GIN has an entry for each element of a value, BRIN one for 128 pages.
 _METHODS = {"gin": 3.0, "brin": 0.05}
 
 
