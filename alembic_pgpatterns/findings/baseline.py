@@ -41,6 +41,7 @@ class Baseline:
         if not path.exists():
             return None
         try:
+            # Some editors begin a file with a byte order mark.
             lines = read_regular(path).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise PgPatternsError(f"{path}: the baseline cannot be read: {error}") from error
@@ -77,6 +78,7 @@ class Baseline:
     def text(self) -> str:
         """The content of the file: the heads, then the sorted entries."""
         lines = [f"{HEADS} {', '.join(self.heads)}"] if self.heads else []
+        # Sorted, so that two branches rarely change the same line.
         lines += [f"{item}{REASON + reason if reason else ''}" for item, reason in sorted(self.entries.items())]
         return HEADER + "".join(f"{line}\n" for line in lines)
 

@@ -32,6 +32,7 @@ def with_down_revision(path: Path, data: bytes, parent: str) -> bytes:
     end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     quote = "'" if text[start:end].lstrip("([").startswith("'") else '"'
     changed = f"{text[:start]}{quote}{parent}{quote}{text[end:]}"
+    # What will be imported is what counts, however the line was written.
     if ast.literal_eval(_value(path, changed)) != parent:
         raise PgPatternsError(f"{relative(str(path))}: the new down_revision cannot be written. {_BY_HAND}")
     return changed.encode(encoding)

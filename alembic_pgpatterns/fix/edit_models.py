@@ -53,6 +53,7 @@ def why_not_editable(fix: Fix) -> str | None:
     path, all_edits = Path(place.path), edits(fix.remedy)
     if all_edits is None:
         return f"the models need a change that pgfix cannot make: {'; '.join(_by_hand(fix))}"
+    # site-packages or dist-packages: somebody else's code.
     if not path.is_file() or "-packages/" in place.path:
         return f"{place} is not in this project"
     if edited_file(path, read_regular(path), all_edits).missed:

@@ -11,6 +11,7 @@ from alembic_pgpatterns.fix.model_edit import Edit
 COLUMNS = ("mappedcolumn", "column")
 """Names of column functions, compared without case and underscores: some projects have their own ``_Column``."""
 PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
+# 100 with the indent of a class.
 WIDTH = 96
 
 

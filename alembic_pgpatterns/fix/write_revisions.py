@@ -146,6 +146,7 @@ def _safe(
             continue
         choice.safe.append(number)
         up += [*_comments(fix), *fix.up]
+        # The last one is undone first.
         down[:0] = fix.down
     return up, down
 

@@ -38,6 +38,7 @@ FROM pg_policy p
 ORDER BY p.polrelid, p.polname
 """
 
+# _RETURN is what a view consists of.
 RULES = """
 SELECT r.ev_class::int8, r.rulename::text
 FROM pg_rewrite r
@@ -45,6 +46,7 @@ WHERE r.rulename <> '_RETURN' AND r.ev_class >= 16384
 ORDER BY r.ev_class, r.rulename
 """
 
+# tgenabled D: off in every session (docs, pg_trigger). Internal ones are those of foreign keys and of deferrable keys.
 DISABLED_TRIGGERS = """
 SELECT t.tgrelid::int8, coalesce(k.conname, '')::text, t.tgname::text
 FROM pg_trigger t

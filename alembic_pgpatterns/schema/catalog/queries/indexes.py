@@ -1,5 +1,6 @@
 """Indexes, operator classes and families."""
 
+# relkind: indexes of TOAST tables are nobody's. contype: conindid of a foreign key is the index that it refers to.
 INDEXES = """
 SELECT i.indexrelid::int8, i.indrelid::int8, n.nspname::text, c.relname::text, am.amname::text,
        i.indnkeyatts::int8, i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text,
@@ -43,6 +44,7 @@ JOIN pg_opfamily f ON f.oid = o.opcfamily
 JOIN pg_namespace fn ON fn.oid = f.opfnamespace
 """
 
+# BRIN has operators for equality too, and finds ranges of blocks, not rows.
 EQUALITY_FAMILIES = """
 SELECT DISTINCT o.oid::int8, n.nspname::text, f.opfname::text
 FROM (SELECT DISTINCT unnest(c.conpfeqop) AS operator FROM pg_constraint c WHERE c.contype = 'f') used

@@ -22,6 +22,7 @@ WHERE s.name IN (
 """
 """``reset_val`` and not ``setting``, because this session sets timeouts of its own. Some need pg_monitor."""
 
+# The first = ends the name; a value may have others.
 ROLE_SETTINGS = """
 SELECT r.rolname::text, d.datname::text, split_part(item, '=', 1), substr(item, strpos(item, '=') + 1)
 FROM pg_db_role_setting s
@@ -59,6 +60,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
 HIDDEN = "<insufficient privilege>"
 """The text that pg_stat_statements shows for other roles' statements."""
 
+# Nobody can connect to template0, but its rows get older too.
 AGES = """
 SELECT d.datname::text, age(d.datfrozenxid)::int8, mxid_age(d.datminmxid)::int8
 FROM pg_database d
@@ -66,6 +68,7 @@ WHERE d.datallowconn OR d.datname = 'template0'
 ORDER BY 2 DESC
 """
 
+# A TOAST table (t) has an age of its own.
 TABLE_AGES = """
 SELECT n.nspname::text, c.relname::text, age(c.relfrozenxid)::int8, mxid_age(c.relminmxid)::int8
 FROM pg_class c
@@ -75,6 +78,7 @@ ORDER BY 3 DESC
 LIMIT 5
 """
 
+# A line with an error is no rule of the server: it keeps the rules of its last good reading.
 HBA = """
 SELECT r.line_number::int8, r.type, r.database::text[], r.user_name::text[], coalesce(r.address, ''),
        coalesce(r.netmask, ''), r.auth_method

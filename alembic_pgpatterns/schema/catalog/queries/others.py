@@ -13,6 +13,7 @@ FROM pg_class c
 WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm')
 """
 
+# The rule _RETURN is the view (docs, "The Rule System"); it depends on its own relation as well.
 VIEW_READS = """
 SELECT DISTINCT w.ev_class::int8, n.nspname::text, c.relname::text, a.attname::text
 FROM pg_rewrite w
@@ -24,6 +25,7 @@ WHERE w.rulename = '_RETURN' AND w.ev_class >= 16384 AND d.refobjid <> w.ev_clas
   AND c.relkind IN ('r', 'p', 'f', 'm', 'v')
 """
 
+# deptype a: OWNED BY, as serial has it; i: the sequence of an identity column (docs, pg_depend).
 SEQUENCES = """
 SELECT s.seqrelid::int8, format_type(s.seqtypid, NULL), s.seqstart, s.seqmin, s.seqmax, s.seqincrement, s.seqcycle,
        d.deptype::text, d.refobjid::int8, d.refobjsubid::int8
@@ -42,6 +44,7 @@ JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'S'
 WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
 """
 
+# A standby cannot read unlogged sequences, and nobody can read another session's temporary ones.
 SEQUENCE_VALUES = """
 SELECT s.seqrelid::int8, CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
     AND (c.relpersistence = 'p' OR (c.relpersistence = 'u' AND NOT pg_is_in_recovery()))
@@ -136,6 +139,7 @@ WHERE c.relkind IN ('r', 'm')
 """
 """Takes ACCESS SHARE on each table, to measure its size."""
 
+# inherited: of a table together with its children.
 COLUMN_STATISTICS = """
 SELECT s.schemaname::text, s.tablename::text, s.attname::text, s.null_frac::float8, s.n_distinct::float8
 FROM pg_stats s

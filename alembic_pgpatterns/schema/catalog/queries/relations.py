@@ -1,5 +1,6 @@
 """Namespaces, relations, columns, types."""
 
+# deptype e: a member of an extension (docs, pg_depend), which its author changes and nobody else.
 NAMESPACES = """
 SELECT n.nspname::text, pg_get_userbyid(n.nspowner)::text
 FROM pg_namespace n
@@ -28,6 +29,7 @@ ORDER BY n.nspname, c.relname
 PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits ORDER BY inhrelid, inhseqno"
 """The parents of tables and of indexes."""
 
+# System columns have numbers below 0; a dropped column keeps its row and its number.
 COLUMNS = """
 SELECT a.attrelid::int8, a.attnum::int8, a.attname::text, a.atttypid::int8, a.atttypmod::int8, a.attcollation::int8,
        a.attnotnull, a.attidentity::text, a.attgenerated::text, pg_get_expr(d.adbin, d.adrelid)
@@ -58,6 +60,7 @@ JOIN pg_type t ON t.oid = used.oid
 JOIN pg_namespace n ON n.oid = t.typnamespace
 """
 
+# A dropped column has type 0.
 TYPE_SPELLINGS = """
 SELECT used.atttypid::int8, used.atttypmod::int8, format_type(used.atttypid, used.atttypmod)
 FROM (SELECT DISTINCT atttypid, atttypmod FROM pg_attribute
