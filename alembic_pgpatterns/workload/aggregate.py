@@ -59,6 +59,7 @@ class Running:
         self.calls += 1
         if place.transaction is not self.transaction:
             self._next_transaction(place.transaction)
+        # After a write the same question may have another answer.
         if values in self.values_in_transaction and written == self.written:
             self.repeated += 1
         self.written = written
@@ -286,6 +287,7 @@ def _is_batch(context: Any, parameters: Any, executemany: bool) -> bool:
         return len(parameters) > 1
     if getattr(getattr(context, "execute_style", None), "name", "") == "INSERTMANYVALUES":
         return len(context.compiled_parameters) > 1
+    # values() with a list of rows; no public attribute tells it.
     statement = getattr(getattr(context, "compiled", None), "statement", None)
     return bool(getattr(statement, "_multi_values", ()))
 
@@ -294,4 +296,5 @@ def _hash(values: tuple[object, ...] | None) -> int:
     try:
         return hash(values)
     except TypeError:
+        # Lists and dicts have no hash.
         return hash(repr(values)[:4000])

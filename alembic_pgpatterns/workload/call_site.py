@@ -84,6 +84,7 @@ class CallSites:
         caller_ = Caller()
         kinds = self._kinds
         fallback: tuple[CodeType, int] | None = None
+        # inspect.stack() and traceback read source files, and this runs for each statement.
         frame: FrameType | None = sys._getframe(depth)
         greenlet: Any = None
         helper: FrameType | None = None

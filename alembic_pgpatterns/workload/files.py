@@ -29,6 +29,7 @@ def write(workload: Workload, path: Path) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.writelines(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+            # mkstemp() makes it for this user alone; a recording goes into artifacts and to colleagues.
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:

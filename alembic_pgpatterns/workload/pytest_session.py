@@ -79,4 +79,5 @@ class RecordingPlugin:
         if self._conclude is not None and self._conclude(workload, terminalreporter):
             session = getattr(terminalreporter, "_session", None)
             if session is not None and session.exitstatus == 0:
+                # The summary comes late: only the session's own code can still change how pytest ends.
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

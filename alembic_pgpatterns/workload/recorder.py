@@ -86,6 +86,7 @@ class Recorder:
             return
         if state.is_relationship_load:
             reason = "lazy load" if state.lazy_loaded_from is not None else "eager load"
+            # Execution options are all that goes from the ORM's event to the cursor's.
             state.update_execution_options(**{_OPTION: (reason, _attribute(state.loader_strategy_path))})
         elif state.is_column_load:
             mapper = state.bind_mapper

@@ -70,6 +70,7 @@ class Collected:
             shape.milliseconds += milliseconds * calls
             shape.timed += calls
         sample = tuple(values) if values is not None else constants
+        # Another text of the same shape may have its parameters in another order.
         if sample is not None and len(shape.samples) < SAMPLES and shape.recorded.text == recorded.text:
             shape.samples.setdefault(repr(sample), sample)
         if site is not None:
@@ -84,6 +85,7 @@ class Collected:
             self.unread += 1
             return
         for part in parts:
+            # The parser gives the texts of the statements without their places.
             position = max(text.find(part, position), 0)
             line = text.count("\n", 0, position + len(part) - len(part.lstrip())) + 1
             self.add(part, site=Site(str(path), line, path.stem))

@@ -21,6 +21,7 @@ _STATEMENT = re.compile(
 """The server's words before a statement (postgres.c). The parser reads what follows."""
 _PLAN = re.compile(r"duration: (?P<ms>[\d.]+) ms\s+plan:\s+(?P<plan>.*)", re.DOTALL)
 _QUERY = re.compile(r"Query Text: (?P<text>.*?)(?=\n\S[^\n]*\(cost=|\Z)", re.DOTALL)
+# The server writes two blanks behind the level.
 _LEVEL = re.compile(r"(?:^|[\s:\]>])(?P<level>LOG|DETAIL|STATEMENT|ERROR|HINT|CONTEXT|WARNING|FATAL):  (?P<rest>.*)")
 _PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _PARAMETERS = ("parameters: ", "Parameters: ")
