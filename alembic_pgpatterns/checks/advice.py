@@ -65,6 +65,7 @@ def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceRepo
         database = _database(head)
         workload = recorded or source_workload(settings, database.schema)
         statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, database.schema)
+        # PostgreSQL copies no database that somebody is connected to (CREATE DATABASE … TEMPLATE).
         disconnect(head.server, database.database.name)
         advisor = Advisor(head.server, database.schema, statistics, progress.say)
         advice = advisor.advise(database.database.name, workload.of_application(), options)

@@ -46,6 +46,7 @@ def advised(run: RunContext, server: Server, database: str, schema: Schema) -> l
     run.progress.say("choosing indexes for the workload")
     workload = read_workloads([settings.path(settings.workload)]).of_application()
     statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, schema)
+    # PostgreSQL copies no database that somebody is connected to (CREATE DATABASE … TEMPLATE).
     disconnect(server, database)
     advice = Advisor(server, schema, statistics, run.progress.say).advise(database, workload, Options())
     findings = [_finding(pattern, item, advice.sizes[item.index.table].rows) for item in advice.indexes]

@@ -16,6 +16,7 @@ from alembic_pgpatterns.schema.model import Name
 BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name, RequiredColumnWithoutDefault.name)
 HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "measured", "line")
 _WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
+# Queries take these; only ACCESS EXCLUSIVE and EXCLUSIVE wait for them.
 _QUIET = ("ACCESS SHARE", "ROW SHARE")
 
 

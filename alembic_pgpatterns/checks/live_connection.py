@@ -79,6 +79,7 @@ def guarded(target: Mapping[str, str]) -> Iterator[Connection]:
     Raises:
         PgPatternsError: it cannot be reached. The message has no password, and says what to do.
     """
+    # With the first message: there is no statement before it.
     options = f"{target.get('options', '')} -c default_transaction_read_only=on".strip()
     parameters = {
         **target,
@@ -190,6 +191,7 @@ def parameters(url: str, source: str = "--live") -> dict[str, str]:
         "dbname": parsed.database,
     }
     query = {name: value if isinstance(value, str) else ",".join(value) for name, value in parsed.query.items()}
+    # asyncpg's name of it.
     if "ssl" in query:
         query.setdefault("sslmode", query.pop("ssl"))
     return {**query, **{name: str(value) for name, value in named.items() if value is not None}}

@@ -83,6 +83,7 @@ def _before(head: Schema) -> Iterator[str]:
     for namespace in head.namespaces:
         yield f"CREATE SCHEMA IF NOT EXISTS {quote(namespace.name)}"
     for extension in head.extensions:
+        # template1 has it, and so has each new database.
         if extension.name != "plpgsql":
             yield f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)} CASCADE"
 

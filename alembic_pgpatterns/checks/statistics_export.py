@@ -43,6 +43,7 @@ def export_statistics(project: Project, settings: Settings, progress: Progress, 
             raise PgPatternsError(f"{place}: its statistics could not be read: {str(error).strip()}") from error
 
 
+# What functions run is counted with the statement that calls them (pg_stat_statements.track = all).
 _STATEMENTS: LiteralString = """
     SELECT s.query, s.calls, s.mean_exec_time FROM {}.pg_stat_statements s
     JOIN pg_catalog.pg_database d ON d.oid = s.dbid
