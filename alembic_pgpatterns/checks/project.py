@@ -24,7 +24,7 @@ from alembic_pgpatterns.findings.application import read_application, unread, wi
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import run_pattern, run_patterns, suppressed, unique, without_excluded
-from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.skipped import FoundOut, Skipped
 from alembic_pgpatterns.findings.statements import gather_statements
 from alembic_pgpatterns.findings.together import share_indexes
 from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, ServerPattern
@@ -64,15 +64,17 @@ def _check(project: Project, settings: Settings, progress: Progress) -> Report:
     if cache is not None and cache.reason is not None:
         gathered.hints.append(f"Nothing was cached, so the next run takes as long: {cache.reason}.")
     gathered.skipped += _not_live(settings)
-    gathered.hints = [*_found_out(project), *gathered.hints, *_version_hint(settings)]
+    gathered.found_out = tuple(_found_out(project))
+    gathered.hints = [*hint(project.ways, settings_lines), *gathered.hints, *_version_hint(settings)]
     return Report.of(gathered, baseline, settings)
 
 
-def _found_out(project: Project) -> Iterator[str]:
-    """What was given to the project without being asked for."""
+def _found_out(project: Project) -> Iterator[FoundOut]:
+    """What was given to the project without being asked for; a later way replaces an earlier one."""
     if project.section_note is not None:
-        yield project.section_note
-    yield from hint(project.ways, settings_lines)
+        yield FoundOut(project.section_note)
+    for setting, way in {way.setting: way for way in project.ways}.items():
+        yield FoundOut(way.reason, setting, way.value)
 
 
 def _gather_head(head: Head, gathered: Gathered) -> None:
@@ -152,4 +154,5 @@ def _version_hint(settings: Settings) -> Iterator[str]:
 def _not_live(settings: Settings) -> Iterator[Skipped]:
     """A new server shows nothing about one in use."""
     if chosen_patterns(settings, (ServerPattern,)):
-        yield Skipped("patterns of the server in use", "alembic pgcheck --live checks them", expected=True)
+        reason = "alembic pgcheck --live checks them"
+        yield Skipped("patterns of the server in use", reason, expected=True, routine=True)

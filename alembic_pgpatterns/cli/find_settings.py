@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.checks.model_search import models_of
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import ini_of, pyproject_of
 from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
+from alembic_pgpatterns.controller.found_models import models_way
+from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.ways import Way
 from alembic_pgpatterns.errors import PgPatternsError
@@ -40,7 +41,6 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
     files = ini_of(project.config), pyproject_of(project.config)
     try:
         report = _first(project, settings, check)
-        report = _with_models(project, settings, check, report)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}{_tried(project.ways)}") from error
     _write(project.ways, settings, files)
@@ -56,40 +56,14 @@ def _first(project: Project, settings: Settings, check: Check) -> Report:
         if not names:
             raise
         project.close()
-        project.ways.append(_models_way(names))
+        project.ways.append(models_way(names))
         return check(project, settings)
-
-
-def _models_way(names: tuple[str, ...]) -> Way:
-    return Way("models", names, "env.py names no models; these modules have the tables")
 
 
 def _tried(ways: Iterable[Way]) -> str:
     values = {way.setting: way.value for way in ways}
     reasons = {way.setting: way.reason for way in ways}
     return f"\nThis was tried, and nothing was written:\n{settings_lines(values, reasons)}" if values else ""
-
-
-def _with_models(project: Project, settings: Settings, check: Check, report: Report) -> Report:
-    """The report with the models that the project's files have, if env.py names none; else the one there is."""
-    if settings.models or all(item.subject != "models" for item in report.skipped):
-        return report
-    names = models_of(
-        Path(project.script.folder), {table.name for _, schema in report.schemas for table in schema.tables}
-    )
-    if not names:
-        return report
-    before = list(project.ways)
-    project.ways.append(_models_way(names))
-    project.close()
-    try:
-        second = check(project, settings)
-    except PgPatternsError:
-        second = report
-    if any(item.subject == "models" for item in second.skipped) or second is report:
-        project.ways[:] = before
-        return report
-    return second
 
 
 def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Path | None]) -> None:

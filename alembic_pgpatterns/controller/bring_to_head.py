@@ -44,9 +44,15 @@ class Database:
     """Whether env.py names the plugin: then autogenerate compares with the effective metadata."""
 
 
+UNNAMED = Skipped("models", "env.py names no target_metadata", expected=True)
+
+
 @dataclass(frozen=True)
 class AtHead:
-    """A project at head. ``upgraded``: the run of env.py; None if something else ran the revisions."""
+    """A project at head.
+
+    ``upgraded``: the run of env.py; None if something else ran the revisions. ``scratch``: the databases on the server.
+    """
 
     databases: tuple[Database, ...]
     revisions: int
@@ -54,6 +60,9 @@ class AtHead:
     skipped: tuple[Skipped, ...] = ()
     hints: tuple[str, ...] = ()
     upgraded: Upgraded | None = None
+    scratch: Databases = field(default_factory=Databases)
+    unnamed: Skipped = UNNAMED
+    """What to say of a database without models."""
 
 
 def upgrade_to_head(run: RunContext, start: Position = EMPTY, *, keep: bool = False) -> AtHead:
@@ -92,9 +101,16 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
     ]
     if not databases:
         raise PgPatternsError(_lost(upgraded))
-    skipped = (*_without_models(result), *_outside(project))
-    hints = tuple(_opt_in(project, result))
-    return AtHead(tuple(databases), len(project.revisions), project.heads, skipped, hints, upgraded)
+    return AtHead(
+        tuple(databases),
+        len(project.revisions),
+        project.heads,
+        (*without_env_py(result), *_outside(project)),
+        tuple(_opt_in(project, result)),
+        upgraded,
+        Databases(dict(upgraded.position.databases), upgraded.position.environment),
+        _unnamed(result),
+    )
 
 
 def _version_table(server: Server, item: ConfiguredDatabase) -> Name:
@@ -154,7 +170,14 @@ def _by_command(run: RunContext, command: str) -> AtHead:
         )
     heads = tuple(sorted(row for table in tables for row in versions(server, name, table)))
     models, skipped = _beside_the_command(run, name)
-    return AtHead((Database(name, "", tables, models),), len(heads and _revisions(run)), heads, skipped=skipped)
+    return AtHead(
+        (Database(name, "", tables, models),),
+        len(heads and _revisions(run)),
+        heads,
+        skipped,
+        scratch=Databases(environment=name),
+        unnamed=Skipped("models", "a command runs the revisions, so env.py was not read", expected=True),
+    )
 
 
 def _revisions(run: RunContext) -> tuple[object, ...]:
@@ -167,8 +190,7 @@ def _revisions(run: RunContext) -> tuple[object, ...]:
 def _beside_the_command(run: RunContext, database: str) -> tuple[Models, tuple[Skipped, ...]]:
     """The models that the settings name: what a command does says nothing of them."""
     if not run.settings.models:
-        reason = 'a command runs the revisions, so env.py was not read; name them: models = ["app.models:Base"]'
-        return NO_MODELS, (Skipped("models", reason, expected=True),)
+        return NO_MODELS, ()
     try:
         result = run_env(run, Steps(), Databases(environment=database), offline=True)
     except PgPatternsError as error:
@@ -230,17 +252,17 @@ def _outside(project: Project) -> Iterator[Skipped]:
         )
 
 
-def _without_models(result: EnvResult) -> Iterator[Skipped]:
-    if result.own_environment is None:
-        return
-    if any(item.models for item in result.configured):
-        reason = (
-            f"it failed, so the revisions ran without it, and the settings name the models: {result.own_environment}"
-        )
-        yield Skipped("env.py", reason, expected=True)
-    else:
+def without_env_py(result: EnvResult, *, found: bool = False) -> Iterator[Skipped]:
+    """That env.py failed, if there are models all the same: named by the settings, or ``found`` in the files."""
+    if result.own_environment is not None and (found or any(item.models for item in result.configured)):
+        yield Skipped("env.py", f"it failed, so the revisions ran without it: {result.own_environment}", expected=True)
+
+
+def _unnamed(result: EnvResult) -> Skipped:
+    if result.own_environment is not None:
         reason = f"env.py failed, so the revisions ran without it, and the models are unknown: {result.own_environment}"
-        yield Skipped("models", reason, broken=True)
+        return Skipped("models", reason, broken=True)
+    return UNNAMED
 
 
 def _lost(upgraded: Upgraded) -> str:

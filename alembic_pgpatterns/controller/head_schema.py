@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.controller.blame import Blame, resolve
-from alembic_pgpatterns.controller.bring_to_head import AtHead, Database, upgrade_to_head
+from alembic_pgpatterns.controller.bring_to_head import AtHead, Database, upgrade_to_head, without_env_py
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases
-from alembic_pgpatterns.controller.models import read_models
+from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models
+from alembic_pgpatterns.controller.models import ModelSchema, read_models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server
@@ -221,9 +222,8 @@ def _head(run: CachedRun, result: AtHead) -> Head:
         with run.server.connect(database.name) as connection:
             schema = catalog.read(connection, version_tables=database.version_tables)
             blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
-        models = read_models(run, database.models, schema.default_schema)
-        if all(item.subject != "models" for item in result.skipped):  # otherwise that reason is listed already
-            skipped += models.skipped
+        database, models = _models(run, result, database, schema)
+        skipped += models.skipped
         label = database.label if several else ""
         databases.append(DatabaseAtHead(database, enriched(schema, models.schema), models.schema, label, blame))
     return Head(
@@ -234,6 +234,22 @@ def _head(run: CachedRun, result: AtHead) -> Head:
         skipped=tuple(dict.fromkeys(skipped)),
         hints=result.hints,
     )
+
+
+def _models(run: RunContext, result: AtHead, database: Database, schema: Schema) -> tuple[Database, ModelSchema]:
+    """The models of a database: those that env.py or the settings name, else those that the project's files have."""
+    if not database.models.count:
+        found = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
+        if not found.models.count:
+            # What env.py lacks is said already, with the settings that give it.
+            known = result.unnamed.broken and found.problem == NAME_THEM
+            reason = result.unnamed.reason if known else f"{result.unnamed.reason}; {found.problem}"
+            return database, ModelSchema(None, (replace(result.unnamed, reason=reason),))
+        database = replace(database, models=found.models)
+        models = read_models(run, database.models, schema.default_schema)
+        failed = without_env_py(result.upgraded.result, found=True) if result.upgraded is not None else ()
+        return database, replace(models, skipped=(*failed, *models.skipped))
+    return database, read_models(run, database.models, schema.default_schema)
 
 
 def enriched(schema: Schema, models: Schema | None) -> Schema:

@@ -39,7 +39,7 @@ class ModelSchema:
 
 
 def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSchema:
-    """The models' schema; None, with the reason, if there is none or it cannot be read.
+    """The models' schema; None if there are none, or, with the reason, if they have no table or cannot be read.
 
     Args:
         run: the project, on a server.
@@ -50,7 +50,7 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
         PgPatternsError: a registry in the settings cannot be imported.
     """
     if not models.count:
-        return ModelSchema(None, (Skipped("models", "env.py names no target_metadata", expected=True),))
+        return ModelSchema(None)
     settings = run.settings
     request = ModelsRequest(
         models.run, models.number, default_schema, settings.target_version, tuple(settings.registries)

@@ -8,7 +8,7 @@ it. Its downgrade runs in a copy of the database, which is dropped afterwards.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -30,6 +30,9 @@ from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 
 MAKES_ROLES = "it creates or drops roles, which belong to the whole server"
+NO_DOWNGRADE = "the file has no downgrade(), so nothing was undone"
+EXPECTED = (MAKES_ROLES, NO_DOWNGRADE)
+"""Why a downgrade is not run although nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,20 @@ class TraceResult:
             if run.failure is not None
             for line in run.failure.splitlines()[:1]
         ]
-        downgrades = ((run.revision, run.downgrade.skipped) for run in self.runs if run.downgrade is not None)
-        result += [
-            Skipped(f"the downgrade of {name}", reason, expected=reason == MAKES_ROLES)
-            for name, reason in downgrades
-            if reason is not None
-        ]
-        return (*self.troubles, *result)
+        return (*self.troubles, *result, *self._not_undone())
+
+    def _not_undone(self) -> Iterator[Skipped]:
+        """The downgrades that were not run: one line per reason, since whole projects write none."""
+        names: dict[str, list[str]] = {}
+        for run in self.runs:
+            if run.downgrade is not None and run.downgrade.skipped is not None:
+                names.setdefault(run.downgrade.skipped, []).append(run.revision)
+        for reason, revisions in names.items():
+            first, number = revisions[0], len(set(revisions))
+            subject = (
+                f"the downgrades of {number} revisions such as {first}" if number > 1 else f"the downgrade of {first}"
+            )
+            yield Skipped(subject, reason, expected=reason in EXPECTED)
 
     def settled(self) -> dict[str, tuple[RevisionRun, ...]]:
         """The runs by revision, of those that would behave the same next time."""
@@ -257,6 +267,8 @@ def _environment(item: ConfiguredDatabase) -> Environment:
 
 def _failed_downgrade(error: ProjectFailed) -> Downgrade:
     failure = error.failure
+    if failure.kind == "no downgrade":
+        return Downgrade(skipped=NO_DOWNGRADE)
     if failure.raised and failure.kind in ("project", "refused"):
         return Downgrade(declared=True)
     return Downgrade(failure=str(error), location=failure.place)

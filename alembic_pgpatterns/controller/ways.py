@@ -180,7 +180,7 @@ def _fields(node: Any) -> Iterator[tuple[str, str]]:
 
 
 def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iterator[str]:
-    """What was found out, and the settings that say so, for the report.
+    """The settings that say what was found out, for the end of the report.
 
     Args:
         ways: what was found out.
@@ -188,9 +188,5 @@ def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iter
     """
     by_setting = {way.setting: way for way in ways}
     if by_setting:
-        reasons = "; ".join(way.reason for way in by_setting.values())
         values = {name: way.value for name, way in by_setting.items()}
-        yield (
-            f"This was found out, and given to the project: {reasons}. "
-            f"To say it yourself, or by alembic pgcheck --init:\n{lines(values)}"
-        )
+        yield f"To say yourself what was found out, or by alembic pgcheck --init:\n{lines(values)}"

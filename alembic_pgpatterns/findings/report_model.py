@@ -11,7 +11,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.findings.cost import rank
-from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.skipped import FoundOut, Skipped
 from alembic_pgpatterns.patterns import Finding, Pattern, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Schema
@@ -37,6 +37,7 @@ class Gathered:
         kinds: the kinds of patterns that ran.
         guesses: findings that no query of the application supports, in any order.
         fixable: whether pgfix can work on this project and on what was checked.
+        found_out: what was given to the project because nothing could be checked without it.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Gathered:
     kinds: tuple[type[Pattern], ...] = (SchemaPattern,)
     guesses: list[Finding] = field(default_factory=list)
     fixable: bool = True
+    found_out: tuple[FoundOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Report:
         schemas: of each database at head, with its name for messages, which is empty if there is only one.
         guesses: findings without support by a query and not in the baseline. They never fail the run.
         show_guesses: whether the formats for people show them.
+        found_out: what was given to the project because nothing could be checked without it.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -92,6 +95,7 @@ class Report:
     schemas: tuple[tuple[str, Schema], ...] = ()
     guesses: tuple[Finding, ...] = ()
     show_guesses: bool = False
+    found_out: tuple[FoundOut, ...] = ()
     causes: tuple[Finding, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -129,6 +133,7 @@ class Report:
             schemas=gathered.schemas,
             guesses=tuple(guesses),
             show_guesses=settings.guesses,
+            found_out=gathered.found_out,
         )
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
@@ -144,6 +149,11 @@ class Report:
     def missed(self) -> tuple[Skipped, ...]:
         """What should have been checked but was not."""
         return tuple(item for item in self.skipped if not item.expected)
+
+    @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        """What the project or its settings exclude from the check."""
+        return tuple(item for item in self.skipped if item.expected and not item.routine)
 
     def counts(self) -> dict[str, int]:
         """Number of findings by severity, the worst first; zeros are included. One cause counts once."""

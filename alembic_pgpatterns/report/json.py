@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any, TextIO
 
@@ -36,6 +37,10 @@ def document(report: Report) -> dict[str, Any]:
             {"what": item.subject, "reason": without_passwords(item.reason), "expected": item.expected}
             for item in report.skipped
         ],
+        "found_out": [
+            {"reason": without_passwords(item.reason), "setting": item.setting, "value": _plain(item.value)}
+            for item in report.found_out
+        ],
         "summary": {
             **report.facts,
             "severities": report.counts(),
@@ -45,6 +50,15 @@ def document(report: Report) -> dict[str, Any]:
             "heads": list(report.heads),
         },
     }
+
+
+def _plain(value: Any) -> Any:
+    """A setting's value as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    return without_passwords(value) if isinstance(value, str) else value
 
 
 def schema() -> dict[str, Any]:

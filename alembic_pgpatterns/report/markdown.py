@@ -15,6 +15,7 @@ from alembic_pgpatterns.report.words import (
     count_line,
     fix_lines,
     foremost,
+    found_out,
     is_advice,
     looked_at,
     message,
@@ -35,18 +36,18 @@ MARKS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"
 def write(report: Report, stream: TextIO, full: bool = False) -> None:
     """Write the comment: the count, what was not checked, the findings by table, hints."""
     stream.write(f"### pgcheck: {escaped(count_line(report))}\n\n{escaped(looked_at(report))}\n")
-    for line, missed in skipped_lines(report.skipped):
-        if missed:
-            stream.write(f"\n**Not checked:** {escaped(line)}\n")
+    if line := found_out(report):
+        stream.write(f"\n{escaped(line)}\n")
+    for line, missed in (*skipped_lines(report.missed), *skipped_lines(report.left_out)):
+        stream.write(f"\n{'**Not checked:**' if missed else 'Skipped:'} {escaped(line)}\n")
     shown = report.causes if full else foremost(report.causes, SHOWN)
     drawn = "".join(_pictures(report))
     written = _write_findings(shown, stream, full, ROOM - len(drawn))
     if written < len(report.causes):
         stream.write(f"\n… and {len(report.causes) - written} more.\n")
     stream.write(drawn)
-    for line, missed in skipped_lines(report.skipped):
-        if not missed:
-            stream.write(f"\nSkipped: {escaped(line)}\n")
+    for line, _ in skipped_lines([item for item in report.skipped if item.routine]):
+        stream.write(f"\nSkipped: {escaped(line)}\n")
     for hint in report.hints:
         stream.write(f"\n{escaped(hint)}\n")
 

@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.text import Text
 
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.program import typed
 from alembic_pgpatterns.output.safe_text import code, one_line
@@ -20,6 +21,7 @@ from alembic_pgpatterns.report.words import (
     count_line,
     fix_lines,
     fixable,
+    found_out,
     looked_at,
     message,
     place,
@@ -41,7 +43,7 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
 
 def _lines(report: Report, full: bool) -> Iterator[Line]:
     yield Line("", Text(f"pgcheck: {looked_at(report)}"))
-    yield from _skipped(report, missed=True)
+    yield from _before(report)
     if full or len(report.causes) <= SHOWN:
         yield from pattern_counts(report, STYLES)
         yield from _by_table(report.causes, full)
@@ -54,11 +56,18 @@ def _lines(report: Report, full: bool) -> Iterator[Line]:
     yield Line("", Text(count_line(report), "bold" if report.findings or report.missed else "bold green"))
 
 
-def _skipped(report: Report, missed: bool) -> Iterator[Line]:
-    lines = [line for line, should in skipped_lines(report.skipped) if should is missed]
+def _before(report: Report) -> Iterator[Line]:
+    """What the findings are not about: it comes first, so that nobody takes silence for a pass."""
+    lines = [Line("", Text(line), 2) for line in (found_out(report),) if line is not None]
+    lines += _skipped(report.missed)
+    lines += _skipped(report.left_out)
     if lines:
         yield Line("", Text())
-    for line in lines:
+        yield from lines
+
+
+def _skipped(items: Sequence[Skipped]) -> Iterator[Line]:
+    for line, missed in skipped_lines(items):
         style = "bold red" if missed else "dim"
         yield Line("", Text(f"{'NOT CHECKED' if missed else 'skipped'}: {line}", style), 2)
 
@@ -121,7 +130,10 @@ def _message(finding: Finding) -> str:
 
 
 def _afterwards(report: Report) -> Iterable[Line]:
-    yield from _skipped(report, missed=False)
+    routine = [item for item in report.skipped if item.routine]
+    if routine:
+        yield Line("", Text())
+        yield from _skipped(routine)
     if report.stale:
         yield Line("", Text())
         yield Line("", Text("The baseline accepts what is no longer there; --write-baseline takes these out:", "dim"))

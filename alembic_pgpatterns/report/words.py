@@ -97,10 +97,17 @@ def count_line(report: Report) -> str:
     tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
     tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
     tail += f"; not checked: {_whats(report.missed)}" if report.missed else ""
+    tail += f"; skipped: {_whats(report.left_out)}" if report.left_out else ""
     if not total:
         return f"no findings{tail}"
     places = f" in {len(report.findings)} places" if len(report.findings) > total else ""
     return f"{counted(total, 'findings')} ({', '.join(parts)}){places}{tail}"
+
+
+def found_out(report: Report) -> str | None:
+    """What was found out about the project and used, on one line; None if its settings say everything."""
+    reasons = [one_line(prose(item.reason)).rstrip(".") for item in report.found_out]
+    return f"found out, and given to the project: {'; '.join(reasons)}" if reasons else None
 
 
 def skipped_lines(items: Sequence[Skipped]) -> Iterator[tuple[str, bool]]:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
@@ -77,20 +77,22 @@ class Child:
     def models(self, request: ModelsRequest) -> ModelsResult:
         """Read models."""
         items = self._items(request.run, request.number)
-        return models.read_models(_distinct(items), items[0].context.dialect, request, self._parser)
+        with self._models_alone(items) as metadatas:
+            return models.read_models(metadatas, items[0].context.dialect, request, self._parser)
 
     def create(self, request: CreateRequest) -> Failure | None:
         """Create the models' tables in a database."""
         items = self._items(request.run, request.number)
-        metadatas = (self._copy.metadata,) if request.effective and self._copy is not None else _distinct(items)
         driver = next((item.facts.driver for item in items), "")
-        return models.create(metadatas, request.server, request.before, request.schemas, driver)
+        with self._models_alone(items) as distinct:
+            metadatas = (self._copy.metadata,) if request.effective and self._copy is not None else distinct
+            return models.create(metadatas, request.server, request.before, request.schemas, driver)
 
     def copy(self, run: int, number: int | None, default_schema: str) -> Schema:
         """Copy the models, so that remedies can be applied to the copy. Returns the models as they are."""
-        metadatas = _distinct(self._items(run, number))
-        self._copy = copied(metadatas)
-        return reader.read(metadatas, self._parser, default_schema=default_schema)
+        with self._models_alone(self._items(run, number)) as metadatas:
+            self._copy = copied(metadatas)
+            return reader.read(metadatas, self._parser, default_schema=default_schema)
 
     def read_copy(self, default_schema: str, target_version: int | None) -> Schema:
         """Read the copy with the changes made so far."""
@@ -105,11 +107,19 @@ class Child:
     def declared(self, run: int, number: int | None, server: Mapping[str, str]) -> list[tuple[str | None, str, str]]:
         """Declarations of this package in the models that a database lacks."""
         items = self._items(run, number)
-        return models.missing_declarations(_distinct(items), server, next((i.facts.driver for i in items), ""))
+        with self._models_alone(items) as metadatas:
+            return models.missing_declarations(metadatas, server, next((i.facts.driver for i in items), ""))
 
     def _items(self, run: int, number: int | None) -> list[Configured]:
         items = self._runs[run].configured
         return items if number is None else [items[number]]
+
+    @contextlib.contextmanager
+    def _models_alone(self, items: Sequence[Configured]) -> Iterator[tuple[Any, ...]]:
+        """The MetaData of some ``context.configure`` calls, without what revisions added to them."""
+        metadatas = _distinct(items)
+        with self._scripts.model_tables.alone(metadatas):
+            yield metadatas
 
     def _copied(self) -> Copy:
         assert self._copy is not None

@@ -21,6 +21,10 @@ class HistoryError(Exception):
     """The revision files do not form a history; the message is for the user."""
 
 
+class NoDowngrade(Exception):
+    """A revision that is to be downgraded has no function for it; the message is for the user."""
+
+
 def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozenset()) -> Failure:
     """Turn an error into plain data.
 
@@ -33,6 +37,8 @@ def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozen
     texts = tuple(_texts(error))
     if isinstance(error, HistoryError):
         return Failure(str(error), "history", place, texts=texts)
+    if isinstance(error, NoDowngrade):
+        return Failure(str(error), "no downgrade", place, texts=texts)
     if isinstance(error, PgPatternsError):
         return Failure(str(error), "refused", place, texts=texts)
     if isinstance(error, exc.DBAPIError):

@@ -128,8 +128,9 @@ class ConfiguredDatabase:
 class Failure:
     """Why something failed, for messages and for decisions.
 
-    ``kind``: "project" (its code, or its configuration), "history" (the revision files), "refused" (we refused what it
-    did), "programming", "operational" or "database" (the server's error, by the class of the driver's exception).
+    ``kind``: "project" (its code, or its configuration), "history" (the revision files), "no downgrade" (a revision's
+    file lacks the function), "refused" (we refused what it did), "programming", "operational" or "database" (the
+    server's error, by the class of the driver's exception).
     ``place``: the innermost line in a revision, or in env.py. ``raised``: that line is a ``raise`` statement.
     ``diagnostics``: the parts of the server's message, by libpq's names.
     """

@@ -18,12 +18,12 @@ from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
 from alembic_pgpatterns.runner.channel import Closed, Parent
 from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver, with_connection
-from alembic_pgpatterns.runner.failures import HistoryError, describe, failure_of
+from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Need, Steps
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.needs import of_error, url_variables
-from alembic_pgpatterns.runner.paths import several
+from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
 from alembic_pgpatterns.runner.supplied import supplied
@@ -174,7 +174,7 @@ def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseExce
     run.raised = error
     if not run.configured:
         run.needs += of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
-    own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | exc.SQLAlchemyError)
+    own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
     cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error)
@@ -260,6 +260,7 @@ def _steps_of(run: EnvRun) -> Callable[[Any, Any], list[Any]]:
             if run.request.history is not None and not _is_as_expected(run):
                 raise HistoryDiffers
             chosen = chosen_steps(run.project, run.request.steps, revision)
+            run.project.model_tables.note(metadata for item in run.configured for metadata in item.metadatas)
         except BaseException as error:
             run.raised = error
             raise
@@ -326,9 +327,16 @@ def chosen_steps(project: ProjectScripts, steps: Steps, revision: Any) -> list[A
 
 
 def migration_step(project: ProjectScripts, script: Script, up: bool) -> Any:
-    """Alembic's step for one revision, up or down."""
+    """Alembic's step for one revision, up or down.
+
+    Raises:
+        NoDowngrade: it is to go down, and its file has no function for that.
+    """
     from alembic.runtime.migration import MigrationStep
 
+    if not up and not hasattr(script.module, "downgrade"):
+        # Alembic would raise an AttributeError that names the module by the file's mangled name.
+        raise NoDowngrade(f"{relative(str(Path(script.path).absolute()))} has no downgrade().")
     make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
     return make(project.directory.revision_map, script)
 

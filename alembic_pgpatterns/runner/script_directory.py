@@ -14,6 +14,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.failures import HistoryError, describe, described
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts
+from alembic_pgpatterns.runner.model_tables import ModelTables
 from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.python_source import assigned_texts
 from alembic_pgpatterns.runner.reparented import reparent
@@ -31,6 +32,7 @@ class ProjectScripts:
         self.config = config
         self.read: set[str] = set()
         """Files that were opened while the project's code ran, and maybe `file_reads.UNTRACKED`."""
+        self.model_tables = ModelTables()
 
     @cached_property
     def directory(self) -> ScriptDirectory:

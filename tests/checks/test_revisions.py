@@ -258,6 +258,37 @@ def test_a_revision_that_says_it_cannot_be_undone_is_respected(history) -> None:
     assert found(checked(history, downgrade=False), "irreversible-revision") == []
 
 
+def test_files_without_a_downgrade_are_said_once(history) -> None:
+    """A project that writes none is not told so for every file."""
+    for path in sorted(history.versions.glob("r*.py")):
+        text = path.read_text()
+        path.write_text(text[: text.index("def downgrade")])
+    history.revision("r3", 'op.drop_column("book", "kind")', "r2", "None.nothing()")
+    report = checked(history, downgrade=True)
+    assert found(report, "irreversible-revision") == ["r3"]
+    skipped = [(item.subject, item.expected) for item in report.skipped if "no downgrade()" in item.reason]
+    assert skipped == [("the downgrades of 3 revisions such as r0", True)]
+
+
+def test_a_table_that_a_revision_reflects_is_no_model(history) -> None:
+    """A revision may use the models' own MetaData as a scratch pad; autogenerate, which runs none, never sees that."""
+    history.write("models.py", projects.BOOKS_AND_AUTHORS)
+    history.env(models="import sys; sys.path.insert(0, '.')\nimport models\ntarget_metadata = models.Base.metadata\n")
+    history.revision("r3", 'op.execute("CREATE TABLE old_book (id int PRIMARY KEY)")', "r2")
+    history.revision(
+        "r4",
+        """
+        import models
+        models.Base.metadata.reflect(op.get_bind(), only=["old_book"])
+        op.drop_table("old_book")
+        """,
+        "r3",
+    )
+    drifts = [finding.message for finding in checked(history).findings if finding.pattern == "model-drift"]
+    assert any("author is in the models" in message for message in drifts)
+    assert not any("old_book" in message for message in drifts)
+
+
 def test_a_revision_that_needs_company_does_not_end_the_trace(history) -> None:
     """Alembic remembers enum types within one run: the second CREATE TYPE is left out there, and fails alone."""
     table = 'op.create_table("{}", sa.Column("mood", sa.Enum("a", "b", name="mood")))'

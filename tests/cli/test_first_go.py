@@ -149,14 +149,42 @@ def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None
     check(project)
 
 
-def test_init_finds_models_that_env_py_does_not_name(project: Project) -> None:
-    project.env(engine=ENGINE)
-    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
-    project.write("shop/__init__.py", "")
-    project.write("shop/tables.py", BOOKS_AND_AUTHORS)
-    report = check(project, "--init")
+@pytest.mark.parametrize("package", [True, False])
+def test_models_that_env_py_does_not_name(project: Project, package: bool) -> None:
+    """They are found and used at once; ``--init`` only writes them down. A package need not have an __init__.py."""
+    ini(project, "[alembic]\nscript_location = %(here)s/shop/migrations\nprepend_sys_path = .\n")
+    (project.folder / "shop").mkdir()
+    (project.folder / "migrations").rename(project.folder / "shop/migrations")
+    project.write("shop/core/tables.py", BOOKS_AND_AUTHORS)
+    project.write("shop/core/queries.py", "from shop.core import tables\n")
+    if package:
+        project.write("shop/__init__.py", "")
+        project.write("shop/core/__init__.py", "")
+    report = check(project)
     assert all(item["what"] != "models" for item in report["skipped"])
-    assert "shop.tables" in (project.folder / "alembic.ini").read_text()
+    assert [item["value"] for item in report["found_out"] if item["setting"] == "models"] == [["shop.core.tables"]]
+    assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
+    check(project, "--init")
+    assert "models = shop.core.tables" in (project.folder / "alembic.ini").read_text()
+
+
+def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.write("tables.py", f"import no_such_library\n{BOOKS_AND_AUTHORS}")
+    (reason,) = (item["reason"] for item in check(project)["skipped"] if item["what"] == "models")
+    assert "env.py names no target_metadata; tables declare" in reason and "no_such_library" in reason
+
+
+def test_models_are_used_where_env_py_fails(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    project.env(head="raise RuntimeError('only from our own program')")
+    project.write("tables.py", BOOKS_AND_AUTHORS)
+    report = check(project)
+    assert {"env.py"} == {item["what"] for item in report["skipped"] if "own program" in item["reason"]}
+    assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
+    text = hints(report)
+    assert text.index("skipped: env.py") < text.index("missing-primary-key")
+    assert text.index("found out, and given") < text.index("missing-primary-key")
 
 
 def test_models_without_a_table_are_an_error(project: Project) -> None:

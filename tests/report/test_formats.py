@@ -16,7 +16,7 @@ import pytest
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.findings.cost import cost_of
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.skipped import FoundOut, Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
@@ -342,8 +342,20 @@ def test_json_has_each_field_of_a_finding() -> None:
     assert guess["fixable"] is False
     assert guess["cost"] == "data and security"
     assert [item["expected"] for item in document["skipped"]] == [False, True]
+    assert document["found_out"] == []
     assert [item["fixable"] for item in json_report.document(replace(report, fixable=False))["findings"]] == [False]
     assert json_report.document(Report((advice.but(remedy=None),)))["findings"][0]["remedy"] is None
+
+
+def test_json_has_what_was_found_out() -> None:
+    value = {"url": "postgresql://shop:secret@db/shop", "names": ("a", "b")}
+    report = Report(found_out=(FoundOut("nothing sets it", "env", value), FoundOut("[shop] was used", "flag", True)))
+    document = json_report.document(report)
+    jsonschema.validate(document, json_report.schema())
+    first, second = document["found_out"]
+    assert first["reason"] == "nothing sets it" and first["value"]["names"] == ["a", "b"]
+    assert "secret" not in json.dumps(document)
+    assert second == {"reason": "[shop] was used", "setting": "flag", "value": True}
 
 
 def test_json_has_the_others_of_a_cause() -> None:

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.skipped import FoundOut, Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
@@ -41,16 +41,25 @@ def test_the_whole_comment() -> None:
             finding("second").but(remedy=Statements(("SELECT 1", "SELECT 2")), location=Location("models.py", 3)),
             finding("third", None, Severity.INFO),
         ),
-        skipped=(Skipped("rows", "not *counted*", expected=True), Skipped("server", "it is _off_")),
+        skipped=(
+            Skipped("rows", "not *counted*", expected=True),
+            Skipped("server", "it is _off_"),
+            Skipped("the rest", "--live", expected=True, routine=True),
+        ),
+        found_out=(FoundOut("no *URL*", "alembic_options", {}),),
         hints=("Do `this`.",),
         facts={"revisions": 3, "tables": 4, "server": "PostgreSQL 18.6"},
     )
     assert written(report).splitlines() == [
-        "### pgcheck: 4 findings \\(1 error, 2 warnings, 1 info\\); not checked: server",
+        "### pgcheck: 4 findings \\(1 error, 2 warnings, 1 info\\); not checked: server; skipped: rows",
         "",
         "3 revisions, 4 tables on PostgreSQL 18.6",
         "",
+        "found out, and given to the project: no \\*URL\\*",
+        "",
         "**Not checked:** server: it is \\_off\\_",
+        "",
+        "Skipped: rows: not \\*counted\\*",
         "",
         "#### `public.book`",
         "",
@@ -77,7 +86,7 @@ def test_the_whole_comment() -> None:
         "",
         "- 🔵 **unindexed-foreign-key**: third is wrong",
         "",
-        "Skipped: rows: not \\*counted\\*",
+        "Skipped: the rest: \\-\\-live",
         "",
         "Do \\`this\\`.",
     ]
@@ -89,7 +98,7 @@ def drawn() -> Report:
     return Report(
         findings=(finding("first"), finding("second", AUTHOR), finding("third", AUTHOR).but(pattern="model-drift")),
         schemas=tuple(schema),
-        skipped=(Skipped("rows", "not counted", expected=True),),
+        skipped=(Skipped("rows", "not counted", expected=True, routine=True),),
     )
 
 

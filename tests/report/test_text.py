@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from alembic_pgpatterns.findings.report_model import Report
-from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.findings.skipped import FoundOut, Skipped
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
@@ -46,7 +46,12 @@ def whole() -> Report:
         guesses=(guess.but(remedy=statements("1", "2", "3", "4", "5"), also=(guess,)),),
         show_guesses=True,
         stale=("unindexed-foreign-key public.gone(x)",),
-        skipped=(Skipped("server", "the server is off"), Skipped("rows", "they are not counted", expected=True)),
+        skipped=(
+            Skipped("server", "the server is off"),
+            Skipped("rows", "they are not counted", expected=True),
+            Skipped("the rest", "--live", expected=True, routine=True),
+        ),
+        found_out=(FoundOut("no URL is set.", "alembic_options", {}), FoundOut("[shop] was used")),
         hints=("Do this, since it helps a lot:\n  alembic pgcheck --all --guesses",),
         facts={"revisions": 3, "tables": 4, "server": "PostgreSQL 18.6"},
     )
@@ -77,7 +82,9 @@ def test_on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(whole(), monkeypatch, 200) == [
         "pgcheck: 3 revisions, 4 tables on PostgreSQL 18.6",
         "",
+        "found out, and given to the project: no URL is set; [shop] was used",
         "<1;31>NOT CHECKED: server: the server is off</>",
+        "<2>skipped: rows: they are not counted</>",
         "  <1;31>error  </>  missing-primary-key        1",
         "  <33>warning</>  unindexed-foreign-key      1<32>  [fixable]</>",
         "",
@@ -105,7 +112,7 @@ def test_on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "      fix  <32>4;</>",
         "      fix  <32>5;</>",
         "",
-        "<2>skipped: rows: they are not counted</>",
+        "<2>skipped: the rest: --live</>",
         "",
         "<2>The baseline accepts what is no longer there; --write-baseline takes these out:</>",
         "  <2>unindexed-foreign-key public.gone(x)</>",
@@ -116,7 +123,7 @@ def test_on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "Do this, since it helps a lot:",
         "  alembic pgcheck --all --guesses",
         "",
-        "<1>2 findings (1 error, 1 warning) in 4 places; not checked: server</>",
+        "<1>2 findings (1 error, 1 warning) in 4 places; not checked: server; skipped: rows</>",
     ]
 
 
@@ -127,8 +134,13 @@ def test_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "pgcheck: 3 revisions, 4 tables on",
         "PostgreSQL 18.6",
         "",
+        "found out, and given to the",
+        "  project: no URL is set; [shop]",
+        "  was used",
         "NOT CHECKED: server: the server",
         "  is off",
+        "skipped: rows: they are not",
+        "  counted",
         "  error    missing-primary-key",
         "  1",
         "  warning  unindexed-foreign-key",
@@ -166,8 +178,7 @@ def test_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "      fix  4;",
         "      fix  5;",
         "",
-        "skipped: rows: they are not",
-        "  counted",
+        "skipped: the rest: --live",
         "",
         "The baseline accepts what is no",
         "longer there; --write-baseline",
@@ -184,7 +195,8 @@ def test_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "  alembic pgcheck --all --guesses",
         "",
         "2 findings (1 error, 1 warning) in",
-        "4 places; not checked: server",
+        "4 places; not checked: server;",
+        "skipped: rows",
     ]
 
 

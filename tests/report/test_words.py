@@ -109,7 +109,8 @@ def test_count_line_of_nothing() -> None:
     assert count_line(Report()) == "no findings"
     assert count_line(Report(suppressed=1)) == "no findings; 1 suppressed in the models"
     missed = (Skipped("server", "off"), Skipped("rows", "chosen", expected=True), Skipped("models", "broken"))
-    assert count_line(Report(skipped=missed)) == "no findings; not checked: server, models"
+    routine = Skipped("the rest", "always", expected=True, routine=True)
+    assert count_line(Report(skipped=(*missed, routine))) == "no findings; not checked: server, models; skipped: rows"
 
 
 def test_count_line_has_one_and_many_of_each_severity() -> None:

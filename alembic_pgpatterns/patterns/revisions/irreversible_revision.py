@@ -14,13 +14,14 @@ _REMEDY = Advice(
 
 
 class IrreversibleRevision(RevisionPattern):
-    """A downgrade that is missing, fails, or does not restore the schema as it was before the upgrade.
+    """A downgrade that is empty, fails, or does not restore the schema as it was before the upgrade.
 
     The downgrade was run: the schema before the upgrade is compared with the schema after the downgrade, and then the
     upgrade is run again. It is better to learn now that a revision cannot be undone than during an incident.
 
     If a revision cannot be undone, say so in its downgrade: ``raise NotImplementedError("the old column is gone")``.
-    Then it is not reported. The order of columns, whether a constraint is validated, owners and data are not compared.
+    Then it is not reported. Nor is a file without the function: that is a way of working, and the report says once how
+    many files have none. The order of columns, whether a constraint is validated, owners and data are not compared.
     """
 
     references = ("https://alembic.sqlalchemy.org/en/latest/tutorial.html#downgrading",)

@@ -16,7 +16,7 @@ from alembic_pgpatterns.report.diagram.svg import svg
 from alembic_pgpatterns.report.html.findings import code_spans, filters, findings_by_pattern
 from alembic_pgpatterns.report.html.timeline import legend, timeline
 from alembic_pgpatterns.report.markup import Markup, joined, tag
-from alembic_pgpatterns.report.words import count_line, looked_at, skipped_lines
+from alembic_pgpatterns.report.words import count_line, found_out, looked_at, skipped_lines
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
@@ -71,6 +71,7 @@ def _header(report: Report) -> Markup:
         "header",
         tag("h1", "pgcheck"),
         tag("p", looked_at(report)),
+        tag("p", line, class_="found-out") if (line := found_out(report)) is not None else None,
         tag("ul", tiles, class_="tiles"),
         tag("p", count_line(report)),
         tag("ul", patterns, class_="patterns") if patterns else None,
@@ -93,7 +94,7 @@ def _skipped(report: Report) -> Markup:
     return tag(
         "section",
         broken if report.broken else None,
-        tag("details", tag("summary", words), tag("ul", items), open=any(missed for _, missed in lines)),
+        tag("details", tag("summary", words), tag("ul", items), open=bool(report.missed or report.left_out)),
         class_="skipped",
     )
 

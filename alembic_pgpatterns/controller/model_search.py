@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -31,12 +33,50 @@ def models_of(migrations: Path, tables: Collection[Name] | None) -> tuple[str, .
     return tuple(result) if len(result) <= MOST else ()
 
 
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+_INSTALLED = ("site-packages", "dist-packages")
+
+
 def _import_root(migrations: Path) -> Path:
-    """The folder from which the package that holds the migrations is imported; else the one beside them."""
-    folder = migrations.parent
-    while (folder / "__init__.py").exists():
-        folder = folder.parent
-    return folder
+    """The folder from which the package that holds the migrations is imported; else the one beside them.
+
+    A package need not have an ``__init__.py`` (PEP 420): then it is the folder by whose name its own files import.
+    """
+    for folder in migrations.parents:
+        if folder.name in _INSTALLED:
+            return folder
+    root = migrations.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    return next((folder.parent for folder in reversed(_above(root)) if _imports(folder, folder.name)), root)
+
+
+_MOST_FILES = 400
+_LEVELS = 3
+"""Folders that a package without ``__init__.py`` may be above the migrations' own."""
+
+
+def _above(start: Path) -> list[Path]:
+    """A folder and those above it, as long as they may be packages: below the current folder and a project's own."""
+    folders: list[Path] = []
+    for folder in (start, *start.parents)[:_LEVELS]:
+        if folder == Path.cwd() or any((folder / name).exists() for name in _PROJECT_FILES):
+            break
+        folders.append(folder)
+    return folders
+
+
+def _imports(folder: Path, name: str) -> bool:
+    """Whether a file below a folder imports from a package of this name; only so many files are read."""
+    imported = re.compile(rf"^\s*(?:from|import)\s+{re.escape(name)}\b", re.MULTILINE)
+    return any(imported.search(_text_of(path)) for path in itertools.islice(_files(folder), _MOST_FILES))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _top_package(migrations: Path, root: Path) -> Path:
