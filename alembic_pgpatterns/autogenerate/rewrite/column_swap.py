@@ -82,6 +82,7 @@ class _Swap:
     def begin(self, idempotent: bool = False) -> tuple[ops.MigrateOperation, ...]:
         add = ops.AddColumnOp(self.table, Column(self.new, self.kind, nullable=True), schema=self.schema)
         function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), old=quote(self.column))
+        # CREATE OR REPLACE TRIGGER is new in PostgreSQL 14.
         drop = f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"
         create = (
             f"CREATE TRIGGER {quote(self.trigger)} BEFORE INSERT OR UPDATE ON {self._table()} "

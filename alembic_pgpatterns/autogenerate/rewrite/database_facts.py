@@ -197,6 +197,7 @@ _BLOCKING = """
     WHERE the.attnum = ANY (p.partattrs::int2[])
     ORDER BY 1
 """
+# deptype n: what is automatic (a) goes with the table. A rule on the table itself is not in its way.
 _BLOCKING_DROP = """
     SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', '')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -82,6 +82,7 @@ def _of_table(change: Change, op: ops.CreateTableOp, existing: set[TableKey], fa
         new = [kind for kind in kinds if facts.key(kind.schema, str(kind.name)) not in existing]
         existing.update(facts.key(kind.schema, str(kind.name)) for kind in new)
         columns.append(item if new or not kinds else _without_creation(item))
+        # A domain goes before the enum that it is over.
         drops = [*(SqlOp(_drop(kind)) for kind in reversed(new)), *drops]
     if all(old is new for old, new in zip(op.columns, columns, strict=True)) and not drops:
         return change

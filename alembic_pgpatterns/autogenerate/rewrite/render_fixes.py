@@ -121,6 +121,7 @@ def _can_be_evaluated(kind: Any) -> bool:
     """Whether the repr is a call that gives the same type again."""
     module = sys.modules.get(type(kind).__module__)
     try:
+        # The repr is what Alembic writes into the file; only Python can say whether it gives the type again.
         again = eval(repr(kind), dict(vars(module))) if module is not None else None
         return again is not None and type_text(again) == type_text(kind)
     except Exception:

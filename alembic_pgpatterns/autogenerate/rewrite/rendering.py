@@ -207,6 +207,7 @@ def _indented(line: str) -> str:
 
 def _sql(context: AutogenContext, op: SqlOp) -> str:
     text = str(op.sqltext)
+    # Within triple quotes a backslash would be an escape.
     if "\n" not in text or '"""' in text or "\\" in text:
         return f"{prefix(context)}execute({text!r})"
     return f'{prefix(context)}execute("""\n{textwrap.indent(text, "    ")}\n""")'
