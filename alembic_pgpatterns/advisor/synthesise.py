@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -24,7 +24,6 @@ YEARS = 3
 """The time during which a table's rows were made."""
 FARTHEST = 20
 """A time more than this many years from now does not show when rows were made: an epoch, or a "for ever"."""
-_LITERAL = re.compile(r"'(\d{4}-\d\d-\d\d[^']*)'")
 BOUNDS = 101
 """As many as a server keeps by default (``default_statistics_target``)."""
 _DOCUMENTS = tuple(f'{{"pgpatterns": {number}}}' for number in range(BOUNDS))
@@ -73,11 +72,20 @@ def period_of(workload: Workload, now: datetime.datetime | None = None) -> Perio
     end = now or datetime.datetime.now(datetime.UTC)
     start = end - datetime.timedelta(days=365 * YEARS)
     values = (value for item in workload.statements for sample in item.values for value in sample)
-    literals = (text for item in workload.statements for text in _LITERAL.findall(item.text))
+    literals = (text for item in workload.statements for text in _strings(item.text))
     times = [time for text in (*values, *literals) if isinstance(text, str) and (time := _as_time(text)) is not None]
     near = [time for time in times if abs(end - time) < datetime.timedelta(days=365 * FARTHEST)]
     margin = datetime.timedelta(days=30)
     return Period(min([start, *(time - margin for time in near)]), max([end, *near]))
+
+
+def _strings(text: str) -> Iterator[str]:
+    """The constants in quotes of a statement."""
+    try:
+        tree = postgast.parse(text)
+    except postgast.PgQueryError:
+        return
+    yield from (item.sval.sval for item in postgast.find_nodes(tree, pg.A_Const) if item.HasField("sval"))
 
 
 def _as_time(text: str) -> datetime.datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from alembic_pgpatterns.advisor.advise import Advisor
 from alembic_pgpatterns.advisor.model import Advice, Options, Statistics, TableSize
+from alembic_pgpatterns.advisor.synthesise import period_of
 from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.names import Name
@@ -157,3 +159,19 @@ def test_the_index_of(name: str, advice: Advice) -> None:
     indexes = [replace(item.index, include=()) for item in advice.indexes if item.index.table.name == table]
     shown = [create_index(index).partition(f"public.{table} ")[2] for index in indexes]
     assert sorted(shown) == sorted(case.expected)
+
+
+@pytest.mark.parametrize(
+    ("statement", "year"),
+    [
+        ("SELECT 1 FROM t WHERE at > '2019-05-01'::date", 2019),
+        ("SELECT 1 FROM t WHERE at > '2019-05-01 10:00+00' AND name = 'x'", 2019),
+        ("SELECT 1 FROM t -- not since '2019-05-01'", 2023),
+        ("SELECT 1 FROM t WHERE name = 'it''s 2019-05-01'", 2023),
+        ("not SQL '2019-05-01'", 2023),
+    ],
+)
+def test_rows_are_as_old_as_the_oldest_time_that_a_statement_names(statement, year) -> None:
+    end = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    workload = Workload((Recorded("1", statement, "select"),))
+    assert period_of(workload, end).start.year == year
