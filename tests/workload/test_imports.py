@@ -85,7 +85,15 @@ def test_what_holds_nothing_is_said(tmp_path: Path) -> None:
         read_workloads([tmp_path / "gone.log"])
 
 
-@pytest.mark.long
+def test_texts_that_differ_in_constants_are_one_statement(tmp_path: Path) -> None:
+    line = "2026-01-01 10:00:00.000 UTC [7] LOG:  duration: 1.000 ms  statement: "
+    texts = ("SELECT id FROM book WHERE title = 'US$5'", "SELECT id FROM book WHERE title = 'plain'")
+    (tmp_path / "app.log").write_text("".join(f"{line}{text}\n" for text in (*texts, *texts)))
+    (statement,) = read_workloads([tmp_path / "app.log"]).statements
+    assert (statement.calls, statement.values) == (4, (("US$5",), ("plain",)))
+    assert statement.text == "SELECT id FROM book WHERE title = $1"
+
+
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
     line = "2026-01-01 10:00:00.000 UTC [7] LOG:  duration: 1.000 ms  statement: SELECT id FROM book WHERE id = "
     peaks = []

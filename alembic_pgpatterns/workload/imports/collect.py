@@ -57,11 +57,10 @@ class Collected:
             milliseconds: of one call.
             site: where it is written.
         """
-        normal = _normal(text) if len(text) <= _LONGEST else None
-        if normal is None:
+        recorded = _recorded_of(text) if len(text) <= _LONGEST else None
+        if recorded is None:
             self.unread += 1
             return
-        recorded, constants = normal
         if recorded.kind not in _KINDS:
             return
         shape = self._shapes.setdefault(recorded.fingerprint, _Shape(recorded))
@@ -69,10 +68,11 @@ class Collected:
         if milliseconds is not None:
             shape.milliseconds += milliseconds * calls
             shape.timed += calls
-        sample = tuple(values) if values is not None else constants
         # Another text of the same shape may have its parameters in another order.
-        if sample is not None and len(shape.samples) < SAMPLES and shape.recorded.text == recorded.text:
-            shape.samples.setdefault(repr(sample), sample)
+        if len(shape.samples) < SAMPLES and shape.recorded.text == recorded.text:
+            sample = tuple(values) if values is not None else _constants(text, recorded)
+            if sample is not None:
+                shape.samples.setdefault(repr(sample), sample)
         if site is not None:
             shape.sites[site] = shape.sites.get(site, 0) + calls
 
@@ -100,7 +100,7 @@ class Collected:
         if not self._shapes:
             raise PgPatternsError(f"{path}: it contains no statement. {_EXPECTED[self._source]}")
         notes = (f"{path}: {counted(self.unread, 'statements')} could not be parsed",) if self.unread else ()
-        return Workload(tuple(map(_recorded, self._shapes.values())), self._source, notes=notes)
+        return Workload(tuple(map(_statement, self._shapes.values())), self._source, notes=notes)
 
 
 _EXPECTED = {
@@ -110,7 +110,7 @@ _EXPECTED = {
 }
 
 
-def _recorded(shape: _Shape) -> Recorded:
+def _statement(shape: _Shape) -> Recorded:
     usages = tuple(Usage(site, calls) for site, calls in shape.sites.items()) or (Usage(None, shape.calls),)
     mean = shape.milliseconds / shape.timed if shape.timed else None
     return replace(
@@ -118,26 +118,38 @@ def _recorded(shape: _Shape) -> Recorded:
     )
 
 
-@lru_cache(maxsize=_CACHED)
-def _normal(text: str) -> tuple[Recorded, tuple[object, ...] | None] | None:
-    """The statement with its constants as parameters, and their values; None if it cannot be parsed."""
+def _recorded_of(text: str) -> Recorded | None:
+    """The statement with its constants as parameters; None if it cannot be parsed.
+
+    Clients without parameters send a new text each time. Only the C library looks at each one: the tree in Python
+    takes twenty times as long, and is the same for all texts that differ in their constants.
+    """
     try:
-        tree = postgast.parse(text)
-        if len(tree.stmts) != 1:
-            return None
-        constants: tuple[object, ...] | None = None
-        if not any(postgast.find_nodes(tree, pg.ParamRef)):
-            normalized = str(postgast.normalize(text))
-            constants = _values(tree)
-            text = normalized if constants else text
-        reading = read(text.strip().rstrip(";"))
+        return _read(text if "$" in text else str(postgast.normalize(text)))
     except postgast.PgQueryError:
         return None
-    if reading is None:
+
+
+@lru_cache(maxsize=_CACHED)
+def _read(text: str) -> Recorded | None:
+    text = _normalized(text).strip().rstrip(";")
+    reading = read(text)
+    return Recorded(reading.fingerprint, text, reading.kind, tables=reading.writes) if reading is not None else None
+
+
+def _normalized(text: str) -> str:
+    """With parameters instead of constants; unchanged if it has parameters."""
+    has_parameters = any(postgast.find_nodes(postgast.parse(text), pg.ParamRef))
+    return text if has_parameters else str(postgast.normalize(text))
+
+
+def _constants(text: str, recorded: Recorded) -> tuple[object, ...] | None:
+    """The values that became the parameters of the recorded statement; None if it had parameters."""
+    tree = postgast.parse(text)
+    if any(postgast.find_nodes(tree, pg.ParamRef)):
         return None
-    recorded = Recorded(reading.fingerprint, text.strip().rstrip(";"), reading.kind, tables=reading.writes)
-    expected = _parameters(recorded.text)
-    return recorded, constants if constants is not None and len(constants) == expected else None
+    values = _values(tree)
+    return values if len(values) == _parameters(recorded.text) else None
 
 
 def _parameters(text: str) -> int:
