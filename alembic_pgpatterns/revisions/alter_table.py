@@ -128,6 +128,7 @@ def _generated(parts: dict[int, Any]) -> str:
     expression = parts.get(pg.CONSTR_GENERATED)
     if expression is None:
         return ""
+    # Virtual columns are new in PostgreSQL 18, and so is this field of the tree.
     return "virtual" if getattr(expression, "generated_kind", "s") == "v" else "stored"
 
 

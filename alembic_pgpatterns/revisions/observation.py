@@ -43,6 +43,7 @@ CREATE EVENT TRIGGER pgpatterns_trace_began ON ddl_command_start EXECUTE FUNCTIO
 CREATE EVENT TRIGGER pgpatterns_trace_ended ON ddl_command_end EXECUTE FUNCTION pgpatterns_trace.ended();
 CREATE EVENT TRIGGER pgpatterns_trace_rewriting ON table_rewrite EXECUTE FUNCTION pgpatterns_trace.rewriting();
 """
+# SIReadLock: predicate locks of serializable transactions, for which nobody waits.
 HELD = """
     SELECT relation::bigint, mode FROM pg_catalog.pg_locks
     WHERE pid = %s AND locktype = 'relation' AND granted AND relation >= 16384 AND mode <> 'SIReadLock'

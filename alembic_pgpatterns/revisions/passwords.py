@@ -46,6 +46,7 @@ def _of_command(command: Command, secrets: set[str]) -> Command:
 
 def _without(text: str, secrets: set[str]) -> str:
     text = without_passwords(text)
+    # The longest first: another may be a part of it.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

@@ -222,6 +222,8 @@ class _Assembly:
                 relations = (self._recording.before.by_oid.get(oid) for oid in note.objects)
                 yield from (self._done("rewrite", relation) for relation in relations if relation is not None)
         actions = part.command.actions if part.command is not None else ()
+        # The table's files are copied (ATExecSetTableSpace in commands/tablecmds.c), for which no event table_rewrite
+        # fires.
         if part.command is not None and any(action.kind == "set tablespace" for action in actions):
             yield from (self._done("rewrite", relation) for relation in self._named(part.command))
 
