@@ -32,6 +32,7 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
         _demand_folder()
         status = _status(config, options, run)
     except BaseException as error:
+        # `alembic --raiseerr`: who asks for it wants the trace.
         if getattr(options, "raiseerr", False) or isinstance(error, SystemExit):
             raise
         status = _after(error, options)

@@ -89,6 +89,7 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
 def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
     """The file's text with the settings in their table; None if the table has one of them."""
     table = settings_lines(values, reasons)
+    # As text, not parsed and written again: tomllib only reads, and the comments and the order of the file must stay.
     header = re.search(rf"^\[{re.escape(TABLE)}\][^\n]*$", text, re.MULTILINE)
     if header is None:
         return f"{text.rstrip()}\n\n{table}\n" if text.strip() else f"{table}\n"

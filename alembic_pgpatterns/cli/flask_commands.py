@@ -60,6 +60,8 @@ def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arg
         say_error(f"FAILED: there is no {ini}. Run `flask db init` first, or name the folder: flask {name} -d FOLDER.")
         raise SystemExit(NOT_DONE)
     config = Config(str(ini), cmd_opts=options)
+    # Flask-Migrate sets it in its commands (Migrate.get_config), and its alembic.ini leaves it out. ConfigParser reads
+    # a single % as the start of a reference.
     config.set_main_option("script_location", directory.replace("%", "%%"))
     if name == "pgrevision":
         options.autogenerate = True  # Flask-Migrate's env.py asks for it

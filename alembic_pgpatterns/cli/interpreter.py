@@ -74,4 +74,6 @@ def demand_this_one(command: str, python: Path | None) -> None:
 
 def _is_this_one(python: Path) -> bool:
     same = python.absolute() == Path(sys.executable).absolute()
+    # Not python.resolve(): in a virtual environment the program is a symbolic link to the one all environments share,
+    # so every environment would be this one.
     return same or python.absolute().parent.parent.resolve() == Path(sys.prefix).resolve()

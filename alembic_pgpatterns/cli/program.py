@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     register(line)
     names = {module.__name__.rpartition(".")[2] for module in COMMANDS}
     choices = line.subparsers.choices
+    # argparse has no way to take a subcommand out, and CommandLine makes Alembic's in __init__. Left in, `upgrade`
+    # would run here, without the project's environment.
     for name in [name for name in choices if name not in names]:
         del choices[name]
     shown = line.subparsers._choices_actions

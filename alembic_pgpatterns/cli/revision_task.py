@@ -94,6 +94,7 @@ def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext
     from alembic.script import ScriptDirectory
 
     directory = ScriptDirectory.from_config(config)
+    # Not command.revision itself: it writes every file before it returns, so none could be left out.
     compared = RevisionContext(config, directory, {**arguments, "autogenerate": True, "sql": False})
     contexts: list[MigrationContext] = []
 

@@ -243,6 +243,7 @@ def _refused(connection: psycopg.Connection[Any], fix: Fix) -> str | None:
 
 def _carry_out(connection: psycopg.Connection[Any], fix: Fix) -> None:
     for statement in sql(fix.remedy):
+        # As bytes: in psycopg's types (Query) a str must be a literal, so that nobody puts values into SQL by mistake.
         connection.execute(statement.encode())
 
 

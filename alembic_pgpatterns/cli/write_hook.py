@@ -28,6 +28,7 @@ def run(path: str, options: Mapping[str, Any]) -> None:
     if config.attributes.get(DRY_RUN):
         return
     identifiers = [str(script.rev_id) for script in scripts]
+    # Alembic calls the hook after each file. The chain is run once, when all files of it are there.
     if len(identifiers) > 1 and not _is_last(path, identifiers[-1]):
         return
     try_out_file(config, path, identifiers)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+# Those of ConfigParser.getboolean(), so that alembic.ini means what its readers expect.
 TRUE_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -103,6 +104,7 @@ def _member(kind: Any, value: object) -> Any:
 def _scalar(kind: Any, value: object) -> Any:
     if kind is bool:
         return value if isinstance(value, bool) else _truth(value)
+    # A bool is an int in Python: `history = true` would be 1.
     if isinstance(value, (list, tuple, Mapping, bool)):
         raise TypeError(f"{getattr(kind, '__name__', kind)} is expected, not {value!r}")
     if kind is str and not isinstance(value, str):

@@ -83,4 +83,5 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def _own_items(parser: ConfigParser, section: str) -> dict[str, str]:
+    # ConfigParser shows the entries of [DEFAULT] in every section; none is a setting of this package.
     return {key: value for key, value in parser.items(section) if key not in parser.defaults()}

@@ -157,6 +157,7 @@ def _subfolders(folder: Path) -> list[Path]:
 def _is_migrations(folder: Path) -> bool:
     env_py = folder / "env.py"
     try:
+        # Other programs have an env.py, too. Alembic's must call context.run_migrations().
         return env_py.is_file() and "run_migrations" in env_py.read_text("utf-8", "replace")
     except OSError:
         return False
@@ -171,6 +172,7 @@ def use(config: Any, folder: Path) -> None:
     root = folder
     while (root / "__init__.py").exists() or root == folder:
         root = root.parent
+    # ConfigParser reads a single % as the start of a reference (docs, "Interpolation of values").
     config.set_main_option(OPTION, str(folder).replace("%", "%%"))
     if not config.get_main_option("prepend_sys_path"):
         config.set_main_option("prepend_sys_path", str(root).replace("%", "%%"))

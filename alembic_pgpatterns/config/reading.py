@@ -37,6 +37,7 @@ def read_settings(
         PgPatternsError: a plugin does not load, or one of its patterns has a name that exists already.
     """
     settings = Settings(root=_root(ini, pyproject))
+    # alembic.ini comes last, so it wins, as it does for Alembic's own options (Config.get_alembic_option, 1.16).
     tables = (*toml_tables(pyproject), *ini_tables(ini))
     # Before the rest is read: the other values may name the plugins' patterns.
     for source, folder, table in tables:

@@ -24,6 +24,7 @@ def with_down_revision(path: Path, data: bytes, parent: str) -> bytes:
     Raises:
         PgPatternsError: the file does not say its ``down_revision`` as a plain value.
     """
+    # A revision may be in another encoding than UTF-8 (PEP 263): Alembic itself writes one with `output_encoding`.
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     text = data.decode(encoding)
     node = _value(path, text)

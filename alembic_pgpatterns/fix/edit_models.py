@@ -53,9 +53,11 @@ def why_not_editable(fix: Fix) -> str | None:
     path, all_edits = Path(place.path), edits(fix.remedy)
     if all_edits is None:
         return f"the models need a change that pgfix cannot make: {'; '.join(_by_hand(fix))}"
-    # site-packages or dist-packages: somebody else's code.
+    # site-packages or dist-packages: the source of a library.
     if not path.is_file() or "-packages/" in place.path:
         return f"{place} is not in this project"
+    # Tried before a revision is written: a revision whose model stays as it was would be undone by the next
+    # autogenerate.
     if edited_file(path, read_regular(path), all_edits).missed:
         return f"pgfix cannot change this place in the models: {'; '.join(_by_hand(fix))}"
     return None

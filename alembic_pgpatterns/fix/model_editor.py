@@ -133,6 +133,8 @@ class Editor(cst.CSTTransformer):
                 if isinstance(value, cst.Call) and edit.expression == "Text":
                     new = _with_collation(new, value)
                 return call.with_changes(args=_replaced(call.args, position, argument.with_changes(value=new)))
+        # `Mapped[datetime]` alone says which type it is, and `Mapped[str]` too; but that is VARCHAR without a length,
+        # which already behaves as text does.
         return self._typed(call, edit) if "DateTime" in edit.replaces else None
 
     def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
@@ -188,6 +190,7 @@ class Editor(cst.CSTTransformer):
             if _assigned(line) == "__table_args__":
                 changed = self._extended(line, remaining_edits)
                 return [*body[:position], changed, *body[position + 1 :]]
+        # There is one: `_table_name` read it, else the class had no edits.
         position = next(i for i, line in enumerate(body) if _assigned(line) == "__tablename__") + 1
         for edit in remaining_edits:
             self._made_index(edit)
@@ -211,6 +214,8 @@ class Editor(cst.CSTTransformer):
     def _longer(self, value: cst.Tuple, remaining_edits: Sequence[Edit]) -> cst.Tuple:
         """The new elements after the others but before a final dictionary, in the same layout."""
         elements = list(value.elements)
+        # SQLAlchemy reads a dictionary of options only where it is the last element ("Declarative Table
+        # Configuration").
         options = [elements.pop()] if elements and _is_dictionary(elements[-1].value) else []
         between = _comma_between([*elements, *options], value)
         new = [cst.Element(self._made_index(edit)) for edit in remaining_edits]

@@ -15,6 +15,8 @@ def with_imports(module: cst.Module, needed: Collection[str], replaced: Collecti
     """The module with the needed imports added, and with unused ones of the replaced names removed."""
     finder = _Finder()
     module.visit(finder)
+    # LibCST's own AddImportsVisitor puts new names before the others (1.9), which isort and ruff would complain about.
+    # It is left for files that import nothing from sqlalchemy.
     adder = _Adder(set(needed) - finder.names)
     module = module.visit(adder)
     context = CodemodContext()

@@ -117,6 +117,7 @@ def edited(text: str, edits_to_make: Sequence[Edit]) -> Source:
         import libcst
     except ImportError as error:
         raise PgPatternsError("--models needs LibCST: pip install 'alembic-pgpatterns[fix]'.") from error
+    # LibCST is the extra [fix]: without --models nothing needs it.
     from alembic_pgpatterns.fix.model_editor import Editor
     from alembic_pgpatterns.fix.model_imports import with_imports
 

@@ -138,6 +138,8 @@ def _named(op: ops.MigrateOperation, name: str) -> ops.MigrateOperation:
 def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
     default = schema.default_schema
     up = tuple(_completed(op, schema) for op in operations(remedy, default))
+    # Nothing to undo: an index that is whole again, and a constraint that is checked, are what the old schema claimed
+    # to have.
     if isinstance(remedy, RebuildIndex | ValidateConstraint):
         return up, ()
     if isinstance(remedy, DropConstraint):

@@ -98,6 +98,7 @@ def _write(
         script = scripts_of_revision[-1]
         script.message = message if isinstance(message, str) else message(chosen)
         script.upgrade_ops_list[-1].ops, script.downgrade_ops_list[-1].ops = ops_of_fixes
+        # Called here, since env.py may have no rewriter: a fix must be safe in any project.
         rewriter.process_revision_directives(context, None, scripts_of_revision)
 
     arguments: dict[str, Any] = {"message": None, "head": head, "rev_id": None, "splice": False, "sql": False}
@@ -105,6 +106,8 @@ def _write(
     revisions = RevisionContext(config, scripts.directory, arguments, process_revision_directives=directives)
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
+        # fileConfig() in env.py has just set it to INFO, as Alembic's template of alembic.ini says: each step would be
+        # a line on stderr.
         logging.getLogger("alembic").setLevel(logging.WARNING)
         revisions.run_no_autogenerate(revision, context)
         return []

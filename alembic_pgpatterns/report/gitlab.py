@@ -26,6 +26,7 @@ def _issue(finding: Finding) -> dict[str, Any]:
     return {
         "description": ". ".join([message(finding), *(f"Fix: {fix}" for fix in fix_lines(finding))]),
         "check_name": finding.pattern,
+        # GitLab asks for a unique text, such as a hash, and compares it with those of the target branch.
         "fingerprint": hashlib.sha256(finding.fingerprint.encode("utf-8", "surrogatepass")).hexdigest(),
         "severity": SEVERITIES[finding.severity],
         "location": {"path": path, "lines": {"begin": line}},

@@ -54,4 +54,5 @@ def _old_code(plan: Plan) -> str:
 
 
 def _escaped(text: str) -> str:
+    # In a comment on GitHub or GitLab an @name of a table would notify a person.
     return without_mentions(one_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))

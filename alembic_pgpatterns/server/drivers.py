@@ -55,7 +55,7 @@ _straight: ContextVar[bool] = ContextVar("pgpatterns_straight", default=False)
 
 @contextlib.contextmanager
 def straight() -> Iterator[None]:
-    """Do not redirect connections opened inside: for our own connections to a server of the user's."""
+    """Do not redirect connections opened inside: for this package's connections to a server of the user's."""
     token = _straight.set(True)
     try:
         yield

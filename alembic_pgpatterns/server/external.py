@@ -103,7 +103,7 @@ class ExternalServer:
         # Random, so that no database of the server's owner has the name, and two runs do not meet.
         name = PREFIX + secrets.token_hex(8)
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            # template1 may contain objects of others, and cannot be copied while somebody is connected to it.
+            # template1 may contain objects of others, and cannot be copied while another session is connected to it.
             sql.Identifier(name),
             sql.Identifier(template or "template0"),
         )

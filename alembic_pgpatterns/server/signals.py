@@ -35,7 +35,7 @@ def _raising(number: signal.Signals) -> Iterator[None]:
     def leave(number: int, frame: FrameType | None) -> None:
         raise Terminated(128 + number)
 
-    # signal.signal() works in the main thread only. A handler that somebody has set, such as pytest's, stays.
+    # signal.signal() works in the main thread only. A handler that is set already, such as pytest's, stays.
     in_main = threading.current_thread() is threading.main_thread()
     installed = in_main and signal.getsignal(number) is signal.SIG_DFL
     if installed:

@@ -69,7 +69,7 @@ def _is_unique_text(table: Table, column: Column) -> bool:
     kind = column.type
     if kind.schema != "pg_catalog" or kind.name not in STRINGS or kind.array:
         return False
-    # A collation that somebody created may disregard case by itself (nondeterministic).
+    # A collation that a user created may disregard case by itself (nondeterministic).
     plain = kind.collation is None or kind.collation.schema == "pg_catalog"
     rules = [key.columns for key in table.unique_constraints]
     rules += [index.columns for index in table.indexes if index.unique and index.constraint is None]  # type: ignore[misc]

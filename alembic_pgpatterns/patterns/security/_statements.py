@@ -23,7 +23,7 @@ def alter_policy(policy: Policy, using: str | None, check: str | None) -> Statem
 
 
 def _declaration(policy: Policy, using: str | None, check: str | None) -> str:
-    """The policy as our own construct in ``__table_args__``."""
+    """The policy as this package's construct in ``__table_args__``."""
     arguments = [
         repr_double(policy.name),
         f"using={repr_double(using)}" if using else "",

@@ -72,7 +72,7 @@ class SequenceTooNarrow(SchemaPattern):
     def _misfit(self, sequence: Sequence, fed: list[tuple[Table, Column]]) -> Finding | None:
         for table, column in fed:
             widest, end = LARGEST[column.type.name], _end(sequence)
-            # Any other end was chosen by somebody.
+            # Any other end was chosen on purpose.
             if end < widest and end in LARGEST.values():
                 text = f"{sequence.name} ends at {end:,}, its column {column.identifier} does not"
                 return self.finding(at=sequence, message=text, remedy=_remedy(sequence, fed))

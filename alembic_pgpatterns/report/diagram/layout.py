@@ -94,6 +94,7 @@ def _groups(parents: Graph) -> list[list[Name]]:
 
 def _layers(group: Sequence[Name], parents: Graph) -> dict[Name, int]:
     """A layer per table: one more than its farthest parent's. A link that closes a circle does not count."""
+    # With a stack, not by recursion: a chain of a thousand tables would end at Python's limit.
     layers: dict[Name, int] = {}
     open_: set[Name] = set()
     for start in group:

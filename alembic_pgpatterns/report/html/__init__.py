@@ -26,6 +26,7 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        # In the page: as a file, or as an artifact of CI, it comes from no server that could send the header.
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         tag("title", f"pgcheck: {count_line(report)}"),
         tag("style", style),
@@ -44,7 +45,7 @@ def _digest(text: str) -> str:
 
 
 def _asset(name: str) -> Markup:
-    """A file beside this one. It is ours, and has no ``</``, so it can stand in the page as it is."""
+    """A file beside this one. It is part of this package and has no ``</``, so it can stand in the page as it is."""
     return Markup((resources.files(__name__) / name).read_text(encoding="utf-8"))
 
 
