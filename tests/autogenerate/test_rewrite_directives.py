@@ -200,6 +200,7 @@ def test_all_of_it_with_rows(make_project, template: str) -> None:
     assert project.snapshot() == after
 
 
+@pytest.mark.long
 def test_a_new_process_knows_the_words(project) -> None:
     """No import line: they are methods of ``op`` wherever the package is installed."""
     started(project).models(AFTER)
@@ -210,6 +211,7 @@ def test_a_new_process_knows_the_words(project) -> None:
     project.outside("downgrade", project_start(project))
 
 
+@pytest.mark.long
 def test_a_failure_at_every_statement(project) -> None:
     """Whatever statement fails: after it, `upgrade head` arrives, and so does `downgrade`."""
     started(project)

@@ -242,6 +242,7 @@ def test_a_build_is_not_killed_by_the_role_s_timeouts(project) -> None:
     assert up.index("SET statement_timeout = 0") < up.index("create_index") < up.index("RESET statement_timeout")
 
 
+@pytest.mark.long
 def test_partitioned_parents_are_left_to_people(make_project, old_database, new_database) -> None:
     parent = f'{ID}, Column("at", Date, primary_key=True), Column("who", BigInteger)'
     before = f"""
@@ -284,6 +285,7 @@ def test_an_env_that_opens_its_own_transaction_is_told(project) -> None:
     assert project.clean()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HAS_INLINE_REFERENCES, reason="Alembic before 1.18.2 has no inline references")
 def test_a_foreign_key_of_a_new_column_is_inline_under_the_convention_s_name(project) -> None:
     convention = """

@@ -96,6 +96,7 @@ def test_adopt_all_pays_everything(shop: AlembicProject) -> None:
     assert column_types(shop)["book.title"] == "text"
 
 
+@pytest.mark.long
 def test_old_times_are_read_in_utc_whatever_zone_the_database_has(shop: AlembicProject) -> None:
     old_shop(shop)
     shop.database.execute("INSERT INTO author (name) VALUES ('a')")

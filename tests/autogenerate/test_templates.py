@@ -57,6 +57,7 @@ def test_templates(make_project: Make, template: str) -> None:
     there_and_back(make_project(template, "asyncpg" if "async" in template else "psycopg2"))
 
 
+@pytest.mark.long
 def test_beside_alembic_postgresql_enum(make_project: Make) -> None:
     project = make_project()
     project.env("from alembic import context", "import alembic_postgresql_enum\nfrom alembic import context")

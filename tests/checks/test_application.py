@@ -72,6 +72,7 @@ def test_a_finding_names_its_query_and_a_guess_is_none(project: projects.Project
     assert "unindexed-document" in shown and "--guesses shows" not in shown
 
 
+@pytest.mark.long
 def test_guesses_alone_fail_nothing(project: projects.Project) -> None:
     project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nsource = ["elsewhere"]\n')
     document = report(project)

@@ -115,6 +115,7 @@ def reasons(report: dict[str, Any]) -> dict[str, str]:
     return {item["what"]: item["reason"] for item in report["skipped"]}
 
 
+@pytest.mark.long
 def test_no_drift_where_there_is_none(shop: Project) -> None:
     report = document(shop)
     assert "live-drift" not in reasons(report)
@@ -150,6 +151,7 @@ def test_drift_is_told_object_by_object(shop: Project, live_server: ThrowawaySer
     assert len(of("unvalidated-constraint", report)) == 1
 
 
+@pytest.mark.long
 def test_pending_revisions_are_no_drift(shop: Project) -> None:
     shop.sql("b2", "CREATE TABLE later (id bigint PRIMARY KEY)", down="a1")
     report = document(shop)
@@ -226,6 +228,7 @@ def test_a_lock_is_not_waited_for(shop: Project, live_server: ThrowawayServer, n
     assert "dead-rows" in skipped
 
 
+@pytest.mark.long
 def test_settings_of_role_and_database_count(shop: Project, live_server: ThrowawayServer, name: str) -> None:
     chosen = ("--select", "no-statement-timeout,no-lock-timeout,no-idle-in-transaction-timeout")
     with live_server.connect(name) as connection:
@@ -253,6 +256,7 @@ def test_settings_of_role_and_database_count(shop: Project, live_server: Throwaw
     assert cured["findings"] == []
 
 
+@pytest.mark.long
 def test_the_baseline_counts(shop: Project) -> None:
     assert shop.alembic("pgcheck", "--live", "--write-baseline").returncode == 0
     report = document(shop)

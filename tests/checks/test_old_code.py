@@ -116,6 +116,7 @@ def test_what_they_do_not_need(shop: Project) -> None:
     assert "The code of main still reads and writes its 1 table after each new revision." in run.stdout
 
 
+@pytest.mark.long
 def test_nothing_in_the_repository_changes(shop: Project) -> None:
     shop.sql("b1", "ALTER TABLE orders DROP note", "a1")
     (shop.folder / "untracked.txt").write_text("mine")
@@ -131,6 +132,7 @@ def test_nothing_in_the_repository_changes(shop: Project) -> None:
     assert len(trees.stdout.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_an_old_release_that_does_not_run_here(shop: Project) -> None:
     shop.write("shop/models.py", "import not_there\n")
     git(shop.folder, "commit", "-qam", "broken")

@@ -103,6 +103,7 @@ def test_a_variable_that_env_py_misses_is_named_with_the_setting_that_gives_it(
     assert "not PostgreSQL" not in error
 
 
+@pytest.mark.long
 def test_a_key_error_that_has_nothing_to_do_with_the_environment_names_no_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_folder_without_alembic_ini_is_told_even_beside_a_pyproject(
     assert "There is no alembic.ini in" in said(capsys, 255)
 
 
+@pytest.mark.long
 def test_models_unknown_is_said_once_and_without_the_url(project: Project) -> None:
     ini = project.folder / "alembic.ini"
     ini.write_text(ini.read_text().replace("nobody:secret", "nobody:%40secret"))
@@ -315,11 +317,13 @@ def test_a_full_device(flags: tuple[str, ...], project: Project) -> None:
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.long
 def test_closed_descriptors(project: Project) -> None:
     command = f"{sys.executable} -m alembic pgcheck --exit-zero >&- 2>&-"
     assert subprocess.run(command, shell=True, check=False).returncode == 0
 
 
+@pytest.mark.long
 def test_a_folder_that_is_gone(project: Project) -> None:
     command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m alembic pgcheck"
     run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)

@@ -44,6 +44,7 @@ def test_a_default_url_of_sqlite(project: Project) -> None:
     assert not (project.folder / "shop.db").exists()
 
 
+@pytest.mark.long
 def test_a_sqlite_default_that_speaks_sqlite_and_a_variable_that_changes_it(project: Project) -> None:
     head = """
 import os, sqlalchemy
@@ -78,6 +79,7 @@ def test_no_url_at_all(project: Project) -> None:
     assert "sqlalchemy.url" in hints(check(project))
 
 
+@pytest.mark.long
 def test_a_schema_and_a_role_that_nothing_creates(project: Project) -> None:
     project.env(engine="sqlalchemy.create_engine(config.get_main_option('sqlalchemy.url'))", head="import sqlalchemy")
     text = (project.folder / "migrations/env.py").read_text()
@@ -193,6 +195,7 @@ def test_models_without_a_table_are_an_error(project: Project) -> None:
     assert run.returncode == 255 and "holds no table" in run.stderr
 
 
+@pytest.mark.long
 def test_models_of_the_settings(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
     project.env(engine=ENGINE)

@@ -101,6 +101,7 @@ def test_reasons_survive_a_new_baseline(books: Project) -> None:
     assert "missing-primary-key public.note  # a log, see #12\n" in path.read_text()
 
 
+@pytest.mark.long
 def test_models_can_suppress(books: Project) -> None:
     text = (books.folder / "shop_models.py").read_text()
     suppressed = text.replace("String(80)", 'String(80), info={"pgpatterns": {"ignore": ["varchar-length"]}}')

@@ -61,6 +61,7 @@ def test_it_is_the_next_revision_and_concurrent(books: Project) -> None:
     assert "autocommit_block" in text
 
 
+@pytest.mark.long
 def test_models_that_do_not_say_so_are_told(books: Project) -> None:
     run = books.alembic("pgfix", "book", "--ignore", "varchar-length")
     assert run.returncode == 0, run.stderr
@@ -97,6 +98,7 @@ def test_nothing_to_do(books: Project) -> None:
     assert files(books) == {"a1.py"}
 
 
+@pytest.mark.long
 def test_what_postgresql_refuses_is_left_with_the_reason(books: Project) -> None:
     books.sql("b2", "CREATE VIEW titles AS SELECT title FROM book", down="a1")
     run = books.alembic("pgfix", "--select", "varchar-length,unindexed-foreign-key")

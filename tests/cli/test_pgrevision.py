@@ -147,6 +147,7 @@ def test_hook(shop: Project) -> None:
     assert again.stdout.count("up, down and up again") == 1
 
 
+@pytest.mark.long
 def test_hook_that_fails(shop: Project) -> None:
     with_hooks(shop, "pgpatterns")
     mako = shop.folder / "migrations/script.py.mako"
@@ -164,6 +165,7 @@ def test_hook_by_pyproject(shop: Project) -> None:
     assert "up, down and up again" in run.stdout, run.stderr
 
 
+@pytest.mark.long
 def test_hook_judges(shop: Project) -> None:
     with_hooks(shop, "pgpatterns")
     mako = shop.folder / "migrations/script.py.mako"
@@ -181,6 +183,7 @@ def test_hook_judges(shop: Project) -> None:
     assert "the downgrade does not restore everything: table public.t is left behind" in run.stdout
 
 
+@pytest.mark.long
 def test_pgcheck_shows_the_line_to_add(shop: Project) -> None:
     shop.sql("a1", "CREATE TABLE author (id bigint PRIMARY KEY, name text)")
     assert "autogenerate_plugins" not in shop.alembic("pgcheck").stdout
@@ -194,6 +197,7 @@ def test_pgcheck_shows_the_line_to_add(shop: Project) -> None:
 DRIFT = MODELS + 'Table("note", metadata, Column("id", BigInteger, primary_key=True), Column("line", String(500)))\n'
 
 
+@pytest.mark.long
 def test_what_only_the_models_say_is_no_debt(shop: Project) -> None:
     """A column without a limit in the database, with one in the models: Alembic sees no difference."""
     shop.write("shop_models.py", DRIFT)

@@ -159,6 +159,7 @@ def test_what_writes_revisions_needs_the_environment(command: tuple[str, ...], h
     assert sorted(project.rglob("*")) == before
 
 
+@pytest.mark.long
 def test_an_interpreter_without_alembic_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=False)

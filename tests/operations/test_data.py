@@ -26,6 +26,7 @@ KEYS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_keys_of_every_type(lab, driver):
     for name, (columns, values) in KEYS.items():

@@ -74,6 +74,7 @@ def downgrade():
 '''
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 def test_the_stock_program(lab, tmp_path: Path, driver: str):
     (tmp_path / "migrations/versions").mkdir(parents=True)
@@ -108,6 +109,7 @@ def test_the_stock_program(lab, tmp_path: Path, driver: str):
     assert "orders" not in lab.dump() and "orders" not in empty
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "first",
     [

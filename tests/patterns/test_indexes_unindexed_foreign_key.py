@@ -90,6 +90,7 @@ SPLITS = {
 }
 
 
+@pytest.mark.sample(2)
 def test_the_trigger_scans_as_the_pattern_says(any_database: Any) -> None:
     with any_database.connect() as connection:
         if not has_contrib(connection):

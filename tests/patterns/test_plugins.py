@@ -135,6 +135,7 @@ def test_the_whole_way_through_a_project(tmp_path: Path) -> None:
     assert "FAILED: alembic.ini [pgpatterns]: plugins: rules cannot be imported: " in run.stdout + run.stderr
 
 
+@pytest.mark.long
 def test_an_installed_package_needs_no_setting(tmp_path: Path) -> None:
     (tmp_path / "rules.py").write_text(PATTERN.format(name="ShortName"))
     metadata = tmp_path / "house_rules-1.dist-info"

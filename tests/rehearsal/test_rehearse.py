@@ -57,6 +57,7 @@ def test_locks_of_a_known_time_are_measured(rehearsed: Rehearse) -> None:
     assert book.predicted.growth == "does not grow"
 
 
+@pytest.mark.long
 def test_rows_changed_and_wal_are_counted(rehearsed: Rehearse) -> None:
     result = rehearsed(BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = pages + 1')", rows=8000)
     (revision,) = result.revisions
@@ -123,6 +124,7 @@ def test_keys_pointed_at_another_column_fail_as_soon_as_there_is_a_row(rehearsed
     assert finding.location.line == 12
 
 
+@pytest.mark.long
 def test_rows_that_the_revision_demands_are_measured_although_others_fail(rehearsed: Rehearse) -> None:
     result = rehearsed(BOOK, "def upgrade():\n    op.alter_column('book', 'title', nullable=False)\n")
     assert [finding.pattern for finding in result.findings] == ["fails-with-rows"]
@@ -140,6 +142,7 @@ def test_the_examples_of_the_patterns(pattern: type[RehearsalPattern], example: 
     assert found == ([pattern.name] if example == "bad" else [])
 
 
+@pytest.mark.long
 def test_a_dropped_column_that_comes_back_empty_is_told_as_information(rehearsed: Rehearse) -> None:
     result = rehearsed(
         BOOK,
@@ -200,6 +203,7 @@ def test_a_table_without_rows_is_named(rehearsed: Rehearse) -> None:
     ]
 
 
+@pytest.mark.long
 def test_own_rows_take_the_place_of_made_up_ones(rehearsed: Rehearse, tmp_path: Path) -> None:
     seed = tmp_path / "rows.sql"
     seed.write_text("INSERT INTO book VALUES (1, 'a', 1), (2, 'b', 2)", encoding="utf-8")

@@ -149,6 +149,7 @@ def _readable(path: Path) -> bool:
     return True
 
 
+@pytest.mark.sample(2)
 @pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="lists shared memory by /proc")
 def test_nothing_is_left_by_initdb_either(run: Run, user: tuple[list[str], Path]) -> None:
     """Its own server has shared memory too. Killed at several moments, with nothing in the cache."""
@@ -181,6 +182,7 @@ def _lives(folder: Path) -> bool:
     return False
 
 
+@pytest.mark.sample(2)
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the watchdog in /proc")
 def test_what_the_watchdog_could_not_remove_is_swept_and_the_living_stay(run: Run, server: ThrowawayServer) -> None:
     process = run(CHILD)

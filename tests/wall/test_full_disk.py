@@ -25,7 +25,7 @@ COMMANDS = {
     "the baseline": ("pgcheck", "--write-baseline"),
     "reports": ("pgcheck", "--exit-zero", "--format", "json=report.json", "--format", "html=report.html"),
 }
-SOME = {("pgfix", 28), ("pgrevision", 4), ("the baseline", 0), ("reports", 8)}
+SOME = {("pgfix", 28), ("the baseline", 0)}
 CASES = [
     pytest.param(command, room, marks=[] if (command, room) in SOME else [pytest.mark.long])
     for command in COMMANDS

@@ -178,6 +178,7 @@ def test_an_end_is_a_failure_with_its_place(kind: str, tmp_path: Path, real: Pro
     assert "migrations/versions/a1.py" in result.stderr
 
 
+@pytest.mark.long
 def test_an_end_at_import_is_a_failure_with_its_place(tmp_path: Path, real: Production) -> None:
     make(tmp_path, real, top="import os\nos._exit(0)")
     result = pgcheck(tmp_path, real)
@@ -185,6 +186,7 @@ def test_an_end_at_import_is_a_failure_with_its_place(tmp_path: Path, real: Prod
     assert "migrations/versions/a1.py:5: os._exit(0)" in result.stderr
 
 
+@pytest.mark.long
 def test_what_the_project_prints_and_where_it_goes_changes_no_report(tmp_path: Path, real: Production) -> None:
     """And env.py comes before the revisions, which import what it has made importable."""
     (tmp_path / "inside").mkdir()
@@ -200,6 +202,7 @@ def test_what_the_project_prints_and_where_it_goes_changes_no_report(tmp_path: P
         assert word in result.stderr
 
 
+@pytest.mark.long
 def test_a_fork_that_comes_back_does_not_report(tmp_path: Path, real: Production) -> None:
     make(tmp_path, real, before="import os\nos.fork()")
     result = pgcheck(tmp_path, real, "--format", "json")
@@ -254,6 +257,7 @@ def test_everything_ends_with_the_command(number: int, tmp_path: Path, real: Pro
     assert left_over(f"PGPATTERNS_WALL={tmp_path}") == []
 
 
+@pytest.mark.long
 def test_a_history_that_computes_its_identifiers(tmp_path: Path, real: Production) -> None:
     make(tmp_path, real)
     (tmp_path / "migrations" / "versions" / "b2.py").write_text(

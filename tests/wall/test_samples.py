@@ -78,7 +78,7 @@ def test_there_are_enough() -> None:
     assert len(SAMPLES) >= 100
 
 
-@pytest.mark.sample(16)
+@pytest.mark.sample(29)
 @pytest.mark.parametrize("name", NAMES)
 def test_production_is_not_reached(name: str, target: Production, tmp_path: Path) -> None:
     try_out(tmp_path, SAMPLES[name], SAMPLES[name].command, target)

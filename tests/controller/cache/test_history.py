@@ -239,6 +239,7 @@ def test_models_may_change(project) -> None:
     assert told(warm) == told(checked(project, cache=False))
 
 
+@pytest.mark.long
 def test_a_revision_that_imports_the_models_depends_on_them(project) -> None:
     add(project, "r3", "import models\nmodels.metadata", "r2")
     checked(project)
@@ -261,6 +262,7 @@ def test_what_an_old_revision_needed_is_not_forgotten(project) -> None:
     assert ran(project) == "r0 r1 r2 r3 r4"
 
 
+@pytest.mark.long
 def test_a_failure_is_told_as_without_a_cache(project) -> None:
     checked(project)
     add(project, "r3", 'op.execute("CREATE TABLE book (id int)")', "r2")
@@ -311,6 +313,7 @@ def test_a_damaged_state_costs_time_and_nothing_else(project, cache: Path, damag
     assert ran(project) == ""
 
 
+@pytest.mark.long
 def test_several_databases_and_variables(project, monkeypatch) -> None:
     monkeypatch.setenv("PGP_TEST_URL", "postgresql://nobody@nowhere.invalid/other")
     engine = 'create_engine(os.environ["PGP_TEST_URL"].replace("postgresql:", "postgresql+psycopg:"))'
@@ -324,6 +327,7 @@ def test_several_databases_and_variables(project, monkeypatch) -> None:
     assert set(told(cold)) < set(told(warm)) == set(told(checked(project, cache=False, **settings)))
 
 
+@pytest.mark.long
 def test_traces_are_kept(project) -> None:
     settings = {"select": ("revisions",)}
     cold = checked(project, **settings)
@@ -439,6 +443,7 @@ def test_what_is_written_meanwhile_is_not_taken_for_what_ran(project) -> None:
         assert ran(project) == "r0 r1 r2 r3"
 
 
+@pytest.mark.long
 def test_env_py_that_makes_what_models_declare_depends_on_them(project) -> None:
     text = (project.folder / "migrations/env.py").read_text()
     call = "        context.configure(connection"
