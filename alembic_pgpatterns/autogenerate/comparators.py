@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
+from alembic_pgpatterns.autogenerate.compare.entities import views_before_their_tables
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
 from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
 from alembic_pgpatterns.autogenerate.compare.tables import FORMS
@@ -56,6 +57,8 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     target = build_target(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
     options[KEY] = (target, adopted, settings)
     _replace_metadata(context, target)
+    for line in views_before_their_tables(context):
+        say(context.migration_context, line)
     fix_rendering(context, stored_types=settings.type_decorators == "stored")
 
 

@@ -56,7 +56,22 @@ def copied(metadatas: Sequence[MetaData]) -> Copy:
         # SQLAlchemy 2.1: types with ``metadata=`` that no column has.
         getattr(copy.metadata, "_objects", set()).update(getattr(metadata, "_objects", ()))
         _copy_events(metadata, copy.metadata)
+    _link_outside(copy, metadatas)
     return copy
+
+
+def _link_outside(copy: Copy, metadatas: Sequence[MetaData]) -> None:
+    """Link foreign keys by Column object to tables of other MetaData again.
+
+    SQLAlchemy's copy has their names only, and would look for them in the copy.
+    """
+    for table in copy.metadata.tables.values():
+        for constraint in table.foreign_key_constraints:
+            original = copy.original(constraint)
+            for element, other in zip(constraint.elements, getattr(original, "elements", ()), strict=False):
+                column = other.__dict__.get("column")
+                if column is not None and all(column.table.metadata is not item for item in metadatas):
+                    setattr(element, "column", column)  # noqa: B010 (SQLAlchemy's types call it read-only)
 
 
 def _copy_tables(metadata: MetaData, copy: Copy) -> None:

@@ -25,8 +25,9 @@ from sqlalchemy import (
 from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewriter
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
+from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
 
-PASSES = ("with_enum_types", "with_split_alters", "with_inline_references")
+PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references")
 """What `rewrite` itself does with the changes, before and after the repairs."""
 
 
@@ -49,6 +50,10 @@ def key(name: str | None = "fk", column: str = "up", target: str = "id") -> ops.
     return ops.CreateForeignKeyOp(name, "book", "author", [column], [target])
 
 
+def retyped(column: str) -> ops.AlterColumnOp:
+    return ops.AlterColumnOp("book", column, existing_type=Integer(), modify_type=BigInteger(), existing_nullable=True)
+
+
 EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "plan_table": [ops.DropTableOp.from_table(Table("book", MetaData(), Column("id", Integer)))],
     "plan_create_index": [ops.CreateIndexOp("ix", "book", ["title"])],
@@ -58,9 +63,8 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "plan_check": [ops.CreateCheckConstraintOp("ck", "book", text("pages > 0"))],
     "plan_drop_constraint": [ops.DropConstraintOp("ck", "book", "check")],
     "plan_add_column": [ops.AddColumnOp("book", Column("pages", Integer, nullable=False))],
-    "plan_alter_column": [
-        ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_type=BigInteger(), existing_nullable=True)
-    ],
+    "plan_alter_column": [retyped("pages")],
+    "plan_retype_under_views": [RetypeUnderViewsOp([retyped("shelf")], ["view shelves"])],
     "plan_drop_column": [ops.DropColumnOp("book", "pages")],
     "with_column_checks": [ops.AddColumnOp("book", Column("pages", Integer, CheckConstraint("pages > 0", name="ck")))],
     "with_late_foreign_keys": new_tables(),
@@ -78,8 +82,13 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "with_split_alters": [
         ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_nullable=False, modify_comment="how many")
     ],
+    "with_views_apart": [retyped("shelf")],
     "with_inline_references": [ops.AddColumnOp("book", Column("up", Integer)), key()],
 }
+
+
+def views(table: tuple[str, str], column: str) -> tuple[str, ...]:
+    return ("view shelves",) if column == "shelf" else ()
 
 
 def rules() -> list[str]:
@@ -90,7 +99,8 @@ def rules() -> list[str]:
 def written(operations: list[ops.MigrateOperation]) -> str:
     dropped = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.DropTableOp))
     created = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.CreateTableOp))
-    files = rewriter.rewrite(operations, [], Facts(dropped=dropped, created=created))
+    facts = Facts(dropped=dropped, created=created, droppable_views=views)
+    files = rewriter.rewrite(operations, [], facts)
     context = MigrationContext.configure(dialect_name="postgresql")
     return "\n---\n".join(render_python_code(ops.UpgradeOps(file.upgrade), migration_context=context) for file in files)
 

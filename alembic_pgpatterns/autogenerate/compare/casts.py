@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,7 @@ def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultC
 
 def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:
     """The expression that casts the old values; None if none is needed, or none is known."""
-    for using in (None, *_candidates(old, new)):
+    for using in (*_spatial(quote(old.name), old.type, new.type), None, *_candidates(old, new)):
         # Tried, and not looked up in pg_cast: extensions add casts, and a cast by text or of an array is in no list.
         words = f" USING {using}" if using is not None else ""
         statements = [
@@ -113,6 +114,25 @@ def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     if old.startswith(_NUMBERS) and new.startswith(("timestamp", "date")):
         seconds = f"to_timestamp({name})"
         yield seconds if new.endswith("with time zone") else f"({seconds} AT TIME ZONE 'UTC')::{new}"
+
+
+_SPATIAL = re.compile(r"(?P<kind>geometry|geography)\((?P<shape>\w+),?(?P<srid>\d*)\)")
+
+
+def _spatial(name: str, old: str, new: str) -> Iterator[str]:
+    """Casts between PostGIS's types, which PostgreSQL accepts without help and refuses with the first row."""
+    before, after = _SPATIAL.fullmatch(old), _SPATIAL.fullmatch(new)
+    if before is None or after is None:
+        return
+    value = name
+    if before["srid"] and after["srid"] and before["srid"] != after["srid"]:
+        value = f"ST_Transform({value}::geometry, {after['srid']})"
+    multi = [match["shape"].startswith("Multi") for match in (before, after)]
+    if multi[0] != multi[1] and after["shape"] != "Geometry":
+        single = f"CASE WHEN ST_NumGeometries({value}::geometry) = 1 THEN ST_GeometryN({value}::geometry, 1) "
+        value = f"ST_Multi({value}::geometry)" if multi[1] else f"{single}ELSE {value}::geometry END"
+    if value != name:
+        yield f"({value})::{new}"
 
 
 def _default_differs(state: TableState, old: ColumnForm, new: ColumnForm) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 from alembic_pgpatterns.autogenerate.compare import generated, identity
 from alembic_pgpatterns.autogenerate.compare.casts import with_casts
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
+from alembic_pgpatterns.autogenerate.compare.serial_columns import with_sequences
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
+from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, value_for_rows
 
 
 def compare_columns(state: TableState) -> TableState:
@@ -25,6 +27,7 @@ def compare_columns(state: TableState) -> TableState:
         if not (expected.generated or actual.generated):
             _compare_default(state, column, expected, actual)
             identity.compare_identity(state, column, expected, actual)
+    with_sequences(state)
     state = generated.compare_generated(state, _pairs(state))
     state.modify.ops[:] = [with_casts(op, state) for op in state.modify.ops]
     generated.move_behind_their_sources(state)
@@ -60,6 +63,8 @@ def _compare_type(state: TableState, column: Any, expected: ColumnForm, actual: 
 def _compare_nullable(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> None:
     """Correct what SQLAlchemy reflected: NOT NULL of a domain is not the column's."""
     op = state.alter_op(column.name)
+    if op is not None and op.modify_nullable is False:
+        setattr(op, FILLING, value_for_rows(column))
     if op is not None and op.modify_nullable is not None and expected.nullable == actual.nullable:
         op.modify_nullable = None
         op.existing_nullable = actual.nullable

@@ -89,6 +89,9 @@ def _seen(state: TableState, kind: Kind, name: str) -> bool:
 
 
 def _is_of(op: ops.MigrateOperation, kind: Kind) -> bool:
+    """Whether it is Alembic's op, for this kind. Ours stay: a column that is created again takes constraints along."""
+    if isinstance(op, DropConstraintExactlyOp):
+        return False
     if isinstance(op, ops.DropConstraintOp):
         return op.constraint_type == kind.drop_type and kind.drop_type is not None
     added: dict[str, type[ops.MigrateOperation]] = {

@@ -11,7 +11,9 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms
+from alembic_pgpatterns.autogenerate.compare.identity import is_serial
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on
+from alembic_pgpatterns.autogenerate.compare.serial_columns import counting, counts_again
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.schema.names import quote
@@ -45,6 +47,7 @@ class DropTableExactlyOp(ops.DropTableOp):
             added_column(table, form) for form in self.forms.columns.values() if _is_unknown(create, form.name)
         ]
         create.columns = [item for item in create.columns if not isinstance(getattr(item, "type", None), NullType)]
+        as_sql += counts_again(create, self.forms)
         as_sql += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
         as_sql += [
             AlterTableOp(table, comment_on(table, form.name, form.comment), object_name=form.name)
@@ -126,21 +129,25 @@ def _alter(table: tuple[str | None, str]) -> str:
 
 
 class DropColumnExactlyOp(ops.DropColumnOp):
-    """``op.drop_column``, undone by SQL, of a column whose type SQLAlchemy does not know."""
+    """``op.drop_column`` of a serial column, or one whose type SQLAlchemy does not know, with an exact undo."""
 
-    restored: AlterTableOp
+    form: ColumnForm
 
     @classmethod
     def of(cls, op: ops.DropColumnOp, form: ColumnForm) -> DropColumnExactlyOp:
         """Alembic's op with an exact undo."""
         new = cls(op.table_name, op.column_name)
         vars(new).update(vars(op))
-        new.restored = added_column((op.schema, op.table_name), form)
+        new.form = form
         return new
 
     def reverse(self) -> Any:
         """Add the column again."""
-        return self.restored
+        table = (self.schema, self.table_name)
+        if not is_serial(self.form):
+            return added_column(table, self.form)
+        added = super().reverse()
+        return ops.ModifyTableOps(self.table_name, counting(table, added, self.form), schema=self.schema)
 
 
 def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
@@ -165,7 +172,7 @@ def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | 
             result += [op, *_with_operator_classes(op)]
         elif table is not None and type(op) is ops.DropTableOp:
             result.append(DropTableExactlyOp.of(op, table))
-        elif table is not None and type(op) is ops.DropColumnOp and _unknown_type(op):
+        elif table is not None and type(op) is ops.DropColumnOp and _needs_form(op, table):
             result.append(DropColumnExactlyOp.of(op, table.columns[op.column_name]))
         else:
             if table is not None and type(op) is ops.DropColumnOp and op._reverse is not None:
@@ -222,5 +229,9 @@ def _is_inherited(op: ops.MigrateOperation, forms: Forms) -> bool:
     )
 
 
-def _unknown_type(op: ops.DropColumnOp) -> bool:
-    return op._reverse is not None and isinstance(op._reverse.column.type, NullType)
+def _needs_form(op: ops.DropColumnOp, forms: Forms) -> bool:
+    """Whether Alembic reflects less of a column than its type and default."""
+    form = forms.columns.get(op.column_name)
+    if op._reverse is None or form is None:
+        return False
+    return isinstance(op._reverse.column.type, NullType) or is_serial(form)

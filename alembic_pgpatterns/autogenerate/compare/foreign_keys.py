@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alembic.operations import ops
@@ -15,6 +15,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm, Forms,
 from alembic_pgpatterns.autogenerate.compare.relations import with_comment
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 
 FILTER = "foreign_key_constraint"
 Table = tuple[str | None, str]
@@ -64,8 +65,9 @@ def compare_foreign_keys(state: TableState) -> None:
 
 
 def _is_foreign_key(op: ops.MigrateOperation) -> bool:
+    """Whether it is Alembic's op for a foreign key."""
     if isinstance(op, ops.DropConstraintOp):
-        return op.constraint_type == "foreignkey"
+        return op.constraint_type == "foreignkey" and not isinstance(op, DropForeignKeyOp)
     return isinstance(op, ops.CreateForeignKeyOp)
 
 
@@ -111,16 +113,50 @@ def with_released_keys(operations: list[Any], forms: Mapping[Table, Forms], defa
         _object_of(op, default_schema) for op in changes if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp)
     }
     dropped = {(op.schema, op.table_name) for op in changes if isinstance(op, ops.DropTableOp)}
+    retyped = _retyped(changes, default_schema)
     result = list(operations)
     for table, form in [(key, form) for key, item in forms.items() for form in item.of_kind("f").values()]:
         target = form.referenced
         assert target is not None
         held = (target.schema, target.table, form.holds) in dropped_objects
         going = table in dropped or (table[0] or default_schema, table[1], form.name) in dropped_objects
-        if held and not going:
-            drop = DropForeignKeyOp(table, form, default_schema)
+        if going:
+            continue
+        drop = DropForeignKeyOp(table, form, default_schema)
+        if held:
             result.append(ops.ModifyTableOps(table[1], [drop, drop.restored], schema=table[0]))
+        elif _joins_other_types(table, form, retyped, default_schema):
+            result.insert(0, ops.ModifyTableOps(table[1], [drop], schema=table[0]))
+            result.append(ops.ModifyTableOps(table[1], [drop.restored], schema=table[0]))
     return result
+
+
+_ALIKE = (
+    frozenset(("smallint", "integer", "bigint")),
+    frozenset(("text", "varchar", "character varying")),
+)
+"""Types that PostgreSQL compares with each other, so that a foreign key holds while one side has its new type."""
+
+
+def _retyped(changes: Iterable[ops.MigrateOperation], default_schema: str) -> set[tuple[str, str, str]]:
+    """The columns whose new type cannot be compared with the old one."""
+    result: set[tuple[str, str, str]] = set()
+    for op in changes:
+        if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
+            kinds = {type_text(kind).lower().partition("(")[0] for kind in (op.existing_type, op.modify_type) if kind}
+            if not any(kinds <= alike for alike in _ALIKE):
+                result.add((op.schema or default_schema, str(op.table_name), str(op.column_name)))
+    return result
+
+
+def _joins_other_types(
+    table: Table, form: ConstraintForm, retyped: set[tuple[str, str, str]], default_schema: str
+) -> bool:
+    """Whether both sides of a foreign key get another type."""
+    target = form.referenced
+    assert target is not None
+    source = {(table[0] or default_schema, table[1], column) for column in form.columns}
+    return bool(retyped & source) and bool(retyped & {(target.schema, target.table, name) for name in target.columns})
 
 
 def _object_of(op: Any, default_schema: str) -> tuple[str, str, str]:

@@ -150,7 +150,8 @@ def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) 
         starts, stops = _start(state, expected), _stop(state, expected)
     else:
         starts, stops = _stop(state, actual), _start(state, actual)
-    undo = "; ".join(stops)
+    # One statement undoes all, since asyncpg refuses several in one call.
+    undo = stops[0] if len(stops) == 1 else do_block(_body(stops))
     changes = [AlterTableOp(state.table, x, None if number else undo, expected.name) for number, x in enumerate(starts)]
     op = state.alter_op(expected.name)
     if is_counted(expected):
@@ -168,6 +169,12 @@ def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) 
         state.modify.ops.insert(0, op)
 
 
+def _body(statements: list[str]) -> str:
+    """The statements as the body of a DO block, where PL/pgSQL has PERFORM for a SELECT without a target."""
+    calls = [f"PERFORM {item.removeprefix('SELECT ')}" if item.startswith("SELECT ") else item for item in statements]
+    return "\nBEGIN\n" + "\n".join(f"  {item};" for item in calls) + "\nEND "
+
+
 def _start(state: TableState, form: ColumnForm) -> list[str]:
     column, alter = quote(form.name), f"{state.alter} ALTER COLUMN {quote(form.name)}"
     if form.identity:
@@ -180,12 +187,21 @@ def _start(state: TableState, form: ColumnForm) -> list[str]:
             f"CREATE SEQUENCE {sequence} AS {form.type} OWNED BY {state.qualified}.{column}",
             f"{alter} SET DEFAULT nextval('{sequence.replace(chr(39), chr(39) * 2)}')",
         ]
-    name = state.qualified.replace("'", "''")
+    return [*first, _continued(state, form)]
+
+
+def _continued(state: TableState, form: ColumnForm) -> str:
+    """The statement that lets the sequence of a column go on after its values, where they are in its limits."""
+    options = form.sequence or {}
+    first, least, most = options.get("seqstart", 1), options.get("seqmin", 1), options.get("seqmax", 2**63 - 1)
+    column, name = quote(form.name), state.qualified.replace("'", "''")
+    last, limits = f"max({column})", (first, most)
+    if options.get("seqincrement", 1) < 0:
+        last, limits = f"min({column})", (least, first)
     literal = form.name.replace("'", "''")
     # Names that are quoted above, in a statement that is written into a file.
-    last = f"max({column})) FROM {state.qualified} HAVING max({column}) > 0"
-    count = f"SELECT setval(pg_get_serial_sequence('{name}', '{literal}'), {last}"
-    return [*first, count]
+    rows = f"FROM {state.qualified} HAVING {last} BETWEEN {limits[0]} AND {limits[1]}"
+    return f"SELECT setval(pg_get_serial_sequence('{name}', '{literal}'), {last}) {rows}"
 
 
 def _stop(state: TableState, form: ColumnForm) -> list[str]:

@@ -23,6 +23,7 @@ class DropIndexExactlyOp(ops.DropIndexOp):
         restored = restored_index(table, form)
         super().__init__(conv(form.name), table[1], schema=table[0], unique=form.unique, _reverse=restored)
         self.restored = restored
+        self.columns = form.columns
 
     def reverse(self) -> ops.CreateIndexOp:
         """Create it again."""
@@ -61,11 +62,19 @@ def compare_indexes(state: TableState) -> None:
             continue
         if state.same.indexes(expected, actual) and keeps_index(state, expected, actual):
             state.remove(_ops_on(state, name))
-        elif not _ops_on(state, name) and state.includes(index, name, "index", False, _reflected(state, name)):
-            # First of all: PostgreSQL may be unable to build it for the new type of a column.
+            continue
+        alembics = _ops_on(state, name)
+        if alembics or state.includes(index, name, "index", False, _reflected(state, name)):
+            # First of all: PostgreSQL may be unable to build it for the new type of a column. Alembic drops it after.
+            state.remove(alembics)
             state.add_first(DropIndexExactlyOp(state.table, actual))
             state.add(ops.CreateIndexOp.from_index(index))
     state.modify.ops[:] = [exactly_dropped(op, state.actual) for op in state.modify.ops]
+    retyped = {op.column_name for op in state.modify.ops if isinstance(op, ops.AlterColumnOp) and op.modify_type}
+    early = [op for op in state.modify.ops if isinstance(op, DropIndexExactlyOp) and retyped & {*op.columns}]
+    state.remove(early)
+    # PostgreSQL builds them again with the new type, if it can.
+    state.modify.ops[:0] = early
 
 
 def _ops_on(state: TableState, name: str) -> list[ops.MigrateOperation]:

@@ -10,12 +10,15 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.views import restored, saved
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,31 @@ def compare_labels(
         return []
     assert context.connection is not None
     name = ".".join(quote(part) for part in (declared.schema, declared.name) if part)
-    dependents = read_dependents(context.connection, actual)
+    views = _views(context.connection, actual)
+    dependents = [item for item in read_dependents(context.connection, actual) if item.name not in views]
+    actual = replace(actual, under_views=bool(views))
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
             *_added(name, new, old, replaced(name, actual, old, dependents)),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
-    return [*_held(name, dependents, "This"), *_replaced(name, (new, old), changed.with_new_defaults(actual), rest)]
+    result = [*_held(name, dependents, "This"), *_replaced(name, (new, old), changed.with_new_defaults(actual), rest)]
+    return [*([_views_apart(name, views)] if views else []), *result]
+
+
+def _views(connection: Connection, item: NamedType) -> list[str]:
+    """The views on columns of an enum that can be dropped and created again."""
+    views = (droppable_views(connection, (user.schema, user.table), user.column) for user in item.users)
+    return list(dict.fromkeys(view for several in views for view in several))
+
+
+def _views_apart(name: str, views: Sequence[str]) -> CommentOp:
+    lines = (
+        f"# pgpatterns: The views on columns of {name} go before and are created again after, with owner, grants and",
+        f"#   comments: {', '.join(views)}",
+    )
+    return CommentOp(lines)
 
 
 def only_adds(declared: Any, actual: NamedType) -> bool:
@@ -129,7 +149,9 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
     schema = name.rpartition(".")[0]
     old = quote(f"{actual.name}_old"[:63])
     qualified_old = f"{schema}.{old}" if schema else old
-    lines = [f"{item.drop};" for item in dependents if item.drop is not None]
+    columns = [(user.schema, user.table, user.column) for user in actual.users] if actual.under_views else []
+    lines = [f"{saved(columns).strip()};"] if columns else []
+    lines += [f"{item.drop};" for item in dependents if item.drop is not None]
     lines += [f"ALTER TYPE {name} RENAME TO {old};", f"CREATE TYPE {name} AS ENUM ({listed(labels)});"]
     for user in actual.users:
         column, kind = quote(user.column), f"{name}[]" if user.array else name
@@ -142,6 +164,7 @@ def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Se
             lines.append(f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {user.default};")
     lines.append(f"DROP TYPE {qualified_old};")
     lines += [f"{item.create};" for item in reversed(dependents) if item.create is not None]
+    lines += [f"{restored().strip()};"] if columns else []
     return do_block("\nBEGIN\n" + "\n".join(f"  {line}" for line in lines) + "\nEND ")
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on, declared_comments
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -35,9 +36,9 @@ def check(context: AutogenContext, modify: ops.ModifyTableOps, table: Table) -> 
         print_declared(connection, table, [*table.metadata._sequences.values()]) if connection is not None else None
     )
     for name, message in printed.refused.items() if printed is not None else ():
-        modify.ops.append(CommentOp(refusal(str(table.fullname), name, message)))
+        modify.ops.append(refusal(str(table.fullname), name, message))
     for foreign_key in table.foreign_key_constraints:
-        modify.ops.extend(map(CommentOp, unmatched(foreign_key)))
+        modify.ops.extend(unmatched(foreign_key))
     for name, comment in declared_comments(table, context.dialect).items():
         if comment is None:
             continue
@@ -58,8 +59,8 @@ def _say_which_keys_have_no_sequence(table: Table) -> None:
             key[0].autoincrement = False
 
 
-def unmatched(key: ForeignKeyConstraint) -> Iterator[tuple[str, ...]]:
-    """The lines that say that nothing makes the referenced columns unique, if so: PostgreSQL refuses the key."""
+def unmatched(key: ForeignKeyConstraint) -> Iterator[CommentOp]:
+    """The comment that says that nothing makes the referenced columns unique, if so: PostgreSQL refuses the key."""
     try:
         referred, columns = key.referred_table, [element.column.name for element in key.elements]
     except SQLAlchemyError:
@@ -79,8 +80,8 @@ def _names(index: Index) -> Iterator[str]:
         yield from (str(getattr(item, "name", "")) for item in index.expressions)
 
 
-def refusal(table: str, name: str, message: str) -> tuple[str, ...]:
-    """The lines that say what PostgreSQL refuses.
+def refusal(table: str, name: str, message: str) -> CommentOp:
+    """The comment, and the warning on the console, that say what PostgreSQL refuses.
 
     Raises:
         PgPatternsError: the message is SQLAlchemy's, so that no revision can be written at all.
@@ -90,4 +91,6 @@ def refusal(table: str, name: str, message: str) -> tuple[str, ...]:
             f"{name} of {table} cannot be written into a revision: {message}. Write the expression as text(), or the "
             "value as literal_column()."
         )
-    return (f"# pgpatterns: PostgreSQL refuses {name} of {table}:", f"#   {message}")
+    fact = f"PostgreSQL refuses {name} of {table}:"
+    note = Note(ModelDrift.name, f"{table}.{name}", f"{fact} {message}", warns=True)
+    return CommentOp((f"# pgpatterns: {fact}", f"#   {message}"), note)

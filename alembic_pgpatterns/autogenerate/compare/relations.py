@@ -57,16 +57,16 @@ def _compare_options(state: TableState) -> None:
     change = _set_options(expected, actual)
     if change:
         undo = _set_options(actual, expected)
-        for statement, back in zip(change, [*undo, *[None] * len(change)], strict=False):
-            state.add(AlterTableOp(state.table, f"{state.alter} {statement}", back and f"{state.alter} {back}"))
+        state.add(AlterTableOp(state.table, f"{state.alter} {change}", f"{state.alter} {undo}"))
 
 
-def _set_options(new: dict[str, str], old: dict[str, str]) -> list[str]:
+def _set_options(new: dict[str, str], old: dict[str, str]) -> str:
+    """The actions of ALTER TABLE that turn one set of options into another; empty if they are the same."""
     changed = any(old.get(name, "").lower() != value.lower() for name, value in new.items())
     removed = [name for name in old if name not in new]
     # All of them, because PostgreSQL keeps their order.
     statements = [f"SET ({', '.join(f'{name} = {value}' for name, value in new.items())})"] if changed else []
-    return statements + ([f"RESET ({', '.join(removed)})"] if removed else [])
+    return ", ".join(statements + ([f"RESET ({', '.join(removed)})"] if removed else []))
 
 
 def _compare_partitioning(state: TableState) -> None:

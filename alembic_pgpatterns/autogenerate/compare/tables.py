@@ -20,7 +20,7 @@ from alembic_pgpatterns.autogenerate.compare.sameness import Sameness
 from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import CHECKS_COMPARED
-from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.changes import name_of
 from alembic_pgpatterns.operations.support.template import Name
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -93,14 +93,15 @@ def _compare(state: TableState) -> None:
 
 
 def _say_what_is_refused(state: TableState) -> None:
-    """Comment on what is new and PostgreSQL refuses."""
+    """Comment on what PostgreSQL refuses, of what is new or changes."""
     existing = {*state.actual.columns, *state.actual.indexes, *state.actual.constraints}
+    changed = {name_of(op) for op in state.modify.ops}
     for name, message in state.printed.refused.items():
-        if name not in existing:
-            state.add(CommentOp(new_tables.refusal(str(state.declared.fullname), name, message)))
+        if name not in existing or name in changed:
+            state.add(new_tables.refusal(str(state.declared.fullname), name, message))
     new_keys = [list(op.local_cols) for op in state.modify.ops if isinstance(op, ops.CreateForeignKeyOp)]
     keys = (key for key in state.declared.foreign_key_constraints if list(key.column_keys) in new_keys)
-    state.add(*(CommentOp(lines) for key in keys for lines in new_tables.unmatched(key)))
+    state.add(*(comment for key in keys for comment in new_tables.unmatched(key)))
 
 
 def _read_whole_defaults(reflected: Table, actual: Forms) -> None:

@@ -45,6 +45,8 @@ class NamedType:
     constraints: Mapping[str, str]
     """CHECKs of a domain: definition by name."""
     users: tuple[TypeUser, ...]
+    under_views: bool = False
+    """Whether views on its columns have to go before a new type takes its place."""
 
     @property
     def key(self) -> TypeKey:

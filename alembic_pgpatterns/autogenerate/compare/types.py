@@ -17,7 +17,8 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
+from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.expressions import string_constants
 
@@ -50,6 +51,7 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     for key, item in declared.items():
         if key in actual and actual[key].kind == _kind(item):
             before += _compared(context, item, actual[key], upgrade_ops)
+    before = [*map(CommentOp.of, _contradictions(metadata, default) if "e" in kinds else ()), *before]
     after = [
         _dropped(item) for key, item in actual.items() if key not in declared and _loses_all(item, changes, default)
     ]
@@ -100,14 +102,33 @@ def _kind(item: SchemaType) -> str:
     return "e" if isinstance(item, postgresql.ENUM) else "d"
 
 
+def _contradictions(metadata: MetaData, default_schema: str) -> Iterator[Note]:
+    """What to say of a column whose enum another column declares with other labels."""
+    chosen = declared_types(metadata, default_schema)
+    columns = [column for table in metadata.sorted_tables for column in table.columns]
+    for column, kind in [(item, kind) for item in columns for kind in named_types_of(item.type)]:
+        item = chosen.get((kind.schema or default_schema, str(kind.name)))
+        if item is None or _kind(kind) != "e" or _kind(item) != "e" or tuple(kind.enums) == tuple(item.enums):
+            continue
+        subject = f"{column.table.fullname}.{column.name}"
+        reason = (
+            f"{subject} declares the enum {kind.name} as ({labels.listed(kind.enums)}), another column as "
+            f"({labels.listed(item.enums)}). PostgreSQL has only one, and this revision is written for the latter. "
+            "Give all of them the same labels, or one of them another name"
+        )
+        yield Note(ModelDrift.name, subject, reason, warns=True)
+
+
 def declared_types(metadata: MetaData, default_schema: str) -> dict[TypeKey, Any]:
     """The enums and domains that ``create_all()`` would create, by schema and name."""
-    kinds: list[Any] = [kind for table in metadata.tables.values() for c in table.c for kind in named_types_of(c.type)]
+    tables = metadata.sorted_tables
+    kinds: list[Any] = [kind for table in tables for column in table.c for kind in named_types_of(column.type)]
     # Types with ``metadata=`` are created even if no column has them (SQLAlchemy 2.1 keeps a register of them).
     registered: list[Any] = [item for item in getattr(metadata, "_objects", ()) if isinstance(item, SchemaType)]
     kinds += [kind for item in registered for kind in named_types_of(item)]
     owned = [kind for kind in kinds if getattr(kind, "create_type", True)]
-    return {(kind.schema or default_schema, str(kind.name)): kind for kind in owned}
+    # Of several with one name the first counts, as in ``create_all()``.
+    return {(kind.schema or default_schema, str(kind.name)): kind for kind in reversed(owned)}
 
 
 def created(item: Any) -> SqlOp:

@@ -15,11 +15,13 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, plan_swap, small_table
 from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, FillOp, value_for_rows
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
@@ -43,14 +45,18 @@ def plan_add_column(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     if reason is not None and not (isinstance(op.column.server_default, DefaultClause) and _can_stage(op, facts)):
         return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_staged_by_hand(op)),)),)
     if reason is not None:
-        return _filled_later(op, Note(TableRewrite.name, subject, reason), _backfill(op))
+        return _filled_later(op, Note(TableRewrite.name, subject, reason), _backfill(op, "DEFAULT"))
     if op.column.nullable or op.column.server_default is not None:
         return (_at_once(op),)
     reason = "existing rows have no value for it: they are filled first (see the next file), and NOT NULL comes last"
     note = Note(RequiredColumnWithoutDefault.name, subject, reason)
     if not facts.autocommit:
         return (plain(op, strong=True, notes=(own_transaction(note.pattern, subject),)),)
-    return _filled_later(op, note, None)
+    value = value_for_rows(op.column)
+    return _filled_later(op, note, None if value is None else _backfill(op, value, _AS_DECLARED))
+
+
+_AS_DECLARED = "existing rows get the default that the model has in Python; write another value here if they need one"
 
 
 def _at_once(op: ops.AddColumnOp) -> Step:
@@ -144,10 +150,13 @@ def _filled(op: ops.AddColumnOp, value: str) -> str:
     return backfill(op.schema, op.table_name, op.column.name, value)
 
 
-def _backfill(op: ops.AddColumnOp) -> Phase:
-    reason = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
+_IN_BATCHES = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
+
+
+def _backfill(op: ops.AddColumnOp, value: str, why: str | None = None) -> Phase:
+    reason = f"{why}; {_IN_BATCHES}" if why else _IN_BATCHES
     note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", reason, aside=True)
-    return Phase((SqlOp(_filled(op, "DEFAULT")),), autocommit=True, notes=(note,))
+    return Phase((FillOp(_filled(op, value), value),), autocommit=True, notes=(note,))
 
 
 def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -160,10 +169,26 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
         subject = f"{op.table_name}.{op.column_name}"
         if not facts.autocommit:
             return (plain(op, strong=True, notes=(own_transaction(BlockingNotNull.name, subject),)),)
-        return _not_null(_Place(op.schema, op.table_name, op.column_name, op.existing_type), 0, whole=op)
+        steps = _not_null(_Place(op.schema, op.table_name, op.column_name, op.existing_type), 0, whole=op)
+        return _with_values(op, steps)
     # COMMENT takes SHARE UPDATE EXCLUSIVE, for which no reader or writer waits.
     only_comment = op.modify_nullable is None and op.modify_server_default is False
     return (plain(op, strong=not only_comment),)
+
+
+def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Let rows without a value get the default of new rows, before the CHECK that proves NOT NULL is validated."""
+    default = op.existing_server_default
+    value = "DEFAULT" if isinstance(default, DefaultClause) else getattr(op, FILLING, None)
+    if value is None:
+        return steps
+    add, validate_check, *rest = steps
+    reason = "rows without a value get the column's default; a downgrade does not make them NULL again"
+    note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column_name}", f"{reason}; {_IN_BATCHES}")
+    fill = FillOp(backfill(op.schema, op.table_name, str(op.column_name), value), value)
+    phase = validate_check.up
+    filled = replace(phase, operations=(fill, *phase.operations), notes=(note, *phase.notes))
+    return (add, replace(validate_check, up=filled), *rest)
 
 
 def _only_nullable(op: ops.AlterColumnOp) -> bool:
@@ -235,6 +260,21 @@ def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
 
 
+def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
+    """New types, with the views on the columns dropped before and created again after."""
+    before, after = around(op.columns)
+    reason = (
+        f"PostgreSQL refuses another type because of {', '.join(op.views)}: dropped before and created again after, "
+        "with owner, grants, comments, indexes and triggers, all as in the database that runs this"
+    )
+    note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason)
+    steps = [step for alter in op.alters for step in plan_alter_column(alter, facts)]
+    operations = [each for step in steps for each in step.up.operations]
+    notes = (note, *(each for step in steps for each in step.up.notes))
+    phase = Phase((SqlOp(before), *operations, SqlOp(after)), strong=True, notes=notes)
+    return (Step(0, phase, owns_downgrade=True),)
+
+
 def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
     """DROP COLUMN takes ACCESS EXCLUSIVE for a moment; PostgreSQL refuses it while a view or a policy uses it."""
     if facts.is_new(op.schema, op.table_name):
@@ -249,9 +289,18 @@ def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
 
 def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
     """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
-    users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
+    table = facts.key(op.schema, op.table_name)
+    views = facts.droppable_views(table, op.column_name)
+    users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in views]
     if not users:
         return ()
+    if "the partition key" in users:
+        reason = (
+            "PostgreSQL refuses another type for a column of the partition key, so this fails. Keep the type, with "
+            "`info` in the model or a line in the baseline; or rename the table, create it again with the new type, "
+            "copy the rows in batches, and drop the old one"
+        )
+        return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason, warns=True),)
     reason = (
         f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}. Drop that first, and "
         "create it again afterwards; or keep the column's type, with `info` in the model or a line in the baseline"

@@ -64,6 +64,8 @@ class Facts:
     blocks_type_change: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
     """Objects because of which PostgreSQL refuses a new type for a column: views, generated columns, policies, triggers
     and functions (``RememberAllDependentForRebuilding`` in commands/tablecmds.c)."""
+    droppable_views: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
+    """The views on a column and the views on these, if nothing else depends on any of them."""
     blocks_drop: Callable[[TableKey], tuple[str, ...]] = lambda table: ()
     """What makes PostgreSQL refuse to drop a table: views and functions that use it."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
@@ -119,6 +121,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         name_exists=reader.name_exists,
         rebuilt_with_type=reader.rebuilt_with_type,
         blocks_type_change=reader.blocks_type_change,
+        droppable_views=reader.droppable_views,
         blocks_drop=reader.blocks_drop,
         has_primary_key=reader.has_primary_key,
         attached_to_column=reader.attached_to_column,
@@ -197,6 +200,32 @@ _BLOCKING = """
     WHERE the.attnum = ANY (p.partattrs::int2[])
     ORDER BY 1
 """
+_VIEWS = """
+    WITH RECURSIVE the AS (
+        SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column
+    ), dependent (oid) AS (
+        SELECT r.ev_class FROM the JOIN pg_depend d ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
+        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> d.refobjid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+        UNION
+        SELECT r.ev_class FROM dependent v JOIN pg_depend d ON d.refobjid = v.oid
+        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> v.oid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+    )
+    SELECT pg_describe_object('pg_class'::regclass, v.oid, 0), c.relkind NOT IN ('v', 'm')
+        OR EXISTS (SELECT FROM pg_depend d
+                   LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+                   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND d.deptype = 'n'
+                     AND coalesce(r.ev_class NOT IN (SELECT oid FROM dependent), true))
+        OR EXISTS (SELECT FROM pg_depend d JOIN pg_type t ON t.oid = d.refobjid
+                   WHERE d.refclassid = 'pg_type'::regclass AND d.deptype = 'n'
+                     AND (t.typrelid = v.oid OR t.oid = (SELECT typarray FROM pg_type WHERE typrelid = v.oid)))
+        OR EXISTS (SELECT FROM pg_depend d
+                   WHERE d.classid = 'pg_class'::regclass AND d.objid = v.oid AND d.deptype = 'e')
+    FROM dependent v JOIN pg_class c USING (oid) ORDER BY 1
+"""
 # deptype n: what is automatic (a) goes with the table. A rule on the table itself is not in its way.
 _BLOCKING_DROP = """
     SELECT DISTINCT replace(pg_describe_object(d.classid, d.objid, d.objsubid), 'rule _RETURN on ', '')
@@ -268,6 +297,9 @@ class _Reader:
     def blocks_type_change(self, table: TableKey, column: str) -> tuple[str, ...]:
         return self._of_column(_BLOCKING, table, column)
 
+    def droppable_views(self, table: TableKey, column: str) -> tuple[str, ...]:
+        return droppable_views(self.connection, table, column)
+
     def blocks_drop(self, table: TableKey) -> tuple[str, ...]:
         values = {"schema": table[0], "table": table[1]}
         return tuple(str(name) for (name,) in self.connection.execute(text(_BLOCKING_DROP), values))
@@ -281,6 +313,13 @@ class _Reader:
     def _of_column(self, query: str, table: TableKey, column: str) -> tuple[str, ...]:
         values = {"schema": table[0], "table": table[1], "column": column}
         return tuple(str(name) for (name,) in self.connection.execute(text(query), values))
+
+
+def droppable_views(connection: Connection, table: TableKey, column: str) -> tuple[str, ...]:
+    """The views on a column and the views on these, if nothing else depends on any of them. Takes no lock."""
+    values = {"schema": table[0], "table": table[1], "column": column}
+    rows = [(str(name), bool(held)) for name, held in connection.execute(text(_VIEWS), values)]
+    return () if any(held for _, held in rows) else tuple(name for name, _ in rows)
 
 
 def functions(expression: str) -> list[tuple[str | None, str]]:

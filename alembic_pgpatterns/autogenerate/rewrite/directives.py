@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import TextClause
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.filling import FillOp
 from alembic_pgpatterns.autogenerate.rewrite.indexes import index_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
@@ -142,7 +143,15 @@ def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
         return steps
     if op.modify_type is not None:
         return _swap(op, steps, facts)
-    return (_not_null(op.table_name, op.column_name, op.schema, steps, steps[0].level + 1),)
+    strict = _not_null(op.table_name, op.column_name, op.schema, steps, steps[0].level + 1)
+    fill = next((each for step in steps for each in step.up.operations if isinstance(each, FillOp)), None)
+    if fill is None:
+        return (strict,)
+    where = f"{quote(str(op.column_name))} IS NULL"
+    filled: ops.MigrateOperation = fill
+    if facts.has_primary_key(facts.key(op.schema, op.table_name)):
+        filled = _backfill(op.table_name, str(op.column_name), fill.value, where, op.schema)
+    return (Step(strict.level, _alone(filled, notes=steps[1].up.notes)), strict)
 
 
 def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: int) -> Step:
@@ -214,8 +223,9 @@ def _reference(op: InlineReferenceOp) -> AddColumnWithReferenceOp:
 def _filled(op: ops.AddColumnOp, phase: Phase) -> Phase:
     column = op.column.name
     where = f"{quote(column)} IS NULL"
-    if not isinstance(phase.operations[0], CommentOp):
-        return _alone(_backfill(op.table_name, column, "DEFAULT", where, op.schema), notes=phase.notes)
+    fill = phase.operations[0]
+    if isinstance(fill, FillOp):
+        return _alone(_backfill(op.table_name, column, fill.value, where, op.schema), notes=phase.notes)
     schema = f", schema={op.schema!r}" if op.schema else ""
     return _alone(
         CommentOp(

@@ -24,8 +24,14 @@ def plain(
     )
 
 
+_WITH_CONDITION = ("alembic.operations.", "alembic_pgpatterns.")
+
+
 def repeatable(op: ops.MigrateOperation) -> tuple[ops.MigrateOperation, ...] | None:
     """Return the op with IF EXISTS or IF NOT EXISTS, or None if Alembic does not have it for the op."""
+    if not type(op).__module__.startswith(_WITH_CONDITION):
+        # Such as GeoAlchemy2's add_geospatial_column, which takes no if_not_exists.
+        return None
     if isinstance(op, ops.CreateTableOp | ops.CreateIndexOp | ops.AddColumnOp):
         return (altered(op, if_not_exists=True),)
     if isinstance(op, ops.DropTableOp | ops.DropIndexOp | ops.DropColumnOp | ops.DropConstraintOp):

@@ -14,6 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
+from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
 
 Planner = Callable[[Any, Facts], tuple[Step, ...]]
 
@@ -30,6 +31,7 @@ PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.AddColumnOp, columns.plan_add_column),
     (ops.AlterColumnOp, columns.plan_alter_column),
     (ops.DropColumnOp, columns.plan_drop_column),
+    (RetypeUnderViewsOp, columns.plan_retype_under_views),
 )
 
 
@@ -71,10 +73,9 @@ def _below(change: Change, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return (first, *steps[1:])
 
 
-def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[Step]:
-    """Return the steps of a downgrade's ops, which stay in one file, in order of their levels."""
-    planned = levelled([Planned(Change(op), plan_undo(op, facts)) for op in operations], facts)
-    return sorted((step for item in planned for step in item.steps), key=lambda step: step.level)
+def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[tuple[Step, ...]]:
+    """Return the steps of each op of a downgrade, which stay in one file."""
+    return [item.steps for item in levelled([Planned(Change(op), plan_undo(op, facts)) for op in operations], facts)]
 
 
 def plan_undo(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:

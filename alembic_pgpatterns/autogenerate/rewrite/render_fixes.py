@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import warnings
 from collections.abc import Callable
@@ -83,12 +84,21 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
             return render(kind, context)
         if stored and isinstance(kind, TypeDecorator):
             return _stored(kind, dialect, context)
+        if getattr(kind, "spatial_index", False):
+            return _rendered(_without_index(kind), context)
         if context.opts.get("user_module_prefix") is None and _can_be_evaluated(kind):
             context.imports.add(f"import {type(kind).__module__}")
             return render(kind, context)
         return _stored(kind, dialect, context) if isinstance(kind, TypeDecorator) else render(kind, context)
 
     return render_type
+
+
+def _without_index(kind: Any) -> Any:
+    """A type of GeoAlchemy2 that makes no index of its own: the metadata has it, so the file creates it."""
+    bare = copy.copy(kind)
+    bare.spatial_index = bare.use_N_D_index = False
+    return bare
 
 
 def _stored(kind: Any, dialect: Any, context: AutogenContext) -> str:

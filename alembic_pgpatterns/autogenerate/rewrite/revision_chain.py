@@ -73,16 +73,17 @@ def _separated(file: Sequence[Member]) -> list[list[Member]]:
 
 def _back(file: Sequence[Member], facts: Facts) -> list[Step]:
     """Return the steps of a file's downgrade: in reverse order, and safe by the same rules."""
-    extra: list[Step] = []
-    undoing: list[ops.MigrateOperation] = []
+    result: list[tuple[int, Step]] = []
+    undoing: list[tuple[int, ops.MigrateOperation]] = []
     here = [id(step) for _, step in file]
-    for item, step in reversed(_by_change(file)):
-        extra.extend(step.down)
-        if any(id(other) not in here for other in item.steps):
-            extra.extend(step.undo_when_split)
-        if step.owns_downgrade:
-            undoing.extend(item.change.down)
-    return sorted([*extra, *plan_back(undoing, facts)], key=lambda step: step.level)
+    for position, (item, step) in enumerate(reversed(_by_change(file))):
+        split = any(id(other) not in here for other in item.steps)
+        result += [(position, extra) for extra in (*step.down, *(step.undo_when_split if split else ()))]
+        undoing += [(position, op) for op in item.change.down if step.owns_downgrade]
+    planned = plan_back([op for _, op in undoing], facts)
+    result += [(position, step) for (position, _), steps in zip(undoing, planned, strict=True) for step in steps]
+    # A change that came later is undone first: a column of a primary key stays NOT NULL until the key is gone.
+    return [step for _, step in sorted(result, key=lambda entry: (entry[1].level, entry[0]))]
 
 
 def _by_change(file: Sequence[Member]) -> list[Member]:

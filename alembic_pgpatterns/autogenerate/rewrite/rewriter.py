@@ -22,6 +22,7 @@ from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
+from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.output.safe_text import code
 
@@ -59,7 +60,7 @@ def rewrite(
         batch: group unchanged ops for ``render_as_batch``.
     """
     changes = repaired(paired(upgrade, downgrade), facts)
-    changes = with_split_alters(with_enum_types(changes, facts))
+    changes = with_views_apart(with_split_alters(with_enum_types(changes, facts)), facts)
     if split != "never":
         changes = with_inline_references(changes, facts)
     grouped = in_batches if batch else tuple

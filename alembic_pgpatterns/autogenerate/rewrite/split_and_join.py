@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from alembic.operations import ops
 
@@ -34,9 +35,14 @@ def _split(change: Change) -> tuple[Change, ...]:
         modify_server_default=False,
         modify_comment=False,
         existing_type=op.existing_type if op.modify_type is None else op.modify_type,
+        existing_server_default=_default_by_then(op),
     )
     undo_others, undo_strict = _split_undo(change.down)
     return (replace(change, up=others, down=undo_others), Change(strict, undo_strict))
+
+
+def _default_by_then(op: ops.AlterColumnOp) -> Any:
+    return op.existing_server_default if op.modify_server_default is False else op.modify_server_default
 
 
 def _split_undo(

@@ -82,17 +82,37 @@ class Planned:
 def levelled(plans: Sequence[Planned], facts: Facts) -> list[Planned]:
     """Raise every change to the level of the changes that it depends on."""
     placed: list[tuple[Touch, int]] = []
+    required: dict[Key, int] = {}
     result = []
     for plan in plans:
-        touch = touches(plan.change.up, facts)
+        op = plan.change.up
+        touch = touches(op, facts)
         least = max((level for other, level in placed if touch.follows(other)), default=0)
         lifted = _lifted(plan, least)
+        if isinstance(op, ops.CreatePrimaryKeyOp):
+            # It sets NOT NULL where that is missing, and reads all rows for it under its lock.
+            last = max((required.get(key, 0) for key in _key_columns(op, op.columns, facts)), default=0)
+            lifted = _lifted(lifted, lifted.steps[0].level + last - lifted.steps[-1].level)
         # A new column exists after the first step, whatever follows.
-        first = isinstance(plan.change.up, ops.AddColumnOp)
+        first = isinstance(op, ops.AddColumnOp)
         level = lifted.steps[0 if first else -1].level if lifted.steps else least
         placed.append((touch, level))
+        required.update((key, lifted.steps[-1].level) for key in _made_required(op, facts) if lifted.steps)
         result.append(lifted)
     return result
+
+
+def _key_columns(op: ops.MigrateOperation, names: Iterable[object], facts: Facts) -> list[Key]:
+    return [("column", *facts.key_of(op), str(name)) for name in names]
+
+
+def _made_required(op: ops.MigrateOperation, facts: Facts) -> list[Key]:
+    """The column that is NOT NULL after an op."""
+    if isinstance(op, ops.AddColumnOp) and not op.column.nullable:
+        return _key_columns(op, [op.column.name], facts)
+    if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is False:
+        return _key_columns(op, [op.column_name], facts)
+    return []
 
 
 def _lifted(plan: Planned, least: int) -> Planned:
@@ -132,7 +152,16 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
     if isinstance(op, ops.AlterColumnOp):
         column_key = ("column", *table, str(op.column_name))
         return Touch(frozenset(reads | {column_key}), frozenset({column_key} if op.modify_type is not None else ()))
+    alters = getattr(op, "alters", ())
+    if alters:
+        return _together(touches(alter, facts) for alter in alters)
     return _touches_object(op, table, reads, facts)
+
+
+def _together(items: Iterable[Touch]) -> Touch:
+    touched = list(items)
+    reads = (key for item in touched for key in item.reads)
+    return Touch(frozenset(reads), frozenset(key for item in touched for key in item.writes))
 
 
 def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
@@ -153,6 +182,7 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
     if isinstance(source, ops.CreateForeignKeyOp):
         referred = facts.key(source.kw.get("referent_schema"), source.referent_table)
         reads.update((("table", *referred), ("unique", *referred)))
+        reads.update(("column", *referred, str(column)) for column in source.remote_cols)
     return Touch(frozenset(reads), frozenset(writes))
 
 
