@@ -586,6 +586,7 @@ ROWS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("existing", [True, False], ids=["an existing column", "a new column"])
 @pytest.mark.parametrize(("column", "value"), ROWS.values(), ids=ROWS)
 def test_rows_get_the_default_of_new_rows(in_process: InProcess, column: str, value: int, existing: bool) -> None:
