@@ -29,6 +29,7 @@ from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.revision_patterns import needs_traces, run_history_patterns, run_revision_patterns
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.skipped import Skipped
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
 from alembic_pgpatterns.patterns.revisions.breaks_old_code import BreaksOldCode
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
@@ -155,7 +156,7 @@ class RevisionCheck:
             return ()
         broken = broken_by(self.run, scope, release)
         if not broken:
-            tables = f"its {release.tables} table{'s' if release.tables != 1 else ''}"
+            tables = f"its {counted(release.tables, 'tables')}"
             gathered.hints.append(
                 f"The code of {release.name} still reads and writes {tables} after each new revision."
             )
@@ -168,7 +169,7 @@ class RevisionCheck:
         traced_before = tuple(run for runs in todo.cached.runs.values() for run in runs)
         if not todo.others:
             return TraceResult(traced_before, todo.cached.environments)
-        self.run.progress.say(f"tracing {len(todo.others)} revision{'s' if len(todo.others) > 1 else ''}")
+        self.run.progress.say(f"tracing {counted(len(todo.others), 'revisions')}")
         traced = self.run.trace(todo.others, todo.before(self.run.project))
         if cache is not None:
             runs = {**todo.cached.runs, **traced.settled()}

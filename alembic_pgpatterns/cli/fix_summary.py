@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic_pgpatterns.fix.edit_models import Edited
 from alembic_pgpatterns.fix.workspace import Workspace
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.report.words import fix_lines
 
@@ -19,7 +20,7 @@ def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argpa
         yield from _sources(outcome, edited, work)
     count = len(outcome.fixed)
     note = " (dry run: nothing is written)" if options.dry_run else ""
-    yield f"pgfix: {count} finding{'' if count == 1 else 's'} fixed{note}"
+    yield f"pgfix: {counted(count, 'findings fixed')}{note}"
     for pattern, count in Counter(finding.pattern for finding in outcome.fixed).most_common():
         yield f"  {pattern:34} {count:>5}"
     if outcome.written:

@@ -107,7 +107,7 @@ def _to_heads(at: RunAt) -> None:
 def _count(lines: Sequence[str]) -> Iterator[str]:
     number = sum(line.startswith(WARNING) for line in lines)
     if number:
-        yield f"pgpatterns: {number} warning{'s' if number > 1 else ''}."
+        yield f"pgpatterns: {counted(number, 'warnings')}."
 
 
 def _written(

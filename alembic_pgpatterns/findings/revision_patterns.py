@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.suppressions import Unsuppressed, apply_suppressions
 from alembic_pgpatterns.patterns import Finding, HistoryPattern, Pattern, RevisionPattern, registry
 from alembic_pgpatterns.revisions.model import History, RevisionRun
@@ -31,21 +30,11 @@ def run_revision_patterns(patterns: Sequence[Pattern], runs: Sequence[RevisionRu
 def _of_run(patterns: Iterable[Pattern], run: RevisionRun) -> Iterator[Finding]:
     for pattern in patterns:
         if isinstance(pattern, RevisionPattern):
-            yield from _detect(pattern, run)
+            yield from detected(pattern, run)
 
 
 def run_history_patterns(patterns: Iterable[Pattern], history: History) -> list[Finding]:
     """The findings of the patterns for the history as a whole."""
     return [
-        finding for pattern in patterns if isinstance(pattern, HistoryPattern) for finding in _detect(pattern, history)
+        finding for pattern in patterns if isinstance(pattern, HistoryPattern) for finding in detected(pattern, history)
     ]
-
-
-def _detect(pattern: Any, facts: Any) -> list[Finding]:
-    try:
-        return list(pattern.detect(facts))
-    except Exception as error:
-        raise PgPatternsError(
-            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
-        ) from error

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.together import agree
-from alembic_pgpatterns.patterns import Finding, Needs, Pattern, SchemaPattern, ServerPattern
+from alembic_pgpatterns.patterns import Finding, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Name, Schema
-
-Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def run_server_patterns(server: LiveServer, settings: Settings) -> Results:
         if reason is not None:
             skipped.append(Skipped(pattern.name, reason))
             continue
-        findings.extend(_explained(pattern, pattern.detect, server))
+        findings.extend(detected(pattern, server))
     return Results(tuple(unique(findings)), tuple(skipped))
 
 
@@ -68,18 +65,7 @@ def run_pattern(pattern: SchemaPattern, schema: Schema) -> list[Finding]:
     Raises:
         PgPatternsError: the pattern failed. To continue would mean to report "ok" without a check.
     """
-    return _explained(pattern, pattern.detect, schema)
-
-
-def _explained(pattern: Pattern, detect: Callable[[Seen], Iterator[Finding]], seen: Seen) -> list[Finding]:
-    try:
-        # A plugin's pattern may raise anything.
-        return list(detect(seen))
-    except Exception as error:
-        raise PgPatternsError(
-            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
-        ) from error
+    return detected(pattern, schema)
 
 
 def _cannot_tell(pattern: SchemaPattern, schema: Schema) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
-from alembic_pgpatterns.patterns import Finding, StatementPattern
+from alembic_pgpatterns.patterns import StatementPattern
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.workload.model import SOURCE, Workload
 
@@ -39,20 +39,10 @@ def gather_statements(workload: Workload, settings: Settings, schema: Schema | N
         for item in chosen_patterns(settings, (StatementPattern,))
         if isinstance(item, StatementPattern) and (item.of_source or workload.source != SOURCE)
     ]
-    findings = list(unique(finding for pattern in patterns for finding in _run(pattern, workload, schema)))
+    findings = list(unique(finding for pattern in patterns for finding in detected(pattern, workload, schema)))
     paths = [finding.location.path for finding in findings if finding.location is not None]
     # A comment that suppresses nothing is not reported: another recording may have the finding.
     unsuppressed = apply_suppressions(findings, paths, frozenset())
     gathered.findings += [finding for finding in unsuppressed.findings if not finding.guess]
     gathered.guesses += [finding for finding in unsuppressed.findings if finding.guess]
     gathered.suppressed += unsuppressed.suppressed
-
-
-def _run(pattern: StatementPattern, workload: Workload, schema: Schema | None) -> list[Finding]:
-    try:
-        return list(pattern.detect(workload, schema))
-    except Exception as error:
-        raise PgPatternsError(
-            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
-            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
-        ) from error

@@ -44,11 +44,11 @@ def _box(place: Place) -> Markup:
     box, severity = place.box, place.box.severity
     count = tag("text", str(box.findings), x=WIDTH - 12, y=20, class_="count") if box.findings else None
     badge = tag("circle", cx=WIDTH - 16, cy=15, r=11, class_="badge") if box.findings else None
-    more = f"{box.hidden} more column{'s' if box.hidden > 1 else ''}"
+    more = counted(box.hidden, "more columns", "more column")
     hidden = HEAD + LINE * len(box.rows) + 14
     return tag(
         "g",
-        tag("title", f"{box.table}: {box.findings} finding{'' if box.findings == 1 else 's'}"),
+        tag("title", f"{box.table}: {counted(box.findings, 'findings')}"),
         tag("rect", width=WIDTH, height=place.height, rx=6, class_="frame"),
         tag("path", d=f"M0 {HEAD}H{WIDTH}", class_="rule"),
         tag("text", _cut(_short(box.table), FITS["title"]), x=10, y=20, class_="title"),

@@ -1,0 +1,24 @@
+"""What one pattern finds. Its code may be a plugin's, and may raise anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.patterns import Finding
+
+
+def detected(pattern: Any, *seen: Any) -> list[Finding]:
+    """The findings of a pattern that has a method `detect`, on what its kind of pattern looks at.
+
+    Raises:
+        PgPatternsError: the pattern failed. To continue would mean to report "ok" without a check.
+    """
+    try:
+        # As a list here: most patterns are generators, which fail only when they are read.
+        return list(pattern.detect(*seen))
+    except Exception as error:
+        raise PgPatternsError(
+            f"The pattern {pattern.name} failed: {type(error).__name__}: {error}. This is a mistake in the pattern; "
+            f"please report it. Until it is fixed, leave the pattern out: --ignore {pattern.name}."
+        ) from error
