@@ -43,6 +43,7 @@ def culprit(connection: Any, failure: ProjectFailed, after: Schema) -> str | Non
 def _conditions(facts: Mapping[str, str], table: Name, after: Schema) -> Iterator[sql.Composable]:
     if "column_name" in facts:
         yield sql.SQL("{} IS NULL").format(sql.Identifier(facts["column_name"]))
+    # From the run on empty tables: here the constraint was rolled back together with its statement.
     changed = after.table(table)
     for check in changed.checks if changed is not None else ():
         if check.name == facts.get("constraint_name") and isinstance(check.expression, str):

@@ -12,6 +12,8 @@ from alembic_pgpatterns.rehearsal.server import make_durable
 from alembic_pgpatterns.rehearsal.stage import RunOutcome, Stage
 from alembic_pgpatterns.schema.model import Name, Table
 
+# Temporary files are gone as soon as their statement ends; only the counter temp_bytes of pg_stat_database tells of
+# them.
 _WRITTEN = """
 SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(current_database()),
        (SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database())
@@ -47,6 +49,7 @@ def measure(
         outcome = stage.step(script, True, line, copies)
     result = {}
     for name, load in loads.items():
+        # WAL is one for the whole server, so what the writers of the load wrote is in it.
         wal, size, temporary = (new - old for new, old in zip(_written(stage, copies[name]), before[name], strict=True))
         result[name] = Measurement(
             rows=dict(rows[name]),

@@ -72,7 +72,8 @@ class Budget:
 
     @property
     def share(self) -> float:
-        """Seconds for the next revision: an equal part of the remaining time, or half of it."""
+        """Seconds for the next revision: an equal part of the remaining time, but at least a quarter of it."""
+        # Most revisions need less than their part, and what they leave is of use only to those before the last.
         return max(0.0, self.left) / max(1, min(self.waiting, 4))
 
     def check(self) -> None:

@@ -101,6 +101,7 @@ def _traced(
 ) -> dict[str, tuple[RevisionRun, ...]]:
     """A run of each revision on empty tables: the tables that it touches, and the schema before and after."""
     progress.say("running the revisions on empty tables")
+    # The cache has the traces of pgcheck, but only those of throw-away servers.
     local = replace(settings, server=None)
     empty = Run(project, local, progress, cache=HistoryCache.open(project, local))
     traced = empty.trace(scope, _before(project, scope[0]))
@@ -134,6 +135,7 @@ def _rehearse_one(revision: _Revision) -> bool:
         gathered.skipped.append(Skipped(subject, "the time of --budget was over"))
     except PgPatternsError as error:
         gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
+        # The databases may now be between two revisions, so none of the later ones can start there.
         return False
     except psycopg.Error as error:
         gathered.skipped.append(Skipped(subject, f"the server refused it: {str(error).splitlines()[0]}"))
@@ -242,6 +244,7 @@ class _Revision:
         return before - self.budget.left, taken
 
     def _place(self, filled: dict[str, str], last: bool) -> Any:
+        # A copy takes as long as the database is large. After the last run nothing needs the original.
         return _Same(filled) if last else self.stage.copied(filled)
 
     def _affordable(self, small: int, most: int, cost: tuple[float, int]) -> int:

@@ -60,6 +60,7 @@ def make_durable(server: Server, durable: bool) -> None:
     """
     if isinstance(server, ThrowawayServer):
         with server.connect() as connection:
+            # It takes effect without a restart (context "sighup" in pg_settings).
             connection.execute(sql.SQL("ALTER SYSTEM SET fsync = {}").format(sql.Literal("on" if durable else "off")))
             connection.execute("SELECT pg_reload_conf()")
 

@@ -106,6 +106,7 @@ class Stage:
             for number, name in enumerate(self.names):
                 original = (originals or {}).get(name, name)
                 self._alone(original)
+                # PostgreSQL cuts names off after 63 bytes, and the end is what differs.
                 wish = f"{SCRATCH}_{name}_{number}_{len(originals or {})}"
                 copies[name] = self.run.server.create_database(wish[:60], template=original)
             yield copies
@@ -118,6 +119,7 @@ class Stage:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         deadline = time.monotonic() + 5
         with self.run.server.connect() as connection:
+            # pg_terminate_backend() only sends a signal: the sessions need a moment to end.
             while connection.execute(query, (database,)).fetchall() and time.monotonic() < deadline:
                 time.sleep(0.002)
 

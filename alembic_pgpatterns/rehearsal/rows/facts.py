@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic_pgpatterns.schema.model import Name
 
+# 16384 is FirstNormalObjectId (access/transam.h): what initdb made has a smaller OID.
 DOMAINS = """
 SELECT n.nspname::text, t.typname::text, k.conname::text, pg_get_expr(k.conbin, 0)
 FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid JOIN pg_namespace n ON n.oid = t.typnamespace
@@ -29,6 +30,7 @@ JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisd
 WHERE t.typtype = 'c' AND t.oid >= 16384
 ORDER BY t.oid, a.attnum
 """
+# pg_get_partition_constraintdef() includes the conditions of all levels above the leaf.
 LEAVES = """
 SELECT n.nspname::text, c.relname::text, pg_get_partition_constraintdef(leaf.relid),
        pg_get_expr(l.relpartbound, l.oid) = 'DEFAULT'

@@ -85,6 +85,7 @@ def narrowed(first: Limit, second: Limit) -> Limit:
 def _tighter(first: Constant | None, second: Constant | None, larger: bool) -> bool:
     if second is None or first is None:
         return second is not None
+    # Dates and times are texts here, in ISO form, whose order as texts is that of time.
     if isinstance(first, str) or isinstance(second, str):
         return (str(second) > str(first)) == larger
     return (second > first) == larger
@@ -217,6 +218,7 @@ def _elements(node: Node) -> tuple[Constant, ...]:
     values = [constant(item) for item in items]
     if kind == "a_const":
         text = constant(node)
+        # With quotes or backslashes it would need all rules of array syntax (docs, "Array Input and Output Syntax").
         plain = isinstance(text, str) and text.startswith("{") and '"' not in text and "\\" not in text
         return tuple(str(text)[1:-1].split(",")) if plain else ()
     return tuple(value for value in values if value is not None) if None not in values else ()
@@ -269,6 +271,7 @@ def domain_condition(expression: str, column: str) -> str | None:
         tree = postgast.parse(f"SELECT {expression}")
     except postgast.PgQueryError:
         return None
+    # PostgreSQL prints the value of a domain as VALUE, which the parser takes for a column.
     for node in _walk(tree):
         if node.WhichOneof("node") == "column_ref" and column_name(node) == "value":
             node.column_ref.fields[-1].string.sval = column

@@ -111,9 +111,11 @@ def _reference(
     optional = _optional(table, keys)
     demanded = [expression for about, expression in conditions if about and about <= set(columns)]
     if len(keys) == 1 and len(columns) == 1 and not demanded:
+        # Most keys refer to numbers without gaps. There a sum gives the value, and no join is needed.
         bounds = _contiguous(connection, table, keys[0])
         if bounds is not None:
             return Reference(columns, optional, bounds[1], low=bounds[0])
+    # A table, since each chunk of rows and each trial joins it: a subquery would number the rows again for each.
     relation = f"pgpatterns_rows_{next(_numbers)}"
     connection.execute(_numbered(relation, columns, keys, demanded))
     # Autovacuum cannot see temporary tables (docs, "The Autovacuum Daemon").

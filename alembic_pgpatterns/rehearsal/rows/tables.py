@@ -172,6 +172,7 @@ class TablePlan:
         distinct = max(self.arrangement.rows // 10, 100)
         if shape is not None and shape.distinct:
             distinct = _distinct(shape, self.arrangement.rows)
+        # Near 1, pg_stats.correlation says that the values lie in the table in their order, as those of a clock do.
         if shape is not None and abs(shape.correlation) > 0.9:
             return sql.SQL("({} * {} / {})").format(
                 NUMBER, sql.Literal(distinct), sql.Literal(self.arrangement.rows + 1)

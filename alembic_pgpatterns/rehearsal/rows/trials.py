@@ -210,6 +210,7 @@ def _near(value: object) -> Iterator[str]:
     if isinstance(value, bool):
         yield str(value).lower()
     elif isinstance(value, (int, float)):
+        # For < and > the constant itself is just outside.
         yield from (str(value), str(value + 1), str(value - 1))
     else:
         yield str(value)

@@ -223,6 +223,7 @@ class Values:
 
     def _number(self, plan: ColumnPlan, index: Expression) -> Expression:
         low, step, count = self._numbers(plan)
+        # Rows have bigint numbers: so large a count would not change them, and is no bigint itself.
         position = index if count is None or count > 2**62 else sql.SQL("(({}) % {})").format(index, sql.Literal(count))
         kind = sql.SQL(
             {"int2": "smallint", "int4": "integer", "int8": "bigint"}.get(plan.column.type.name, plan.column.type.name)
@@ -245,6 +246,8 @@ class Values:
                 "({low}::timestamp + ({high}::timestamp - {low}::timestamp)"
                 " * ((({i}) % 100000) / 100001.0 + 0.000001))::{kind}"
             ).format(low=sql.Literal(str(limit.low)), high=sql.Literal(str(limit.high)), i=index, kind=kind)
+        # Years ago, since many conditions demand a time before now(); a million rows, one each 30 seconds, fill less
+        # than a year.
         start = sql.Literal(str(limit.low) if limit.low is not None else "2015-01-01")
         if limit.low is None and limit.high is not None:
             return sql.SQL("({}::timestamp - make_interval(mins => (1 + {})::int))::{}").format(
@@ -304,6 +307,7 @@ def _steps(limit: Limit, step: float, default_low: int, most: float | None) -> t
     high = min((value for value in (high, most) if value is not None), default=None)
     if low is None:
         low = default_low if high is None or high >= default_low else high - 1000000
+    # A step such as 0.01 is no exact float, so the quotient may be just below a whole number.
     count = max(0, int((high - low) / step + 1.5e-9) + 1) if high is not None else None
     return str(int(low) if low == int(low) else low), f"{step:.12f}".rstrip("0").rstrip("."), count
 
