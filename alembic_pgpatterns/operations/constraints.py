@@ -38,6 +38,7 @@ def _other(at: TableOrIndex, name: str, existing: str, expected: str) -> errors.
     )
 
 
+# As pg_constraint has them in confdeltype and confupdtype; "a" is NO ACTION, the default.
 _ACTIONS = {"CASCADE": "c", "SET NULL": "n", "SET DEFAULT": "d", "RESTRICT": "r"}
 
 

@@ -116,6 +116,8 @@ class CreateIndexConcurrentlyOp(Directive):
         plan = IndexPlan(self.index_name, self.columns, self.unique, self.kw)
         with outside_transaction(operations, self.name):
             if offline(operations):
+                # Without a database it is not known whether the table is partitioned, where PostgreSQL refuses
+                # CONCURRENTLY.
                 at = TableOrIndex(self.schema, self.table_name, "r")
                 with without_timeouts(operations):
                     run(operations, plan.on(self.index_name, at, operations, postgresql_concurrently=True))

@@ -157,6 +157,7 @@ _TEMP_PARTITION = TableOrIndex("pg_temp", "pgpatterns_partition", "r")
 
 def _bound_as_condition(operations: Operations, parent: TableOrIndex, bound: str) -> str:
     """The CHECK that PostgreSQL itself would apply to such a partition."""
+    # PostgreSQL turns a bound into a condition only for a partition that exists, so an empty one is made.
     key = fetch_value(operations, "SELECT pg_get_partkeydef(CAST(:parent AS regclass))", parent=parent.quoted)
     with explained(f"{bound!r} is not a bound for a partition of {parent}", "Correct it in the revision"):
         emit(

@@ -120,6 +120,7 @@ def compare_storage(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Pri
 
 
 def _options(of_table: list[str] | None, toast: list[str] | None) -> dict[str, str]:
+    # PostgreSQL keeps toast.* as options of the TOAST table, without the prefix.
     options = [*(of_table or ()), *(f"toast.{option}" for option in toast or ())]
     return dict(option.split("=", 1) for option in options)
 

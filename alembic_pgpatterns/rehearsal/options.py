@@ -73,7 +73,7 @@ class Budget:
     @property
     def share(self) -> float:
         """Seconds for the next revision: an equal part of the remaining time, but at least a quarter of it."""
-        # Most revisions need less than their part, and what they leave is of use only to those before the last.
+        # Not only an equal part: most revisions need less than that, so the first ones would get too little.
         return max(0.0, self.left) / max(1, min(self.waiting, 4))
 
     def check(self) -> None:

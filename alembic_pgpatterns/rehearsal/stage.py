@@ -106,7 +106,7 @@ class Stage:
             for number, name in enumerate(self.names):
                 original = (originals or {}).get(name, name)
                 self._alone(original)
-                # PostgreSQL cuts names off after 63 bytes, and the end is what differs.
+                # PostgreSQL cuts names off after 63 bytes; the throw-away server finds a free one.
                 wish = f"{SCRATCH}_{name}_{number}_{len(originals or {})}"
                 copies[name] = self.run.server.create_database(wish[:60], template=original)
             yield copies

@@ -36,6 +36,7 @@ def quoted(*path: str | None) -> str:
     return as_text(Template("{name}", name=Name(*path))).replace(":", "\\:")
 
 
+# Without a column that may be NULL: a comparison of rows is NULL then, so the walk would never reach such a row.
 _KEYS = """
     SELECT x.indisprimary, ARRAY(
         SELECT ARRAY[a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)]

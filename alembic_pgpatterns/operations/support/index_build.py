@@ -132,6 +132,7 @@ def _build_on_partitions(operations: Operations, plan: IndexPlan, name: str, at:
         return
     parent = TableOrIndex(at.schema, name, "I")
     for partition in partitions(operations, at):
+        # A foreign table has no indexes; CREATE INDEX on the parent leaves it out, too.
         if partition.kind == "f" or _attached(operations, parent, partition):
             continue
         child = derived_name(name, partition.name)
@@ -221,6 +222,7 @@ def _is_there(
     return True
 
 
+# By way of jsonb: indnullsnotdistinct is new in PostgreSQL 15, and a query that names it fails before.
 _DESCRIPTION = """
     SELECT concat_ws('; ',
         am.amname, CASE WHEN x.indisunique THEN 'unique' END,

@@ -12,6 +12,8 @@ from alembic_pgpatterns.schema.sql.parser import RangeVar, postgast
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
+# Also the table of an index, partitions, and tables that foreign keys refer to: a statement locks them without naming
+# them.
 _HOLDERS = """
     WITH named AS (
         SELECT to_regclass(name)::oid AS oid FROM unnest(CAST(:names AS text[])) AS name

@@ -46,6 +46,7 @@ class TableOrIndex(NamedTuple):
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
+# to_regclass() is NULL for a name that does not exist, where a cast to regclass is an error that ends the transaction.
 _RELATION = """
     SELECT n.nspname, c.relname, c.relkind::text AS kind
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

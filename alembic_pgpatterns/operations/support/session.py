@@ -88,6 +88,7 @@ def fetch_value(operations: Operations, query: str, **parameters: Any) -> Any:
 def sqlstate(error: BaseException) -> str | None:
     """The five-character SQLSTATE, whichever driver raised it."""
     original = getattr(error, "orig", None)
+    # psycopg 3 and asyncpg have the first, psycopg2 the second.
     for attribute in ("sqlstate", "pgcode"):
         code = getattr(original, attribute, None)
         if code is not None:
@@ -146,6 +147,8 @@ def outside_transaction(operations: Operations, directive: str) -> Iterator[None
         reason = stack.enter_context(_first_error_wins())
         try:
             stack.enter_context(context.autocommit_block())
+        # autocommit_block() asserts that the transaction is Alembic's (1.20). Under python -O the next line fails
+        # instead.
         except (AssertionError, AttributeError) as error:
             raise errors.PgPatternsError(_foreign_transaction(directive)) from error
         context.opts[_OUTSIDE] = True
@@ -203,7 +206,7 @@ def without_timeouts(operations: Operations) -> Iterator[None]:
     """Run the block with lock, statement and transaction timeouts set to 0, then restore them.
 
     A CONCURRENTLY build waits for every old snapshot, also for unrelated work: a timeout that is right for other DDL
-    would stop it and leave an INVALID index. The old values are kept in settings of our own on the server, so that
+    would stop it and leave an INVALID index. The old values are kept in settings of this package on the server, so that
     the same statements work offline too.
     """
     _copy_settings(operations, "'pgpatterns.' || name", "current_setting(name)")
