@@ -61,6 +61,9 @@ def test_dead_rows(any_database: Any) -> None:
     assert found.fingerprint == "dead-rows public.book"
     assert "4000 rows of book are dead (67%)" in found.message
     assert findings("dead-rows", read(any_database), rows=4000) == []
+    any_database.execute("ALTER TABLE book SET (autovacuum_enabled = no)")
+    (found,) = findings("dead-rows", read(any_database))
+    assert "Its autovacuum_enabled is off." in str(found.remedy)
 
 
 def test_index_that_nobody_uses(any_database: Any) -> None:

@@ -38,7 +38,7 @@ class AutovacuumOff(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Tables with autovacuum_enabled = off; partitions too, which each have their own setting."""
         for table in schema.tables:
-            written = _off(table)
+            written = switched_off(table)
             if written is not None:
                 alter = f"ALTER TABLE {table.name}"
                 yield self.finding(
@@ -48,7 +48,8 @@ class AutovacuumOff(SchemaPattern):
                 )
 
 
-def _off(table: Table) -> str | None:
+def switched_off(table: Table) -> str | None:
+    """The option that switches autovacuum off for a table, as it was written; None if none does."""
     # A partitioned table has no rows of its own.
     if table.options is UNKNOWN or table.kind not in ("table", "materialized view"):
         return None

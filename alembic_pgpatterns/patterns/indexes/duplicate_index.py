@@ -127,6 +127,7 @@ def _shape(index: Index) -> Shape | None:
 def _rank(index: Index) -> tuple[bool | str, ...]:
     """The one to keep comes first."""
     return (
+        # What other things depend on stays: a rule, a replica identity, the index of a parent, the order of CLUSTER.
         not index.unique,
         index.constraint is None,
         index.constraint_kind != "primary key",

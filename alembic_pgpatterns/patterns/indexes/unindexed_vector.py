@@ -12,6 +12,7 @@ from alembic_pgpatterns.schema.sql.values import columns
 
 MOST = {"vector": 2_000, "halfvec": 4_000}
 """Dimensions that an index of pgvector takes at most (its README, "HNSW")."""
+# hnsw and ivfflat are of pgvector, diskann is of pgvectorscale, vchordrq of VectorChord, vectors of pgvecto.rs.
 METHODS = ("hnsw", "ivfflat", "diskann", "vchordrq", "vectors")
 
 

@@ -12,6 +12,7 @@ TEMPORARY = "pg_temp"
 CATALOG = "pg_catalog"
 NO_SCHEMA = ""
 NAMES = re.compile(r'"(?:[^"]|"")*"|[^\s,]+')
+# Functions, procedures and window functions (pg_proc.prokind); an aggregate has no SECURITY DEFINER.
 KINDS = frozenset({"f", "p", "w"})
 
 
@@ -76,6 +77,7 @@ def _safe(path: tuple[str, ...] | None) -> bool:
     """Whether nothing the caller can create is found before what the function means."""
     if path is None:
         return False
+    # Where a path does not name pg_temp, PostgreSQL looks for tables and types there first (docs, "search_path").
     return set(path) <= {CATALOG, NO_SCHEMA} or (path[-1] == TEMPORARY and TEMPORARY not in path[:-1])
 
 

@@ -79,6 +79,7 @@ def _general(server: LiveServer) -> int:
 
 def _limit(server: LiveServer) -> tuple[int, str]:
     limits = [(_general(server), "max_connections, without the reserved ones,")]
+    # -1 is no limit (pg_database.datconnlimit).
     if server.database_limit >= 0:
         limits.append((server.database_limit, f"the CONNECTION LIMIT of {server.database}"))
     configured = next((role for role in server.roles if role.name == server.role), None)

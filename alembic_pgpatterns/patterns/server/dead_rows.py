@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Finding, ServerPattern, Severity
+from alembic_pgpatterns.patterns.constraints.autovacuum_off import switched_off
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Table
@@ -61,6 +62,7 @@ class DeadRows(ServerPattern):
 
 def _held(server: LiveServer) -> str:
     slots = f" Slots that nobody reads hold rows back: {', '.join(server.slots)}." if server.slots else ""
+    # VACUUM keeps each row that the oldest transaction may still see.
     oldest = server.sessions.oldest_transaction
     if oldest is not None and oldest > _LONG:
         slots += f" A transaction has been open for {oldest / 3600:.0f} h and holds rows back."
@@ -68,5 +70,4 @@ def _held(server: LiveServer) -> str:
 
 
 def _switched_off(table: Table) -> str:
-    options = table.options if isinstance(table.options, tuple) else ()
-    return " Its autovacuum_enabled is off." if "autovacuum_enabled=false" in options else ""
+    return " Its autovacuum_enabled is off." if switched_off(table) is not None else ""

@@ -35,6 +35,7 @@ class NoIdleInTransactionTimeout(ServerPattern):
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """Roles that begin their sessions with neither of the two timeouts."""
+        # New in PostgreSQL 17. It ends a transaction that is idle, too.
         limited = set() if "transaction_timeout" not in server.settings else _limited(server)
         for role in without(server, "idle_in_transaction_session_timeout"):
             if role.name not in limited:

@@ -48,6 +48,8 @@ class WorkMemBudget(ServerPattern):
         # SQL shows no size of the machine; effective_cache_size is what its administrator takes it for.
         memory = self.options.memory * 1024 or server.setting("effective_cache_size").kilobytes
         connections = server.setting("max_connections").number
+        # One hash table per connection, which may take hash_mem_multiplier times as much; a large statement has
+        # several.
         each = server.setting("work_mem").kilobytes * max(_multiplier(server), 1.0)
         needed = server.setting("shared_buffers").kilobytes + connections * each
         if needed > memory:

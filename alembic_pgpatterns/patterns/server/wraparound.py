@@ -9,6 +9,8 @@ from alembic_pgpatterns.schema.live import Age, LiveObject, LiveServer
 from alembic_pgpatterns.schema.names import quote
 
 _DANGER = 1_500_000_000
+# Half of the 32-bit numbers: the other half counts as the future (docs, "Preventing Transaction ID Wraparound
+# Failures").
 _LIMIT = 2_147_483_648
 
 
@@ -39,6 +41,7 @@ class Wraparound(ServerPattern):
 
     def detect(self, server: LiveServer) -> Iterator[Finding]:
         """Every database of the server, since all of them stop together."""
+        # Up to this age all is as it should be: only then autovacuum freezes a table that nothing else changes.
         usual = server.setting("autovacuum_freeze_max_age").number
         least = max(self.options.age, usual + usual // 2)
         for age in server.ages:

@@ -9,6 +9,7 @@ from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.sql.parser import pg
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
+# In the tree LIKE is the operator ~~, and ILIKE is ~~* (docs, "LIKE").
 LIKE = ("~~", "~~*", "!~~", "!~~*")
 
 

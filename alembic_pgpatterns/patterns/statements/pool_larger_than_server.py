@@ -49,6 +49,7 @@ class PoolLargerThanServer(StatementPattern):
             allowed = (self.options.max_connections - RESERVED) // self.options.processes
             most = engine.size + engine.overflow
             if engine.overflow < 0 or most > allowed:
+                # max_overflow=-1 is no limit (SQLAlchemy, QueuePool).
                 number = "any number of" if engine.overflow < 0 else str(most)
                 message = (
                     f"a process may open {number} connections; {self.options.processes} processes share "

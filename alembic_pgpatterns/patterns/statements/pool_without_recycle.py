@@ -31,6 +31,7 @@ class PoolWithoutRecycle(StatementPattern):
     def detect(self, workload: Workload, schema: Schema | None) -> Iterator[Finding]:
         """Engines with a pool that neither recycles nor tests its connections."""
         for engine in workload.engines:
+            # -1, SQLAlchemy's default of pool_recycle, is never.
             if engine.size is not None and not engine.pre_ping and (engine.recycle or -1) < 0:
                 message = "connections are kept for ever and not tested before they are used"
                 advice = Advice("Write create_engine(..., pool_recycle=1800), or pool_pre_ping=True.")

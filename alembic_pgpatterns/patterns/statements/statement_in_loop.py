@@ -10,6 +10,7 @@ from alembic_pgpatterns.schema.sql.parser import pg
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
 LEAST = 5
+# Parameters of one statement: so many are a piece of a long list that is sent in pieces already.
 LIST = 50
 
 

@@ -50,6 +50,7 @@ class RoundedTimestamp(SchemaPattern):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is rounded to {precision} digits after the second",
+                    # More digits rewrite no row (release notes of PostgreSQL 9.2).
                     remedy=together(linked.group(column), obstacles, _unrounded, lambda _: False),
                 )
 
