@@ -96,6 +96,7 @@ class Advisor:
         return self._advice(workload, choice, unplanned, options)
 
     def _relations(self) -> Mapping[Name, int]:
+        # What has a file of its own. A partitioned table has none; its partitions are among these.
         rows = self._connection.execute(
             "SELECT n.nspname, c.relname, c.oid::bigint FROM pg_catalog.pg_class c "
             "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'i', 'm') "

@@ -70,6 +70,7 @@ class Sizes:
             self.width(table, column.name) * (1 - self.facts(table, column.name).null_frac)
             for column in (owner.columns if owner is not None else ())
         )
+        # Pages of a table have no special space, which in a btree takes 16 bytes.
         return math.ceil(size.rows * (_TUPLE + widths) / (_USABLE + 16))
 
     def index_pages(self, table: Name, method: str, columns: Sequence[str], rows: float, trigrams: bool = False) -> int:
@@ -78,6 +79,7 @@ class Sizes:
         if method == "gin":
             return max(3, math.ceil(rows * self._gin_bytes(table, columns, trigrams) / (_USABLE * 0.8)))
         if method == "brin":
+            # An entry for each 128 pages (pages_per_range), of which some 200 fit on a page.
             return 3 + heap // 25_600
         if method not in ("btree", "hash"):
             return max(2, math.ceil(rows * 40 / _USABLE))
@@ -85,6 +87,7 @@ class Sizes:
 
     def _btree_bytes(self, table: Name, columns: Sequence[str], rows: float) -> float:
         keys = sum(self.width(table, column) for column in columns)
+        # Entries begin at multiples of 8 bytes (MAXALIGN).
         entry = _ENTRY + math.ceil(keys / 8) * 8
         distinct = math.prod(self.distinct(table, column) for column in columns) if columns else rows
         alike = rows / max(1.0, min(distinct, rows))

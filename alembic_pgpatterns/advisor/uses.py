@@ -54,6 +54,7 @@ def _from_plan(root: PlanNode) -> dict[str, TableUse]:
     uses: dict[str, TableUse] = {}
     listed = list(nodes(root))
     for node in listed:
+        # ModifyTable names the table that is changed; a scan below it is what reads it.
         if "Relation Name" in node and node["Node Type"] != "ModifyTable":
             name = Name(node["Schema"], node["Relation Name"])
             uses.setdefault(node["Alias"], TableUse(name, node["Alias"]))

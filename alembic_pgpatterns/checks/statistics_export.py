@@ -77,6 +77,7 @@ def live_workload(url: str) -> Workload:
 
 def _parameters(url: str) -> dict[str, str]:
     scheme, separator, address = url.partition("://")
+    # libpq does not know the driver in SQLAlchemy's `postgresql+psycopg://`.
     plain = f"{scheme.partition('+')[0]}{separator}{address}"
     try:
         return {name: str(value) for name, value in conninfo_to_dict(plain).items()}
