@@ -9,7 +9,7 @@
 And ``pytest --pgpatterns-record=workload.jsonl``: what the tests' bodies send to the database is recorded, checked at
 the end of the run, and kept for ``alembic pgadvise``.
 
-Imports nothing of ours or Alembic's: every run of pytest loads it wherever this package is installed.
+Imports nothing of this package or of Alembic: every run of pytest loads it wherever this package is installed.
 """
 
 from __future__ import annotations

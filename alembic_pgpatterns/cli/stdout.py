@@ -29,7 +29,7 @@ def standard_output(stream: TextIO | None, for_programs: bool = False) -> Iterat
     try:
         yield stream
         stream.flush()
-    # Not an error of ours: the reader has what it wants.
+    # No error: the reader has what it wants.
     except BrokenPipeError:
         _drop_the_rest(stream)
     except OSError as error:

@@ -271,8 +271,8 @@ def _start(main: Main) -> _Ends:
 def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
     """Replace this process by the project's interpreter.
 
-    The kernel's fences stand before it starts, since it runs sitecustomize and .pth files before anything of ours; and
-    what these print is not part of the report.
+    The kernel's fences stand before it starts, since it runs sitecustomize and .pth files before this package; and what
+    these print is not part of the report.
     """
     kernel_fences = stand_in_kernel(allowed)
     with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 """A program that runs a shell command behind the fences: ``python -m alembic_pgpatterns.fences.program JSON COMMAND``.
 
-The command is not Python of ours, so what holds it is what the kernel has.
+The command is any program, not only Python, so what holds it is what the kernel has.
 """
 
 from __future__ import annotations

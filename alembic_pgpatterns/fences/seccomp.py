@@ -1,7 +1,7 @@
 """seccomp filters: programs in the kernel that look at each system call of a process and of all its children.
 
-Two of them: one refuses every connection, for PostgreSQL, which never needs to make one; the other asks a process of
-ours about each (`gate`). Kernel docs, "Seccomp BPF (SECure COMPuting with filters)".
+Two of them: one refuses every connection, for PostgreSQL, which never needs to make one; the other asks the
+gatekeeper about each (`gate`). Kernel docs, "Seccomp BPF (SECure COMPuting with filters)".
 """
 
 from __future__ import annotations

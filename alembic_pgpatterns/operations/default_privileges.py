@@ -126,7 +126,7 @@ _DEFAULTS = f"""
     FROM creator LEFT JOIN entry ON true
     CROSS JOIN LATERAL aclexplode(coalesce(entry.defaclacl, CASE WHEN CAST(:schema AS text) IS NULL
         THEN acldefault(CAST(:builtin AS "char"), creator.oid) END)) AS a
-"""  # noqa: S608 - only words of ours
+"""  # noqa: S608 - only fixed words
 
 
 def compare_default_privileges(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:

@@ -26,7 +26,7 @@ def take_over(config: Any, name: str) -> None:
     for folder in (str(Path.cwd() / "src"), str(Path.cwd())):  # what its template puts on the path
         if folder not in sys.path and Path(folder).is_dir():
             sys.path.insert(0, folder)
-    commands: Any = importlib.import_module("advanced_alchemy.alembic.commands")  # the project's, not ours
+    commands: Any = importlib.import_module("advanced_alchemy.alembic.commands")  # the project's own
     other = commands.AlembicCommands(_configuration(name)).config
     for key, value in vars(other).items():
         # Its configuration is a subclass of Alembic's, so it also has the attributes that are set here already.

@@ -79,7 +79,7 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def _is_own(path: str) -> bool:
-    """Whether a file is not Python's, a distribution's or ours: those are identified by their versions."""
+    """Whether a file is not of Python, a distribution or this package: those are identified by their versions."""
     if any(part in _FOREIGN for part in Path(path).parts):
         return False
     foreign = (sysconfig.get_path("stdlib"), str(_PACKAGE))

@@ -95,6 +95,7 @@ def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
         yield f"{several} ({name})[1]::{new.type} END"
         yield f"{several} ({name})[1]::text::{new.type} END"
     yield f"{name}::{new.type}"
+    # A boolean can be cast to integer, and to no other number.
     yield f"{name}::integer::{new.type}"
     yield f"{name}::text::{new.type}"
 

@@ -89,7 +89,7 @@ def _seen(state: TableState, kind: Kind, name: str) -> bool:
 
 
 def _is_of(op: ops.MigrateOperation, kind: Kind) -> bool:
-    """Whether it is Alembic's op, for this kind. Ours stay: a column that is created again takes constraints along."""
+    """Whether it is Alembic's op, for this kind. Others stay: a new column takes its constraints along."""
     if isinstance(op, DropConstraintExactlyOp):
         return False
     if isinstance(op, ops.DropConstraintOp):

@@ -131,6 +131,8 @@ _RELATION = """
                  WHERE i.inhrelid = c.oid AND p.relkind = 'r' ORDER BY i.inhseqno)::text[] AS parents
     FROM pg_class c WHERE c.oid = to_regclass(:relation)
 """
+# A column owns the sequence of a serial automatically (deptype a), and that of an identity internally (i; docs,
+# "pg_depend").
 _COLUMNS = """
     SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
@@ -172,7 +174,8 @@ _CONSTRAINTS = """
     WHERE k.conrelid = :oid AND k.contype IN ('c', 'x', 'u', 'p', 'f')
     ORDER BY k.conname
 """
-# As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's.
+# As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's. In indoption
+# 1 is DESC, and 2 is NULLS FIRST (catalog/pg_index.h).
 _INDEXES = """
     SELECT c.relname AS name, i.indisunique AS unique, pg_get_indexdef(c.oid) AS definition, m.amname AS method,
            obj_description(c.oid, 'pg_class') AS comment, c.reloptions::text[] AS options,

@@ -29,6 +29,7 @@ def with_in_lists(expression: str) -> str | None:
         elements = _elements(node) if node.kind in (pb.AEXPR_OP_ANY, pb.AEXPR_OP_ALL) else None
         if elements is None:
             continue
+        # PostgreSQL makes = ANY of IN, and <> ALL of NOT IN.
         operator = "=" if node.kind == pb.AEXPR_OP_ANY else "<>"
         if node.name[-1].string.sval != operator:
             continue

@@ -282,6 +282,7 @@ def _create_piece_by_piece(connection: Connection, copy: Table) -> dict[str, str
     """Create the accepted parts of a table that PostgreSQL refuses as a whole. Returns its messages for the others."""
     refused: dict[str, str] = {}
     accepted_columns: list[Any] = []
+    # Generated columns last: they may use any of the others.
     for column in sorted(copy.columns, key=lambda column: column.computed is not None):
         columns = [*accepted_columns, column]
         message = _attempt(connection, lambda columns=columns: _undone(connection, _create(copy, columns)))  # type: ignore[misc]

@@ -136,9 +136,12 @@ def commits(context: MigrationContext) -> bool:
 
 def enum_plugin() -> bool:
     """Whether env.py imported alembic-postgresql-enum, which is how it is enabled."""
+    # It has no setting: its import registers a comparator.
     return "alembic_postgresql_enum" in sys.modules
 
 
+# In these zones a new type, timestamptz for timestamp, rewrites no row (TimestampTimestampTzRequiresRewrite in
+# utils/adt/timestamp.c, PostgreSQL 12).
 _UTC = frozenset(("UTC", "GMT", "ETC/UTC", "ETC/GMT", "ZULU", "UCT", "GMT0"))
 _PARTITIONED = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'

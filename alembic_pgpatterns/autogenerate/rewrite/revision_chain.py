@@ -16,6 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step
 
 MAX_ID = 32
 """alembic_version.version_num is VARCHAR(32)."""
+# As Alembic makes them (util.rev_id): the last twelve digits of a UUID.
 _RANDOM = re.compile(r"[0-9a-f]{12}")
 _NUMBERED = re.compile(r"(?P<head>(?:.*\D)?)(?P<number>\d+)")
 _DISTINCT = re.compile(r"%\((?:rev|slug)\)")

@@ -42,6 +42,8 @@ def rewrites(old: TypeEngine[object], new: TypeEngine[object], utc: bool = True)
         # The elements of an array are converted one by one, also where a single value would stay as it is.
         return a != b
     if names <= _TEXTS:
+        # PostgreSQL checks the values against a shorter limit by writing the table again (varchar_support in
+        # utils/adt/varchar.c).
         return bool(b.modifiers) and (not a.modifiers or a.modifiers[0] > b.modifiers[0])
     if names == {"numeric"}:
         return not _numeric_fits(a.modifiers, b.modifiers)

@@ -109,7 +109,7 @@ class _Values(pickle.Unpickler):
     """Makes only values of our own classes (Python docs, pickle, "Restricting Globals")."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class; a file that names any other class is not ours."""
+        """The class; a file that names any other class was not written here."""
         class_ = super().find_class(module, name) if module.startswith(_OWN_MODULES) and "." not in name else None
         is_value = isinstance(class_, type) and (is_dataclass(class_) or issubclass(class_, enum.Enum))
         if is_value and class_.__module__ == module:
