@@ -174,8 +174,8 @@ _CONSTRAINTS = """
     WHERE k.conrelid = :oid AND k.contype IN ('c', 'x', 'u', 'p', 'f')
     ORDER BY k.conname
 """
-# As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's. In indoption
-# 1 is DESC, and 2 is NULLS FIRST (catalog/pg_index.h).
+# As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's. In indoption 1
+# is DESC, and 2 is NULLS FIRST (catalog/pg_index.h).
 _INDEXES = """
     SELECT c.relname AS name, i.indisunique AS unique, pg_get_indexdef(c.oid) AS definition, m.amname AS method,
            obj_description(c.oid, 'pg_class') AS comment, c.reloptions::text[] AS options,
