@@ -37,7 +37,7 @@ def _shown(name: str, value: object) -> str:
 
 
 def _value(name: str, text: str) -> str:
-    """A variable's value; a name such as DB_PASSWORD or TOKEN says that it is a secret, unless this package fills it."""
+    """A variable's value; a name such as DB_PASSWORD or TOKEN says that it is a secret, unless it is filled in here."""
     hidden = without_secrets(f"{name}={text}")
     return text if any(f"{{{word}}}" in text for word in PLACEHOLDERS) else hidden.partition("=")[2]
 
