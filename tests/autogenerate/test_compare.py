@@ -439,6 +439,20 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('j', Text)", "postgresql_with={'fillfactor': '80', 'autovacuum_vacuum_scale_factor': '0.02'}"),
         box("Column('j', Text)", "postgresql_with={'fillfactor': '80'}"),
     ),
+    "labels that a generated column is made of": (
+        box(
+            "Column('k', Enum('a', 'b', name='k'))",
+            "Column('g', Boolean, Computed(\"k = 'a'\", persisted=True), nullable=False, index=True, comment='is a')",
+            "UniqueConstraint('g', 'id', name='one_g')",
+            "CheckConstraint('g OR id > 0', name='some_g')",
+        ),
+        box(
+            "Column('k', Enum('a', 'c', name='k'))",
+            "Column('g', Boolean, Computed(\"k = 'a'\", persisted=True), nullable=False, index=True, comment='is a')",
+            "UniqueConstraint('g', 'id', name='one_g')",
+            "CheckConstraint('g OR id > 0', name='some_g')",
+        ),
+    ),
     "an identity that counts down": (
         box("Column('n', Integer, nullable=False)"),
         box("Column('n', Integer, Identity(start=10, increment=-1, minvalue=-100, maxvalue=100))"),
