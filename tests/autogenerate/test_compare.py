@@ -453,6 +453,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
             "CheckConstraint('g OR id > 0', name='some_g')",
         ),
     ),
+    "types that SQLAlchemy does not reflect": (
+        box("Column('p', postgresql.JSONPATH)", "Column('q', postgresql.TSQUERY)"),
+        box("Column('p', Text, nullable=False)", "Column('q', Text, index=True)"),
+    ),
     "an identity that counts down": (
         box("Column('n', Integer, nullable=False)"),
         box("Column('n', Integer, Identity(start=10, increment=-1, minvalue=-100, maxvalue=100))"),

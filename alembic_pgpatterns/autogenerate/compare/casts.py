@@ -8,12 +8,15 @@ from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import DefaultClause, text
+from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
 from alembic_pgpatterns.autogenerate.compare.sameness import is_constant
 from alembic_pgpatterns.autogenerate.compare.scratch import accepted, constant_value, default_after, type_sql
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, Note
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp, CastTypeOp
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -29,6 +32,8 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     if expected is None or actual is None or op.kw.get("postgresql_using"):
         return op
     using, using_back = _using(state, actual, expected), _using(state, expected, actual)
+    if isinstance(op.existing_type, NullType):
+        return _as_sql(op, state, (actual, using_back), (expected, using))
     plain = not (actual.generated or expected.generated)
     has_default = plain and (actual.default is not None or expected.default is not None)
     apart = has_default and (op.modify_server_default is not False or _default_differs(state, actual, expected))
@@ -42,6 +47,21 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     if has_default and op.modify_server_default is False:
         _set_default_anew(cast, state, actual, expected)
     return cast
+
+
+Cast = tuple[ColumnForm, str | None]
+"""A column's form, and the USING that casts to it."""
+
+
+def _as_sql(op: ops.AlterColumnOp, state: TableState, old: Cast, new: Cast) -> ops.MigrateOperation:
+    """The change of a type that SQLAlchemy does not reflect, such as jsonpath, and cannot write in a downgrade."""
+    alter = f"{state.alter} ALTER COLUMN {quote(str(op.column_name))} TYPE"
+    change, undo = (f"{alter} {type_sql(form)}{f' USING {using}' if using else ''}" for form, using in (new, old))
+    reason = f"from {old[0].type} to {new[0].type} every row is rewritten while nobody can read or write"
+    note = Note(TableRewrite.name, f"{state.name}.{op.column_name}", reason)
+    retyped = AlterTableOp(state.table, change, undo, str(op.column_name), note, note)
+    op.existing_type, op.modify_type = op.modify_type, None
+    return ops.ModifyTableOps(state.name, [retyped, *([op] if op.has_changes() else [])], schema=state.schema)
 
 
 def _set_default_anew(cast: CastTypeOp, state: TableState, old: ColumnForm, new: ColumnForm) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from alembic.operations import ops
 from alembic.util import sqla_compat
 from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.compare.constraints import renamed, stored_name
@@ -143,10 +144,18 @@ def _retyped(changes: Iterable[ops.MigrateOperation], default_schema: str) -> se
     result: set[tuple[str, str, str]] = set()
     for op in changes:
         if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
-            kinds = {type_text(kind).lower().partition("(")[0] for kind in (op.existing_type, op.modify_type) if kind}
+            kinds = {_kind(op.existing_type), _kind(op.modify_type)}
             if not any(kinds <= alike for alike in _ALIKE):
                 result.add((op.schema or default_schema, str(op.table_name), str(op.column_name)))
     return result
+
+
+def _kind(kind: Any) -> str:
+    """The name of a type without its length; empty for one that SQLAlchemy does not reflect."""
+    try:
+        return type_text(kind).lower().partition("(")[0]
+    except CompileError:
+        return ""
 
 
 def _joins_other_types(
