@@ -589,6 +589,16 @@ def test_a_view_that_something_else_uses_is_named(in_process: InProcess) -> None
     assert "is used by: view stock" in " ".join(written.upgrade.replace("#", "").split())
 
 
+def test_what_may_be_a_rename_is_shown(in_process: InProcess) -> None:
+    old = "Table('old', metadata, Column('id', BigInteger, primary_key=True), Column('a', Text))"
+    there_and_back(in_process, metadata_of(f"{box('''Column('n', Integer), Column('s', Text)''')}; {old}"))
+    new = box("Column('m', Integer)", "Column('x', Uuid)") + "; " + old.replace("'old'", "'new'")
+    (written,) = in_process.revise(metadata_of(new))
+    assert "op.alter_column('box', 'n', new_column_name='m')" in written.upgrade
+    assert "op.rename_table('old', 'new')" in written.upgrade
+    assert written.upgrade.count("is its new name") == 2
+
+
 def test_an_enum_with_two_sets_of_labels_is_named(in_process: InProcess) -> None:
     first, second = box("Column('k', Enum('a', 'b', name='k'))"), "Column('k', Enum('a', 'c', name='k'))"
     written = there_and_back(in_process, metadata_of(f"{first}; Table('shelf', metadata, {ID}, {second})"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alembic.operations import ops
@@ -13,6 +13,7 @@ from sqlalchemy.types import NullType
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms
 from alembic_pgpatterns.autogenerate.compare.identity import is_serial
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on
+from alembic_pgpatterns.autogenerate.compare.renames import column_hint, table_hint
 from alembic_pgpatterns.autogenerate.compare.serial_columns import counting, counts_again
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTableOp, CommentOp, Note
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
@@ -150,7 +151,7 @@ class DropColumnExactlyOp(ops.DropColumnOp):
         return ops.ModifyTableOps(self.table_name, counting(table, added, self.form), schema=self.schema)
 
 
-def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
+def exactly(operations: Sequence[ops.MigrateOperation], forms: dict[tuple[str | None, str], Forms]) -> list[Any]:
     """Alembic's ops, with drops of tables and columns undone exactly.
 
     Args:
@@ -167,7 +168,7 @@ def exactly(operations: Iterable[ops.MigrateOperation], forms: dict[tuple[str | 
         if table is not None and (_is_inherited(op, table) or _is_not_ours(op, table)):
             continue
         if table is not None and isinstance(op, ops.DropTableOp | ops.DropColumnOp):
-            result.append(CommentOp.of(_loss(op, table)))
+            result.append(CommentOp.of(_loss(op, table, operations)))
         if isinstance(op, ops.CreateTableOp):
             result += [op, *_with_operator_classes(op)]
         elif table is not None and type(op) is ops.DropTableOp:
@@ -212,14 +213,15 @@ def _is_not_ours(op: ops.MigrateOperation, forms: Forms) -> bool:
     return isinstance(op, ops.DropTableOp | ops.DropIndexOp) and (forms.is_partition or forms.of_extension)
 
 
-def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms) -> Note:
+def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms, siblings: Sequence[ops.MigrateOperation]) -> Note:
     rows = "its rows" if forms.rows is None else f"its rows, about {forms.rows}"
     table = ".".join(part for part in (op.schema, op.table_name) if part)
     if isinstance(op, ops.DropTableOp):
         reason = f"drops {table} and {rows}; a downgrade creates it without them"
-        return Note(DropUnderRunningCode.name, table, reason)
+        return Note(DropUnderRunningCode.name, table, reason, more=table_hint(op, siblings))
     subject = f"{table}.{op.column_name}"
-    return Note(DropUnderRunningCode.name, subject, f"drops {subject} and its values; a downgrade cannot restore them")
+    reason = f"drops {subject} and its values; a downgrade cannot restore them"
+    return Note(DropUnderRunningCode.name, subject, reason, more=column_hint(op, siblings))
 
 
 def _is_inherited(op: ops.MigrateOperation, forms: Forms) -> bool:
