@@ -271,6 +271,7 @@ def _built(new: CreateIndex, table: Table) -> Index:
 def _built_key(key: IndexedKey, table: Table, method: str) -> IndexKey:
     column = table.column(key.column or "")
     default = default_class(method, column.type) if column is not None and key.opclass is None else None
+    # Nulls count as the largest values, so DESC has them first (docs, "Indexes and ORDER BY").
     nulls_first = key.descending if key.nulls_first is None else key.nulls_first
     opclass = default[0] if default is not None else UNKNOWN if key.opclass is None else Name("pg_catalog", key.opclass)
     return IndexKey(

@@ -53,6 +53,7 @@ class Caller:
 _SQLALCHEMY = f"{Path(sqlalchemy.__file__).parent}{os.sep}"
 _LIBRARY = Kind.LIBRARY
 _APPLICATION = Kind.APPLICATION
+# Session.flush() calls it only if there is something to write.
 _FLUSH = frozenset({"_flush"})
 
 

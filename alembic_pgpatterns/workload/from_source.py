@@ -77,6 +77,7 @@ def _condition(item: Condition, parameters: Iterator[int]) -> str | None:
     if item.use is Use.MEMBER:
         return f"{term} = ANY (${next(parameters)})"
     if item.use is Use.PREFIX:
+        # A constant: of a parameter the planner does not know that it begins without a wildcard.
         return f"{term} LIKE 'abcd%'"
     if item.use is Use.PATTERN:
         return f"{term} LIKE '%abcdef%'"

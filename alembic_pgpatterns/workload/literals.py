@@ -40,6 +40,7 @@ def _names(site: Site, value: object) -> bool | None:
 def _is(node: ast.AST, value: object) -> bool:
     if isinstance(node, ast.Constant):
         return type(node.value) is type(value) and node.value == value
+    # `Status.PENDING` stands for 'pending'.
     return isinstance(node, ast.Attribute) and node.attr.isupper() and node.attr.lower() == str(value).lower()
 
 
