@@ -285,7 +285,7 @@ class Chains(Expressions):
         return before if before.link is None else self._after_call(before, name, node)
 
     def _after_call(self, before: PathQuery, name: str, node: ast.Call) -> Value:
-        """A method on the result of a function that may be an object of the application: ``get_repo(session).list(…)``."""
+        """A method on what a function of the application gives: ``get_repo(session).list(…)``."""
         assert before.link is not None
         before.superseded = True
         return self._other_function(node, f"{before.link.function}().{name}")
