@@ -123,8 +123,10 @@ class RevisionCheck:
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped
         drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
-        slow = slowed(self.run, todo.scope, head) if _selected(patterns, SlowedStatement) else ()
-        broken = self._broken(todo.scope, gathered) if _selected(patterns, BreaksOldCode) else ()
+        # Both run the history up to the scope on an empty server, which it does not start from.
+        scope = () if settings.create_all else todo.scope
+        slow = slowed(self.run, scope, head) if _selected(patterns, SlowedStatement) else ()
+        broken = self._broken(scope, gathered) if _selected(patterns, BreaksOldCode) else ()
         of_history = run_history_patterns(patterns, replace(history, drifts=drifts, slowed=slow, broken=broken))
         gathered.findings += unique((*of_runs.findings, *of_history))
         gathered.suppressed += of_runs.suppressed
@@ -195,8 +197,6 @@ def _selected(patterns: Sequence[Pattern], cls: type[Pattern]) -> bool:
 def _untraceable(settings: Settings, patterns: Sequence[Pattern]) -> str | None:
     if not any(needs_traces(type(pattern)) for pattern in patterns):
         return "no pattern about revisions is selected"
-    if settings.create_all:
-        return "the schema was built from the models"
     if settings.server is not None:
         return "they are traced with the log of the throw-away server, and --server names another server"
     return None

@@ -135,10 +135,10 @@ def _by_models(run: RunContext) -> AtHead:
     failure = project.request("create", request, handlers=handlers(run, Databases()))
     if failure is not None:
         raise ProjectFailed(explained(failure, run.server))
-    reason = "none ran: the schema was built from the models"
+    reason = "the schema was built from the models, not by the revisions from an empty database"
     models = Models(result.run, None, count)
-    skipped = (Skipped("revisions", reason, expected=True),)
-    return AtHead((Database(name, "", (), models),), 0, project.heads, skipped=skipped)
+    skipped = (Skipped("the history", reason, expected=True),) if project.revisions else ()
+    return AtHead((Database(name, "", (), models),), len(project.revisions), project.heads, skipped=skipped)
 
 
 def _configured(run: RunContext) -> EnvResult:

@@ -176,9 +176,11 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     """
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
-        ways = tuple(way for way in ways_of(result, run.settings, run.server) if way.automatic or run.project.tries_all)
+        all_ways = tuple(ways_of(result, run.settings, run.server))
+        ways = tuple(way for way in all_ways if way.automatic or run.project.tries_all)
         if ways:
             raise FoundWays(ways)
+        run.project.untried = all_ways
 
 
 def _filled(

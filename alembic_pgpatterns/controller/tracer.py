@@ -20,12 +20,13 @@ from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
+from alembic_pgpatterns.controller.rewind import WAY_OUT, rewind
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
-from alembic_pgpatterns.runner.messages import ConfiguredDatabase, Steps
+from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Steps
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
 
@@ -127,6 +128,7 @@ class Tracer:
         self._states: dict[str, State] = {}
         self._waiting: list[Revision] = []
         self._unsettled: set[str] = set()
+        self._result = EnvResult(0)
 
     def trace(self, scope: Sequence[Revision]) -> TraceResult:
         """Trace all of them, in the history's order.
@@ -134,14 +136,16 @@ class Tracer:
         Raises:
             PgPatternsError: env.py fails before any revision runs.
         """
-        chosen = {item.revision for item in scope}
-        last = max(n for n, item in enumerate(self._project.revisions) if item.revision in chosen)
         runs: list[RevisionRun] = []
         troubles: list[Skipped] = []
         with self._monitor:
-            environments = self._begin()
+            environments, done = self._begin(), self._start.revisions
+            if self._run.settings.create_all:
+                scope, done = self._rewind(scope, troubles)
+            chosen = {item.revision for item in scope}
+            last = max((n for n, item in enumerate(self._project.revisions) if item.revision in chosen), default=-1)
             for number, item in enumerate(self._project.revisions[: last + 1]):
-                if item.revision in self._start.revisions:
+                if item.revision in done:
                     continue
                 if item.revision not in chosen:
                     self._waiting.append(item)
@@ -151,10 +155,31 @@ class Tracer:
                 self._run.progress.step(len(runs), len(chosen), item.revision)
                 if trouble is not None:
                     troubles.append(trouble)
+                if passed:
+                    continue
+                if self._run.settings.create_all:
+                    troubles.append(self._pass_over(item, runs))
                 # As in a deployment, where one `alembic upgrade head` runs them all in one transaction by default.
-                if not passed and not self._together(self._project.revisions[: number + 1]):
+                elif not self._together(self._project.revisions[: number + 1]):
                     break
         return TraceResult(tuple(runs), environments, tuple(troubles), frozenset(self._unsettled))
+
+    def _rewind(self, scope: Sequence[Revision], troubles: list[Skipped]) -> tuple[Sequence[Revision], frozenset[str]]:
+        """Build the models and take the scope back. Returns what can be traced, and the revisions that stay."""
+        self._run.progress.say("taking revisions back")
+        rewound = rewind(self._run, self._result, self._databases, scope)
+        troubles += [rewound.trouble] if rewound.trouble is not None else []
+        undone = {item.revision for item in rewound.revisions}
+        traced = [item for item in scope if item.revision in undone]
+        return traced, frozenset(item.revision for item in self._project.revisions if item.revision not in undone)
+
+    def _pass_over(self, revision: Revision, runs: list[RevisionRun]) -> Skipped:
+        """Go on after a revision whose downgrade undid too little, as if it had run."""
+        failure = next((run.failure for run in runs if run.revision == revision.revision and run.failure), "")
+        runs[:] = [run for run in runs if run.revision != revision.revision]
+        run_env(self._run, Steps("stamp", (revision.revision,)), self._databases)
+        reason = f"it cannot run again after its downgrade: {failure.partition(chr(10))[0]}; {WAY_OUT}"
+        return Skipped(f"revision {revision.revision}", reason, expected=True)
 
     def _together(self, revisions: Sequence[Revision]) -> bool:
         """Start again, with all revisions so far in one run: a revision that fails alone may pass with the others."""
@@ -174,10 +199,10 @@ class Tracer:
         """Run no revision yet: env.py opens its connections, so that the databases are created."""
         for name in self._databases.names:
             self._install(name)
-        result = run_env(self._run, Steps(), self._databases)
-        tables = [Name(item.version_schema or "", item.version_table) for item in result.configured]
+        self._result = run_env(self._run, Steps(), self._databases)
+        tables = [Name(item.version_schema or "", item.version_table) for item in self._result.configured]
         self._version_tables = tuple(dict.fromkeys(tables))
-        return tuple(map(_environment, result.configured))
+        return tuple(map(_environment, self._result.configured))
 
     def _install(self, database: str) -> None:
         with self._server.connect(database) as connection:

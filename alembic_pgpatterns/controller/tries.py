@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from alembic_pgpatterns.config import location
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.config.written import settings_lines
 from alembic_pgpatterns.controller.project import Project, with_true_history
 from alembic_pgpatterns.controller.ways import FoundWays, Way, with_ways
 from alembic_pgpatterns.errors import PgPatternsError
@@ -39,12 +40,23 @@ def trying_ways(project: Project, settings: Settings, function: Callable[[Settin
             project.ways += found.ways
         except PgPatternsError as error:
             if not _use_alternative(project):
-                raise project.first_failure or error from None
+                raise _with_untried(project, project.first_failure or error) from None
             project.first_failure = project.first_failure or error
             project.close()
         finally:
             project.is_looking = False
     raise AssertionError("the last try looks for no way")
+
+
+def _with_untried(project: Project, error: PgPatternsError) -> PgPatternsError:
+    """The error, with the settings that may help. Missing variables and URLs have their lines in it already."""
+    values = {way.setting: way.value for way in project.untried if f"{way.setting} = " not in str(error)}
+    if not values or isinstance(error, SettingsError):
+        return error
+    reasons = {way.setting: way.reason for way in project.untried}
+    return PgPatternsError(
+        f"{error}\nThis may help; alembic pgcheck --init tries it:\n{settings_lines(values, reasons)}"
+    )
 
 
 def _use_alternative(project: Project) -> bool:

@@ -82,7 +82,7 @@ def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Ite
     """A history whose first tables are made by the models: its first revisions fail on an empty database."""
     first = not any(item.applied for item in result.configured)
     has_models = any(item.models for item in result.configured)
-    if first and has_models and not settings.create_all and (failure.sqlstate == UNDEFINED_TABLE or failure.raised):
+    if first and has_models and not settings.create_all and (failure.sqlstate in MISSING or failure.raised):
         yield Way("create_all", True, "the history does not start from an empty database", automatic=False)
 
 
@@ -116,7 +116,11 @@ def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:
         yield Way("attributes", value, f"env.py expects a connection in config.attributes[{new[0]!r}]")
 
 
-UNDEFINED_SCHEMA, UNDEFINED_OBJECT, UNDEFINED_TABLE = "3F000", "42704", "42P01"
+UNDEFINED_SCHEMA, UNDEFINED_OBJECT, UNDEFINED_TABLE, UNDEFINED_COLUMN = "3F000", "42704", "42P01", "42703"
+FAILED_BEFORE = "25P02"
+"""A revision has caught an error, and goes on in the transaction that it broke."""
+MISSING = (UNDEFINED_TABLE, UNDEFINED_COLUMN, UNDEFINED_OBJECT, FAILED_BEFORE)
+"""By SQLSTATE: how a first revision fails if it expects a schema that something else makes."""
 
 
 def _of_server(failure: Failure, search_paths: list[str], settings: Settings, server: Server) -> Iterator[Way]:

@@ -72,7 +72,7 @@ class Steps:
 
     ``kind``: "nothing"; "heads": what is missing up to all heads, in Alembic's order; "missing": the missing ones of
     ``revisions``, in that order; "up" and "down": ``revisions``, even if they have run; "until": the missing ancestors
-    of ``revisions``, including these.
+    of ``revisions``, including these; "stamp": none, but the version table then says that ``revisions`` have run.
     """
 
     kind: str = "nothing"

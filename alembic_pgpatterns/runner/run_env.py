@@ -265,7 +265,7 @@ def _steps_of(run: EnvRun) -> Callable[[Any, Any], list[Any]]:
             run.raised = error
             raise
         database = observers.database_of(context) if run.recorder is not None else ""
-        for step in chosen:
+        for step in chosen if run.request.steps.kind != "stamp" else ():  # which has no function of a revision
             # Alembic calls it in run_migrations() (runtime/migration.py). Replacing it, and not the module's function,
             # keeps the arguments that ``run_migrations(**kw)`` hands to upgrade().
             step.migration_fn = _around(run, step, database)
@@ -313,6 +313,8 @@ def chosen_steps(project: ProjectScripts, steps: Steps, revision: Any) -> list[A
         project.revisions  # noqa: B018, they are loaded here, as Alembic does
         return []
     order = steps.revisions
+    if steps.kind == "stamp":
+        return list(project.directory._stamp_revs(order, revision))
     # With several branches the order is Alembic's choice. What `alembic upgrade heads` does from an empty database must
     # be what the project's deployments did.
     if steps.kind == "heads" or (steps.kind == "missing" and not revision and len(order) == len(project.revisions)):

@@ -203,3 +203,43 @@ def test_models_of_the_settings(project: Project) -> None:
     project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nmodels = ["shop_models:Base"]\n')
     report = check(project)
     assert any(finding["pattern"] == "model-drift" for finding in report["findings"])
+
+
+GROWN = f"""
+import sys; sys.path.insert(0, '.')
+{BOOKS_AND_AUTHORS}
+Base.metadata.tables["book"].append_constraint(sqlalchemy.Index("ix_book_title", "title"))
+target_metadata = Base.metadata
+"""
+
+
+def test_a_history_that_starts_from_what_the_application_made(project: Project) -> None:
+    """The tables are made by ``create_all()``, and each revision changes them: it is judged after its downgrade."""
+    project.env(models=f"import sqlalchemy\n{GROWN}")
+    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))')  # its downgrade does nothing
+    project.revision(
+        "b2", 'op.create_index("ix_book_title", "book", ["title"])', "a1", 'op.drop_index("ix_book_title", "book")'
+    )
+    refused = project.alembic("pgcheck")
+    assert refused.returncode == 255
+    assert "create_all = true" in refused.stderr and "--init" in refused.stderr
+    run = project.alembic("pgcheck", "--init", "--exit-zero", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    built = {(finding["revision"], finding["pattern"]) for finding in report["findings"]}
+    assert ("b2", "blocking-index-build") in built
+    assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
+    assert "create_all = true" in (project.folder / "alembic.ini").read_text()
+
+
+def test_revisions_that_cannot_be_taken_back(project: Project) -> None:
+    project.env(models=f"import sqlalchemy\n{GROWN}")
+    project.write("pyproject.toml", "[tool.alembic_pgpatterns]\ncreate_all = true\n")
+    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))', downgrade="raise ValueError")
+    project.revision(
+        "b2", 'op.create_index("ix_book_title", "book", ["title"])', "a1", 'op.drop_index("ix_book_title", "book")'
+    )
+    report = json.loads(project.alembic("pgcheck", "--exit-zero", "--format", "json").stdout)
+    (reason,) = (item["reason"] for item in report["skipped"] if item["what"] == "revision a1 and those before it")
+    assert "ValueError" in reason and "prepare" in reason
+    assert "blocking-index-build" in {finding["pattern"] for finding in report["findings"]}
