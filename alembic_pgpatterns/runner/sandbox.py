@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from alembic import command
+
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.paths import relative
 
@@ -22,6 +24,23 @@ def sandboxed() -> Iterator[None]:
     """
     with _same_folder(), _no_exit():
         yield
+
+
+_COMMANDS = ("upgrade", "downgrade", "stamp")
+
+
+def without_own_migrations() -> None:
+    """From now on, the project's code cannot run its history by ``alembic.command``: such calls do nothing.
+
+    Some applications upgrade their database when they are created. Created in env.py, as Flask-Migrate's does, they
+    would run the whole history before we could run it revision by revision, or call env.py again and again.
+    """
+    for name in _COMMANDS:
+        setattr(command, name, _do_nothing)
+
+
+def _do_nothing(*arguments: object, **keywords: object) -> None:
+    """In place of a command of Alembic."""
 
 
 @contextmanager
