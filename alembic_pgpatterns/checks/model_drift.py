@@ -31,6 +31,8 @@ from alembic_pgpatterns.schema.sql.values import constant
 
 _DECLARED = ("comment", "storage parameters", "row security", "forced row security")
 """Aspects that count only if the models say something about them."""
+_SHOWN = 160
+"""Characters of a statement that failed."""
 
 
 def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tuple[Drift, ...] | Skipped:
@@ -65,6 +67,8 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tupl
 
 def _skipped(failure: Failure) -> Skipped:
     reason = failure.message.splitlines()[0]
+    if failure.statement:
+        reason += f" in {failure.statement[:_SHOWN]}{'…' if len(failure.statement) > _SHOWN else ''}"
     return Skipped(ModelDrift.name, f"the tables cannot be created from the models alone: {reason}")
 
 

@@ -18,7 +18,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.tries import trying_ways
-from alembic_pgpatterns.controller.ways import hint
+from alembic_pgpatterns.controller.ways import by_setting, hint
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -70,10 +70,10 @@ def _check(project: Project, settings: Settings, progress: Progress) -> Report:
 
 
 def _found_out(project: Project) -> Iterator[FoundOut]:
-    """What was given to the project without being asked for; a later way replaces an earlier one."""
+    """What was given to the project without being asked for."""
     if project.section_note is not None:
         yield FoundOut(project.section_note)
-    for setting, way in {way.setting: way for way in project.ways}.items():
+    for setting, way in by_setting(project.ways).items():
         yield FoundOut(way.reason, setting, way.value)
 
 

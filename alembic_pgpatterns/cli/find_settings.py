@@ -14,7 +14,7 @@ from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
 from alembic_pgpatterns.controller.found_models import models_way
 from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.project import Project
-from alembic_pgpatterns.controller.ways import Way
+from alembic_pgpatterns.controller.ways import Way, by_setting
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
@@ -52,7 +52,8 @@ def _first(project: Project, settings: Settings, check: Check) -> Report:
     try:
         return check(project, settings)
     except PgPatternsError:
-        names = models_of(Path(project.script.folder), None) if not settings.models else ()
+        named = settings.models or project.has_models
+        names = models_of(Path(project.script.folder), None) if not named else ()
         if not names:
             raise
         project.close()
@@ -61,14 +62,16 @@ def _first(project: Project, settings: Settings, check: Check) -> Report:
 
 
 def _tried(ways: Iterable[Way]) -> str:
-    values = {way.setting: way.value for way in ways}
-    reasons = {way.setting: way.reason for way in ways}
+    merged = by_setting(ways)
+    values = {name: way.value for name, way in merged.items()}
+    reasons = {name: way.reason for name, way in merged.items()}
     return f"\nThis was tried, and nothing was written:\n{settings_lines(values, reasons)}" if values else ""
 
 
 def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Path | None]) -> None:
-    values = {way.setting: way.value for way in ways}
-    reasons = {way.setting: way.reason for way in ways}
+    merged = by_setting(ways)
+    values = {name: way.value for name, way in merged.items()}
+    reasons = {name: way.reason for name, way in merged.items()}
     if not values:
         sys.stderr.write("The project needs no settings: nothing was written.\n")
         return

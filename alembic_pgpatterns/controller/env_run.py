@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -176,7 +177,8 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     """
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
-        all_ways = tuple(ways_of(result, run.settings, run.server))
+        all_ways = tuple(ways_of(result, run.settings, run.server, Path(run.project.script.folder)))
+        run.project.has_models = any(item.models for item in result.configured)
         ways = tuple(way for way in all_ways if way.automatic or run.project.tries_all)
         if ways:
             raise FoundWays(ways)

@@ -25,7 +25,7 @@ def models_of(migrations: Path, tables: Collection[Name] | None) -> tuple[str, .
         migrations: the folder of env.py.
         tables: of the database at head; None: any table counts, in the package around the migrations.
     """
-    root = _import_root(migrations.absolute())
+    root = import_root(migrations.absolute())
     start = _top_package(migrations.absolute(), root) if tables is not None else migrations.absolute().parent
     names = {table.name for table in tables} if tables is not None else None
     declared = ((path, _declared(path)) for path in sorted(_files(start)))
@@ -37,7 +37,7 @@ _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def _import_root(migrations: Path) -> Path:
+def import_root(migrations: Path) -> Path:
     """The folder from which the package that holds the migrations is imported; else the one beside them.
 
     A package need not have an ``__init__.py`` (PEP 420): then it is the folder by whose name its own files import.

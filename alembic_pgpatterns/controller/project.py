@@ -75,6 +75,8 @@ class Project:
         """Whether the caller tries again with what is found out."""
         self.tries_all = False
         """Whether to try too what only a person can decide, as for ``--init``."""
+        self.has_models = False
+        """Whether env.py named models in the last run that failed."""
         self.untried: tuple[Any, ...] = ()
         """What could be tried, and only a person can decide; see `ways`."""
 

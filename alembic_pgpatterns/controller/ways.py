@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.config.location import shown
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.model_search import import_root
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER
-from alembic_pgpatterns.runner.supplies import postgresql_url
+from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
 from alembic_pgpatterns.schema.sql.parser import postgast
 from alembic_pgpatterns.server.protocol import Server
 
@@ -53,13 +56,14 @@ def with_ways(settings: Settings, ways: Iterable[Way]) -> Settings:
     return settings
 
 
-def ways_of(result: EnvResult, settings: Settings, server: Server) -> Iterator[Way]:
+def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: Path) -> Iterator[Way]:
     """What could be tried after a run of env.py that failed.
 
     Args:
         result: of the run.
         settings: that it had.
         server: it ran on.
+        migrations: the folder of env.py.
     """
     by_kind: dict[str, list[Need]] = {}
     for need in result.needs:
@@ -68,6 +72,8 @@ def ways_of(result: EnvResult, settings: Settings, server: Server) -> Iterator[W
         values = {need.name: need.value for need in by_kind["variable"]}
         yield Way("env", {**settings.env, **values}, _demanded(values), automatic=False)
         return
+    if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
+        yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
     if by_kind.get("sqlite") and not settings.replace_sqlite:
         yield _in_place_of_sqlite(by_kind["sqlite"][0].name, by_kind.get("url_variable", []), settings)
     yield from _of_url(by_kind.get("url", []), settings)
@@ -79,11 +85,27 @@ def ways_of(result: EnvResult, settings: Settings, server: Server) -> Iterator[W
 
 
 def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Iterator[Way]:
-    """A history whose first tables are made by the models: its first revisions fail on an empty database."""
-    first = not any(item.applied for item in result.configured)
+    """A history whose first tables are made by the models: it misses one, or fails before any revision has made one."""
     has_models = any(item.models for item in result.configured)
-    if first and has_models and not settings.create_all and (failure.sqlstate in MISSING or failure.raised):
+    early = (failure.sqlstate in MISSING or failure.raised) and _no_table_yet(result)
+    if has_models and not settings.create_all and (early or failure.sqlstate == UNDEFINED_TABLE):
         yield Way("create_all", True, "the history does not start from an empty database", automatic=False)
+
+
+def _no_table_yet(result: EnvResult) -> bool:
+    """Whether the revisions before the one that failed made nothing: there may be an empty first one."""
+    if not any(item.applied for item in result.configured):
+        return True
+    facts = result.blame.values()
+    # Alembic's own version table is the one that there may be.
+    return any(item.revisions for item in facts) and all(len(item.widths) <= 1 for item in facts)
+
+
+def _of_module(name: str, settings: Settings, root: Path) -> Iterator[Way]:
+    """The project's own package, if it is not installed and does not stand in the current folder's path."""
+    if (root / name / "__init__.py").exists() or (root / f"{name}.py").exists():
+        options = {**settings.alembic_options, PATH_OPTION: shown(root)}
+        yield Way("alembic_options", options, f"{name} is not installed, so the folder that holds it is searched")
 
 
 def _in_place_of_sqlite(url: str, variables: list[Need], settings: Settings) -> Way:
@@ -183,6 +205,16 @@ def _fields(node: Any) -> Iterator[tuple[str, str]]:
                     yield from _fields(item)
 
 
+def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
+    """One way per setting: the last value, which holds the earlier ones, with the reasons of all."""
+    result: dict[str, Way] = {}
+    for way in ways:
+        before = result.get(way.setting)
+        reasons = dict.fromkeys((*before.reason.split("; "), way.reason) if before is not None else (way.reason,))
+        result[way.setting] = replace(way, reason="; ".join(reasons))
+    return result
+
+
 def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iterator[str]:
     """The settings that say what was found out, for the end of the report.
 
@@ -190,7 +222,6 @@ def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iter
         ways: what was found out.
         lines: writes settings as they stand in a file.
     """
-    by_setting = {way.setting: way for way in ways}
-    if by_setting:
-        values = {name: way.value for name, way in by_setting.items()}
+    values = {name: way.value for name, way in by_setting(ways).items()}
+    if values:
         yield f"To say yourself what was found out, or by alembic pgcheck --init:\n{lines(values)}"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 HIDDEN = "***"
+MADE_UP = "for-the-check-only-0123456789abcdef"
+"""The value that this package proposes for any variable: it is no secret, and people shall paste it."""
 
 _BREAK = r"(?:\n|\\n)"
 """A line break, or its form in the repr of a string."""
@@ -77,4 +79,6 @@ def without_secrets(text: str) -> str:
 
 
 def _hidden(match: re.Match[str]) -> str:
-    return f"{match[1]}{HIDDEN}" if _IS_SECRET.search(match[1]) else match[0]
+    if not _IS_SECRET.search(match[1]) or match[2].strip("'\"") in (MADE_UP, "{url}"):
+        return match[0]
+    return f"{match[1]}{HIDDEN}"

@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy.exc import NoSuchModuleError
 
+from alembic_pgpatterns.output.secrets import MADE_UP
+
 _WORDS = (
     ("UndefinedValueError", re.compile(r"^(\w+) not found")),  # python-decouple
     ("EnvError", re.compile(r'Environment variable "(\w+)" not set')),  # environs
@@ -104,7 +106,7 @@ def value_for(name: str, kind: str = "") -> str:
     if re.search("URL|DSN|URI|CONN", name.upper()):
         return "{url}"
     # As long as keys that must have 32 characters.
-    return next((value for part, value in _PARTS if part in words), "for-the-check-only-0123456789abcdef")
+    return next((value for part, value in _PARTS if part in words), MADE_UP)
 
 
 def _of_environ(error: KeyError) -> Iterator[str]:

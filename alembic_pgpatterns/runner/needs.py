@@ -29,6 +29,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
     """
     for name, value in missing_settings.missing(error):
         yield Need("variable", name, value)
+    if (module := _missing_module(error)) is not None:
+        yield Need("module", module)
     url = _option(config)
     if _wants_async(error):
         yield Need("url", async_driver)
@@ -81,6 +83,13 @@ def _settings_classes() -> list[Any]:
         result.append(cls)
         waiting += cls.__subclasses__()
     return result
+
+
+def _missing_module(error: BaseException | None) -> str | None:
+    """The top package of a module that was not found, by an error or by what caused it."""
+    while error is not None and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__
+    return str(error.name or "").partition(".")[0] or None if error is not None else None
 
 
 def _option(config: Any) -> str:

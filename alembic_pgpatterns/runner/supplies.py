@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine import url as url_module
 
 from alembic_pgpatterns.errors import PgPatternsError
+
+PATH_OPTION = "prepend_sys_path"
 
 
 class AskedAttributes(dict[str, Any]):
@@ -55,6 +58,8 @@ def set_options(config: Any, options: Mapping[str, str]) -> None:
     for name, value in options.items():
         # ConfigParser would interpolate a % (Alembic docs, Config.set_main_option).
         config.set_main_option(name, value.replace("%", "%%"))
+        if name == PATH_OPTION and value not in sys.path:
+            sys.path.insert(0, value)  # Alembic has read it already, when it looked for the folder of the migrations
 
 
 @contextlib.contextmanager

@@ -216,7 +216,9 @@ target_metadata = Base.metadata
 def test_a_history_that_starts_from_what_the_application_made(project: Project) -> None:
     """The tables are made by ``create_all()``, and each revision changes them: it is judged after its downgrade."""
     project.env(models=f"import sqlalchemy\n{GROWN}")
-    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))')  # its downgrade does nothing
+    project.revision("a0")
+    column = 'op.add_column("book", sa.Column("title", sa.String(80)))'
+    project.revision("a1", column, "a0", downgrade="pass")
     project.revision(
         "b2", 'op.create_index("ix_book_title", "book", ["title"])', "a1", 'op.drop_index("ix_book_title", "book")'
     )
@@ -254,3 +256,18 @@ def test_an_application_that_upgrades_its_database_when_it_is_made(project: Proj
     report = check(project)
     assert report["summary"]["revisions"] == 1
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
+
+
+def test_a_package_that_is_not_installed(project: Project) -> None:
+    """Its own tests run with PYTHONPATH=lib, say; ``alembic`` alone does not find it."""
+    ini(project, "[alembic]\nscript_location = %(here)s/lib/shop/migrations\n")
+    (project.folder / "lib/shop").mkdir(parents=True)
+    (project.folder / "migrations").rename(project.folder / "lib/shop/migrations")
+    project.write("lib/shop/__init__.py", "")
+    project.write("lib/shop/tables.py", BOOKS_AND_AUTHORS)
+    project.env(models="from shop.tables import Base\ntarget_metadata = Base.metadata\n")
+    (project.folder / "migrations/env.py").rename(project.folder / "lib/shop/migrations/env.py")
+    report = check(project)
+    (way,) = (item for item in report["found_out"] if item["setting"] == "alembic_options")
+    assert way["value"]["prepend_sys_path"] == "lib" and "shop is not installed" in way["reason"]
+    assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
