@@ -77,16 +77,15 @@ def _write(ways: Iterable[Way], settings: Settings, files: tuple[Path | None, Pa
         return
     ini, pyproject = files
     if pyproject is not None and not pyproject.exists() and ini is not None and ini.exists():
-        path, text = ini, _in_ini(ini.read_text("utf-8"), values, reasons)
+        path, text, new_lines = ini, _in_ini(ini.read_text("utf-8"), values, reasons), ini_lines(values, reasons)
     else:
-        path = pyproject or Path("pyproject.toml")
+        path, new_lines = pyproject or Path("pyproject.toml"), settings_lines(values, reasons)
         text = _in_toml(path.read_text("utf-8") if path.exists() else "", values, reasons)
     if text is None:
-        new_lines = settings_lines(values, reasons)
         sys.stderr.write(inert(f"{path} has some of these settings already, so change it yourself:\n{new_lines}\n"))
         return
     write_whole(path, text)
-    sys.stderr.write(inert(f"{path}: written:\n{settings_lines(values, reasons)}\n"))
+    sys.stderr.write(inert(f"{path}: written:\n{new_lines}\n"))
 
 
 def _in_toml(text: str, values: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:

@@ -126,8 +126,8 @@ def _by_models(run: RunContext) -> AtHead:
     if not count:
         problem = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
         raise PgPatternsError(
-            f"There is nothing to check: {problem}, and env.py names no target_metadata. Name the models in the "
-            'settings: models = ["app.models:Base"]'
+            f"There is nothing to check: {problem}, and env.py names no target_metadata. Name the models there, or in "
+            'the settings: models = ["app.models:Base"]'
         )
     name = run.server.create_scratch(SCRATCH)
     prepare(run.settings, run.server, name)
@@ -255,7 +255,8 @@ def _outside(project: Project) -> Iterator[Skipped]:
 def without_env_py(result: EnvResult, *, found: bool = False) -> Iterator[Skipped]:
     """That env.py failed, if there are models all the same: named by the settings, or ``found`` in the files."""
     if result.own_environment is not None and (found or any(item.models for item in result.configured)):
-        yield Skipped("env.py", f"it failed, so the revisions ran without it: {result.own_environment}", expected=True)
+        cause = result.own_environment.splitlines()[0]
+        yield Skipped("env.py", f"it failed, so the revisions ran without it: {cause}", expected=True)
 
 
 def _unnamed(result: EnvResult) -> Skipped:

@@ -67,8 +67,9 @@ class ProjectScripts:
         in_toml = toml is not None and toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace")
         if (ini is None or not ini.is_file()) and not in_toml:
             return (
-                f"There is no {ini or 'alembic.ini'} in {Path.cwd()}. Run this in the folder that contains it, "
-                "or name it: alembic -c path/to/alembic.ini pgcheck."
+                f"There is no {ini or 'alembic.ini'} in {Path.cwd()}, and no folder with migrations. Run this in the "
+                "folder that contains it, or name it: alembic -c path/to/alembic.ini pgcheck. A new project begins "
+                "with: alembic init migrations"
             )
         return f"See script_location in {ini if ini is not None and ini.is_file() else toml}."
 

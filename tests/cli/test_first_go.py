@@ -271,3 +271,34 @@ def test_a_package_that_is_not_installed(project: Project) -> None:
     (way,) = (item for item in report["found_out"] if item["setting"] == "alembic_options")
     assert way["value"]["prepend_sys_path"] == "lib" and "shop is not installed" in way["reason"]
     assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
+
+
+def refused(project: Project, *arguments: str) -> str:
+    """The message of a check that could not be done, and that left no file."""
+    before = {path: path.read_bytes() for path in project.folder.rglob("*") if path.suffix in (".ini", ".toml")}
+    run = project.alembic(*arguments)
+    assert run.returncode == 255 and run.stderr.startswith("FAILED: "), run.stderr
+    assert before == {path: path.read_bytes() for path in project.folder.rglob("*") if path.suffix in (".ini", ".toml")}
+    return run.stderr
+
+
+def test_nothing_to_check(project: Project) -> None:
+    """Before ``alembic init``, before the first revision, without models: what there is not, and what to do."""
+    (project.versions / "a1.py").unlink()
+    for flags in ((), ("--init",)):
+        text = refused(project, "pgcheck", *flags)
+        assert "no revision is in" in text and "names no target_metadata" in text and "models = [" in text
+    for path in ("alembic.ini", "migrations/env.py"):
+        (project.folder / path).unlink()
+    for flags in ((), ("--init",)):
+        text = refused(project, "pgcheck", *flags)
+        assert "There is no" in text and "alembic init migrations" in text and "alembic -c" in text
+
+
+def test_init_where_nothing_works(project: Project) -> None:
+    """What was tried is said, and nothing is written."""
+    project.env(head="import os\nos.environ['SHOP_SECRET']\nraise RuntimeError('there is no licence')")
+    project.sql("a1", "SELECT broken")
+    text = refused(project, "pgcheck", "--init")
+    assert "broken" in text and "This was tried, and nothing was written" in text
+    assert "SHOP_SECRET = " in text and "***" not in text.partition("This was tried")[2]
