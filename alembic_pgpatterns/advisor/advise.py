@@ -13,7 +13,8 @@ from psycopg import sql as psql
 
 from alembic_pgpatterns.advisor.candidates import Candidate, Knowledge, Question, candidates
 from alembic_pgpatterns.advisor.explain import explained
-from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Statistics, Unplanned
+from alembic_pgpatterns.advisor.facts import Statistics
+from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from alembic_pgpatterns.advisor.model import Statistics
+from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.sizing import Sizes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics
+from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.synthesise import width as usual_width
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.model import Index, Schema, Table

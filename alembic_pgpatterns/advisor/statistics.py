@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from alembic_pgpatterns.advisor.model import ASSUMED, ColumnFacts, Statistics, TableSize
+from alembic_pgpatterns.advisor.facts import ASSUMED, ColumnFacts, Statistics, TableSize
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name

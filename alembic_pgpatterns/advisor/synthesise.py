@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from alembic_pgpatterns.advisor.model import ColumnFacts, Statistics
+from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.expressions import is_now

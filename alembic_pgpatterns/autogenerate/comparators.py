@@ -20,7 +20,8 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import say
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption, adoption
 from alembic_pgpatterns.autogenerate.target.comments import annotated
-from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, build_target
+from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA
+from alembic_pgpatterns.autogenerate.target.metadata import Target, build_target
 from alembic_pgpatterns.autogenerate.target.suggestions import Suggestions
 from alembic_pgpatterns.autogenerate.target.taken_back import uncured, with_warnings
 from alembic_pgpatterns.config.sources import settings_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
-from alembic_pgpatterns.autogenerate.target.metadata import converge
+from alembic_pgpatterns.autogenerate.target.convergence import converge
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead

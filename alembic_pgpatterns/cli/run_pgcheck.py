@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from alembic_pgpatterns import report as reports
-from alembic_pgpatterns.checks.deploy_plan import plans
-from alembic_pgpatterns.checks.project import check
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
-from alembic_pgpatterns.cli.find_settings import find_settings
 from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
@@ -25,10 +22,7 @@ from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.revision_patterns import about_a_revision
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
-from alembic_pgpatterns.report.explain import explain, write_list
-from alembic_pgpatterns.report.plan import write as write_plan
 from alembic_pgpatterns.report.progress import progress_on
-from alembic_pgpatterns.report.settings import write_settings
 
 
 def run(config: Any, options: argparse.Namespace) -> int:
@@ -48,6 +42,9 @@ def run(config: Any, options: argparse.Namespace) -> int:
     if getattr(options, "verify_cache", False):
         _verify(config, settings)
     if getattr(options, "plan", None):
+        from alembic_pgpatterns.checks.deploy_plan import plans
+        from alembic_pgpatterns.report.plan import write as write_plan
+
         with standard_output(config.stdout) as stream:
             write_plan(plans(report.runs, report.findings), stream, options.plan)
         return incomplete(report, settings)
@@ -63,9 +60,19 @@ def run(config: Any, options: argparse.Namespace) -> int:
 
 def _report(config: Any, settings: Settings, options: argparse.Namespace) -> Report:
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
+        # Before the patterns are imported: both processes load what they need at the same time.
+        project.start()
         if getattr(options, "init", False):
-            return find_settings(project, settings, lambda project, settings: check(project, settings, progress))
+            from alembic_pgpatterns.cli.find_settings import find_settings
+
+            return find_settings(project, settings, lambda project, settings: _check(project, settings, progress))
         return _checked(project, settings, progress, getattr(options, "live", None))
+
+
+def _check(project: Project, settings: Settings, progress: Progress) -> Report:
+    from alembic_pgpatterns.checks.project import check
+
+    return check(project, settings, progress)
 
 
 def _verify(config: Any, settings: Settings) -> None:
@@ -78,7 +85,7 @@ def _verify(config: Any, settings: Settings) -> None:
     for cache in (True, False):
         with_it = replace(settings, cache=cache)
         with Project(config, with_it) as project, progress_on(sys.stderr) as progress:
-            reports.append(check(project, with_it, progress))
+            reports.append(_check(project, with_it, progress))
     first, second = map(_as_lines, reports)
     different = [f"only with the cache: {line}" for line in first if line not in second]
     different += [f"only without it: {line}" for line in second if line not in first]
@@ -105,13 +112,16 @@ def _demand_baseline(options: argparse.Namespace) -> None:
 def _checked(project: Project, settings: Settings, progress: Progress, live: str | None) -> Report:
     """The report on a live database, where ``live`` is its URL, or empty for env.py's; else on a throw-away one."""
     if live is None:
-        return check(project, settings, progress)
+        return _check(project, settings, progress)
     from alembic_pgpatterns.checks.live import check_live
 
     return check_live(project, settings, progress, live or None)
 
 
 def _inform(settings: Settings, options: argparse.Namespace, stream: TextIO) -> None:
+    from alembic_pgpatterns.report.explain import explain, write_list
+    from alembic_pgpatterns.report.settings import write_settings
+
     if getattr(options, "show_settings", False):
         write_settings(settings, stream)
     elif getattr(options, "list", False):

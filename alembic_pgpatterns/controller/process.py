@@ -58,9 +58,8 @@ class ProjectFailed(PgPatternsError):
 
 
 def _fork(allowed: Allowed, config: Any, task: Task | None) -> Main:
-    """The main function of a fork. Its modules are imported now, so that each fork has them already."""
-    run = pkgutil.resolve_name(ENTRY)
-    return lambda ends: run(ends, allowed, lambda: config, task)
+    """The main function of a fork. It imports its modules itself, while the parent goes on."""
+    return lambda ends: pkgutil.resolve_name(ENTRY)(ends, allowed, lambda: config, task)
 
 
 @dataclass

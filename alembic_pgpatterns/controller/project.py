@@ -92,6 +92,11 @@ class Project:
             self._process.close()
             self._process = None
 
+    def start(self) -> None:
+        """Start the project's process now, because what this process does next takes a while."""
+        if self._process is None:
+            self._process = ProjectProcess(self.config, self._confinement)
+
     def request(self, name: str, *values: Any, handlers: Handlers | None = None) -> Any:
         """Send a request to the project's process, which is started if needed.
 
@@ -103,8 +108,8 @@ class Project:
         Raises:
             ProjectFailed: it failed, the process ended, or it took too long.
         """
-        if self._process is None:
-            self._process = ProjectProcess(self.config, self._confinement)
+        self.start()
+        assert self._process is not None
         return self._process.request(name, *values, handlers=handlers or {})
 
     def perform(self, task: Task, handlers: Handlers) -> Any:

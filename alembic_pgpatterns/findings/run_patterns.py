@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
@@ -13,8 +14,10 @@ from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.together import agree
 from alembic_pgpatterns.patterns import Finding, Needs, SchemaPattern, ServerPattern
-from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Name, Schema
+
+if TYPE_CHECKING:
+    from alembic_pgpatterns.schema.live import LiveServer
 
 
 @dataclass(frozen=True, slots=True)

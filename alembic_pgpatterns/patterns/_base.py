@@ -11,16 +11,19 @@ import enum
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from alembic_pgpatterns.patterns._example_models import AUTHORS_AND_BOOKS
 from alembic_pgpatterns.patterns._levels import Action, Severity
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.revisions.model import History, RevisionRun, Spot, Statement
-from alembic_pgpatterns.revisions.rehearsed import RehearsedRun
-from alembic_pgpatterns.schema.live import LiveServer
 from alembic_pgpatterns.schema.model import Location, Name, Origin, Schema
-from alembic_pgpatterns.workload.model import Workload
+
+if TYPE_CHECKING:
+    # Most runs see none of these, and every run waits for what is imported.
+    from alembic_pgpatterns.revisions.rehearsed import RehearsedRun
+    from alembic_pgpatterns.schema.live import LiveServer
+    from alembic_pgpatterns.workload.model import Workload
 
 
 class Needs(enum.StrEnum):

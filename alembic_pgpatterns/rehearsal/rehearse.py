@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from alembic.script.revision import RevisionError
 
-from alembic_pgpatterns.advisor.model import Statistics
+from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from alembic_pgpatterns.schema.model import NO_ORIGIN, Name, Origin, Schema
 from alembic_pgpatterns.schema.names import quote
@@ -26,8 +27,7 @@ class LiveObject:
     origin: Origin = NO_ORIGIN
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSetting:
+class ServerSetting(NamedTuple):
     """A row of pg_settings, as a new session sees it. ``value`` is in ``unit`` (``ms``, ``kB``, ``8kB``; '' for none).
 
     ``source``: where the value comes from (docs, "pg_settings"): 'default', 'configuration file', 'database' ...
@@ -57,8 +57,7 @@ class ServerSetting:
         return int(self.number * factor)
 
 
-@dataclass(frozen=True, slots=True)
-class RoleSetting:
+class RoleSetting(NamedTuple):
     """A value that ALTER ROLE or ALTER DATABASE … SET gives to new sessions. None: for every role or database."""
 
     role: str | None
@@ -67,8 +66,7 @@ class RoleSetting:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """A role that may log in.
 
     ``sessions``: how many it has now in this database. ``owns``: whether it owns a table here. ``limit``: CONNECTION
@@ -87,8 +85,7 @@ class Role:
         return LiveObject(f"role {quote(self.name)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Sessions:
+class Sessions(NamedTuple):
     """Client connections of the whole server, and what keeps old row versions from being removed.
 
     ``oldest_transaction``: seconds since the oldest open transaction began; None if there is none or it is hidden.
@@ -99,8 +96,7 @@ class Sessions:
     oldest_transaction: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StatementUsage:
+class StatementUsage(NamedTuple):
     """An entry of pg_stat_statements for this database. Times in milliseconds."""
 
     query: str
@@ -110,16 +106,14 @@ class StatementUsage:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """Whether pg_stat_statements is installed in this database, and its library is loaded (None: not known)."""
 
     installed: bool
     loaded: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(NamedTuple):
     """How many transactions ago the oldest row of a database or table was frozen; the same for multixacts."""
 
     name: str
@@ -128,8 +122,7 @@ class Age:
     table: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HbaRule:
+class HbaRule(NamedTuple):
     """An active line of pg_hba.conf. ``address`` is '' for local lines; ``netmask`` is '' if none is shown."""
 
     line: int
@@ -139,6 +132,10 @@ class HbaRule:
     address: str
     netmask: str
     method: str
+
+
+NO_SESSIONS = Sessions(0, 0)
+NOT_RECORDED = Recording(False, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +167,8 @@ class LiveServer:
     role_settings: tuple[RoleSetting, ...] = ()
     roles: tuple[Role, ...] = ()
     database_limit: int = -1
-    sessions: Sessions = Sessions(0, 0)
-    recording: Recording = Recording(False, None)
+    sessions: Sessions = NO_SESSIONS
+    recording: Recording = NOT_RECORDED
     statements: tuple[StatementUsage, ...] | None = None
     ages: tuple[Age, ...] = ()
     table_ages: tuple[Age, ...] = ()

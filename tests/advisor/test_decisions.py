@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from alembic_pgpatterns.advisor.advise import Advisor
-from alembic_pgpatterns.advisor.model import Advice, Options, Statistics, TableSize
+from alembic_pgpatterns.advisor.facts import Statistics, TableSize
+from alembic_pgpatterns.advisor.model import Advice, Options
 from alembic_pgpatterns.advisor.synthesise import period_of
 from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.catalog import reader as catalog

@@ -8,7 +8,8 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, TableSize, Unplanned, UnusedIndex
+from alembic_pgpatterns.advisor.facts import TableSize
+from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Unplanned, UnusedIndex
 from alembic_pgpatterns.checks.advice_report import AdviceReport
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.report import advice as formats

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic_pgpatterns.autogenerate.target.metadata import Accepts
+from alembic_pgpatterns.autogenerate.target.convergence import Accepts
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.patterns import Finding

@@ -9,7 +9,8 @@ from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
-from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target
+from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA
+from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.output.places import portable
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.model import ChangeType

@@ -16,13 +16,8 @@ from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_c
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
 from alembic_pgpatterns.autogenerate.target.asked import unserved, without_repetition
 from alembic_pgpatterns.autogenerate.target.comments import objects_of, portable_location
-from alembic_pgpatterns.autogenerate.target.metadata import (
-    DEFAULT_SCHEMA,
-    Accepts,
-    Target,
-    detect,
-    schema_patterns,
-)
+from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA, Accepts, detect, schema_patterns
+from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.application import read_application, with_evidence
 from alembic_pgpatterns.patterns import Action, Finding, registry

@@ -10,7 +10,8 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption
-from alembic_pgpatterns.autogenerate.target.metadata import DEFAULT_SCHEMA, Target, detect_all, schema_patterns
+from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA, detect_all, schema_patterns
+from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.run_patterns import suppressed
 from alembic_pgpatterns.patterns import Action, Finding

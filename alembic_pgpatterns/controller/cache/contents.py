@@ -105,8 +105,20 @@ def _installed(folders: Iterable[str]) -> Iterator[str]:
 
 
 def _own_files() -> Iterator[str]:
-    """The contents of this package, because its version does not change during development."""
-    root = _PACKAGE
-    for path in root.rglob("*.*"):
-        if path.suffix != ".pyc" and path.is_file():
-            yield f"{path.relative_to(root)} {digest_of(path)}"
+    """The files of this package if it runs from its source, where its version stays while it changes.
+
+    By size and time, as make does it: to read all 600 files would take 30 ms of every run. An installed one is
+    identified by its version, as any other distribution: its files' times are those of the installation.
+    """
+    if not any(_PACKAGE.parent.glob(f"{_PACKAGE.name}-*.dist-info")):
+        yield from _files_below(_PACKAGE)
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _files_below(Path(entry)) if entry.name != "__pycache__" else ()
+            else:
+                facts = entry.stat()
+                yield f"{entry.path} {facts.st_size} {facts.st_mtime_ns}"
