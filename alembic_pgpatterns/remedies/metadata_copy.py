@@ -11,9 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy import Sequence as SqlSequence
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import DOMAIN, ExcludeConstraint
 from sqlalchemy.schema import conv
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.schema import RETAIN_SCHEMA
@@ -95,6 +103,7 @@ def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) 
             _truncate(item)
     for column in table.columns:
         _keep_schema(column.type, new.c[column.key].type)
+        _keep_domains(column.type, new.c[column.key].type)
     pairs = list(_matched(new.constraints, table.constraints, _constraint_key))
     for copy, original in pairs:
         # SQLAlchemy copies them in the order of a set. PostgreSQL numbers those without a name in their order.
@@ -141,9 +150,27 @@ def _keep_schema(old: Any, new: Any) -> None:
     """Undo that ``to_metadata`` moves an Enum without a schema into its table's: ``create_all()`` does not."""
     if isinstance(new, SchemaType) and hasattr(old, "schema"):
         new.schema = old.schema
-    for inner in ("item_type", "impl"):
-        if hasattr(old, inner) and hasattr(new, inner):
-            _keep_schema(getattr(old, inner), getattr(new, inner))
+    for old_inner, new_inner in _inner(old, new):
+        _keep_schema(old_inner, new_inner)
+
+
+_OF_DOMAINS = ("collation", "default", "constraint_name", "not_null", "check", "create_type")
+
+
+def _keep_domains(old: Any, new: Any) -> None:
+    """Give copied domains what SQLAlchemy before 2.0.45 leaves out of the copy of a type."""
+    if isinstance(old, DOMAIN) and isinstance(new, DOMAIN):
+        for name in _OF_DOMAINS:
+            setattr(new, name, getattr(old, name))
+    for old_inner, new_inner in _inner(old, new):
+        _keep_domains(old_inner, new_inner)
+
+
+def _inner(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the type inside an array or a TypeDecorator, and its copy."""
+    for name in ("item_type", "impl"):
+        if hasattr(old, name) and hasattr(new, name):
+            yield getattr(old, name), getattr(new, name)
 
 
 def _copy_sequences(metadata: MetaData, target: MetaData) -> None:

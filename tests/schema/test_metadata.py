@@ -388,7 +388,8 @@ def test_foreign_keys_out_of_the_metadata():
 
 def test_operator_families_follow_the_referenced_key():
     models = sa.MetaData()
-    sa.Table("p", models, sa.Column("id", sa.Numeric, primary_key=True))
+    # Without autoincrement=False it is a SERIAL, thus an integer, for SQLAlchemy before 2.0.45.
+    sa.Table("p", models, sa.Column("id", sa.Numeric, primary_key=True, autoincrement=False))
     sa.Table("q", models, sa.Column("id", sa.BigInteger, primary_key=True))
     sa.Table("t", models, sa.Column("p", sa.BigInteger, sa.ForeignKey("p.id")), sa.Column("q", sa.ForeignKey("q.id")))
     found = {key.columns: key for key in table(metadata.read(models), "t").foreign_keys}

@@ -91,7 +91,7 @@ def _of_table(change: Change, op: ops.CreateTableOp, existing: set[TableKey], fa
 
 def named_types_of(kind: TypeEngine[Any]) -> list[Any]:
     """Return the enums and domains that a type consists of, under its TypeDecorators and arrays, the inner first."""
-    stored = kind.dialect_impl(_dialect)
+    stored = _stored(kind)
     if isinstance(stored, TypeDecorator):
         return named_types_of(stored.impl_instance)
     if isinstance(stored, ARRAY):
@@ -99,6 +99,12 @@ def named_types_of(kind: TypeEngine[Any]) -> list[Any]:
     if isinstance(stored, postgresql.DOMAIN):
         return [*named_types_of(stored.data_type), stored]
     return [stored] if isinstance(stored, postgresql.ENUM) and stored.name else []
+
+
+def _stored(kind: TypeEngine[Any]) -> Any:
+    """Return a type as the dialect stores it. A domain as it is, since SQLAlchemy before 2.0.45 forgets its CHECK."""
+    inner = kind.load_dialect_impl(_dialect) if isinstance(kind, TypeDecorator) else kind
+    return inner if isinstance(inner, postgresql.DOMAIN) else kind.dialect_impl(_dialect)
 
 
 class ENUM(postgresql.ENUM):
@@ -124,7 +130,7 @@ def _without_creation(column: Any) -> Column[Any]:
 
 def existing_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return a type as PostgreSQL stores it, with ``create_type=False`` where it has that."""
-    stored = kind.dialect_impl(_dialect)
+    stored = _stored(kind)
     if isinstance(stored, TypeDecorator):
         return existing_type(stored.impl_instance)
     if isinstance(stored, ARRAY):
