@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -26,9 +27,10 @@ Exit codes: 0 done, whatever was found; 2 wrong use; 255 it could not be done ("
 
 def pgadvise(config: Any) -> None:
     """Say which indexes the application's statements need, with the evidence."""
-    from alembic_pgpatterns.cli.run_pgadvise import run
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgadvise import run
 
-    end(config, run)
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.cli.collector import few_collections
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -29,7 +29,7 @@ Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are s
 
 def pgcheck(config: Any) -> None:
     """Check schema, revisions and models on a throw-away PostgreSQL."""
-    with few_collections():
+    with as_command():
         from alembic_pgpatterns.cli.run_pgcheck import run
 
         end(config, run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -28,9 +29,10 @@ Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to w
 
 def pgfix(config: Any) -> None:
     """Write revisions that fix findings of pgcheck."""
-    from alembic_pgpatterns.cli.run_pgfix import run
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgfix import run
 
-    end(config, run)
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

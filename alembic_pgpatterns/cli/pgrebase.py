@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -25,9 +26,10 @@ Rebase only what no database in production has run. Exit codes: 0 done, or there
 
 def pgrebase(config: Any) -> None:
     """Put one branch of the history behind the other head, proven on a throw-away PostgreSQL."""
-    from alembic_pgpatterns.cli.run_pgrebase import run
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgrebase import run
 
-    end(config, run)
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

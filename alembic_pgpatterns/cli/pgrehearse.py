@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -28,9 +29,10 @@ Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are s
 
 def pgrehearse(config: Any) -> None:
     """Run revisions on made-up rows under load, and say how long production waits."""
-    from alembic_pgpatterns.cli.run_pgrehearse import run
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgrehearse import run
 
-    end(config, run)
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

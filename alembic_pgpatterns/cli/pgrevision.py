@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
 
@@ -33,12 +34,13 @@ def pgrevision(
     depends_on: list[str] | None = None,
 ) -> None:
     """Autogenerate a revision on a throw-away PostgreSQL, and run it there."""
-    from alembic_pgpatterns.cli.run_pgrevision import write
-
     arguments: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
     arguments |= {"branch_label": branch_label, "version_path": version_path}
     arguments |= {"rev_id": rev_id, "depends_on": depends_on}
-    end(config, lambda config, options: write(config, options, arguments))
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgrevision import write
+
+        end(config, lambda config, options: write(config, options, arguments))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

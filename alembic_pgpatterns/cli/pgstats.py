@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 
 DESCRIPTION = """\
@@ -22,9 +23,10 @@ Exit codes: 0 written; 2 wrong use; 255 it could not be done ("FAILED: ...")."""
 
 def pgstats(config: Any) -> None:
     """Write the sizes and statistics of a live database to a file, without its values."""
-    from alembic_pgpatterns.cli.run_pgstats import run
+    with as_command():
+        from alembic_pgpatterns.cli.run_pgstats import run
 
-    end(config, run)
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

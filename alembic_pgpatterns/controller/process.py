@@ -16,10 +16,11 @@ import pkgutil
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -259,12 +260,25 @@ def _start(main: Main) -> _Ends:
         # A collection in the fork would write into every object, and so copy all of the parent's memory (Python docs,
         # gc.freeze).
         gc.freeze()
-        for number in (*_descriptors, requests.fileno(), callbacks.fileno(), status, alive, dump):
+        sockets = set(_inherited_sockets()) - {requests_there.fileno(), callbacks_there.fileno()}
+        for number in {*_descriptors, *sockets, requests.fileno(), callbacks.fileno(), status, alive, dump}:
             with contextlib.suppress(OSError):
                 os.close(number)
         _supervise(lambda: main(ChildEnds(requests_there, callbacks_there, dump_there)), status_there, alive_there)
     finally:
         os._exit(1)
+
+
+def _inherited_sockets() -> Iterator[int]:
+    """Sockets that whoever forks has open, such as a connection of ``--live``: the project's code must not have them.
+
+    Files and pipes stay: ``alembic -x data=<(command)`` hands one to env.py.
+    """
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names, not paths
+            with contextlib.suppress(OSError):
+                if int(name) > 2 and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                    yield int(name)
 
 
 def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 _LOCAL_SERVICES = (
-    # Name service and logging of the machine. Refusing them would only break getpwnam() and logging.
+    # Name service and logging of the machine. Refusing them would only break getpwnam() and logging. Not all of
+    # /run/systemd: by /run/systemd/private root starts and stops services.
     "/dev/log",
     "/run/nscd/",
     "/var/run/nscd/",
-    "/run/systemd/",
+    "/run/systemd/journal/",
+    "/run/systemd/resolve/",
+    "/run/systemd/userdb/",
     "/var/lib/sss/pipes/",
 )
 _DNS = 53
@@ -45,8 +48,8 @@ class Allowed:
         if family == socket.AF_UNIX:
             return isinstance(address, (str, bytes)) and self._permits_path(os.fsdecode(address))
         if family not in (socket.AF_INET, socket.AF_INET6):
-            # Netlink and similar sockets stay within the kernel, where no server listens.
-            return family not in (getattr(socket, "AF_VSOCK", -1),)
+            # Netlink stays within the kernel. Of the others, several lead to other machines: VSOCK, TIPC, Bluetooth.
+            return family == getattr(socket, "AF_NETLINK", None)
         host, port = str(address[0]), int(address[1])
         if is_udp:
             # Look-ups of names. Nothing else by UDP is necessary.
@@ -62,7 +65,7 @@ class Allowed:
         # The system's folders are often links, such as /var/run.
         real = os.path.realpath(path)
         if self.beginnings and real.startswith(self.beginnings):
-            return True
+            return _is_bound_there(real)
         return any(_is_at(candidate, place) for candidate in (path, real) for place in places)
 
     def _hosts(self, name: str) -> frozenset[str]:
@@ -82,6 +85,18 @@ NOTHING = Allowed()
 def _is_at(path: str, place: str) -> bool:
     folder = place.rstrip("/")
     return path == place or path.startswith(f"{folder}/")
+
+
+def _is_bound_there(path: str) -> bool:
+    """Whether a server listens at that name, and not at another one whose socket was linked or moved there."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+            names = (line.rstrip("\n").partition("/") for line in table)
+            bound = [f"/{name}" for _, slash, name in names if slash]
+    except OSError:
+        return True  # not on Linux
+    last = os.path.basename(path)
+    return any(os.path.basename(name) == last and os.path.realpath(name) == path for name in bound)
 
 
 def parse(text: str) -> Allowed:

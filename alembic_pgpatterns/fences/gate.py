@@ -168,7 +168,7 @@ def _decide(pid: int, number: int, arguments: tuple[int, ...], child: int, allow
         family, address = _read_address(pid, where, min(length & 0xFFFFFFFF, _LONGEST_ADDRESS))
     except OSError as error:
         return Refusal(f"a connection to an address that could not be read ({error.strerror})", process=_name(pid))
-    if family == socket.AF_UNSPEC:
+    if family == socket.AF_UNSPEC and not sends:
         return None  # it dissolves a connection
     is_udp = family != socket.AF_UNIX and _socket_type(pid, arguments[0]) == socket.SOCK_DGRAM
     if allowed.permits(family, address, is_udp) or listeners.belongs(child, family, address):

@@ -28,7 +28,7 @@ COMMANDS = {
     "pgrevision": ("pgrevision", "-m", "next"),
     "pgfix": ("pgfix", "--all", "--models"),
     "pgrehearse": ("pgrehearse", "--rows", "20", "--budget", "5s", "--exit-zero"),
-    "pgadvise": ("pgadvise", "--exit-zero"),
+    "pgadvise": ("pgadvise", "--no-cache"),
 }
 OTHERS = tuple(COMMANDS)[1:]
 

@@ -33,7 +33,7 @@ COMMANDS = (
     ["pgcheck", "--write-baseline"],
     ["pgcheck", "--exit-zero", "--create-all"],
     ["pgrehearse", "--rows", "50", "--budget", "10s", "--exit-zero"],
-    ["pgadvise", "--exit-zero"],
+    ["pgadvise", "--no-cache"],
     ["pgcheck", "--exit-zero", "--format", "json=report.json"],
 )
 NUMBERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Python's garbage collector in a program that ends soon."""
+"""What a command changes in its own process: where imports are searched, and how rarely garbage is collected."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alembic_pgpatterns.fences.own_path import own_imports_first
+
 OBJECTS = 100_000
 """New objects from which a collection begins; Python's own default of 700 suits programs that stay."""
 
 
 @contextmanager
-def few_collections() -> Iterator[None]:
+def as_command() -> Iterator[None]:
+    """Import what a command needs, and run it, inside of this."""
+    with own_imports_first(), _few_collections():
+        yield
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
     """Collect rarely, and never look through what was loaded before.
 
     While a thousand modules are loaded, the collector goes through all of them again and again and finds nothing: 0.1 s
