@@ -23,6 +23,8 @@ def read_settings(
     pyproject: Path | None = None,
     flags: Mapping[str, object] | None = None,
     search: Iterable[Path] = (),
+    *,
+    try_plugins: bool = False,
 ) -> Settings:
     """Settings from the files that exist, then the flags that are not None.
 
@@ -31,10 +33,11 @@ def read_settings(
         pyproject: pyproject.toml, or None.
         flags: values by field name, already of the right type.
         search: folders in which plugins are searched for, besides those of the files.
+        try_plugins: import them in a fenced process first, since this one must run no other code of the project.
 
     Raises:
         SettingsError: an unknown key or pattern, or a wrong value.
-        PgPatternsError: a plugin does not load, or one of its patterns has a name that exists already.
+        PgPatternsError: a plugin does not load, imports the application, or has a pattern whose name exists already.
     """
     settings = Settings(root=_root(ini, pyproject))
     # alembic.ini comes last, so it wins, as it does for Alembic's own options (Config.get_alembic_option, 1.16).
@@ -44,7 +47,12 @@ def read_settings(
         plugins = {key: value for key, value in table.items() if key == "plugins"}
         settings = _merged(settings, plugins, source, folder)
     where = f"{settings.sources.get('plugins', '')}: plugins"
-    use_plugins(settings.plugins, where, (*search, *dict.fromkeys(folder for _, folder, _ in tables)))
+    folders = (*search, *dict.fromkeys(folder for _, folder, _ in tables))
+    if try_plugins and settings.plugins:
+        from alembic_pgpatterns.patterns._trial import demand_harmless
+
+        demand_harmless(settings.plugins, where, folders)
+    use_plugins(settings.plugins, where, folders)
     for source, folder, table in tables:
         settings = _merged(settings, table, source, folder)
     from_flags: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}

@@ -18,12 +18,14 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
 
     Args:
         config: Alembic's; None for the files of the current folder.
-        flags: values from the command line by field name, of the right type; None where a flag was not given.
+        flags: values from the command line by field name, of the right type; None where a flag was not given. None for
+            all of them: the project's own process reads the settings.
 
     Raises:
         SettingsError: an unknown key or pattern, or a wrong value.
     """
-    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config))
+    in_command = flags is not None
+    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config), try_plugins=in_command)
 
 
 def _search(config: Any) -> list[Path]:

@@ -61,6 +61,14 @@ def patterns_of(module: str, named_by: str, folders: Sequence[Path] = ()) -> lis
     return sorted(patterns, key=lambda cls: cls.name)
 
 
+def import_all(modules: Sequence[str], named_by: str, folders: Sequence[Path]) -> None:
+    """Import plugins. Arguments and errors: see `patterns_of`."""
+    with _importable(folders):
+        for module in modules:
+            for _ in _modules(module, named_by):
+                pass
+
+
 @contextlib.contextmanager
 def _importable(folders: Sequence[Path]) -> Iterator[None]:
     before = list(sys.path)

@@ -36,9 +36,25 @@ def fix_rendering(context: AutogenContext, stored_types: bool) -> None:
     impl.render_ddl_sql_expr = _as_written(impl.render_ddl_sql_expr, impl.dialect)
     impl.render_type = _with_application_types(impl.render_type, impl.dialect, stored_types)
     impl.compare_server_default = _without_failing(impl.compare_server_default, impl)
+    if not hasattr(impl, "_render_DOMAIN_type"):
+        impl._render_DOMAIN_type = _domain
     # Both are compared again in PostgreSQL's own form, and then written.
     warnings.filterwarnings("ignore", message=r"Computed default on .* cannot be modified")
     warnings.filterwarnings("ignore", message=r"(?s)Expression #.* detected to include an operator clause")
+
+
+def _domain(kind: Any, context: AutogenContext) -> str:
+    """A domain's call. Alembic before 1.20 writes its repr, with ``Text()`` for ``sa.Text()`` and without its CHECK."""
+    from alembic.autogenerate.render import _render_potential_expr
+
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    values = {name: getattr(kind, name) for name in ("collation", "constraint_name", "check", "schema")}
+    written = [f"{name}={str(value)!r}" for name, value in values.items() if value is not None]
+    written += [f"default={_render_potential_expr(kind.default, context)}"] if kind.default is not None else []
+    written += ["not_null=True"] if kind.not_null else []
+    written += [] if kind.create_type else ["create_type=False"]
+    parts = [repr(str(kind.name)), _rendered(kind.data_type, context), *written]
+    return f"postgresql.DOMAIN({', '.join(parts)})"
 
 
 def _as_written(render: Callable[..., str], dialect: Any) -> Callable[..., str]:
