@@ -161,6 +161,83 @@ WAYS = {
     "an event that connects": "import psycopg, sqlalchemy as sa\n"
     "engine = sa.create_engine(URL.replace('postgresql', 'postgresql+psycopg'))\n"
     "sa.event.listen(engine, 'do_connect', lambda *a: psycopg.Connection.connect(TCP))\nengine.connect()",
+    "a hard link named as a check's server": "import os, socket, tempfile\n"
+    "folder = tempfile.gettempdir() + f'/pgpatterns-hard{PORT}'\nquiet(os.mkdir, folder)\ntry:\n"
+    "    os.link(PATH, f'{folder}/.s.PGSQL.{PORT}')\n"
+    "    socket.socket(socket.AF_UNIX).connect(f'{folder}/.s.PGSQL.{PORT}')\n"
+    "finally:\n    quiet(os.unlink, f'{folder}/.s.PGSQL.{PORT}')\n    os.rmdir(folder)",
+    "a root of its own": "import os, socket\nif os.fork() == 0:\n    quiet(os.makedirs, f'{FOLDER}/tmp/pgpatterns-root')\n"
+    "    quiet(os.link, PATH, f'{FOLDER}/tmp/pgpatterns-root/.s.PGSQL.{PORT}')\n    quiet(os.chroot, FOLDER)\n"
+    "    quiet(socket.socket(socket.AF_UNIX).connect, f'/tmp/pgpatterns-root/.s.PGSQL.{PORT}')\n    os._exit(0)\nos.wait()",
+    "UDP of no family": "import ctypes, socket, struct\nout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "address = struct.pack('HH4s8x', 0, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "ctypes.CDLL(None).sendto(out.fileno(), b'x', 1, 0, address, len(address))",
+    "TCP Fast Open by a message": "import socket\nsocket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', PORT))",
+    "TCP Fast Open at the first write": "import socket\nout = socket.socket()\nout.setsockopt(socket.IPPROTO_TCP, 30, 1)\n"
+    "out.connect(('127.0.0.1', PORT))\nout.send(b'x')",
+    "multipath TCP": "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', PORT))",
+    "SCTP": "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_STREAM, 132).connect(('127.0.0.1', PORT))",
+    "SMC": "import ctypes, socket, struct\nlibc = ctypes.CDLL(None)\nout = libc.socket(43, 1, 0)\n"
+    "address = struct.pack('HH4s8x', socket.AF_INET, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "libc.connect(out, address, len(address))",
+    "a copy of a descriptor": "import os, socket\nout = socket.socket()\n"
+    "socket.socket(fileno=os.dup(out.fileno())).connect(('127.0.0.1', PORT))",
+    "a class of sockets": "import socket\nclass Out(socket.socket):\n    def connect(self, address):\n"
+    "        super().connect(address)\nOut().connect(('127.0.0.1', PORT))",
+    "sockets of a module that is loaded once more": "import _socket, importlib.machinery, importlib.util\n"
+    "loader = importlib.machinery.ExtensionFileLoader('_socket', _socket.__file__)\n"
+    "module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec('_socket', loader))\n"
+    "loader.exec_module(module)\nmodule.socket().connect(('127.0.0.1', PORT))",
+    "a certificate": "import ssl\nssl.get_server_certificate(('127.0.0.1', PORT), timeout=3)",
+    "POP": "import poplib\npoplib.POP3('127.0.0.1', PORT, timeout=3)",
+    "SMTP": "import smtplib\nsmtplib.SMTP('127.0.0.1', PORT, timeout=3)",
+    "telnet": "import telnetlib\ntelnetlib.Telnet('127.0.0.1', PORT, 3)",
+    "XML-RPC": "import xmlrpc.client\nxmlrpc.client.ServerProxy(f'http://127.0.0.1:{PORT}/').ping()",
+    "multiprocessing's connections": "import multiprocessing.connection as connections\n"
+    "connections.Client(('127.0.0.1', PORT))",
+    "logging by HTTP": "import logging, logging.handlers\n"
+    "logging.getLogger().addHandler(logging.handlers.HTTPHandler(f'127.0.0.1:{PORT}', '/'))\nlogging.warning('x')",
+    "logging by a queue": "import logging, logging.handlers, queue\nwaiting = queue.Queue()\n"
+    "listener = logging.handlers.QueueListener(waiting, logging.handlers.SocketHandler('127.0.0.1', PORT))\n"
+    "listener.start()\nlogging.handlers.QueueHandler(waiting).emit(logging.makeLogRecord({'msg': 'x'}))\nlistener.stop()",
+    "asyncio's programs": "import asyncio\nasync def main():\n    shell = await asyncio.create_subprocess_shell("
+    "f'bash -c \"exec 3<>/dev/tcp/127.0.0.1/{PORT}\"')\n    await shell.wait()\nasyncio.run(main())",
+    "asyncio by a socket": "import asyncio, socket\nasync def main():\n    out = socket.socket()\n    out.setblocking(False)\n"
+    "    await asyncio.get_running_loop().sock_connect(out, ('127.0.0.1', PORT))\nasyncio.run(main())",
+    "asyncio by a thread": "import asyncio\nasyncio.run(asyncio.to_thread(tcp))",
+    "libc's system": "import ctypes\nctypes.CDLL(None).system(f'bash -c \"exec 3<>/dev/tcp/127.0.0.1/{PORT}\"'.encode())",
+    "libc's popen": "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.popen.restype = ctypes.c_void_p\n"
+    "libc.pclose(ctypes.c_void_p(libc.popen(f'bash -c \"exec 3<>/dev/tcp/127.0.0.1/{PORT}\"'.encode(), b'r')))",
+    "before a program starts": "import subprocess\nsubprocess.run(['true'], preexec_fn=lambda: quiet(tcp))",
+    "a program of another account": "import subprocess\n"
+    "subprocess.run(['bash', '-c', f'exec 3<>/dev/tcp/127.0.0.1/{PORT}'], user='nobody')",
+    "an interpreter without its site": "import subprocess, sys\nsubprocess.run([sys.executable, '-I', '-S', '-c', "
+    "f'import socket; socket.create_connection((\"127.0.0.1\", {PORT}))'])",
+    "a dialect's own connect": "import sqlalchemy as sa\nengine = sa.create_engine('postgresql+psycopg://')\n"
+    "engine.dialect.connect(TCP)",
+    "a dialect of the project's": "import sqlalchemy as sa\nfrom sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg\n"
+    "class Own(PGDialect_psycopg):\n    def connect(self, *arguments, **keywords):\n        tcp()\n"
+    "import reach\nreach.Own = Own\nsa.dialects.registry.register('postgresql.own', 'reach', 'Own')\n"
+    "sa.create_engine('postgresql+own://u:p@127.0.0.1/d').connect()",
+    "a pool of the project's": "import psycopg, sqlalchemy.pool\n"
+    "sqlalchemy.pool.QueuePool(lambda: psycopg.pq.PGconn.connect(TCP.encode())).connect()",
+    "an engine with an asynchronous creator": "import asyncio, asyncpg\n"
+    "from sqlalchemy.ext.asyncio import create_async_engine\nasync def main():\n"
+    "    engine = create_async_engine('postgresql+asyncpg://', async_creator=lambda: asyncpg.connect(URL))\n"
+    "    async with engine.connect():\n        pass\nasyncio.run(main())",
+    "psycopg2, asynchronous": "import psycopg2\npsycopg2.connect(TCP, async_=1).poll()",
+    "pg8000's legacy": "import pg8000.legacy\npg8000.legacy.Connection('u', host='127.0.0.1', port=PORT, password='p')",
+    "ending the gatekeeper": "import os, signal\nif os.fork() == 0:\n    os.setsid()\n    os.kill(os.getppid(), 0)\n"
+    "    parent = int(open(f'/proc/{os.getppid()}/stat').read().rpartition(')')[2].split()[1])\n"
+    "    os.kill(parent, signal.SIGKILL)\n    import time\n    time.sleep(0.3)\n    quiet(tcp)\n    quiet(unix)\n"
+    "    os._exit(0)\nimport time\ntime.sleep(1)",
+    "ending the supervisor": "import os, signal, time\npid = os.getpid()\nfor _ in range(2):\n"
+    "    pid = int(open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[1])\n"
+    "os.kill(pid, signal.SIGKILL)\ntime.sleep(1)\nquiet(tcp)\ntime.sleep(5)",
+    "ending the whole group": "import os, signal\nos.killpg(0, signal.SIGKILL)",
+    "closing every descriptor": "import os\nos.closerange(3, 1000)\nquiet(tcp)",
+    "writing to every descriptor": "import os\nfor number in range(3, 40):\n    quiet(os.write, number, b'x' * 64)\nquiet(tcp)",
+    "a crash": "import ctypes\nctypes.string_at(0)",
 }
 """In the upgrade of a revision, each in a function of its own."""
 
@@ -179,5 +256,21 @@ PROGRAMS = {
     "an empty environment": "env -i PGHOST=<FOLDER> PGPORT=<PORT> PGUSER=u $(command -v psql) -c 'SELECT 1' d",
     "a session of its own": "setsid bash -c 'sleep 0.3; exec 3<>/dev/tcp/127.0.0.1/<PORT>' &",
     "nohup": "nohup bash -c 'while :; do exec 3<>/dev/tcp/127.0.0.1/<PORT>; sleep 0.1; done' >/dev/null 2>&1 &",
+    "gawk": "gawk 'BEGIN { s = \"/inet/tcp/0/127.0.0.1/<PORT>\"; print 1 |& s; s |& getline }'",
+    "nc": "nc -w 2 127.0.0.1 <PORT> </dev/null; nc -U -w 2 <PATH> </dev/null",
+    "socat": "socat -T 2 - TCP:127.0.0.1:<PORT> </dev/null; socat -T 2 - UNIX-CONNECT:<PATH> </dev/null",
+    "wget": "wget -q -T 2 -t 1 -O - http://127.0.0.1:<PORT>/",
+    "openssl": "openssl s_client -connect 127.0.0.1:<PORT> </dev/null",
+    "ssh": "ssh -o BatchMode=yes -o ConnectTimeout=2 -p <PORT> 127.0.0.1 true",
+    "git": "git ls-remote git://127.0.0.1:<PORT>/x",
+    "another account": "su nobody -s /bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
+    "another account by setpriv": "setpriv --reuid=65534 --clear-groups bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
+    "namespaces of its own": "unshare -m bash -c 'mkdir -p /tmp/pgpatterns-ns<PORT>; "
+    "mount --bind <FOLDER> /tmp/pgpatterns-ns<PORT> && nc -U -w 2 /tmp/pgpatterns-ns<PORT>/.s.PGSQL.<PORT> </dev/null'; "
+    "rmdir /tmp/pgpatterns-ns<PORT>",
+    "namespaces of the first process": "nsenter -t 1 -a bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
+    "a unit of systemd": "systemd-run --wait bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
+    "a job for later": "echo 'bash -c \"exec 3<>/dev/tcp/127.0.0.1/<PORT>\"' | at now",
+    "a container": "docker run --rm --network host busybox nc -w 2 127.0.0.1 <PORT>",
 }
 """Commands of bash, started by a revision."""
