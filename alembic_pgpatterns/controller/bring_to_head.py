@@ -122,6 +122,8 @@ def _by_models(run: RunContext) -> AtHead:
     """No revision runs: the schema is created from the models, in an empty database."""
     project = run.project
     result = _configured(run)
+    if not run.settings.create_all and (facts := project.request("revisions", handlers=handlers(run, Databases()))):
+        project.replace_history(facts)  # env.py has said where they are
     count = sum(item.models for item in result.configured)
     if not count:
         problem = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"

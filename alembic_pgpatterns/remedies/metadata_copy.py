@@ -21,7 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy import Sequence as SqlSequence
-from sqlalchemy.dialects.postgresql import DOMAIN, ExcludeConstraint
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import conv
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.schema import RETAIN_SCHEMA
@@ -154,12 +155,14 @@ def _keep_schema(old: Any, new: Any) -> None:
         _keep_schema(old_inner, new_inner)
 
 
+_DOMAIN: Any = getattr(postgresql, "DOMAIN", ())
+"""SQLAlchemy has it from 2.0 on."""
 _OF_DOMAINS = ("collation", "default", "constraint_name", "not_null", "check", "create_type")
 
 
 def _keep_domains(old: Any, new: Any) -> None:
     """Give copied domains what SQLAlchemy before 2.0.45 leaves out of the copy of a type."""
-    if isinstance(old, DOMAIN) and isinstance(new, DOMAIN):
+    if isinstance(old, _DOMAIN) and isinstance(new, _DOMAIN):
         for name in _OF_DOMAINS:
             setattr(new, name, getattr(old, name))
     for old_inner, new_inner in _inner(old, new):

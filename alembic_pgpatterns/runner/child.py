@@ -70,6 +70,10 @@ class Child:
             raise run.raised
         return self._scripts.revision_facts()
 
+    def revisions(self) -> tuple[RevisionFacts, ...]:
+        """The revisions' facts, after a run of env.py, which may have said where they are."""
+        return self._scripts.revision_facts()
+
     def env(self, request: EnvRequest) -> EnvResult:
         """Run env.py."""
         self._runs.append(run_env(self._scripts, self._parent, request))

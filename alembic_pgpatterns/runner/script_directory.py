@@ -54,12 +54,15 @@ class ProjectScripts:
     def facts(self) -> ScriptFacts:
         """The folders and files of the migrations. Raises as `directory`."""
         directory = self.directory
-        return ScriptFacts(
+        facts = ScriptFacts(
             str(directory.dir),
             str(directory.env_py_location),
             tuple(map(str, directory._version_locations)),
             tuple(_files(directory)),
         )
+        # Alembic remembers them, and env.py may still set others: ``context.script.version_locations = …``.
+        directory.__dict__.pop("_version_locations", None)
+        return facts
 
     def _where_configured(self) -> str:
         ini = Path(self.config.config_file_name) if self.config.config_file_name else None
