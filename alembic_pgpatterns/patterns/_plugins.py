@@ -1,7 +1,7 @@
 """The user's own patterns: in modules named in the settings, and in entry points of installed packages.
 
 A module may define any number of patterns; of a package all modules are imported. This happens when the settings are
-read, in the command's process, so a plugin module should not import the application.
+read, in the command's process, so a plugin must not import the application (`_trial`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""What the command's own process must not do with a project: import its files, or hand it connections."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.project import Project
+from tests import projects
+from tests.tracing import inside
+from tests.wall.production import Production, production
+
+BOOK = 'op.create_table("book", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.String(9)))'
+PATTERN = '''
+{head}
+from alembic_pgpatterns.patterns import Action, SchemaPattern
+
+
+class ShortName(SchemaPattern):
+    """A table whose name is too short."""
+
+    action = Action.REPORT
+    bad = "CREATE TABLE x (id bigint PRIMARY KEY)"
+    good = "CREATE TABLE exercise (id bigint PRIMARY KEY)"
+
+    def detect(self, schema):
+        """Tables."""
+        for table in schema.checked_tables():
+            if len(table.name.name) < 9:
+                yield self.finding(table, f"{{table.name}} is a short name")
+'''
+LIBRARIES = ("colorsys", "google", "platformdirs", "postgast", "psycopg", "pygments", "rich")
+"""What the command imports and Alembic does not. (What Alembic itself imports of a project cannot be helped.)"""
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Production]:
+    with production() as server:
+        yield server
+
+
+def pgcheck(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "CI": "", "VIRTUAL_ENV": "", **environment}
+    program = [sys.executable, "-m", "alembic", *command, "pgcheck", "--no-cache", "--exit-zero"]
+    return subprocess.run(program, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_files_named_as_libraries_are_left_alone(tmp_path: Path) -> None:
+    """``python -m alembic`` puts the current folder first on sys.path, for the command as for env.py."""
+    project = projects.make(tmp_path)
+    for name in LIBRARIES:
+        project.write(f"{name}.py", f"open('{name}.ran', 'w').close()\nraise ImportError('a file of the project')\n")
+    project.write("beside.py", "open('beside.ran', 'w').close()\n")
+    project.env(head="import beside")
+    project.revision("a1", BOOK)
+    run = pgcheck(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "varchar-length" in run.stdout
+    assert [path.name for path in tmp_path.glob("*.ran")] == ["beside.ran"]
+
+
+CONNECTS = "import socket\ntry:\n    socket.create_connection(('127.0.0.1', {port}), 3)\nexcept OSError:\n    pass\n"
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=[9]).start()"
+PLUGINS = {
+    "by itself": ({"patterns_of_ours.py": PATTERN.format(head="import json")}, "patterns_of_ours", ""),
+    "a package": (
+        {
+            "ours/__init__.py": "",
+            "ours/helper.py": "SHORT = 9\n",
+            "ours/names.py": PATTERN.format(head="from ours.helper import SHORT"),
+        },
+        "ours",
+        "",
+    ),
+    "with the application": (
+        {
+            "app/__init__.py": "",
+            "app/db.py": CONNECTS,
+            "app/pgpatterns.py": PATTERN.format(head="import app.db"),
+        },
+        "app.pgpatterns",
+        "app/db.py is imported",
+    ),
+    "in a package that has more in it": (
+        {
+            "app/__init__.py": "import app.db\n",
+            "app/db.py": "",
+            "app/pgpatterns.py": PATTERN.format(head=""),
+        },
+        "app.pgpatterns",
+        "app/db.py is imported",
+    ),
+    "with a connection": ({"ours.py": PATTERN.format(head=CONNECTS)}, "ours", "a connection to 127.0.0.1:"),
+    "with a thread": (
+        {
+            "ours.py": PATTERN.format(
+                head="import threading, time\nthreading.Thread(target=time.sleep, args=[9]).start()"
+            )
+        },
+        "ours",
+        "a thread is started",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PLUGINS)
+def test_patterns_of_one_s_own_bring_nothing_with_them(kind: str, real: Production, tmp_path: Path) -> None:
+    files, plugin, refusal = PLUGINS[kind]
+    project = projects.make(tmp_path)
+    project.revision("a1", BOOK)
+    project.write("pyproject.toml", f'[tool.alembic_pgpatterns]\nplugins = ["{plugin}"]\n')
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        project.write(name, text.replace("{port}", str(real.port)))
+    before = real.by_way
+    run = pgcheck(tmp_path)
+    assert real.by_way == before
+    if refusal:
+        assert run.returncode == 255, run.stderr
+        assert f"plugins: {plugin}: " in run.stderr
+        assert refusal in run.stderr
+        assert "Patterns run in the command itself" in run.stderr
+    else:
+        assert run.returncode == 0, run.stderr
+        assert "public.book is a short name" in run.stdout
+
+
+def test_sockets_of_the_command_are_not_inherited(tmp_path: Path) -> None:
+    """With ``--live`` the command has a connection to production, and the project's process is a fork."""
+    project = projects.make(tmp_path)
+    listing = "[number for number in os.listdir('/dev/fd') if stat.S_ISSOCK(os.stat(f'/dev/fd/{number}').st_mode)]"
+    project.env(head=f"import os, stat\nopen('sockets', 'w').write(str(len({listing})))")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, inside(tmp_path), Project(Config("alembic.ini"), Settings(root=tmp_path)) as opened:
+        opened.request("history", handlers={"create": lambda wish: wish, "owns": lambda parameters: False})
+        theirs.sendall(b"x")
+        assert ours.recv(1) == b"x"
+    # Those to the parent: for requests, and for questions.
+    assert int((tmp_path / "sockets").read_text()) <= 2
+
+
+def test_revisions_are_where_env_py_says(tmp_path: Path) -> None:
+    """Prefect has a folder of revisions per database, and env.py picks one."""
+    project = projects.make(tmp_path)
+    folder = tmp_path / "migrations" / "versions" / "postgresql"
+    project.env(head=f"context.script.version_locations = [{str(folder)!r}]")
+    project.revision("a1", BOOK)
+    folder.mkdir()
+    (tmp_path / "migrations" / "versions" / "a1.py").rename(folder / "a1.py")
+    run = pgcheck(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "1 revision" in run.stdout and "varchar-length" in run.stdout
