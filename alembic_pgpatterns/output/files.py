@@ -83,11 +83,38 @@ def replace(new: Path, target: Path) -> None:
         OSError: it cannot be moved; the new file is gone then, the old one as it was.
     """
     try:
-        new.replace(target)
+        move(new, target)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def move(new: Path, target: Path) -> None:
+    """Put a prepared file in its place; if that fails, the new file stays.
+
+    A file with a second name (a hard link) keeps both: it gets the new content, and no other file takes its name. That
+    alone is not one step. The new file is there until it is done.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    if _has_other_names(target):
+        with target.open("r+b") as stream:
+            stream.write(new.read_bytes())
+            stream.truncate()
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.unlink()
+    else:
+        new.replace(target)
     sync_folder(target.parent)
+
+
+def _has_other_names(target: Path) -> bool:
+    try:
+        return target.stat().st_nlink > 1
+    except FileNotFoundError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:
@@ -114,3 +141,13 @@ def _take_mode(handle: int, target: Path) -> None:
         # Before the mode: chown() clears some of its bits. Only root may give a file to somebody else.
         os.fchown(handle, status.st_uid, status.st_gid)
     os.fchmod(handle, stat.S_IMODE(status.st_mode))
+    _take_attributes(handle, target)
+
+
+def _take_attributes(handle: int, target: Path) -> None:
+    """Access lists (ACLs), labels and other extended attributes, as far as this user may set them (Linux)."""
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(target):
+                with contextlib.suppress(OSError):
+                    os.setxattr(handle, name, os.getxattr(target, name))

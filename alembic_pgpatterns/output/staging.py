@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from alembic_pgpatterns.output.files import beside, prepare, read_regular, real, sync_folder, write_whole
+from alembic_pgpatterns.output.files import beside, move, prepare, read_regular, real, write_whole
 
 PREFIX = ".pgpatterns-"
 JOURNAL = "journal.json"
@@ -66,8 +66,8 @@ class Staging:
 
     def close(self) -> None:
         """Remove what was not committed."""
-        for move in self._moves:
-            Path(move.new).unlink(missing_ok=True)
+        for item in self._moves:
+            Path(item.new).unlink(missing_ok=True)
         self._moves = []
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -105,9 +105,9 @@ class Staging:
             ChangedMeanwhile: a file is not as it was read; nothing was moved.
             OSError: a file cannot be moved; those that were are back as before.
         """
-        for move in self._moves:
-            if _digest(_content(Path(move.target))) != move.before:
-                raise ChangedMeanwhile(move.target)
+        for item in self._moves:
+            if _digest(_content(Path(item.target))) != item.before:
+                raise ChangedMeanwhile(item.target)
         self._write("commit")
         try:
             _move_all(self._moves)
@@ -121,7 +121,7 @@ class Staging:
             self._moves = []
 
     def _write(self, state: str) -> None:
-        text = json.dumps({"state": state, "moves": [asdict(move) for move in self._moves]}, indent=1)
+        text = json.dumps({"state": state, "moves": [asdict(item) for item in self._moves]}, indent=1)
         write_whole(self.folder / JOURNAL, text)
 
 
@@ -157,35 +157,57 @@ def _recovered(folder: Path) -> str:
     state, moves = "staged", []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         journal = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))
-        state, moves = journal["state"], [Move(**entry) for entry in journal["moves"]]
-    names = ", ".join(Path(move.target).name for move in moves) or "nothing"
-    if state == "commit":
+        state, moves = journal["state"], _of_folder(folder, [Move(**entry) for entry in journal["moves"]])
+    names = ", ".join(Path(item.target).name for item in moves) or "nothing"
+    changed = [Path(item.target).name for item in moves if not _as_it_was(item)] if state == "commit" else []
+    if state == "commit" and not changed:
         _move_all(moves)
         summary = f"finished the changes of an interrupted command: {names}"
     else:
-        for move in moves:
-            Path(move.new).unlink(missing_ok=True)
+        for item in moves:
+            Path(item.new).unlink(missing_ok=True)
         summary = f"removed the files of an interrupted command: {names}"
+        if changed:
+            summary += f". It had begun to write, and since then {', '.join(changed)} was changed: look at these files"
     shutil.rmtree(folder, ignore_errors=True)
     return summary
 
 
+def _of_folder(folder: Path, moves: list[Move]) -> list[Move]:
+    """The moves whose new file has the name that a command with this folder gives it.
+
+    A journal can be anybody's: of another machine, by way of git, or planted. It must not name files to be deleted.
+    """
+    mark = folder.name.removeprefix(PREFIX)
+    return [
+        item for number, item in enumerate(moves) if Path(item.new) == beside(Path(item.target), f"{mark}-{number}")
+    ]
+
+
+def _as_it_was(item: Move) -> bool:
+    """Whether nobody has changed the target since the command was interrupted, or it has the new content already."""
+    new = Path(item.new)
+    if not new.exists():
+        return True
+    content = _content(Path(item.target))
+    # A part of the new content: a file with several names is not written in one step.
+    return _digest(content) == item.before or (content is not None and new.read_bytes().startswith(content))
+
+
 def _move_all(moves: list[Move]) -> None:
     """Move the remaining new files."""
-    for move in moves:
-        new, target = Path(move.new), Path(move.target)
-        if new.exists():
-            new.replace(target)
-            sync_folder(target.parent)
+    for item in moves:
+        if Path(item.new).exists():
+            move(Path(item.new), Path(item.target))
 
 
 def _undo(moves: list[Move]) -> None:
-    for move in moves:
-        new, target = Path(move.new), Path(move.target)
+    for item in moves:
+        new, target = Path(item.new), Path(item.target)
         if new.exists():
             new.unlink()
-        elif move.backup is not None:
-            write_whole(target, Path(move.backup).read_bytes())
+        elif item.backup is not None:
+            write_whole(target, Path(item.backup).read_bytes())
         else:
             target.unlink(missing_ok=True)
 

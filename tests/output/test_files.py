@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.output.files import read_regular, write_whole
-from alembic_pgpatterns.output.staging import ChangedMeanwhile, Staging, recover
+from alembic_pgpatterns.output.staging import JOURNAL, ChangedMeanwhile, Staging, recover
 
 
 def test_mode_and_link_are_kept(tmp_path: Path) -> None:
@@ -130,6 +131,66 @@ def test_a_command_that_still_runs_is_left_alone(home: Path) -> None:
     with staged(home):
         assert list(recover(home)) == []
         assert len(list(home.glob(".pgpatterns-*"))) == 1
+
+
+def interrupted(home: Path, state: str = "commit") -> Path:
+    """What a command that was killed leaves; "commit": it had begun to move its files."""
+    staging = staged(home)
+    staging._write(state)
+    os.close(staging._lock)
+    return staging.folder
+
+
+def test_what_was_interrupted_is_finished(home: Path) -> None:
+    interrupted(home)
+    (said,) = recover(home)
+    assert "finished the changes" in said
+    assert state(home) == NEW
+
+
+def test_what_was_edited_since_then_is_not_overwritten(home: Path) -> None:
+    interrupted(home)
+    (home / "b").write_bytes(b"mine")
+    (said,) = recover(home)
+    assert "b was changed: look at these files" in said
+    assert state(home) == {"a": b"old", "b": b"mine"}
+
+
+@pytest.mark.parametrize("what", ["staged", "commit"])
+def test_a_journal_names_no_other_files(what: str, home: Path) -> None:
+    """It came with git from another machine, or somebody has put it there."""
+    folder = interrupted(home, what)
+    precious = home / "precious"
+    precious.write_bytes(b"old")
+    journal = folder / JOURNAL
+    document = json.loads(journal.read_text())
+    for move in document["moves"]:
+        move["new"] = str(precious)
+    journal.write_text(json.dumps(document))
+    list(recover(home))
+    assert precious.read_bytes() == b"old"
+    assert (home / "a").read_bytes() == b"old"
+
+
+def test_both_names_of_a_file_stay_one_file(home: Path) -> None:
+    (home / "other").hardlink_to(home / "a")
+    with staged(home) as staging:
+        staging.commit()
+    write_whole(home / "b", b"short")
+    assert (home / "other").read_bytes() == b"new"
+    assert (home / "other").samefile(home / "a")
+    write_whole(home / "a", b"n")
+    assert (home / "other").read_bytes() == b"n"
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="extended attributes of Linux")
+def test_extended_attributes_are_kept(home: Path) -> None:
+    try:
+        os.setxattr(home / "a", "user.owner", b"team")
+    except OSError:
+        pytest.skip("this file system has none")
+    write_whole(home / "a", b"new")
+    assert os.getxattr(home / "a", "user.owner") == b"team"
 
 
 CHILD = """
