@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic_pgpatterns.fences.own_path import own_imports_first
+from alembic_pgpatterns.fences.own_path import own_imports
 
 OBJECTS = 100_000
 """New objects from which a collection begins; Python's own default of 700 suits programs that stay."""
@@ -16,7 +16,7 @@ OBJECTS = 100_000
 @contextmanager
 def as_command() -> Iterator[None]:
     """Import what a command needs, and run it, inside of this."""
-    with own_imports_first(), _few_collections():
+    with own_imports(), _few_collections():
         yield
 
 

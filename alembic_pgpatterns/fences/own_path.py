@@ -1,8 +1,8 @@
 """sys.path of the command and of the project's process.
 
-``python -m alembic`` puts the current folder first on sys.path. There a project may have a ``secrets.py`` or a
-``queue.py``, and what the command imports late, of Python or of a library, would be that file. So the command searches
-there last, and the project's process first, as it is used to.
+``python -m alembic`` puts the current folder first on sys.path. There a project may have a ``google.py`` or a
+``queue.py``, and what the command imports late, of Python or of a library, would be that file. So the command does not
+search there, and the project's process does.
 """
 
 from __future__ import annotations
@@ -12,27 +12,33 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_first: list[str] = []
+_left_out: list[str] = []
 """What stands first on sys.path for the project alone."""
 
 
 @contextmanager
-def own_imports_first() -> Iterator[None]:
-    """Search the current folder last, if Python put it first, until the end of the ``with``."""
-    if not sys.path or _first or sys.path[0] not in ("", os.getcwd()):
+def own_imports() -> Iterator[None]:
+    """Leave the current folder out of sys.path, if Python put it first, until the end of the ``with``."""
+    if _left_out or not _is_current_folder(sys.path[0]):
         yield
         return
     before = list(sys.path)
-    _first.append(sys.path[0])
-    sys.path[:] = [*sys.path[1:], sys.path[0]]
+    _left_out.append(sys.path.pop(0))
     try:
         yield
     finally:
-        _first.clear()
+        _left_out.clear()
         sys.path[:] = before
 
 
-def project_s_imports_first() -> None:
-    """Undo it, in the project's process."""
-    if _first and sys.path and sys.path[-1] == _first[0]:
-        sys.path.insert(0, sys.path.pop())
+def _is_current_folder(entry: str) -> bool:
+    try:
+        return entry in ("", os.getcwd())
+    except OSError:
+        return False  # it is gone, and the command will say so
+
+
+def project_s_imports() -> None:
+    """Search there again, in the project's process."""
+    sys.path[:0] = _left_out
+    _left_out.clear()

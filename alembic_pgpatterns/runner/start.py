@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from alembic_pgpatterns.fences.allowed import Allowed
-from alembic_pgpatterns.fences.own_path import project_s_imports_first
+from alembic_pgpatterns.fences.own_path import project_s_imports
 from alembic_pgpatterns.fences.stand import stand
 from alembic_pgpatterns.runner import child, server_access
 from alembic_pgpatterns.runner.bootstrap import DUMP_SIGNAL, ChildEnds, ConfigFacts, Task
@@ -29,7 +29,7 @@ def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task
         config: makes Alembic's Config; this is the first call that imports anything of the project's environment.
         task: what the request "task" does, in a fork.
     """
-    project_s_imports_first()
+    project_s_imports()
     begin(allowed, ends.dump)
     child.main(ends, config(), task)
 
