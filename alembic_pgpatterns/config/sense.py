@@ -74,6 +74,7 @@ def _lists(settings: Settings) -> Iterator[Problem]:
         "roles",
         "registries",
         "schemas",
+        "extensions",
         "models",
         "attributes",
     ):

@@ -85,6 +85,7 @@ class Settings:
         False, "Where the project would open a SQLite file, as its default, give it PostgreSQL. Found out if unset."
     )
     schemas: tuple[str, ...] = setting((), "Schemas that exist before the first revision, as in production.")
+    extensions: tuple[str, ...] = setting((), "Extensions that exist before the first revision, as in production.")
     prepare: Path | None = setting(None, "A file of SQL that runs in each scratch database before the first revision.")
     roles: tuple[str, ...] = setting((), "Roles that revisions expect; created on the throw-away server.")
     upgrade_command: str | None = setting(

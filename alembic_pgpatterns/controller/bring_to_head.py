@@ -16,6 +16,7 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, version_table, versions
+from alembic_pgpatterns.controller.ways import FoundWays, of_extension
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
@@ -136,6 +137,9 @@ def _by_models(run: RunContext) -> AtHead:
     request = CreateRequest(result.run, run.server.parameters(name), schemas=True)
     failure = project.request("create", request, handlers=handlers(run, Databases()))
     if failure is not None:
+        ways = tuple(of_extension(failure, run.settings)) if project.is_looking else ()
+        if ways:
+            raise FoundWays(ways)
         raise ProjectFailed(explained(failure, run.server))
     reason = "the schema was built from the models, not by the revisions from an empty database"
     models = Models(result.run, None, count)

@@ -41,7 +41,7 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Path | None
 
 
 def prepare(settings: Settings, server: Server, database: str) -> None:
-    """Make the schemas of the settings in a scratch database, and run the ``prepare`` file there.
+    """Make the schemas and extensions of the settings in a scratch database, and run the ``prepare`` file there.
 
     Raises:
         PgPatternsError: it cannot be read, or a statement fails.
@@ -50,6 +50,8 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
         with server.connect(database) as connection:
             for name in settings.schemas:
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+    for name in settings.extensions:
+        _create_extension(server, database, name)
     if settings.prepare is None:
         return
     path = settings.path(settings.prepare)
@@ -63,6 +65,15 @@ def prepare(settings: Settings, server: Server, database: str) -> None:
             connection.execute(text.encode())
     except PsycopgError as error:
         raise PgPatternsError(f"prepare: {path}: {error}") from error
+
+
+def _create_extension(server: Server, database: str, name: str) -> None:
+    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(sql.Identifier(name))
+    try:
+        with server.connect(database) as connection:
+            connection.execute(statement)
+    except PsycopgError as error:
+        raise PgPatternsError(f"extensions: {name!r} cannot be created on {server.source}: {error}") from error
 
 
 def scratch_databases(server: Server) -> frozenset[str]:

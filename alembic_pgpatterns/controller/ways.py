@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic_pgpatterns.config.location import shown
 from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.controller.extension_names import missing_extension
 from alembic_pgpatterns.controller.model_search import import_root
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER
@@ -80,6 +81,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
     yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings)
     if result.failure is not None:
         paths = [need.name for need in by_kind.get("search_path", [])]
+        yield from of_extension(result.failure, settings)
         yield from _of_server(result.failure, paths, settings, server)
         yield from _from_models(result, result.failure, settings)
 
@@ -143,6 +145,13 @@ FAILED_BEFORE = "25P02"
 """A revision has caught an error, and goes on in the transaction that it broke."""
 MISSING = (UNDEFINED_TABLE, UNDEFINED_COLUMN, UNDEFINED_OBJECT, FAILED_BEFORE)
 """By SQLSTATE: how a first revision fails if it expects a schema that something else makes."""
+
+
+def of_extension(failure: Failure, settings: Settings) -> Iterator[Way]:
+    """The extension that has what a statement misses: in production somebody has created it by hand."""
+    name = missing_extension(failure)
+    if name is not None and name not in settings.extensions:
+        yield Way("extensions", (*settings.extensions, name), f"nothing creates the extension {name}")
 
 
 def _of_server(failure: Failure, search_paths: list[str], settings: Settings, server: Server) -> Iterator[Way]:

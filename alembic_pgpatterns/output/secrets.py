@@ -12,6 +12,8 @@ import re
 HIDDEN = "***"
 MADE_UP = "for-the-check-only-0123456789abcdef"
 """The value that this package proposes for any variable: it is no secret, and people shall paste it."""
+MADE_UP_KEY = "Zm9yLXRoZS1jaGVjay1vbmx5LTAxMjM0NTY3ODlhYmM="
+"""The same for a key that must be 32 bytes in the letters of base64 for URLs, as those of Fernet."""
 
 _BREAK = r"(?:\n|\\n)"
 """A line break, or its form in the repr of a string."""
@@ -61,8 +63,15 @@ def without_passwords(text: str) -> str:
     text = _URL.sub(rf"\1{HIDDEN}@", text)
     text = _URL_TOKEN.sub(rf"\1{HIDDEN}@", text)
     text = _OF_SQL.sub(rf"\1'{HIDDEN}'", text)
-    text = _PAIR.sub(rf"\1'{HIDDEN}'", _ENTRY.sub(rf"\1'{HIDDEN}'", text))
+    text = _PAIR.sub(_pair, _ENTRY.sub(rf"\1'{HIDDEN}'", text))
     return _CONNINFO.sub(rf"\1{HIDDEN}", text)
+
+
+def _pair(match: re.Match[str]) -> str:
+    """Hide the second of a pair, unless both are names below one package, as in a list of modules."""
+    first, second = match[1].strip(" ([,'\""), match[3].strip("'\"")
+    package = first.partition(".")[0]
+    return match[0] if "." in first and second.startswith(f"{package}.") else f"{match[1]}'{HIDDEN}'"
 
 
 def without_secrets(text: str) -> str:
@@ -79,6 +88,6 @@ def without_secrets(text: str) -> str:
 
 
 def _hidden(match: re.Match[str]) -> str:
-    if not _IS_SECRET.search(match[1]) or match[2].strip("'\"") in (MADE_UP, "{url}"):
+    if not _IS_SECRET.search(match[1]) or match[2].strip("'\"") in (MADE_UP, MADE_UP_KEY, "{url}"):
         return match[0]
     return f"{match[1]}{HIDDEN}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import NoSuchModuleError
 
-from alembic_pgpatterns.output.secrets import MADE_UP
+from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 
 _WORDS = (
     ("UndefinedValueError", re.compile(r"^(\w+) not found")),  # python-decouple
@@ -103,6 +103,8 @@ def value_for(name: str, kind: str = "") -> str:
         return "true"
     if kind.startswith("url"):
         return "http://localhost"  # it was given the URL of a database, and wants another one
+    if kind.startswith("value_error") and words[-1] == "KEY":
+        return MADE_UP_KEY
     if re.search("URL|DSN|URI|CONN", name.upper()):
         return "{url}"
     # As long as keys that must have 32 characters.

@@ -273,6 +273,21 @@ def test_a_package_that_is_not_installed(project: Project) -> None:
     assert "model-drift" in {finding["pattern"] for finding in report["findings"]}
 
 
+def test_an_extension_that_nothing_creates(project: Project) -> None:
+    """In production somebody has created it by hand."""
+    project.sql("a1", f"{TABLE}; ALTER TABLE book ADD COLUMN name citext")
+    assert {item["setting"]: item["value"] for item in check(project)["found_out"]} == {"extensions": ["citext"]}
+
+
+def test_an_extension_that_only_the_models_need(project: Project) -> None:
+    uuid = 'sqlalchemy.Column("uuid", sqlalchemy.UUID, server_default=sqlalchemy.text("uuid_generate_v4()"))'
+    project.env(models=f"import sqlalchemy\n{GROWN}\nBase.metadata.tables['book'].append_column({uuid})")
+    project.revision("a1", 'op.add_column("book", sa.Column("title", sa.String(80)))')
+    report = json.loads(project.alembic("pgcheck", "--init", "--exit-zero", "--format", "json").stdout)
+    values = {item["setting"]: item["value"] for item in report["found_out"]}
+    assert values == {"create_all": True, "extensions": ["uuid-ossp"]}
+
+
 def refused(project: Project, *arguments: str) -> str:
     """The message of a check that could not be done, and that left no file."""
     before = {path: path.read_bytes() for path in project.folder.rglob("*") if path.suffix in (".ini", ".toml")}

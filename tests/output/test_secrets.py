@@ -99,6 +99,17 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert without_passwords(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'env = { SECRET_KEY = "for-the-check-only-0123456789abcdef", DB_TOKEN = "{url}" }',
+        'models = ["shop.models.api_key", "shop.models.access_token", "shop.models.user"]',
+    ],
+)
+def test_settings_that_this_package_proposes_can_be_pasted(text: str) -> None:
+    assert without_secrets(text) == text
+
+
 def test_the_rest_of_an_error_stays() -> None:
     said = "env.py:3: OperationalError: connection to db failed, user=bob password=hunter2 sslmode=require: no route"
     assert without_secrets(said) == said.replace("hunter2", "***")

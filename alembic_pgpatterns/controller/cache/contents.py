@@ -73,7 +73,13 @@ def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> I
     yield list(_configuration(project))
     yield digest_of(project.env_py)
     yield [dict(settings.env), list(settings.roles), dict(settings.alembic_options), list(settings.attributes)]
-    yield [settings.replace_sqlite, list(settings.schemas), list(settings.models), settings.advanced_alchemy]
+    yield [
+        settings.replace_sqlite,
+        list(settings.schemas),
+        list(settings.extensions),
+        list(settings.models),
+        settings.advanced_alchemy,
+    ]
     yield digest_of(settings.path(settings.prepare)) if settings.prepare is not None else None
 
 
