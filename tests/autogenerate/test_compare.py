@@ -589,6 +589,28 @@ def test_a_view_that_something_else_uses_is_named(in_process: InProcess) -> None
     assert "is used by: view stock" in " ".join(written.upgrade.replace("#", "").split())
 
 
+def test_serial_columns_that_models_do_not_have_are_restored(in_process: InProcess) -> None:
+    there_and_back(in_process, metadata_of(box()))
+    in_process.look.execute("ALTER TABLE box ADD COLUMN n serial")
+    in_process.look.execute("CREATE TABLE old (id int, n smallserial, b bigserial PRIMARY KEY)")
+    in_process.look.execute("INSERT INTO box SELECT FROM generate_series(1, 3)")
+    written = there_and_back(in_process, metadata_of(box()))
+    in_process.downgrade(written)
+    assert in_process.look.execute("SELECT array_agg(n ORDER BY n) FROM box").fetchone() == ([1, 2, 3],)
+
+
+def test_a_foreign_key_by_column_into_another_metadata(in_process: InProcess) -> None:
+    shelf = metadata_of(f"{SHELF}")
+    shelf.create_all(in_process.connection)
+    in_process.connection.commit()
+    in_process.options["include_name"] = None
+    in_process.options["include_object"] = lambda item, name, kind, *_: (kind, name) != ("table", "shelf")
+    metadata = metadata_of(box())
+    sa.Table("bag", metadata, sa.Column("shelf_id", sa.ForeignKey(shelf.tables["shelf"].c.id, ondelete="CASCADE")))
+    there_and_back(in_process, metadata)
+    effective_metadata(metadata, Settings(ignore=("*",))).create_all(in_process.connection)
+
+
 def test_what_may_be_a_rename_is_shown(in_process: InProcess) -> None:
     old = "Table('old', metadata, Column('id', BigInteger, primary_key=True), Column('a', Text))"
     there_and_back(in_process, metadata_of(f"{box('''Column('n', Integer), Column('s', Text)''')}; {old}"))

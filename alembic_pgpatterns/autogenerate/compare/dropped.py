@@ -41,7 +41,7 @@ class DropTableExactlyOp(ops.DropTableOp):
         create.columns = [item for item in create.columns if _is_kept(item, self.forms)]
         for item in create.columns:
             if isinstance(item, Column):
-                _forget_domain_default(item, self.forms)
+                _forget_other_default(item, self.forms)
         create.prefixes = ["UNLOGGED"] if self.forms.persistence == "u" else []
         create.kw = {**create.kw, **_options(self.forms)}
         as_sql: list[ops.MigrateOperation] = [
@@ -58,10 +58,10 @@ class DropTableExactlyOp(ops.DropTableOp):
         return ops.ModifyTableOps(create.table_name, [create, *as_sql], schema=create.schema)
 
 
-def _forget_domain_default(column: Any, forms: Forms) -> None:
-    """SQLAlchemy reflects the default of a domain as one of the column."""
+def _forget_other_default(column: Any, forms: Forms) -> None:
+    """SQLAlchemy reflects the default of a domain as one of the column; that of a serial column needs its sequence."""
     form = forms.columns.get(column.name)
-    if form is not None and form.default is None and not form.identity:
+    if form is not None and (is_serial(form) or (form.default is None and not form.identity)):
         column.server_default = None
 
 
@@ -177,7 +177,7 @@ def exactly(operations: Sequence[ops.MigrateOperation], forms: dict[tuple[str | 
             result.append(DropColumnExactlyOp.of(op, table.columns[op.column_name]))
         else:
             if table is not None and type(op) is ops.DropColumnOp and op._reverse is not None:
-                _forget_domain_default(op._reverse.column, table)
+                _forget_other_default(op._reverse.column, table)
             result.append(op)
     return result
 
