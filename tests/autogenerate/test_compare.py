@@ -599,6 +599,31 @@ def test_serial_columns_that_models_do_not_have_are_restored(in_process: InProce
     assert in_process.look.execute("SELECT array_agg(n ORDER BY n) FROM box").fetchone() == ([1, 2, 3],)
 
 
+GUARDED = """
+    CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER kept BEFORE INSERT ON box FOR EACH ROW EXECUTE FUNCTION kept();
+    ALTER TABLE box DISABLE TRIGGER kept, ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY own ON box AS RESTRICTIVE FOR UPDATE TO CURRENT_USER USING (id > 0) WITH CHECK (id > 1);
+    CREATE POLICY "all" ON box;
+    CREATE RULE none AS ON DELETE TO box DO INSTEAD NOTHING"""
+GUARDS = """
+    SELECT relrowsecurity, relforcerowsecurity, (SELECT array_agg(p::text ORDER BY p) FROM pg_policies p),
+        (SELECT array_agg(pg_get_triggerdef(oid) || tgenabled::text) FROM pg_trigger WHERE tgrelid = c.oid),
+        (SELECT array_agg(pg_get_ruledef(oid)) FROM pg_rewrite WHERE ev_class = c.oid)
+    FROM pg_class c WHERE oid = to_regclass('box')"""
+
+
+def test_what_goes_with_a_table_comes_back(in_process: InProcess) -> None:
+    there_and_back(in_process, metadata_of(box()))
+    in_process.look.execute(GUARDED)
+    before = in_process.look.execute(GUARDS).fetchall()
+    written = in_process.revise(metadata_of(""))
+    in_process.upgrade(written)
+    assert in_process.look.execute(GUARDS).fetchall() == []
+    in_process.downgrade(written)
+    assert in_process.look.execute(GUARDS).fetchall() == before
+
+
 def test_a_foreign_key_by_column_into_another_metadata(in_process: InProcess) -> None:
     shelf = metadata_of(f"{SHELF}")
     shelf.create_all(in_process.connection)

@@ -55,6 +55,7 @@ class DropTableExactlyOp(ops.DropTableOp):
             for form in self.forms.constraints.values()
             if form.comment is not None and not form.inherited
         ]
+        as_sql += [AlterTableOp(table, statement) for statement in self.forms.attached]
         return ops.ModifyTableOps(create.table_name, [create, *as_sql], schema=create.schema)
 
 

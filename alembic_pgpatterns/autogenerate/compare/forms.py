@@ -112,6 +112,9 @@ class Forms:
     rows: int | None = None
     """How many rows the statistics say it has; None: they do not say."""
 
+    attached: tuple[str, ...] = ()
+    """Of a table that is dropped: the statements that restore its policies, triggers and rules."""
+
     def of_kind(self, *kinds: str) -> dict[str, ConstraintForm]:
         """The constraints of some kinds, without those that come from a parent."""
         return {name: item for name, item in self.constraints.items() if item.kind in kinds and not item.inherited}
