@@ -183,5 +183,5 @@ def test_every_other_byte_stays(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"x = 1\n", b"down_revision = f()\n", b"down_revision = 'a'\ndown_revision = 'b'\n"])
 def test_what_is_not_plain_is_left_to_a_person(data: bytes) -> None:
-    with pytest.raises(PgPatternsError, match=r"f\.py.*Write down_revision by hand"):
+    with pytest.raises(PgPatternsError, match=r"f\.py.*Change down_revision yourself"):
         with_down_revision(Path("f.py"), data, "new1")

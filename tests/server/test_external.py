@@ -48,7 +48,7 @@ def test_scratch_databases_of_random_names_are_dropped(theirs: ThrowawayServer) 
         engine = create_engine(server.url(name), poolclass=NullPool)
         held = engine.connect()  # whoever is still connected is no obstacle
         assert databases(theirs) == before | {name, copy}
-        with pytest.raises(PgPatternsError, match="not ours to drop"):
+        with pytest.raises(PgPatternsError, match="was not made by this run"):
             server.drop_database("app")
     held.invalidate()
     assert databases(theirs) == before
