@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.patterns import Finding, Fold, registry
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, registry
 from alembic_pgpatterns.remedies.model import Advice
 
 NAMED = 3
@@ -18,9 +18,10 @@ def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     groups = _Groups(findings)
     at_line: Counter[Hashable] = Counter()
     for position, finding in enumerate(findings):
-        # One line in several tables is a mixin's. What else a table has on that line is of another cause.
+        # One line in several tables is a mixin's. What else a table has on that line is of another cause. What one
+        # line of a revision does several times, a loop or a script does.
         line = (*_kind(finding), finding.location, finding.table)
-        at_line[line] += 1
+        at_line[line] = 1 if _is_of_revision(finding) else at_line[line] + 1
         for key in _keys(finding, at_line[line]):
             groups.join(position, key)
     left = [members for members in groups.members() if len(members) == 1]
@@ -67,6 +68,11 @@ class _Groups:
 def _fold(finding: Finding) -> Fold:
     cls = registry().get(finding.pattern)
     return cls.fold if cls is not None else Fold.PLACE
+
+
+def _is_of_revision(finding: Finding) -> bool:
+    cls = registry().get(finding.pattern)
+    return cls is not None and issubclass(cls, RevisionPattern)
 
 
 def _kind(finding: Finding) -> tuple[Hashable, ...]:

@@ -198,13 +198,13 @@ def _around(schema: Schema, table: Table) -> tuple[Table, ...]:
 
 def _later(finding: Finding, brings: Sequence[str], followed: Sequence[Finding]) -> str:
     """Advice in place of a remedy that cannot simply be followed, too."""
-    first = next(iter(sql(finding.remedy) if finding.remedy is not None else ()), "")
+    statements = "; ".join(sql(finding.remedy)) if finding.remedy is not None else ""
     if not followed:
-        return f"{first}; by itself that leaves {', '.join(brings[:2])} open: do both in one revision."
+        return f"{statements}. That alone leaves {', '.join(brings[:2])} open: settle both in one revision."
     others = " and ".join(f"{item.pattern} of {item.object}" for item in followed[-2:])
     if brings:
-        return f"If you follow {others}, leave this as it is: else {', '.join(brings[:2])} would be open."
-    return f"Nothing more is to be done if you follow {others}."
+        return f"{statements}, unless you follow {others}: then {', '.join(brings[:2])} would be open."
+    return f"Who follows {others} has cured this as well."
 
 
 def stands_in(index: Index, old: Index) -> bool:

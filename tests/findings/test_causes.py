@@ -11,6 +11,7 @@ from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.findings.report_model import Gathered, Report
 from alembic_pgpatterns.patterns import Finding, Pattern, Severity
 from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingPrimaryKey
+from alembic_pgpatterns.patterns.revisions.blocking_index_build import BlockingIndexBuild
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.security.policy_evaluated_per_row import PolicyEvaluatedPerRow
@@ -85,6 +86,15 @@ def test_one_setting_cures_all_and_some_never_fold() -> None:
     assert len(by_cause([found(name, pattern=MissingLockTimeout) for name in "abc"])) == 1
     assert len(by_cause([found(name, pattern=ModelDrift, location=MIXIN) for name in "abc"])) == 3
     assert len(by_cause([found(name, pattern=MissingPrimaryKey, cause="tenant") for name in "abc"])) == 1
+
+
+def test_a_loop_in_a_revision_is_one_cause_also_within_a_table() -> None:
+    place = Location("versions/1_indexes.py", 12)
+    findings = [found("a", name, BlockingIndexBuild, place) for name in "xy"]
+    findings.append(found("b", "x", BlockingIndexBuild, place))
+    assert objects(by_cause(findings)) == [["a.x", "a.y", "b.x"]]
+    findings = [found("a", name, MissingPrimaryKey, place) for name in "xy"]
+    assert len(by_cause(findings)) == 2
 
 
 def test_a_pattern_that_is_gone_folds_by_place() -> None:
