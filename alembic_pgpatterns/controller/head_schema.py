@@ -22,6 +22,7 @@ from alembic_pgpatterns.controller.upgrade import Upgraded, resumes_alike, upgra
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.catalog.seeds import with_seeds
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.overlay import overlay
 from alembic_pgpatterns.server.protocol import Server
@@ -220,7 +221,7 @@ def _head(run: CachedRun, result: AtHead) -> Head:
     several = len(result.databases) > 1
     for database in result.databases:
         with run.server.connect(database.name) as connection:
-            schema = catalog.read(connection, version_tables=database.version_tables)
+            schema = with_seeds(catalog.read(connection, version_tables=database.version_tables), connection)
             blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
         database, models = _models(run, result, database, schema)
         skipped += models.skipped

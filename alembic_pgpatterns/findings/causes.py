@@ -84,6 +84,8 @@ def _keys(finding: Finding, number: int) -> Iterator[Hashable]:
     fold = _fold(finding)
     if fold is Fold.ALL:
         yield (*_kind(finding), "all")
+    elif fold is Fold.REVISION and finding.revision is not None:
+        yield (*_kind(finding), "revision", finding.revision)
     elif finding.cause:
         yield (*_kind(finding), "cause", finding.cause)
     elif fold is not Fold.NONE:

@@ -48,13 +48,15 @@ class Fold(enum.StrEnum):
     """Which findings of a pattern have one cause, so that a report says them once.
 
     NONE: each stands for itself. REMEDY: those that one remedy cures. PLACE: those declared at one line (a mixin, a
-    loop), too. TABLE: what is left of a table, too. ALL: one line cures all of them.
+    loop), too. TABLE: what is left of a table, too. REVISION: those of one revision, which is written again as
+    a whole. ALL: one line cures all of them.
     """
 
     NONE = "none"
     REMEDY = "remedy"
     PLACE = "place"
     TABLE = "table"
+    REVISION = "revision"
     ALL = "all"
 
 

@@ -38,9 +38,9 @@ def rows_of(table: Table) -> float | None:
 
 
 def looks_like_a_list(schema: Schema, table: Table) -> bool:
-    """A few columns, one of them a unique name, and others point at it: kinds, countries, roles.
+    """A few columns, and others point at it: kinds, countries, roles.
 
-    Not where the application adds rows to it.
+    One of the columns is a unique name, or the revisions fill it. Not where the application adds rows to it.
     """
     if len(table.columns) > FEW_COLUMNS or table.foreign_keys or not schema.fact(_referred)[table.name]:
         return False
@@ -48,6 +48,8 @@ def looks_like_a_list(schema: Schema, table: Table) -> bool:
     names = {table.name.name, f"{table.name.schema}.{table.name.name}"}
     if evidence is not None and names & set(evidence.inserted):
         return False
+    if table.seeded:
+        return True
     rules: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
     rules += [index.columns for index in table.indexes if index.unique and index.predicate is None]
     unique = [table.column(columns[0] or "") for columns in rules if len(columns) == 1]

@@ -108,7 +108,7 @@ class Table:
     in ``Schema.grants``. ``rules``: names of rewrite rules. ``pinned``: (column, what uses it) if PostgreSQL refuses to
     change the column's type because of a trigger, rule or publication. ``options``: reloptions.
     ``disabled_triggers``: (name of the foreign key that it serves or '', trigger). ``published``: a publication sends
-    its UPDATEs or DELETEs.
+    its UPDATEs or DELETEs. ``seeded``: the revisions have put rows into it.
     """
 
     name: Name
@@ -134,6 +134,7 @@ class Table:
     pinned: tuple[tuple[str, str], ...] = ()
     disabled_triggers: tuple[tuple[str, str], ...] = ()
     published: bool = False
+    seeded: bool = False
     options: tuple[str, ...] | Unknown = UNKNOWN
     comment: str | None = None
     statistics: TableStatistics | None = None

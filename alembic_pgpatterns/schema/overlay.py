@@ -102,6 +102,7 @@ def _column(column: Column, model: Column | None, table: Origin) -> Column:
         python_default=model.python_default,
         type=type_,
         null_stated=model.null_stated,
+        of_subclass=model.of_subclass,
     )
 
 

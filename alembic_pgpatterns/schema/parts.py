@@ -42,7 +42,7 @@ class Column:
     SQL text). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable (``uuid.uuid4``), or the
     repr of the value; None if there is none, UNKNOWN from the catalog. ``sequence`` is the sequence that it owns or
     takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
-    or ``Mapped[… | None]``.
+    or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it (single-table inheritance).
     """
 
     table: Name
@@ -58,6 +58,7 @@ class Column:
     comment: str | None = None
     statistics: ColumnStatistics | None = None
     null_stated: bool = False
+    of_subclass: bool = False
     origin: Origin = NO_ORIGIN
 
     @property

@@ -14,6 +14,7 @@ from alembic_pgpatterns.patterns.constraints.missing_primary_key import MissingP
 from alembic_pgpatterns.patterns.revisions.blocking_index_build import BlockingIndexBuild
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.patterns.security.policy_evaluated_per_row import PolicyEvaluatedPerRow
 from alembic_pgpatterns.patterns.types.varchar_length import VarcharLength
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, Remedy, TypeChange
@@ -88,11 +89,15 @@ def test_one_setting_cures_all_and_some_never_fold() -> None:
     assert len(by_cause([found(name, pattern=MissingPrimaryKey, cause="tenant") for name in "abc"])) == 1
 
 
-def test_a_loop_in_a_revision_is_one_cause_also_within_a_table() -> None:
+def test_what_one_revision_does_several_times_is_one_cause() -> None:
     place = Location("versions/1_indexes.py", 12)
-    findings = [found("a", name, BlockingIndexBuild, place) for name in "xy"]
-    findings.append(found("b", "x", BlockingIndexBuild, place))
-    assert objects(by_cause(findings)) == [["a.x", "a.y", "b.x"]]
+    findings = [found("a", name, BlockingIndexBuild, place).but(revision="1") for name in "xy"]
+    findings.append(found("b", "x", BlockingIndexBuild, Location("versions/1_indexes.py", 30)).but(revision="1"))
+    findings.append(found("b", "y", BlockingIndexBuild, place).but(revision="2"))
+    assert objects(by_cause(findings)) == [["a.x", "a.y", "b.x"], ["b.y"]]
+    # Where each change needs an answer of its own, a line that is a loop or a script is still one.
+    findings = [found("a", name, TableRewrite, place) for name in "xy"]
+    assert len(by_cause([*findings, found("a", "z", TableRewrite)])) == 2
     findings = [found("a", name, MissingPrimaryKey, place) for name in "xy"]
     assert len(by_cause(findings)) == 2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Optional
+from typing import Annotated, ClassVar, Optional
 
 import pytest
 from sqlalchemy import (
@@ -230,6 +230,31 @@ def test_a_flag_whose_annotation_allows_none() -> None:
         decided: Mapped[bool]
 
     assert fingerprints("nullable-flag", Base.metadata) == {"public.item.filled", "public.item.open"}
+
+
+def test_a_flag_of_a_subclass_is_null_in_rows_of_others() -> None:
+    """Single-table inheritance without a CHECK: NOT NULL would refuse every row of another class."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Animal(Base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+        kind: Mapped[str]
+        tame = mapped_column(Boolean)
+        __mapper_args__: ClassVar = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+
+    class Cat(Animal):
+        purrs = mapped_column(Boolean, default=False)
+        __mapper_args__: ClassVar = {"polymorphic_identity": "cat"}
+
+    class Dog(Base):
+        __tablename__ = "dog"
+        id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+        barks = mapped_column(Boolean)
+
+    assert fingerprints("nullable-flag", Base.metadata) == {"public.animal.tame", "public.dog.barks"}
 
 
 @pytest.mark.parametrize(

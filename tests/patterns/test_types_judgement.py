@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.evidence.model import Evidence, Place
+from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.catalog.seeds import with_seeds
 
 
 @pytest.fixture
@@ -68,6 +72,32 @@ def test_alternatives_of_which_one_is_null(found: Callable[..., list[Any]]) -> N
     assert {finding.message.rpartition(" when ")[2] for finding in found("nullable-unique", script)} == {"shop is null"}
 
 
+LINKS = """
+CREATE TABLE a (id bigint PRIMARY KEY);
+CREATE TABLE ab (a bigint REFERENCES a, b bigint REFERENCES a, note text, CONSTRAINT both_ids UNIQUE (a, b));
+CREATE TABLE cd (c bigint REFERENCES a, d bigint REFERENCES a, UNIQUE (d, c));
+CREATE TABLE log (line text);
+"""
+
+
+def test_link_tables_without_a_key_are_one_cause_with_one_answer(found: Callable[..., list[Any]]) -> None:
+    assert found("nullable-unique", LINKS) == []
+    first, second, third = found("missing-primary-key", LINKS)
+    assert first.remedy == Advice(
+        "PRIMARY KEY (a, b), after removing rows with null and duplicates; it replaces the UNIQUE."
+    )
+    assert second.remedy.text.startswith("PRIMARY KEY (c, d), ") and first.cause == second.cause != ""
+    assert third.cause == ""
+    with_key = LINKS.replace("note text,", "id bigint PRIMARY KEY,")
+    assert len(found("nullable-unique", with_key)) == 1
+
+
+def test_how_a_project_makes_its_keys_is_decided_once(found: Callable[..., list[Any]]) -> None:
+    script = "CREATE TABLE t{} (id uuid PRIMARY KEY DEFAULT gen_random_uuid());"
+    (finding,) = by_cause(found("random-uuid-primary-key", "".join(map(script.format, range(5)))))
+    assert len(finding.also) == 4
+
+
 def test_a_flag_that_other_rows_must_not_have(found: Callable[..., list[Any]]) -> None:
     """Single-table inheritance: the column is there for one kind of row."""
     script = """CREATE TABLE animal (id bigint PRIMARY KEY, kind text NOT NULL, purrs boolean,
@@ -96,6 +126,23 @@ def test_a_short_list_is_only_an_info(found: Callable[..., list[Any]]) -> None:
     assert str(finding.severity) == "info"
     (finding,) = found("integer-primary-key", LIST.replace("UNIQUE", ""))
     assert str(finding.severity) == "warning"
+
+
+def test_a_list_that_revisions_fill_is_only_an_info(new_database: Callable[[], Any]) -> None:
+    pattern: Any = registry()["integer-primary-key"]
+    lists = (
+        LIST.replace(" UNIQUE", "")
+        + "CREATE TABLE other (id serial PRIMARY KEY); CREATE TABLE u (o int REFERENCES other);"
+    )
+    with new_database().connect() as connection:
+        connection.execute(lists)
+        connection.execute("INSERT INTO kind (name) VALUES ('new'), ('old')")
+        schema = with_seeds(catalog.read(connection), connection)
+    severities = {finding.object: str(finding.severity) for finding in pattern().detect(schema)}
+    assert severities == {"public.kind.id": "info", "public.other.id": "warning"}
+    evidence = Evidence("source", inserted={"kind": Place("app.py", 3)})
+    severities = {item.object: str(item.severity) for item in pattern().detect(replace(schema, evidence=evidence))}
+    assert severities["public.kind.id"] == "warning", "the application adds rows to it"
 
 
 PINS = {

@@ -32,8 +32,9 @@ ONLY_DATABASE = {
     "table",
     "policies",
     "rules",
+    "seeded",
 }
-ONLY_MODELS = {"origin", "python_default", "decorated", "decorator", "null_stated"}
+ONLY_MODELS = {"origin", "python_default", "decorated", "decorator", "null_stated", "of_subclass"}
 EXPRESSIONS = {"default", "expression", "predicate"}
 UNORDERED = {"checks", "foreign_keys", "unique_constraints", "exclusions", "indexes"}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.model import Key, Name, Schema, Table
@@ -41,11 +42,22 @@ class MissingPrimaryKey(SchemaPattern):
         """Tables and partitioned tables without a primary key."""
         for table in schema.checked_tables():
             if table.primary_key is None:
-                yield self.finding(at=table, message=f"{table.name} has no primary key", remedy=_remedy(schema, table))
+                yield self.finding(
+                    at=table,
+                    message=f"{table.name} has no primary key",
+                    remedy=_remedy(schema, table),
+                    # A team declares its link tables all in the same way.
+                    cause="link tables" if linking_columns(table) else "",
+                )
 
 
 def _remedy(schema: Schema, table: Table) -> Remedy:
     key = next((key for key in table.unique_constraints if _could_be_primary(table, key)), None)
+    linking = linking_columns(table)
+    if key is None and linking:
+        # By name: the order of a set is not the same in every run.
+        columns = ", ".join(quote(column.name) for column in table.columns if column.name in linking)
+        return Advice(f"PRIMARY KEY ({columns}), after removing rows with null and duplicates; it replaces the UNIQUE.")
     if key is None:
         return Advice(
             "Declare the columns that name a row as PRIMARY KEY, after removing duplicates; where there are none, "

@@ -31,7 +31,7 @@ class NullableFlag(SchemaPattern):
     Not reported: columns without a default of which the model says `nullable=True` or `Mapped[bool | None]`, or whose
     name ends in a word of `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans,
     generated columns, domains that are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which
-    rows have it), columns inherited from a parent.
+    rows have it), columns that only a subclass of single-table inheritance has, columns inherited from a parent.
     """
 
     severity = Severity.INFO
@@ -53,7 +53,12 @@ class NullableFlag(SchemaPattern):
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Booleans without NOT NULL."""
         for table, column in checked_columns(schema):
-            if _may_be_null(column) and not self._is_open(column) and not _decided_by_check(table, column.name):
+            if (
+                _may_be_null(column)
+                and not column.of_subclass
+                and not self._is_open(column)
+                and not _decided_by_check(table, column.name)
+            ):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is a boolean that allows null",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.patterns.indexes._roles import never_null
 from alembic_pgpatterns.patterns.indexes._shape import usable
 from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
@@ -24,9 +25,10 @@ class NullableUnique(SchemaPattern):
     find it. From PostgreSQL 15 on, UNIQUE NULLS NOT DISTINCT treats nulls as equal.
 
     Not reported: rules over one column, where null means "has none"; rules with a soft-deletion column, whose null is
-    the point; a partial index whose predicate covers the nulls, alone or together with a CHECK; a table with another
-    unique index for the rows where the column is null; a column in whose place other rules have another one ((phone,
-    shop) beside (email, shop)); columns that a CHECK keeps from being null.
+    the point; a link table without a primary key, which missing-primary-key reports; a partial index whose predicate
+    covers the nulls, alone or together with a CHECK; a table with another unique index for the rows where the column is
+    null; a column in whose place other rules have another one ((phone, shop) beside (email, shop)); columns that a
+    CHECK keeps from being null.
     """
 
     severity = Severity.INFO
@@ -80,6 +82,8 @@ Table(
         excluded: frozenset[str] = frozenset(),
     ) -> Iterator[Finding]:
         soft = soft_delete_column(table, self.options.columns)
+        if table.primary_key is None and linking_columns(table).issuperset(filter(None, members)):
+            return
         if len(members) < 2 or (soft is not None and soft.name in members):
             return
         columns = [column for column in table.columns if column.name in members and column.name not in excluded]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import CREATE_INDEX, LOCKS, block, with_words, worked
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work, blocks
 
@@ -23,6 +23,7 @@ class BlockingIndexBuild(RevisionPattern):
     builds, which have patterns of their own.
     """
 
+    fold = Fold.REVISION
     references = (CREATE_INDEX, LOCKS)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
     bad = """

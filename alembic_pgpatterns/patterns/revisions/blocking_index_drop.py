@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
 from alembic_pgpatterns.revisions.model import RevisionRun
 
@@ -17,6 +17,7 @@ class BlockingIndexDrop(RevisionPattern):
     of partitioned tables cannot be dropped this way and are not reported.
     """
 
+    fold = Fold.REVISION
     references = ("https://www.postgresql.org/docs/current/sql-dropindex.html", LOCKS)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text); CREATE INDEX ix_book_title ON book (title);"
     bad = """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, worked
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
@@ -18,6 +18,7 @@ class BlockingNotNull(RevisionPattern):
     12). So add that CHECK with NOT VALID, VALIDATE it in another transaction, SET NOT NULL, and drop the CHECK.
     """
 
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text);"
     bad = """

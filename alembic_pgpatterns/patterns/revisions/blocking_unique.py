@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, constraint, python, worked
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
@@ -19,6 +19,7 @@ class BlockingUnique(RevisionPattern):
     be added this way: create a new table that has it.
     """
 
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, isbn text);"
     bad = """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import (
     ALTER_TABLE,
     altered,
@@ -30,6 +30,7 @@ class ValidatingForeignKey(RevisionPattern):
     refused on a partitioned table.
     """
 
+    fold = Fold.REVISION
     references = (ALTER_TABLE,)
     existing = """
         CREATE TABLE author (id bigint PRIMARY KEY);

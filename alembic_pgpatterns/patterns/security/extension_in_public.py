@@ -20,11 +20,13 @@ class ExtensionInPublic(SchemaPattern):
     search_path. Existing columns and indexes keep working. An operator that is no longer found fails; with citext, the
     operator for text is used instead, without an error.
 
+    Off by default: to move an extension is work, and an existing database rarely gains by it.
+
     Not reported: plpgsql, extensions in other schemas or in pg_catalog.
     """
 
     severity = Severity.INFO
-    action = Action.REPORT
+    action = Action.OFF
     fold = Fold.ALL
     needs = Needs.DATABASE
     references = (

@@ -23,7 +23,8 @@ class IntegerPrimaryKey(SchemaPattern):
     it is done in stages: add a bigint column to each table, keep it filled by a trigger, fill it in batches, build its
     indexes concurrently, then swap the columns in one short transaction.
 
-    A short list (few columns, a unique name, referenced by others, and no code that adds rows) is only an info.
+    A short list (few columns, referenced by others, with a unique name or filled by revisions, and no code that adds
+    rows) is only an info.
 
     Not reported: keys that do not count up, such as codes and years, and a link table's keys, which change with the
     tables they reference.

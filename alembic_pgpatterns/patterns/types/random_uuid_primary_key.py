@@ -83,6 +83,7 @@ class RandomUuidPrimaryKey(SchemaPattern):
                         at=column,
                         message=f"{column.identifier} is a random UUID, made by {source}",
                         remedy=self._remedy(column),
+                        cause=source,  # how a project makes its keys is decided once
                     )
 
     def _remedy(self, column: Column) -> Remedy:

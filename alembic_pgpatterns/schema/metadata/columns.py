@@ -72,6 +72,7 @@ def _column(context: Context, column: Column[Any], position: int) -> parts.Colum
         sequence=sequence,
         comment=column.comment,
         null_stated=_null_stated(context, column),
+        of_subclass=context.origins.is_of_subclass(column),
         origin=context.origins.of_column(column),
     )
 

@@ -112,14 +112,17 @@ class Origins:
         SQLAlchemy makes such a column nullable, and does not keep that an annotation said so.
         """
         for class_ in self._classes.get(column.table, ()):
-            try:
-                key: str = sqlalchemy.inspect(class_).get_property_by_column(column).key
-            except UnmappedColumnError:  # left out by exclude_properties
-                continue
-            annotations = (inspect.get_annotations(base).get(key) for base in class_.__mro__)
+            key = _property(class_, column)
+            annotations = (inspect.get_annotations(base).get(key) for base in class_.__mro__ if key is not None)
             if any(map(allows_none, annotations)):
                 return True
         return False
+
+    def is_of_subclass(self, column: Column[Any]) -> bool:
+        """Whether only a subclass of single-table inheritance has it: in rows of other classes it is null."""
+        classes = self._classes.get(column.table, ())
+        single = any(sqlalchemy.inspect(class_).single for class_ in classes)
+        return single and any(_property(class_, column) is None for class_ in classes)
 
     def class_location(self, class_: type, attribute: str) -> Location | None:
         """The line of a class's attribute, or of the class."""
@@ -211,6 +214,14 @@ class Origins:
             class_source = source.classes.get(base.__qualname__) if source else None
             if source is not None and class_source is not None:
                 yield source, class_source
+
+
+def _property(class_: type, column: Column[Any]) -> str | None:
+    """The attribute of a mapped class that holds a column; None if it maps none to it."""
+    try:
+        return str(sqlalchemy.inspect(class_).get_property_by_column(column).key)
+    except UnmappedColumnError:
+        return None
 
 
 def _installed_beside(base: type, class_: type) -> bool:

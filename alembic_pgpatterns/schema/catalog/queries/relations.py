@@ -26,6 +26,14 @@ WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'm', 'v', 'S') AND c.relpe
 ORDER BY n.nspname, c.relname
 """
 
+WITH_ROWS = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid >= 16384 AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0
+"""
+"""Tables into which something was written; reltuples says so only after ANALYZE."""
+
 PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits ORDER BY inhrelid, inhseqno"
 """The parents of tables and of indexes."""
 
