@@ -29,9 +29,14 @@ def by_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         finding = findings[position]
         if _fold(finding) is Fold.TABLE and finding.table is not None:
             groups.join(position, (*_kind(finding), finding.table))
-    return tuple(
-        _combined(findings[members[0]], [findings[other] for other in members[1:]]) for members in groups.members()
-    )
+    return tuple(_combined(*_leader([findings[position] for position in members])) for members in groups.members())
+
+
+def _leader(group: list[Finding]) -> tuple[Finding, list[Finding]]:
+    """The finding that stands for a group, and the others: of a revision, what it does first."""
+    if _fold(group[0]) is Fold.REVISION:
+        group = sorted(group, key=lambda finding: finding.location.line if finding.location is not None else 0)
+    return group[0], group[1:]
 
 
 @dataclass
