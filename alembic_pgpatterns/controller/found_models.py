@@ -22,10 +22,14 @@ NAME_THEM = 'name them in the settings: models = ["app.models:Base"]'
 
 @dataclass(frozen=True)
 class FoundModels:
-    """What was found for one database. ``problem``: why nothing could be used, for people."""
+    """What was found for one database.
+
+    ``problem``: why nothing could be used, for people. ``way``: the setting that names the same.
+    """
 
     models: Models = NO_MODELS
     problem: str = NAME_THEM
+    way: Way | None = None
 
 
 def find_models(run: RunContext, databases: Databases, number: int, tables: Collection[Name]) -> FoundModels:
@@ -55,8 +59,9 @@ def find_models(run: RunContext, databases: Databases, number: int, tables: Coll
         return FoundModels(problem=problem)
     if number >= len(result.configured) or not result.configured[number].models:
         return FoundModels()
-    run.project.ways.append(models_way(names))
-    return FoundModels(Models(result.run, number, result.configured[number].models))
+    way = models_way(names)
+    run.project.ways.append(way)
+    return FoundModels(Models(result.run, number, result.configured[number].models), way=way)
 
 
 def models_way(names: tuple[str, ...]) -> Way:

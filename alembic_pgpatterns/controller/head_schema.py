@@ -14,7 +14,7 @@ from alembic_pgpatterns.controller.cache.snapshots import Snapshot, forget
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases
 from alembic_pgpatterns.controller.found_models import NAME_THEM, find_models
-from alembic_pgpatterns.controller.models import ModelSchema, read_models
+from alembic_pgpatterns.controller.models import NO_MODELS, ModelSchema, read_models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import open_server
@@ -248,9 +248,19 @@ def _models(run: RunContext, result: AtHead, database: Database, schema: Schema)
             return database, ModelSchema(None, (replace(result.unnamed, reason=reason),))
         database = replace(database, models=found.models)
         models = read_models(run, database.models, schema.default_schema)
+        if models.schema is not None and not _fit(models.schema, schema):
+            run.project.ways = [way for way in run.project.ways if way != found.way]
+            reason = f"{result.unnamed.reason}; most tables of the models that were found are not in the database"
+            return replace(database, models=NO_MODELS), ModelSchema(None, (replace(result.unnamed, reason=reason),))
         failed = without_env_py(result.upgraded.result, found=True) if result.upgraded is not None else ()
         return database, replace(models, skipped=(*failed, *models.skipped))
     return database, read_models(run, database.models, schema.default_schema)
+
+
+def _fit(models: Schema, head: Schema) -> bool:
+    """Whether models that were found by the names in files are those of a database: it has half of their tables."""
+    present = sum(head.table(table.name) is not None for table in models.tables)
+    return 2 * present >= len(models.tables)
 
 
 def enriched(schema: Schema, models: Schema | None) -> Schema:

@@ -70,8 +70,8 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
     for need in result.needs:
         by_kind.setdefault(need.kind, []).append(need)
     if by_kind.get("variable"):
-        values = {need.name: need.value for need in by_kind["variable"]}
-        yield Way("env", {**settings.env, **values}, _demanded(values), automatic=False)
+        values = {**settings.env, **{need.name: need.value for need in by_kind["variable"]}}
+        yield Way("env", values, _demanded(values), automatic=False)
         return
     if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
         yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
@@ -219,8 +219,10 @@ def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
     result: dict[str, Way] = {}
     for way in ways:
         before = result.get(way.setting)
-        reasons = dict.fromkeys((*before.reason.split("; "), way.reason) if before is not None else (way.reason,))
-        result[way.setting] = replace(way, reason="; ".join(reasons))
+        # The reason for variables names all of them.
+        joined = before is not None and way.setting != "env" and way.reason != before.reason
+        reason = f"{before.reason}; {way.reason}" if before is not None and joined else way.reason
+        result[way.setting] = replace(way, reason=reason)
     return result
 
 

@@ -177,6 +177,21 @@ def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) 
     assert "env.py names no target_metadata; tables declare" in reason and "no_such_library" in reason
 
 
+def test_models_of_another_database_are_not_used(project: Project) -> None:
+    """A file declares one table of the same name, among others that this database does not have."""
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
+    more = "".join(
+        f"\n\nclass T{number}(Base):\n    __tablename__ = 't{number}'\n"
+        "    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)\n"
+        for number in range(3)
+    )
+    project.write("tables.py", BOOKS_AND_AUTHORS + more)
+    report = check(project)
+    (reason,) = (item["reason"] for item in report["skipped"] if item["what"] == "models")
+    assert "not in the database" in reason and "models" not in {item["setting"] for item in report["found_out"]}
+    assert "model-drift" not in {finding["pattern"] for finding in report["findings"]}
+
+
 def test_models_are_used_where_env_py_fails(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
     project.env(head="raise RuntimeError('only from our own program')")
