@@ -107,7 +107,9 @@ def _place(fix: Fix) -> Any:
 
 def _lines(fix: Fix) -> tuple[str, ...]:
     """What the models must say. Not what only our declarations can say: without them autogenerate ignores it."""
-    return () if isinstance(fix.remedy, Statements) else model_line(fix.remedy)
+    if isinstance(fix.remedy, Statements):
+        return ()
+    return model_line(fix.remedy, *(finding.call for finding in fix.findings[:1]))
 
 
 def _by_hand(fix: Fix) -> list[str]:

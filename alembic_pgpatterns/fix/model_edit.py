@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change: a new index on a table, or another type of a column. ``expression``: the new Python source."""
+    """One change: a new index or CHECK on a table, or another type of a column.
+
+    ``expression``: the new Python source.
+    """
 
     table: str
     expression: str

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import libcst as cst
 
 from alembic_pgpatterns.fix.model_edit import Edit
-
-COLUMNS = ("mappedcolumn", "column")
-"""Names of column functions, compared without case and underscores: some projects have their own ``_Column``."""
-PARTS = ("ForeignKey", "Identity", "Sequence", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause")
-# 100 with the indent of a class.
-WIDTH = 96
+from alembic_pgpatterns.fix.model_syntax import (
+    assigned_name,
+    called_name,
+    comma_between,
+    has_comment,
+    indexed_column,
+    is_alone,
+    is_column,
+    is_dictionary,
+    is_docstring,
+    is_field,
+    is_part,
+    item_names,
+    keyword_of,
+    space_after,
+    table_args_line,
+    table_names,
+    target_name,
+    text_of,
+    unindexed_column,
+    with_argument,
+    with_collation,
+    with_keyword,
+)
 
 
 class Editor(cst.CSTTransformer):
@@ -30,8 +48,8 @@ class Editor(cst.CSTTransformer):
 
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
         """A mapped class: its columns, then its ``__table_args__``."""
-        name = _table_name(updated_node)
-        edits = [edit for edit in self.edits if edit.table == name and edit not in self.made]
+        names = table_names(updated_node)
+        edits = [edit for edit in self.edits if edit.table in names and edit not in self.made]
         edits = self._not_there_yet(edits, updated_node)
         if not edits or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
@@ -44,9 +62,9 @@ class Editor(cst.CSTTransformer):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         """``Table("book", metadata, Column(...))``."""
-        if _called(updated_node) != "Table" or not updated_node.args:
+        if called_name(updated_node) != "Table" or not updated_node.args:
             return updated_node
-        name = _text(updated_node.args[0].value)
+        name = text_of(updated_node.args[0].value)
         edits = [edit for edit in self.edits if edit.table == name and edit not in self.made]
         edits = self._not_there_yet(edits, updated_node)
         arguments = [self._column_argument(argument, edits) for argument in updated_node.args]
@@ -55,10 +73,10 @@ class Editor(cst.CSTTransformer):
         return updated_node.with_changes(args=self._with_indexes(arguments, remaining_edits))
 
     def _not_there_yet(self, edits: Sequence[Edit], place: cst.CSTNode) -> list[Edit]:
-        """The edits without new indexes that are declared already, by an earlier run."""
-        new = [edit for edit in edits if edit.expression.startswith("Index(")]
-        declared = _index_names(place) if new else set()
-        done = [edit for edit in new if _index_name(edit) in declared]
+        """The edits without new indexes and constraints that are declared already, by an earlier run."""
+        new = [edit for edit in edits if edit.expression.startswith(("Index(", "CheckConstraint("))]
+        declared = item_names(place) if new else set()
+        done = [edit for edit in new if item_names(cst.parse_expression(edit.expression)) & declared]
         self.made += done
         return [edit for edit in edits if edit not in done]
 
@@ -66,7 +84,7 @@ class Editor(cst.CSTTransformer):
         """``__table_args__`` without the removed indexes; no line if nothing is left in it."""
         statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
         value = getattr(statement, "value", None)
-        if _assigned(line) != "__table_args__" or not isinstance(value, cst.Tuple) or not _is_alone(line):
+        if assigned_name(line) != "__table_args__" or not isinstance(value, cst.Tuple) or not is_alone(line):
             return [line]
         elements = [element for element in value.elements if not self._is_removed(element.value, edits)]
         if len(elements) == len(value.elements):
@@ -82,9 +100,9 @@ class Editor(cst.CSTTransformer):
         return [line.with_deep_changes(value, elements=elements)]
 
     def _is_removed(self, value: cst.BaseExpression, edits: Sequence[Edit]) -> bool:
-        if not isinstance(value, cst.Call) or _called(value) != "Index" or not value.args or _has_comment(value):
+        if not isinstance(value, cst.Call) or called_name(value) != "Index" or not value.args or has_comment(value):
             return False
-        name = _text(value.args[0].value)
+        name = text_of(value.args[0].value)
         edit = next((edit for edit in edits if edit.removes == name and edit not in self.made), None)
         if edit is None or name is None:
             return False
@@ -92,7 +110,7 @@ class Editor(cst.CSTTransformer):
         return True
 
     def _column_argument(self, argument: cst.Arg, edits: Sequence[Edit]) -> cst.Arg:
-        if not isinstance(argument.value, cst.Call) or not _is_column(argument.value):
+        if not isinstance(argument.value, cst.Call) or not is_column(argument.value):
             return argument
         return argument.with_changes(value=self._column(argument.value, None, edits))
 
@@ -103,13 +121,14 @@ class Editor(cst.CSTTransformer):
         value = getattr(statement, "value", None)
         if not isinstance(statement, cst.Assign | cst.AnnAssign) or not isinstance(value, cst.Call):
             return line
-        if not _is_column(value):
+        if not (is_column(value) or is_field(value)):
             return line
-        changed = self._column(value, _target(statement), edits)
+        changed = self._column(value, target_name(statement), edits)
         return line.with_changes(body=[statement.with_changes(value=changed)])
 
     def _column(self, call: cst.Call, attribute: str | None, edits: Sequence[Edit]) -> cst.Call:
-        name = (_text(call.args[0].value) if call.args else None) or attribute
+        first = call.args[0].value if call.args and call.args[0].keyword is None else None
+        name = text_of(first) or attribute
         for edit in edits:
             if edit.column == name and name is not None:
                 changed = self._changed(call, edit)
@@ -119,20 +138,52 @@ class Editor(cst.CSTTransformer):
         return call
 
     def _changed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        if is_field(call) and (retyped := self._changed_field(call, edit)) is not None:
+            return retyped
         if edit.removes:
-            return _not_indexed(call)
-        return _indexed(call) if edit.simple else self._retyped(call, edit)
+            return unindexed_column(call)
+        return indexed_column(call) if edit.simple else self._retyped(call, edit)
+
+    def _changed_field(self, call: cst.Call, edit: Edit) -> cst.Call | None:
+        """SQLModel's ``Field(...)``: its Column, or its ``sa_type``; None if it is changed as any column is.
+
+        It takes no ``index`` and no type beside ``sa_column`` (SQLModel raises RuntimeError).
+        """
+        places = {keyword_of(argument): position for position, argument in enumerate(call.args)}
+        position = places.get("sa_column", places.get("sa_type"))
+        if position is None:
+            return None if edit.simple or edit.removes else self._with_sa_type(call, edit, places)
+        argument = call.args[position]
+        if keyword_of(argument) == "sa_column":
+            inner = argument.value if isinstance(argument.value, cst.Call) else None
+            new: cst.BaseExpression | None = None if inner is None else self._changed(inner, edit)
+        else:
+            new = None if edit.simple or edit.removes else self._other_type(argument.value, edit)
+        if new is None:
+            return None
+        return call.with_changes(args=with_argument(call.args, position, argument.with_changes(value=new)))
+
+    def _with_sa_type(self, call: cst.Call, edit: Edit, places: Collection[str | None]) -> cst.Call | None:
+        if "max_length" not in places and "DateTime" not in edit.replaces:
+            return None
+        new = self._in_the_manner_of(cst.Name("Field"), edit.expression, "Field")
+        self.replaced.discard("Field")
+        return with_keyword(call, "sa_type", new)
+
+    def _other_type(self, value: cst.BaseExpression, edit: Edit) -> cst.BaseExpression | None:
+        """The new type in place of a type that the edit replaces; None if it is another one."""
+        kind = value.func if isinstance(value, cst.Call) else value
+        named = kind.attr.value if isinstance(kind, cst.Attribute) else getattr(kind, "value", None)
+        if named not in edit.replaces or has_comment(value):
+            return None
+        new = self._in_the_manner_of(kind, edit.expression, str(named))
+        return with_collation(new, value) if isinstance(value, cst.Call) and edit.expression == "Text" else new
 
     def _retyped(self, call: cst.Call, edit: Edit) -> cst.Call | None:
         for position, argument in enumerate(call.args):
-            value = argument.value
-            kind = value.func if isinstance(value, cst.Call) else value
-            named = kind.attr.value if isinstance(kind, cst.Attribute) else getattr(kind, "value", None)
-            if argument.keyword is None and named in edit.replaces and not _has_comment(value):
-                new = self._in_the_manner_of(kind, edit.expression, str(named))
-                if isinstance(value, cst.Call) and edit.expression == "Text":
-                    new = _with_collation(new, value)
-                return call.with_changes(args=_replaced(call.args, position, argument.with_changes(value=new)))
+            new = self._other_type(argument.value, edit) if argument.keyword is None else None
+            if new is not None:
+                return call.with_changes(args=with_argument(call.args, position, argument.with_changes(value=new)))
         # `Mapped[datetime]` alone says which type it is, and `Mapped[str]` too; but that is VARCHAR without a length,
         # which already behaves as text does.
         return self._typed(call, edit) if "DateTime" in edit.replaces else None
@@ -140,12 +191,12 @@ class Editor(cst.CSTTransformer):
     def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
         """Add a type to a ``mapped_column()`` that has its type only from ``Mapped[datetime]``."""
         positional = [arg for arg in call.args if arg.keyword is None and not arg.star]
-        others = [arg for arg in positional if not isinstance(arg.value, cst.SimpleString) and not _is_part(arg.value)]
-        if _called(call) != "mapped_column" or others or any(_keyword(arg) == "type_" for arg in call.args):
+        others = [arg for arg in positional if not isinstance(arg.value, cst.SimpleString) and not is_part(arg.value)]
+        if called_name(call) != "mapped_column" or others or any(keyword_of(arg) == "type_" for arg in call.args):
             return None
         position = 1 if positional and isinstance(positional[0].value, cst.SimpleString) else 0
         new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
-        comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=_after(call))
+        comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=space_after(call))
         if position < len(call.args):
             added = cst.Arg(new, comma=comma)
             return call.with_changes(args=[*call.args[:position], added, *call.args[position:]])
@@ -167,7 +218,7 @@ class Editor(cst.CSTTransformer):
 
     def _made_index(self, edit: Edit) -> cst.BaseExpression:
         self.made.append(edit)
-        self.needed.add("Index")
+        self.needed.add(edit.expression.partition("(")[0])
         if "text(" in edit.expression:
             self.needed.add("text")
         return cst.parse_expression(edit.expression)
@@ -187,25 +238,25 @@ class Editor(cst.CSTTransformer):
         self, body: list[cst.BaseStatement], remaining_edits: Sequence[Edit]
     ) -> list[cst.BaseStatement]:
         for position, line in enumerate(body):
-            if _assigned(line) == "__table_args__":
+            if assigned_name(line) == "__table_args__":
                 changed = self._extended(line, remaining_edits)
                 return [*body[:position], changed, *body[position + 1 :]]
-        # There is one: `_table_name` read it, else the class had no edits.
-        position = next(i for i, line in enumerate(body) if _assigned(line) == "__tablename__") + 1
+        named = [i for i, line in enumerate(body) if assigned_name(line) == "__tablename__"]
+        position = named[0] + 1 if named else int(is_docstring(body[0]))
         for edit in remaining_edits:
             self._made_index(edit)
-        return [*body[:position], _table_args([edit.expression for edit in remaining_edits]), *body[position:]]
+        return [*body[:position], table_args_line([edit.expression for edit in remaining_edits]), *body[position:]]
 
     def _extended(self, line: cst.BaseStatement, remaining_edits: Sequence[Edit]) -> cst.BaseStatement:
         assert isinstance(line, cst.SimpleStatementLine)
         statement = line.body[0]
         assert isinstance(statement, cst.Assign | cst.AnnAssign)
         value = statement.value
-        if not _is_alone(line):
+        if not is_alone(line):
             return line
         if isinstance(value, cst.Tuple):
             new: cst.BaseExpression = self._longer(value, remaining_edits)
-        elif value is not None and _is_dictionary(value):
+        elif value is not None and is_dictionary(value):
             new = cst.Tuple([*(cst.Element(self._made_index(edit)) for edit in remaining_edits), cst.Element(value)])
         else:
             return line
@@ -216,8 +267,8 @@ class Editor(cst.CSTTransformer):
         elements = list(value.elements)
         # SQLAlchemy reads a dictionary of options only where it is the last element ("Declarative Table
         # Configuration").
-        options = [elements.pop()] if elements and _is_dictionary(elements[-1].value) else []
-        between = _comma_between([*elements, *options], value)
+        options = [elements.pop()] if elements and is_dictionary(elements[-1].value) else []
+        between = comma_between([*elements, *options], value)
         new = [cst.Element(self._made_index(edit)) for edit in remaining_edits]
         last = (options or elements)[-1].comma if (options or elements) else cst.Comma()
         if len(elements) == 1 and not options and isinstance(between.whitespace_after, cst.SimpleWhitespace):
@@ -228,148 +279,3 @@ class Editor(cst.CSTTransformer):
             for item in [*elements, *new, *options]
         ]
         return value.with_changes(elements=[*laid_out[:-1], laid_out[-1].with_changes(comma=last)])
-
-
-def without_comment(comma: cst.Comma) -> cst.Comma:
-    """The same kind of comma, without the comment that may end its line."""
-    space = comma.whitespace_after
-    if not isinstance(space, cst.ParenthesizedWhitespace):
-        return comma
-    plain = cst.TrailingWhitespace(newline=space.first_line.newline)
-    return comma.with_changes(whitespace_after=space.with_changes(first_line=plain, empty_lines=()))
-
-
-def _comma_between(elements: Sequence[cst.BaseElement], value: cst.Tuple) -> cst.Comma:
-    """How the elements are separated: by a new line each, or by a space."""
-    commas = [element.comma for element in elements if isinstance(element.comma, cst.Comma)]
-    if len(elements) > 1 and commas:
-        return without_comment(commas[0])
-    if value.lpar and isinstance(value.lpar[0].whitespace_after, cst.ParenthesizedWhitespace):
-        return cst.Comma(whitespace_after=value.lpar[0].whitespace_after)
-    return cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-
-
-def _indexed(call: cst.Call) -> cst.Call | None:
-    """The column with ``index=True``, unless it says so already."""
-    if any(
-        _keyword(item) == "index" and isinstance(item.value, cst.Name) and item.value.value == "True"
-        for item in call.args
-    ):
-        return call
-    if any(argument.keyword is not None and argument.keyword.value == "index" for argument in call.args):
-        return None
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    new = cst.Arg(cst.Name("True"), keyword=cst.Name("index"), equal=equal)
-    if not call.args:
-        return call.with_changes(args=[new])
-    last = call.args[-1]
-    commas = [item.comma for item in call.args[:-1] if isinstance(item.comma, cst.Comma)]
-    comma = commas[0] if commas else cst.Comma(whitespace_after=_after(call))
-    return call.with_changes(args=[*call.args[:-1], last.with_changes(comma=comma), new.with_changes(comma=last.comma)])
-
-
-def _after(call: cst.Call) -> cst.BaseParenthesizableWhitespace:
-    if isinstance(call.whitespace_before_args, cst.ParenthesizedWhitespace):
-        return call.whitespace_before_args
-    return cst.SimpleWhitespace(" ")
-
-
-def _with_collation(new: cst.BaseExpression, old: cst.Call) -> cst.BaseExpression:
-    collation = [arg for arg in old.args if arg.keyword is not None and arg.keyword.value == "collation"]
-    if not collation:
-        return new
-    return cst.Call(new, [collation[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
-
-
-def _replaced(arguments: Sequence[cst.Arg], position: int, new: cst.Arg) -> list[cst.Arg]:
-    return [*arguments[:position], new, *arguments[position + 1 :]]
-
-
-def _table_args(expressions: Sequence[str]) -> cst.BaseStatement:
-    """On one line if it fits, otherwise a line each. The class's indent is added when it is written."""
-    short = f"__table_args__ = ({expressions[0]},)"
-    if len(expressions) == 1 and len(short) <= WIDTH:
-        return cst.parse_statement(short)
-    return cst.parse_statement("__table_args__ = (\n" + "".join(f"    {item},\n" for item in expressions) + ")\n")
-
-
-def _index_names(node: cst.CSTNode) -> set[str | None]:
-    """The names of all ``Index(...)`` within."""
-    names: set[str | None] = set()
-    if isinstance(node, cst.Call) and _called(node) == "Index" and node.args:
-        names.add(_text(node.args[0].value))
-    return names.union(*map(_index_names, node.children))
-
-
-def _index_name(edit: Edit) -> str | None:
-    expression = cst.parse_expression(edit.expression)
-    return _text(expression.args[0].value) if isinstance(expression, cst.Call) and expression.args else None
-
-
-def _is_alone(line: cst.BaseStatement) -> bool:
-    """Whether the line holds only one statement: a line such as ``a = 1; b = 2`` is not changed."""
-    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
-
-
-def _has_comment(node: cst.CSTNode) -> bool:
-    """Whether it contains a comment, which would be lost."""
-    return isinstance(node, cst.Comment) or any(map(_has_comment, node.children))
-
-
-def _keyword(argument: cst.Arg) -> str | None:
-    return argument.keyword.value if argument.keyword is not None else None
-
-
-def _is_column(call: cst.Call) -> bool:
-    return (_called(call) or "").replace("_", "").lower() in COLUMNS
-
-
-def _is_dictionary(value: cst.BaseExpression) -> bool:
-    return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and _called(value) == "dict")
-
-
-def _is_part(value: cst.BaseExpression) -> bool:
-    """Whether a column's argument is something other than its type."""
-    return isinstance(value, cst.Call) and _called(value) in PARTS
-
-
-def _not_indexed(call: cst.Call) -> cst.Call | None:
-    """The column without ``index=True``."""
-    arguments = [arg for arg in call.args if arg.keyword is None or arg.keyword.value != "index"]
-    if len(arguments) == len(call.args):
-        return None
-    if arguments:
-        arguments[-1] = arguments[-1].with_changes(comma=call.args[-1].comma)
-    return call.with_changes(args=arguments)
-
-
-def _table_name(node: cst.ClassDef) -> str | None:
-    lines: Iterable[cst.CSTNode] = node.body.body
-    for line in lines:
-        if _assigned(line) == "__tablename__" and isinstance(line, cst.SimpleStatementLine):
-            return _text(getattr(line.body[0], "value", None))
-    return None
-
-
-def _assigned(line: cst.CSTNode) -> str | None:
-    if isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], cst.Assign | cst.AnnAssign):
-        return _target(line.body[0])
-    return None
-
-
-def _target(statement: cst.Assign | cst.AnnAssign) -> str | None:
-    target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
-    return target.value if isinstance(target, cst.Name) else None
-
-
-def _called(call: cst.Call) -> str | None:
-    if isinstance(call.func, cst.Attribute):
-        return call.func.attr.value
-    return call.func.value if isinstance(call.func, cst.Name) else None
-
-
-def _text(value: cst.CSTNode | None) -> str | None:
-    if not isinstance(value, cst.SimpleString):
-        return None
-    text = value.evaluated_value
-    return text if isinstance(text, str) else None

@@ -8,7 +8,7 @@ import libcst as cst
 from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 
-from alembic_pgpatterns.fix.model_editor import without_comment
+from alembic_pgpatterns.fix.model_syntax import without_comment
 
 
 def with_imports(module: cst.Module, needed: Collection[str], replaced: Collection[str]) -> cst.Module:

@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.model_edit import Edit
 from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, DropIndex, Remedy, ReplaceIndex, TypeChange
-from alembic_pgpatterns.remedies.model_line import index_expression
+from alembic_pgpatterns.remedies.model_line import check_expression, default_name, index_expression, is_plain
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema.names import Name
 
@@ -38,7 +38,8 @@ def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
     if isinstance(remedy, ChangeType):
         type_edits = [_type(change) for change in remedy.changes]
         certain = [edit for edit in type_edits if edit is not None]
-        return tuple(certain) if len(certain) == len(type_edits) else None
+        checks = [Edit(change.table.name, check_expression(change)) for change in remedy.changes if change.check]
+        return (*certain, *checks) if len(certain) == len(type_edits) else None
     return None
 
 
@@ -48,16 +49,11 @@ def _removed(index: Name, was: CreateIndex) -> Edit:
 
 
 def _index(remedy: CreateIndex) -> Edit:
-    key = remedy.keys[0]
-    bare = CreateIndex(remedy.table, remedy.keys, name=remedy.name)
-    simple = remedy == bare and len(remedy.keys) == 1 and key.plain and key.opclass is None
-    simple = simple and index_name(remedy) == f"ix_{remedy.table.name}_{key.column}"
-    return Edit(remedy.table.name, index_expression(remedy), key.column if simple else None, simple)
+    simple = is_plain(remedy) and index_name(remedy) == default_name(remedy)
+    return Edit(remedy.table.name, index_expression(remedy), remedy.keys[0].column if simple else None, simple)
 
 
 def _type(change: TypeChange) -> Edit | None:
-    if change.check is not None:
-        return None
     if change.new == "text":
         return Edit(change.table.name, "Text", change.column, replaces=TEXTS)
     if change.new in ("timestamptz", "timestamp with time zone"):

@@ -153,9 +153,14 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
         unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, columns, schema=schema_name)
         return up, (unique, up[0].reverse())
     if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
-        return up, tuple(ops.ExecuteSQLOp(statement) for statement in sql(_swapped(remedy)))
+        return up, (*_dropped_checks(remedy), *map(ops.ExecuteSQLOp, sql(_swapped(remedy))))
     # In the reverse order: what an operation needs is still there when it is undone.
     return up, tuple(op.reverse() for op in reversed(up))
+
+
+def _dropped_checks(remedy: ChangeType) -> Operations:
+    checks = ((change.table, change.check_name) for change in remedy.changes if change.check_name)
+    return tuple(ops.ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}") for table, name in checks)
 
 
 def _swapped(remedy: ChangeType) -> ChangeType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePath
 
 
@@ -23,7 +24,10 @@ def within_repository(path: str) -> str | None:
 
 
 def portable(path: str) -> str:
-    """A path without a folder of this machine: from the repository's root, or from the name of an installed package.
+    """A path without a folder of this machine.
+
+    It starts at the repository's root; of a file elsewhere at the root of its own repository, or with the name of an
+    installed package; if neither is known, only the file's name is left.
 
     Args:
         path: absolute, or relative to the current folder.
@@ -33,4 +37,15 @@ def portable(path: str) -> str:
         return inside
     parts = PurePath(path).parts
     packages = [number for number, part in enumerate(parts) if part.endswith("-packages")]
-    return "/".join(parts[packages[-1] + 1 :] if packages else parts[-1:])
+    if packages:
+        return "/".join(parts[packages[-1] + 1 :])
+    file = Path.cwd() / path
+    root = repository(file.parent)
+    return file.relative_to(root).as_posix() if root != file.parent or (root / ".git").exists() else file.name
+
+
+def from_here(path: str) -> str:
+    """A path for people in the current folder: relative to it in their repository, otherwise as `portable` has it."""
+    if within_repository(path) is None:
+        return portable(path)
+    return PurePath(os.path.relpath(path)).as_posix()

@@ -101,6 +101,12 @@ class Finding:
     cause: str = ""
     also: tuple[Finding, ...] = ()
 
+    @property
+    def call(self) -> str:
+        """The function that declares such columns in the models, as they write it."""
+        origin = getattr(self.at, "origin", None)
+        return (origin.call if isinstance(origin, Origin) else None) or "mapped_column"
+
     def but(self, **changes: Any) -> Finding:
         """A copy with some fields changed."""
         return replace(self, **changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
@@ -66,6 +66,10 @@ class Linked:
         self._schema = schema
         self._links: dict[Place, list[Place]] = defaultdict(list)
         self.referred: set[Place] = set()
+        self.referring: set[Place] = set()
+        self.bound: set[Place] = set()
+        """Columns that a foreign key of one column limits to the values of another one. With more columns it tests
+        nothing while one of them is null (docs, "Foreign Keys": MATCH SIMPLE)."""
         for table in schema.tables:
             for key in table.foreign_keys:
                 self._link(table, key)
@@ -73,6 +77,9 @@ class Linked:
 
     def _link(self, table: Table, key: ForeignKey) -> None:
         local, other = self._root(table.name), self._root(key.referred_table)
+        self.referring.update((local, column) for column in key.columns)
+        if len(key.columns) == 1 and key.enforced and (local, key.columns) != (other, key.referred_columns):
+            self.bound.add((local, key.columns[0]))
         for column, referred in zip(key.columns, key.referred_columns, strict=False):
             self._links[local, column].append((other, referred))
             self._links[other, referred].append((local, column))
@@ -187,18 +194,33 @@ def together(
         rewrites: whether the change of that column rewrites an existing table.
     """
     changes: list[TypeChange] = []
+    reasons: list[tuple[Column, str]] = []
     rewritten = False
     for column in group.columns:
         new_type = change(column)
-        if isinstance(new_type, TypeChange):
-            obstacle = obstacles.of(column)
-            if obstacle is not None:
-                return Advice(f"Change {column.identifier} to {new_type.new} yourself: {obstacle}.")
-            rewritten = rewritten or rewrites(column)
         if isinstance(new_type, str):
-            return Advice(f"{column.identifier} must be changed by a person: {new_type}.")
-        if new_type is not None:
+            reasons.append((column, new_type))
+        elif new_type is not None:
             changes.append(new_type)
+            rewritten = rewritten or rewrites(column)
+            obstacle = obstacles.of(column)
+            reasons += [] if obstacle is None else [(column, obstacle)]
+    if reasons:
+        return _by_hand(changes, *reasons[0])
     if not group.complete:
         return Advice("A foreign key connects it with a table that is left out of this check: change both together.")
     return ChangeType(tuple(changes), rewrites=rewritten)
+
+
+def _by_hand(changes: Sequence[TypeChange], column: Column, obstacle: str) -> Advice:
+    """What to change, the referenced column first, and then why a person must do it."""
+    if not changes:
+        return Advice(f"{column.identifier} must be changed by a person: {obstacle}.", decided=True)
+    first, *others = (f"{change.table}.{quote(change.column)}" for change in changes)
+    others = [name for name in others if name != column.identifier]
+    if column.identifier != first:
+        others.insert(0, column.identifier)
+    shown = [*others[:3], *([f"{len(others) - 3} more"] if len(others) > 3 else [])]
+    also = f", together with {', '.join(shown)}" if shown else ""
+    why = ":" if column.identifier == first else f". In the way at {column.identifier}:"
+    return Advice(f"Change {first} to {changes[0].new}{also}, by hand{why} {obstacle}.", decided=True)

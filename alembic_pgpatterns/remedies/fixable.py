@@ -26,7 +26,7 @@ def why_not_fixable(remedy: Remedy | None, *, guess: bool = False) -> str | None
     if remedy is None:
         return "nothing is known that a revision could do"
     if isinstance(remedy, Advice):
-        return "a person has to decide"
+        return "manual work" if remedy.decided else "a person has to decide"
     if guess and isinstance(remedy, ReplaceIndex | DropIndex):
         # An index that serves all queries is not given up for one that serves some, and least of all the one that the
         # last run has built.

@@ -96,7 +96,8 @@ class ReplaceUnique(Remedy):
 class TypeChange:
     """The old and new type of one column, as SQL (``varchar(255)``, ``text``). ``using``: an expression, if needed.
 
-    ``check``: an expression that keeps what the old type enforced, ``check_name`` its constraint's name.
+    ``check``: an expression that keeps what the old type enforced; ``check_name`` its constraint's name in the
+    database, ``check_label`` the name in the models, from which a naming convention may make the other.
     ``sequence``: one that the column takes values from and that must get the new type too (``serial``; the sequence of
     an identity column changes with it).
     """
@@ -108,6 +109,7 @@ class TypeChange:
     using: str | None = None
     check: str | None = None
     check_name: str | None = None
+    check_label: str | None = None
     sequence: Name | None = None
 
 
@@ -169,6 +171,10 @@ class Statements(Remedy):
 
 @dataclass(frozen=True, slots=True)
 class Advice(Remedy):
-    """What a person must do, in words, because no statement can do it safely."""
+    """What a person must do, in words, because no statement can do it safely.
+
+    ``decided``: it is clear what is to be done; only the work is left, because something stands in the way.
+    """
 
     text: str
+    decided: bool = False

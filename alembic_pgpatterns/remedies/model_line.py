@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import singledispatch
 
 from alembic_pgpatterns.remedies.model import (
@@ -21,53 +22,120 @@ from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.sqlalchemy_types import type_expression
 
 
+def model_line(remedy: Remedy, call: str = "mapped_column") -> tuple[str, ...]:
+    """Lines for the model's source that can be pasted, each with a comment that says where if it does not say it.
+
+    Args:
+        remedy: what is to be done.
+        call: the function that declares columns in these models: ``mapped_column``, ``db.Column``, SQLModel's
+            ``Field``.
+
+    Returns:
+        None if models cannot express it.
+    """
+    return _lines(remedy, Words(call))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the models write columns."""
+
+    call: str
+
+    @property
+    def is_field(self) -> bool:
+        """Whether it is SQLModel's function, which has arguments of its own."""
+        return self.call.rpartition(".")[2] == "Field"
+
+    def of(self, name: str) -> str:
+        """A name of SQLAlchemy, taken from where the models take the function: ``db.Index`` beside ``db.Column``."""
+        module = "" if self.is_field else self.call.rpartition(".")[0]
+        return f"{module}.{name}" if module else name
+
+    def typed(self, expression: str) -> str:
+        """A column of a type."""
+        keyword = "sa_type=" if self.is_field else ""
+        return f"{self.call}({keyword}{self.of(expression)})"
+
+    def with_default(self, expression: str) -> str:
+        """A column with a default on the server."""
+        value = f"{self.of('text')}({expression!r})"
+        if self.is_field:
+            return f'{self.call}(sa_column_kwargs={{"server_default": {value}}})'
+        return f"{self.call}(server_default={value})"
+
+
 @singledispatch
-def model_line(remedy: Remedy) -> tuple[str, ...]:
-    """Lines for the model's source, each with a comment that says where; none if models cannot express it."""
+def _lines(remedy: Remedy, words: Words) -> tuple[str, ...]:
     return ()
 
 
-@model_line.register
-def _(remedy: CreateIndex) -> tuple[str, ...]:
-    return (index_expression(remedy),)
+@_lines.register
+def _(remedy: CreateIndex, words: Words) -> tuple[str, ...]:
+    column = remedy.keys[0].column
+    if words.is_field and column is not None and is_plain(remedy) and index_name(remedy) == default_name(remedy):
+        return (f"{words.call}(index=True)  # {remedy.table.name}.{column}",)
+    return (words.of(index_expression(remedy)),)
 
 
-@model_line.register
-def _(remedy: DropIndex) -> tuple[str, ...]:
-    return (f"(remove) {index_expression(remedy.recreate)}",)
+@_lines.register
+def _(remedy: DropIndex, words: Words) -> tuple[str, ...]:
+    return (f"(remove) {words.of(index_expression(remedy.recreate))}",)
 
 
-@model_line.register
-def _(remedy: ReplaceIndex) -> tuple[str, ...]:
-    return (f"{index_expression(remedy.new)}  # instead of {remedy.index.name}",)
+@_lines.register
+def _(remedy: ReplaceIndex, words: Words) -> tuple[str, ...]:
+    return (f"{words.of(index_expression(remedy.new))}  # instead of {remedy.index.name}",)
 
 
-@model_line.register
-def _(remedy: ReplaceUnique) -> tuple[str, ...]:
+@_lines.register
+def _(remedy: ReplaceUnique, words: Words) -> tuple[str, ...]:
     old = remedy.constraint or f"the unique constraint on {', '.join(remedy.columns)}"
-    return (f"{index_expression(remedy.new)}  # instead of {old}",)
+    return (f"{words.of(index_expression(remedy.new))}  # instead of {old}",)
 
 
-@model_line.register
-def _(remedy: ChangeType) -> tuple[str, ...]:
-    lines = tuple(line for line in map(_type_line, remedy.changes) if line is not None)
-    return lines if len(lines) == len(remedy.changes) else ()
+@_lines.register
+def _(remedy: ChangeType, words: Words) -> tuple[str, ...]:
+    lines = [(change, type_expression(change.new)) for change in remedy.changes]
+    if any(expression is None for _, expression in lines):
+        return ()
+    typed = (f"{words.typed(str(expression))}  # {_was(change)}" for change, expression in lines)
+    checks = (words.of(check_expression(change)) for change in remedy.changes if change.check)
+    return (*typed, *checks)
 
 
-@model_line.register
-def _(remedy: SetNotNull) -> tuple[str, ...]:
-    return (f"{remedy.column} = mapped_column(…, nullable=False)",)
+@_lines.register
+def _(remedy: SetNotNull, words: Words) -> tuple[str, ...]:
+    return (f"{words.call}(nullable=False)  # {remedy.table.name}.{remedy.column}",)
 
 
-@model_line.register
-def _(remedy: SetDefault) -> tuple[str, ...]:
-    dropped = "  # instead of default=" if remedy.replaces_python_default else ""
-    return (f"{remedy.column} = mapped_column(…, server_default=text({remedy.new!r})){dropped}",)
+@_lines.register
+def _(remedy: SetDefault, words: Words) -> tuple[str, ...]:
+    dropped = ", instead of default=" if remedy.replaces_python_default else ""
+    return (f"{words.with_default(remedy.new)}  # {remedy.table.name}.{remedy.column}{dropped}",)
 
 
-@model_line.register
-def _(remedy: Statements) -> tuple[str, ...]:
+@_lines.register
+def _(remedy: Statements, words: Words) -> tuple[str, ...]:
     return (remedy.model,) if remedy.model else ()
+
+
+def check_expression(change: TypeChange) -> str:
+    """``CheckConstraint("char_length(sku) <= 64", name="ck_product_sku_length")``, for ``__table_args__``."""
+    name = change.check_label or change.check_name
+    named = f", name={repr_double(name)}" if name is not None else ""
+    return f"CheckConstraint({repr_double(str(change.check))}{named})"
+
+
+def is_plain(index: CreateIndex) -> bool:
+    """Whether ``index=True`` on its column makes the same index."""
+    bare = CreateIndex(index.table, index.keys, name=index.name)
+    return index == bare and len(index.keys) == 1 and index.keys[0].plain and index.keys[0].opclass is None
+
+
+def default_name(index: CreateIndex) -> str:
+    """The name that SQLAlchemy gives to the index of ``index=True``."""
+    return f"ix_{index.table.name}_{index.keys[0].column}"
 
 
 def index_expression(index: CreateIndex) -> str:
@@ -110,6 +178,5 @@ def _key(key: IndexedKey) -> str:
     return f"text({repr_double(key_sql(key, with_opclass=key.column is None))})"
 
 
-def _type_line(change: TypeChange) -> str | None:
-    expression = type_expression(change.new)
-    return None if expression is None else f"{change.table.name}.{change.column}: {expression}  # was {change.old}"
+def _was(change: TypeChange) -> str:
+    return f"{change.table.name}.{change.column}, was {change.old}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import DefaultClause, Index, MetaData, Table, text
+from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.remedies.apply import sqlalchemy_index
 from alembic_pgpatterns.remedies.model import (
@@ -24,7 +25,7 @@ from alembic_pgpatterns.remedies.model import (
     TypeChange,
     ValidateConstraint,
 )
-from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.remedies.sql import sequences_sql, sql
 from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
 from alembic_pgpatterns.remedies.type_operations import AlterTypeOp
 from alembic_pgpatterns.schema.names import Name
@@ -76,9 +77,9 @@ def _(remedy: ChangeType, default_schema: str) -> Operations:
     alter_ops = [op for op in altered if op is not None]
     if len(alter_ops) < len(altered):
         return _executed(remedy)
-    # After the columns' own statements: their sequences, and the CHECKs that keep a limit.
-    following = sql(remedy)[len(alter_ops) :]
-    return (*alter_ops, *(ops.ExecuteSQLOp(escape_binds(statement)) for statement in following))
+    sequences = (ops.ExecuteSQLOp(escape_binds(statement)) for statement in sequences_sql(remedy))
+    checks = (_check(change, default_schema) for change in remedy.changes if change.check)
+    return (*alter_ops, *sequences, *checks)
 
 
 @operations.register
@@ -147,6 +148,14 @@ def _drop(index: Name, table: Name, recreate: CreateIndex, default_schema: str) 
     )  # so that the downgrade restores unique, WHERE and so on
     drop.index_name, drop.table_name, drop.schema = index.name, table.name, _schema(table, default_schema)
     return drop
+
+
+def _check(change: TypeChange, default_schema: str) -> ops.CreateCheckConstraintOp:
+    """An operation and no statement, so that the rewriter adds the CHECK as NOT VALID and validates it later."""
+    condition = text(escape_binds(str(change.check)))
+    name = None if change.check_name is None else conv(change.check_name)
+    schema = _schema(change.table, default_schema)
+    return ops.CreateCheckConstraintOp(name, change.table.name, condition, schema=schema)
 
 
 def _alter_type(change: TypeChange, default_schema: str) -> ops.AlterColumnOp | None:

@@ -69,9 +69,7 @@ def _(remedy: ReplaceUnique) -> tuple[str, ...]:
 @sql.register
 def _(remedy: ChangeType) -> tuple[str, ...]:
     checks = tuple(_check(change) for change in remedy.changes if change.check)
-    fed = (change for change in remedy.changes if change.sequence)
-    sequences = tuple(f"ALTER SEQUENCE {change.sequence} AS {change.new}" for change in fed)
-    return tuple(_type(change) for change in remedy.changes) + sequences + checks
+    return tuple(_type(change) for change in remedy.changes) + sequences_sql(remedy) + checks
 
 
 @sql.register
@@ -97,6 +95,12 @@ def _(remedy: DropConstraint) -> tuple[str, ...]:
 @sql.register
 def _(remedy: Statements) -> tuple[str, ...]:
     return remedy.up
+
+
+def sequences_sql(remedy: ChangeType) -> tuple[str, ...]:
+    """ALTER SEQUENCE for the sequences that must get the new type of their columns."""
+    fed = (change for change in remedy.changes if change.sequence)
+    return tuple(f"ALTER SEQUENCE {change.sequence} AS {change.new}" for change in fed)
 
 
 def create_index(index: CreateIndex) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from alembic_pgpatterns.checks.dry_run import DryRun
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.plan import text
 from alembic_pgpatterns.report.words import message
 from alembic_pgpatterns.server.protocol import Server
@@ -34,5 +35,5 @@ def lines_of(outcome: DryRun, names: Sequence[str], server: Server) -> Iterator[
 
 
 def _line(finding: Finding) -> str:
-    where = f" ({one_line(str(finding.location))})" if finding.location else ""
+    where = f" ({one_line(str(displayed(finding.location)))})" if finding.location else ""
     return f"pgpatterns: {finding.severity}: {finding.pattern}: {message(finding)}{where}"

@@ -16,6 +16,7 @@ from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, Remedy
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.report.places import displayed
 
 VERSION = 1
 
@@ -75,7 +76,7 @@ def document_of(finding: Finding, report: Report) -> dict[str, Any]:
 
 
 def _document(finding: Finding, report: Report) -> dict[str, Any]:
-    location = finding.location
+    location = displayed(finding.location) if finding.location else None
     return {
         "pattern": finding.pattern,
         "severity": str(finding.severity),
@@ -83,17 +84,17 @@ def _document(finding: Finding, report: Report) -> dict[str, Any]:
         "message": without_passwords(finding.message),
         "location": {"path": location.path, "line": location.line} if location else None,
         "revision": finding.revision,
-        "remedy": _remedy(finding.remedy) if finding.remedy is not None else None,
+        "remedy": _remedy(finding.remedy, finding.call) if finding.remedy is not None else None,
         "fingerprint": finding.fingerprint,
         "cost": str(cost_of(finding.pattern)),
         "fixable": report.fixable and why_not_fixable(finding.remedy) is None,
     }
 
 
-def _remedy(remedy: Remedy) -> dict[str, Any]:
+def _remedy(remedy: Remedy, call: str) -> dict[str, Any]:
     return {
         "kind": type(remedy).__name__,
-        "model": list(map(without_passwords, model_line(remedy))),
+        "model": list(map(without_passwords, model_line(remedy, call))),
         "sql": list(map(without_passwords, sql(remedy))),
         "advice": without_passwords(remedy.text) if isinstance(remedy, Advice) else None,
     }

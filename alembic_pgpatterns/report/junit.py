@@ -10,6 +10,7 @@ from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.safe_text import inert, one_line
 from alembic_pgpatterns.output.secrets import without_passwords
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import fix_lines, looked_at, message
 
 
@@ -39,9 +40,9 @@ def write(report: Report, stream: TextIO, full: bool = True) -> None:
 def _case(finding: Finding, fails: bool) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=finding.pattern, name=inert(one_line(finding.object)))
     if finding.location:
-        case.set("file", inert(one_line(finding.location.path)))
+        case.set("file", inert(one_line(displayed(finding.location).path)))
         case.set("line", str(finding.location.line))
-    places = [f"at {finding.location}"] if finding.location else []
+    places = [f"at {displayed(finding.location)}"] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
     text = inert("\n".join([message(finding), *map(one_line, places), *(f"fix: {fix}" for fix in fix_lines(finding))]))
     if fails:

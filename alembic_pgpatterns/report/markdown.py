@@ -11,6 +11,7 @@ from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.report.diagram.mermaid import pictures
 from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import (
     count_line,
     fix_lines,
@@ -85,7 +86,7 @@ def _group(finding: Finding) -> str:
 
 
 def _item(finding: Finding, full: bool) -> str:
-    places = [code_span(str(finding.location))] if finding.location else []
+    places = [code_span(str(displayed(finding.location)))] if finding.location else []
     places += [f"revision {code_span(finding.revision)}"] if finding.revision else []
     where = f" ({', '.join(places)})" if places else ""
     heading = f"\n- {MARKS[finding.severity]} **{finding.pattern}**: {escaped(message(finding))}{where}\n"

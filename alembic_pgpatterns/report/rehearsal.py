@@ -17,6 +17,7 @@ from alembic_pgpatterns.rehearsal.model import Prediction, Rehearsal, RevisionRe
 from alembic_pgpatterns.report import Output
 from alembic_pgpatterns.report import plan as plan_writer
 from alembic_pgpatterns.report.json import document_of
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import fix_lines, message
 
 VERSION = 1
@@ -114,7 +115,7 @@ def _predicted(item: Prediction) -> dict[str, Any]:
 
 def _statement(item: StatementTime) -> dict[str, Any]:
     return {
-        "location": {"path": item.location.path, "line": item.location.line},
+        "location": {"path": displayed(item.location).path, "line": item.location.line},
         "seconds": round(item.seconds, 4),
         "rows": item.rows,
         "predicted_s": round(item.predicted, 4) if item.predicted is not None else None,
@@ -161,7 +162,7 @@ def _measured(item: RevisionResult, full: bool) -> Iterator[str]:
     for statement in shown:
         rows = f", {statement.rows:,} {'row' if statement.rows == 1 else 'rows'}" if statement.rows is not None else ""
         sql = statement.sql if full or len(statement.sql) <= 80 else f"{statement.sql[:77]}..."
-        yield f"{statement.location}: {duration(statement.seconds)}{rows}: {sql}"
+        yield f"{displayed(statement.location)}: {duration(statement.seconds)}{rows}: {sql}"
     yield f"{duration(item.seconds)} in all, {size(item.wal_bytes)} of WAL, {size(item.disk_bytes)} of disk"
 
 
@@ -180,7 +181,7 @@ def wait_line(table: TableResult) -> str:
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield f"{finding.severity} {finding.pattern}: {message(finding)}"
-    places = [str(finding.location)] if finding.location else []
+    places = [str(displayed(finding.location))] if finding.location else []
     places += [f"revision {finding.revision}"] if finding.revision else []
     if places:
         yield f"    at   {', '.join(places)}"
@@ -197,7 +198,7 @@ def _markdown(result: Rehearsal) -> Iterator[str]:
         yield from (_row(table) for table in item.tables)
         yield ""
     for finding in result.findings:
-        where = f" ({_cell(str(finding.location))})" if finding.location else ""
+        where = f" ({_cell(str(displayed(finding.location)))})" if finding.location else ""
         yield f"- **{finding.severity}** `{finding.pattern}`: {_cell(finding.message)}{where}"
     yield from (f"- no rows in `{_cell(str(item.table))}`: {_cell(item.reason)}" for item in result.unfilled)
     yield from (f"- skipped: {_cell(item.subject)}: {_cell(item.reason)}" for item in result.skipped)

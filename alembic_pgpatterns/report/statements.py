@@ -8,6 +8,7 @@ from itertools import groupby
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import count_line, fix_lines, message
 
 SHOWN = 20
@@ -32,4 +33,4 @@ def lines(report: Report, shown: int = SHOWN) -> Iterator[str]:
 
 
 def _place(finding: Finding) -> str:
-    return one_line(str(finding.location)) if finding.location else "(no line known)"
+    return one_line(str(displayed(finding.location))) if finding.location else "(no line known)"

@@ -17,6 +17,7 @@ from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, ChangeType
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.report.places import displayed
 
 
 def foremost(findings: Sequence[Finding], number: int) -> list[Finding]:
@@ -45,7 +46,7 @@ def message(finding: Finding) -> str:
 
 def place(finding: Finding) -> str:
     """The file and line, and the revision; empty if neither is known."""
-    parts = [str(finding.location)] if finding.location else []
+    parts = [str(displayed(finding.location))] if finding.location else []
     parts += [f"revision {finding.revision}"] if finding.revision else []
     return one_line(", ".join(parts))
 
@@ -63,7 +64,7 @@ def _fix_lines(finding: Finding) -> tuple[str, ...]:
         return ()
     if isinstance(remedy, Advice):
         return (code(remedy.text),)
-    return tuple(map(code, model_line(remedy) or (f"{statement};" for statement in sql(remedy))))
+    return tuple(map(code, model_line(remedy, finding.call) or (f"{statement};" for statement in sql(remedy))))
 
 
 def is_advice(finding: Finding) -> bool:

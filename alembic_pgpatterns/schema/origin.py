@@ -36,11 +36,15 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What only the models know about an object: where it is declared, and what its ``info`` says."""
+    """What only the models know about an object: where it is declared, and what its ``info`` says.
+
+    ``call``: the function that declares the column, as the source writes it: ``db.Column``, ``Field``.
+    """
 
     location: Location | None = None
     ignored: frozenset[str] = frozenset()
     info: Mapping[str, object] = field(default_factory=dict, hash=False)
+    call: str | None = field(default=None, compare=False)
 
 
 NO_ORIGIN: Final = Origin()

@@ -168,12 +168,16 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetaData:
-    """One MetaData of the application: whether it has a naming convention, and for which kinds of keys."""
+    """One MetaData of the application: whether it has a naming convention, and for which kinds of keys.
+
+    ``check_template``: the convention for CHECK constraints, such as ``ck_%(table_name)s_%(constraint_name)s``.
+    """
 
     label: str
     convention: frozenset[str]
     unnamed_constraints: int
     origin: Origin = NO_ORIGIN
+    check_template: str | None = None
 
     @property
     def table(self) -> None:

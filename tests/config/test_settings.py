@@ -42,10 +42,10 @@ def test_selection_by_name_folder_and_glob(tmp_path: Path) -> None:
 
 
 def test_one_pattern_in_either_file(tmp_path: Path) -> None:
-    toml = '[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = true\nseverity = "error"\n'
+    toml = '[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = "always"\nseverity = "error"\n'
     settings = read(tmp_path, toml, "[pgpatterns:unindexed-foreign-key]\naction = report\n")
     varchar = configured(settings, VarcharLength)
-    assert (varchar.severity, varchar.options.keep_limit) == (Severity.ERROR, True)
+    assert (varchar.severity, varchar.options.keep_limit) == (Severity.ERROR, "always")
     assert configured(settings, UnindexedForeignKey).action is Action.REPORT
 
 
@@ -70,7 +70,7 @@ def test_environment_from_ini_keeps_case_and_percent(tmp_path: Path) -> None:
         ('[tool.alembic_pgpatterns]\nlock_timeout = "soon"', "5s or 500ms"),
         ('[tool.alembic_pgpatterns.patterns.varchar-lenght]\naction = "off"', "'varchar-length'"),
         ("[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limits = true", "'keep_limit'"),
-        ('[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = "perhaps"', "neither true nor false"),
+        ('[tool.alembic_pgpatterns.patterns.varchar-length]\nkeep_limit = "perhaps"', "not one of auto, always, never"),
         ('[tool.alembic_pgpatterns.patterns]\nvarchar-length = "off"', 'action = "report"'),
         ("[tool.alembic_pgpatterns\n", "TOML"),
     ],
@@ -114,7 +114,7 @@ def test_the_schema_takes_every_default(tmp_path: Path) -> None:
     ("toml", "valid"),
     [
         ('select = ["indexes"]\nhistory = 3\ncache = false\nenv = { A = "b" }', True),
-        ('patterns.varchar-length.action = "suggest"\npatterns.varchar-length.keep_limit = true', True),
+        ('patterns.varchar-length.action = "suggest"\npatterns.varchar-length.keep_limit = "always"', True),
         ('patterns.unindexed-foreign-key.severity = "error"', True),
         ('fail_onn = "info"', False),
         ('fail_on = "fatal"', False),

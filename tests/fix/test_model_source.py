@@ -181,3 +181,62 @@ def test_a_name_that_another_statement_imports() -> None:
     head = "from sqlalchemy import Column\nfrom sqlalchemy import Index\nclass B:\n    __tablename__ = 'book'\n"
     new = changed(head + "    a = _Column(Integer)\n", CreateIndex.on(BOOK, "a", "b"))
     assert new == '    __table_args__ = (Index("ix_book_a_b", "a", "b"),)'
+
+
+def test_a_limit_that_is_kept() -> None:
+    kept = TypeChange(BOOK, "Title", "varchar(80)", "text", None, 'char_length("Title") <= 80', "ck_book_t", "t")
+    new = changed(MAPPED, ChangeType((kept,)))
+    assert new.splitlines() == [
+        "from sqlalchemy import CheckConstraint, ForeignKey, String, Text",
+        """    __table_args__ = (CheckConstraint('char_length("Title") <= 80', name="t"),)""",
+        '    title: Mapped[str] = mapped_column("Title", Text, unique=True)  # shown',
+    ]
+    once = edited(MAPPED, edits(ChangeType((kept,))) or ())
+    assert edited(once.text, (edits(ChangeType((kept,))) or ())[1:]) == edited(once.text, ())
+
+
+FIELDS = """from sqlmodel import Column, Field, SQLModel, String
+
+
+class BookShelf(SQLModel, table=True):
+    '''A shelf.'''
+
+    a: str = Field(max_length=80)
+    b: str = Field(sa_column=Column(String(3), unique=True))
+    c: str = Field(default=None, sa_type=String(9))
+    d: datetime = Field(default_factory=now)
+    e: int = Field(foreign_key="author.id")
+    f: str = Field()
+"""
+
+
+def test_fields_of_sqlmodel() -> None:
+    shelf = Name("public", "bookshelf")
+    changes = [TypeChange(shelf, name, "varchar(9)", "text") for name in "abc"]
+    changes += [TypeChange(shelf, "d", "timestamp", "timestamptz")]
+    indexes = [CreateIndex.on(shelf, *columns) for columns in ("e", "b", "ae")]
+    new = changed(FIELDS, ChangeType(tuple(changes)), *indexes)
+    assert new.splitlines() == [
+        "from sqlalchemy import DateTime, Index, Text",
+        '    __table_args__ = (Index("ix_bookshelf_a_e", "a", "e"),)',
+        "    a: str = Field(max_length=80, sa_type=Text)",
+        "    b: str = Field(sa_column=Column(Text, unique=True, index=True))",
+        "    c: str = Field(default=None, sa_type=Text)",
+        "    d: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))",
+        '    e: int = Field(foreign_key="author.id", index=True)',
+    ]
+
+
+def test_a_field_whose_type_is_not_written_is_told() -> None:
+    change_of_f = ChangeType((TypeChange(Name("public", "bookshelf"), "f", "varchar(9)", "text"),))
+    assert edited(FIELDS, edits(change_of_f) or ()).missed
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("BookShelf", "book_shelf"), ("BookShelf", "bookshelf"), ("HTTPCall", "http_call"), ("A2B", "a2_b")],
+)
+def test_names_that_libraries_derive(name: str, table: str) -> None:
+    text = f"class {name}(db.Model):\n    a = db.Column(db.String(3))\n"
+    remedy = ChangeType((TypeChange(Name("public", table), "a", "varchar(3)", "text"),))
+    assert changed(text, remedy, CreateIndex.on(Name("public", table), "a")) == "    a = db.Column(db.Text, index=True)"

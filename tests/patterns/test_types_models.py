@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from sqlalchemy import (
@@ -32,6 +33,7 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.apply import apply
@@ -84,7 +86,8 @@ def strings() -> MetaData:
         Column("plain", String(50)),
         Column("unicode", Unicode(50)),
         Column("collated", String(50, collation="C")),
-        Column("listed", postgresql.ARRAY(String(5, collation="C"))),
+        Column("listed", postgresql.ARRAY(String(255, collation="C"))),
+        Column("few", postgresql.ARRAY(String(5))),
         Column("variant", String(9).with_variant(String(20), "postgresql")),
         Column("fixed", CHAR(3)),
         Column("unlimited", String),
@@ -101,7 +104,7 @@ def strings() -> MetaData:
 
 def test_which_strings_are_meant() -> None:
     found = {name.removeprefix("public.account.") for name in objects("varchar-length", strings())}
-    assert found == {"plain", "unicode", "collated", "listed", "variant", "source"}
+    assert found == {"plain", "unicode", "collated", "listed", "few", "variant", "source"}
     assert objects("fixed-char", strings()) == {"public.account.fixed"}
 
 
@@ -111,9 +114,12 @@ def test_type_decorators_are_meant_by_setting_and_enums_never() -> None:
 
 
 def test_what_stands_in_the_way_is_described() -> None:
-    (found,) = [item for item in find("varchar-length", strings()) if item.object.endswith(".source")]
-    assert isinstance(found.remedy, Advice)
-    assert "generated column made" in found.remedy.text
+    remedies = {item.object.rpartition(".")[2]: item.remedy for item in find("varchar-length", strings())}
+    texts = [remedy.text for remedy in (remedies["source"], remedies["few"]) if isinstance(remedy, Advice)]
+    assert texts == [
+        "Change public.account.source to text, by hand: the generated column made reads it.",
+        "public.account.few must be changed by a person: no CHECK can keep the limit of an array's elements.",
+    ]
 
 
 def test_strings_settle_and_keep_collation_arrays_and_what_is_not_meant() -> None:
@@ -125,19 +131,87 @@ def test_strings_settle_and_keep_collation_arrays_and_what_is_not_meant() -> Non
     assert types["collated"].collation == "C"
     assert isinstance(types["listed"], postgresql.ARRAY)
     assert (type(types["listed"].item_type), types["listed"].item_type.collation) == (Text, "C")
-    for name in ("decorated", "enum", "native", "elsewhere", "source", "unlimited"):
+    for name in ("decorated", "enum", "native", "elsewhere", "source", "unlimited", "few"):
         assert types[name] is before[name]
 
 
-def test_the_limit_can_be_kept_as_a_check() -> None:
+LIMITS = "varchar-length"
+
+
+@pytest.mark.parametrize(
+    ("length", "options", "kept", "severity"),
+    [
+        (255, {}, False, "warning"),
+        (80, {}, True, "info"),
+        (80, {"guessed_limits": (80,)}, False, "warning"),
+        (255, {"guessed_limits": (80,)}, True, "info"),
+        (80, {"keep_limit": "never"}, False, "info"),
+        (255, {"keep_limit": "always"}, True, "warning"),
+    ],
+)
+def test_a_limit_that_somebody_chose_is_kept_as_a_check(length: int, options: Any, kept: bool, severity: str) -> None:
     declared = MetaData()
-    Table("account", declared, Column("id", BigInteger, primary_key=True), Column("Full Name", String(50)))
-    (found,) = find("varchar-length", declared, keep_limit=True)
+    Table("account", declared, Column("id", BigInteger, primary_key=True), Column("Full Name", String(length)))
+    (found,) = find(LIMITS, declared, **options)
+    assert isinstance(found.remedy, ChangeType)
+    assert (found.remedy.changes[0].check is not None, str(found.severity)) == (kept, severity)
+    apply(found.remedy, declared, "public")
+    checks = [item for item in declared.tables["account"].constraints if isinstance(item, CheckConstraint)]
+    assert [str(item.sqltext) for item in checks] == ([f'char_length("Full Name") <= {length}'] if kept else [])
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("char_length(code) <= 9", True),
+        ("code IN ('a', 'bc')", True),
+        ("length(code) BETWEEN 1 AND 5 AND code <> ''", True),
+        ("char_length(code) <= 10", False),
+        ("char_length(other) <= 3", False),
+        ("code ~ '^[a-z]{3}$'", False),
+    ],
+)
+def test_a_limit_that_a_check_keeps_already_is_not_repeated(condition: str, kept: bool) -> None:
+    declared = MetaData()
+    columns = (Column("id", BigInteger, primary_key=True), Column("code", String(9)), Column("other", Text))
+    Table("account", declared, *columns, CheckConstraint(condition, name="c"))
+    (found,) = find(LIMITS, declared)
+    assert isinstance(found.remedy, ChangeType)
+    assert (found.remedy.changes[0].check is None) == kept
+
+
+@pytest.mark.parametrize(
+    ("template", "label", "name"),
+    [
+        (None, "ck_account_code_length", "ck_account_code_length"),
+        ("ck_%(table_name)s_%(constraint_name)s", "code_length", "ck_account_code_length"),
+        ("%(constraint_name)s_%(table_name)s", "code_length", "code_length_account"),
+        ("ck_%(of_our_own)s_%(constraint_name)s", "ck_account_code_length", "ck_account_code_length"),
+    ],
+)
+def test_the_check_has_the_name_that_the_models_convention_makes(template: str | None, label: str, name: str) -> None:
+    declared = MetaData(naming_convention={"ck": template} if template else None)
+    Table("account", declared, Column("id", BigInteger, primary_key=True), Column("code", String(9)))
+    (found,) = find(LIMITS, declared)
     assert isinstance(found.remedy, ChangeType)
     (change,) = found.remedy.changes
-    assert change.check == 'char_length("Full Name") <= 50'
-    apply(found.remedy, declared, "public")
-    assert [item for item in declared.tables["account"].constraints if isinstance(item, CheckConstraint)]
+    assert (change.check_label, change.check_name) == (label, name)
+    if template and "own" not in template:
+        table = Table("account", MetaData(naming_convention={"ck": template}), CheckConstraint("true", name=label))
+        assert name in str(CreateTable(table))
+
+
+def test_a_referencing_column_needs_no_check_of_its_own_and_a_free_name_is_taken() -> None:
+    declared = MetaData()
+    taken = CheckConstraint("code <> ''", name="ck_parent_code_length")
+    Table("parent", declared, Column("code", String(9), primary_key=True), taken)
+    Table("child", declared, Column("code", String(9), ForeignKey("parent.code"), primary_key=True))
+    (remedy,) = {found.remedy for found in find(LIMITS, declared)}
+    assert isinstance(remedy, ChangeType)
+    assert {change.table.name: change.check_name for change in remedy.changes} == {
+        "parent": "ck_parent_code_limit",
+        "child": None,
+    }
 
 
 def keys() -> MetaData:

@@ -78,8 +78,10 @@ def _instead(finding: Finding, item: object) -> str:
     """Name the column's new type: a create_table does not show which of its columns was changed, and how."""
     if not isinstance(finding.remedy, ChangeType) or not isinstance(item, Column):
         return ""
-    types = (change.new for change in finding.remedy.changes if change.column == item.name)
-    return "".join(f"; here it is {new}" for new in [*types][:1])
+    change = next((change for change in finding.remedy.changes if change.column == item.name), None)
+    if change is None:
+        return ""
+    return f"; here it is {change.new}{', with a CHECK that keeps the limit' if change.check else ''}"
 
 
 def _is(item: Column[Any], at: ModelColumn) -> bool:

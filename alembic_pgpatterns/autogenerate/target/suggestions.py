@@ -143,7 +143,7 @@ class Suggestions:
 
 
 def _model(finding: Finding) -> tuple[str, ...]:
-    return model_line(finding.remedy) if finding.remedy is not None else ()
+    return model_line(finding.remedy, finding.call) if finding.remedy is not None else ()
 
 
 def _in_words(finding: Finding) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
-from alembic_pgpatterns.patterns.types._text import as_text
+from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns.types._text import KeepLimit, as_text
 from alembic_pgpatterns.schema.model import Schema
 
 
@@ -13,8 +13,9 @@ from alembic_pgpatterns.schema.model import Schema
 class Options:
     """What fixed-char does with the limit."""
 
-    keep_limit: bool = False
-    """Keep the limit as a CHECK constraint on the column's length."""
+    keep_limit: KeepLimit = KeepLimit.AUTO
+    """What becomes of the limit: `auto` keeps it as a CHECK unless it is a usual guess such as 255, `always` keeps
+    every limit, `never` drops them."""
 
 
 class FixedChar(SchemaPattern):
@@ -24,7 +25,8 @@ class FixedChar(SchemaPattern):
     in others: `LIKE` and regular expressions see them, `=` does not, `length()` does not, and a cast to text drops
     them. It is neither smaller nor faster than text.
 
-    If the length matters, write a CHECK, such as `CHECK (currency ~ '^[A-Z]{3}$')`.
+    The fix keeps the limit as a CHECK (`keep_limit`). If the values have a form, write a CHECK for that, such as
+    `CHECK (currency ~ '^[A-Z]{3}$')`.
 
     Not reported: `"char"`, the one-byte type of the system catalogs, and `bpchar` without a length, which is not filled
     up. In models, types that a TypeDecorator or a non-native Enum chooses are left alone.
@@ -48,7 +50,6 @@ class FixedChar(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of char with a length, through arrays and domains."""
-        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for _, column in checked_columns(schema):
             kind = column.type
             # A TypeDecorator may pad and strip as it needs: `decorated` ones are its author's matter.
@@ -56,5 +57,5 @@ class FixedChar(SchemaPattern):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is padded with blanks to {kind.length} characters",
-                    remedy=as_text(linked.group(column), obstacles, self.options.keep_limit),
+                    remedy=as_text(schema, column, self.options.keep_limit),
                 )

@@ -12,8 +12,8 @@ from alembic_pgpatterns.patterns._columns import (
     checked_keys,
     together,
 )
-from alembic_pgpatterns.patterns.types._text import as_text, chooser, spelled
-from alembic_pgpatterns.patterns.types._whole import LARGEST, Feeding, feeding_sequences, widened
+from alembic_pgpatterns.patterns.types._text import as_wide_as_parents, chooser, spelled
+from alembic_pgpatterns.patterns.types._whole import LARGEST, feeding_sequences, widened
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, ForeignKey, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -68,7 +68,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Foreign keys with a pair of columns of different types."""
-        linked, obstacles, feeding = schema.fact(Linked), schema.fact(Obstacles), schema.fact(feeding_sequences)
+        linked = schema.fact(Linked)
         for table, key in checked_keys(schema):
             for position, (column, referred) in enumerate(_pairs(schema, table, key)):
                 if column is not None and referred is not None and _differ(column.type, referred.type):
@@ -76,7 +76,7 @@ class ForeignKeyTypeMismatch(SchemaPattern):
                         at=key,
                         message=f"{column.identifier} is {column.type.display}, but "
                         f"{referred.identifier}, which it references, is {referred.type.display}",
-                        remedy=_remedy(linked.group(column), obstacles, feeding),
+                        remedy=_remedy(schema, linked.group(column)),
                         severity=Severity.ERROR if _leaves_family(key, position, column, referred) else None,
                         detail=_detail(table, key, column),
                     )
@@ -129,7 +129,8 @@ def _leaves_family(key: ForeignKey, position: int, column: Column, referred: Col
     return Name("pg_catalog", family) not in key.key_opfamilies[position]
 
 
-def _remedy(group: Group, obstacles: Obstacles, feeding: Feeding) -> Remedy:
+def _remedy(schema: Schema, group: Group) -> Remedy:
+    obstacles, feeding = schema.fact(Obstacles), schema.fact(feeding_sequences)
     kinds = [column.type for column in group.columns]
     names = {kind.name for kind in kinds}
     if names <= set(LARGEST):
@@ -140,7 +141,7 @@ def _remedy(group: Group, obstacles: Obstacles, feeding: Feeding) -> Remedy:
         longest = max(kind.length or 0 for kind in kinds)
         return together(group, obstacles, lambda column: _longer(column, longest), lambda _: False)
     if names <= STRINGS:
-        return as_text(group, obstacles, keep_limit=False)
+        return as_wide_as_parents(schema, group)
     return Advice("Give all columns that these foreign keys connect the same type, in one revision.")
 
 

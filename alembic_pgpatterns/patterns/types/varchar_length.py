@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import Linked, Obstacles, checked_columns
-from alembic_pgpatterns.patterns.types._text import as_text
+from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns.types._text import GUESSED, KeepLimit, as_text
 from alembic_pgpatterns.schema.model import DataType, Schema
 
 
@@ -13,8 +13,12 @@ from alembic_pgpatterns.schema.model import DataType, Schema
 class Options:
     """What varchar-length does with the limit, and which columns it means."""
 
-    keep_limit: bool = False
-    """Keep the limit as a CHECK constraint, which can be changed later without touching the column."""
+    keep_limit: KeepLimit = KeepLimit.AUTO
+    """What becomes of the limit: `auto` keeps it as a CHECK unless it is one of `guessed_limits`, `always` keeps every
+    limit, `never` drops them."""
+
+    guessed_limits: tuple[int, ...] = GUESSED
+    """Limits that say nothing about the values: round numbers, and limits of other databases."""
 
     type_decorators: bool = False
     """In models, also columns whose type is a TypeDecorator over String. Enums are never meant."""
@@ -27,12 +31,14 @@ class VarcharLength(SchemaPattern):
     COLUMN under an exclusive lock, lowering it reads the table, and views, functions and foreign keys on the column
     repeat it. Most limits are guesses (255) that nobody remembers until an insert fails in production.
 
-    Changing to `text` rewrites no row. If the limit matters, keep it as a CHECK constraint (option `keep_limit`): it
-    has a name and can be replaced with NOT VALID and VALIDATE. Foreign keys to such a column change together with it or
-    not at all.
+    Changing to `text` rewrites no row. A limit that says nothing (255, 1000 and the like: `guessed_limits`) goes away.
+    Any other may be a rule that somebody wrote, so the fix keeps it as a CHECK (`keep_limit`), and the finding is an
+    info. The CHECK has a name and can be replaced with NOT VALID and VALIDATE, without a lock that blocks writes.
+    Columns that foreign keys connect change together or not at all; the CHECK is on the one that they reference.
 
     Not reported: `varchar` without a length, columns whose type a TypeDecorator chooses (unless `type_decorators` is
-    set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key.
+    set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key, and
+    an array with a limit to keep, since no CHECK can test each element.
     """
 
     severity = Severity.WARNING
@@ -53,15 +59,15 @@ class VarcharLength(SchemaPattern):
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Columns of varchar with a length, through arrays and domains."""
-        linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
+        options = self.options
         for _, column in checked_columns(schema):
             if self._is_checked(column.type):
+                keep = (options.keep_limit, options.guessed_limits)
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is limited to {column.type.length} characters by its type",
-                    remedy=as_text(
-                        linked.group(column), obstacles, self.options.keep_limit, self.options.type_decorators
-                    ),
+                    remedy=as_text(schema, column, *keep, decorated=options.type_decorators),
+                    severity=None if column.type.length in options.guessed_limits else Severity.INFO,
                 )
 
     def _is_checked(self, kind: DataType) -> bool:

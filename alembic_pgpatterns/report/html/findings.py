@@ -9,6 +9,7 @@ from itertools import groupby
 
 from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.report.markup import Child, Markup, joined, tag
+from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import fix_lines, is_advice, message
 
 
@@ -114,11 +115,11 @@ def _finding(finding: Finding) -> Markup:
 def _places(finding: Finding) -> Markup:
     parts = []
     if finding.location:
-        parts.append(joined("at ", tag("code", str(finding.location))))
+        parts.append(joined("at ", tag("code", str(displayed(finding.location)))))
     if finding.revision:
         parts.append(joined("revision ", tag("code", finding.revision)))
     for other in finding.also:
-        where = ", ".join([other.object, *([str(other.location)] if other.location else [])])
+        where = ", ".join([other.object, *([str(displayed(other.location))] if other.location else [])])
         parts.append(joined("also ", tag("code", where)))
     return joined(parts[0], *(joined(", ", part) for part in parts[1:]))
 

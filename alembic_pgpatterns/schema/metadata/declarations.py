@@ -28,20 +28,25 @@ _ITEM_CALLS = frozenset(
 
 @dataclass(slots=True)
 class ClassSource:
-    """A class: its line and the lines of its attributes, by attribute name and by column name."""
+    """A class: its line and the lines of its attributes, by attribute name and by column name.
+
+    ``column_calls``: the function that declares an attribute's column, as it is written.
+    """
 
     line: int
     end: int
     attributes: dict[str, int] = field(default_factory=dict)
+    column_calls: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class TableSource:
-    """A ``Table("name", …)`` call: its line and the lines of its Column calls."""
+    """A ``Table("name", …)`` call: its line, the lines of its Column calls, and the function, as it is written."""
 
     line: int
     end: int
     columns: dict[str, int] = field(default_factory=dict)
+    column_calls: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -158,13 +163,15 @@ def _note_attribute(class_source: ClassSource, statement: ast.stmt) -> None:
         return
     else:
         return
-    for name in names:
-        if isinstance(name, ast.Name):
-            class_source.attributes[name.id] = statement.lineno
-    if isinstance(value, ast.Call) and _called(value.func) in _COLUMN_CALLS and value.args:
-        column_name = _text(value.args[0])
-        if column_name is not None:
-            class_source.attributes.setdefault(column_name, statement.lineno)
+    call = value if isinstance(value, ast.Call) and _called(value.func) in _COLUMN_CALLS else None
+    column_name = _text(call.args[0]) if call is not None and call.args else None
+    attributes = [name.id for name in names if isinstance(name, ast.Name)]
+    class_source.attributes.update(dict.fromkeys(attributes, statement.lineno))
+    if column_name is not None:
+        class_source.attributes.setdefault(column_name, statement.lineno)
+    if call is not None:
+        written = dict.fromkeys((*attributes, column_name or ""), ast.unparse(call.func))
+        class_source.column_calls.update(written)
 
 
 def _named_columns(called: str, node: ast.Call) -> tuple[str, ...]:
@@ -175,13 +182,16 @@ def _named_columns(called: str, node: ast.Call) -> tuple[str, ...]:
 
 
 def _table_source(table: ast.Call) -> TableSource:
-    return TableSource(table.lineno, table.end_lineno or table.lineno, _column_lines(table))
+    calls = _column_calls(table)
+    lines = {name: call.lineno for name, call in calls.items()}
+    written = {name: ast.unparse(call.func) for name, call in calls.items()}
+    return TableSource(table.lineno, table.end_lineno or table.lineno, lines, written)
 
 
-def _column_lines(table: ast.Call) -> dict[str, int]:
+def _column_calls(table: ast.Call) -> dict[str, ast.Call]:
     calls = [node for item in table.args for node in ast.walk(item) if isinstance(node, ast.Call)]
     named = [(call, _text(call.args[0])) for call in calls if call.args and _called(call.func) in _COLUMN_CALLS]
-    return {name: call.lineno for call, name in named if name is not None}
+    return {name: call for call, name in named if name is not None}
 
 
 def _called(function: ast.expr) -> str:

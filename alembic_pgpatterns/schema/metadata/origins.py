@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,7 +65,9 @@ class Origins:
     def of_column(self, column: Column[Any]) -> Origin:
         """The line of the attribute (maybe in a mixin), or of the Column call."""
         table = column.table
-        return self._origin(self._column_location(column), column.info, table.info, table.metadata.info)
+        origin = self._origin(self._column_location(column), column.info, table.info, table.metadata.info)
+        call = self._column_call(column)
+        return origin if call is None else replace(origin, call=call)
 
     def of_metadata(self, metadata: MetaData) -> Origin:
         """The line of ``metadata`` in the declarative base, of that class, or of the MetaData call."""
@@ -94,7 +97,9 @@ class Origins:
         of_models = [column for column in columns if isinstance(column, Column)]
         infos = [part.info for part in (*more, *of_models)]
         location = self._item_location(item, of_models)
-        return self._origin(location, item.info, *infos, table.info, table.metadata.info)
+        origin = self._origin(location, item.info, *infos, table.info, table.metadata.info)
+        call = self._column_call(of_models[0]) if of_models and of_models[0].table is table else None
+        return origin if call is None else replace(origin, call=call)
 
     def factory_default(self, column: Column[Any]) -> str | None:
         """``default_factory`` of SQLModel fields and MappedAsDataclass, which the column does not know."""
@@ -159,6 +164,20 @@ class Origins:
             if call is not None and name in call.columns:
                 return source.at(call.columns[name])
         return self._table_location(table)
+
+    def _column_call(self, column: Column[Any]) -> str | None:
+        """The function that declares a column: the one in the source, or the one that its class would take."""
+        names, table = (str(column.name), str(column.key)), column.table
+        places: list[ClassSource | TableSource] = [
+            place for class_ in self._classes.get(table, ()) for _, place in self._class_sources(class_)
+        ]
+        places += [source.tables[str(table.name)] for source in self._files(table) if str(table.name) in source.tables]
+        calls = (place.column_calls.get(name) for place in places for name in names)
+        return next((call for call in calls if call), None) or self._usual_call(table)
+
+    def _usual_call(self, table: Table) -> str | None:
+        bases = (base for class_ in self._classes.get(table, ()) for base in class_.__mro__)
+        return "Field" if any(base.__module__.partition(".")[0] == "sqlmodel" for base in bases) else None
 
     def _item_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
         name = str(item.name) if item.name is not None else None

@@ -195,9 +195,12 @@ def _metadata(context: Context, metadata: MetaData, number: int) -> ModelMetaDat
         if not (isinstance(item, PrimaryKeyConstraint) and not item.columns)
         and final_name(item, context.dialect) is None
     ]
+    convention: dict[Any, Any] = dict(metadata.naming_convention)
+    template = convention.get("ck", convention.get(CheckConstraint))
     return ModelMetaData(
         label="MetaData" if number == 1 else f"MetaData {number}",
-        convention=frozenset(str(key) for key in metadata.naming_convention),
+        convention=frozenset(map(str, convention)),
         unnamed_constraints=len(unnamed),
         origin=context.origins.of_metadata(metadata),
+        check_template=template if isinstance(template, str) else None,
     )

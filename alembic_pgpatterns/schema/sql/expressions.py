@@ -62,7 +62,7 @@ def column_name(node: Node) -> str | None:
 @lru_cache(maxsize=4096)
 def not_null_columns(expression: str) -> frozenset[str]:
     """The columns of an expression that consists only of ``c IS NOT NULL``, alone or joined by AND; else none."""
-    parts = _conjuncts(expression)
+    parts = conjuncts(expression)
     tested = [_null_tested(part, IS_NOT_NULL) for part in parts]
     return frozenset() if None in tested else frozenset(name for name in tested if name is not None)
 
@@ -70,7 +70,7 @@ def not_null_columns(expression: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def null_columns(expression: str) -> frozenset[str]:
     """Columns that are null whenever the expression is true: its ``c IS NULL``, alone or joined by AND."""
-    tested = (_null_tested(part, IS_NULL) for part in _conjuncts(expression))
+    tested = (_null_tested(part, IS_NULL) for part in conjuncts(expression))
     return frozenset(name for name in tested if name is not None)
 
 
@@ -129,7 +129,8 @@ def text_literal(value: str) -> str:
     return str(literal(value).compile(dialect=_dialect, compile_kwargs={"literal_binds": True}))
 
 
-def _conjuncts(expression: str) -> list[Node]:
+def conjuncts(expression: str) -> list[Node]:
+    """The conditions that AND joins; one if there is no AND, none if the expression does not parse."""
     node = parse(expression)
     waiting, result = [] if node is None else [node], []
     while waiting:

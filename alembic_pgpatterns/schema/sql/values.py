@@ -38,7 +38,7 @@ def columns(expression: str) -> frozenset[str]:
 def called(expression: str) -> str | None:
     """The called function if the whole expression is a call (maybe inside casts), without its schema; else None."""
     node = parse(expression)
-    return None if node is None else _function(_uncast(node))
+    return None if node is None else function_of(uncast(node))
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def calls(expression: str) -> frozenset[str]:
 def constant(expression: str) -> str | None:
     """The text of the constant if the expression is one, maybe inside casts (``'N'::bpchar`` is "N"); else None."""
     node = parse(expression)
-    return None if node is None else _constant(node)
+    return None if node is None else constant_of(node)
 
 
 @lru_cache(maxsize=4096)
@@ -98,18 +98,21 @@ def _required(node: Node) -> set[str]:
     return set()
 
 
-def _uncast(node: Node) -> Node:
+def uncast(node: Node) -> Node:
+    """The node without the casts around it."""
     while node.WhichOneof("node") == "type_cast":
         node = node.type_cast.arg
     return node
 
 
-def _function(node: Node) -> str | None:
+def function_of(node: Node) -> str | None:
+    """The function that a node calls, without its schema; None if it is no call."""
     return str(node.func_call.funcname[-1].string.sval) if node.WhichOneof("node") == "func_call" else None
 
 
-def _constant(node: Node) -> str | None:
-    node = _uncast(node)
+def constant_of(node: Node) -> str | None:
+    """The text of a constant, maybe inside casts; None for any other node and for NULL."""
+    node = uncast(node)
     if node.WhichOneof("node") != "a_const" or node.a_const.isnull:
         return None
     value = node.a_const
@@ -144,7 +147,7 @@ def _any_of(parts: list[Node]) -> tuple[str, frozenset[str]] | None:
 
 
 def _listed(expression: A_Expr) -> tuple[str, frozenset[str]] | None:
-    column = column_name(_uncast(expression.lexpr))
+    column = column_name(uncast(expression.lexpr))
     operator = expression.name[-1].string.sval
     if column is None or (operator != "=" and expression.kind != AEXPR_BETWEEN):
         return None
@@ -153,9 +156,9 @@ def _listed(expression: A_Expr) -> tuple[str, frozenset[str]] | None:
 
 
 def _values(expression: A_Expr) -> frozenset[str] | None:
-    right = _uncast(expression.rexpr)
+    right = uncast(expression.rexpr)
     if expression.kind == AEXPR_BETWEEN:
-        low, high = map(_constant, right.list.items)
+        low, high = map(constant_of, right.list.items)
         return _span(low, high)
     if expression.kind == AEXPR_IN:
         return _constants(list(right.list.items))
@@ -165,7 +168,7 @@ def _values(expression: A_Expr) -> frozenset[str] | None:
 
 
 def _constants(nodes: list[Node]) -> frozenset[str] | None:
-    values = [_constant(node) for node in nodes]
+    values = [constant_of(node) for node in nodes]
     return None if None in values else frozenset(value for value in values if value is not None)
 
 
@@ -176,8 +179,8 @@ def _between(parts: list[Node]) -> tuple[str, frozenset[str]] | None:
     for part in parts:
         if part.WhichOneof("node") != "a_expr" or part.a_expr.kind != AEXPR_OP:
             return None
-        names.add(column_name(_uncast(part.a_expr.lexpr)))
-        bounds[part.a_expr.name[-1].string.sval] = _constant(part.a_expr.rexpr)
+        names.add(column_name(uncast(part.a_expr.lexpr)))
+        bounds[part.a_expr.name[-1].string.sval] = constant_of(part.a_expr.rexpr)
     column = names.pop() if len(names) == 1 else None
     values = _span(bounds.get(">="), bounds.get("<=")) if bounds.keys() == {">=", "<="} else None
     return None if column is None or values is None else (column, values)
