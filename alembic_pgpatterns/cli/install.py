@@ -30,6 +30,9 @@ def add_write_hook(module: ModuleType) -> None:
     @module.register("pgpatterns")  # type: ignore[untyped-decorator]
     def pgpatterns(path: str, options: Any) -> None:
         # Not at the top: every `alembic` command loads this module, also those that need nothing of this package.
+        from alembic_pgpatterns.cli.platform import demand_unix
+
+        demand_unix("revision with the hook pgpatterns")
         from alembic_pgpatterns.cli.write_hook import run
 
         run(path, options)

@@ -8,6 +8,7 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Say which indexes the application's statements need, with the evidence, and what is wrong with the statements.
@@ -27,6 +28,7 @@ Exit codes: 0 done, whatever was found; 2 wrong use; 255 it could not be done ("
 
 def pgadvise(config: Any) -> None:
     """Say which indexes the application's statements need, with the evidence."""
+    demand_unix("pgadvise")
     with as_command():
         from alembic_pgpatterns.cli.run_pgadvise import run
 

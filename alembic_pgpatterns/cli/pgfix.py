@@ -8,6 +8,7 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Write revisions that fix findings of pgcheck, and test them on a throw-away PostgreSQL.
@@ -29,6 +30,7 @@ Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to w
 
 def pgfix(config: Any) -> None:
     """Write revisions that fix findings of pgcheck."""
+    demand_unix("pgfix")
     with as_command():
         from alembic_pgpatterns.cli.run_pgfix import run
 

@@ -8,6 +8,7 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Turn two heads into one, without a merge revision: one branch comes after the other.
@@ -26,6 +27,7 @@ Rebase only what no database in production has run. Exit codes: 0 done, or there
 
 def pgrebase(config: Any) -> None:
     """Put one branch of the history behind the other head, proven on a throw-away PostgreSQL."""
+    demand_unix("pgrebase")
     with as_command():
         from alembic_pgpatterns.cli.run_pgrebase import run
 

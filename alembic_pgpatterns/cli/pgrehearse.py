@@ -8,6 +8,7 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Run revisions on millions of made-up rows, while readers and writers work, and say how long they wait.
@@ -29,6 +30,7 @@ Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are s
 
 def pgrehearse(config: Any) -> None:
     """Run revisions on made-up rows under load, and say how long production waits."""
+    demand_unix("pgrehearse")
     with as_command():
         from alembic_pgpatterns.cli.run_pgrehearse import run
 

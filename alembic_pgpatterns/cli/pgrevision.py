@@ -8,6 +8,7 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Write a new revision with autogenerate, without a database.
@@ -34,6 +35,7 @@ def pgrevision(
     depends_on: list[str] | None = None,
 ) -> None:
     """Autogenerate a revision on a throw-away PostgreSQL, and run it there."""
+    demand_unix("pgrevision")
     arguments: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
     arguments |= {"branch_label": branch_label, "version_path": version_path}
     arguments |= {"rev_id": rev_id, "depends_on": depends_on}

@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
+from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Write the sizes and statistics of a live database to a file, for --stats of the other commands.
@@ -23,6 +24,7 @@ Exit codes: 0 written; 2 wrong use; 255 it could not be done ("FAILED: ...")."""
 
 def pgstats(config: Any) -> None:
     """Write the sizes and statistics of a live database to a file, without its values."""
+    demand_unix("pgstats")
     with as_command():
         from alembic_pgpatterns.cli.run_pgstats import run
 

@@ -15,7 +15,7 @@ from alembic_pgpatterns.evidence.source import read_source
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Basis, Pattern, SchemaPattern, StatementPattern
 from alembic_pgpatterns.schema.model import Location, Schema
-from alembic_pgpatterns.server.cluster import cache_folder
+from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.workload.as_evidence import with_workload
 from alembic_pgpatterns.workload.imports import read_workloads
 

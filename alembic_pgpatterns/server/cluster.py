@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pwd
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -15,13 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import platformdirs
-
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import seccomp
 from alembic_pgpatterns.server import files, nameless, process
 from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
+from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.server.folder import RunFolder
 from alembic_pgpatterns.server.process import run_quietly
 
@@ -131,33 +128,6 @@ def slim(folder: RunFolder, binaries: Binaries, account: Account) -> None:
     # PostgreSQL treats a missing free space map or visibility map as an empty one.
     forks = ["(", "-name", "*_fsm", "-o", "-name", "*_vm", ")"]
     run_quietly(["find", data / "global", data / "base", *forks, "-exec", "rm", "-f", "{}", "+"], account, Path("/"))
-
-
-def cache_folder() -> Path:
-    """The folder for everything that is kept between runs, in the user's cache folder (or XDG_CACHE_HOME).
-
-    For root with another user's HOME (sudo) it is in root's own home: that user could not change root's files.
-    Raises OSError or RuntimeError if there is none.
-    """
-    folder = platformdirs.user_cache_path("alembic-pgpatterns", appauthor=False)
-    if os.geteuid() == 0:
-        own_home = Path(pwd.getpwuid(0).pw_dir)
-        home = Path.home()
-        if home != own_home and folder.is_relative_to(home):
-            folder = own_home / folder.relative_to(home)
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    # A folder of another user is not used; root also creates nothing inside one.
-    if nearest.stat().st_uid != os.geteuid() and (
-        nearest == folder or (os.geteuid() == 0 and not _is_for_all(nearest))
-    ):
-        raise PermissionError(f"the cache folder {nearest} belongs to another user")
-    return folder
-
-
-def _is_for_all(folder: Path) -> bool:
-    """Whether everybody may create folders in it but not delete those of others, as in /tmp."""
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def way_out(message: str) -> str:

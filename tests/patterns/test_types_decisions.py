@@ -262,9 +262,9 @@ def test_each_column_of_a_key_is_a_finding_of_its_own() -> None:
 
 
 def test_what_varchar_length_says() -> None:
-    (finding,) = found("varchar-length", table(column("a", text("varchar", 9)), column("b", text("varchar"))))
-    assert finding.message == "public.item.a is limited to 9 characters by its type"
-    assert finding.remedy == ChangeType((TypeChange(ITEM, "a", "varchar(9)", "text"),))
+    (finding,) = found("varchar-length", table(column("a", text("varchar", 255)), column("b", text("varchar"))))
+    assert finding.message == "public.item.a is limited to 255 characters by its type"
+    assert finding.remedy == ChangeType((TypeChange(ITEM, "a", "varchar(255)", "text"),))
 
 
 def unnamed(*convention: str, number: int = 3) -> list[Finding]:

@@ -16,6 +16,7 @@ import pytest
 from alembic_pgpatterns.fences import seccomp
 from alembic_pgpatterns.server import cluster, files, nameless
 from alembic_pgpatterns.server.account import server_account
+from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.server.folder import run_folder
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
@@ -148,11 +149,11 @@ def test_a_cache_of_another_user_is_left_alone(tmp_path: Path, monkeypatch: pyte
     try:
         os.chown(theirs, nobody.pw_uid, nobody.pw_gid)
         with pytest.raises(PermissionError, match="another user"):
-            cluster.cache_folder()
+            cache_folder()
         (theirs / "alembic-pgpatterns").mkdir()
         os.chown(theirs / "alembic-pgpatterns", nobody.pw_uid, nobody.pw_gid)
         with pytest.raises(PermissionError, match="another user"):
-            cluster.cache_folder()
+            cache_folder()
         with throwaway_server() as server:
             server.connect().close()
         assert list((theirs / "alembic-pgpatterns").iterdir()) == []

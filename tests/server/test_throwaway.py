@@ -20,6 +20,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.server import binaries as binaries_module
 from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
 
@@ -36,7 +37,7 @@ def alive(pid: int) -> bool:
 def own_cache(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of this test's own, where the package looks for it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(memory / "cache"))
-    folder = cluster.cache_folder()
+    folder = cache_folder()
     assert folder.is_relative_to(memory)
     return folder
 

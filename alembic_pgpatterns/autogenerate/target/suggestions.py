@@ -21,7 +21,7 @@ from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.application import read_application, with_evidence
 from alembic_pgpatterns.patterns import Action, Finding, registry
-from alembic_pgpatterns.remedies.model import Advice, CreateIndex, ReplaceUnique
+from alembic_pgpatterns.remedies.model import Advice, ChangeType, CreateIndex, ReplaceUnique, SetDefault, SetNotNull
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.schema.model import Column, ForeignKey, Index, Key, Name
@@ -84,19 +84,22 @@ class Suggestions:
             for finding in concerned:
                 del open_[finding.fingerprint]
             self._made += concerned
-            # Prose goes above the op. Code goes below it, where it can run.
-            result += [self._comment(f) for f in concerned if _in_words(f)]
+            # Prose goes above the op. Code goes below it, where it can run. What the op itself creates is better
+            # written in the models: then this op creates it right.
+            words = [f for f in concerned if _in_words(f) or _is_of_new(f, op)]
+            result += [self._comment(f, code=False) for f in words]
             result.append(op)
-            result += [self._comment(f) for f in concerned if not _in_words(f)]
+            result += [self._comment(f) for f in concerned if f not in words]
         return result
 
-    def _comment(self, finding: Finding) -> CommentOp:
+    def _comment(self, finding: Finding, *, code: bool = True) -> CommentOp:
         location = portable_location(finding)
         not_when = registry()[finding.pattern].not_when
         prose = [f"not when: {not_when}"] if not_when else []
         prose += [finding.remedy.text] if isinstance(finding.remedy, Advice) else []
         wrapped = [line for text in prose for line in textwrap.wrap(text, WIDTH - 4, break_long_words=False)]
-        more = (*wrapped, *(f"model: {line}" for line in _model(finding)), *self._code(finding))
+        model = [f"model: {line}" for line in _model(finding)]
+        more = (*wrapped, *model, *(self._code(finding) if code or not model else ()))
         note = Note(f"suggests {finding.pattern}", finding.object, finding.message, location, tuple(more))
         return CommentOp(note.comment())
 
@@ -144,6 +147,12 @@ class Suggestions:
 
 def _model(finding: Finding) -> tuple[str, ...]:
     return model_line(finding.remedy, finding.call) if finding.remedy is not None else ()
+
+
+def _is_of_new(finding: Finding, op: ops.MigrateOperation) -> bool:
+    """Whether the op creates what the remedy would change: a table, or a column that is to be another one."""
+    of_column = isinstance(finding.remedy, (ChangeType, SetNotNull, SetDefault))
+    return isinstance(op, ops.CreateTableOp) or (isinstance(op, ops.AddColumnOp) and of_column)
 
 
 def _in_words(finding: Finding) -> bool:

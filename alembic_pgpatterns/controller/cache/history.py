@@ -21,8 +21,8 @@ from alembic_pgpatterns.controller.position import Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.revisions.model import Environment, RevisionRun
 from alembic_pgpatterns.runner.messages import Dependencies, DependenciesRequest
-from alembic_pgpatterns.server import cluster
 from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.cache_folder import cache_folder
 from alembic_pgpatterns.server.throwaway import ThrowawayServer
 
 OFF = "PGPATTERNS_NO_CACHE"
@@ -57,7 +57,7 @@ class HistoryCache:
         binaries = find_binaries(settings.postgres_folder)
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             digests = contents(project, settings, binaries)
-            return cls(project, cluster.cache_folder() / f"{PREFIX}{place(project)}", digests, tuple(settings.env))
+            return cls(project, cache_folder() / f"{PREFIX}{place(project)}", digests, tuple(settings.env))
         return None
 
     def find(self, within: Iterable[str]) -> Snapshot | None:
