@@ -68,12 +68,24 @@ def _after(error: BaseException, options: argparse.Namespace) -> int:
     if isinstance(error, KeyboardInterrupt):
         say_error("alembic: interrupted")
         return INTERRUPTED
+    if log := _log_before(error):
+        say_error(f"Logged before it failed (-v shows it while it runs):\n{log}\n")
     if isinstance(error, PgPatternsError):
         # Alembic would print it to stdout, where the report is.
         say_error(f"FAILED: {error}")
     else:
         say_error(_unexpected(error, options))
     return NOT_DONE
+
+
+def _log_before(error: BaseException | None) -> str:
+    """What the project logged before it failed."""
+    while error is not None:
+        log = getattr(getattr(error, "failure", None), "log", "")
+        if log:
+            return str(log)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def say_error(text: str) -> None:

@@ -36,8 +36,9 @@ def default_interpreter() -> Path | None:
 
 
 def add_flag(group: Any) -> None:
-    """``--python``, for a parser or a group of flags of it."""
+    """``--python`` and ``--verbose``, for a parser or a group of flags of it."""
     group.add_argument("--python", metavar="PATH", help="the interpreter of the project's own environment")
+    group.add_argument("-v", "--verbose", action="store_true", help="show what Alembic and the project log")
 
 
 def interpreter(options: argparse.Namespace) -> Path | None:

@@ -37,6 +37,8 @@ from alembic_pgpatterns.runner.paths import relative
 
 NOTHING = "Nothing to do: the models and the head agree."
 WARNING = "pgpatterns: warning: "
+MARKS = ("pgpatterns: error: ", WARNING, "pgpatterns: info: ")
+SUGGESTS = "pgpatterns: suggests "
 MOST_LINES = 30
 """How many lines of the next autogenerate are shown."""
 
@@ -59,11 +61,20 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
                 files, printed = _written(config, at, arguments, work)
                 lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
         work.commit()
-    for line in (*lines, *_count([*printed, *lines])):
+    new_lines = _without_repetition(lines, printed)
+    for line in (*new_lines, *_count([*printed, *new_lines])):
         config.print_stdout("%s", inert(line))
     rows = getattr(options, "rehearse", None)
     if rows is not None and files:
         _rehearse(config, settings, [revision for revision, _ in files], rows)
+
+
+def _without_repetition(lines: Sequence[str], printed: Sequence[str]) -> list[str]:
+    """The lines about findings that were not printed as suggestions already."""
+    suggested = {line.removeprefix(SUGGESTS) for line in printed if line.startswith(SUGGESTS)}
+    return [
+        line for line in lines if not any(line.startswith(mark) and line[len(mark) :] in suggested for mark in MARKS)
+    ]
 
 
 def _rehearse(config: Any, settings: Settings, revisions: Sequence[str], rows: int) -> None:

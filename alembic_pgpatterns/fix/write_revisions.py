@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +105,6 @@ def _write(
     revisions = RevisionContext(config, scripts.directory, arguments, process_revision_directives=directives)
 
     def steps(revision: Any, context: MigrationContext) -> list[Any]:
-        # fileConfig() in env.py has just set it to INFO, as Alembic's template of alembic.ini says: each step would be
-        # a line on stderr.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         revisions.run_no_autogenerate(revision, context)
         return []
 

@@ -18,7 +18,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
-from alembic_pgpatterns.runner import dependencies, file_reads, models, sandbox
+from alembic_pgpatterns.runner import dependencies, file_reads, models, quiet_log, sandbox
 from alembic_pgpatterns.runner.bootstrap import ChildEnds, Task
 from alembic_pgpatterns.runner.channel import Closed, Parent, receive, send
 from alembic_pgpatterns.runner.codec import CodecError
@@ -47,6 +47,8 @@ class Child:
 
     def __init__(self, config: Any, parent: Parent, task: Task | None = None) -> None:
         """``config``: Alembic's. ``task``: what the request "task" does."""
+        if not getattr(config.cmd_opts, "verbose", False):
+            quiet_log.begin()
         dependencies.begin()
         sandbox.without_own_migrations()
         file_reads.watch()

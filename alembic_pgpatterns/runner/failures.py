@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import exc
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.output.secrets import without_secrets
+from alembic_pgpatterns.runner import quiet_log
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
 from alembic_pgpatterns.runner.paths import relative
@@ -33,6 +35,10 @@ def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozen
         folder: of the migrations; a line in it is the place if there is none in a revision.
         files: the absolute paths of the revisions.
     """
+    return replace(_failure(error, folder, files), log=without_secrets(quiet_log.kept()))
+
+
+def _failure(error: BaseException, folder: str, files: frozenset[str]) -> Failure:
     place = innermost(error, files) or missing_from(error, files) or innermost(error, folder)
     texts = tuple(_texts(error))
     if isinstance(error, HistoryError):

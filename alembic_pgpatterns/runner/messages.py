@@ -132,7 +132,8 @@ class Failure:
     file lacks the function), "refused" (we refused what it did), "programming", "operational" or "database" (the
     server's error, by the class of the driver's exception).
     ``place``: the innermost line in a revision, or in env.py. ``raised``: that line is a ``raise`` statement.
-    ``diagnostics``: the parts of the server's message, by libpq's names.
+    ``diagnostics``: the parts of the server's message, by libpq's names. ``log``: what was logged before, if it was not
+    shown.
     """
 
     message: str
@@ -143,6 +144,7 @@ class Failure:
     sqlstate: str = ""
     texts: tuple[str, ...] = ()
     diagnostics: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
 
 
 @dataclass(frozen=True)

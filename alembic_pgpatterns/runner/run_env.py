@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -222,8 +221,6 @@ def _environment(run: EnvRun) -> EnvironmentContext:
     stock = environment.configure
 
     def configure(*args: Any, **kwargs: Any) -> None:
-        # By now env.py has set up logging, and "Running upgrade ..." would break the progress line.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         # By default Alembic writes the SQL of an offline run to stdout (docs, EnvironmentContext.configure,
         # output_buffer).
         if request.offline:

@@ -293,3 +293,41 @@ def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:
     line = 'since pgpatterns-baseline.txt has the line "varchar-length public.author.name"; remove the line to keep it'
     assert line in run.stdout
     assert re.search(r"^pgpatterns: \d warnings?\.$", run.stdout, re.MULTILINE)
+
+
+def test_the_console_says_each_thing_once_and_what_is_left_for_a_person(shop: Project) -> None:
+    assert shop.alembic("pgrevision", "-m", "authors").returncode == 0
+    more = 'Column("code", String(12), nullable=False), Column("met_at", DateTime)'
+    shop.write("shop_models.py", MODELS.replace('Column("name", String(80))', f'Column("name", String(80)), {more}'))
+    run = shop.alembic("pgrevision", "-m", "more")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert "pgpatterns: left for you: part 2: fill author.code" in lines
+    assert len([line for line in lines if "public.author.met_at does not say" in line]) == 1
+    assert len([line for line in lines if "public.author.code is limited" in line]) == 1
+    own = [line for line in lines if line.startswith("pgpatterns: ")]
+    assert len(own) == len(set(own))
+    assert "next autogenerate is not empty" not in run.stdout
+
+
+LOGGING = """
+import logging, sys
+logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+logging.getLogger("shop").info("the shop is open")
+logging.getLogger("shop").warning("the shop is empty")
+"""
+
+
+def test_logs_come_on_request_and_after_a_failure(shop: Project) -> None:
+    shop.env(models=LOAD, head=LOGGING, options=PLUGIN)
+    quiet = shop.alembic("pgrevision", "-m", "authors", "--rev-id", "a1")
+    assert quiet.returncode == 0, quiet.stderr
+    assert "the shop is open" not in quiet.stderr and "INFO" not in quiet.stderr
+    assert "the shop is empty" in quiet.stderr
+    loud = shop.alembic("pgrevision", "-m", "nothing", "--verbose")
+    assert "the shop is open" in loud.stderr and "INFO:alembic.runtime" in loud.stderr
+    shop.revision("b2", "raise RuntimeError('no')", down="a1")
+    failed = shop.alembic("pgrevision", "-m", "after")
+    assert failed.returncode == 255
+    before, _, message = failed.stderr.partition("FAILED: ")
+    assert "the shop is open" in before and "RuntimeError" in message

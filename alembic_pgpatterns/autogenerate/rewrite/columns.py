@@ -143,7 +143,7 @@ def _fill_in(op: ops.AddColumnOp) -> Phase:
         f"# Existing rows need a value in {op.column.name} before NOT NULL. Batches of pages keep locks short:",
         *(f"#   {line}".rstrip() for line in _filled(op, "...").splitlines()),
     )
-    return Phase((CommentOp(lines),), autocommit=True)
+    return Phase((CommentOp(lines, todo=f"fill {op.table_name}.{op.column.name}"),), autocommit=True)
 
 
 def _filled(op: ops.AddColumnOp, value: str) -> str:

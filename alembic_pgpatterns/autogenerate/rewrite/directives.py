@@ -232,7 +232,8 @@ def _filled(op: ops.AddColumnOp, phase: Phase) -> Phase:
             (
                 f"# Existing rows need a value in {column} before NOT NULL. In batches that commit:",
                 f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
-            )
+            ),
+            todo=f"fill {op.table_name}.{column}",
         )
     )
 

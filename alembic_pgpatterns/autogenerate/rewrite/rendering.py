@@ -68,10 +68,12 @@ class Note:
 class CommentOp(ops.OpContainer):
     """Comment lines in a revision. It is an empty container, so that `alembic check` sees no change in it."""
 
-    def __init__(self, lines: Iterable[str] = (), note: Note | None = None) -> None:
+    def __init__(self, lines: Iterable[str] = (), note: Note | None = None, todo: str | None = None) -> None:
+        """``todo``: what a person has to write here, for the console."""
         super().__init__(())
         self.lines = tuple(lines)
         self.note = note
+        self.todo = todo
 
     @classmethod
     def of(cls, note: Note) -> CommentOp:
@@ -293,6 +295,13 @@ def notes_of(operations: Sequence[ops.MigrateOperation]) -> list[Note]:
         elif isinstance(op, ops.OpContainer):
             result.extend(notes_of(op.ops))
     return result
+
+
+def todos_of(operations: Sequence[ops.MigrateOperation]) -> list[str]:
+    """Return what a body leaves for a person to write, in order."""
+    own = [op.todo for op in operations if isinstance(op, CommentOp) and op.todo]
+    inner = [todo for op in operations if isinstance(op, ops.OpContainer) for todo in todos_of(op.ops)]
+    return own + inner
 
 
 for _kind, _renderer in (

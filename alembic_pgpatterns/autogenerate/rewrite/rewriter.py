@@ -20,7 +20,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, Rewrit
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
-from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of
+from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
@@ -113,6 +113,10 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
         say(context, line)
     if len(lines) > SHOWN:
         say(context, f"pgpatterns: {len(lines) - SHOWN} more changes are explained in the revision.")
+    for number, file in enumerate(files, 1):
+        part = f"part {number}: " if len(files) > 1 else ""
+        for todo in todos_of(file.upgrade):
+            say(context, f"pgpatterns: left for you: {part}{todo}")
 
 
 def _follow_ups(

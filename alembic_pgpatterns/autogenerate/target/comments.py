@@ -64,7 +64,9 @@ def note_of(finding: Finding, item: object) -> Note:
         subject = f"{changed}.{quote(item.name)}"
         reason = f"{subject} changes together with {finding.object}"
         return Note(finding.pattern, subject, reason, location, aside=True)
-    return Note(finding.pattern, finding.object, f"{finding.message}{_instead(finding, item)}", location)
+    reason = f"{finding.message}{_instead(finding, item)}"
+    # The console has the column's note already.
+    return Note(finding.pattern, finding.object, reason, location, aside=isinstance(item, CheckConstraint))
 
 
 def portable_location(finding: Finding) -> str | None:
