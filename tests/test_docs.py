@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,20 @@ def test_generated_pages_are_current() -> None:
         present[name] = (DOCS / name).read_text()
     stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
     assert not stale, f"write them anew: python -m alembic_pgpatterns.report.pages docs ({stale})"
+
+
+def test_the_site_shows_every_page_and_links_to_nothing_outside_of_it() -> None:
+    """What `zensical build --strict` refuses, as far as the files alone tell."""
+    guides = list(DOCS.glob("*.md"))
+    navigation = set(re.findall(r"\S+\.md$", (DOCS.parent / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert {path.name for path in guides} == {name for name in navigation if "/" not in name}
+    outside = [
+        (path.name, target)
+        for path in [*guides, *(DOCS / "patterns").glob("*.md")]
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
+        if not (path.parent / target).is_file() or not (path.parent / target).resolve().is_relative_to(DOCS)
+    ]
+    assert outside == []
 
 
 @pytest.mark.parametrize("cls", registry().values(), ids=list(registry()))

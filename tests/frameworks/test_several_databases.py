@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frameworks.conftest import Framework
+from tests.frameworks.conftest import NOBODY, Framework
 
 pytestmark = pytest.mark.long
 
 
 def test_from_nothing_to_green(framework: Framework) -> None:
     framework.run("alembic", "init", "-t", "multidb", "migrations")
+    framework.replace("alembic.ini", "driver://user:pass@localhost/dbname", NOBODY)
     framework.replace("alembic.ini", "databases = engine1, engine2", "databases = shop, log")
     framework.replace("alembic.ini", "[engine1]", "[shop]")
     framework.replace("alembic.ini", "[engine2]", "[log]")

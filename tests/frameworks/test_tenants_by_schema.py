@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frameworks.conftest import WITH_PLUGIN, Framework
+from tests.frameworks.conftest import NOBODY, WITH_PLUGIN, Framework
 
 pytestmark = pytest.mark.long
 
@@ -19,6 +19,7 @@ AFTER = """
 
 def test_from_nothing_to_green(framework: Framework) -> None:
     framework.run("alembic", "init", "migrations")
+    framework.replace("alembic.ini", "driver://user:pass@localhost/dbname", NOBODY)
     framework.replace(
         "migrations/env.py",
         "target_metadata = None",
