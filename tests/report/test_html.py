@@ -124,6 +124,14 @@ def test_two_hundred_tables_make_a_picture_of_a_screens_shape() -> None:
     assert 1 < drawn.width / drawn.height < 3
 
 
+def test_a_long_chain_of_tables_is_not_drawn_as_one_thin_line() -> None:
+    names = [Name("public", f"t{number}") for number in range(70)]
+    chain = [table(name, names[max(number - 1, 0) : number]) for number, name in enumerate(names)]
+    drawn = layout(diagram(Schema("database", tuple(chain)), ()))
+    assert len({(place.x, place.y) for place in drawn.places}) == 70
+    assert 0.5 < drawn.width / drawn.height < 4
+
+
 def test_columns_with_findings_are_always_shown_and_others_are_counted() -> None:
     tables = [table(Name("public", "wide"), [], 30)]
     (box,) = diagram(Schema("database", tuple(tables)), findings_of(tables)).boxes

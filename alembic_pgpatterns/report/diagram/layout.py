@@ -15,6 +15,8 @@ from alembic_pgpatterns.schema.model import Name
 WIDTH, LINE, HEAD = 280, 20, 30
 GAP_X, GAP_Y = 90, 28
 SWEEPS = 6
+FEW_COLUMNS = 8
+"""So many columns always stand in one row."""
 Graph = Mapping[Name, frozenset[Name]]
 
 
@@ -133,17 +135,28 @@ def _ordered(group: Sequence[Name], parents: Graph) -> list[list[Name]]:
 
 def _block(group: Sequence[Name], parents: Graph, boxes: Mapping[Name, Box]) -> list[Place]:
     """The places of connected tables; a layer that would become too high takes several columns."""
-    columns = _ordered(group, parents)
     total = sum(height_of(boxes[name]) + GAP_Y for name in group)
     # The height that makes the block 1.6 times as wide as it is high; of few tables it would be less than one of them.
     limit = max(600, int((total * (WIDTH + GAP_X) / 1.6) ** 0.5))
+    layers = _ordered(group, parents)
+    columns = [part for layer in layers for part in _split([boxes[name] for name in layer], limit)]
     places: list[Place] = []
-    x = 0
-    for column in columns:
-        for part in _split([boxes[name] for name in column], limit):
-            places += _stacked(part, x)
-            x += WIDTH + GAP_X
+    y = 0
+    for band in _bands(columns):
+        stacks = [_stacked(column, number * (WIDTH + GAP_X), y) for number, column in enumerate(band)]
+        places += [place for stack in stacks for place in stack]
+        y = max(place.y + place.height for place in places) + 2 * GAP_Y
     return places
+
+
+def _bands(columns: Sequence[list[Box]]) -> list[Sequence[list[Box]]]:
+    """The columns in rows below each other, if they are many and low: a long chain of parents would be a thin line."""
+    height = max(sum(height_of(box) + GAP_Y for box in column) for column in columns)
+    width = len(columns) * (WIDTH + GAP_X)
+    if len(columns) <= FEW_COLUMNS or width <= 3 * height:
+        return [columns]
+    each = max(FEW_COLUMNS, int((len(columns) * height * 1.6 / (WIDTH + GAP_X)) ** 0.5))
+    return [columns[start : start + each] for start in range(0, len(columns), each)]
 
 
 def _split(column: Sequence[Box], limit: int) -> list[list[Box]]:
@@ -158,8 +171,8 @@ def _split(column: Sequence[Box], limit: int) -> list[list[Box]]:
     return parts
 
 
-def _stacked(column: Sequence[Box], x: int) -> list[Place]:
-    places, y = [], 0
+def _stacked(column: Sequence[Box], x: int, y: int = 0) -> list[Place]:
+    places = []
     for box in column:
         places.append(Place(box, x, y))
         y += height_of(box) + GAP_Y

@@ -176,7 +176,10 @@ class Origins:
         return next((call for call in calls if call), None) or self._usual_call(table)
 
     def _usual_call(self, table: Table) -> str | None:
-        bases = (base for class_ in self._classes.get(table, ()) for base in class_.__mro__)
+        classes = self._classes.get(table, ())
+        if not classes:
+            return "Column"
+        bases = (base for class_ in classes for base in class_.__mro__)
         return "Field" if any(base.__module__.partition(".")[0] == "sqlmodel" for base in bases) else None
 
     def _item_location(self, item: Any, columns: list[Column[Any]]) -> Location | None:
