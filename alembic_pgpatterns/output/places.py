@@ -46,6 +46,8 @@ def portable(path: str) -> str:
 
 def from_here(path: str) -> str:
     """A path for people in the current folder: relative to it in their repository, otherwise as `portable` has it."""
+    if not PurePath(path).is_absolute():
+        return path
     if within_repository(path) is None:
         return portable(path)
     return PurePath(os.path.relpath(path)).as_posix()

@@ -222,5 +222,5 @@ def _by_hand(changes: Sequence[TypeChange], column: Column, obstacle: str) -> Ad
         others.insert(0, column.identifier)
     shown = [*others[:3], *([f"{len(others) - 3} more"] if len(others) > 3 else [])]
     also = f", together with {', '.join(shown)}" if shown else ""
-    why = ":" if column.identifier == first else f". In the way at {column.identifier}:"
-    return Advice(f"Change {first} to {changes[0].new}{also}, by hand{why} {obstacle}.", decided=True)
+    link = ":" if column.identifier == first else f". In the way at {column.identifier}:"
+    return Advice(f"Change {first} to {changes[0].new}{also}, by hand{link} {obstacle}.", decided=True)

@@ -35,7 +35,7 @@ def failure_of(error: BaseException, folder: str, files: frozenset[str] = frozen
         folder: of the migrations; a line in it is the place if there is none in a revision.
         files: the absolute paths of the revisions.
     """
-    return replace(_failure(error, folder, files), log=without_secrets(quiet_log.kept()))
+    return replace(_failure(error, folder, files), log=without_secrets(quiet_log.last_lines()))
 
 
 def _failure(error: BaseException, folder: str, files: frozenset[str]) -> Failure:

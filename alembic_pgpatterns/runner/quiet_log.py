@@ -7,10 +7,10 @@ import sys
 from collections import deque
 from typing import Any
 
-KEPT = 100
+MOST_LINES = 100
 """Lines that a failure shows."""
 
-_lines: deque[str] = deque(maxlen=KEPT)
+_lines: deque[str] = deque(maxlen=MOST_LINES)
 
 
 def begin() -> None:
@@ -30,7 +30,7 @@ def begin() -> None:
     logging.StreamHandler.emit = emit  # type: ignore[method-assign]
 
 
-def kept() -> str:
+def last_lines() -> str:
     """The last lines that were kept."""
     return "\n".join(_lines)
 

@@ -299,9 +299,9 @@ def notes_of(operations: Sequence[ops.MigrateOperation]) -> list[Note]:
 
 def todos_of(operations: Sequence[ops.MigrateOperation]) -> list[str]:
     """Return what a body leaves for a person to write, in order."""
-    own = [op.todo for op in operations if isinstance(op, CommentOp) and op.todo]
+    todos = [op.todo for op in operations if isinstance(op, CommentOp) and op.todo]
     inner = [todo for op in operations if isinstance(op, ops.OpContainer) for todo in todos_of(op.ops)]
-    return own + inner
+    return todos + inner
 
 
 for _kind, _renderer in (

@@ -22,8 +22,8 @@ def longest(expression: str, column: str) -> int | None:
     listed = allowed(expression)
     if listed is not None and listed[0] == column:
         limits.append(max(map(len, listed[1]), default=0))
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else None
+    numbers = [limit for limit in limits if limit is not None]
+    return min(numbers) if numbers else None
 
 
 def _limit(node: Node, column: str) -> int | None:
