@@ -15,7 +15,7 @@ from typing import Any
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, run_env
-from alembic_pgpatterns.controller.git import git, repository, write_tree
+from alembic_pgpatterns.controller.git import common_ancestor, repository, write_tree
 from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
@@ -51,7 +51,7 @@ def reference_of(settings: Settings, folder: Path) -> str | None:
         return settings.old_code or None
     if settings.diff_base is None:
         return None
-    return git(folder, FLAG, "merge-base", "--end-of-options", settings.diff_base, "HEAD").strip()
+    return common_ancestor(folder, FLAG, settings.diff_base)
 
 
 def read_old_release(config: Any, settings: Settings, progress: Progress, reference: str, folder: Path) -> OldRelease:

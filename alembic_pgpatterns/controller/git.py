@@ -37,6 +37,37 @@ def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] |
     return done.stdout
 
 
+def common_ancestor(folder: Path, flag: str, reference: str) -> str:
+    """The commit where HEAD left a branch or commit.
+
+    Raises:
+        SettingsError: there is none, or the reference is not here; the message says how to fetch it.
+        PgPatternsError: there is no git.
+    """
+    try:
+        return git(folder, flag, "merge-base", "--end-of-options", reference, "HEAD").strip()
+    except SettingsError as error:
+        raise SettingsError(f"{error}{_how_to_fetch(folder, flag, reference)}") from error
+
+
+def _how_to_fetch(folder: Path, flag: str, reference: str) -> str:
+    """What to do if a reference, or the history up to it, was not fetched; empty if neither is the reason."""
+    if git(folder, flag, "rev-parse", "--is-shallow-repository").strip() == "true":
+        return (
+            "\nThis clone has only a part of the history: `git fetch --unshallow`; for GitHub's actions/checkout, "
+            "`fetch-depth: 0`; for GitLab, `GIT_DEPTH: 0`."
+        )
+    remotes = git(folder, flag, "remote").split()
+    remote, _, branch = reference.partition("/")
+    if remote in remotes and branch:
+        return f"\nIf the branch was not fetched: `git fetch {remote} {branch}`."
+    if remotes:
+        return (
+            f"\nIf it is a branch of {remotes[0]}: `git fetch {remotes[0]} {reference}`, then {remotes[0]}/{reference}."
+        )
+    return ""
+
+
 def repository(folder: Path, flag: str) -> Path:
     """The top folder of the repository that a folder is in. Raises as `git`."""
     return Path(git(folder, flag, "rev-parse", "--show-toplevel").strip())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.config.settings import Settings, SettingsError
-from alembic_pgpatterns.controller.git import git
+from alembic_pgpatterns.controller.git import common_ancestor, git
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -80,7 +80,7 @@ def named_revision(project: Project, identifier: str, flag: str) -> Revision:
 def _added(reference: str, folder: Path) -> set[Path]:
     """Files in the working tree that the common ancestor with the reference does not have."""
     root = Path(git(folder, "--diff-base", "rev-parse", "--show-toplevel").strip())
-    ancestor = git(folder, "--diff-base", "merge-base", "--end-of-options", reference, "HEAD").strip()
+    ancestor = common_ancestor(folder, "--diff-base", reference)
     # -z: otherwise git puts names with special characters in quotes.
     names = git(root, "--diff-base", "diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", ancestor).split(
         "\0"

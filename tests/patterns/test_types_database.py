@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from alembic_pgpatterns.patterns import Finding, registry
+from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, DropConstraint, Statements
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
@@ -91,6 +92,22 @@ def test_char_loses_its_padding_and_nothing_else(database) -> None:
         assert {change.table.name for change in remedy.changes} == {"currency", "price"}
         assert rows(connection, "SELECT code FROM currency ORDER BY code") == [("EUR",), ("x y",)]
         assert find(connection, "foreign-key-type-mismatch") == []
+
+
+def test_the_parent_key_is_named_first_and_then_what_is_in_the_way(database) -> None:
+    with database.connect() as connection:
+        connection.execute("""
+            CREATE TABLE author (id serial PRIMARY KEY);
+            CREATE TABLE book (id bigint PRIMARY KEY, author_id integer REFERENCES author);
+            CREATE VIEW seen AS SELECT author_id FROM book;
+        """)
+        (finding,) = find(connection, "integer-primary-key")
+        assert isinstance(finding.remedy, Advice)
+        assert finding.remedy.text == (
+            "Change public.author.id to bigint, together with public.book.author_id, by hand. "
+            "In the way at public.book.author_id: the view public.seen reads it."
+        )
+        assert why_not_fixable(finding.remedy) == "manual work"
 
 
 def test_a_widened_key_counts_past_the_end_of_integer(any_database) -> None:

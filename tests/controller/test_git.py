@@ -1,0 +1,59 @@
+"""What git says about branches, and what to do if one was not fetched."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from alembic_pgpatterns.config.settings import SettingsError
+from alembic_pgpatterns.controller.git import common_ancestor
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    return subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Path:
+    """A repository with two commits on main, and a branch that starts at the first."""
+    folder = tmp_path / "upstream"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    for name in ("first", "second"):
+        git(folder, "commit", "-q", "--allow-empty", "-m", name)
+    git(folder, "branch", "work", "main~1")
+    return folder
+
+
+def test_the_commit_where_a_branch_was_left(upstream: Path) -> None:
+    assert common_ancestor(upstream, "--diff-base", "work") == git(upstream, "rev-parse", "work").strip()
+
+
+@pytest.mark.parametrize(
+    ("flags", "reference", "way_out"),
+    [
+        ((), "origin/release", "`git fetch origin release`"),
+        ((), "release", "`git fetch origin release`, then origin/release"),
+        (("--depth=1",), "origin/main", "`git fetch --unshallow`"),
+    ],
+)
+def test_what_was_not_fetched_is_said_with_the_way_to_fetch_it(
+    flags: tuple[str, ...], reference: str, way_out: str, upstream: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", *flags, "--branch=work", f"file://{upstream}", str(clone))
+    with pytest.raises(SettingsError) as raised:
+        common_ancestor(clone, "--diff-base", reference)
+    assert way_out in str(raised.value)
+    assert str(raised.value).startswith("--diff-base: git merge-base: ")
+
+
+def test_without_a_remote_nothing_can_be_fetched(upstream: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        common_ancestor(upstream, "--diff-base", "nowhere")
+    assert "fetch" not in str(raised.value)
