@@ -49,5 +49,25 @@ def test_from_nothing_to_green(project: Framework) -> None:
     project.run("alembic", "pgrevision", "-m", "first")
     text = project.versions()
     assert "ix_hero_team_id" in text and "sa.BigInteger()" in text
-    checked = project.run("alembic", "pgcheck", "--all", "--fail-on", "error")
-    assert "1 revision, 2 tables" in checked.stdout and "model-drift" not in checked.stdout
+    checked = project.run("alembic", "pgcheck", "--all", code=1).stdout
+    assert "1 revision, 2 tables" in checked and "model-drift" not in checked
+    line = "Field(sa_type=DateTime(timezone=True))"
+    assert f"fix  {line}  # hero.created, was timestamp without time zone" in checked
+    project.replace("models.py", "created: datetime", f"created: datetime = {line}")
+    project.replace("models.py", "from sqlmodel", "from sqlalchemy import DateTime\nfrom sqlmodel")
+    project.run("alembic", "pgrevision", "-m", "time zones")
+    assert "no findings" in project.run("alembic", "pgcheck").stdout
+
+
+def test_pgfix_edits_fields(project: Framework) -> None:
+    pytest.importorskip("libcst")
+    (project.folder / "pyproject.toml").write_text(SETTINGS)
+    project.replace("migrations/env.py", ', "alembic_pgpatterns"', "")
+    project.run("alembic", "pgrevision", "-m", "as alembic writes it")
+    chosen = ("--select", "varchar-length,unindexed-foreign-key")
+    project.run("alembic", "pgcheck", *chosen, code=1)
+    project.run("alembic", "pgfix", *chosen, "--models")
+    models = (project.folder / "models.py").read_text()
+    assert "name: str = Field(max_length=255, sa_type=Text)" in models
+    assert 'Field(default=None, foreign_key="team.id", index=True)' in models
+    project.run("alembic", "pgcheck", *chosen, "--select", "model-drift")
