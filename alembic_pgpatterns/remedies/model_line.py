@@ -59,7 +59,7 @@ class Words:
 
     def with_default(self, expression: str) -> str:
         """A column with a default on the server."""
-        value = f"{self.of('text')}({expression!r})"
+        value = f"{self.of('text')}({repr_double(expression)})"
         if self.is_field:
             return f'{self.call}(sa_column_kwargs={{"server_default": {value}}})'
         return f"{self.call}(server_default={value})"
