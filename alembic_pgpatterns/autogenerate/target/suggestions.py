@@ -86,11 +86,16 @@ class Suggestions:
             self._made += concerned
             # Prose goes above the op. Code goes below it, where it can run. What the op itself creates is better
             # written in the models: then this op creates it right.
-            words = [f for f in concerned if _in_words(f) or _is_of_new(f, op)]
+            words = [f for f in concerned if _in_words(f) or self._is_of_new(f, op)]
             result += [self._comment(f, code=False) for f in words]
             result.append(op)
             result += [self._comment(f) for f in concerned if f not in words]
         return result
+
+    def _is_of_new(self, finding: Finding, op: ops.MigrateOperation) -> bool:
+        """Whether this revision creates what the remedy would change: the table, or a column that it would alter."""
+        of_column = isinstance(finding.remedy, (ChangeType, SetNotNull, SetDefault))
+        return finding.table in self._created or (isinstance(op, ops.AddColumnOp) and of_column)
 
     def _comment(self, finding: Finding, *, code: bool = True) -> CommentOp:
         location = portable_location(finding)
@@ -147,12 +152,6 @@ class Suggestions:
 
 def _model(finding: Finding) -> tuple[str, ...]:
     return model_line(finding.remedy, finding.call) if finding.remedy is not None else ()
-
-
-def _is_of_new(finding: Finding, op: ops.MigrateOperation) -> bool:
-    """Whether the op creates what the remedy would change: a table, or a column that is to be another one."""
-    of_column = isinstance(finding.remedy, (ChangeType, SetNotNull, SetDefault))
-    return isinstance(op, ops.CreateTableOp) or (isinstance(op, ops.AddColumnOp) and of_column)
 
 
 def _in_words(finding: Finding) -> bool:
