@@ -268,7 +268,9 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
         "with owner, grants, comments, indexes and triggers, all as in the database that runs this"
     )
     note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason)
-    steps = [step for alter in op.alters for step in plan_alter_column(alter, facts)]
+    planned = [(alter, plan_alter_column(alter, facts)) for alter in op.alters]
+    # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
+    steps = [several[0] if len(several) == 1 else plain(alter, strong=True) for alter, several in planned]
     operations = [each for step in steps for each in step.up.operations]
     notes = (note, *(each for step in steps for each in step.up.notes))
     phase = Phase((SqlOp(before), *operations, SqlOp(after)), strong=True, notes=notes)
