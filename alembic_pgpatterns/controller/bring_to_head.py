@@ -258,9 +258,9 @@ def _outside(project: Project) -> Iterator[Skipped]:
         )
 
 
-def without_env_py(result: EnvResult, *, found: bool = False) -> Iterator[Skipped]:
-    """That env.py failed, if there are models all the same: named by the settings, or ``found`` in the files."""
-    if result.own_environment is not None and (found or any(item.models for item in result.configured)):
+def without_env_py(result: EnvResult, *, in_files: bool = False) -> Iterator[Skipped]:
+    """That env.py failed, if there are models all the same: named by the settings, or found ``in_files``."""
+    if result.own_environment is not None and (in_files or any(item.models for item in result.configured)):
         cause = result.own_environment.splitlines()[0]
         yield Skipped("env.py", f"it failed, so the revisions ran without it: {cause}", expected=True)
 

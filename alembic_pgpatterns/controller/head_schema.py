@@ -240,19 +240,19 @@ def _head(run: CachedRun, result: AtHead) -> Head:
 def _models(run: RunContext, result: AtHead, database: Database, schema: Schema) -> tuple[Database, ModelSchema]:
     """The models of a database: those that env.py or the settings name, else those that the project's files have."""
     if not database.models.count:
-        found = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
-        if not found.models.count:
+        search = find_models(run, result.scratch, database.models.number or 0, [table.name for table in schema.tables])
+        if not search.models.count:
             # What env.py lacks is said already, with the settings that give it.
-            known = result.unnamed.broken and found.problem == NAME_THEM
-            reason = result.unnamed.reason if known else f"{result.unnamed.reason}; {found.problem}"
+            is_said = result.unnamed.broken and search.problem == NAME_THEM
+            reason = result.unnamed.reason if is_said else f"{result.unnamed.reason}; {search.problem}"
             return database, ModelSchema(None, (replace(result.unnamed, reason=reason),))
-        database = replace(database, models=found.models)
+        database = replace(database, models=search.models)
         models = read_models(run, database.models, schema.default_schema)
         if models.schema is not None and not _fit(models.schema, schema):
-            run.project.ways = [way for way in run.project.ways if way != found.way]
+            run.project.ways = [way for way in run.project.ways if way != search.way]
             reason = f"{result.unnamed.reason}; most tables of the models that were found are not in the database"
             return replace(database, models=NO_MODELS), ModelSchema(None, (replace(result.unnamed, reason=reason),))
-        failed = without_env_py(result.upgraded.result, found=True) if result.upgraded is not None else ()
+        failed = without_env_py(result.upgraded.result, in_files=True) if result.upgraded is not None else ()
         return database, replace(models, skipped=(*failed, *models.skipped))
     return database, read_models(run, database.models, schema.default_schema)
 

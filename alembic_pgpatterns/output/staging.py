@@ -176,7 +176,7 @@ def _recovered(folder: Path) -> str:
 def _of_folder(folder: Path, moves: list[Move]) -> list[Move]:
     """The moves whose new file has the name that a command with this folder gives it.
 
-    A journal can be anybody's: of another machine, by way of git, or planted. It must not name files to be deleted.
+    A journal can be anybody's: of another machine, through git, or planted. It must not name files to be deleted.
     """
     mark = folder.name.removeprefix(PREFIX)
     return [

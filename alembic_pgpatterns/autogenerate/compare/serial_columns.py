@@ -41,8 +41,8 @@ def counting(table: Table, op: ops.AddColumnOp, form: ColumnForm) -> list[ops.Mi
     added = ops.AddColumnOp(op.table_name, column, schema=op.schema)
     vars(added).update({**vars(op), "column": column})
     create = f"CREATE SEQUENCE IF NOT EXISTS {name} {_options(form)}"
-    own = f"ALTER SEQUENCE {name} OWNED BY {_qualified(table)}.{quote(form.name)}"
-    return [AlterTableOp(table, create, None, form.name), added, AlterTableOp(table, own, None, form.name)]
+    take_over = f"ALTER SEQUENCE {name} OWNED BY {_qualified(table)}.{quote(form.name)}"
+    return [AlterTableOp(table, create, None, form.name), added, AlterTableOp(table, take_over, None, form.name)]
 
 
 def counting_again(table: Table, form: ColumnForm) -> list[ops.MigrateOperation]:
@@ -56,11 +56,11 @@ def counting_again(table: Table, form: ColumnForm) -> list[ops.MigrateOperation]
 
 def counts_again(create: ops.CreateTableOp, forms: Forms) -> list[ops.MigrateOperation]:
     """The ops for the serial columns of a table that a downgrade creates, but for the one that SQLAlchemy knows."""
-    known = create.to_table().autoincrement_column
+    made_serial = create.to_table().autoincrement_column
     return [
         op
         for form in forms.columns.values()
-        if is_serial(form) and (known is None or known.name != form.name)
+        if is_serial(form) and (made_serial is None or made_serial.name != form.name)
         for op in counting_again((create.schema, str(create.table_name)), form)
     ]
 

@@ -153,8 +153,8 @@ def _filled(op: ops.AddColumnOp, value: str) -> str:
 _IN_BATCHES = "each batch commits, so no row stays locked for long; the table's UPDATE triggers see every row"
 
 
-def _backfill(op: ops.AddColumnOp, value: str, why: str | None = None) -> Phase:
-    reason = f"{why}; {_IN_BATCHES}" if why else _IN_BATCHES
+def _backfill(op: ops.AddColumnOp, value: str, because: str | None = None) -> Phase:
+    reason = f"{because}; {_IN_BATCHES}" if because else _IN_BATCHES
     note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column.name}", reason, aside=True)
     return Phase((FillOp(_filled(op, value), value),), autocommit=True, notes=(note,))
 

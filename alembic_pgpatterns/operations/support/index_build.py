@@ -222,7 +222,7 @@ def _is_there(
     return True
 
 
-# By way of jsonb: indnullsnotdistinct is new in PostgreSQL 15, and a query that names it fails before.
+# Through jsonb: indnullsnotdistinct is new in PostgreSQL 15, and a query that names it fails before.
 _DESCRIPTION = """
     SELECT concat_ws('; ',
         am.amname, CASE WHEN x.indisunique THEN 'unique' END,
