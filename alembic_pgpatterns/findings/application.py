@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections import defaultdict
@@ -34,13 +35,18 @@ def read_application(settings: Settings, schemas: Sequence[Schema], *, always: b
     patterns = chosen_patterns(settings, (SchemaPattern, StatementPattern))
     if not always and not any(map(_asks, patterns)):
         return None
-    use_cache = settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ
-    evidence = read_source(
-        _folders(settings, schemas), Path.cwd(), _declared(schemas), cache_folder() / "source" if use_cache else None
-    )
+    evidence = read_source(_folders(settings, schemas), Path.cwd(), _declared(schemas), _cache(settings))
     if settings.workload is None:
         return evidence
     return with_workload(evidence, read_workloads([settings.path(settings.workload)]))
+
+
+def _cache(settings: Settings) -> Path | None:
+    """Where the facts about files are kept; None without a cache, and where its folder is not this user's."""
+    if settings.cache and "PGPATTERNS_NO_CACHE" not in os.environ:
+        with contextlib.suppress(OSError, RuntimeError):
+            return cache_folder() / "source"
+    return None
 
 
 def _asks(pattern: Pattern) -> bool:

@@ -47,9 +47,12 @@ def real() -> Iterator[Production]:
         yield server
 
 
-def pgcheck(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "CI": "", "VIRTUAL_ENV": "", **environment}
-    program = [sys.executable, "-m", "alembic", *command, "pgcheck", "--no-cache", "--exit-zero"]
+def pgcheck(
+    folder: Path, flags: tuple[str, ...] = ("--no-cache",), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "PGPATTERNS_NO_CACHE"}
+    variables = {**inherited, "CI": "", "VIRTUAL_ENV": "", **environment}
+    program = [sys.executable, "-m", "alembic", "pgcheck", "--exit-zero", *flags]
     return subprocess.run(program, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -168,3 +171,21 @@ def test_revisions_are_where_env_py_says(tmp_path: Path) -> None:
     run = pgcheck(tmp_path)
     assert run.returncode == 0, run.stderr
     assert "1 revision" in run.stdout and "varchar-length" in run.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_cache_folder_of_another_user_costs_time_and_nothing_else(tmp_path: Path) -> None:
+    project = projects.make(tmp_path)
+    project.revision("a1", BOOK)
+    theirs = tmp_path / "cache"
+    theirs.mkdir(mode=0o700)
+    os.chown(theirs, 65534, 65534)
+    program = [sys.executable, "-m", "alembic", "pgcheck", "--exit-zero"]
+    environment = {name: value for name, value in os.environ.items() if name != "PGPATTERNS_NO_CACHE"}
+    environment |= {"CI": "", "XDG_CACHE_HOME": str(theirs)}
+    run = subprocess.run(
+        program, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "varchar-length" in run.stdout
+    assert list(theirs.iterdir()) == []
