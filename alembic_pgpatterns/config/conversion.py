@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -106,13 +107,21 @@ def _scalar(kind: Any, value: object) -> Any:
         return value if isinstance(value, bool) else _truth(value)
     # A bool is an int in Python: `history = true` would be 1.
     if isinstance(value, (list, tuple, Mapping, bool)):
-        raise TypeError(f"{getattr(kind, '__name__', kind)} is expected, not {value!r}")
+        raise TypeError(f"{_named(kind)} is expected, not {value!r}")
     if kind is str and not isinstance(value, str):
         raise TypeError(f"text is expected, not {value!r}")
     try:
         return kind(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not {getattr(kind, '__name__', kind)}") from None
+        raise ValueError(f"{_named(kind)} is expected, not {value!r}") from None
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "text", Path: "a file name"}
+
+
+def _named(kind: Any) -> str:
+    """A type in words."""
+    return _KINDS.get(kind, str(getattr(kind, "__name__", kind)))
 
 
 def _truth(value: object) -> bool:
