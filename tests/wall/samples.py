@@ -12,6 +12,7 @@ from tests.projects import Project, make
 from tests.wall import kinds_of_python, kinds_of_sql
 from tests.wall.production import Production
 
+# HERE is the project and not the folder of this module: pgrevision works in a copy, and hooks run there.
 REACH = """
 import os, socket, sys
 PORT, FOLDER = {port}, {folder!r}
@@ -19,7 +20,7 @@ PATH = f"{{FOLDER}}/.s.PGSQL.{{PORT}}"
 TCP = f"host=127.0.0.1 port={{PORT}} user=u password=p dbname=d connect_timeout=3"
 UNIX = f"host={{FOLDER}} port={{PORT}} user=u password=p dbname=d connect_timeout=3"
 URL = f"postgresql://u:p@127.0.0.1:{{PORT}}/d"
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = {home!r}
 
 
 def tcp():
@@ -152,7 +153,7 @@ def _of_files() -> Iterator[tuple[str, Sample]]:
 def write(folder: Path, sample: Sample, target: Production) -> Project:
     """A project of one revision and one model, with the sample's code in its place."""
     project = make(folder, target.url.replace("postgresql:", "postgresql+psycopg:"))
-    project.write("reach.py", REACH.format(port=target.port, folder=str(target.folder)))
+    project.write("reach.py", REACH.format(port=target.port, folder=str(target.folder), home=str(folder)))
     project.write("shop.py", MODELS.format(code=sample.models))
     project.write("services.conf", f"[prod]\nhost=127.0.0.1\nport={target.port}\nuser=u\npassword=p\ndbname=d\n")
     project.write("pg_service.conf", (folder / "services.conf").read_text())
