@@ -16,11 +16,10 @@ import pkgutil
 import select
 import signal
 import socket
-import stat
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,14 +29,22 @@ from alembic_pgpatterns.controller import traceback_text
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences.allowed import Allowed
+from alembic_pgpatterns.fences.listeners import inherited_sockets
 from alembic_pgpatterns.fences.stand import stand_in_kernel
 from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, DUMP_SIGNAL, ENTRY, ChildEnds, Task, config_facts
 from alembic_pgpatterns.runner.channel import Closed, receive, send
+from alembic_pgpatterns.runner.codec import CodecError
 from alembic_pgpatterns.runner.messages import Failure
 
 _PR_SET_CHILD_SUBREAPER = 36
 _DUMP_SECONDS = 2.0
 _END_SECONDS = 5.0
+_REST_SECONDS = 60.0
+"""Within so many seconds the rest of a message comes, once it has begun."""
+_DAMAGED = (
+    "{where}what the project's process sends is damaged ({error}), so nothing more could be checked. "
+    "Look for code that writes to a descriptor which it has not opened, such as os.write(3, …)."
+)
 
 Handlers = Mapping[str, Callable[..., Any]]
 """What the project's process may report or ask, by name."""
@@ -122,6 +129,9 @@ class ProjectProcess:
             kind, answer = self._answer(ends, handlers)
         except Closed:
             raise self._ended(ends) from None
+        except CodecError as error:
+            self.close()
+            raise ProjectFailed(Failure(_DAMAGED.format(where=self._where(), error=error))) from None
         if kind == "failed":
             raise ProjectFailed(answer)
         return answer
@@ -240,6 +250,8 @@ def _start(main: Main) -> _Ends:
     # not tell an answer from a question.
     requests, requests_there = socket.socketpair()
     callbacks, callbacks_there = socket.socketpair()
+    for end in (requests, callbacks):
+        end.settimeout(_REST_SECONDS)
     status, status_there = os.pipe()
     alive_there, alive = os.pipe()
     dump, dump_there = os.pipe()
@@ -260,25 +272,13 @@ def _start(main: Main) -> _Ends:
         # A collection in the fork would write into every object, and so copy all of the parent's memory (Python docs,
         # gc.freeze).
         gc.freeze()
-        sockets = set(_inherited_sockets()) - {requests_there.fileno(), callbacks_there.fileno()}
+        sockets = set(inherited_sockets()) - {requests_there.fileno(), callbacks_there.fileno()}
         for number in {*_descriptors, *sockets, requests.fileno(), callbacks.fileno(), status, alive, dump}:
             with contextlib.suppress(OSError):
                 os.close(number)
         _supervise(lambda: main(ChildEnds(requests_there, callbacks_there, dump_there)), status_there, alive_there)
     finally:
         os._exit(1)
-
-
-def _inherited_sockets() -> Iterator[int]:
-    """Sockets that whoever forks has open, such as a connection of ``--live``: the project's code must not have them.
-
-    Files and pipes stay: ``alembic -x data=<(command)`` hands one to env.py.
-    """
-    with contextlib.suppress(OSError):
-        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names, not paths
-            with contextlib.suppress(OSError):
-                if int(name) > 2 and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                    yield int(name)
 
 
 def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:

@@ -1,12 +1,14 @@
-"""Whether the listener at an address belongs to the project's processes.
+"""Sockets of this process and of the project's: which are inherited, and whether a listener belongs to the project.
 
 multiprocessing's managers, a server that a test starts: they talk among themselves, and that harms nobody.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import stat
 import struct
 from collections.abc import Iterator
 
@@ -114,3 +116,15 @@ def _sockets(pid: int) -> set[str]:
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     return inodes
+
+
+def inherited_sockets() -> Iterator[int]:
+    """Sockets that whoever forks has open, such as a connection of ``--live``: the project's code must not have them.
+
+    Files and pipes stay: ``alembic -x data=<(command)`` hands one to env.py.
+    """
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/dev/fd"):
+            with contextlib.suppress(OSError):
+                if int(name) > 2 and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                    yield int(name)

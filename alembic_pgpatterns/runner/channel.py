@@ -15,6 +15,10 @@ _LENGTH = struct.Struct(">Q")
 _CHUNK = 1 << 20
 
 
+_LONGEST = 1 << 32
+"""Bytes of a message. What claims to be longer is none: the project's code has written to the descriptor."""
+
+
 class Closed(Exception):
     """The other end has closed the connection."""
 
@@ -41,6 +45,8 @@ def receive(connection: socket.socket) -> Any:
         CodecError: `send` did not make the message.
     """
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
+    if length > _LONGEST:
+        raise codec.CodecError(f"a message of {length} bytes")
     return codec.decode(_exactly(connection, length))
 
 

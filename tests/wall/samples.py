@@ -182,7 +182,8 @@ def _write(project: Project, name: str, text: str) -> None:
         ini.write_text(ini.read_text().replace("%(here)s/migrations", "migrations:."))
     elif name == "hook.py":
         ini = project.folder / "alembic.ini"
-        hooks = "[post_write_hooks]\nhooks = far\nfar.type = exec\nfar.executable = python3\nfar.options = hook.py\n"
+        hooks = "[post_write_hooks]\nhooks = far\nfar.type = exec\nfar.executable = python3\n"
+        hooks += "far.options = hook.py REVISION_SCRIPT_FILENAME\n"
         ini.write_text(ini.read_text() + hooks)
         project.write(name, text)
     elif name == "prepare.sql":
