@@ -72,6 +72,14 @@ def test_alternatives_of_which_one_is_null(found: Callable[..., list[Any]]) -> N
     assert {finding.message.rpartition(" when ")[2] for finding in found("nullable-unique", script)} == {"shop is null"}
 
 
+def test_one_null_in_a_foreign_key_usually_means_no_parent(found: Callable[..., list[Any]]) -> None:
+    script = """CREATE TABLE room (building bigint, number int, PRIMARY KEY (building, number));
+        CREATE TABLE booking (id bigint PRIMARY KEY, building bigint {}, number int,
+            FOREIGN KEY (building, number) REFERENCES room);"""
+    assert [item.guess for item in found("half-null-foreign-key", script.format(""))] == [False]
+    assert [item.guess for item in found("half-null-foreign-key", script.format("NOT NULL"))] == [True]
+
+
 LINKS = """
 CREATE TABLE a (id bigint PRIMARY KEY);
 CREATE TABLE ab (a bigint REFERENCES a, b bigint REFERENCES a, note text, CONSTRAINT both_ids UNIQUE (a, b));

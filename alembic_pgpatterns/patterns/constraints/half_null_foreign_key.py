@@ -19,16 +19,15 @@ class HalfNullForeignKey(SchemaPattern):
     Instead: make every column NOT NULL; or use MATCH FULL, where all columns are null or none is; or write a CHECK that
     says which combinations are allowed, such as `num_nulls(a, b) IN (0, 2)`.
 
+    Where just one of the columns is nullable, its null usually means "no parent": that is a guess.
+
     Not reported: MATCH FULL, keys whose nullable columns are all tested for null by a CHECK, columns of a domain that
     is NOT NULL, NOT ENFORCED keys.
     """
 
     severity = Severity.INFO
     action = Action.REPORT
-    not_when = (
-        "Leave it if just one column is nullable and its null means 'no parent', as in (tenant_id, parent_id) with "
-        "tenant_id NOT NULL and a foreign key of its own."
-    )
+    not_when = "Leave it if the rows with a null are meant to have no parent, whatever the other columns say."
     references = ("https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES",)
     bad = """
         CREATE TABLE room (building bigint, number integer, PRIMARY KEY (building, number));
@@ -53,13 +52,15 @@ class HalfNullForeignKey(SchemaPattern):
                 if len(key.columns) > 1 and not key.match_full and key.enforced and not key.inherited:
                     nullable = _nullable(table, key)
                     if nullable and not _tested(table, nullable):
-                        yield self.finding(
+                        finding = self.finding(
                             at=key,
                             message=f"the foreign key {key.identifier} is not checked in rows whose "
                             f"{' or '.join(nullable)} is null",
                             remedy=_advice(key, nullable),
                             detail=apart(table, key),
                         )
+                        # One null means "no parent", as in (tenant_id, parent_id), in nearly every schema.
+                        yield finding.but(guess=len(nullable) == 1)
 
 
 def _nullable(table: Table, key: ForeignKey) -> list[str]:
