@@ -199,3 +199,5 @@ def test_an_index_that_was_built_anew_on_the_way_is_the_one_it_was(found) -> Non
     assert len(found(retype + drop, "blocking-index-drop", existing)) == 1
     new = 'op.execute("CREATE TABLE new (n int); CREATE INDEX ix_new ON new (n); DROP INDEX ix_new")'
     assert found(new, "blocking-index-drop", existing) == []
+    with_table = f'{drop}\nop.drop_table("book")'
+    assert found(with_table, "blocking-index-drop", existing) == []

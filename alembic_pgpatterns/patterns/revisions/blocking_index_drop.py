@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
 from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.names import Name
 
 
 class BlockingIndexDrop(RevisionPattern):
@@ -14,7 +15,8 @@ class BlockingIndexDrop(RevisionPattern):
     that is running on the table, and while it waits all others wait behind it, reads too.
 
     DROP INDEX CONCURRENTLY waits as well, but while it waits it blocks nobody. It cannot run in a transaction. Indexes
-    of partitioned tables cannot be dropped this way and are not reported.
+    of partitioned tables cannot be dropped this way and are not reported, nor are those of a table that the revision
+    drops as well.
     """
 
     fold = Fold.REVISION
@@ -45,7 +47,7 @@ class BlockingIndexDrop(RevisionPattern):
                 )  # fmt: skip
                 # One of that name that the revision made is on a table that is not locked.
                 locked = index is not None and statement.mode(index.table) == "ACCESS EXCLUSIVE"
-                if index is None or not locked or _partitioned(run, index.table):
+                if index is None or not locked or _partitioned(run, index.table) or _dropped(run, index.table):
                     continue
                 text = with_words(command.text, "CONCURRENTLY")
                 yield self.at(
@@ -57,6 +59,11 @@ class BlockingIndexDrop(RevisionPattern):
                     block(text) + "\n# or op.drop_index_concurrently",
                     object=str(index.name),
                 )
+
+
+def _dropped(run: RevisionRun, name: Name) -> bool:
+    """Whether the revision drops the table as well: its readers and writers wait for that, or are gone."""
+    return all(table.name != name for table in run.after.tables)
 
 
 def _partitioned(run: RevisionRun, name: object) -> bool:
