@@ -115,8 +115,25 @@ def _checked(run: RunContext, result: EnvResult, is_plain: bool) -> EnvResult:
     if is_plain:
         _look_for_ways(run, result)
     if result.failure is not None:
-        raise ProjectRunFailed(explained(result.failure, run.server), result)
+        failure = explained(result.failure, run.server)
+        raise ProjectRunFailed(_with_heads(failure, run.project.heads), result)
     return result
+
+
+DUPLICATES = ("42P07", "42710", "42701", "42P06")
+"""By SQLSTATE: a table, an object, a column or a schema that is there already."""
+
+
+def _with_heads(failure: Failure, heads: tuple[str, ...]) -> Failure:
+    """The failure; with a word about heads of which a database has only one, where two of them make the same."""
+    if failure.sqlstate not in DUPLICATES or len(heads) < 2:
+        return failure
+    words = (
+        f"The history has {len(heads)} heads ({', '.join(heads)}), and all of them run in one database, as with `alembic "
+        "upgrade heads`. If a database has only one of them, put the others' files into a folder that "
+        "version_locations does not name for the check."
+    )
+    return replace(failure, message=f"{failure.message}\n{words}")
 
 
 def handlers(

@@ -325,6 +325,12 @@ def test_nothing_to_check(project: Project) -> None:
         assert "There is no" in text and "alembic init migrations" in text and "alembic -c" in text
 
 
+def test_heads_that_exclude_each_other(project: Project) -> None:
+    project.sql("b1", TABLE)
+    text = refused(project, "pgcheck", "--init")
+    assert "already exists" in text and "2 heads (a1, b1)" in text and "version_locations" in text
+
+
 def test_init_where_nothing_works(project: Project) -> None:
     """What was tried is said, and nothing is written."""
     project.env(head="import os\nos.environ['SHOP_SECRET']\nraise RuntimeError('there is no licence')")
