@@ -129,8 +129,8 @@ def _with_heads(failure: Failure, heads: tuple[str, ...]) -> Failure:
     if failure.sqlstate not in DUPLICATES or len(heads) < 2:
         return failure
     words = (
-        f"The history has {len(heads)} heads ({', '.join(heads)}), and all of them run in one database, as with `alembic "
-        "upgrade heads`. If a database has only one of them, put the others' files into a folder that "
+        f"The history has {len(heads)} heads ({', '.join(heads)}), and all of them run in one database, as with "
+        "`alembic upgrade heads`. If a database has only one of them, put the others' files into a folder that "
         "version_locations does not name for the check."
     )
     return replace(failure, message=f"{failure.message}\n{words}")
