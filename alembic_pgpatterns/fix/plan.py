@@ -10,7 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
-from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, obstacles
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
@@ -106,7 +106,7 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
             return f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}"
         old = op.existing_type
         if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
-            blockers = facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
+            blockers = obstacles(op, facts)
             swap = f", and a second column cannot replace it because of {'; '.join(blockers[:3])}" if blockers else ""
             return f"every row would be rewritten under a lock that blocks reads{swap}"
     return None

@@ -32,6 +32,8 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, stored, truncate
 
+_dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -214,7 +216,7 @@ def _constraint_key(constraint: Constraint) -> tuple[str, str, str, str]:
     columns = ",".join(str(column.key) for column in getattr(constraint, "columns", ()))
     rest = ""
     if isinstance(constraint, CheckConstraint):
-        rest = str(constraint.sqltext)
+        rest = _text(constraint.sqltext)
     elif isinstance(constraint, ForeignKeyConstraint):
         # Without the schema, which a copy may write out.
         rest = str([element._get_colspec().split(".")[-2:] for element in constraint.elements])
@@ -222,4 +224,9 @@ def _constraint_key(constraint: Constraint) -> tuple[str, str, str, str]:
 
 
 def _index_key(index: Index) -> tuple[str, str]:
-    return str(index.name), ",".join(map(str, index.expressions))
+    return str(index.name), ",".join(map(_text, index.expressions))
+
+
+def _text(expression: Any) -> str:
+    """An expression as PostgreSQL's dialect writes it: the application's own elements may know no other."""
+    return str(expression.compile(dialect=_dialect))

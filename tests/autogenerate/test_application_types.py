@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
+from alembic_pgpatterns.remedies.metadata_copy import copied
 from tests.autogenerate.conftest import AlembicProject
 from tests.autogenerate.inprocess import InProcess, there_and_back
 
@@ -44,7 +47,20 @@ class Nameless(sa.TypeDecorator[str]):
         self.limits = object()
 
 
+class Inner(sa.TypeDecorator[str]):
+    impl = sa.String(7)
+    cache_ok = True
+
+
+class Outer(sa.TypeDecorator[str]):
+    """What it stores is a decorator too."""
+
+    impl = Inner
+    cache_ok = True
+
+
 STORED = (
+    Outer(),
     sa.Uuid(), sa.Uuid(as_uuid=False), sa.JSON(), postgresql.JSONB(), sa.Enum("a", "b", name="stored_enum"),
     sa.Boolean(), sa.Integer(), sa.BigInteger(), sa.Numeric(8, 3), sa.Float(), sa.Date(), sa.Time(), sa.DateTime(),
     sa.DateTime(timezone=True), sa.Interval(), sa.LargeBinary(), sa.String(5), sa.Text(), sa.Unicode(7),
@@ -111,3 +127,26 @@ def test_a_kept_class_is_imported_in_the_file(project_on_disk: AlembicProject) -
     assert "models.Short(length=9)" in text
     project_on_disk.alembic("upgrade", "head")
     assert project_on_disk.clean()
+
+
+class _InUpperCase(FunctionElement):
+    """An element of the application that no dialect but PostgreSQL's can write."""
+
+    inherit_cache = True
+    name = "in_upper_case"
+
+
+@compiles(_InUpperCase, "postgresql")
+def _in_upper_case(element: _InUpperCase, compiler: Any, **options: Any) -> str:
+    return f"{compiler.process(element.clauses, **options)} = upper({compiler.process(element.clauses, **options)})"
+
+
+def test_an_element_that_only_postgresql_knows_is_copied() -> None:
+    metadata = sa.MetaData()
+    word = sa.Column("word", sa.Text)
+    checks = [sa.CheckConstraint(_InUpperCase(word), name="upper"), sa.CheckConstraint("word <> ''", name="some")]
+    sa.Table("t", metadata, word, *checks, sa.Index("ix_upper", _InUpperCase(word)))
+    copy = copied([metadata])
+    table = copy.metadata.tables["t"]
+    originals = {copy.original(item) for item in table.constraints if isinstance(item, sa.CheckConstraint)}
+    assert originals == set(checks)

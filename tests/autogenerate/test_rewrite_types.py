@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -79,8 +77,8 @@ def test_a_second_column_takes_the_place(make_project, new_database, old_databas
         project.models(AFTER)
         files = project.revise("types")
         text = "".join(files)
-        assert text.count("# pgpatterns: table-rewrite: with a second column") >= 3
-        assert "does not write these stages because of: index ix_t_kept" in re.sub(r"\s*\n\s*#\s*", " ", text)
+        assert text.count("# pgpatterns: table-rewrite: with a second column") >= 4
+        assert "does not write these stages" not in text
         schemas = [before]
         for _ in files:
             project.alembic("upgrade", "+1")
@@ -134,7 +132,7 @@ def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -
         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     """)
     project.models(AFTER)
-    assert "because of: rule _RETURN on view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
+    assert "because of: view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
     for path in project.versions():
         if "seen" in path.name:
             path.unlink()

@@ -344,16 +344,23 @@ def test_type_changes_say_what_they_cost(project) -> None:
         Column("price", Numeric(10, 2)), Column("at", DateTime(timezone=True)), Index("ix_small", "small"),
         CheckConstraint("short <> ''", name="said"))
     """
-    started(project, before, "INSERT INTO t VALUES (1, 2, 'x', 1.5, now())").models(after)
+    started(project, before, "INSERT INTO t VALUES (1, 2, 'x', 1.5, now()); CREATE VIEW seen AS SELECT small FROM t")
+    project.models(after)
     with project.database.connect() as connection:
         files = {name: connection.execute(f"SELECT pg_relation_filenode('{name}')").fetchone() for name in ("t",)}
-    (text,) = project.revise("later")
+    text, last = project.revise("later")
     assert re.findall(r"# pgpatterns: ([a-z-]+):", upgrade_of(text)) == [
         "missing-lock-timeout",
         "table-rewrite",
-        "rebuilt-dependents",
+        "rebuilt-dependents",  # the view
+        "rebuilt-dependents",  # the CHECK
     ]
-    assert "from INTEGER to BIGINT" in text and "check said" in text and "small_new" in text
+    assert (
+        "from INTEGER to BIGINT" in text
+        and "VALIDATE CONSTRAINT said" in upgrade_of(last)
+        and "because of: view seen" in text
+    )
+    project.database.execute("DROP VIEW seen")
     project.alembic("upgrade", "head")
     with project.database.connect() as connection:
         assert connection.execute("SELECT pg_relation_filenode('t')").fetchone() != files["t"]

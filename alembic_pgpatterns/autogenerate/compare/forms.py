@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,12 +132,12 @@ _RELATION = """
            c.reltoastrelid <> 0 AS toasted,
            ARRAY(SELECT i.inhparent::regclass::text FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
                  WHERE i.inhrelid = c.oid AND p.relkind = 'r' ORDER BY i.inhseqno)::text[] AS parents
-    FROM pg_class c WHERE c.oid = to_regclass(:relation)
+    FROM pg_class c WHERE c.oid = ANY (CAST(:oids AS oid[]))
 """
 # A column owns the sequence of a serial automatically (deptype a), and that of an identity internally (i; docs,
 # "pg_depend").
 _COLUMNS = """
-    SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+    SELECT a.attrelid AS relation, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
            NOT a.attnotnull AS nullable, pg_get_expr(d.adbin, d.adrelid) AS "default",
            a.attgenerated::text AS generated, a.attidentity::text AS identity, a.attinhcount > 0 AS inherited,
@@ -154,12 +154,13 @@ _COLUMNS = """
         AND o.refobjsubid = a.attnum AND o.classid = 'pg_class'::regclass AND o.deptype IN ('a', 'i')
         AND EXISTS (SELECT FROM pg_class q WHERE q.oid = o.objid AND q.relkind = 'S')
     LEFT JOIN pg_sequence s ON s.seqrelid = o.objid
-    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
-    ORDER BY a.attnum
+    WHERE a.attrelid = ANY (CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum
 """
 # As JSON: confdelsetcols exists since PostgreSQL 15, and a query that names it would fail before that.
 _CONSTRAINTS = """
-    SELECT k.conname AS name, k.contype::text AS kind, pg_get_constraintdef(k.oid) AS definition,
+    SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind,
+           pg_get_constraintdef(k.oid) AS definition,
            obj_description(k.oid, 'pg_constraint') AS comment, NOT k.conislocal OR k.conparentid <> 0 AS inherited,
            ARRAY(SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY AS u (n, i)
                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.i)::text[] AS columns,
@@ -174,13 +175,14 @@ _CONSTRAINTS = """
                  ORDER BY u.i)::text[] AS set_columns,
            (SELECT relname FROM pg_class WHERE oid = k.conindid) AS holds
     FROM pg_constraint k LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE k.conrelid = :oid AND k.contype IN ('c', 'x', 'u', 'p', 'f')
+    WHERE k.conrelid = ANY (CAST(:oids AS oid[])) AND k.contype IN ('c', 'x', 'u', 'p', 'f')
     ORDER BY k.conname
 """
 # As JSON: indnullsnotdistinct exists since PostgreSQL 15. Indexes of partitions follow their parent's. In indoption 1
 # is DESC, and 2 is NULLS FIRST (catalog/pg_index.h).
 _INDEXES = """
-    SELECT c.relname AS name, i.indisunique AS unique, pg_get_indexdef(c.oid) AS definition, m.amname AS method,
+    SELECT i.indrelid AS relation, c.relname AS name, i.indisunique AS unique,
+           pg_get_indexdef(c.oid) AS definition, m.amname AS method,
            obj_description(c.oid, 'pg_class') AS comment, c.reloptions::text[] AS options,
            coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) AS nulls_not_distinct,
            pg_get_expr(i.indpred, i.indrelid) AS predicate,
@@ -206,7 +208,7 @@ _INDEXES = """
                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refobjid = i.indrelid
                  ORDER BY 1)::text[] AS columns
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-    WHERE i.indrelid = :oid AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid
+    WHERE i.indrelid = ANY (CAST(:oids AS oid[])) AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid
                                             AND k.conrelid = i.indrelid AND k.contype IN ('u', 'p', 'x'))
       AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
     ORDER BY c.relname
@@ -229,26 +231,54 @@ def read_forms(connection: Connection, relation: str) -> Forms | None:
     Returns:
         None if there is no such relation.
     """
-    row = connection.execute(text(_RELATION), {"relation": relation}).one_or_none()
-    if row is None:
-        return None
+    oid = connection.scalar(text("SELECT CAST(to_regclass(:relation) AS oid)"), {"relation": relation})
+    return read_all_forms(connection, [oid]).get(oid) if oid is not None else None
 
-    def rows(query: str) -> list[Mapping[str, Any]]:
-        return [dict(item) for item in connection.execute(text(query), {"oid": row.oid}).mappings()]
 
+def read_all_forms(connection: Connection, oids: Sequence[int]) -> dict[int, Forms]:
+    """Read relations from the catalog, with as many statements as for one. Takes no lock on them.
+
+    Args:
+        connection: to the database.
+        oids: of the relations.
+    """
+
+    def rows(query: str) -> dict[int, list[dict[str, Any]]]:
+        result: dict[int, list[dict[str, Any]]] = {}
+        for item in connection.execute(text(query), {"oids": list(oids)}).mappings():
+            values = dict(item)
+            result.setdefault(values.pop("relation"), []).append(values)
+        return result
+
+    relations = [dict(row) for row in connection.execute(text(_RELATION), {"oids": list(oids)}).mappings()]
+    columns, indexes, constraints = rows(_COLUMNS), rows(_INDEXES), rows(_CONSTRAINTS)
+    return {
+        row["oid"]: _forms(
+            row, columns.get(row["oid"], []), indexes.get(row["oid"], []), constraints.get(row["oid"], [])
+        )
+        for row in relations
+    }
+
+
+def _forms(
+    row: Mapping[str, Any],
+    columns: Sequence[Mapping[str, Any]],
+    indexes: Sequence[Mapping[str, Any]],
+    constraints: Sequence[Mapping[str, Any]],
+) -> Forms:
     return Forms(
-        columns={item["name"]: ColumnForm(**{**item, "sources": tuple(item["sources"])}) for item in rows(_COLUMNS)},
-        indexes={item["name"]: _index(item) for item in rows(_INDEXES)},
-        constraints={item["name"]: _constraint(item) for item in rows(_CONSTRAINTS)},
-        kind=row.kind,
-        persistence=row.persistence,
-        partition_key=row.partition_key,
-        is_partition=row.is_partition,
-        options=tuple(row.options or ()),
-        toasted=row.toasted,
-        parents=tuple(row.parents),
-        of_extension=row.of_extension,
-        rows=row.rows,
+        columns={item["name"]: ColumnForm(**{**item, "sources": tuple(item["sources"])}) for item in columns},
+        indexes={item["name"]: _index(item) for item in indexes},
+        constraints={item["name"]: _constraint(item) for item in constraints},
+        kind=row["kind"],
+        persistence=row["persistence"],
+        partition_key=row["partition_key"],
+        is_partition=row["is_partition"],
+        options=tuple(row["options"] or ()),
+        toasted=row["toasted"],
+        parents=tuple(row["parents"]),
+        of_extension=row["of_extension"],
+        rows=row["rows"],
     )
 
 

@@ -64,11 +64,29 @@ def read_sequences(connection: Connection, condition: str = "true") -> dict[Type
     return {(form.schema, form.name): form for form in forms}
 
 
+KEY = "pgpatterns_sequences"
+"""The migration context's option that holds the sequences of a run."""
+
+
+def existing_sequences(context: AutogenContext) -> dict[TypeKey, SequenceForm]:
+    """Return the sequences of the database, read once per run.
+
+    It is called before temporary tables are created: the rows that these leave in the catalog when they are rolled
+    back make PostgreSQL take a hundred times as long for this query.
+    """
+    options = context.migration_context.opts
+    if KEY not in options:
+        assert context.connection is not None
+        options[KEY] = read_sequences(context.connection)
+    result: dict[TypeKey, SequenceForm] = options[KEY]
+    return result
+
+
 def created_or_altered(context: AutogenContext, metadata: MetaData, default_schema: str) -> Iterator[SqlOp]:
     """The ops that make the sequences what the models declare. ``optional`` ones are not for PostgreSQL."""
     connection = context.connection
     assert connection is not None
-    actual = read_sequences(connection)
+    actual = existing_sequences(context)
     for sequence in metadata._sequences.values():
         existing = actual.get((sequence.schema or default_schema, str(sequence.name)))
         name = ".".join(quote(part) for part in (sequence.schema, sequence.name) if part)
@@ -110,12 +128,12 @@ def _clauses(new: SequenceForm, old: SequenceForm) -> list[str]:
 
 
 def dropped(
-    connection: Connection, metadata: MetaData, changes: Iterable[ops.MigrateOperation], default_schema: str
+    context: AutogenContext, metadata: MetaData, changes: Iterable[ops.MigrateOperation], default_schema: str
 ) -> Iterator[SqlOp]:
     """Drop the sequences that the models do not declare any more, and whose last use the revision takes away."""
     declared = {(s.schema or default_schema, str(s.name)) for s in metadata._sequences.values()}
     without_default = set(_without_default(changes, default_schema))
-    for key, form in read_sequences(connection).items():
+    for key, form in existing_sequences(context).items():
         users = [{(u.schema, u.table, u.column), (u.schema, u.table, None)} for u in form.users]
         if key in declared or form.owned or not users or not all(without_default & user for user in users):
             continue

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alembic.operations import ops
 from sqlalchemy import Table, TextClause, text
 
 from alembic_pgpatterns.autogenerate.compare import columns, new_tables, relations
+from alembic_pgpatterns.autogenerate.compare.all_tables import all_tables
 from alembic_pgpatterns.autogenerate.compare.attached import read_attached
 from alembic_pgpatterns.autogenerate.compare.constraints import CHECK, EXCLUDE, PRIMARY_KEY, UNIQUE, compare_constraints
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import compare_foreign_keys
@@ -18,7 +19,7 @@ from alembic_pgpatterns.autogenerate.compare.indexes import compare_indexes, exa
 from alembic_pgpatterns.autogenerate.compare.original_form import with_sources
 from alembic_pgpatterns.autogenerate.compare.partman import is_template
 from alembic_pgpatterns.autogenerate.compare.sameness import Sameness
-from alembic_pgpatterns.autogenerate.compare.scratch import print_declared
+from alembic_pgpatterns.autogenerate.compare.sequences import existing_sequences
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import CHECKS_COMPARED
 from alembic_pgpatterns.autogenerate.rewrite.changes import name_of
@@ -60,7 +61,11 @@ def compare_table(
             new_tables.check(context, modify, declared)
         return
     default = str(getattr(context.dialect, "default_schema_name", None) or "public")
-    actual = read_forms(connection, f"{quote(schema or default)}.{quote(name)}")
+    existing_sequences(context)
+    tables = all_tables(context)
+    actual = tables.actual.get((schema or default, str(name)))
+    if actual is None:
+        actual = read_forms(connection, f"{quote(schema or default)}.{quote(name)}")
     if actual is None:
         return
     _read_whole_defaults(reflected, actual)
@@ -73,7 +78,7 @@ def compare_table(
     if declared is None:
         modify.ops[:] = [exactly_dropped(op, actual) for op in modify.ops]
         return
-    printed = print_declared(connection, declared, _sequences(declared))
+    printed = tables.print_declared(declared)
     if printed is None:
         log.warning("%s is compared by Alembic alone: PostgreSQL refuses a temporary table in a savepoint", name)
         return
@@ -118,7 +123,3 @@ def _read_whole_defaults(reflected: Table, actual: Forms) -> None:
             expression = getattr(owner, name, None)
             if isinstance(expression, TextClause) and expression._bindparams:
                 setattr(owner, name, text(escape_binds(form.default)))
-
-
-def _sequences(declared: Table) -> list[Any]:
-    return list(declared.metadata._sequences.values())

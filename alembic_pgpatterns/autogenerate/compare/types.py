@@ -55,7 +55,7 @@ def compare_types(context: AutogenContext, upgrade_ops: ops.UpgradeOps, metadata
     after = [
         _dropped(item) for key, item in actual.items() if key not in declared and _loses_all(item, changes, default)
     ]
-    after += sequences.dropped(connection, metadata, changes, default)
+    after += sequences.dropped(context, metadata, changes, default)
     upgrade_ops.ops[:] = [*before, *upgrade_ops.ops, *after]
 
 

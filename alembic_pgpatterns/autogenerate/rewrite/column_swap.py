@@ -1,7 +1,11 @@
 """A change of type that would rewrite the table, made with a second column that replaces the first.
 
-Begin: add the new column, and a trigger that fills it on every write. Fill: existing rows in batches, and a validated
-CHECK for NOT NULL. Swap: in one short transaction the new column takes the old one's name.
+Begin: add the new column, and a trigger that fills it on every write. Fill: existing rows in batches, a validated CHECK
+for NOT NULL, and everything that depends on the column once more for the new one, without blocking anybody. Swap: in
+one short transaction the new column takes the old one's name, its indexes, keys, CHECKs, foreign keys and sequence.
+
+The old column goes in the swap. To keep it for a later revision would need a second trigger, which fills it, and saves
+nothing: a drop changes the catalog only, and the downgrade makes the column again in the same way.
 """
 
 from __future__ import annotations
@@ -17,11 +21,20 @@ from sqlalchemy.types import TypeEngine
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
+from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, type_text
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
+    assignable,
+    castable,
+    comparable,
+    type_text,
+    widens,
+)
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote
@@ -29,59 +42,97 @@ from alembic_pgpatterns.schema.names import quote
 # $$$$ is how a Template writes $$.
 _FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
 BEGIN
-  NEW.$new := NEW.$old;
+  NEW.$new := $value;
   RETURN NEW;
 END $$$$""")
 
 
 def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
-    """Whether only a default and NOT NULL depend on the column, and its values can be assigned without USING."""
+    """Whether another column can take this one's place, with the same values in any session."""
     only_type = op.modify_nullable is None and op.modify_comment is False
     return (
         facts.autocommit
         and only_type
         and op.modify_name is None
-        and not op.kw.get("postgresql_using")
         and op.existing_nullable is not None
         and op.existing_type is not None
         and op.modify_type is not None
-        and assignable(op.existing_type, op.modify_type)
-        and not facts.attached_to_column(facts.key(op.schema, op.table_name), op.column_name)
+        and _casts(op)
+        and not obstacles(op, facts)
     )
+
+
+def _casts(op: ops.AlterColumnOp) -> bool:
+    assert op.existing_type is not None and op.modify_type is not None
+    using = op.kw.get("postgresql_using")
+    if using is None:
+        return assignable(op.existing_type, op.modify_type)
+    return castable(op.existing_type, op.modify_type) and reads_only(str(using), str(op.column_name))
+
+
+def obstacles(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    """Return the objects because of which no other column can take the place of the op's column."""
+    parts = _parts(op, facts)
+    dependents = parts.dependents
+    existing = [*dependents.obstacles, *parts.not_renamed(), *_incomparable(op, dependents)]
+    if dependents.sequence is not None and op.modify_server_default is not False:
+        existing.append(f"sequence {dependents.sequence.name}, of a column that gets another default")
+    if parts.new in dependents.columns:
+        existing.append(f"column {parts.new}, which has the name that the new column would get")
+    taken = [name for schema, name in parts.names() if facts.name_exists(schema, name)]
+    return (*existing, *(f"{name}, which has the name that a new object would get" for name in taken))
+
+
+def _incomparable(op: ops.AlterColumnOp, dependents: Dependents) -> list[str]:
+    """Foreign keys whose columns PostgreSQL would not compare while only one side has the new type."""
+    if op.existing_type is None or op.modify_type is None or comparable(op.existing_type, op.modify_type):
+        return []
+    return [f"foreign key {key.name} of {key.table}" for key in dependents.foreign_keys]
+
+
+def _parts(op: ops.AlterColumnOp, facts: Facts) -> Parts:
+    column = str(op.column_name)
+    return Parts(op.schema, op.table_name, column, beside(column), facts.dependents_of(op), facts.default_schema)
 
 
 def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ...]:
     """Return the steps of a change for which `can_swap` is true."""
-    swap = _Swap(op, facts.settings.lock_timeout or "0")
-    filling = Note(TableRewrite.name, note.subject, "existing rows, in batches that commit", aside=True)
+    swap = _Swap(op, facts)
+    locks, own = swap.parts.locked(), (qualified(op.schema, op.table_name),)
+    what = "existing rows, in batches that commit" + (", and what depends on the column" if swap.parts.names() else "")
+    filling = Note(TableRewrite.name, note.subject, what, aside=True)
     moment = Note(TableRewrite.name, note.subject, "the new column replaces the old one; no row is read", aside=True)
-    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,))
+    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,), locks=own)
     # A level above the swap: a downgrade that stops between the files leaves both columns.
-    renewed = Step(4, Phase(swap.begin(), strong=True))
+    renewed = Step(4, Phase(swap.begin(), strong=True, locks=own))
+    swapped = Phase(swap.swapped(), strong=True, notes=(moment,), locks=locks)
     return (
         Step(0, begin, undo_when_split=(Step(0, Phase(swap.ended(column=True), strong=True)),)),
         Step(1, Phase(swap.filled(), autocommit=True, notes=(filling,))),
-        Step(2, Phase(swap.swapped(), strong=True, notes=(moment,)), undo_when_split=(renewed,), owns_downgrade=True),
+        Step(2, swapped, undo_when_split=(renewed,), owns_downgrade=True),
     )
 
 
 class _Swap:
     """The ops of each part for one column."""
 
-    def __init__(self, op: ops.AlterColumnOp, lock_timeout: str) -> None:
-        self.lock_timeout = "'" + lock_timeout.replace("'", "''") + "'"
+    def __init__(self, op: ops.AlterColumnOp, facts: Facts) -> None:
+        self.lock_timeout = "'" + (facts.settings.lock_timeout or "0").replace("'", "''") + "'"
         assert op.modify_type is not None
         self.op = op
+        self.parts = _parts(op, facts)
         self.schema, self.table, self.column = op.schema, op.table_name, str(op.column_name)
         self.kind: TypeEngine[object] = op.modify_type
-        self.new = fit(f"{self.column}_new")
+        self.new = self.parts.new
+        self.using = str(op.kw.get("postgresql_using") or quote(self.column))
         self.trigger = fit(f"{self.table}_{self.column}_new")
         self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))
         self.required = op.existing_nullable is False
 
     def begin(self, idempotent: bool = False) -> tuple[ops.MigrateOperation, ...]:
         add = ops.AddColumnOp(self.table, Column(self.new, self.kind, nullable=True), schema=self.schema)
-        function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), old=quote(self.column))
+        value = expression_with(self.using, self.column, "new", self.column)
+        function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), value=value)
         # CREATE OR REPLACE TRIGGER is new in PostgreSQL 14.
         drop = f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"
         create = (
@@ -92,17 +143,30 @@ class _Swap:
         return (first, SqlOp(function), *((SqlOp(drop),) if idempotent else ()), SqlOp(create))
 
     def filled(self) -> tuple[ops.MigrateOperation, ...]:
-        value = quote(self.column)
-        fill = SqlOp(backfill(self.schema, self.table, self.new, value, f"{value} IS NOT NULL"))
-        if not self.required:
-            return (fill,)
+        parts = self.parts
+        empty = f"{quote(self.column)} IS NOT NULL"
+        fill = SqlOp(backfill(self.schema, self.table, self.new, self.using, empty))
+        dropped, checks = _sql(parts.leftovers()), _sql(parts.add_checks())
+        validated = _sql(parts.validate_checks())
+        if self.required:
+            dropped = (self._drop_check(if_exists=True), *dropped)
+            checks = (self._staged_check(), *checks)
+            statement = f"{alter_table(self.schema, self.table)} VALIDATE CONSTRAINT {quote(self.check)}"
+            validated = (SqlOp(statement), *validated)
+        keys = self._limited(_sql(parts.add_foreign_keys()))
+        keys = (*keys, *_sql(parts.validate_foreign_keys()))
+        return (fill, *self._limited((*dropped, *checks)), *validated, *_sql(parts.build_indexes()), *keys)
+
+    def _limited(self, operations: tuple[ops.MigrateOperation, ...]) -> tuple[ops.MigrateOperation, ...]:
+        """Limit the wait of statements that take a strong lock for a moment, in a block without timeouts."""
+        if not operations:
+            return ()
+        return (SqlOp(f"SET lock_timeout = {self.lock_timeout}"), *operations, SqlOp("SET lock_timeout = 0"))
+
+    def _staged_check(self) -> ops.MigrateOperation:
         condition = text(f"{quote(self.new)} IS NOT NULL")
         check = ops.CreateCheckConstraintOp(self.check, self.table, condition, schema=self.schema)
-        staged = altered(check, kw={NOT_VALID: True})
-        validate = SqlOp(f"{alter_table(self.schema, self.table)} VALIDATE CONSTRAINT {quote(self.check)}")
-        # ADD CHECK takes a strong lock for a moment, so the wait for it is limited.
-        limit, free = SqlOp(f"SET lock_timeout = {self.lock_timeout}"), SqlOp("SET lock_timeout = 0")
-        return (fill, limit, self._drop_check(if_exists=True), staged, free, validate)
+        return altered(check, kw={NOT_VALID: True})
 
     def swapped(self) -> tuple[ops.MigrateOperation, ...]:
         """Drop the old column, rename the new one, then set NOT NULL, which PostgreSQL 18 names after the column."""
@@ -115,10 +179,13 @@ class _Swap:
             inherited.modify_nullable = False
         finishing = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
-        return (*self.ended(column=False), column, rename, *finishing, *check)
+        before, after = _sql(self.parts.release()), _sql(self.parts.settle())
+        return (*self.ended(column=False), *before, column, rename, *finishing, *check, *after)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
         """Set the new default, or the old column's. Alembic doubles percent signs of an expression: it becomes SQL."""
+        if self.parts.dependents.sequence is not None:
+            return ()
         unchanged = self.op.modify_server_default is False
         default = self.op.existing_server_default if unchanged else self.op.modify_server_default
         if default is None or default is False:
@@ -153,11 +220,19 @@ class _Swap:
         return qualified(self.schema, self.trigger)
 
 
+def _sql(statements: list[str]) -> tuple[ops.MigrateOperation, ...]:
+    return tuple(map(SqlOp, statements))
+
+
 def small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
     """Return lines that show the single statement for a table that is small or not in use."""
     assert op.modify_type is not None
     table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
+    using = op.kw.get("postgresql_using")
+    words = f" USING {using}" if using else ""
+    fits = using is None and op.existing_type is not None and widens(op.existing_type, op.modify_type)
     return (
-        "If the table is small, one statement replaces all of this:",
-        f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}",
+        *(() if fits else ("From the first step on, a value that does not fit the new type is refused.",)),
+        "The new column is the table's last one. If the table is small, one statement replaces all of this:",
+        f"  ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text(op.modify_type)}{words}",
     )

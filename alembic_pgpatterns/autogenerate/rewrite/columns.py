@@ -12,7 +12,8 @@ from sqlalchemy.schema import Column, DefaultClause, conv
 
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
-from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, plan_swap, small_table
+from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, obstacles, plan_swap, small_table
 from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, FillOp, value_for_rows
@@ -246,11 +247,7 @@ def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
     subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
     refused = _refused(op, facts)
     if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
-        rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
-        if not rebuilt:
-            return (plain(op, strong=True, notes=refused),)
-        reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
-        return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
+        return _without_rewrite(op, facts, refused)
     spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
     cost = f"from {spelled[0]} to {spelled[1]} every row is rewritten while nobody can read or write"
     if can_swap(op, facts):
@@ -275,6 +272,25 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
     notes = (note, *(each for step in steps for each in step.up.notes))
     phase = Phase((SqlOp(before), *operations, SqlOp(after)), strong=True, notes=notes)
     return (Step(0, phase, owns_downgrade=True),)
+
+
+def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, ...]) -> tuple[Step, ...]:
+    """A new type that fits the stored rows: the rows stay, but what is built on the values may be checked again."""
+    rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
+    subject = f"{op.table_name}.{op.column_name}"
+    checks = facts.dependents_of(op).checks
+    only_checks = all(item.startswith("check ") for item in rebuilt)
+    if checks and only_checks and facts.autocommit and not refused:
+        reason = (
+            "its CHECKs come back NOT VALID and are validated then: PostgreSQL would check every row under the lock"
+        )
+        staged = checks_later(op, checks, Note(RebuiltDependents.name, subject, reason))
+        if staged is not None:
+            return staged
+    if not rebuilt:
+        return (plain(op, strong=True, notes=refused),)
+    reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
+    return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
 
 
 def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
@@ -312,13 +328,13 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
 
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
-    obstacles = facts.attached_to_column(facts.key(op.schema, op.table_name), column)
+    reasons = obstacles(op, facts)
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
         f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
-        *((f"Autogenerate does not write these stages because of: {'; '.join(obstacles[:3])}.",) if obstacles else ()),
+        *((f"Autogenerate does not write these stages because of: {'; '.join(reasons[:3])}.",) if reasons else ()),
     )
 
 

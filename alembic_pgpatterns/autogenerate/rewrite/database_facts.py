@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import text
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
+from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents, read_dependents
 
 if TYPE_CHECKING:
+    from alembic.operations import ops
     from alembic.operations.ops import MigrateOperation
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
@@ -70,10 +73,21 @@ class Facts:
     """What makes PostgreSQL refuse to drop a table: views and functions that use it."""
     has_primary_key: Callable[[TableKey], bool] = lambda table: True
     """Whether a table has a primary key, which a backfill needs."""
-    attached_to_column: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: (
-        "its dependents, which could not be read",
+    dependents: Callable[[TableKey, str], Dependents] = lambda table, column: Dependents(
+        obstacles=("its dependents, which could not be read",)
     )
-    """Objects that depend on a column, so that another column cannot simply replace it."""
+    """What depends on a column in the database."""
+    dropped_before: Mapping[tuple[TableKey, str], frozenset[tuple[str, str, str]]] = field(default_factory=dict)
+    """Indexes and constraints that the revision drops before it changes the type of a column."""
+    held: Mapping[tuple[TableKey, str], tuple[str, ...]] = field(default_factory=dict)
+    """What the revision itself does to a column before its type changes, so that the catalog does not say all."""
+
+    def dependents_of(self, op: ops.AlterColumnOp) -> Dependents:
+        """Return what depends on the column of an op at the time when the revision changes its type."""
+        table = self.key(op.schema, op.table_name)
+        place = (table, str(op.column_name))
+        result = self.dependents(*place).without(table, self.dropped_before.get(place, frozenset()))
+        return replace(result, obstacles=(*result.obstacles, *self.held.get(place, ())))
 
     def key(self, schema: str | None, table: str) -> TableKey:
         """Return a table's key, with the default schema if it has none."""
@@ -124,7 +138,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         droppable_views=reader.droppable_views,
         blocks_drop=reader.blocks_drop,
         has_primary_key=reader.has_primary_key,
-        attached_to_column=reader.attached_to_column,
+        dependents=cache(partial(read_dependents, connection)),
         **more,
     )
 
@@ -244,33 +258,6 @@ _HAS_PRIMARY_KEY = """
                    JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = :schema AND c.relname = :table AND i.indisprimary)
 """
-_ATTACHED = """
-    WITH the AS (
-        SELECT a.attrelid, a.attnum, a.attacl, a.attinhcount, c.relispartition, c.relkind, c.relhassubclass
-        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column)
-    SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM the JOIN pg_depend d
-      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
-    WHERE d.classid <> 'pg_attrdef'::regclass
-      AND NOT (d.classid = 'pg_constraint'::regclass
-               AND (SELECT contype FROM pg_constraint k WHERE k.oid = d.objid) = 'n')
-    UNION ALL
-    SELECT 'a generated column' FROM the JOIN pg_attribute g USING (attrelid, attnum) WHERE g.attgenerated <> ''
-       OR g.attidentity <> ''
-    UNION ALL
-    SELECT 'a generated column' FROM the JOIN pg_depend d
-      ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum AND d.classid = 'pg_attrdef'::regclass
-    JOIN pg_attrdef f ON f.oid = d.objid AND f.adnum <> the.attnum
-    UNION ALL
-    SELECT 'a partition or a parent' FROM the
-    WHERE relkind <> 'r' OR relispartition OR relhassubclass OR attinhcount > 0
-    UNION ALL
-    SELECT 'rights on the column' FROM the WHERE attacl IS NOT NULL
-    UNION ALL
-    SELECT 'trigger ' || t.tgname || ', which a backfill would fire for every row' FROM the
-    JOIN pg_trigger t ON t.tgrelid = the.attrelid AND NOT t.tgisinternal
-    ORDER BY 1
-"""
 
 
 class _Reader:
@@ -309,9 +296,6 @@ class _Reader:
 
     def has_primary_key(self, table: TableKey) -> bool:
         return bool(self.connection.scalar(text(_HAS_PRIMARY_KEY), {"schema": table[0], "table": table[1]}))
-
-    def attached_to_column(self, table: TableKey, column: str) -> tuple[str, ...]:
-        return self._of_column(_ATTACHED, table, column)
 
     def _of_column(self, query: str, table: TableKey, column: str) -> tuple[str, ...]:
         values = {"schema": table[0], "table": table[1], "column": column}

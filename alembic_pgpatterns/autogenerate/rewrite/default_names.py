@@ -8,7 +8,7 @@ from sqlalchemy.schema import conv
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, expression_text, sql_text
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES
 from alembic_pgpatterns.schema.sql import sqltext
 
@@ -59,7 +59,7 @@ def default_name(op: ops.AddConstraintOp, names: Names) -> conv | None:
     if isinstance(op, ops.CreateUniqueConstraintOp):
         return conv(names.free(schema, str(table), "_".join(op.columns), "key"))
     if isinstance(op, ops.CreateCheckConstraintOp):
-        columns = sqltext.column_references(str(op.condition)) or ()
+        columns = sqltext.column_references(sql_text(op.condition)) or ()
         column = str(getattr(op, "of_column", ""))
         return conv(names.free(schema, str(table), column if column in columns else "", "check"))
     return None

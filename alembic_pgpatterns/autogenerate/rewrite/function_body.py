@@ -8,6 +8,7 @@ from itertools import groupby
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.lock_block import ATTEMPTS, lock_block
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
@@ -111,6 +112,10 @@ def _transaction(phases: Sequence[Phase], facts: Facts, committed_early: bool) -
     if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:
         return inner
     limit = [CommentOp.of(_patience(timeout)), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
+    tables = [table for phase in phases for table in phase.locks]
+    if tables:
+        note = Note(MissingLockTimeout.name, "the tables", f"locked at once, in up to {ATTEMPTS} attempts", aside=True)
+        limit += [CommentOp(note.comment()), lock_block(tables)]
     # An autocommit block commits, which ends SET LOCAL. Otherwise it would apply to the next revision too, which
     # shares the transaction unless env.py sets transaction_per_migration.
     before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"

@@ -135,6 +135,9 @@ def _rendered(kind: Any, context: AutogenContext) -> str:
 
 def _public(kind: Any) -> Any:
     """The type as people write it: a dialect has subclasses of its own, such as `_PGJSONB` of `JSONB`."""
+    if isinstance(kind, TypeDecorator):
+        # A decorator around a decorator: rendering it finds what that one stores.
+        return kind
     written = next((cls for cls in type(kind).__mro__ if _is_exported(cls)), type(kind))
     return kind if written is type(kind) else kind.adapt(written)
 

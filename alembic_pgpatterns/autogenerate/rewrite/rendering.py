@@ -110,6 +110,11 @@ def expression_text(expression: Any) -> str:
     return str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True, "include_table": False}))
 
 
+def sql_text(part: object) -> str:
+    """Return a part of an op, a text or an expression, as PostgreSQL reads it."""
+    return expression_text(part) if hasattr(part, "compile") else str(part)
+
+
 class SqlOp(ops.ExecuteSQLOp):
     """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo)."""
 

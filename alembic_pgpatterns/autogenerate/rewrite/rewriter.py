@@ -22,6 +22,7 @@ from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
+from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.output.safe_text import code
@@ -63,6 +64,7 @@ def rewrite(
     changes = with_views_apart(with_split_alters(with_enum_types(changes, facts)), facts)
     if split != "never":
         changes = with_inline_references(changes, facts)
+    changes, facts = with_swaps_placed(changes, facts)
     grouped = in_batches if batch else tuple
     return [
         File(tuple(grouped(body(part.up, facts))), tuple(grouped(body(part.down, facts))))

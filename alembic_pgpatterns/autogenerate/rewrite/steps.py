@@ -16,7 +16,7 @@ from sqlalchemy import ForeignKeyConstraint
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note, sql_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Phase:
     """Takes a lock on an existing table that blocks its readers or writers."""
     notes: tuple[Note, ...] = ()
     comments: tuple[CommentOp, ...] = ()
+    locks: tuple[str, ...] = ()
+    """Quoted names of tables that it locks more than one of, or for more than one statement: all are locked first."""
     directive: bool = False
     """Consists of this package's directives: they can run twice, and with ``autocommit`` leave the transaction."""
 
@@ -144,14 +146,16 @@ def touches(op: ops.MigrateOperation, facts: Facts) -> Touch:
         column = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
         added = op if isinstance(op, ops.AddColumnOp) else op._reverse
         if added is not None and added.column.computed is not None:
-            reads.update(("column", *table, word) for word in _names(str(added.column.computed.sqltext)))
+            reads.update(("column", *table, word) for word in _names(sql_text(added.column.computed.sqltext)))
         if isinstance(op, InlineReferenceOp):
             referred = referenced_table(op.reference, facts)
             reads.update((("table", *referred), ("unique", *referred)))
         return Touch(frozenset(reads), frozenset({("column", *table, str(column))}))
     if isinstance(op, ops.AlterColumnOp):
         column_key = ("column", *table, str(op.column_name))
-        return Touch(frozenset(reads | {column_key}), frozenset({column_key} if op.modify_type is not None else ()))
+        return Touch(
+            frozenset(reads | {column_key}), _retyped(op, table, facts) if op.modify_type is not None else frozenset()
+        )
     alters = getattr(op, "alters", ())
     if alters:
         return _together(touches(alter, facts) for alter in alters)
@@ -162,6 +166,17 @@ def _together(items: Iterable[Touch]) -> Touch:
     touched = list(items)
     reads = (key for item in touched for key in item.reads)
     return Touch(frozenset(reads), frozenset(key for item in touched for key in item.writes))
+
+
+def _retyped(op: ops.AlterColumnOp, table: TableKey, facts: Facts) -> frozenset[Key]:
+    """A new type changes the column, and makes again what depends on it: indexes, keys, foreign keys."""
+    dependents = facts.dependents(table, str(op.column_name)) if not facts.is_new(op.schema, op.table_name) else None
+    keys: set[Key] = {("column", *table, str(op.column_name))}
+    if dependents is not None:
+        keys.update(("dependent", *name) for name in dependents.names(table))
+        keys.update(("column", *peer) for key in dependents.foreign_keys for peer in key.peers)
+        keys.update(("unique", *table) for index in dependents.indexes if index.key)
+    return frozenset(keys)
 
 
 def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
@@ -191,7 +206,7 @@ def _columns(op: ops.MigrateOperation) -> Iterable[str]:
     parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
     options = getattr(op, "kw", {})
     parts.extend((options.get("postgresql_where", ""), *(options.get("postgresql_include") or ())))
-    texts = [str(getattr(part, "name", None) or part) for part in parts]
+    texts = [str(getattr(part, "name", None) or sql_text(part)) for part in parts]
     return (word for text in texts for word in (text, *_names(text)))
 
 

@@ -80,15 +80,48 @@ def _time_fits(old: TypeText, new: TypeText, utc: bool) -> bool:
     return digits[0] <= digits[1]
 
 
-_NUMBERS = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8"))
-_STRINGS = frozenset(("text", "varchar", "bpchar"))
+_INTEGERS = frozenset(("int2", "int4", "int8"))
+_FLOATS = frozenset(("float4", "float8"))
+_NUMBERS = _INTEGERS | _FLOATS | {"numeric"}
+_STRINGS = _TEXTS | {"bpchar"}
+_DOCUMENTS = frozenset(("json", "jsonb"))
+_FAMILIES = (_INTEGERS, _FLOATS, _TEXTS)
+"""Types of one operator family (pg_amop): their values are compared without a cast, also by foreign keys."""
+_BY_SESSION = ("time", "date", "interval", "money", "bytea")
+"""Types whose text, or whose cast, depends on settings of the session (TimeZone, DateStyle, lc_monetary and others)."""
 
 
 def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     """Whether a value of one type can be assigned to the other, with the same result in every session.
 
-    True among numbers and among strings. Timestamps depend on the session's TimeZone.
+    True among numbers, among strings, among json and jsonb, and from any type to a string: every type has a cast to
+    text by its output, for assignments (PostgreSQL docs, CREATE CAST). Timestamps depend on the session's TimeZone,
+    and how many digits of a float are printed on extra_float_digits.
     """
-    parsed = [parse_type(type_text(kind)) for kind in (old, new)]
-    names = {None if item is None or item.array else _builtin(item) for item in parsed}
-    return names <= _NUMBERS or names <= _STRINGS
+    before, after = _name(old), _name(new)
+    if any({before, after} <= family for family in (_NUMBERS, _STRINGS, _DOCUMENTS)):
+        return True
+    return castable(old, new) and after in _STRINGS and before.removesuffix("[]") not in _FLOATS
+
+
+def castable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether an explicit cast between the types gives the same result in every session."""
+    return all(name and not name.startswith(_BY_SESSION) for name in (_name(old), _name(new)))
+
+
+def comparable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether a foreign key may reference a column of one type from a column of the other."""
+    return any({_name(old), _name(new)} <= family for family in _FAMILIES)
+
+
+def widens(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether an integer type becomes a wider one."""
+    return {_name(old), _name(new)} <= _INTEGERS and _name(old) < _name(new)
+
+
+def _name(kind: TypeEngine[object]) -> str:
+    """PostgreSQL's name of a type without arguments; empty if it is not understood."""
+    parsed = parse_type(type_text(kind))
+    if parsed is None:
+        return ""
+    return (_builtin(parsed) or ".".join(parsed.names)) + "[]" * parsed.array

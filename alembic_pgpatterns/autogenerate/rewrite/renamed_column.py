@@ -1,0 +1,122 @@
+"""SQL that PostgreSQL prints, with one of its columns renamed in the parse tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic_pgpatterns.schema.names import quote
+
+
+class NotRenamedError(Exception):
+    """The column cannot be renamed in a definition: it is not understood, or it names the row as a whole."""
+
+
+def index_statement(definition: str, schema: str | None, name: str, old: str, new: str) -> str:
+    """Return ``CREATE INDEX CONCURRENTLY`` for a copy of an index in which one column has another name.
+
+    Args:
+        definition: what pg_get_indexdef() prints.
+        schema: of the table as the revision writes it; None for the default one.
+        name: the name of the new index.
+        old: the name of the column in the definition.
+        new: its other name.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(definition)
+    index = tree.stmts[0].stmt.index_stmt
+    index.idxname, index.concurrent = name, True
+    index.relation.schemaname = schema or ""
+    for element in (*index.index_params, *index.index_including_params):
+        if element.index_elem.name == old:
+            element.index_elem.name = new
+    _rename_references(tree, (old,), (new,))
+    return _deparsed(tree)
+
+
+def constraint_statement(
+    definition: str, table: str, name: str, old: str, new: str, *, own: bool = True, referenced: bool = False
+) -> str:
+    """Return ``ALTER TABLE … ADD CONSTRAINT … NOT VALID`` for a copy of a CHECK or a foreign key.
+
+    Args:
+        definition: what pg_get_constraintdef() prints.
+        table: the quoted name of the table that has the constraint.
+        name: the name of the new constraint.
+        old: the name of the column in the definition.
+        new: its other name.
+        own: the column is one of the table that has the constraint.
+        referenced: the column is one that a foreign key references.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} {definition}")
+    # The field of the parse tree is called "def", which is no name in Python.
+    constraint = getattr(tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd, "def").constraint
+    constraint.skip_validation, constraint.initially_valid = True, False
+    if own:
+        _rename_references(tree, (old,), (new,))
+        _rename_strings((*constraint.fk_attrs, *constraint.fk_del_set_cols), old, new)
+    if referenced:
+        _rename_strings(constraint.pk_attrs, old, new)
+    return _deparsed(tree)
+
+
+def expression_with(expression: str, old: str, *new: str) -> str:
+    """Return an expression in which a column has another name, such as ``NEW.c`` in a trigger.
+
+    Raises:
+        NotRenamedError: the parser does not know the expression.
+    """
+    tree = _parsed(f"SELECT {expression}")
+    _rename_references(tree, (old,), new)
+    return _deparsed(tree).removeprefix("SELECT ")
+
+
+def reads_only(expression: str, column: str) -> bool:
+    """Whether an expression can be read, and names one column and nothing else of a row."""
+    from alembic_pgpatterns.schema.sql.parser import pg, postgast
+
+    try:
+        tree = _parsed(f"SELECT {expression}")
+    except NotRenamedError:
+        return False
+    fields = [list(reference.fields) for reference in postgast.find_nodes(tree, pg.ColumnRef)]
+    queries = list(postgast.find_nodes(tree, pg.SubLink))
+    return not queries and all(len(parts) == 1 and parts[0].string.sval == column for parts in fields)
+
+
+def _rename_references(tree: Any, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+    from alembic_pgpatterns.schema.sql.parser import pg, postgast
+
+    for reference in list(postgast.find_nodes(tree, pg.ColumnRef)):
+        last = reference.fields[-1]
+        if last.WhichOneof("node") != "string":
+            raise NotRenamedError
+        if last.string.sval == old[-1]:
+            del reference.fields[:]
+            for part in new:
+                reference.fields.add().string.sval = part
+
+
+def _rename_strings(items: Any, old: str, new: str) -> None:
+    for item in items:
+        if item.string.sval == old:
+            item.string.sval = new
+
+
+def _parsed(statement: str) -> Any:
+    from alembic_pgpatterns.schema.sql.parser import postgast
+
+    try:
+        return postgast.parse(statement)
+    except postgast.PgQueryError as error:
+        raise NotRenamedError from error
+
+
+def _deparsed(tree: Any) -> str:
+    from alembic_pgpatterns.schema.sql.parser import postgast
+
+    return str(postgast.deparse(tree))

@@ -1,0 +1,229 @@
+"""What a new column needs before it can take another one's place: indexes, keys, CHECKs, foreign keys, the sequence.
+
+Each object is made once more for the new column, under another name and without blocking anybody. In the swap the old
+ones go with the old column, and the new ones get their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alembic_pgpatterns.autogenerate.rewrite.dependents import CheckOn, Dependents, ForeignKeyOn, IndexOn, SequenceOf
+from alembic_pgpatterns.autogenerate.rewrite.renamed_column import (
+    NotRenamedError,
+    constraint_statement,
+    index_statement,
+)
+from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
+from alembic_pgpatterns.remedies.naming import fit
+from alembic_pgpatterns.schema.names import quote
+
+_KEYS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
+
+
+def beside(name: str) -> str:
+    """Return the name of the new object beside the old one."""
+    return fit(f"{name}_new")
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The statements for the dependents of one column."""
+
+    schema: str | None
+    table: str
+    column: str
+    new: str
+    dependents: Dependents
+    default_schema: str
+
+    def not_renamed(self) -> tuple[str, ...]:
+        """Return the objects whose definition cannot be written for another column."""
+        failed = []
+        for item, write in self._written():
+            try:
+                write()
+            except NotRenamedError:
+                failed.append(f"{item.name}, whose definition cannot be read")
+        return tuple(failed)
+
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Return schema and name of every object that is made beside another."""
+        own = str(self.schema or self.default_schema)
+        items: tuple[IndexOn | CheckOn, ...] = (*self.dependents.indexes, *self.dependents.checks)
+        named = [(own, beside(item.name)) for item in items]
+        named += [(key.schema, beside(key.name)) for key in self.dependents.foreign_keys]
+        return (*named, *(((own, self._kept_sequence()),) if self._identity() else ()))
+
+    def locked(self) -> tuple[str, ...]:
+        """Return the tables that the swap locks: those of the foreign keys too, on either side."""
+        keys = self.dependents.foreign_keys
+        others = {(key.schema, key.table) for key in keys} | {peer[:2] for key in keys for peer in key.peers}
+        return tuple(sorted({self._table(), *(self._qualified(*other) for other in others)}))
+
+    def leftovers(self) -> list[str]:
+        """Drop what an attempt before has left. Foreign keys come first: they need the index."""
+        keys = [(self._table_of(key), key.name) for key in self.dependents.foreign_keys]
+        checks = [(self._table(), check.name) for check in self.dependents.checks]
+        return [f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {quote(beside(name))}" for table, name in keys + checks]
+
+    def add_checks(self) -> list[str]:
+        """Add the CHECKs, NOT VALID: their locks last for a moment."""
+        return [self._check(check) for check in self.dependents.checks]
+
+    def add_foreign_keys(self) -> list[str]:
+        """Add the foreign keys, NOT VALID, on an index that is there by then."""
+        return [self._foreign_key(key) for key in self.dependents.foreign_keys]
+
+    def validate_checks(self) -> list[str]:
+        """Read all rows, without blocking anybody. What was not valid before stays so."""
+        return [_validate(self._table(), check.name) for check in self.dependents.checks if check.valid]
+
+    def validate_foreign_keys(self) -> list[str]:
+        """The same for foreign keys."""
+        return [_validate(self._table_of(key), key.name) for key in self.dependents.foreign_keys if key.valid]
+
+    def build_indexes(self) -> list[str]:
+        """Build the indexes, each after the drop of what a failed build leaves."""
+        return [part for index in self.dependents.indexes for part in (self._drop_index(index), self._index(index))]
+
+    def release(self) -> list[str]:
+        """Before the old column goes: keep its sequence, and drop the foreign keys that hold it."""
+        holding = [key for key in self.dependents.foreign_keys if key.referenced]
+        drops = [f"ALTER TABLE {self._table_of(key)} DROP CONSTRAINT {quote(key.name)}" for key in holding]
+        return [*drops, *self._keep_sequence()]
+
+    def settle(self) -> list[str]:
+        """After the new column has its name: the sequence, keys, and the names and comments of all."""
+        return [
+            *self._restore_sequence(),
+            *(self._attach(index) for index in self.dependents.indexes if index.key),
+            *self._renames(),
+            *self._comments(),
+        ]
+
+    def _written(self) -> Iterable[tuple[Any, Any]]:
+        yield from ((index, lambda index=index: self._index(index)) for index in self.dependents.indexes)
+        yield from ((check, lambda check=check: self._check(check)) for check in self.dependents.checks)
+        yield from ((key, lambda key=key: self._foreign_key(key)) for key in self.dependents.foreign_keys)
+
+    def _index(self, index: IndexOn) -> str:
+        return index_statement(index.definition, self.schema, beside(index.name), self.column, self.new)
+
+    def _drop_index(self, index: IndexOn) -> str:
+        return f"DROP INDEX CONCURRENTLY IF EXISTS {self._beside_table(beside(index.name))}"
+
+    def _check(self, check: CheckOn) -> str:
+        return constraint_statement(check.definition, self._table(), beside(check.name), self.column, self.new)
+
+    def _foreign_key(self, key: ForeignKeyOn) -> str:
+        names = (self._table_of(key), beside(key.name), self.column, self.new)
+        return constraint_statement(key.definition, *names, own=key.own, referenced=key.referenced)
+
+    def _attach(self, index: IndexOn) -> str:
+        """Make the unique index a key's. PostgreSQL gives the index the key's name."""
+        add = f"ADD CONSTRAINT {quote(index.name)} {_KEYS[index.key]} USING INDEX {quote(beside(index.name))}"
+        deferrable = " DEFERRABLE" if index.deferrable else ""
+        deferred = " INITIALLY DEFERRED" if index.initially_deferred else ""
+        return f"{alter_table(self.schema, self.table)} {add}{deferrable}{deferred}"
+
+    def _renames(self) -> Iterable[str]:
+        for index in self.dependents.indexes:
+            if not index.key:
+                yield f"ALTER INDEX {self._beside_table(beside(index.name))} RENAME TO {quote(index.name)}"
+        for check in self.dependents.checks:
+            yield _rename(self._table(), check.name)
+        for key in self.dependents.foreign_keys:
+            yield _rename(self._table_of(key), key.name)
+
+    def _comments(self) -> Iterable[str]:
+        keys = [(index.name, index.key_comment, self._table()) for index in self.dependents.indexes if index.key]
+        keys += [(check.name, check.comment, self._table()) for check in self.dependents.checks]
+        keys += [(key.name, key.comment, self._table_of(key)) for key in self.dependents.foreign_keys]
+        for name, comment, table in keys:
+            if comment is not None:
+                yield f"COMMENT ON CONSTRAINT {quote(name)} ON {table} IS {_literal(comment)}"
+        for index in self.dependents.indexes:
+            if index.comment is not None:
+                yield f"COMMENT ON INDEX {self._beside_table(index.name)} IS {_literal(index.comment)}"
+
+    def _identity(self) -> SequenceOf | None:
+        sequence = self.dependents.sequence
+        return sequence if sequence is not None and sequence.identity else None
+
+    def _keep_sequence(self) -> list[str]:
+        """Let a serial column's sequence belong to the new column. An identity's cannot change its owner: keep where
+        it stands in a sequence of the table's schema, which the same transaction drops."""
+        sequence = self.dependents.sequence
+        if sequence is None:
+            return []
+        name = self._qualified(sequence.schema, sequence.name)
+        if not sequence.identity:
+            return [f"ALTER SEQUENCE {name} OWNED BY {self._table()}.{quote(self.new)}"]
+        kept = self._beside_table(self._kept_sequence())
+        limits = f"MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
+        return [f"CREATE SEQUENCE {kept} {limits} START WITH 0", _moved(kept, name)]
+
+    def _restore_sequence(self) -> list[str]:
+        sequence = self.dependents.sequence
+        if sequence is None:
+            return []
+        alter = f"{alter_table(self.schema, self.table)} ALTER COLUMN {quote(self.column)}"
+        if not sequence.identity:
+            return [f"{alter} SET DEFAULT {sequence.default}"] if sequence.default is not None else []
+        name, kept = self._qualified(sequence.schema, sequence.name), self._beside_table(self._kept_sequence())
+        kind = "ALWAYS" if sequence.identity == "a" else "BY DEFAULT"
+        add = f"{alter} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {name} {_options(sequence.options)})"
+        comment = [f"COMMENT ON SEQUENCE {name} IS {_literal(sequence.comment)}"] if sequence.comment else []
+        return [add, _moved(name, kept), f"DROP SEQUENCE {kept}", *comment]
+
+    def _kept_sequence(self) -> str:
+        return fit(f"{self.table}_{self.column}_kept_seq")
+
+    def _table(self) -> str:
+        return qualified(self.schema, self.table)
+
+    def _table_of(self, key: ForeignKeyOn) -> str:
+        return self._qualified(key.schema, key.table)
+
+    def _qualified(self, schema: str, name: str) -> str:
+        """Return a name as the revision writes it: the default schema is left out."""
+        return qualified(None if schema == self.default_schema and not self.schema else schema, name)
+
+    def _beside_table(self, name: str) -> str:
+        return qualified(self.schema, name)
+
+
+def _validate(table: str, name: str) -> str:
+    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(beside(name))}"
+
+
+def _rename(table: str, name: str) -> str:
+    return f"ALTER TABLE {table} RENAME CONSTRAINT {quote(beside(name))} TO {quote(name)}"
+
+
+def _moved(sequence: str, source: str) -> str:
+    return f"SELECT setval({_literal(sequence)}, last_value, is_called) FROM {source}"  # noqa: S608
+
+
+_LIMITS = frozenset(sign * 2**bits - (sign > 0) for bits in (15, 31, 63) for sign in (1, -1))
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    """Return the options of a sequence, without limits that only come from its type."""
+    words = [
+        f"START WITH {options['seqstart']}",
+        f"INCREMENT BY {options['seqincrement']}",
+        f"CACHE {options['seqcache']}",
+        "CYCLE" if options["seqcycle"] else "NO CYCLE",
+    ]
+    for name, keyword in (("seqmin", "MINVALUE"), ("seqmax", "MAXVALUE")):
+        if options[name] not in _LIMITS:
+            words.append(f"{keyword} {options[name]}")
+    return " ".join(words)
