@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.dependents import CheckOn
-from alembic_pgpatterns.autogenerate.rewrite.renamed_column import NotRenamedError, constraint_statement
+from alembic_pgpatterns.autogenerate.rewrite.renamed_column import NotRenamedError, Renamed, constraint_statement
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
@@ -29,9 +29,9 @@ def checks_later(op: ops.AlterColumnOp, checks: Sequence[CheckOn], note: Note) -
         None if a CHECK cannot be read.
     """
     table, alter = qualified(op.schema, op.table_name), alter_table(op.schema, op.table_name)
-    column = str(op.column_name)
+    column = Renamed(str(op.column_name), str(op.column_name))
     try:
-        added = [constraint_statement(item.definition, table, item.name, column, column) for item in checks]
+        added = [constraint_statement(item.definition, table, item.name, column) for item in checks]
     except NotRenamedError:
         return None
     dropped = [SqlOp(f"{alter} DROP CONSTRAINT IF EXISTS {quote(item.name)}") for item in checks]

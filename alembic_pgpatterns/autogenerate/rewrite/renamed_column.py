@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from alembic_pgpatterns.schema.names import quote
 
@@ -35,19 +35,25 @@ def index_statement(definition: str, schema: str | None, name: str, old: str, ne
     return _deparsed(tree)
 
 
-def constraint_statement(
-    definition: str, table: str, name: str, old: str, new: str, *, own: bool = True, referenced: bool = False
-) -> str:
+class Renamed(NamedTuple):
+    """A column with another name, and where a constraint has it."""
+
+    old: str
+    new: str
+    own: bool = True
+    """It is a column of the table that has the constraint."""
+    referenced: bool = False
+    """It is a column that a foreign key references."""
+
+
+def constraint_statement(definition: str, table: str, name: str, column: Renamed) -> str:
     """Return ``ALTER TABLE … ADD CONSTRAINT … NOT VALID`` for a copy of a CHECK or a foreign key.
 
     Args:
         definition: what pg_get_constraintdef() prints.
         table: the quoted name of the table that has the constraint.
         name: the name of the new constraint.
-        old: the name of the column in the definition.
-        new: its other name.
-        own: the column is one of the table that has the constraint.
-        referenced: the column is one that a foreign key references.
+        column: what to rename.
 
     Raises:
         NotRenamedError: the parser does not know the definition.
@@ -56,11 +62,11 @@ def constraint_statement(
     # The field of the parse tree is called "def", which is no name in Python.
     constraint = getattr(tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd, "def").constraint
     constraint.skip_validation, constraint.initially_valid = True, False
-    if own:
-        _rename_references(tree, (old,), (new,))
-        _rename_strings((*constraint.fk_attrs, *constraint.fk_del_set_cols), old, new)
-    if referenced:
-        _rename_strings(constraint.pk_attrs, old, new)
+    if column.own:
+        _rename_references(tree, (column.old,), (column.new,))
+        _rename_strings((*constraint.fk_attrs, *constraint.fk_del_set_cols), column.old, column.new)
+    if column.referenced:
+        _rename_strings(constraint.pk_attrs, column.old, column.new)
     return _deparsed(tree)
 
 

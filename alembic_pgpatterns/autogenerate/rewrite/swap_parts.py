@@ -13,6 +13,7 @@ from typing import Any
 from alembic_pgpatterns.autogenerate.rewrite.dependents import CheckOn, Dependents, ForeignKeyOn, IndexOn, SequenceOf
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import (
     NotRenamedError,
+    Renamed,
     constraint_statement,
     index_statement,
 )
@@ -120,11 +121,12 @@ class Parts:
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self._beside_table(beside(index.name))}"
 
     def _check(self, check: CheckOn) -> str:
-        return constraint_statement(check.definition, self._table(), beside(check.name), self.column, self.new)
+        column = Renamed(self.column, self.new)
+        return constraint_statement(check.definition, self._table(), beside(check.name), column)
 
     def _foreign_key(self, key: ForeignKeyOn) -> str:
-        names = (self._table_of(key), beside(key.name), self.column, self.new)
-        return constraint_statement(key.definition, *names, own=key.own, referenced=key.referenced)
+        column = Renamed(self.column, self.new, key.own, key.referenced)
+        return constraint_statement(key.definition, self._table_of(key), beside(key.name), column)
 
     def _attach(self, index: IndexOn) -> str:
         """Make the unique index a key's. PostgreSQL gives the index the key's name."""
