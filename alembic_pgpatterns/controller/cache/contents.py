@@ -84,13 +84,11 @@ def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> I
 
 
 def _configuration(project: Project) -> Iterator[object]:
-    """Alembic's configuration. Our own sections are left out: they decide what is checked, not what runs."""
+    """Alembic's configuration, with our own sections in it: a revision can read them as any other."""
     file = project.config.file_config
     yield project.config.config_ini_section
     for section in file.sections():
-        # Raw: an interpolation may fail, and that is env.py's matter.
-        if section.partition(":")[0] != "pgpatterns":
-            yield [section, sorted(file.items(section, raw=True))]
+        yield [section, sorted(file.items(section, raw=True))]
     if project.pyproject is not None and project.pyproject.exists():
         yield tomllib.loads(project.pyproject.read_text("utf-8")).get("tool", {}).get("alembic")
     yield getattr(project.config.cmd_opts, "x", None)

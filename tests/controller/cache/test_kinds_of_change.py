@@ -155,13 +155,16 @@ KINDS: dict[str, tuple[str, Change]] = {
         "shutil.which('pgp-program')",
         lambda folder: variable("PATH", f"{folder}/bin:{os.environ['PATH']}")(folder),
     ),
-    "the folder for temporary files": ("tempfile.gettempdir()", lambda folder: os.environ.update(TMPDIR=str(folder))),
+    "the folder for temporary files": (
+        "tempfile._candidate_tempdir_list()[0]",
+        lambda folder: os.environ.update(TMPDIR=str(folder)),
+    ),
     "the time zone": ("time.tzname[0]", lambda folder: (os.environ.update(TZ="Asia/Tokyo"), time.tzset())),
     "the arguments": ("sys.argv[1:]", lambda folder: sys.argv.append("more")),
     # Alembic's configuration.
     "another section of alembic.ini": ("config.file_config.sections()", in_ini("kinds")),
     "our section of alembic.ini": (
-        "config.file_config.has_option('pgpatterns', 'kind') and config.get_section('pgpatterns')",
+        "config.get_section('pgpatterns', {})",
         lambda folder: (folder / "alembic.ini").write_text(
             (folder / "alembic.ini").read_text() + "[pgpatterns]\nexclude_tables = other\n"
         ),
