@@ -88,6 +88,7 @@ def _configuration(project: Project) -> Iterator[object]:
     file = project.config.file_config
     yield project.config.config_ini_section
     for section in file.sections():
+        # Raw: an interpolation may fail, and that is env.py's matter.
         yield [section, sorted(file.items(section, raw=True))]
     if project.pyproject is not None and project.pyproject.exists():
         yield tomllib.loads(project.pyproject.read_text("utf-8")).get("tool", {}).get("alembic")
