@@ -46,6 +46,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     rows.add_argument(
         "--seed-rows", metavar="FILE", help="SQL file with rows of your own; the tables it fills are left"
     )
+    rows.add_argument(
+        "--triggers", action="store_true", help="let triggers run while the tables are filled (default: they do not)"
+    )
     cost = parser.add_argument_group("cost")
     cost.add_argument("--budget", metavar="TIME", help="most time for all of it, such as 90s, 5m, 1h (default: 15m)")
     cost.add_argument("--disk", metavar="SIZE", help="most disk, such as 500MB, 2GB (default: 10GB)")

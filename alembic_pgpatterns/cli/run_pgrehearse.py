@@ -21,6 +21,9 @@ from alembic_pgpatterns.rehearsal.verdict import rehearsal_of
 from alembic_pgpatterns.report import rehearsal as writer
 from alembic_pgpatterns.report.progress import progress_on
 
+MOST_ROWS = 2_000_000_000
+"""Row numbers are values of integer columns, too."""
+
 
 def run(config: Any, options: argparse.Namespace) -> int:
     """Rehearse, report, and return the exit code.
@@ -55,8 +58,8 @@ def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
     """
     values = vars(options)
     rows = values.get("rows")
-    if rows is not None and rows < 1:
-        raise SettingsError(f"--rows: {rows} is not a number of rows.")
+    if rows is not None:
+        demand_rows(rows, "--rows")
     budget, disk, seed_rows = values.get("budget"), values.get("disk"), values.get("seed_rows")
     default = Options()
     return Options(
@@ -65,4 +68,16 @@ def options_of(options: argparse.Namespace, seed: Path | None) -> Options:
         bytes=bytes_of(disk) if disk else default.bytes,
         revisions=tuple(values.get("revisions") or ()),
         seed=Path(seed_rows).absolute() if seed_rows else seed,
+        triggers=bool(values.get("triggers")),
     )
+
+
+def demand_rows(rows: int, flag: str) -> None:
+    """Raise SettingsError unless there can be so many rows.
+
+    Args:
+        rows: of the largest table.
+        flag: the flag that gave it.
+    """
+    if not 1 <= rows <= MOST_ROWS:
+        raise SettingsError(f"{flag}: {rows} is not a number of rows from 1 to {MOST_ROWS:,}.")

@@ -13,6 +13,7 @@ from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
+from alembic_pgpatterns.cli.run_pgrehearse import demand_rows
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.config.sources import settings_of
@@ -51,6 +52,9 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
     """
     settings = settings_of(config, flags(options))
     _refuse(settings, arguments)
+    rows = getattr(options, "rehearse", None)
+    if rows is not None:
+        demand_rows(rows, "--rehearse")
     head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
         with progress_on(sys.stderr) as progress:
@@ -64,7 +68,6 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
     new_lines = _without_repetition(lines, printed)
     for line in (*new_lines, *_count([*printed, *new_lines])):
         config.print_stdout("%s", inert(line))
-    rows = getattr(options, "rehearse", None)
     if rows is not None and files:
         _rehearse(config, settings, [revision for revision, _ in files], rows)
 

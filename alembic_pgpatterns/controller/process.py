@@ -99,7 +99,8 @@ class ProjectProcess:
             confinement: how long one request may take, and where the project may connect.
             task: what the request "task" does, in a fork.
         """
-        self._time_limit = confinement.time_limit
+        self.time_limit = confinement.time_limit
+        """Seconds that one request may take."""
         self._running: tuple[str, ...] = ()
         self._pid = 0
         self._exit = ""
@@ -137,7 +138,7 @@ class ProjectProcess:
         return answer
 
     def _answer(self, ends: _Ends, handlers: Handlers) -> tuple[str, Any]:
-        deadline = time.monotonic() + self._time_limit
+        deadline = time.monotonic() + self.time_limit
         while True:
             sources: list[Any] = [ends.requests, ends.callbacks, ends.status]
             ready, _, _ = select.select(sources, [], [], max(deadline - time.monotonic(), 0))
@@ -204,7 +205,7 @@ class ProjectProcess:
         where = f"{place}: " if place else self._where()
         return ProjectFailed(
             Failure(
-                f"{where}the project's code ran for longer than time_limit ({self._time_limit:g} s) and was ended "
+                f"{where}the project's code ran for longer than time_limit ({self.time_limit:g} s) and was ended "
                 'there. If it needs longer, set time_limit = "30m" in [tool.alembic_pgpatterns].',
                 place=place,
             )

@@ -112,6 +112,11 @@ class Project:
         assert self._process is not None
         return self._process.request(name, *values, handlers=handlers or {})
 
+    def limit(self, seconds: float) -> None:
+        """Let each further request take no longer than this, and than the settings allow."""
+        if self._process is not None:
+            self._process.time_limit = max(0.0, min(seconds, self._confinement.time_limit))
+
     def perform(self, task: Task, handlers: Handlers) -> Any:
         """Do a task in a new process, a fork of this one, in which nothing of the project is imported yet.
 

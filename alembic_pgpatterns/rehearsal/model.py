@@ -32,9 +32,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class StatementTime:
-    """One statement of the revision. ``rows``: how many it changed; None if it changes none.
+    """A statement of the revision, or all that one line ran: ``count`` of them, in a loop.
 
-    ``predicted``: seconds at production's size, None if it ran other statements at each size.
+    ``rows``: how many it changed; None if it changes none. ``predicted``: seconds at production's size, None if it did
+    not run at each size.
     """
 
     location: Location
@@ -42,6 +43,7 @@ class StatementTime:
     rows: int | None
     sql: str
     predicted: float | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from alembic_pgpatterns.config.settings import SettingsError
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(kB|MB|GB|TB)?", re.IGNORECASE)
 _SECONDS = {"s": 1, "": 60, "m": 60, "min": 60, "h": 3600}
+TIME_IS_OVER = "the time of --budget was over"
 _BYTES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
 
 
@@ -20,6 +21,7 @@ class Options:
     """``rows``: of the largest table. ``seconds`` and ``bytes``: limits of time and disk for the whole rehearsal.
 
     ``revisions``: which ones; empty: those that pgcheck would trace. ``seed``: a file of SQL with the user's own rows.
+    ``triggers``: whether they run while the tables are filled.
     """
 
     rows: int = 1_000_000
@@ -27,6 +29,7 @@ class Options:
     bytes: int = 10 << 30
     revisions: tuple[str, ...] = ()
     seed: Path | None = None
+    triggers: bool = False
 
 
 def seconds_of(text: str) -> float:
@@ -53,8 +56,8 @@ def bytes_of(text: str) -> int:
     return int(float(match[1]) * _BYTES[(match[2] or "").lower()])
 
 
-class BudgetSpent(Exception):
-    """The time is over."""
+class LimitReached(Exception):
+    """The time or the disk is used up; the text says which."""
 
 
 @dataclass
@@ -77,6 +80,6 @@ class Budget:
         return max(0.0, self.left) / max(1, min(self.waiting, 4))
 
     def check(self) -> None:
-        """Raise BudgetSpent if the time is over."""
+        """Raise LimitReached if the time is over."""
         if self.left <= 0:
-            raise BudgetSpent
+            raise LimitReached(TIME_IS_OVER)

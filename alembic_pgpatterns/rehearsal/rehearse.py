@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
-from alembic.script.revision import RevisionError
 
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
@@ -17,13 +16,13 @@ from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
-from alembic_pgpatterns.controller.selection import scope_of
+from alembic_pgpatterns.controller.selection import named_revision, scope_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.rehearsal.measure import measure
 from alembic_pgpatterns.rehearsal.model import Gathered, Measurement, RevisionResult
-from alembic_pgpatterns.rehearsal.options import Budget, BudgetSpent, Options
+from alembic_pgpatterns.rehearsal.options import Budget, LimitReached, Options
 from alembic_pgpatterns.rehearsal.results import result_of
 from alembic_pgpatterns.rehearsal.rows.fill import fill
 from alembic_pgpatterns.rehearsal.rows.merged import expected_types, merged
@@ -32,12 +31,15 @@ from alembic_pgpatterns.rehearsal.server import rehearsal_server
 from alembic_pgpatterns.rehearsal.sizes import SMALL, Sizes, touched
 from alembic_pgpatterns.rehearsal.stage import Stage
 from alembic_pgpatterns.rehearsal.trial import Trial, message_of
+from alembic_pgpatterns.rehearsal.watch import Watch
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.rehearsed import RowFailure
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 
 FEW = 500
 """Rows per table to find failures and lost data."""
+PILOT = 20_000
+"""Rows of the first run if many are expected, which only says how many time and disk allow."""
 REPEATS = 2
 """Measurements at the small size. Their difference is the spread."""
 
@@ -52,17 +54,18 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
         progress: shows the present step.
 
     Raises:
+        SettingsError: the file of statistics or of the user's rows cannot be used.
         PgPatternsError: no server, a server that is not disposable, or a named revision that does not exist.
     """
     gathered = Gathered()
     scope = _scope(project, settings, options, gathered)
     if not scope:
         return gathered
-    runs = _traced(project, settings, scope, progress, gathered)
     budget = Budget(options.seconds, len(scope))
-    with rehearsal_server(settings) as server:
+    runs = _traced(project, settings, scope, progress, gathered)
+    with rehearsal_server(settings, options.bytes) as server:
         gathered.server = f"PostgreSQL {server.version // 10000}.{server.version % 10000} ({server.source})"
-        stage = Stage(Run(project, settings, progress).on(server))
+        stage = Stage(Run(project, settings, progress).on(server), Watch(server, budget, options.bytes))
         for number, script in enumerate(scope):
             progress.step(number, len(scope), script.revision)
             revision = _Revision(stage, script, runs.get(script.revision, ()), options, budget, gathered)
@@ -78,22 +81,12 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
         gathered.skipped.append(Skipped("revisions", f"{reason}, so no revision can run alone"))
         return ()
     if options.revisions:
-        names = {_existing(project, name) for name in options.revisions}
+        names = {named_revision(project, name, "REV").revision for name in options.revisions}
         return tuple(script for script in project.revisions if script.revision in names)
     scope = scope_of(project, settings, Baseline.read(settings.path(settings.baseline)))
     if scope.reason is not None:
         gathered.skipped.append(Skipped("revisions", scope.reason, expected=True))
     return scope.revisions
-
-
-def _existing(project: Project, name: str) -> str:
-    try:
-        revision = project.history.find(name)
-    except RevisionError as error:
-        raise SettingsError(str(error)) from error
-    if revision is None:
-        raise SettingsError(f"there is no revision {name!r} in {project.script.folder}.")
-    return revision.revision
 
 
 def _traced(
@@ -131,8 +124,10 @@ def _rehearse_one(revision: _Revision) -> bool:
             gathered.skipped += [Skipped(subject, reason)] if reason else []
             return True
         revision.rehearse()
-    except BudgetSpent:
-        gathered.skipped.append(Skipped(subject, "the time of --budget was over"))
+    except LimitReached as limit:
+        gathered.skipped.append(Skipped(subject, str(limit)))
+    except SettingsError:
+        raise  # a file of the user's is wrong, and so it would be for every revision
     except PgPatternsError as error:
         gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
         # The databases may now be between two revisions, so none of the later ones can start there.
@@ -153,7 +148,7 @@ def _unfit(runs: Sequence[RevisionRun]) -> str | None:
 
 @dataclass
 class _Revision:
-    """One revision's rehearsal."""
+    """One revision's rehearsal. ``limit``: the flag that allowed the fewest rows."""
 
     stage: Stage
     script: Revision
@@ -161,6 +156,7 @@ class _Revision:
     options: Options
     budget: Budget
     gathered: Gathered
+    limit: str = ""
 
     def rehearse(self) -> None:
         """A few rows, then many."""
@@ -185,13 +181,18 @@ class _Revision:
     def _measure(self, by_database: Mapping[str, RevisionRun], line: int) -> None:
         sizes = {name: self._sizes(run) for name, run in by_database.items()}
         measured: dict[str, list[tuple[int, Measurement]]] = {name: [] for name in sizes}
-        most = max(self._most(item) for item in sizes.values())
+        expected = most = max(self._most(item) for item in sizes.values())
+        cost: tuple[float, int] | None = (0.0, 0)
+        if most // SMALL > PILOT:
+            cost = self._at(PILOT, sizes, {name: [] for name in sizes}, line, 1)
+            most = self._affordable(PILOT, most, cost) if cost is not None else 0
         small = max(1, most // SMALL)
-        cost = self._at(small, sizes, measured, line, REPEATS)
+        cost = self._at(small, sizes, measured, line, REPEATS) if cost is not None else None
         if cost is not None:
             most = self._affordable(small, most, cost)
             if most > small:
                 self._at(most, sizes, measured, line, 1)
+            self._fewer(expected, max(most, small))
         for name, run in by_database.items():
             if measured[name]:
                 self.gathered.results.append(result_of(run, sizes[name], measured[name]))
@@ -203,7 +204,12 @@ class _Revision:
 
     def _statistics(self, run: RevisionRun) -> Statistics:
         stats = self.stage.run.settings.stats
-        return read_statistics(self.stage.run.settings.path(stats), run.before) if stats is not None else Statistics()
+        if stats is None:
+            return Statistics()
+        try:
+            return read_statistics(self.stage.run.settings.path(stats), run.before)
+        except PgPatternsError as error:
+            raise SettingsError(str(error)) from error
 
     def _shapes(self, run: RevisionRun) -> dict[tuple[Name, str], ColumnShape]:
         return {
@@ -223,12 +229,11 @@ class _Revision:
         times: int,
     ) -> tuple[float, int] | None:
         """Measure at one size. Returns the seconds and bytes that it took; None if the revision failed."""
-        before = self.budget.left
+        before, self.stage.watch.peak = self.budget.left, 0
         with self.stage.copied() as filled:
             self._say("rows in", f"{rows:,}")
             results = {name: self._fill_many(item, rows, filled[name]) for name, item in sizes.items()}
             self._note(results.values())
-            taken = sum(self._size(name) for name in filled.values())
             for number in range(times):
                 self.budget.check()
                 self._say("running it under load on", f"{rows:,} rows")
@@ -241,54 +246,48 @@ class _Revision:
                     return None
                 for name, item in measurements.items():
                     measured[name].append((rows, item))
-        return before - self.budget.left, taken
+        return before - self.budget.left, self.stage.watch.peak
 
     def _place(self, filled: dict[str, str], last: bool) -> Any:
         # A copy takes as long as the database is large. After the last run nothing needs the original.
         return _Same(filled) if last else self.stage.copied(filled)
 
     def _affordable(self, small: int, most: int, cost: tuple[float, int]) -> int:
-        """As many rows as time and disk allow: a rewritten table exists twice, and there is its WAL."""
+        """As many rows as time and disk allow, if both grow with the rows."""
         seconds, size = cost
         by_time = small * self.budget.share / max(seconds, 0.1)
-        by_disk = small * self.options.bytes / max(3 * size, 1)
-        result = int(min(most, by_time, by_disk))
-        if result < most:
-            limit = "--budget" if by_time < by_disk else "--disk"
-            self.gathered.skipped.append(
-                Skipped(
-                    f"revision {self.script.revision} with {most:,} rows",
-                    f"{limit} allows {max(result, small):,}",
-                    expected=True,
-                )
-            )
-        return result
+        by_disk = small * self.stage.watch.disk / max(size, 1)
+        self.limit = "--budget" if by_time < by_disk else "--disk"
+        return int(min(most, by_time, by_disk))
+
+    def _fewer(self, expected: int, most: int) -> None:
+        """Say that a limit allowed fewer rows."""
+        if most < expected:
+            subject = f"revision {self.script.revision} with {expected:,} rows"
+            self.gathered.skipped.append(Skipped(subject, f"{self.limit} allows {most:,}", expected=True))
 
     def _fill_few(self, run: RevisionRun, copy: str, kind: bool = False) -> Filled:
         names = {table.name for table in touched(run)}
         schema = merged(run.before, run.after) if kind else run.before
         like = expected_types(run.before, run.after)
-        request = Request(dict.fromkeys(names, FEW), others=FEW // 10, like=like)
+        request = Request(dict.fromkeys(names, FEW), others=FEW // 10, like=like, triggers=self.options.triggers)
         return self._fill(copy, schema, request)
 
     def _fill_many(self, sizes: Sizes, rows: int, copy: str) -> Filled:
         run = next(run for run in self.runs if run.before is sizes.schema)
         like = expected_types(run.before, run.after)
-        return self._fill(
-            copy, merged(run.before, run.after), Request(sizes.rows(rows), shapes=self._shapes(run), like=like)
-        )
+        request = Request(sizes.rows(rows), shapes=self._shapes(run), like=like, triggers=self.options.triggers)
+        return self._fill(copy, merged(run.before, run.after), request)
 
     def _fill(self, copy: str, schema: Schema, request: Request) -> Filled:
         with self.stage.run.server.connect(copy) as connection:
             if self.options.seed is not None:
                 request = replace(request, keep_filled=True)
                 _own_rows(connection, self.options)
-            return fill(connection, schema, request, lambda table, done, total: self.budget.check())
-
-    def _size(self, database: str) -> int:
-        with self.stage.run.server.connect(database) as connection:
-            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-        return int(row[0]) if row else 0
+            watch = self.stage.watch
+            # It only remembers a limit here: a connection that it ended would look like a table without rows.
+            with watch.over(self.stage.everything, end=False):
+                return fill(connection, schema, request, lambda table, done, total: watch.check())
 
     def _note(self, filled: Any) -> None:
         for item in filled:
@@ -336,4 +335,4 @@ def _own_rows(connection: Any, options: Options) -> None:
     try:
         connection.execute(options.seed.read_text(encoding="utf-8").encode())
     except (OSError, UnicodeDecodeError, psycopg.Error) as error:
-        raise PgPatternsError(f"{options.seed}: the rows could not be inserted: {error}") from error
+        raise SettingsError(f"{options.seed}: the rows could not be inserted: {error}") from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 from alembic_pgpatterns.rehearsal.model import Measurement, Prediction, RevisionResult, StatementTime, TableResult, Wait
 from alembic_pgpatterns.rehearsal.predict import Growth, growth
 from alembic_pgpatterns.rehearsal.sizes import Sizes
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.schema.model import Table
+from alembic_pgpatterns.schema.model import Location, Table
 
 NO_WAIT = Wait(0.0, 0.0)
 
@@ -37,13 +38,40 @@ def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Meas
 
 
 def _statements(sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> Iterator[StatementTime]:
-    """The statements of the last run with predicted times. A loop over rows runs other statements at each size."""
-    last = measured[-1][1].statements
-    alike = all([s.location for s in item.statements] == [s.location for s in last] for _, item in measured)
+    """The statements of the last run with predicted times; one for all that a loop over rows ran."""
+    texts = [_texts(item.statements) for _, item in measured]
+    alike = {place for place in texts[-1] if all(item.get(place) == texts[-1][place] for item in texts)}
+    runs = [(rows, _by_place(item.statements, alike)) for rows, item in measured]
     size = measured[-1][0] * sizes.factor(measured[-1][0])
-    for number, statement in enumerate(last):
-        points = [(rows, item.statements[number].seconds) for rows, item in measured] if alike else []
-        yield replace(statement, predicted=growth(points).at(size)) if points else statement
+    for place, statement in runs[-1][1].items():
+        points = [(rows, places[place].seconds) for rows, places in runs if place in places]
+        yield replace(statement, predicted=growth(points).at(size)) if len(points) == len(runs) else statement
+
+
+def _texts(statements: Sequence[StatementTime]) -> dict[Location, set[str]]:
+    """What each line ran."""
+    result: dict[Location, set[str]] = defaultdict(set)
+    for statement in statements:
+        result[statement.location].add(statement.sql)
+    return result
+
+
+def _by_place(
+    statements: Sequence[StatementTime], alike: Container[Location]
+) -> dict[tuple[Location, str], StatementTime]:
+    """Statements by line and text. A line that did not run the same texts in all runs is one: they hold values."""
+    result: dict[tuple[Location, str], StatementTime] = {}
+    for statement in statements:
+        place = (statement.location, statement.sql if statement.location in alike else "")
+        result[place] = _together(result.get(place), statement)
+    return result
+
+
+def _together(first: StatementTime | None, more: StatementTime) -> StatementTime:
+    if first is None:
+        return more
+    rows = None if first.rows is None and more.rows is None else (first.rows or 0) + (more.rows or 0)
+    return replace(first, seconds=first.seconds + more.seconds, rows=rows, count=first.count + more.count)
 
 
 def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> TableResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,12 +18,16 @@ from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_serve
 
 MARKER = "pgpatterns_disposable"
 """An empty database of this name means that the rehearsal may fill and slow down the server."""
+BUSY = 256 << 20
+"""Bytes in databases from which on the disk may be busy for a while after they were written."""
+LARGE_WAL = 2048
+"""MB of WAL between two checkpoints, if the disk allows it."""
 AS_PRODUCTION = {
     "fsync": "",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "wal_level": "replica",
-    "max_wal_size": "2GB",
+    "max_wal_size": f"{LARGE_WAL}MB",
     "checkpoint_timeout": "5min",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "64MB",
@@ -33,8 +38,12 @@ AS_PRODUCTION = {
 
 
 @contextmanager
-def rehearsal_server(settings: Settings) -> Iterator[Server]:
+def rehearsal_server(settings: Settings, disk: int | None = None) -> Iterator[Server]:
     """The server of the settings if it is marked as disposable, else a throw-away one on disk.
+
+    Args:
+        settings: of the project.
+        disk: bytes that it may use, of which its WAL gets no more than a quarter; None: any number.
 
     Raises:
         PgPatternsError: the server holds no marker database, or one with something in it.
@@ -44,8 +53,9 @@ def rehearsal_server(settings: Settings) -> Iterator[Server]:
             _demand_marker(external)
             yield external
         return
+    limits = {"max_wal_size": f"{max(64, disk >> 22)}MB"} if disk is not None and disk >> 22 < LARGE_WAL else {}
     with throwaway_server(
-        find_binaries(settings.postgres_folder), roles=settings.roles, settings=AS_PRODUCTION, on_disk=True
+        find_binaries(settings.postgres_folder), roles=settings.roles, settings=AS_PRODUCTION | limits, on_disk=True
     ) as server:
         make_durable(server, False)
         yield server
@@ -53,6 +63,9 @@ def rehearsal_server(settings: Settings) -> Iterator[Server]:
 
 def make_durable(server: Server, durable: bool) -> None:
     """Let a throw-away server write to disk as in production, or not while it is only filled.
+
+    Before it becomes durable, all that was written so far goes to the disk. Otherwise the disk would be busy with the
+    rows and the copies of databases while a revision is measured, and the more rows, the longer.
 
     Args:
         server: one that the user gave stays as it is.
@@ -63,6 +76,13 @@ def make_durable(server: Server, durable: bool) -> None:
             # It takes effect without a restart (context "sighup" in pg_settings).
             connection.execute(sql.SQL("ALTER SYSTEM SET fsync = {}").format(sql.Literal("on" if durable else "off")))
             connection.execute("SELECT pg_reload_conf()")
+            if durable:
+                connection.execute("CHECKPOINT")
+                size = connection.execute("SELECT sum(pg_database_size(oid)) FROM pg_database").fetchone()
+                if size is not None and size[0] > BUSY:
+                    # While fsync was off, only the kernel knows what is not on the disk. It writes for all programs of
+                    # the machine, so a rehearsal on few rows does not wait for it.
+                    os.sync()
 
 
 def _demand_marker(server: Server) -> None:

@@ -44,13 +44,17 @@ class Sizes:
         return max((self.production.get(table.name, 0) for table in self.touched), default=0)
 
     def rows(self, most: int) -> dict[Name, int]:
-        """The rows of each table if the largest has ``most``."""
-        if self.largest:
-            scale = min(1.0, most / self.largest)
-            scaled = {name: max(1, round(count * scale)) for name, count in self.production.items()}
-            return {**dict.fromkeys((table.name for table in self.touched), min(most, 1000)), **scaled}
+        """The rows of the tables that the revision touches, and that they refer to, if the largest has ``most``.
+
+        No other table appears, however large it is in production: nothing would read its rows.
+        """
         names = {table.name for table in self.touched}
         around = {key.referred_table for table in self.touched for key in table.foreign_keys} - names
+        if self.largest:
+            scale = min(1.0, most / self.largest)
+            counts = {name: self.production[name] for name in names | around if name in self.production}
+            scaled = {name: min(most, max(1, round(count * scale))) for name, count in counts.items()}
+            return {**dict.fromkeys(names, min(most, 1000)), **scaled}
         return {**dict.fromkeys(around, max(UNTOUCHED, most // 10)), **dict.fromkeys(names, most)}
 
     def target(self, table: Name, rows: int) -> int:

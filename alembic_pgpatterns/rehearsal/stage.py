@@ -17,10 +17,14 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.rehearsal.model import StatementTime
+from alembic_pgpatterns.rehearsal.watch import Watch
 from alembic_pgpatterns.revisions.recorder import Site
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
+
+GRACE = 5.0
+"""Seconds after the end of the time in which the project's code may end by itself."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,16 @@ class RunOutcome:
 
 @dataclass
 class Stage:
-    """``databases``: scratch ones instead of the project's, at the revisions ``done``."""
+    """``databases``: scratch ones instead of the project's, at the revisions ``done``. ``watch``: the limits.
+
+    ``copies``: the databases that exist besides.
+    """
 
     run: RunContext
+    watch: Watch
     databases: Databases = field(default_factory=Databases)
     done: set[str] = field(default_factory=set)
+    copies: list[str] = field(default_factory=list)
 
     def advance(self, revisions: frozenset[str]) -> None:
         """Run those of these revisions that are missing.
@@ -73,13 +82,23 @@ class Stage:
             up: its upgrade, else its downgrade.
             line: where that function begins.
             copies: the copy that takes the place of each database.
+
+        Raises:
+            LimitReached: the time or the disk is used up. The revision has been ended.
         """
         steps = Steps("up" if up else "down", (revision.revision,))
-        began, failure = time.perf_counter(), None
-        try:
-            result = run_env(self.run, steps, self.databases, moved=copies, clock=True)
-        except ProjectRunFailed as error:
-            result, failure = error.result, error
+        # The watch ends connections, which ends a statement; this limit ends code that runs none.
+        self.run.project.limit(self.watch.budget.left + GRACE)
+        with self.watch.over(self.everything, end=True):
+            began, failure = time.perf_counter(), None
+            try:
+                result = run_env(self.run, steps, self.databases, moved=copies, clock=True)
+            except ProjectRunFailed as error:
+                result, failure = error.result, error
+            except ProjectFailed:
+                self.watch.check()
+                raise
+            seconds = time.perf_counter() - began
         calls = result.recording.calls if result.recording is not None else ()
         places = [_location(call.site, revision, line) for call in calls]
         statements = tuple(
@@ -87,12 +106,16 @@ class Stage:
             for place, call in zip(places, calls, strict=True)
         )
         last = places[-1] if places else _location(None, revision, line)
-        return RunOutcome(statements, time.perf_counter() - began, last, failure)
+        return RunOutcome(statements, seconds, last, failure)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The databases."""
         return self.databases.names
+
+    def everything(self) -> tuple[str, ...]:
+        """The databases and their copies."""
+        return (*self.names, *self.copies)
 
     @contextmanager
     def copied(self, originals: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
@@ -109,10 +132,12 @@ class Stage:
                 # PostgreSQL cuts names off after 63 bytes; the throw-away server finds a free one.
                 wish = f"{SCRATCH}_{name}_{number}_{len(originals or {})}"
                 copies[name] = self.run.server.create_database(wish[:60], template=original)
+                self.copies.append(copies[name])
             yield copies
         finally:
             for name in copies.values():
                 self.run.server.drop_database(name)
+                self.copies.remove(name)
 
     def _alone(self, database: str) -> None:
         """Disconnect everybody: PostgreSQL does not copy a database with a connection."""

@@ -118,6 +118,7 @@ def _statement(item: StatementTime) -> dict[str, Any]:
         "location": {"path": displayed(item.location).path, "line": item.location.line},
         "seconds": round(item.seconds, 4),
         "rows": item.rows,
+        "count": item.count,
         "predicted_s": round(item.predicted, 4) if item.predicted is not None else None,
         "sql": without_passwords(item.sql),
     }
@@ -160,7 +161,8 @@ def _measured(item: RevisionResult, full: bool) -> Iterator[str]:
     slowest = sorted(item.statements, key=lambda statement: -statement.seconds)
     shown = item.statements if full else [s for s in slowest[:SHOWN] if s.seconds >= NOTICEABLE / 5]
     for statement in shown:
-        rows = f", {statement.rows:,} {'row' if statement.rows == 1 else 'rows'}" if statement.rows is not None else ""
+        rows = f" for {statement.count:,} statements" if statement.count > 1 else ""
+        rows += f", {statement.rows:,} {'row' if statement.rows == 1 else 'rows'}" if statement.rows is not None else ""
         sql = statement.sql if full or len(statement.sql) <= 80 else f"{statement.sql[:77]}..."
         yield f"{displayed(statement.location)}: {duration(statement.seconds)}{rows}: {sql}"
     yield f"{duration(item.seconds)} in all, {size(item.wal_bytes)} of WAL, {size(item.disk_bytes)} of disk"

@@ -74,7 +74,7 @@ def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_server: Se
     """
 
     @contextmanager
-    def same_server(settings: Settings) -> Iterator[Server]:
+    def same_server(settings: Settings, disk: int) -> Iterator[Server]:
         yield shared_server
 
     monkeypatch.setattr("alembic_pgpatterns.rehearsal.rehearse.rehearsal_server", same_server)

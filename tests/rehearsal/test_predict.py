@@ -1,10 +1,17 @@
-"""From waits at two sizes to the wait at another one."""
+"""How many rows each table gets, and from waits at two sizes to the wait at another one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from alembic_pgpatterns.rehearsal.predict import growth
+from alembic_pgpatterns.rehearsal.predict import SORTING, growth
+from alembic_pgpatterns.rehearsal.sizes import Sizes
+from alembic_pgpatterns.schema.catalog import reader as catalog
+from alembic_pgpatterns.schema.model import Name
+
+MORE = 8**SORTING
 
 
 @pytest.mark.parametrize(
@@ -12,9 +19,9 @@ from alembic_pgpatterns.rehearsal.predict import growth
     [
         (((1000, 0.001), (4000, 0.002)), "does not grow", 0.002),
         (((1000, 2.0), (4000, 2.1)), "does not grow", 2.05),
-        (((1000, 1.0), (4000, 4.0)), "linear", 32.0),
-        (((1000, 2.0), (4000, 5.0)), "linear", 33.0),
-        (((1000, 1.0), (4000, 5.0)), "linear", 40.0),
+        (((1000, 1.0), (4000, 4.0)), "linear", 32.0 * MORE),
+        (((1000, 2.0), (4000, 5.0)), "linear", 1.0 + 32.0 * MORE),
+        (((1000, 1.0), (4000, 5.0)), "linear", 40.0 * MORE),
         (((1000, 1.0), (4000, 16.0)), "with the rows to the power of 2.0", 1024.0),
         (((1000, 1.0),), "does not grow", 1.0),
     ],
@@ -28,3 +35,21 @@ def test_growth(points: tuple[tuple[int, float], ...], words: str, expected: flo
 def test_measurements_that_differ_make_a_wide_spread() -> None:
     assert growth(((1000, 1.0), (1000, 2.0), (4000, 6.0))).spread == pytest.approx(1 / 3)
     assert growth(((1000, 1.0), (4000, 4.0))).spread == 0.15
+
+
+def test_only_what_the_revision_touches_and_its_parents_are_as_large_as_in_production(database: Any) -> None:
+    script = """
+        CREATE TABLE tenant (id int PRIMARY KEY);
+        CREATE TABLE tag (id int PRIMARY KEY, tenant_id int REFERENCES tenant);
+        CREATE TABLE event (id int PRIMARY KEY, tag_id int REFERENCES tag);
+    """
+    with database.connect() as connection:
+        connection.execute(script)
+        schema = catalog.read(connection)
+    tenant, tag, event = (Name("public", name) for name in ("tenant", "tag", "event"))
+    table = schema.table(tag)
+    assert table is not None
+    production = {tenant: 900, tag: 5000, event: 50_000_000}
+    assert Sizes(schema, production, (table,), 1_000_000).rows(1_000_000) == {tenant: 900, tag: 5000}
+    assert Sizes(schema, production, (table,), 1_000_000).rows(500) == {tenant: 90, tag: 500}
+    assert Sizes(schema, {}, (table,), 1_000_000).rows(5000) == {tenant: 500, tag: 5000}

@@ -192,6 +192,41 @@ def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:
     ]
 
 
+@pytest.mark.parametrize("endless", ["op.execute('SELECT pg_sleep(600)')", "time.sleep(600)"], ids=["sql", "python"])
+def test_a_revision_that_does_not_end_is_ended_with_the_budget(rehearsed: Rehearse, endless: str) -> None:
+    """It ends on empty tables. Without the limit it would run for ten minutes per row."""
+    source = f"""
+        def upgrade():
+            for row in op.get_bind().execute(sa.text("SELECT id FROM book")).all():
+                {endless}
+    """
+    result = rehearsed(BOOK, source, seconds=8)
+    assert ("revision second", "the time of --budget was over") in [(s.subject, s.reason) for s in result.skipped]
+    assert result.findings == ()
+
+
+def test_a_revision_that_fills_the_disk_is_ended(rehearsed: Rehearse) -> None:
+    """On empty tables it writes nothing; per row it would write 200 MB."""
+    source = """
+        def upgrade():
+            op.create_table("copy", sa.Column("t", sa.Text()))
+            op.execute("INSERT INTO copy SELECT repeat(md5(n::text), 6) FROM book, generate_series(1, 1000000) n")
+    """
+    result = rehearsed(BOOK, source, bytes=100 << 20)
+    (skipped,) = result.skipped
+    assert skipped.reason.startswith("it needs more than 100 MB of disk")
+    assert result.findings == ()
+
+
+def test_less_disk_means_fewer_rows(rehearsed: Rehearse) -> None:
+    result = rehearsed(
+        BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = 1')", rows=400_000, bytes=60 << 20
+    )
+    (revision,) = result.revisions
+    assert max(revision.sizes) < 400_000
+    assert "--disk allows" in result.skipped[0].reason
+
+
 def test_a_table_without_rows_is_named(rehearsed: Rehearse) -> None:
     result = rehearsed(
         "CREATE TABLE book (id bigint PRIMARY KEY CHECK (id > 5 AND id < 3), pages integer);",

@@ -128,3 +128,32 @@ def test_tables_that_the_user_filled_get_no_other_rows(database: Any) -> None:
         _, result = filled(connection, script, 50, keep_filled=True)
         assert connection.execute("SELECT DISTINCT t FROM u WHERE t IS NOT NULL").fetchall() == [(7,)]
     assert result.rows == {Name("public", "t"): 1, Name("public", "u"): 50}
+
+
+def test_conditions_that_most_rows_satisfy_by_chance(database: Any) -> None:
+    """Two keys to one table that must differ, and a condition with the generated column."""
+    script = """
+        CREATE TABLE node (id uuid PRIMARY KEY, n int);
+        CREATE TABLE edge (
+            id int PRIMARY KEY, a uuid NOT NULL REFERENCES node, b uuid NOT NULL REFERENCES node, CHECK (a <> b),
+            m int NOT NULL, k int GENERATED ALWAYS AS (m % 7) STORED, CHECK (k <> 3)
+        );
+    """
+    with database.connect() as connection:
+        schema, result = filled(connection, script, 300)
+        assert broken_keys(connection, schema) == []
+    assert result.unfilled == ()
+    assert result.rows[Name("public", "edge")] == 300
+
+
+@pytest.mark.parametrize("triggers", [False, True])
+def test_triggers_run_only_if_they_shall(database: Any, triggers: bool) -> None:
+    script = """
+        CREATE TABLE t (id int PRIMARY KEY, n int);
+        CREATE FUNCTION one() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := 1; RETURN NEW; END';
+        CREATE TRIGGER one BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION one();
+    """
+    with database.connect() as connection:
+        filled(connection, script, 50, triggers=triggers)
+        row = connection.execute("SELECT count(*) FILTER (WHERE n = 1) FROM t").fetchone()
+    assert (row[0] == 50) == triggers

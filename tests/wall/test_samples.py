@@ -27,7 +27,7 @@ COMMANDS = {
     "pgcheck --create-all": ("pgcheck", "--exit-zero", "--create-all"),
     "pgrevision": ("pgrevision", "-m", "next"),
     "pgfix": ("pgfix", "--all", "--models"),
-    "pgrehearse": ("pgrehearse", "--rows", "20", "--budget", "5s", "--exit-zero"),
+    "pgrehearse": ("pgrehearse", "--rows", "20", "--budget", "20s", "--exit-zero"),
     "pgadvise": ("pgadvise", "--no-cache"),
 }
 OTHERS = tuple(COMMANDS)[1:]

@@ -48,20 +48,21 @@ def fill(connection: Any, schema: Schema, request: Request, tell: Tell | None = 
     began = time.monotonic()
     facts = Facts.read(connection)
     filler = _Filler(connection, schema, facts, request, tell or (lambda table, done, total: None))
-    _prepare_session(connection)
+    _prepare_session(connection, request.triggers)
     filler.run()
     return Filled(filler.rows, tuple(filler.unfilled), time.monotonic() - began)
 
 
-def _prepare_session(connection: Any) -> None:
+def _prepare_session(connection: Any, triggers: bool) -> None:
     for statement in (
         "SET synchronous_commit = off",
         "SET work_mem = '128MB'",
         "SET client_min_messages = warning",
         # Off, a policy that would hide rows is an error instead (docs, "Row Security Policies"), so no count is wrong.
         "SET row_security = off",
-        # Only a superuser may switch off foreign keys and triggers. For other roles they run, and it takes longer.
-        "SET session_replication_role = replica",
+        # Only a superuser may switch off foreign keys and triggers, and PostgreSQL switches off both or none. For other
+        # roles they run, and it takes longer.
+        f"SET session_replication_role = {'origin' if triggers else 'replica'}",
     ):
         try:
             connection.execute(statement)

@@ -30,7 +30,7 @@ class Request:
     ``rows``: per table; a table that is not named gets ``others``. ``shapes``: of columns, by table and name.
     ``null_frac``: share of NULLs in a nullable column without a shape. ``like``: columns
     whose values must be readable as another type, with a column of that type. ``seed``: another one gives other rows.
-    ``keep_filled``: tables that have rows already get no others.
+    ``keep_filled``: tables that have rows already get no others. ``triggers``: whether they run meanwhile.
     """
 
     rows: Mapping[Name, int] = field(default_factory=dict)
@@ -40,6 +40,7 @@ class Request:
     like: Mapping[tuple[Name, str], Column] = field(default_factory=dict)
     seed: int = 1
     keep_filled: bool = False
+    triggers: bool = False
 
     def target_rows(self, table: Name) -> int:
         """How many rows the table will have."""

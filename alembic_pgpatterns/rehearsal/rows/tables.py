@@ -44,7 +44,8 @@ class TablePlan:
 
     ``columns``: those that are given a value. ``shapes``: of columns, where statistics are known. ``nulls``: the share
     of NULLs by column. ``templates``: combinations that satisfy the table's conditions; one is chosen per row.
-    ``late``: columns of keys whose table is filled later.
+    ``late``: columns of keys whose table is filled later. ``filters``: conditions that most rows satisfy by chance, as
+    "a <> b" of two keys; the others are left out.
     """
 
     table: Table
@@ -56,6 +57,7 @@ class TablePlan:
     nulls: dict[str, float] = field(default_factory=dict)
     templates: tuple[Template, ...] = ()
     late: frozenset[str] = frozenset()
+    filters: tuple[str, ...] = ()
     seed: int = 1
 
     @property
@@ -93,7 +95,14 @@ class TablePlan:
         ending = sql.SQL(" ON CONFLICT DO NOTHING" if self.arrangement.conflicts else "")
         # GENERATED ALWAYS AS IDENTITY refuses a value otherwise.
         statement = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE {}{}")
-        return statement.format(target, names, self.select(values, low, high), ending)
+        return statement.format(target, names, self._filtered(self.select(values, low, high), names), ending)
+
+    def _filtered(self, rows: sql.Composed, names: sql.Composed) -> sql.Composed:
+        if not self.filters:
+            return rows
+        all_columns = self.with_computed(rows, {column.name for column in self.table.columns})
+        holds = sql.SQL(" AND ").join(sql.SQL("({}) IS NOT FALSE").format(sql.SQL(item)) for item in self.filters)
+        return sql.SQL("SELECT {} FROM ({}) s WHERE {}").format(names, all_columns, holds)
 
     def _chosen(self, column: Column, values: Values, templates: bool) -> Expression:
         """The value of a column by the row's template."""

@@ -21,6 +21,8 @@ from alembic_pgpatterns.rehearsal.rows.values import FLOATS, TEXTS, TIMES, WHOLE
 from alembic_pgpatterns.schema.model import Column
 from alembic_pgpatterns.schema.sql.sqltext import column_references
 
+BY_CHANCE = 0.5
+"""From this share of rows on that satisfy a condition by chance, no values are searched: the others are left out."""
 SAMPLE = 2000
 """Rows of a trial."""
 MOST_TEMPLATES = 6000
@@ -58,11 +60,28 @@ def satisfy(connection: Any, plan: TablePlan, values: Values, conditions: Sequen
     failing = _failing(connection, plan, values, conditions) if failing else []
     if not failing:
         return
+    if _share(connection, plan, values, failing) >= BY_CHANCE:
+        plan.filters = tuple(item.expression for item in failing)
+        # Rows are missing then, as where a key refuses some: more are made until there are enough.
+        plan.arrangement.conflicts = True
+        return
     for group in _connected(failing, conditions):
         _search(connection, plan, values, group)
     failing = _failing(connection, plan, values, conditions)
     if failing:
         raise Unfillable(f"no values were found for {failing[0].name}: {failing[0].expression}")
+
+
+def _share(connection: Any, plan: TablePlan, values: Values, conditions: Sequence[Condition]) -> float:
+    """The share of the rows that satisfy all conditions; 0 if they cannot be computed."""
+    rows = plan.select(values, 0, min(SAMPLE, max(plan.arrangement.rows, 4)) - 1)
+    sample = plan.with_computed(rows, {name for item in conditions for name in item.columns})
+    all_hold = sql.SQL(" AND ").join(sql.SQL("({}) IS NOT FALSE").format(sql.SQL(c.expression)) for c in conditions)
+    query = sql.SQL("SELECT count(*) FILTER (WHERE {})::float / count(*) FROM ({}) s").format(all_hold, sample)
+    try:
+        return float(connection.execute(query).fetchone()[0])
+    except psycopg.Error:
+        return 0.0
 
 
 def _failing(connection: Any, plan: TablePlan, values: Values, conditions: Sequence[Condition]) -> list[Condition]:
