@@ -1,13 +1,21 @@
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
 
 
 class Shop(DeclarativeBase):
-    pass
+    metadata = MetaData(naming_convention=NAMES)
 
 
 class Log(DeclarativeBase):
-    pass
+    metadata = MetaData(naming_convention=NAMES)
 
 
 class Product(Shop):
