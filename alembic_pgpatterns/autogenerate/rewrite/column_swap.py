@@ -98,13 +98,15 @@ def _parts(op: ops.AlterColumnOp, facts: Facts) -> Parts:
 def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ...]:
     """Return the steps of a change for which `can_swap` is true."""
     swap = _Swap(op, facts)
-    locks, own = swap.parts.locked(), (qualified(op.schema, op.table_name),)
-    what = "existing rows, in batches that commit" + (", and what depends on the column" if swap.parts.names() else "")
-    filling = Note(TableRewrite.name, note.subject, what, aside=True)
+    locks, this_table = swap.parts.locked(), (qualified(op.schema, op.table_name),)
+    described = "existing rows, in batches that commit" + (
+        ", and what depends on the column" if swap.parts.names() else ""
+    )
+    filling = Note(TableRewrite.name, note.subject, described, aside=True)
     moment = Note(TableRewrite.name, note.subject, "the new column replaces the old one; no row is read", aside=True)
-    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,), locks=own)
+    begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,), locks=this_table)
     # A level above the swap: a downgrade that stops between the files leaves both columns.
-    renewed = Step(4, Phase(swap.begin(), strong=True, locks=own))
+    renewed = Step(4, Phase(swap.begin(), strong=True, locks=this_table))
     swapped = Phase(swap.swapped(), strong=True, notes=(moment,), locks=locks)
     return (
         Step(0, begin, undo_when_split=(Step(0, Phase(swap.ended(column=True), strong=True)),)),

@@ -44,7 +44,7 @@ class ForeignKeyOn:
     """The table that has the foreign key."""
     name: str
     definition: str
-    own: bool
+    referencing: bool
     """The column is on the referencing side."""
     referenced: bool
     """The column is on the referenced side."""
@@ -101,8 +101,8 @@ class Dependents:
     def names(self, table: tuple[str, str]) -> frozenset[tuple[str, str, str]]:
         """Return schema, table and name of the indexes and constraints."""
         named: tuple[IndexOn | CheckOn, ...] = (*self.indexes, *self.checks)
-        own = {(*table, item.name) for item in named}
-        return frozenset(own | {(key.schema, key.table, key.name) for key in self.foreign_keys})
+        on_table = {(*table, item.name) for item in named}
+        return frozenset(on_table | {(key.schema, key.table, key.name) for key in self.foreign_keys})
 
 
 _COLUMN = """
@@ -129,7 +129,7 @@ _CHECKS = """
 """
 _FOREIGN_KEYS = """
     SELECT n.nspname AS schema, c.relname AS "table", k.conname AS name, pg_get_constraintdef(k.oid) AS definition,
-           k.conrelid = :relation AND :number = ANY (k.conkey) AS own,
+           k.conrelid = :relation AND :number = ANY (k.conkey) AS referencing,
            k.confrelid = :relation AND :number = ANY (k.confkey) AS referenced,
            k.convalidated AS valid, obj_description(k.oid, 'pg_constraint') AS comment,
            c.relkind = 'p' OR t.relkind = 'p' AS partitioned,

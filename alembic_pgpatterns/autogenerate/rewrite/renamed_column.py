@@ -40,7 +40,7 @@ class Renamed(NamedTuple):
 
     old: str
     new: str
-    own: bool = True
+    on_table: bool = True
     """It is a column of the table that has the constraint."""
     referenced: bool = False
     """It is a column that a foreign key references."""
@@ -62,7 +62,7 @@ def constraint_statement(definition: str, table: str, name: str, column: Renamed
     # The field of the parse tree is called "def", which is no name in Python.
     constraint = getattr(tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd, "def").constraint
     constraint.skip_validation, constraint.initially_valid = True, False
-    if column.own:
+    if column.on_table:
         _rename_references(tree, (column.old,), (column.new,))
         _rename_strings((*constraint.fk_attrs, *constraint.fk_del_set_cols), column.old, column.new)
     if column.referenced:

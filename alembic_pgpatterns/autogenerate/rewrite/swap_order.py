@@ -93,7 +93,7 @@ def _moved_behind(changes: list[Change], moved: Change, other: Change, facts: Fa
     rest: list[Change] = []
     for change in changes[start + 1 : end]:
         touch = touches(change.up, facts)
-        follows = not _swaps(change, facts) and any(touch.follows(touches(one.up, facts)) for one in group)
+        follows = not _swaps(change, facts) and any(touch.follows(touches(member.up, facts)) for member in group)
         (group if follows else rest).append(change)
     return [*changes[:start], *rest, other, *group, *changes[end + 1 :]]
 
@@ -106,7 +106,7 @@ def _before(first: Change, second: Change, facts: Facts) -> bool:
     referencing, referenced = (first.up, second.up) if wider else (second.up, first.up)
     table, column = _place(referenced, facts)
     keys = facts.dependents_of(referencing).foreign_keys
-    return any(key.own and (*table, column) in key.peers for key in keys)
+    return any(key.referencing and (*table, column) in key.peers for key in keys)
 
 
 def _with_earlier(changes: Sequence[Change], facts: Facts) -> Facts:
@@ -117,10 +117,10 @@ def _with_earlier(changes: Sequence[Change], facts: Facts) -> Facts:
         if isinstance(change.up, ops.AlterColumnOp) and change.up.modify_type is not None:
             place, earlier = _place(change.up, facts), [other.up for other in changes[:i]]
             names = facts.dependents(*place).names(place[0])
-            gone = frozenset(name for name in names if any(_drops(op, name, facts) for op in earlier))
-            dropped[place] = gone
+            removed = frozenset(name for name in names if any(_drops(op, name, facts) for op in earlier))
+            dropped[place] = removed
             held[place] = tuple(
-                reason for op in earlier if (reason := _holds(op, change.up, names - gone, facts)) is not None
+                reason for op in earlier if (reason := _holds(op, change.up, names - removed, facts)) is not None
             )
     return replace(facts, dropped_before=dropped, held=held)
 
@@ -139,8 +139,8 @@ def _holds(
     if isinstance(op, AlterTableOp):
         table = facts.key(op.schema, op.table_name)
         column = table == facts.key(swap.schema, swap.table_name) and op.object_name == swap.column_name
-        known = op.object_name is not None and (*table, op.object_name) in names
-        return f"another change of {op.object_name} in this revision" if column or known else None
+        is_dependent = op.object_name is not None and (*table, op.object_name) in names
+        return f"another change of {op.object_name} in this revision" if column or is_dependent else None
     if _creates_on(Change(op), touches(swap, facts), facts):
         return f"{name_of(op) or 'what'}, which this revision creates before"
     return None

@@ -56,11 +56,11 @@ class Parts:
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return schema and name of every object that is made beside another."""
-        own = str(self.schema or self.default_schema)
+        schema = str(self.schema or self.default_schema)
         items: tuple[IndexOn | CheckOn, ...] = (*self.dependents.indexes, *self.dependents.checks)
-        named = [(own, beside(item.name)) for item in items]
+        named = [(schema, beside(item.name)) for item in items]
         named += [(key.schema, beside(key.name)) for key in self.dependents.foreign_keys]
-        return (*named, *(((own, self._kept_sequence()),) if self._identity() else ()))
+        return (*named, *(((schema, self._kept_sequence()),) if self._identity() else ()))
 
     def locked(self) -> tuple[str, ...]:
         """Return the tables that the swap locks: those of the foreign keys too, on either side."""
@@ -125,7 +125,7 @@ class Parts:
         return constraint_statement(check.definition, self._table(), beside(check.name), column)
 
     def _foreign_key(self, key: ForeignKeyOn) -> str:
-        column = Renamed(self.column, self.new, key.own, key.referenced)
+        column = Renamed(self.column, self.new, key.referencing, key.referenced)
         return constraint_statement(key.definition, self._table_of(key), beside(key.name), column)
 
     def _attach(self, index: IndexOn) -> str:
@@ -168,9 +168,9 @@ class Parts:
         name = self._qualified(sequence.schema, sequence.name)
         if not sequence.identity:
             return [f"ALTER SEQUENCE {name} OWNED BY {self._table()}.{quote(self.new)}"]
-        kept = self._beside_table(self._kept_sequence())
+        holder = self._beside_table(self._kept_sequence())
         limits = f"MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
-        return [f"CREATE SEQUENCE {kept} {limits} START WITH 0", _moved(kept, name)]
+        return [f"CREATE SEQUENCE {holder} {limits} START WITH 0", _moved(holder, name)]
 
     def _restore_sequence(self) -> list[str]:
         sequence = self.dependents.sequence
@@ -179,11 +179,11 @@ class Parts:
         alter = f"{alter_table(self.schema, self.table)} ALTER COLUMN {quote(self.column)}"
         if not sequence.identity:
             return [f"{alter} SET DEFAULT {sequence.default}"] if sequence.default is not None else []
-        name, kept = self._qualified(sequence.schema, sequence.name), self._beside_table(self._kept_sequence())
+        name, holder = self._qualified(sequence.schema, sequence.name), self._beside_table(self._kept_sequence())
         kind = "ALWAYS" if sequence.identity == "a" else "BY DEFAULT"
         add = f"{alter} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {name} {_options(sequence.options)})"
         comment = [f"COMMENT ON SEQUENCE {name} IS {_literal(sequence.comment)}"] if sequence.comment else []
-        return [add, _moved(name, kept), f"DROP SEQUENCE {kept}", *comment]
+        return [add, _moved(name, holder), f"DROP SEQUENCE {holder}", *comment]
 
     def _kept_sequence(self) -> str:
         return fit(f"{self.table}_{self.column}_kept_seq")
