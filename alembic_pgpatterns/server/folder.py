@@ -54,6 +54,7 @@ class RunFolder:
         """End what still runs, such as initdb after an interrupt: without its folder it would leave memory behind."""
         for group in self._groups:
             watchdog.stop(group, str(self.path))
+        watchdog.end_programs(str(self.path))
 
 
 @contextlib.contextmanager

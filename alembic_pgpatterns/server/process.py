@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alembic_pgpatterns.fences import landlock, seccomp
+from alembic_pgpatterns.server import watchdog
 from alembic_pgpatterns.server.account import Account
 
 NOWHERE = "255.255.255.255"
@@ -58,7 +59,7 @@ def start(
         stdout=output,
         stderr=output,
         cwd=cwd,
-        env=environment(),
+        env=environment() | {watchdog.MARK: f"{cwd}/"},
         # Ctrl-C in a terminal goes to the whole process group. The server must live until the clean-up has stopped it.
         start_new_session=True,
         preexec_fn=lambda: _fence(version, between),

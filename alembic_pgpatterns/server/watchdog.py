@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _SECONDS = 2.0
+MARK = "PGPATTERNS_SERVER"
+"""The variable that names its folder in the environment of the server, and so of the programs that it starts."""
 _SHARED = "/dev/shm/PostgreSQL."
 """PostgreSQL's POSIX shared memory, which initdb's server uses: it stays after its processes were killed."""
 
@@ -35,6 +37,7 @@ def main(folder: str) -> None:
     for _ in range(2):
         for group in groups:
             stop(group, folder)
+        end_programs(folder)
         shutil.rmtree(folder, ignore_errors=True)
         # A process that was just starting may have written a little more.
         time.sleep(0.2)
@@ -68,6 +71,20 @@ def stop(group: int, folder: str) -> None:
     # Only now: a server that is just starting makes it at any moment, and a signal may end it before it can free it.
     for segment in system_v_segments([group, *members]):
         release(segment)
+
+
+def end_programs(folder: str) -> None:
+    """Kill the programs that the server has started (COPY … TO PROGRAM): it does not wait for those in the background.
+
+    Each backend is a session of its own, so they are in no group of ours. They are recognised by their environment, or
+    by their working folder if they have cleared it.
+    """
+    mark = os.fsencode(f"{MARK}={folder}/")
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended, or belongs to another account
+            pid = int(entry.name)
+            if _belongs(pid, folder) or mark in (entry / "environ").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
 
 def _belongs(pid: int, folder: str) -> bool:

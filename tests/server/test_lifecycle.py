@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from alembic_pgpatterns.server import folder as folder_module
 from alembic_pgpatterns.server.account import Account
@@ -269,3 +271,30 @@ def test_a_forked_child_leaves_its_parents_server_alone() -> None:
 def _leave(server: ThrowawayServer) -> None:
     server.stop()
     raise ZeroDivisionError
+
+
+PROGRAMS = {
+    "in another folder": "cd / && nohup sleep 7654.{number} >/dev/null 2>&1 &",
+    "with an empty environment": "setsid env -i sleep 7654.{number} >/dev/null 2>&1 &",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_programs_of_the_server_end_with_it(program: str) -> None:
+    number = os.getpid()
+    with throwaway_server() as server, server.connect() as connection:
+        text = sql.Literal(program.format(number=number))
+        connection.execute(sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(text))
+        assert wait_until(lambda: bool(sleeping(number)))
+    assert sleeping(number) == []
+
+
+def sleeping(number: int) -> list[str]:
+    """The processes of the program."""
+    command = f"sleep\0007654.{number}\0".encode()
+    processes = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (entry / "cmdline").read_bytes() == command:
+                processes.append(entry.name)
+    return processes
