@@ -14,7 +14,7 @@ from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.together import agree
 from alembic_pgpatterns.patterns import Finding, Needs, SchemaPattern, ServerPattern
-from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.schema.model import Name, Namespace, OverlongItem, Schema, Sequence
 
 if TYPE_CHECKING:
     from alembic_pgpatterns.schema.live import LiveServer
@@ -93,7 +93,16 @@ def without_excluded(schema: Schema, settings: Settings) -> Schema:
         functions=tuple(item for item in schema.functions if keeps(item.name)),
         namespaces=tuple(item for item in schema.namespaces if not settings.excludes(item.name)),
         grants=tuple(item for item in schema.grants if keeps(item.name)),
+        overlong=tuple(item for item in schema.overlong if not _is_excluded(item[0], settings)),
     )
+
+
+def _is_excluded(item: OverlongItem, settings: Settings) -> bool:
+    if isinstance(item, Namespace):
+        return settings.excludes(item.name)
+    if isinstance(item, Sequence):
+        return settings.excludes(item.name.schema)
+    return settings.excludes(item.table.schema, item.table.name)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -155,6 +155,9 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
 
+OverlongItem = Namespace | Table | Column | Key | ForeignKey | Check | Exclusion | Index | Sequence
+Overlong = tuple[OverlongItem, str]
+"""An object of the models, and its whole name."""
 Source = Literal["database", "models"]
 Fact = TypeVar("Fact")
 
@@ -166,6 +169,8 @@ class Schema:
     ``server_version``: server_version_num / 10000 (18); from models the ``target_version``, or None.
     ``default_schema``: the schema of unqualified names, 'public' unless the search_path says otherwise.
     ``evidence``: what the application's code asks for; None if nothing was read or recorded.
+    ``overlong``: objects of the models whose names PostgreSQL will cut. They stand apart from the tables, because a
+    database has none of them, or has them under the cut name.
     ``relationships`` is None if no registry was configured or named (the check then says "skipped").
     """
 
@@ -181,6 +186,7 @@ class Schema:
     grants: tuple[Grant, ...] = ()
     default_privileges: tuple[DefaultPrivilege, ...] = ()
     metadatas: tuple[ModelMetaData, ...] = ()
+    overlong: tuple[Overlong, ...] = ()
     relationships: tuple[Relationship, ...] | None = None
     evidence: Evidence | None = field(default=None, repr=False, compare=False, hash=False)
     _facts: dict[object, object] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)

@@ -20,8 +20,9 @@ def overlay(database: Schema, models: Schema) -> Schema:
 
     Objects are matched by identifier as PostgreSQL stores it (63 bytes), keys and foreign keys by their columns, an
     index with another name by its keys. Added are: locations, ``ignored`` and ``info``, Python-side defaults, whether a
-    TypeDecorator chose the type, MetaData and relationships. An object that belongs to a table but is in no model gets
-    the table's location and ``ignored``. An object that belongs to no table ignores what all MetaData ignore.
+    TypeDecorator chose the type, MetaData, relationships and names that are too long. An object that belongs to a table
+    but is in no model gets the table's location and ``ignored``. An object that belongs to no table ignores what all
+    MetaData ignore.
 
     Args:
         database: from ``catalog.read``.
@@ -40,6 +41,7 @@ def overlay(database: Schema, models: Schema) -> Schema:
         namespaces=tuple(replace(namespace, origin=everywhere) for namespace in database.namespaces),
         extensions=tuple(replace(extension, origin=everywhere) for extension in database.extensions),
         metadatas=models.metadatas,
+        overlong=models.overlong,
         relationships=models.relationships,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.patterns import Needs, registry
 from tests.projects import BOOKS_AND_AUTHORS, Project, make
 
 BOOKS = """
@@ -171,6 +172,41 @@ def test_empty_history_checks_the_models(books: Project) -> None:
         path.unlink()
     found = findings(books)
     assert "unindexed-foreign-key public.book(author_id)" in found
+
+
+MODELS_ONLY = [name for name, pattern in registry().items() if getattr(pattern, "needs", None) is Needs.MODELS]
+
+
+@pytest.mark.parametrize("name", MODELS_ONLY)
+def test_what_only_the_models_know_is_found(name: str, project: Project) -> None:
+    """The example of the pattern's own page, before its first revision and after it."""
+    source = registry()[name].bad_models
+    project.write("shop_models.py", source)
+    if "class Base" in source:
+        project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nregistries = ["shop_models:Base"]\n')
+    project.env(models="import sys; sys.path.insert(0, '.')\nfrom shop_models import metadata as target_metadata")
+    before = findings(project, "--select", name)
+    assert before
+    assert project.alembic("pgrevision", "-m", "first").returncode == 0
+    assert findings(project, "--select", name).keys() == before.keys()
+
+
+def test_names_that_sqlalchemy_refuses_are_found(project: Project) -> None:
+    """Such a table in the models, and in the database under the name as PostgreSQL has cut it."""
+    table = "measurement_of_the_surface_water_at_the_northern_shore_in_the_summer_of_2026"
+    project.write(
+        "shop_models.py",
+        f"""
+from sqlalchemy import BigInteger, Column, MetaData, Table
+metadata = MetaData()
+Table("{table}", metadata, Column("id", BigInteger, primary_key=True), Column("{"ü" * 40}", BigInteger))
+""",
+    )
+    project.env(models="import sys; sys.path.insert(0, '.')\nfrom shop_models import metadata as target_metadata")
+    expected = {f"overlong-identifier public.{table}", f'overlong-identifier public.{table}."{"ü" * 40}"'}
+    assert findings(project, "--select", "overlong-identifier").keys() == expected
+    project.sql("a1", f'CREATE TABLE {table} (id bigint PRIMARY KEY, "{"ü" * 40}" bigint)')
+    assert findings(project, "--select", "overlong-identifier").keys() == expected
 
 
 def test_other_dialect(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Action, Finding, Identified, Needs, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema
 from alembic_pgpatterns.schema.names import MAX_IDENTIFIER_BYTES, truncate
@@ -50,32 +50,10 @@ Table(
 
     def detect(self, schema: Schema) -> Iterator[Finding]:
         """Names in the models that PostgreSQL will cut."""
-        for at, name in _named(schema):
-            size = len(name.encode())
-            if size > MAX_IDENTIFIER_BYTES:
-                yield self.finding(
-                    at=at,
-                    message=f"the name {name} has {size} bytes; PostgreSQL keeps {truncate(name)}",
-                    remedy=Advice(f"Choose a name of at most {MAX_IDENTIFIER_BYTES} bytes."),
-                    detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
-                )
-
-
-def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:
-    for namespace in schema.namespaces:
-        yield namespace, namespace.name
-    for table in schema.tables:
-        yield table, table.name.name
-        for column in table.columns:
-            yield column, column.name
-        keys = (table.primary_key,) if table.primary_key else ()
-        constraints = (*keys, *table.unique_constraints, *table.foreign_keys, *table.checks, *table.exclusions)
-        for constraint in constraints:
-            if constraint.name:
-                yield constraint, constraint.name
-        for index in table.indexes:
-            if index.constraint is None:
-                yield index, index.name.name
-    for sequence in schema.sequences:
-        if not sequence.internal:
-            yield sequence, sequence.name.name
+        for at, name in schema.overlong:
+            yield self.finding(
+                at=at,
+                message=f"the name {name} has {len(name.encode())} bytes; PostgreSQL keeps {truncate(name)}",
+                remedy=Advice(f"Choose a name of at most {MAX_IDENTIFIER_BYTES} bytes."),
+                detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
+            )

@@ -37,6 +37,7 @@ from alembic_pgpatterns.schema.metadata.types import ModelTypes
 from alembic_pgpatterns.schema.model import Schema, Table
 from alembic_pgpatterns.schema.names import Name, truncate
 from alembic_pgpatterns.schema.others import ModelMetaData
+from alembic_pgpatterns.schema.overlong import overlong_names
 from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.parts import Column
 from alembic_pgpatterns.schema.types import DataType
@@ -80,7 +81,8 @@ def read(
             origins=Origins(metadatas, registries, root, located),
             sql=parser,
         )
-        return replace(_read(context, metadatas, registries), server_version=target_version)
+        schema = _read(context, metadatas, registries)
+        return replace(schema, server_version=target_version, overlong=overlong_names(schema))
 
 
 def _read(context: Context, metadatas: list[MetaData], registries: Several[registry]) -> Schema:
