@@ -56,6 +56,8 @@ def pattern_options(cls: type[Pattern], values: Mapping[str, object], where: str
     Raises:
         SettingsError: an unknown option, or a wrong value.
     """
+    if not values:
+        return cls.Options()
     valid = options_of(cls.Options)
     changes: dict[str, object] = {}
     for key, value in values.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -36,8 +37,9 @@ def settings_of(owner: type[Any]) -> dict[str, Setting]:
     return {item.name: Setting(hints[item.name], item.metadata["choices"]) for item in documented}
 
 
+@cache
 def options_of(owner: type[Any]) -> dict[str, Setting]:
-    """The options of a pattern: all fields of its dataclass, by name."""
+    """The options of a pattern: all fields of its dataclass, by name. A plugin's module may be forgotten later."""
     return {name: Setting(hint) for name, hint in get_type_hints(owner).items()}
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.fences.own_path import note_plugin
 from alembic_pgpatterns.patterns._base import Pattern
 from alembic_pgpatterns.patterns._levels import Action
 
@@ -87,6 +88,7 @@ def _modules(name: str, named_by: str) -> Iterator[ModuleType]:
 
 
 def _import(name: str, named_by: str) -> ModuleType:
+    note_plugin(name)
     try:
         return importlib.import_module(name)
     # Some modules end the program where something is missing.

@@ -116,6 +116,37 @@ def test_what_they_do_not_need(shop: Project) -> None:
     assert "The code of main still reads and writes its 1 table after each new revision." in run.stdout
 
 
+RULES = '''
+from alembic_pgpatterns.patterns import SchemaPattern
+
+
+class NamedX(SchemaPattern):
+    """A table named x."""
+
+    def detect(self, schema):
+        """Tables."""
+        return (self.finding(t, "x") for t in schema.checked_tables() if t.name.name == "x")
+'''
+
+
+def test_a_plugin_beside_the_models_hides_nothing(shop: Project) -> None:
+    """The command imports plugins, and with them the package around them; what env.py runs finds neither of them."""
+    shop.write("shop/rules.py", RULES)
+    ini = shop.folder / "alembic.ini"
+    ini.write_text(ini.read_text() + "[pgpatterns]\nplugins = shop.rules\n")
+    shop.env(models="import sys\nassert not {'shop', 'shop.rules'} & set(sys.modules)\n" + LOAD)
+    git(shop.folder, "add", "-A")
+    git(shop.folder, "commit", "-qm", "released, with a rule")
+    git(shop.folder, "branch", "-f", "main")
+    shop.sql("b1", "ALTER TABLE orders DROP note, ADD buyer bigint NOT NULL", "a1")
+    shop.write("shop/models.py", MODELS.replace("    note: Mapped[str | None] = mapped_column(Text)\n", ""))
+    report = broken(shop, "--old-code", "main")[1]
+    assert [item["object"] for item in report["findings"]] == [
+        "public.orders.column note",
+        "public.orders.required buyer",
+    ]
+
+
 @pytest.mark.long
 def test_nothing_in_the_repository_changes(shop: Project) -> None:
     shop.sql("b1", "ALTER TABLE orders DROP note", "a1")
