@@ -37,9 +37,13 @@ def settings_of(owner: type[Any]) -> dict[str, Setting]:
     return {item.name: Setting(hints[item.name], item.metadata["choices"]) for item in documented}
 
 
-@cache
 def options_of(owner: type[Any]) -> dict[str, Setting]:
-    """The options of a pattern: all fields of its dataclass, by name. A plugin's module may be forgotten later."""
+    """The options of a pattern: all fields of its dataclass, by name."""
+    return _options(owner)  # type: ignore[arg-type]  # mypy takes no class for Hashable
+
+
+@cache  # the project's process forgets plugins' modules, and then no annotation of theirs could be read
+def _options(owner: type[Any]) -> dict[str, Setting]:
     return {name: Setting(hint) for name, hint in get_type_hints(owner).items()}
 
 
