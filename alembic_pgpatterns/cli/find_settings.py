@@ -43,7 +43,10 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
         report = _first(project, settings, check)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}{_tried(project.ways)}") from error
-    _write(project.ways, settings, files)
+    # Models in the settings say that env.py is not needed. Where it fails, only the user can say that.
+    env_py_failed = any(item.subject == "env.py" for item in report.broken)
+    ways = [way for way in project.ways if way.setting != "models" or not env_py_failed]
+    _write(ways, settings, files)
     return report
 
 

@@ -108,6 +108,8 @@ def _compare(config: Any, arguments: Mapping[str, Any]) -> tuple[RevisionContext
     environment = {"template_args": compared.template_args, "revision_context": compared}
     with EnvironmentContext(config, directory, fn=compare, as_sql=False, **environment):
         directory.run_env()
+    if not contexts:
+        raise PgPatternsError("env.py ended without calling context.run_migrations(), so no models were compared.")
     return compared, contexts
 
 

@@ -20,7 +20,7 @@ from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.controller.bring_to_head import Database
-from alembic_pgpatterns.controller.env_run import run_env
+from alembic_pgpatterns.controller.env_run import demand_env_py, run_env
 from alembic_pgpatterns.controller.head_schema import RunAt, enriched
 from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.project import Project
@@ -180,6 +180,8 @@ def _must_exist(chosen: Chosen, schema: Schema) -> None:
 
 def _to_heads(at: RunAt) -> Database:
     result = run_env(at.run, Steps("heads"), at.databases)
+    demand_env_py(result, at.run.settings)
+    at.run.project.demand_revisions("fix")
     entries = [(number, item) for number, item in enumerate(result.configured) if item.database]
     if len(entries) != 1:
         raise PgPatternsError(

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env
+from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env, went, without_configure
 from alembic_pgpatterns.controller.models import NO_MODELS, Models
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, version_table, versions
-from alembic_pgpatterns.controller.ways import FoundWays, of_extension
+from alembic_pgpatterns.controller.ways import FoundWays, names_models, of_extension
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
@@ -82,11 +82,11 @@ def upgrade_to_head(run: RunContext, start: Position = EMPTY, *, keep: bool = Fa
     run.progress.say("reading the revisions")
     if run.settings.create_all or not run.project.revisions:
         return _by_models(run)
-    return _by_env_py(run.project, run.server, upgrade(run, start, keep=keep))
+    return _by_env_py(run, upgrade(run, start, keep=keep))
 
 
-def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
-    result = upgraded.result
+def _by_env_py(run: RunContext, upgraded: Upgraded) -> AtHead:
+    project, server, result = run.project, run.server, upgraded.result
     databases = [
         Database(
             name=item.database,
@@ -101,12 +101,12 @@ def _by_env_py(project: Project, server: Server, upgraded: Upgraded) -> AtHead:
         if is_at(project, server, item, project.heads)
     ]
     if not databases:
-        raise PgPatternsError(_lost(upgraded))
+        raise PgPatternsError(_lost(upgraded.result))
     return AtHead(
         tuple(databases),
         len(project.revisions),
         project.heads,
-        (*without_env_py(result), *_outside(project)),
+        (*_failed_env_py(run, result), *_outside(project)),
         tuple(_opt_in(project, result)),
         upgraded,
         Databases(dict(upgraded.position.databases), upgraded.position.environment),
@@ -128,9 +128,10 @@ def _by_models(run: RunContext) -> AtHead:
     count = sum(item.models for item in result.configured)
     if not count:
         problem = "--create-all needs models" if project.revisions else f"no revision is in {project.script.folder}"
+        failed = f"env.py failed: {result.own_environment}\n" if result.own_environment is not None else ""
         raise PgPatternsError(
-            f"There is nothing to check: {problem}, and env.py names no target_metadata. Name the models there, or in "
-            'the settings: models = ["app.models:Base"]'
+            f"{failed}There is nothing to check: {problem}, and env.py names no target_metadata. Name the models "
+            'there, or in the settings: models = ["app.models:Base"]'
         )
     name = run.server.create_scratch(SCRATCH)
     prepare(run.settings, run.server, name)
@@ -258,11 +259,29 @@ def _outside(project: Project) -> Iterator[Skipped]:
         )
 
 
-def without_env_py(result: EnvResult, *, in_files: bool = False) -> Iterator[Skipped]:
-    """That env.py failed, if there are models all the same: named by the settings, or found ``in_files``."""
-    if result.own_environment is not None and (in_files or any(item.models for item in result.configured)):
-        cause = result.own_environment.splitlines()[0]
-        yield Skipped("env.py", f"it failed, so the revisions ran without it: {cause}", expected=True)
+def _failed_env_py(run: RunContext, result: EnvResult) -> Iterator[Skipped]:
+    if any(item.models for item in result.configured):
+        yield from without_env_py(result, decided=names_models(run.settings))
+
+
+def without_env_py(result: EnvResult, *, decided: bool = False) -> Iterator[Skipped]:
+    """That env.py failed, where there are models all the same; ``decided``: the user has named them in the settings.
+
+    Models that nobody has named do not let the run pass: env.py may fail because of a mistake.
+    """
+    if result.own_environment is None:
+        return
+    failed = "it failed, so the revisions ran without it"
+    if decided:
+        yield Skipped("env.py", f"{failed}: {result.own_environment.splitlines()[0]}", expected=True)
+        return
+    yield Skipped("env.py", f"{failed}: {result.own_environment}\n{NOT_NEEDED}", broken=True)
+
+
+NOT_NEEDED = (
+    "Correct it. If only the project's own program can run it, name the models in the settings: models = "
+    '["app.models:Base"]. Then the check passes without it.'
+)
 
 
 def _unnamed(result: EnvResult) -> Skipped:
@@ -272,14 +291,11 @@ def _unnamed(result: EnvResult) -> Skipped:
     return UNNAMED
 
 
-def _lost(upgraded: Upgraded) -> str:
-    went = ", ".join((str(origin) for origin, _ in upgraded.result.databases)) or "nowhere"
-    if upgraded.result.elsewhere:
-        went += f"; and to {', '.join(dict.fromkeys(upgraded.result.elsewhere))}"
-    if not upgraded.result.configured:
-        return f"env.py ended without calling context.configure(), so no revision ran. Connections went to: {went}."
+def _lost(result: EnvResult) -> str:
+    if not result.configured:
+        return without_configure(result)
     return (
         "The revisions did not run on the throw-away server: its version table does not contain the heads. "
-        f"Connections went to: {went}. Does env.py call context.run_migrations() on a connection that it opens "
+        f"Connections went to: {went(result)}. Does env.py call context.run_migrations() on a connection that it opens "
         "itself? If another program runs the revisions, use --upgrade-command."
     )

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy
 
 from alembic_pgpatterns.config import location
+from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.ways import FoundWays, ways_of
+from alembic_pgpatterns.controller.ways import FoundWays, names_models, ways_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.revisions.observation import held
@@ -56,6 +57,34 @@ class ProjectRunFailed(ProjectFailed):
         """Take what happened."""
         super().__init__(failure)
         self.result = result
+
+
+class NothingRan(PgPatternsError):
+    """env.py did not do its part, so what a command says of the revisions would be about something else."""
+
+
+def demand_env_py(result: EnvResult, settings: Settings) -> None:
+    """Raise NothingRan unless env.py ran to its end and set up a migration.
+
+    Args:
+        result: of the run.
+        settings: where they name the models, env.py may fail.
+    """
+    if result.own_environment is not None and not names_models(settings):
+        raise NothingRan(f"env.py failed: {result.own_environment}")
+    if not result.configured:
+        raise NothingRan(without_configure(result))
+
+
+def without_configure(result: EnvResult) -> str:
+    """What to say of an env.py that set up nothing."""
+    return f"env.py ended without calling context.configure(), so no revision ran. Connections went to: {went(result)}."
+
+
+def went(result: EnvResult) -> str:
+    """Where the connections of a run led, for messages."""
+    inside = ", ".join(str(origin) for origin, _ in result.databases) or "nowhere"
+    return f"{inside}; and to {', '.join(dict.fromkeys(result.elsewhere))}" if result.elsewhere else inside
 
 
 def run_env(

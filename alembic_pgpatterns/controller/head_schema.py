@@ -252,7 +252,7 @@ def _models(run: RunContext, result: AtHead, database: Database, schema: Schema)
             run.project.ways = [way for way in run.project.ways if way != search.way]
             reason = f"{result.unnamed.reason}; most tables of the models that were found are not in the database"
             return replace(database, models=NO_MODELS), ModelSchema(None, (replace(result.unnamed, reason=reason),))
-        failed = without_env_py(result.upgraded.result, in_files=True) if result.upgraded is not None else ()
+        failed = without_env_py(result.upgraded.result) if result.upgraded is not None else ()
         return database, replace(models, skipped=(*failed, *models.skipped))
     return database, read_models(run, database.models, schema.default_schema)
 

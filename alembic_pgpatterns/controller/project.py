@@ -198,6 +198,14 @@ class Project:
         """All revisions, each after its parents. Raises as `history`."""
         return self.history.revisions
 
+    def demand_revisions(self, action: str) -> None:
+        """Raise PgPatternsError if there is no revision to ``action``: nothing would run, and that is no result."""
+        if not self.revisions:
+            raise PgPatternsError(
+                f"There is nothing to {action}: no revision is in {self.script.folder}. Write the first one: "
+                "alembic pgrevision -m MESSAGE"
+            )
+
     @property
     def heads(self) -> tuple[str, ...]:
         """The identifiers of all heads, sorted. Raises as `history`."""

@@ -21,6 +21,10 @@ CONNECTIONS = ("connection", "connectable", "conn", "bind", "db_connection", "sq
 """Entries of `config.attributes` in which programs hand a connection to env.py; Alembic's cookbook has the first."""
 
 
+FOUND_OUT = "found out"
+"""The source of a setting that nobody has written."""
+
+
 @dataclass(frozen=True)
 class Way:
     """A setting that gives a project what it needs.
@@ -37,7 +41,7 @@ class Way:
 
     def applied(self, settings: Settings) -> Settings:
         """The settings with this one."""
-        changes = {self.setting: self.value, "sources": {**settings.sources, self.setting: "found out"}}
+        changes = {self.setting: self.value, "sources": {**settings.sources, self.setting: FOUND_OUT}}
         return replace(settings, **changes)
 
 
@@ -48,6 +52,11 @@ class FoundWays(Exception):
         """Take what to try."""
         super().__init__("; ".join(way.reason for way in ways))
         self.ways = ways
+
+
+def names_models(settings: Settings) -> bool:
+    """Whether the user has named the models: a decision that env.py is not needed for them."""
+    return bool(settings.models) and settings.sources.get("models") != FOUND_OUT
 
 
 def with_ways(settings: Settings, ways: Iterable[Way]) -> Settings:

@@ -12,6 +12,7 @@ from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.statistics import read_statistics
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
+from alembic_pgpatterns.controller.env_run import NothingRan
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
@@ -55,7 +56,8 @@ def rehearse(project: Project, settings: Settings, options: Options, progress: P
 
     Raises:
         SettingsError: the file of statistics or of the user's rows cannot be used.
-        PgPatternsError: no server, a server that is not disposable, or a named revision that does not exist.
+        PgPatternsError: no revision, no server, a server that is not disposable, a named revision that does not exist,
+            or an env.py that does not work.
     """
     gathered = Gathered()
     scope = _scope(project, settings, options, gathered)
@@ -80,6 +82,7 @@ def _scope(project: Project, settings: Settings, options: Options, gathered: Gat
         reason = "an upgrade command runs them" if settings.upgrade_command else "the schema is built from the models"
         gathered.skipped.append(Skipped("revisions", f"{reason}, so no revision can run alone"))
         return ()
+    project.demand_revisions("rehearse")
     if options.revisions:
         names = {named_revision(project, name, "REV").revision for name in options.revisions}
         return tuple(script for script in project.revisions if script.revision in names)
@@ -126,7 +129,7 @@ def _rehearse_one(revision: _Revision) -> bool:
         revision.rehearse()
     except LimitReached as limit:
         gathered.skipped.append(Skipped(subject, str(limit)))
-    except SettingsError:
+    except (SettingsError, NothingRan):
         raise  # a file of the user's is wrong, and so it would be for every revision
     except PgPatternsError as error:
         gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {str(error).splitlines()[0]}"))

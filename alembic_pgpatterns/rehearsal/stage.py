@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.env_run import Databases, ProjectRunFailed, run_env
+from alembic_pgpatterns.controller.env_run import Databases, ProjectRunFailed, demand_env_py, run_env
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH
@@ -71,7 +71,7 @@ class Stage:
 
     def _advance(self, revisions: frozenset[str]) -> None:
         missing = self.run.project.in_order(revisions - self.done)
-        run_env(self.run, Steps("up", missing), self.databases)
+        demand_env_py(run_env(self.run, Steps("up", missing), self.databases), self.run.settings)
         self.done |= revisions
 
     def step(self, revision: Revision, up: bool, line: int, copies: Mapping[str, str]) -> RunOutcome:

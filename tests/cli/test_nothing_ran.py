@@ -1,0 +1,78 @@
+"""What did not run was not checked: no command ends with 0 then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.projects import BOOKS_AND_AUTHORS, Project, make
+
+SCHEMA = """
+CREATE TABLE author (id bigint PRIMARY KEY);
+CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint REFERENCES author, title varchar(80))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = make(tmp_path)
+    project.write("alembic.ini", INI)
+    project.sql("a1", SCHEMA)
+    project.write("tables.py", BOOKS_AND_AUTHORS)
+    return project
+
+
+INI = (
+    "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n"
+    "sqlalchemy.url = postgresql+psycopg://nobody:secret@db.example.invalid/shop\n"
+)
+MODELS = "from tables import Base\ntarget_metadata = Base.metadata\n"
+OWN_PROGRAM = "raise RuntimeError('only from our own program')"
+MISTAKES = (
+    pytest.param("target_metadata = Bsae.metadata", marks=pytest.mark.long),
+    pytest.param("import sys; sys.exit(0)", marks=pytest.mark.long),
+    pytest.param("import os; os.environ['SHOP_URL']", marks=pytest.mark.long),
+)
+COMMANDS = ("pgcheck --exit-zero", "pgrevision -m more", "pgfix --all", "pgrehearse")
+
+
+def refused(project: Project, command: str, **environment: str) -> str:
+    run = project.alembic(*command.split(), **environment)
+    assert run.returncode == 255, run.stdout + run.stderr
+    assert "FAILED: " in run.stderr and "internal error" not in run.stderr
+    return run.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("line", [OWN_PROGRAM, "pass", *MISTAKES])
+def test_env_py_that_does_not_work(project: Project, command: str, line: str) -> None:
+    """The models would be found in the project's files; that env.py fails may still be a mistake."""
+    project.write("migrations/env.py", line)
+    assert "env.py" in refused(project, command)
+
+
+def test_env_py_that_fails_after_everything_was_accepted(project: Project) -> None:
+    project.env(models=MODELS)
+    assert project.alembic("pgcheck", "--write-baseline").returncode == 0
+    assert project.alembic("pgcheck", CI="true").returncode == 0
+    project.env(models=f"{MODELS}{OWN_PROGRAM}\n")
+    assert "only from our own program" in refused(project, "pgcheck", CI="true")
+
+
+def test_env_py_that_fails_where_the_settings_name_the_models(project: Project) -> None:
+    """A decision: env.py is not needed. ``--init`` does not take it for the user."""
+    project.write("migrations/env.py", OWN_PROGRAM)
+    assert 'models = ["app.models:Base"]' in refused(project, "pgcheck --init")
+    assert "models" not in (project.folder / "alembic.ini").read_text()
+    assert not (project.folder / "pyproject.toml").exists()
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nmodels = ["tables:Base"]\n')
+    run = project.alembic("pgcheck", "--exit-zero")
+    assert run.returncode == 0 and "skipped: env.py: it failed" in run.stdout
+
+
+@pytest.mark.parametrize("command", ["pgcheck", "pgfix --all", "pgrehearse"])
+def test_a_project_without_a_revision(project: Project, command: str) -> None:
+    (project.folder / "tables.py").unlink()
+    (project.versions / "a1.py").unlink()
+    assert "There is nothing to" in refused(project, command)
