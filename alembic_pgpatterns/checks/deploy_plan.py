@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from alembic_pgpatterns.checks.needed import newly_needed
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
@@ -83,7 +84,7 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
             run.revision,
             run.path,
             tuple(_lines(run)),
-            tuple(dict.fromkeys((*_broken(run, findings), *(old.identifier for old, _ in retyped(run))))),
+            tuple(dict.fromkeys((*_broken(run, findings), *_changed(run, runs)))),
             run.database if several else "",
         )
         for run in runs
@@ -92,6 +93,13 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
 
 def _broken(run: RevisionRun, findings: Sequence[Finding]) -> Iterator[str]:
     yield from (f.object for f in findings if f.revision == run.revision and f.pattern in BREAKS_OLD_CODE)
+
+
+def _changed(run: RevisionRun, runs: Sequence[RevisionRun]) -> Iterator[str]:
+    yield from (old.identifier for old, _ in retyped(run))
+    earlier = [item for item in runs[: runs.index(run)] if item.database == run.database]
+    for column in newly_needed(run, earlier):
+        yield f"{column.identifier}: its INSERTs lack it, so wait until only new code runs"
 
 
 def _lines(run: RevisionRun) -> Iterator[Line]:

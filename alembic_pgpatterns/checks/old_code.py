@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from alembic_pgpatterns.checks.needed import NOT_NULL, demands
 from alembic_pgpatterns.checks.old_release import OldRelease
 from alembic_pgpatterns.controller.env_run import Databases, run_env
 from alembic_pgpatterns.controller.head_schema import CachedRun, server_at
@@ -54,10 +55,11 @@ def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) ->
     result: list[Broken] = []
     with server_at(run, names[: names.index(scope[0].revision)]) as at:
         run_env(at.run, Steps("until", scope[0].parents), at.databases)
-        before = _troubles(at.run.server, at.databases, release)
+        old_triggers: dict[str, frozenset[Trigger]] = {}
+        before = _troubles(at.run.server, at.databases, release, old_triggers)
         for item in scope:
             run_env(at.run, Steps("up", (item.revision,)), at.databases)
-            after = _troubles(at.run.server, at.databases, release)
+            after = _troubles(at.run.server, at.databases, release, old_triggers)
             result += [_broken(trouble, item, release) for key, trouble in after.items() if key not in before]
             before = after
     return tuple(result)
@@ -74,7 +76,14 @@ def _broken(trouble: Trouble, revision: Revision, release: OldRelease) -> Broken
 Troubles = dict[tuple[Name, str, str], Trouble]
 
 
-def _troubles(server: Server, databases: Databases, release: OldRelease) -> Troubles:
+Trigger = tuple[str, str, str, str]
+"""Schema, table, name, and a digest of its function's body."""
+
+
+def _troubles(
+    server: Server, databases: Databases, release: OldRelease, old_triggers: dict[str, frozenset[Trigger]]
+) -> Troubles:
+    """What the old models cannot do now. ``old_triggers``: by database, of the first call, which writes them here."""
     result: Troubles = {}
     for origin, models in release.models.items():
         database = databases.by_origin.get(origin) if origin is not None else databases.environment
@@ -84,12 +93,26 @@ def _troubles(server: Server, databases: Databases, release: OldRelease) -> Trou
             raise PgPatternsError("env.py connects to no database, so the old code could not be tried.")
         with server.connect(database) as connection:
             schema = catalog.read(connection)
-            for trouble in _in_database(connection, schema, models):
+            triggers = frozenset(tuple(row) for row in connection.execute(_TRIGGERS))
+            new = triggers - old_triggers.setdefault(database, triggers)
+            filled = frozenset(Name(trigger[0], trigger[1]) for trigger in new)
+            for trouble in _in_database(connection, schema, models, filled):
                 result[trouble.key] = trouble
     return result
 
 
-def _in_database(connection: Any, schema: Schema, models: Schema) -> Iterator[Trouble]:
+# Row triggers BEFORE INSERT that run: pg_trigger.tgtype has the bits 1 for ROW, 2 for BEFORE and 4 for INSERT.
+_TRIGGERS = """
+    SELECT n.nspname, c.relname, t.tgname, pg_catalog.md5(p.prosrc)
+    FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7
+"""
+
+
+def _in_database(connection: Any, schema: Schema, models: Schema, filled: frozenset[Name]) -> Iterator[Trouble]:
     for table in models.tables:
         name = (
             Name(schema.default_schema, table.name.name) if table.name.schema == models.default_schema else table.name
@@ -100,7 +123,9 @@ def _in_database(connection: Any, schema: Schema, models: Schema) -> Iterator[Tr
         if actual is None:
             yield Trouble((name, "table", ""), f"{name} is gone: {OLD} still use it", table.origin.location)
             continue
-        described = [*_missing_columns(table, actual), *_required(table, actual), *_types(connection, table, actual)]
+        # A trigger that is new, or does something else now, may give new columns their values.
+        required = () if name in filled else _required(table, actual)
+        described = [*_missing_columns(table, actual), *required, *_types(connection, table, actual)]
         yield from described
         if not described:
             yield from _refused(connection, table, actual)
@@ -121,16 +146,17 @@ def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
 def _required(table: Table, actual: Table) -> Iterator[Trouble]:
     """Columns that a row needs and the old code does not know."""
     for column in actual.columns:
-        if table.column(column.name) is None and not column.nullable and not _filled(column):
+        needed = demands(actual, column) if table.column(column.name) is None else ()
+        if needed:
             key = (actual.name, "required", column.name)
-            message = (
-                f"{actual.name}.{column.name} is NOT NULL without a default: {OLD} do not know it, so INSERT fails"
-            )
-            yield Trouble(key, message, table.origin.location)
+            yield Trouble(key, f"{actual.name}.{column.name} {_REFUSED[needed[0] == NOT_NULL]}", table.origin.location)
 
 
-def _filled(column: Column) -> bool:
-    return column.default is not None or column.identity is not None or column.generated is not None
+_REFUSED = {
+    True: f"is NOT NULL without a default: {OLD} do not know it, so INSERT fails",
+    False: f"must not be NULL, by a CHECK, and has no default: {OLD} do not know it, so INSERT fails, and UPDATE of "
+    "a row that has no value yet",
+}
 
 
 def _place(column: Column, table: Table) -> Location | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import Any
 
 from alembic_pgpatterns.checks.deploy_plan import Line, plans
@@ -11,7 +13,7 @@ from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLo
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.revisions.model import Lock, RevisionRun, Spot, Statement, Work
-from alembic_pgpatterns.schema.model import Column, DataType, Location, Name, Schema, Table
+from alembic_pgpatterns.schema.model import Check, Column, DataType, Location, Name, Schema, Table
 
 BOOK, OTHER, PART = Name("public", "book"), Name("public", "author"), Name("public", "book_2024")
 EMPTY = Schema("database", ())
@@ -107,3 +109,28 @@ def test_one_database_is_not_named() -> None:
     same = plans([run(database="shop"), run(revision="b2", database="shop")], [])
     assert [plan.database for plan in same] == ["", ""]
     assert same[0].heading == "a1.py"
+
+
+def table(*columns: Column, checks: tuple[Check, ...] = ()) -> Schema:
+    return Schema("database", (Table(BOOK, columns=columns, checks=checks),))
+
+
+def test_a_column_that_becomes_necessary_in_stages() -> None:
+    """Old code runs on with the new column; not with the CHECK, valid or not, and not with NOT NULL after it."""
+    identifier, loose, strict = (
+        Column(BOOK, name, DataType("int4"), null) for name, null in (("id", False), ("floor", True), ("floor", False))
+    )
+    check = Check(BOOK, "c", "((floor IS NOT NULL))", validated=False)
+    stages = [table(identifier), table(identifier, loose), table(identifier, loose, checks=(check,))]
+    stages += [table(identifier, strict), table(identifier, strict)]
+    runs = [run(revision=str(n), before=old, after=new) for n, (old, new) in enumerate(itertools.pairwise(stages))]
+    said = "public.book.floor: its INSERTs lack it, so wait until only new code runs"
+    assert [plan.old_code for plan in plans(runs, [])] == [(), (said,), (said,), ()]
+    assert [plan.old_code for plan in plans(runs[1:], [])] == [(), (), ()]  # the first one is deployed already
+    trigger = replace(statement(2), tags=("CREATE TRIGGER",), tables=(BOOK,))
+    filled = [replace(runs[0], statements=(trigger,)), *runs[1:]]
+    assert [plan.old_code for plan in plans(filled, [])] == [(), (), (), ()]
+    defaulted = replace(loose, default="1")
+    stages = [table(identifier), table(identifier, defaulted), table(identifier, defaulted, checks=(check,))]
+    runs = [run(revision=str(n), before=old, after=new) for n, (old, new) in enumerate(itertools.pairwise(stages))]
+    assert [plan.old_code for plan in plans(runs, [])] == [(), ()]

@@ -76,9 +76,20 @@ CHANGES = [
         "ALTER TABLE orders ADD buyer bigint NOT NULL",
         "buyer is NOT NULL without a default: the old models do not know it, so INSERT fails",
     ),
+    (
+        'ALTER TABLE orders ADD "The floor" int, ADD CHECK ("The floor" IS NOT NULL AND amount > 0) NOT VALID',
+        "The floor must not be NULL, by a CHECK, and has no default: the old models do not know it, so INSERT fails",
+    ),
     ("ALTER TABLE orders ALTER amount TYPE date USING NULL", "amount is date: the old models write integer"),
 ]
 HARMLESS = [
+    "ALTER TABLE orders ADD low int CHECK (low > 0), ADD high int DEFAULT 1 CHECK (high IS NOT NULL)",
+    "ALTER TABLE orders ADD far int CHECK (far IS NOT NULL OR amount > 0)",
+    # As when a type changes by a second column, which a trigger fills.
+    "ALTER TABLE orders ADD copy bigint; "
+    "CREATE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.copy := NEW.amount; RETURN NEW; END'; "
+    "CREATE TRIGGER copy BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION copy(); "
+    "ALTER TABLE orders ADD CHECK (copy IS NOT NULL) NOT VALID",
     "ALTER TABLE orders ADD buyer bigint NOT NULL DEFAULT 1, ADD seller text",
     "ALTER TABLE orders ALTER amount TYPE bigint",
     "CREATE INDEX ON orders (amount); CREATE TABLE other (id bigint PRIMARY KEY)",

@@ -83,6 +83,23 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
     assert run.stdout.count("    keep running the old code: yes\n") == len(files(shop)) - 1
 
 
+def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None:
+    """The first part adds the column; the next ones make it necessary for code that does not know it."""
+    shop.alembic("pgrevision", "-m", "authors")
+    more = MODELS.replace("String(80))", 'String(80)), Column("floor", BigInteger, nullable=False)')
+    shop.write("shop_models.py", more)
+    run = shop.alembic("pgrevision", "-m", "floor")
+    assert run.returncode == 0, run.stderr
+    first, *others = [line.strip() for line in run.stdout.splitlines() if "keep running the old code" in line]
+    assert first == "keep running the old code: yes"
+    assert set(others) == {
+        "keep running the old code: no, it would fail (public.author.floor: its INSERTs lack it, so wait until only "
+        "new code runs)"
+    }
+    warned = [path.name for path in files(shop) if "wait until only new" in " ".join(path.read_text().split())]
+    assert len(warned) == 1 and "part_2" in warned[0]
+
+
 def test_what_does_not_run_is_said_and_kept(shop: Project) -> None:
     bad = 'Table("bad", metadata, Column("x", String, server_default="1", index=True))\n'
     shop.write("shop_models.py", MODELS + bad)

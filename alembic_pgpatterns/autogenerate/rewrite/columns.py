@@ -131,7 +131,16 @@ def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tu
     if op.column.nullable:
         return (add, fill)
     place = _Place(op.schema, op.table_name, op.column.name, op.column.type)
-    return (add, fill, *_not_null(place, 2, undone=False))
+    check, *rest = _not_null(place, 2, undone=False)
+    if op.column.server_default is None:
+        check = replace(check, up=replace(check.up, notes=(*check.up.notes, _new_code_first(op))))
+    return (add, fill, check, *rest)
+
+
+def _new_code_first(op: ops.AddColumnOp) -> Note:
+    # A CHECK that is NOT VALID is checked for every new and changed row (docs, "ALTER TABLE").
+    reason = "from here on INSERTs of the old code fail, since they lack the column: wait until only new code runs"
+    return Note(RequiredColumnWithoutDefault.name, f"{op.table_name}.{op.column.name}", reason, aside=True)
 
 
 def _loose(column: Column[Any]) -> Column[Any]:

@@ -68,6 +68,16 @@ def not_null_columns(expression: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
+def needed_columns(expression: str) -> frozenset[str]:
+    """Columns with which the expression is false when they are null: its ``c IS NOT NULL``, alone or joined by AND.
+
+    A comparison with NULL is not false but null, which a CHECK accepts (docs, "Check Constraints").
+    """
+    tested = (_null_tested(part, IS_NOT_NULL) for part in conjuncts(expression))
+    return frozenset(name for name in tested if name is not None)
+
+
+@lru_cache(maxsize=4096)
 def null_columns(expression: str) -> frozenset[str]:
     """Columns that are null whenever the expression is true: its ``c IS NULL``, alone or joined by AND."""
     tested = (_null_tested(part, IS_NULL) for part in conjuncts(expression))

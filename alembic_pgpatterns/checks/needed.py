@@ -1,0 +1,63 @@
+"""What a table demands of a row that leaves a column out, as INSERTs of code do that does not know the column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from alembic_pgpatterns.revisions.model import RevisionRun
+from alembic_pgpatterns.schema.model import Column, Name, Table
+from alembic_pgpatterns.schema.sql.expressions import needed_columns
+
+NOT_NULL = "NOT NULL"
+
+
+def demands(table: Table, column: Column) -> tuple[str, ...]:
+    """What refuses a row without a value of this column: NOT NULL, or a CHECK by its name; nothing if it gets one.
+
+    A constraint that is NOT VALID counts: it is checked for every new row, and for old rows that are updated (docs,
+    "ALTER TABLE", ADD table_constraint).
+    """
+    if column.default is not None or column.identity is not None or column.generated is not None:
+        return ()
+    checks = (check for check in table.checks if check.enforced and isinstance(check.expression, str))
+    named = (
+        f"CHECK {check.name}" if check.not_null_column is None else NOT_NULL
+        for check in checks
+        if column.name == check.not_null_column or _is_needed(column, check.expression, check.not_null_column)
+    )
+    return tuple(dict.fromkeys((*((NOT_NULL,) if not column.nullable else ()), *named)))
+
+
+def _is_needed(column: Column, expression: object, not_null_column: str | None) -> bool:
+    return not_null_column is None and isinstance(expression, str) and column.name in needed_columns(expression)
+
+
+def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[Column]:
+    """Columns that a revision makes necessary, and that code from before the first revision does not know.
+
+    A NOT NULL of a column that the revision itself adds is left out: `required-column-without-default` judges it.
+
+    Args:
+        run: of the revision.
+        earlier: the runs before it, in order, in the same database.
+    """
+    for old in (*earlier, run)[0].before.tables:
+        after, before = run.after.table(old.name), run.before.table(old.name)
+        if after is None or before is None or old.partition_of is not None or _may_fill((*earlier, run), old.name):
+            continue
+        for column in after.columns:
+            last = before.column(column.name)
+            known = demands(before, last) if last is not None else (NOT_NULL,)
+            if old.column(column.name) is None and set(demands(after, column)) - set(known):
+                yield column
+
+
+def _may_fill(runs: Iterable[RevisionRun], table: Name) -> bool:
+    """Whether a trigger may fill new columns of a table: a new one, or an old one whose function is replaced."""
+    for run in runs:
+        triggers = [statement for statement in run.statements if "CREATE TRIGGER" in statement.tags]
+        if any(table in statement.tables or not statement.tables for statement in triggers):
+            return True
+        if not triggers and any("CREATE FUNCTION" in statement.tags for statement in run.statements):
+            return True
+    return False
