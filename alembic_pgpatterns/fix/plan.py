@@ -143,24 +143,26 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
     if isinstance(remedy, RebuildIndex | ValidateConstraint):
         return up, ()
     if isinstance(remedy, DropConstraint):
-        back = f"ALTER TABLE {remedy.table} ADD CONSTRAINT {quote(remedy.constraint)} {remedy.definition}"
-        return up, (ops.ExecuteSQLOp(back),)
+        key = f"ALTER TABLE {remedy.table} ADD CONSTRAINT {quote(remedy.constraint)} {remedy.definition}"
+        return up, (ops.ExecuteSQLOp(escape_binds(key)),)
     if isinstance(remedy, Statements):
-        return up, tuple(ops.ExecuteSQLOp(statement) for statement in remedy.down)
+        return up, tuple(ops.ExecuteSQLOp(escape_binds(statement)) for statement in remedy.down)
     if isinstance(remedy, ReplaceUnique) and remedy.constraint is not None:
         schema_name = None if remedy.table.schema == default else remedy.table.schema
         columns = list(remedy.columns)
         unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, columns, schema=schema_name)
         return up, (unique, up[0].reverse())
     if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
-        return up, (*_dropped_checks(remedy), *map(ops.ExecuteSQLOp, sql(_swapped(remedy))))
+        back = (ops.ExecuteSQLOp(escape_binds(statement)) for statement in sql(_swapped(remedy)))
+        return up, (*_dropped_checks(remedy), *back)
     # In the reverse order: what an operation needs is still there when it is undone.
     return up, tuple(op.reverse() for op in reversed(up))
 
 
 def _dropped_checks(remedy: ChangeType) -> Operations:
     checks = ((change.table, change.check_name) for change in remedy.changes if change.check_name)
-    return tuple(ops.ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}") for table, name in checks)
+    statements = (f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}" for table, name in checks)
+    return tuple(ops.ExecuteSQLOp(escape_binds(statement)) for statement in statements)
 
 
 def _swapped(remedy: ChangeType) -> ChangeType:

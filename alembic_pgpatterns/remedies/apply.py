@@ -26,6 +26,7 @@ from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.sql import key_sql
 from alembic_pgpatterns.remedies.sqlalchemy_types import sqlalchemy_type
 from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 Applied = tuple[object, ...] | None
 
@@ -114,7 +115,7 @@ def _(remedy: SetDefault, metadata: MetaData, default_schema: str) -> Applied:
         return None
     if remedy.replaces_python_default:
         column.default = None
-    column.server_default = DefaultClause(text(remedy.new))
+    column.server_default = DefaultClause(text(escape_binds(remedy.new)))
     return (column,)
 
 
@@ -133,7 +134,7 @@ def sqlalchemy_index(remedy: CreateIndex, table: Table) -> Index:
         "postgresql_using": remedy.method if remedy.method != "btree" else None,
         "postgresql_ops": opclasses or None,
         "postgresql_include": list(remedy.include) or None,
-        "postgresql_where": text(remedy.where) if remedy.where else None,
+        "postgresql_where": text(escape_binds(remedy.where)) if remedy.where else None,
         "postgresql_nulls_not_distinct": remedy.nulls_not_distinct or None,
         "postgresql_with": dict(remedy.options) or None,
     }
@@ -145,7 +146,7 @@ def _key(key: IndexedKey, table: Table) -> Any:
     column = _named(table, key.column) if key.column is not None else None
     if column is not None and key.plain:
         return column
-    return text(key_sql(key, with_opclass=True))
+    return text(escape_binds(key_sql(key, with_opclass=True)))
 
 
 def _named(table: Table | None, name: str | None) -> Column[Any] | None:
@@ -173,7 +174,8 @@ def _kept_collation(old: TypeEngine[Any], new: TypeEngine[Any]) -> TypeEngine[An
 def _length_check(column: Column[Any], change: TypeChange) -> list[object]:
     if not change.check:
         return []
-    check = CheckConstraint(text(change.check), name=None if change.check_name is None else conv(change.check_name))
+    name = None if change.check_name is None else conv(change.check_name)
+    check = CheckConstraint(text(escape_binds(change.check)), name=name)
     column.table.append_constraint(check)
     return [check]
 

@@ -20,6 +20,7 @@ from alembic_pgpatterns.remedies.model import (
 )
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.sqlalchemy_types import type_expression
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 
 def model_line(remedy: Remedy, call: str = "mapped_column") -> tuple[str, ...]:
@@ -59,7 +60,7 @@ class Words:
 
     def with_default(self, expression: str) -> str:
         """A column with a default on the server."""
-        value = f"{self.of('text')}({repr_double(expression)})"
+        value = f"{self.of('text')}({_sql(expression)})"
         if self.is_field:
             return f'{self.call}(sa_column_kwargs={{"server_default": {value}}})'
         return f"{self.call}(server_default={value})"
@@ -124,7 +125,7 @@ def check_expression(change: TypeChange) -> str:
     """``CheckConstraint("char_length(sku) <= 64", name="ck_product_sku_length")``, for ``__table_args__``."""
     name = change.check_label or change.check_name
     named = f", name={repr_double(name)}" if name is not None else ""
-    return f"CheckConstraint({repr_double(str(change.check))}{named})"
+    return f"CheckConstraint({_sql(str(change.check))}{named})"
 
 
 def is_plain(index: CreateIndex) -> bool:
@@ -151,7 +152,7 @@ def index_expression(index: CreateIndex) -> str:
     if index.include:
         arguments.append(f"postgresql_include=[{', '.join(map(repr_double, index.include))}]")
     if index.where:
-        arguments.append(f"postgresql_where=text({repr_double(index.where)})")
+        arguments.append(f"postgresql_where=text({_sql(index.where)})")
     if index.nulls_not_distinct:
         arguments.append("postgresql_nulls_not_distinct=True")
     if index.options:
@@ -166,6 +167,11 @@ def repr_double(text: str) -> str:
     return f'"{text}"'
 
 
+def _sql(text: str) -> str:
+    """SQL as a literal for ``text()``, which CheckConstraint calls too: there a colon begins a parameter."""
+    return repr_double(escape_binds(text))
+
+
 def _dict(items: dict[str, str]) -> str:
     return "{" + ", ".join(f"{repr_double(key)}: {repr_double(value)}" for key, value in items.items()) + "}"
 
@@ -175,7 +181,7 @@ def _key(key: IndexedKey) -> str:
         return repr_double(key.column or "")
     from alembic_pgpatterns.remedies.sql import key_sql
 
-    return f"text({repr_double(key_sql(key, with_opclass=key.column is None))})"
+    return f"text({_sql(key_sql(key, with_opclass=key.column is None))})"
 
 
 def _was(change: TypeChange) -> str:

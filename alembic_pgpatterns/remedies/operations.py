@@ -95,13 +95,15 @@ def _(remedy: SetNotNull, default_schema: str) -> Operations:
 @operations.register
 def _(remedy: SetDefault, default_schema: str) -> Operations:
     schema = _schema(remedy.table, default_schema)
-    old = DefaultClause(text(remedy.old)) if remedy.old is not None else None  # a bare text() renders without its call
+    old = (
+        DefaultClause(text(escape_binds(remedy.old))) if remedy.old is not None else None
+    )  # a bare text() renders without its call
     return (
         ops.AlterColumnOp(
             remedy.table.name,
             remedy.column,
             schema=schema,
-            modify_server_default=DefaultClause(text(remedy.new)),
+            modify_server_default=DefaultClause(text(escape_binds(remedy.new))),
             existing_server_default=old,
         ),
     )

@@ -211,3 +211,67 @@ def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
     assert "ix_book_title_id" in (books.folder / "shop_models.py").read_text()
     again = books.alembic("pgfix", "--select", "statement-without-index", "--models")
     assert "pgfix: 0 findings fixed" in again.stdout, again.stdout + again.stderr
+
+
+AWKWARD = (" :colon", "{curly} :x", "50% of", "it's", 'a "quoted" :y', "back\\slash", "a::b", "[:z")
+"""Names that are something else to text(), to format(), to a driver or to Python.
+
+Alembic fails on the sequence of a table with a quotation mark (it takes the name out of nextval() with its doubled
+quotes), so the keys count nothing."""
+
+
+def awkward(string: str, time: str) -> str:
+    tables = [
+        f"""
+class Awkward{number}(Base):
+    __tablename__ = {name!r}
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column({name + " t"!r}, {string})
+    time: Mapped[datetime.datetime] = mapped_column({name + " d"!r}, {time})
+    parent_id: Mapped[int | None] = mapped_column({name + " k"!r}, ForeignKey("parent.id"))
+"""
+        for number, name in enumerate(AWKWARD)
+    ]
+    head = """
+import datetime
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Parent(Base):
+    __tablename__ = "parent"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+"""
+    return head + "".join(tables)
+
+
+def test_awkward_names_stay_names(tmp_path: Path) -> None:
+    """In the CHECKs, indexes and casts of pgfix, in the models that it edits, and in what pgcheck reads of them."""
+    project = make(tmp_path)
+    project.env(models=IMPORT)
+    project.write("shop_models.py", awkward("String(12)", "DateTime"))
+    assert project.alembic("pgrevision", "-m", "first").returncode == 0
+    run = project.alembic("pgfix", "--all", "--models")
+    assert run.returncode == 0, run.stderr
+    assert "Models and database agree" in run.stdout, run.stdout
+    chosen = ("--select", "varchar-length,timestamp-without-time-zone,unindexed-foreign-key,model-drift")
+    assert set(found(project, *chosen)) == set()
+
+
+@pytest.mark.long
+def test_awkward_names_stay_names_where_autogenerate_follows_the_patterns(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.env(models=IMPORT, options='autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]')
+    patterns = ("varchar-length", "timestamp-without-time-zone", "unindexed-foreign-key")
+    enforced = "".join(f'[tool.alembic_pgpatterns.patterns.{name}]\naction = "enforce"\n' for name in patterns)
+    project.write("pyproject.toml", enforced)
+    project.write("shop_models.py", awkward("String", "DateTime(timezone=True)").replace(' k"', ' l"'))
+    first = project.alembic("pgrevision", "-m", "first")
+    assert (first.returncode, "not empty" in first.stderr) == (0, False), first.stderr
+    project.write("shop_models.py", awkward("String(12)", "DateTime"))
+    second = project.alembic("pgrevision", "-m", "second")
+    assert (second.returncode, "not empty" in second.stderr) == (0, False), second.stderr
+    assert "char_length" in "".join(path.read_text() for path in project.versions.glob("*.py"))
+    assert set(found(project, "--select", ",".join((*patterns, "model-drift")))) == set()

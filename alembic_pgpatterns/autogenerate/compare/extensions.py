@@ -12,6 +12,7 @@ from sqlalchemy.exc import CompileError, SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, SqlOp
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.sqltext import parse_type
 
 _TYPES = {
@@ -79,7 +80,7 @@ def create_for(connection: Connection, table: Table) -> None:
     for name in sorted(needed - _installed(connection, needed)):
         savepoint = connection.begin_nested()
         try:
-            connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {quote(name)}"))
+            connection.execute(text(escape_binds(f"CREATE EXTENSION IF NOT EXISTS {quote(name)}")))
             savepoint.commit()
         except SQLAlchemyError:
             savepoint.rollback()

@@ -77,7 +77,7 @@ def _with_checks(op: ops.CreateTableOp) -> ops.CreateTableOp:
     result = [check for column in columns for check in _checks(column)]
     if not result:
         return op
-    tables = [CheckConstraint(expression_text(check.sqltext), name=check.name) for check in result]
+    tables = [CheckConstraint(escape_binds(expression_text(check.sqltext)), name=check.name) for check in result]
     for number, check in enumerate(reversed(tables), 1):
         # PostgreSQL numbers the CHECKs of columns before those of the table.
         check._creation_order = -number

@@ -38,6 +38,7 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 # $$$$ is how a Template writes $$.
 _FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
@@ -166,7 +167,7 @@ class _Swap:
         return (SqlOp(f"SET lock_timeout = {self.lock_timeout}"), *operations, SqlOp("SET lock_timeout = 0"))
 
     def _staged_check(self) -> ops.MigrateOperation:
-        condition = text(f"{quote(self.new)} IS NOT NULL")
+        condition = text(escape_binds(f"{quote(self.new)} IS NOT NULL"))
         check = ops.CreateCheckConstraintOp(self.check, self.table, condition, schema=self.schema)
         return altered(check, kw={NOT_VALID: True})
 

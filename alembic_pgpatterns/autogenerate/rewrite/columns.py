@@ -33,6 +33,7 @@ from alembic_pgpatterns.patterns.revisions.validating_foreign_key import Validat
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
 from alembic_pgpatterns.schema.names import quote, stored
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -229,7 +230,7 @@ def _not_null(
     subject = f"{table}.{column}"
     # conv: a naming convention for checks must not change the name.
     name = conv(fit(f"{table}_{column}_not_null_check"))
-    check = ops.CreateCheckConstraintOp(name, table, text(f"{quote(column)} IS NOT NULL"), schema=schema)
+    check = ops.CreateCheckConstraintOp(name, table, text(escape_binds(f"{quote(column)} IS NOT NULL")), schema=schema)
     staged = altered(check, kw={NOT_VALID: True})
     drop = ops.DropConstraintOp(name, table, "check", schema=schema, if_exists=True)
     subject_note = Note(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 _FIXED = "_pgpatterns_fixed"
+_EXPRESSIONS = "_pgpatterns_expressions"
 
 
 def fix_rendering(context: AutogenContext, stored_types: bool) -> None:
@@ -33,7 +34,7 @@ def fix_rendering(context: AutogenContext, stored_types: bool) -> None:
     if getattr(impl, _FIXED, False):
         return
     setattr(impl, _FIXED, True)
-    impl.render_ddl_sql_expr = _as_written(impl.render_ddl_sql_expr, impl.dialect)
+    fix_expressions(impl)
     impl.render_type = _with_application_types(impl.render_type, impl.dialect, stored_types)
     impl.compare_server_default = _without_failing(impl.compare_server_default, impl)
     if not hasattr(impl, "_render_DOMAIN_type"):
@@ -55,6 +56,17 @@ def _domain(kind: Any, context: AutogenContext) -> str:
     written += [] if kind.create_type else ["create_type=False"]
     parts = [repr(str(kind.name)), _rendered(kind.data_type, context), *written]
     return f"postgresql.DOMAIN({', '.join(parts)})"
+
+
+def fix_expressions(impl: Any) -> None:
+    """Have expressions rendered for the place that they are written to. Does nothing the second time.
+
+    Args:
+        impl: the run's dialect implementation. pgfix and ``rewriter`` write expressions without any autogenerate.
+    """
+    if not getattr(impl, _EXPRESSIONS, False):
+        setattr(impl, _EXPRESSIONS, True)
+        impl.render_ddl_sql_expr = _as_written(impl.render_ddl_sql_expr, impl.dialect)
 
 
 def _as_written(render: Callable[..., str], dialect: Any) -> Callable[..., str]:

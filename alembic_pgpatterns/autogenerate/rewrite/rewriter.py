@@ -20,6 +20,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, Rewrit
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
+from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
 from alembic_pgpatterns.autogenerate.rewrite.split_and_join import with_inline_references, with_split_alters
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
@@ -94,6 +95,7 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
     upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
     if not upgrade.ops:
         return
+    fix_expressions(context.impl)
     settings = rewrite_settings(context)
     facts = read_facts(context, settings, **_tables(upgrade.ops, context))
     split = settings.split

@@ -6,7 +6,9 @@ from typing import Any
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
 from alembic_pgpatterns.patterns.statements._trees import column_of, compared, table_of, unwrapped
+from alembic_pgpatterns.remedies.model_line import repr_double
 from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 from alembic_pgpatterns.workload.model import Recorded, Workload
 
@@ -84,4 +86,4 @@ def _instead(call: pg.FuncCall, name: str, column: str, call_text: str) -> str:
     part = first.a_const.sval.sval if first is not None and first.WhichOneof("node") == "a_const" else ""
     if name in ("date", "date_trunc", "to_char") or (name in ("date_part", "extract") and part == "year"):
         return f"Compare the plain column with a range: {column} >= start, {column} < end."
-    return f'Index the expression: Index("...", text("{call_text}")).'
+    return f'Index the expression: Index("...", text({repr_double(escape_binds(call_text))})).'
