@@ -34,7 +34,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
     settings = settings_of(config, flags(options))
     outputs = reports.outputs(getattr(options, "format", None) or ["text"])
     _demand_baseline(options)
-    if any(getattr(options, flag, None) for flag in ("show_settings", "list", "explain")):
+    # `--explain ""`, from an empty variable of a shell, names no pattern; it does not mean the whole check.
+    if any(getattr(options, flag, None) not in (None, False) for flag in ("show_settings", "list", "explain")):
         with standard_output(config.stdout) as stream:
             _inform(settings, options, stream)
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser, MissingSectionHeaderError
 from configparser import Error as IniError
 from pathlib import Path
@@ -33,12 +33,26 @@ def toml_tables(path: Path | None) -> list[SourceTable]:
     tool = data.get("tool", {})
     if not isinstance(tool, dict):
         raise SettingsError(f"{path}: `tool` must be a table, such as [{TABLE}].")
+    if wrong := next(misnamed(tool, "alembic_pgpatterns"), None):
+        raise SettingsError(f"{path}: [tool.{wrong}] is not read: the table's name is [{TABLE}].")
     table = tool.get("alembic_pgpatterns")
     if table is None:
         return []
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [{TABLE}] must be a table.")
     return [(f"{path.name} [{TABLE}]", path.absolute().parent, table)]
+
+
+def misnamed(names: Iterable[str], right: str) -> Iterator[str]:
+    """The names of tables or sections that are meant for this package, and are not the ``right`` one.
+
+    The package on PyPI has a hyphen, and each of the two files has its own name for the settings.
+    """
+    for name in names:
+        table = name.partition(":")[0]  # alembic.ini has a section for each pattern, such as [pgpatterns:NAME]
+        plain = "".join(filter(str.isalnum, table)).lower().removeprefix("tool")
+        if plain in ("alembicpgpatterns", "pgpatterns") and table != right:
+            yield name
 
 
 def ini_tables(path: Path | None) -> list[SourceTable]:
@@ -56,6 +70,8 @@ def ini_tables(path: Path | None) -> list[SourceTable]:
         parser.read(path, encoding="utf-8")
     except (IniError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(_unreadable(path, error)) from error
+    if wrong := next(misnamed(parser.sections(), SECTION), None):
+        raise SettingsError(f"{path}: [{wrong}] is not read: the section's name is [{SECTION}].")
     tables: list[SourceTable] = []
     folder = path.absolute().parent
     if parser.has_section(SECTION):

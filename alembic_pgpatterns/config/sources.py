@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alembic_pgpatterns.config.files import misnamed
 from alembic_pgpatterns.config.reading import read_settings
-from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.config.settings import Settings, SettingsError
 
 PYPROJECT = "pyproject.toml"
 
@@ -22,10 +23,22 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
             all of them: the project's own process reads the settings.
 
     Raises:
-        SettingsError: an unknown key or pattern, or a wrong value.
+        SettingsError: an unknown key or pattern, a wrong value, or a file of ``alembic -c`` that does not exist.
     """
     in_command = flags is not None
+    if in_command:
+        _demand_named_files(config)
     return read_settings(ini_of(config), pyproject_of(config), flags, _search(config), try_plugins=in_command)
+
+
+def _demand_named_files(config: Any) -> None:
+    """Alembic itself goes on without a file that ``-c`` names; then other settings would be used."""
+    named = getattr(getattr(config, "cmd_opts", None), "config", None)
+    # A list since Alembic 1.16; before, a text, which is the default if there is no flag.
+    names = [named] if isinstance(named, str) and named != "alembic.ini" else named if isinstance(named, list) else []
+    for name in names:
+        if not Path(name).is_file():
+            raise SettingsError(f"-c: there is no {name}.")
 
 
 def _search(config: Any) -> list[Path]:
@@ -70,6 +83,7 @@ def _above(ini: Path) -> Iterator[Path]:
 
 def _has_settings(path: Path) -> bool:
     try:
-        return "alembic_pgpatterns" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        return "alembic_pgpatterns" in tool or any(misnamed(tool, "alembic_pgpatterns"))
     except (OSError, ValueError, TypeError):
         return False

@@ -24,6 +24,20 @@ TIME_LIMIT = 600.0
 """Seconds, unless the settings say otherwise."""
 
 
+CANNOT_START = 126
+"""The exit code of a process that could not start the interpreter, as shells have it."""
+
+
+def no_python(program: Path, how: str) -> str:
+    """What to say of an interpreter that ended before it answered anything; ``how`` it ended."""
+    ended = "it cannot be started" if how.endswith(f" {CANNOT_START}") else f"it ended at once ({how})"
+    reason = ended if program.exists() else "there is no such file"
+    return (
+        f"{program} cannot run the project: {reason}. It must be a Python with Alembic: that of the project's own "
+        "environment. Name another interpreter: --python PATH."
+    )
+
+
 @dataclass(frozen=True)
 class Confinement:
     """``time_limit``: seconds that one request may take. ``allowed``: connections that are not refused.

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from alembic_pgpatterns.controller import traceback_text
-from alembic_pgpatterns.controller.confinement import Confinement
+from alembic_pgpatterns.controller.confinement import CANNOT_START, Confinement, no_python
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences.allowed import Allowed
 from alembic_pgpatterns.fences.listeners import inherited_sockets
@@ -105,6 +105,7 @@ class ProjectProcess:
         self._pid = 0
         self._exit = ""
         allowed, python = confinement.allowed, confinement.python
+        self._silent = python
         self._ends: _Ends | None = _start(
             partial(_execute, python, allowed) if python is not None else _fork(allowed, config, task)
         )
@@ -135,6 +136,7 @@ class ProjectProcess:
             raise ProjectFailed(Failure(_DAMAGED.format(where=self._where(), error=error))) from None
         if kind == "failed":
             raise ProjectFailed(answer)
+        self._silent = None
         return answer
 
     def _answer(self, ends: _Ends, handlers: Handlers) -> tuple[str, Any]:
@@ -182,6 +184,8 @@ class ProjectProcess:
                 self._read_status(ends)
         self.close()
         how = self._exit or "for an unknown reason"
+        if self._silent is not None and not self._running:
+            return ProjectFailed(Failure(no_python(self._silent, how)))
         return ProjectFailed(
             Failure(
                 f"{self._where()}the project's code ended its own process ({how}), so nothing more could "
@@ -295,7 +299,9 @@ def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
     for number in numbers:
         os.set_inheritable(number, True)
     root = str(Path(__file__).parents[1])
-    os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(kernel_fences), root])
+    with contextlib.suppress(OSError):
+        os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(kernel_fences), root])
+    os._exit(CANNOT_START)
 
 
 def _supervise(project: Callable[[], None], status: int, alive: int) -> NoReturn:

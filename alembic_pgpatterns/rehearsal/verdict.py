@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.baseline import Baseline
+from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.run_patterns import unique
 from alembic_pgpatterns.findings.suppressions import apply_suppressions
 from alembic_pgpatterns.patterns import Finding, RehearsalPattern
@@ -14,7 +15,7 @@ from alembic_pgpatterns.rehearsal.model import Gathered, Rehearsal
 def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
     """The result: findings that are neither suppressed in files nor accepted by the baseline, the worst first."""
     patterns = [item for item in chosen_patterns(settings, (RehearsalPattern,)) if isinstance(item, RehearsalPattern)]
-    findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in pattern.detect(run)]
+    findings = [finding for run in gathered.rehearsed for pattern in patterns for finding in detected(pattern, run)]
     names = frozenset(pattern.name for pattern in patterns)
     unsuppressed = apply_suppressions(list(unique(findings)), (run.path for run in gathered.rehearsed), names)
     baseline = Baseline.read(settings.path(settings.baseline)) or Baseline()

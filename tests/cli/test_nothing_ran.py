@@ -76,3 +76,61 @@ def test_a_project_without_a_revision(project: Project, command: str) -> None:
     (project.folder / "tables.py").unlink()
     (project.versions / "a1.py").unlink()
     assert "There is nothing to" in refused(project, command)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-c", "nope.ini", "pgcheck"), "-c: there is no nope.ini."),
+        (("-c", "nope.ini", "pgrevision", "-m", "more"), "-c: there is no nope.ini."),
+        (("pgcheck", "--explain", ""), "--explain: no pattern ''"),
+    ],
+)
+def test_wrong_use_does_not_run_something_else(project: Project, arguments: tuple[str, ...], message: str) -> None:
+    run = project.alembic(*arguments)
+    assert run.returncode == 2 and message in run.stderr and not run.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("/bin/true", "it ended at once (exit code 0)"),
+        ("no/such/python", "there is no such file"),
+        ("alembic.ini", "it cannot be started"),
+    ],
+)
+def test_an_interpreter_that_is_none(project: Project, program: str, reason: str) -> None:
+    error = refused(project, f"pgcheck --python {program}")
+    assert f"cannot run the project: {reason}. It must be a Python with Alembic" in error
+    assert "Traceback" not in error and "os._exit" not in error
+
+
+PLUGIN = '''
+from alembic_pgpatterns.patterns import SchemaPattern
+
+
+class ShortName(SchemaPattern):
+    """A table whose name is too short."""
+
+    def detect(self, schema):
+        """Tables."""
+        for table in schema.checked_tables():
+            yield {finding}
+'''
+
+
+@pytest.mark.parametrize(
+    ("finding", "problem"),
+    [
+        (
+            "self.finding(table, 'short', 'Rename it.')",
+            "remedy of its finding about public.author is 'Rename it.' (str)",
+        ),
+        ("'a short name'", "`detect` gave 'a short name' (str)"),
+    ],
+)
+def test_a_plugin_that_gives_something_else(project: Project, finding: str, problem: str) -> None:
+    project.write("house_rules.py", PLUGIN.format(finding=finding))
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nplugins = ["house_rules"]\n')
+    error = refused(project, "pgcheck")
+    assert "The pattern short-name is not right" in error and problem in error

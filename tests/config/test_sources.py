@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 
+from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
 from tests.projects import BOOKS_AND_AUTHORS, make
 
@@ -85,3 +86,27 @@ def test_pgrevision_writes_the_same_from_the_parent_folder(tmp_path: Path) -> No
         )  # comments name files as seen here
     assert written[0] == written[1]
     assert any("7s" in line for line in written[0])
+
+
+@pytest.mark.parametrize("wrong", ["tool.alembic-pgpatterns", "tool.pgpatterns", 'tool."Alembic.PgPatterns"'])
+@pytest.mark.parametrize("beside", ["", TABLE])
+def test_a_table_of_a_similar_name_is_not_left_out_silently(wrong: str, beside: str, tmp_path: Path) -> None:
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    (tmp_path / "pyproject.toml").write_text(f'{beside}\n[{wrong}]\nlock_timeout = "1s"\n')
+    with pytest.raises(SettingsError, match=r"is not read: the table's name is \[tool\.alembic_pgpatterns\]"):
+        settings_of(config_in(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["alembic_pgpatterns", "tool.alembic_pgpatterns", "PgPatterns", "pg-patterns:varchar"]
+)
+def test_a_section_of_a_similar_name_is_not_left_out_silently(wrong: str, tmp_path: Path) -> None:
+    (tmp_path / "alembic.ini").write_text(f"[alembic]\nscript_location = migrations\n[{wrong}]\nselect = *\n")
+    with pytest.raises(SettingsError, match=r"is not read: the section's name is \[pgpatterns\]"):
+        settings_of(config_in(tmp_path))
+
+
+def test_other_tools_have_tables_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n[post_write_hooks]\nhooks =\n")
+    (tmp_path / "pyproject.toml").write_text(f"{TABLE}\n[tool.alembic]\n[tool.pgpatch]\n[tool.alembic-utils]\n")
+    assert settings_of(config_in(tmp_path)).lock_timeout == "7s"
