@@ -67,6 +67,6 @@ def test_the_sdist_has_all_that_is_tracked() -> None:
 def test_ci_runs_every_test_but_those_on_real_projects() -> None:
     deselected = set(re.findall(r"not (\w+)", " ".join(PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"])))
     marked = {marker.partition(":")[0] for marker in PYPROJECT["tool"]["pytest"]["ini_options"]["markers"]}
-    assert deselected == marked == {"long", "real"}
+    assert deselected == marked - {"sample(n)"} == {"long", "real"}
     assert "-m long" in (ROOT / ".ci/long").read_text(encoding="utf-8")
     assert "- run: .ci/long" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")

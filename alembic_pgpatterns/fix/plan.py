@@ -32,7 +32,7 @@ from alembic_pgpatterns.remedies.model import (
 )
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.operations import operations
-from alembic_pgpatterns.remedies.sql import sql
+from alembic_pgpatterns.remedies.sql import sequences_sql, sql
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
@@ -153,8 +153,11 @@ def _both_ways(remedy: Remedy, schema: Schema) -> tuple[Operations, Operations]:
         unique = ops.CreateUniqueConstraintOp(remedy.constraint, remedy.table.name, columns, schema=schema_name)
         return up, (unique, up[0].reverse())
     if isinstance(remedy, ChangeType) and any(isinstance(op, ops.ExecuteSQLOp) for op in up):
-        back = (ops.ExecuteSQLOp(escape_binds(statement)) for statement in sql(_swapped(remedy)))
-        return up, (*_dropped_checks(remedy), *back)
+        altered_back = tuple(op.reverse() for op in reversed(up) if isinstance(op, ops.AlterColumnOp))
+        # A type that SQLAlchemy cannot write has its whole remedy as SQL.
+        statements = sequences_sql(_swapped(remedy)) if altered_back else sql(_swapped(remedy))
+        back = tuple(ops.ExecuteSQLOp(escape_binds(item)) for item in statements)
+        return up, (*_dropped_checks(remedy), *altered_back, *back)
     # In the reverse order: what an operation needs is still there when it is undone.
     return up, tuple(op.reverse() for op in reversed(up))
 
@@ -166,7 +169,11 @@ def _dropped_checks(remedy: ChangeType) -> Operations:
 
 
 def _swapped(remedy: ChangeType) -> ChangeType:
-    return ChangeType(tuple(TypeChange(item.table, item.column, item.new, item.old) for item in remedy.changes))
+    return ChangeType(
+        tuple(
+            TypeChange(item.table, item.column, item.new, item.old, sequence=item.sequence) for item in remedy.changes
+        )
+    )
 
 
 def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:

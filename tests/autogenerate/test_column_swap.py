@@ -199,7 +199,7 @@ def test_what_stands_in_the_way_is_named(project) -> None:
     assert "CREATE TRIGGER" in "".join(project.revise("types"))
 
 
-def test_what_the_same_revision_creates_waits_for_the_new_column(make_project) -> None:
+def test_beside_other_changes_of_its_dependents_a_type_is_changed_in_one_statement(make_project) -> None:
     """A foreign key or an index on the old column would go with it, or hold it."""
     project = make_project()
     project.models(BEFORE)
@@ -213,7 +213,7 @@ author.append_column(Column("best_id", ForeignKey("book.id")))
 Index("book_new", book.c.pages)
 """
     project.models(AFTER.replace('Index("book_odd"', 'Index("book_else"') + new)
-    assert "For a large table" not in "".join(project.revise("types"))
+    assert "which this revision changes too" in "".join(project.revise("types"))
     project.alembic("upgrade", "head")
     assert project.clean()
     with project.database.connect() as connection:

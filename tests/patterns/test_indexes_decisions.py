@@ -295,10 +295,8 @@ def test_the_way_back_through_a_link_table() -> None:
     before = CreateIndex(ITEM, old_keys("b"), "i")
     new = CreateIndex(ITEM, (*before.keys, IndexedKey("a")), "i_covering")
     assert finding.remedy == ReplaceIndex(Name("public", "i"), before, new)
-    assert finding.message == (
-        "public.i finds rows of the link table public.item, and does not hold a; rows are looked up by it in 1 query, "
-        "app.py:7"
-    )
+    assert finding.message == "public.i finds rows of the link table public.item, and does not hold a"
+    assert finding.guess  # until the table is known to be large, or the lookup was recorded
     (guess,) = reverse(index("i", "b"), queries=(query(Condition("a", Use.JOIN)),))
     assert guess.guess
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import ops
 from alembic.util import rev_id as random_id
@@ -74,17 +74,27 @@ def _separated(file: Sequence[Member]) -> list[list[Member]]:
 
 def _back(file: Sequence[Member], facts: Facts) -> list[Step]:
     """Return the steps of a file's downgrade: in reverse order, and safe by the same rules."""
-    result: list[tuple[int, Step]] = []
+    extras: list[tuple[int, Step]] = []
     undoing: list[tuple[int, ops.MigrateOperation]] = []
     here = [id(step) for _, step in file]
     for position, (item, step) in enumerate(reversed(_by_change(file))):
         split = any(id(other) not in here for other in item.steps)
-        result += [(position, extra) for extra in (*step.down, *(step.undo_when_split if split else ()))]
+        extras += [(position, extra) for extra in (*step.down, *(step.undo_when_split if split else ()))]
         undoing += [(position, op) for op in item.change.down if step.owns_downgrade]
     planned = plan_back([op for _, op in undoing], facts)
-    result += [(position, step) for (position, _), steps in zip(undoing, planned, strict=True) for step in steps]
+    result = [(position, step) for (position, _), steps in zip(undoing, planned, strict=True) for step in steps]
+    last: dict[int, int] = {}
+    for position, step in result:
+        last[position] = max(last.get(position, 0), step.level)
+    result += [(position, _after(extra, last.get(position, 0))) for position, extra in extras]
     # A change that came later is undone first: a column of a primary key stays NOT NULL until the key is gone.
     return [step for _, step in sorted(result, key=lambda entry: (entry[1].level, entry[0]))]
+
+
+def _after(extra: Step, last: int) -> Step:
+    """Keep a step that is above level 0 behind its change's own downgrade, whose levels other changes may have raised."""
+    behind = last + 2 - last % 2
+    return replace(extra, level=max(extra.level, behind)) if extra.level else extra
 
 
 def _by_change(file: Sequence[Member]) -> list[Member]:

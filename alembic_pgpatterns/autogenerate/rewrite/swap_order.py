@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -119,10 +119,27 @@ def _with_earlier(changes: Sequence[Change], facts: Facts) -> Facts:
             names = facts.dependents(*place).names(place[0])
             removed = frozenset(name for name in names if any(_drops(op, name, facts) for op in earlier))
             dropped[place] = removed
-            held[place] = tuple(
-                reason for op in earlier if (reason := _holds(op, change.up, names - removed, facts)) is not None
+            held[place] = (
+                *(reason for op in earlier if (reason := _holds(op, change.up, names - removed, facts)) is not None),
+                *(_beside(change, changes, facts) if names else ()),
             )
     return replace(facts, dropped_before=dropped, held=held)
+
+
+def _beside(swap: Change, changes: Sequence[Change], facts: Facts) -> Iterator[str]:
+    """Return what else the revision does to the column or to what depends on it.
+
+    Objects would be made once more for the new column while another change of the revision drops or makes them: no
+    order of such changes, up and down and in several files, was safe for all of them.
+    """
+    writes = touches(swap.up, facts).writes
+    for other in changes:
+        op = other.up
+        if other is swap or _swaps(other, facts) or isinstance(op, (AlterTableOp, CommentOp, ops.ExecuteSQLOp)):
+            continue
+        touch = touches(op, facts)
+        if touch.everything or writes & (touch.reads | touch.writes):
+            yield f"{name_of(op) or 'another change'}, which this revision changes too"
 
 
 def _drops(op: ops.MigrateOperation, name: tuple[str, str, str], facts: Facts) -> bool:
