@@ -92,7 +92,7 @@ def _back(file: Sequence[Member], facts: Facts) -> list[Step]:
 
 
 def _after(extra: Step, last: int) -> Step:
-    """Keep a step that is above level 0 behind its change's own downgrade, whose levels other changes may have raised."""
+    """Keep a step above level 0 behind its change's own downgrade, whose levels other changes may have raised."""
     behind = last + 2 - last % 2
     return replace(extra, level=max(extra.level, behind)) if extra.level else extra
 
