@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from alembic_pgpatterns.rehearsal.rows.both_types import for_both_types
 from alembic_pgpatterns.rehearsal.rows.facts import Facts
 from alembic_pgpatterns.rehearsal.rows.keys import arrange, unique_keys
 from alembic_pgpatterns.rehearsal.rows.limits import NO_LIMIT, Limit, constants, domain_condition, limits
@@ -187,10 +188,8 @@ class _Filler:
         late = frozenset(name for key in waiting for name in key.columns) - set(by_column)
         columns = tuple(column for column in table.columns if column.generated is None)
         like = self._request.like
-        plans = {
-            c.name: ColumnPlan(c, self._limit(table, c, limits_of), like=like.get((table.name, c.name)))
-            for c in columns
-        }
+        wanted = (ColumnPlan(c, self._limit(table, c, limits_of), like=like.get((table.name, c.name))) for c in columns)
+        plans = {plan.column.name: for_both_types(self._connection, self._values, plan) for plan in wanted}
         unique = unique_keys(table)
         capacities = {name: self._values.capacity(plan) for name, plan in plans.items()}
         arrangement = arrange(unique, rows, lambda name: capacities.get(name), by_column)
