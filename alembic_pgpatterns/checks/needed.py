@@ -47,8 +47,8 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
             continue
         for column in after.columns:
             last = before.column(column.name)
-            known = demands(before, last) if last is not None else (NOT_NULL,)
-            if old.column(column.name) is None and set(demands(after, column)) - set(known):
+            demanded = demands(before, last) if last is not None else (NOT_NULL,)
+            if old.column(column.name) is None and set(demands(after, column)) - set(demanded):
                 yield column
 
 

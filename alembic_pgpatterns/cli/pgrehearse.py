@@ -91,4 +91,7 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         help="lowest severity that gives exit code 1 (default: warning)",
     )
     report.add_argument("--exit-zero", action="store_true", help="exit with 0 even if there are findings")
+    report.add_argument(
+        "--allow-skipped", action="store_true", help="let the run pass if something could not be rehearsed"
+    )
     report.add_argument("--baseline", metavar="FILE", help="the file of accepted findings")

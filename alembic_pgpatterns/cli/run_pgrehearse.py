@@ -37,7 +37,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         gathered = rehearse(project, settings, rehearsal_options, progress)
     result = rehearsal_of(gathered, settings)
-    report = Report(findings=result.findings, skipped=result.skipped)
+    report = Report(findings=result.findings, skipped=(*result.skipped, *result.unrehearsed))
     if getattr(options, "plan", None):
         with standard_output(config.stdout) as stream:
             writer.write_plan(result, stream, options.plan)

@@ -104,12 +104,16 @@ class RevisionResult:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The result of ``alembic pgrehearse``. ``runs``: the revisions on empty tables."""
+    """The result of ``alembic pgrehearse``.
+
+    ``unrehearsed``: the unfilled tables that a revision touches. ``runs``: the revisions on empty tables.
+    """
 
     revisions: tuple[RevisionResult, ...] = ()
     unfilled: tuple[Unfilled, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unrehearsed: tuple[Skipped, ...] = ()
     runs: tuple[RevisionRun, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)
 
@@ -121,6 +125,7 @@ class Gathered:
     results: list[RevisionResult] = field(default_factory=list)
     rehearsed: list[RehearsedRun] = field(default_factory=list)
     unfilled: dict[Name, Unfilled] = field(default_factory=dict)
+    unrehearsed: dict[str, Skipped] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     runs: list[RevisionRun] = field(default_factory=list)
     server: str = ""

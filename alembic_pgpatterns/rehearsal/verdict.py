@@ -25,6 +25,7 @@ def rehearsal_of(gathered: Gathered, settings: Settings) -> Rehearsal:
         unfilled=tuple(gathered.unfilled.values()),
         findings=tuple(sorted(new, key=_order)),
         skipped=tuple(dict.fromkeys(gathered.skipped)),
+        unrehearsed=tuple(gathered.unrehearsed.values()),
         runs=tuple(gathered.runs),
         facts={
             "server": gathered.server,

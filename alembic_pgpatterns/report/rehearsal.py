@@ -34,7 +34,7 @@ def write(result: Rehearsal, output: Output, stdout: TextIO, full: bool) -> None
         PgPatternsError: the file cannot be written.
     """
     if output.format not in ("text", "json", "markdown"):
-        report = Report(findings=result.findings, skipped=result.skipped, facts=result.facts)
+        report = Report(findings=result.findings, skipped=(*result.skipped, *result.unrehearsed), facts=result.facts)
         output.write(report, stdout, full)
         return
     lines = (f"{line}\n" for line in _lines(result, output.format, full))
@@ -143,7 +143,8 @@ def _text(result: Rehearsal, full: bool) -> Iterator[str]:
     yield from (f"no rows in {item.table}: {item.reason}" for item in result.unfilled)
     yield from (f"skipped: {item.subject}: {item.reason}" for item in result.skipped)
     yield ""
-    yield counted(len(result.findings), "findings") if result.findings else "no findings"
+    total = counted(len(result.findings), "findings") if result.findings else "no findings"
+    yield f"{total}, but not everything was rehearsed" if result.unrehearsed else total
 
 
 def _several(result: Rehearsal) -> bool:
@@ -154,8 +155,9 @@ def _measured(item: RevisionResult, full: bool) -> Iterator[str]:
     if item.note:
         yield item.note
         return
-    quiet = [table for table in item.tables if not full and max(table.read_wait, table.write_wait) < NOTICEABLE]
-    yield from (wait_line(table) for table in item.tables if table not in quiet)
+    tables = [table for table in item.tables if full or table.rows]  # for an empty table nobody ever waits
+    quiet = [table for table in tables if not full and max(table.read_wait, table.write_wait) < NOTICEABLE]
+    yield from (wait_line(table) for table in tables if table not in quiet)
     if quiet:
         yield f"nobody waits on {', '.join(table.table.name for table in quiet)}"
     slowest = sorted(item.statements, key=lambda statement: -statement.seconds)

@@ -79,6 +79,28 @@ def test_own_rows_that_fail_are_said_with_their_file(project: Project, capsys: p
     assert "no_such_table" in err
 
 
+def test_a_revision_that_met_no_row_does_not_pass(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the table that it touches counts; that no value suits another one is said, and no more."""
+    monkeypatch.setenv("CI", "true")
+    impossible = "CREATE TABLE {} (id bigint PRIMARY KEY CHECK (id > 5 AND id < 3), n int)"
+    project.sql("c3", f"{impossible.format('mine')}; {impossible.format('other')}", down="b2")
+    project.sql("d4", "ALTER TABLE mine ALTER n SET NOT NULL", down="c3")
+    project.sql("e5", "ALTER TABLE t ADD y int", down="d4")
+    code, out, err = rehearsed(project, "d4", *FEW)
+    reason = "no value of id satisfies check mine_id_check"
+    assert code == 255
+    assert f"no rows in public.mine: {reason}" in out
+    assert "nobody waits" not in out
+    assert out.endswith("no findings, but not everything was rehearsed\n")
+    assert "FAILED: not everything was checked:" in err
+    assert f"revision d4 on rows of public.mine: {reason}" in err
+    assert "public.other" not in err
+    for arguments in (("d4", "--allow-skipped"), ("e5",)):
+        code, out, err = rehearsed(project, *arguments, *FEW)
+        assert (code, err) == (0, "")
+        assert f"no rows in public.mine: {reason}" in out
+
+
 def test_a_rehearsal_from_end_to_end(project: Project) -> None:
     formats = ("--format=text", "--format=json=result.json", "--format=html=r.html")
     code, out, err = rehearsed(project, *FEW, *formats)

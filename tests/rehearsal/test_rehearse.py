@@ -236,6 +236,9 @@ def test_a_table_without_rows_is_named(rehearsed: Rehearse) -> None:
     assert [(item.table.name, item.reason) for item in result.unfilled] == [
         ("book", "no value of id satisfies check book_id_check")
     ]
+    assert [(item.subject, item.reason) for item in result.unrehearsed] == [
+        ("revision second on rows of public.book", "no value of id satisfies check book_id_check")
+    ]
 
 
 @pytest.mark.long

@@ -32,17 +32,17 @@ def for_both_types(connection: Any, values: Values, plan: ColumnPlan) -> ColumnP
     return shared if _can_hold(connection, values, shared) else replace(plan, like=None)
 
 
-def _shared(plan: ColumnPlan, own: DataType, other: DataType) -> ColumnPlan:
-    if own.array or other.array or plan.limit.choices is not None:
+def _shared(plan: ColumnPlan, old: DataType, new: DataType) -> ColumnPlan:
+    if old.array or new.array or plan.limit.choices is not None:
         return plan
-    if own.kind == other.kind == "enum":
-        common = tuple(label for label in own.labels if label in other.labels)
+    if old.kind == new.kind == "enum":
+        common = tuple(label for label in old.labels if label in new.labels)
         return replace(plan, like=None, limit=replace(plan.limit, choices=common)) if common else plan
-    if own.name not in NUMBERS or other.name not in NUMBERS:
+    if old.name not in NUMBERS or new.name not in NUMBERS:
         return plan
-    if own.name in WHOLE:
-        return replace(plan, like=None, limit=narrowed(plan.limit, _range(other)))
-    return replace(plan, limit=narrowed(plan.limit, _range(own)))
+    if old.name in WHOLE:
+        return replace(plan, like=None, limit=narrowed(plan.limit, _range(new)))
+    return replace(plan, limit=narrowed(plan.limit, _range(old)))
 
 
 def _range(number: DataType) -> Limit:

@@ -188,8 +188,8 @@ class _Filler:
         late = frozenset(name for key in waiting for name in key.columns) - set(by_column)
         columns = tuple(column for column in table.columns if column.generated is None)
         like = self._request.like
-        wanted = (ColumnPlan(c, self._limit(table, c, limits_of), like=like.get((table.name, c.name))) for c in columns)
-        plans = {plan.column.name: for_both_types(self._connection, self._values, plan) for plan in wanted}
+        drafts = (ColumnPlan(c, self._limit(table, c, limits_of), like=like.get((table.name, c.name))) for c in columns)
+        plans = {plan.column.name: for_both_types(self._connection, self._values, plan) for plan in drafts}
         unique = unique_keys(table)
         capacities = {name: self._values.capacity(plan) for name, plan in plans.items()}
         arrangement = arrange(unique, rows, lambda name: capacities.get(name), by_column)
