@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from alembic_pgpatterns.fix.models_check import Request, drift_after
 from alembic_pgpatterns.fix.plan import Fix
 from alembic_pgpatterns.fix.workspace import Change, Workspace
 from alembic_pgpatterns.output.files import read_regular
-from alembic_pgpatterns.remedies.model import CreateIndex, Statements
+from alembic_pgpatterns.remedies.model import ChangeType, CreateIndex, Statements
 from alembic_pgpatterns.remedies.model_line import model_line
 from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.schema.names import Name
@@ -47,20 +47,44 @@ def why_not_editable(fix: Fix) -> str | None:
     Raises:
         PgPatternsError: LibCST is missing, or a file cannot be read.
     """
-    place = _place(fix)
-    if place is None or not _lines(fix):
+    if _place(fix) is None or not _lines(fix):
         return None
-    path, all_edits = Path(place.path), edits(fix.remedy)
-    if all_edits is None:
+    if edits(fix.remedy) is None:
         return f"the models need a change that pgfix cannot make: {'; '.join(_by_hand(fix))}"
+    reasons = (_why_not_here(place, parts) for place, parts in _by_place(fix).items())
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _why_not_here(place: Any, parts: Sequence[Fix]) -> str | None:
+    path = Path(place.path)
     # site-packages or dist-packages: the source of a library.
     if not path.is_file() or "-packages/" in place.path:
         return f"{place} is not in this project"
     # Tried before a revision is written: a revision whose model stays as it was would be undone by the next
     # autogenerate.
+    all_edits = [edit for part in parts for edit in edits(part.remedy) or ()]
     if edited_file(path, read_regular(path), all_edits).missed:
-        return f"pgfix cannot change this place in the models: {'; '.join(_by_hand(fix))}"
+        by_hand = (line for part in parts for line in _by_hand(part))
+        return f"pgfix cannot change this place in the models: {'; '.join(by_hand)}"
     return None
+
+
+def _parts(fix: Fix) -> tuple[Fix, ...]:
+    """The changes one by one: each column of a group that changes together has a line of its own in the models."""
+    if not isinstance(fix.remedy, ChangeType) or not fix.places or not _lines(fix):
+        return (fix,)
+    changes = zip(fix.remedy.changes, fix.places, strict=True)
+    return tuple(
+        replace(fix, remedy=replace(fix.remedy, changes=(change,)), places=(place,)) for change, place in changes
+    )
+
+
+def _by_place(fix: Fix) -> dict[Any, list[Fix]]:
+    result: dict[Any, list[Fix]] = {}
+    for part in _parts(fix):
+        if (place := _place(part)) is not None:
+            result.setdefault(place, []).append(part)
+    return result
 
 
 def edit_models(
@@ -94,15 +118,16 @@ def edit_models(
 
 def _by_file(fixes: Sequence[Fix]) -> dict[Path, list[tuple[Fix, Edit]]]:
     result: dict[Path, list[tuple[Fix, Edit]]] = {}
-    for fix in fixes:
-        place, all_edits = _place(fix), edits(fix.remedy)
-        if place is not None and all_edits is not None and Path(place.path).is_file():
-            result.setdefault(Path(place.path), []).extend((fix, edit) for edit in all_edits)
+    for part in (part for fix in fixes if edits(fix.remedy) is not None for part in _parts(fix)):
+        place = _place(part)
+        if place is not None and Path(place.path).is_file():
+            result.setdefault(Path(place.path), []).extend((part, edit) for edit in edits(part.remedy) or ())
     return result
 
 
 def _place(fix: Fix) -> Any:
-    return next((finding.location for finding in fix.findings if finding.location is not None), None)
+    places = (*fix.places, *(finding.location for finding in fix.findings))
+    return next((place for place in places if place is not None), None)
 
 
 def _lines(fix: Fix) -> tuple[str, ...]:
@@ -113,9 +138,11 @@ def _lines(fix: Fix) -> tuple[str, ...]:
 
 
 def _by_hand(fix: Fix) -> list[str]:
-    place = _place(fix)
-    where = f"{place}: " if place is not None else ""
-    return [f"{where}{line}" for line in _lines(fix)]
+    return [
+        f"{place}: {line}" if (place := _place(part)) is not None else line
+        for part in _parts(fix)
+        for line in _lines(part)
+    ]
 
 
 def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Settings, edited: Edited) -> list[str]:

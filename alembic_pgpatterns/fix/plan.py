@@ -34,7 +34,7 @@ from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sequences_sql, sql
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
-from alembic_pgpatterns.schema.model import Name, Schema
+from alembic_pgpatterns.schema.model import Location, Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -43,12 +43,16 @@ Operations = tuple[ops.MigrateOperation, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A remedy, the findings that it fixes, and the operations up and down."""
+    """A remedy, the findings that it fixes, and the operations up and down.
+
+    ``places``: where the models declare each of the changes of a ChangeType, in their order.
+    """
 
     findings: tuple[Finding, ...]
     remedy: Remedy
     up: Operations
     down: Operations
+    places: tuple[Location | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,16 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
         keys = set(_touched(remedy))
         if not keys & used:
             up, down = both_ways(remedy, schema)
-            fixes.append(Fix(tuple(cured), remedy, up, down))
+            fixes.append(Fix(tuple(cured), remedy, up, down, tuple(_places(remedy, schema))))
             used |= keys
     return Plan(tuple(fixes), tuple(left))
+
+
+def _places(remedy: Remedy, schema: Schema) -> Iterator[Location | None]:
+    for change in remedy.changes if isinstance(remedy, ChangeType) else ():
+        table = schema.table(change.table)
+        column = table.column(change.column) if table is not None else None
+        yield column.origin.location if column is not None else None
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:

@@ -213,6 +213,37 @@ def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
     assert "pgfix: 0 findings fixed" in again.stdout, again.stdout + again.stderr
 
 
+def test_each_column_of_a_group_has_its_own_line(tmp_path: Path) -> None:
+    """A key and the column that refers to it, in two files: only together can they become text."""
+    project = make(tmp_path)
+    project.env(models=IMPORT.replace("shop_models", "shop_child"))
+    head = "from sqlalchemy import ForeignKey, String, Text\nfrom sqlalchemy.orm import "
+    project.write(
+        "shop_models.py",
+        f"""{head}DeclarativeBase, Mapped, mapped_column
+class Base(DeclarativeBase):
+    pass
+class Parent(Base):
+    __tablename__ = "parent"
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+""",
+    )
+    project.write(
+        "shop_child.py",
+        f"""{head}Mapped, mapped_column
+from shop_models import Base
+class Child(Base):
+    __tablename__ = "child"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    parent_code: Mapped[str] = mapped_column(ForeignKey("parent.code"), index=True)
+""",
+    )
+    assert project.alembic("pgrevision", "-m", "first").returncode == 0
+    run = project.alembic("pgfix", "--select", "varchar-length")
+    assert "shop_models.py:7: mapped_column(Text)  # parent.code" in run.stdout, run.stderr
+    assert "shop_child.py:7: mapped_column(Text)  # child.parent_code" in run.stdout
+
+
 AWKWARD = (" :colon", "{curly} :x", "50% of", "it's", 'a "quoted" :y', "back\\slash", "a::b", "[:z")
 """Names that are something else to text(), to format(), to a driver or to Python.
 
