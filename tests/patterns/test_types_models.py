@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import Any
 
@@ -359,3 +360,13 @@ def test_the_suggestions_see_models_as_they_see_databases(database) -> None:
         both = [[finding.fingerprint for finding in pattern.detect(schema)] for schema in (from_models, from_database)]
         assert both[0] == both[1]
     assert sum(1 for pattern in patterns if list(pattern.detect(from_models))) >= 9
+
+
+@pytest.mark.parametrize("clock", [datetime.datetime.utcnow, datetime.datetime.now, datetime.datetime.today])
+def test_a_clock_without_a_zone_is_told(clock) -> None:
+    declared = MetaData()
+    Table("visit", declared, Column("at", DateTime, default=clock), Column("to", DateTime))
+    pattern = registry()["timestamp-without-time-zone"](target_version=18)
+    messages = {finding.at.name: finding.message for finding in pattern.detect(metadata.read(declared))}
+    assert "default=lambda: datetime.now(timezone.utc)" in messages["at"]
+    assert "default" not in messages["to"]

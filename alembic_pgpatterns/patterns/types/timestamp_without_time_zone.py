@@ -10,6 +10,9 @@ from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.values import calls
 from alembic_pgpatterns.schema.sql.values import columns as columns_in
 
+_NAIVE = frozenset({"datetime.datetime.utcnow", "datetime.datetime.now", "datetime.datetime.today"})
+"""Python's clocks that give a time without a zone if they are called without arguments, as SQLAlchemy calls them."""
+
 
 class TimestampWithoutTimeZone(SchemaPattern):
     """A timestamp column that does not say which time zone its values are in.
@@ -19,6 +22,9 @@ class TimestampWithoutTimeZone(SchemaPattern):
     `timestamptz` has the same size (8 bytes), stores the moment itself, and shows it in the session's zone.
 
     The change needs a decision: which zone the stored values are in. The fix says UTC, as most applications use.
+
+    A default such as `datetime.utcnow` must change together with the type: it fills in a time without a zone, which
+    PostgreSQL reads in the session's zone when it stores it as `timestamptz`. The finding says so.
 
     Arrays and domains are checked too. Only described: a column under a view, a generated column or an expression
     index, or one whose default makes a local time (`now() AT TIME ZONE 'utc'`).
@@ -50,10 +56,20 @@ class TimestampWithoutTimeZone(SchemaPattern):
                 has_foreign_key = len(linked.group(column).columns) > 1
                 yield self.finding(
                     at=column,
-                    message=f"{column.identifier} does not say which time zone it is in",
+                    message=f"{column.identifier} does not say which time zone it is in{_naive_default(column)}",
                     remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
                     cause=column.type.decorator,
                 )
+
+
+def _naive_default(column: Column) -> str:
+    """PostgreSQL reads a value without a zone that it stores as timestamptz in the session's zone."""
+    if column.python_default not in _NAIVE:
+        return ""
+    return (
+        f", and default={column.python_default} fills in a value without one: with timestamptz, write "
+        "default=lambda: datetime.now(timezone.utc) in the model too"
+    )
 
 
 def _remedy(column: Column, obstacle: str | None) -> Remedy:
