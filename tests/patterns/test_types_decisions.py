@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from alembic_pgpatterns.schema.model import (
     Schema,
     Table,
 )
+from alembic_pgpatterns.schema.overlong import overlong_names
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, table, unique
 
 INTEGER = DataType("int4", display="integer")
@@ -290,7 +292,9 @@ def test_names_that_are_cut() -> None:
         "exclusions": (Exclusion(ITEM, long),),
     }
     of_item = table(column(long), column("é" * 32), column(fits), unique(long, "a"), index(long, "a"), **facts)
-    findings = found("overlong-identifier", of_item, table(name=ITEM, primary_key=None))
+    schema = Schema("public", (of_item, table(name=ITEM, primary_key=None)))
+    pattern: Any = registry()["overlong-identifier"]()
+    findings = list(pattern.detect(replace(schema, overlong=overlong_names(schema))))
     assert [item.fingerprint.partition(" ")[2].replace(long, "N") for item in findings] == [
         "public.item.N",
         f'public.item."{"é" * 32}"',

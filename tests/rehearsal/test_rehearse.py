@@ -218,9 +218,10 @@ def test_a_revision_that_fills_the_disk_is_ended(rehearsed: Rehearse) -> None:
     assert result.findings == ()
 
 
+@pytest.mark.long
 def test_less_disk_means_fewer_rows(rehearsed: Rehearse) -> None:
     result = rehearsed(
-        BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = 1')", rows=400_000, bytes=60 << 20
+        BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = 1')", rows=400_000, bytes=110 << 20
     )
     (revision,) = result.revisions
     assert max(revision.sizes) < 400_000
