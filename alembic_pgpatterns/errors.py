@@ -15,6 +15,11 @@ def text_of(error: BaseException) -> str:
         return f"(its text cannot be read: {type(inner).__name__})"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, for a reason in a list; the error's kind if it has no message."""
+    return next(iter(text_of(error).splitlines()), type(error).__name__)
+
+
 class PgPatternsError(CommandError):
     """Something failed. The message says what, where and what to do.
 

@@ -27,7 +27,7 @@ from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.variants import variants
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.remedies.naming import fit, index_name
@@ -128,7 +128,7 @@ class Advisor:
                 taken = self._plannable(statement)
                 question = Question(taken, tuple(uses), variants(taken, uses, self._busy, workload.from_production))
             except CannotPlan as error:
-                unplanned.append(Unplanned(statement, str(error).splitlines()[0]))
+                unplanned.append(Unplanned(statement, first_line(error)))
                 continue
             if uses:
                 questions.append(question)
@@ -233,7 +233,7 @@ class Advisor:
             self._expression_statistics(candidate, where)
             return int(row[0])
         except psycopg.Error as error:
-            self.rejected.append(f"{create_index(candidate.index)}: {str(error).splitlines()[0]}")
+            self.rejected.append(f"{create_index(candidate.index)}: {first_line(error)}")
             return None
 
     def _expression_statistics(self, candidate: Candidate, name: Name) -> None:

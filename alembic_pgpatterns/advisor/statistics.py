@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from alembic_pgpatterns.advisor.facts import ASSUMED, ColumnFacts, Statistics, TableSize
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.schema.model import Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.names import Name
 
@@ -128,7 +128,7 @@ def load_columns(connection: psycopg.Connection[Any], statistics: Statistics) ->
         try:
             load_column(connection, table, column, facts)
         except psycopg.Error as error:
-            refused.append(f"statistics of {table}.{column} were refused: {str(error).splitlines()[0]}")
+            refused.append(f"statistics of {table}.{column} were refused: {first_line(error)}")
     return refused
 
 

@@ -23,7 +23,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import scope_of
 from alembic_pgpatterns.controller.tracer import TraceResult
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.revision_patterns import needs_traces, run_history_patterns, run_revision_patterns
@@ -84,11 +84,6 @@ def to_trace(project: Project, settings: Settings, baseline: Baseline | None, ca
 
 
 LOCATED = 'alembic_options = { script_location = "app/migrations" }'
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return str(error).splitlines()[0]
 
 
 @dataclass(frozen=True)
@@ -154,7 +149,7 @@ class RevisionCheck:
         except SettingsError:
             raise  # there is no such reference
         except PgPatternsError as error:
-            gathered.skipped.append(Skipped("old code", str(error).splitlines()[0], expected=settings.old_code is None))
+            gathered.skipped.append(Skipped("old code", first_line(error), expected=settings.old_code is None))
             return ()
         broken = broken_by(self.run, scope, release)
         if not broken:

@@ -13,7 +13,7 @@ from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.process import ProjectFailed
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.runner.messages import CreateRequest, EnvResult, Steps
 
@@ -41,7 +41,7 @@ def rewind(run: RunContext, result: EnvResult, databases: Databases, scope: Sequ
         _build(run, result)
         run_env(run, Steps("stamp", run.project.heads), databases)
     except PgPatternsError as error:
-        return Rewound(trouble=Skipped("what revisions do", f"the models cannot be built: {_first_line(error)}"))
+        return Rewound(trouble=Skipped("what revisions do", f"the models cannot be built: {first_line(error)}"))
     names = {item.revision for item in scope}
     undone: list[Revision] = []
     for revision in reversed(run.project.revisions):
@@ -64,9 +64,5 @@ def _build(run: RunContext, result: EnvResult) -> None:
 
 
 def _trouble(revision: Revision, error: PgPatternsError) -> Skipped:
-    reason = f"it cannot be taken back from the schema of the models: {_first_line(error)}; {WAY_OUT}"
+    reason = f"it cannot be taken back from the schema of the models: {first_line(error)}; {WAY_OUT}"
     return Skipped(f"revision {revision.revision} and those before it", reason, expected=True)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0]

@@ -22,7 +22,7 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
 from alembic_pgpatterns.controller.rewind import WAY_OUT, rewind
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
 from alembic_pgpatterns.revisions.observation import install
@@ -218,7 +218,7 @@ class Tracer:
         try:
             run_env(self._run, Steps("up", tuple(item.revision for item in waiting)), self._databases)
         except PgPatternsError as error:
-            return Skipped("revisions", f"not traced: {_first_line(error)}")
+            return Skipped("revisions", f"not traced: {first_line(error)}")
         return None
 
     def _trace_one(self, revision: Revision, runs: list[RevisionRun]) -> bool:
@@ -247,7 +247,7 @@ class Tracer:
             copy = self._copy(database)
         except psycopg.Error as error:
             self._unsettled.add(revision.revision)
-            return Downgrade(skipped=f"the database could not be copied: {_first_line(error)}")
+            return Downgrade(skipped=f"the database could not be copied: {first_line(error)}")
         try:
             return self._there_and_back(revision, run, copy, {database: copy})
         finally:
@@ -297,7 +297,3 @@ def _failed_downgrade(error: ProjectFailed) -> Downgrade:
     if failure.raised and failure.kind in ("project", "refused"):
         return Downgrade(declared=True)
     return Downgrade(failure=str(error), location=failure.place)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0]

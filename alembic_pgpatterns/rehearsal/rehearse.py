@@ -18,7 +18,7 @@ from alembic_pgpatterns.controller.progress import Progress
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.selection import named_revision, scope_of
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.rehearsal.measure import measure
@@ -132,11 +132,11 @@ def _rehearse_one(revision: _Revision) -> bool:
     except (SettingsError, NothingRan):
         raise  # a file of the user's is wrong, and so it would be for every revision
     except PgPatternsError as error:
-        gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {str(error).splitlines()[0]}"))
+        gathered.skipped.append(Skipped(subject, f"it could not be rehearsed: {first_line(error)}"))
         # The databases may now be between two revisions, so none of the later ones can start there.
         return False
     except psycopg.Error as error:
-        gathered.skipped.append(Skipped(subject, f"the server refused it: {str(error).splitlines()[0]}"))
+        gathered.skipped.append(Skipped(subject, f"the server refused it: {first_line(error)}"))
     return True
 
 

@@ -27,6 +27,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, rea
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
+from alembic_pgpatterns.errors import first_line
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
 from alembic_pgpatterns.remedies.metadata_copy import copied_table
 from alembic_pgpatterns.schema.names import quote
@@ -326,6 +327,6 @@ def _attempt(connection: Connection, action: Callable[[], object]) -> str | None
         action()
     except SQLAlchemyError as error:
         savepoint.rollback()
-        return str(getattr(error, "orig", None) or error).splitlines()[0]
+        return first_line(getattr(error, "orig", None) or error)
     savepoint.commit()
     return None

@@ -16,6 +16,7 @@ from sqlalchemy import Column, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.declare import Policy
+from alembic_pgpatterns.errors import first_line
 from alembic_pgpatterns.operations.support import comparing
 from alembic_pgpatterns.operations.support.policy_sql import create_policy
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template, always_quoted
@@ -135,7 +136,7 @@ def _normal_forms(context: AutogenContext, table: Table, policies: Sequence[Poli
         comparing.log.warning(
             "policies of %s are compared as text, since PostgreSQL could not be asked for their normal form: %s",
             table.fullname,
-            str(error).splitlines()[0],
+            first_line(error),
         )
         return [None] * len(policies)
 
