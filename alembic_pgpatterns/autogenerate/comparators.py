@@ -55,7 +55,12 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     def accepts(finding: Finding) -> bool:
         return not adopted.enforced or adopted.accepts(finding)
 
-    target = build_target(context.metadata, settings, accepts, allowed=lambda finding: _converges(context, finding))
+    default_schema = _default_schema(context)
+
+    def allowed(finding: Finding) -> bool:
+        return _converges(context, finding, default_schema)
+
+    target = build_target(context.metadata, settings, accepts, allowed, default_schema)
     options[KEY] = (target, adopted, settings)
     _replace_metadata(context, target)
     for line in views_before_their_tables(context):
@@ -72,7 +77,9 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         say(context.migration_context, adopted.hint)
     touched = list(upgrade_ops.ops)
     upgrade_ops.ops = annotated(upgrade_ops.ops, target)
-    upgrade_ops.ops = with_warnings(upgrade_ops.ops, cache(lambda: uncured(target, adopted, settings)))
+    upgrade_ops.ops = with_warnings(
+        upgrade_ops.ops, cache(lambda: uncured(target, adopted, settings)), target.default_schema
+    )
     suggestions = Suggestions(context, target, settings, adopted.accepts)
     upgrade_ops.ops = suggestions.beside(upgrade_ops.ops, touched)
     for line in suggestions.console():
@@ -81,8 +88,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
     forms = context.migration_context.opts.pop(FORMS, {})
     upgrade_ops.ops = exactly(upgrade_ops.ops, forms)
-    default_schema = str(getattr(context.dialect, "default_schema_name", None) or DEFAULT_SCHEMA)
-    upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, default_schema)
+    upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
     comment = untranslated(context)
     if comment is not None:
@@ -104,12 +110,19 @@ def _revisions(context: AutogenContext) -> bool | None:
     return bool(script.get_heads()) if script is not None else None
 
 
-def _converges(context: AutogenContext, finding: Finding) -> bool:
+def _default_schema(context: AutogenContext) -> str:
+    """Where tables without a schema are. An env.py that sets the search_path says it to Alembic by this attribute
+    (Alembic's cookbook, "Rudimental Schema-Level Multi Tenancy"), and otherwise it is what the server said.
+    """
+    return str(getattr(context.dialect, "default_schema_name", None) or DEFAULT_SCHEMA)
+
+
+def _converges(context: AutogenContext, finding: Finding, default_schema: str) -> bool:
     """False for an index whose name the user's include_name hides: every revision would create it again."""
     remedy = finding.remedy
     if not isinstance(remedy, CreateIndex):
         return True
-    schema = None if remedy.table.schema == DEFAULT_SCHEMA else remedy.table.schema
+    schema = None if remedy.table.schema == default_schema else remedy.table.schema
     qualified = remedy.table.name if schema is None else f"{schema}.{remedy.table.name}"
     parents: dict[Any, Any] = {
         "schema_name": schema,

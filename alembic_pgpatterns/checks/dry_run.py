@@ -106,7 +106,10 @@ def _watched(at: RunAt, revisions: Sequence[Revision], states: States) -> tuple[
             step = tracer.trace(revision, at.databases)
             if step.failure is not None:
                 raise PgPatternsError(f"upgrade failed: {step.failure}") from step.failure
-            after = {name: read_state(server, name, state.version_tables) for name, state in states.items()}
+            after = {
+                name: read_state(server, name, state.version_tables, state.schema.default_schema)
+                for name, state in states.items()
+            }
             changed = [name for name in states if name in step.result.windows]
             runs += [tracer.facts(revision, step, name, states[name], after[name]) for name in changed]
             states = after
@@ -130,10 +133,12 @@ def _run(at: RunAt, steps: Steps, step: str) -> EnvResult:
 def states_of(result: EnvResult, server: Server) -> States:
     """The current state of each database that env.py connected to. Several environments may share one."""
     tables: dict[str, dict[Name, None]] = {}
+    default: dict[str, str | None] = {}
     for item in result.configured:
         if item.database:
             tables.setdefault(item.database, {})[Name(item.version_schema or "", item.version_table)] = None
-    return {name: read_state(server, name, tuple(names)) for name, names in tables.items()}
+            default.setdefault(item.database, item.default_schema)
+    return {name: read_state(server, name, tuple(names), default[name]) for name, names in tables.items()}
 
 
 def _new(run: RunContext, before: States, after: States, result: EnvResult, baseline: Baseline) -> Iterator[Finding]:

@@ -114,9 +114,7 @@ _TRIGGERS = """
 
 def _in_database(connection: Any, schema: Schema, models: Schema, filled: frozenset[Name]) -> Iterator[Trouble]:
     for table in models.tables:
-        name = (
-            Name(schema.default_schema, table.name.name) if table.name.schema == models.default_schema else table.name
-        )
+        name = table.name
         actual = schema.table(name)
         if actual is None and _view(schema, name):
             continue

@@ -85,14 +85,14 @@ def _read(run: RunContext) -> dict[RealDatabase | None, Schema]:
         raise PgPatternsError(f"its env.py does not run here: {result.own_environment.splitlines()[0]}")
     origins = {name: origin for origin, name in databases.by_origin.items()}
     return {
-        origins.get(item.database): _models(run, Models(result.run, number, item.models))
+        origins.get(item.database): _models(run, Models(result.run, number, item.models), item.default_schema)
         for number, item in enumerate(result.configured)
         if item.database and item.models
     }
 
 
-def _models(run: RunContext, models: Models) -> Schema:
-    result = read_models(run, models, "public")
+def _models(run: RunContext, models: Models, default_schema: str | None) -> Schema:
+    result = read_models(run, models, default_schema or "public")
     if result.schema is None:
         raise PgPatternsError("; ".join(item.reason for item in result.skipped))
     return result.schema

@@ -190,7 +190,8 @@ def _to_heads(at: RunAt) -> Database:
         )
     ((number, item),) = entries
     table = Name(item.version_schema or "", item.version_table)
-    return Database(item.database, "", (table,), Models(result.run, number, item.models))
+    models = Models(result.run, number, item.models, item.search_path)
+    return Database(item.database, "", (table,), models, default_schema=item.default_schema)
 
 
 def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
@@ -200,7 +201,9 @@ def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
             # Each was tried alone. After another fix it may fail.
             if _refused(connection, fix) is None:
                 _carry_out(connection, fix)
-        schema = catalog.read(connection, version_tables=database.version_tables)
+        schema = catalog.read(
+            connection, default_schema=database.default_schema, version_tables=database.version_tables
+        )
     return enriched(schema, read_models(at.run, database.models, schema.default_schema).schema)
 
 

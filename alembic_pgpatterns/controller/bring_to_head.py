@@ -41,6 +41,8 @@ class Database:
     models: Models = NO_MODELS
     blame_facts: BlameFacts | None = None
     real_parameters: Mapping[str, str] | None = field(default=None, repr=False)
+    default_schema: str | None = None
+    """Where tables without a schema are, in the session that env.py sets up; None: where the server's own puts them."""
     enforced: bool = False
     """Whether env.py names the plugin: then autogenerate compares with the effective metadata."""
 
@@ -92,7 +94,8 @@ def _by_env_py(run: RunContext, upgraded: Upgraded) -> AtHead:
             name=item.database,
             label=_label(upgraded, item.database),
             version_tables=(_version_table(server, item),),
-            models=Models(result.run, number, item.models),
+            models=Models(result.run, number, item.models, item.search_path),
+            default_schema=item.default_schema,
             blame_facts=upgraded.position.blame[item.database],
             real_parameters=result.real_parameters.get(item.database),
             enforced=_names_plugin(item.plugins),

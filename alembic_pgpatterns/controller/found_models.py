@@ -61,7 +61,8 @@ def find_models(run: RunContext, databases: Databases, number: int, tables: Coll
         return FoundModels()
     way = models_way(names)
     run.project.ways.append(way)
-    return FoundModels(Models(result.run, number, result.configured[number].models), way=way)
+    item = result.configured[number]
+    return FoundModels(Models(result.run, number, item.models, item.search_path), way=way)
 
 
 def models_way(names: tuple[str, ...]) -> Way:

@@ -221,7 +221,10 @@ def _head(run: CachedRun, result: AtHead) -> Head:
     several = len(result.databases) > 1
     for database in result.databases:
         with run.server.connect(database.name) as connection:
-            schema = with_seeds(catalog.read(connection, version_tables=database.version_tables), connection)
+            schema = catalog.read(
+                connection, default_schema=database.default_schema, version_tables=database.version_tables
+            )
+            schema = with_seeds(schema, connection)
             blame = resolve(database.blame_facts, connection) if database.blame_facts is not None else None
         database, models = _models(run, result, database, schema)
         skipped += models.skipped

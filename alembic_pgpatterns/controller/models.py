@@ -19,12 +19,13 @@ class Models:
     """The models of one ``context.configure``.
 
     ``run`` and ``number``: the run of env.py, and the call in it; None for all calls of the run. ``count``: the number
-    of MetaData; 0: env.py names none.
+    of MetaData; 0: env.py names none. ``search_path``: of the session in which the revisions ran; None: the server's.
     """
 
     run: int = 0
     number: int | None = 0
     count: int = 0
+    search_path: str | None = None
 
 
 NO_MODELS = Models()
@@ -78,7 +79,14 @@ def create_models(
         before: SQL to run first.
         effective: create the copy with applied remedies, not the models themselves; see `RemoteCopy`.
     """
-    request = CreateRequest(models.run, run.server.parameters(database), models.number, tuple(before), effective)
+    request = CreateRequest(
+        models.run,
+        run.server.parameters(database),
+        models.number,
+        tuple(before),
+        effective,
+        search_path=models.search_path,
+    )
     failure: Failure | None = run.project.request("create", request, handlers=handlers(run, Databases()))
     return failure
 
@@ -91,7 +99,7 @@ def missing_declarations(run: RunContext, models: Models, database: str) -> list
     """
     parameters = run.server.parameters(database)
     result: list[tuple[str | None, str, str]] = run.project.request(
-        "declared", models.run, models.number, parameters, handlers=handlers(run, Databases())
+        "declared", models.run, models.number, parameters, models.search_path, handlers=handlers(run, Databases())
     )
     return result
 

@@ -31,11 +31,13 @@ class State:
     version_tables: tuple[Name, ...]
 
 
-def read_state(server: Server, database: str, version_tables: tuple[Name, ...]) -> State:
+def read_state(
+    server: Server, database: str, version_tables: tuple[Name, ...], default_schema: str | None = None
+) -> State:
     """The present state of a database, without our event triggers."""
     with server.connect(database) as connection:
         # The version table differs before and after every revision.
-        schema = catalog.read(connection, version_tables=version_tables)
+        schema = catalog.read(connection, default_schema=default_schema, version_tables=version_tables)
         return State(_without_ours(schema), ObservedRelations.read(connection), version_tables)
 
 

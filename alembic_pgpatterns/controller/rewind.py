@@ -57,7 +57,9 @@ def rewind(run: RunContext, result: EnvResult, databases: Databases, scope: Sequ
 
 def _build(run: RunContext, result: EnvResult) -> None:
     for number, item in enumerate(result.configured):
-        request = CreateRequest(result.run, run.server.parameters(item.database), number, schemas=True)
+        request = CreateRequest(
+            result.run, run.server.parameters(item.database), number, schemas=True, search_path=item.search_path
+        )
         failure = run.project.request("create", request, handlers=handlers(run, Databases()))
         if failure is not None:
             raise ProjectFailed(explained(failure, run.server))

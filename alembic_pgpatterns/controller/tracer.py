@@ -237,7 +237,9 @@ class Tracer:
         return step.failure is None
 
     def _state(self, database: str) -> State:
-        return read_state(self._server, database, self._version_tables)
+        # A copy is in no run's result: what is compared with it does not depend on the default schema.
+        default = next((item.default_schema for item in self._result.configured if item.database == database), None)
+        return read_state(self._server, database, self._version_tables, default)
 
     def _downgrade(self, revision: Revision, run: RevisionRun, database: str) -> Downgrade:
         # The copy is on the same server, so the role of the upgrade is still there, and a second upgrade would fail.

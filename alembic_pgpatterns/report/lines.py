@@ -32,11 +32,25 @@ class Line:
 
 def write_lines(lines: Iterable[Line], stream: TextIO) -> None:
     """Write the lines; in colour on a terminal that has not asked for none (NO_COLOR)."""
-    width = None if stream.isatty() else PIPE_WIDTH
-    console = Console(file=stream, highlight=False, markup=False, emoji=False, width=width, soft_wrap=True)
+    console = _console(stream)
     for line in lines:
         for text in _wrapped(line, console.width):
             console.print(text)
+
+
+def width_of(stream: TextIO) -> int:
+    """The columns of a line, as `write_lines` writes it to the stream."""
+    return _console(stream).width
+
+
+def height(lines: Iterable[Line], width: int) -> int:
+    """How many lines of a screen of this width they take."""
+    return sum(1 for line in lines for _ in _wrapped(line, width))
+
+
+def _console(stream: TextIO) -> Console:
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width, soft_wrap=True)
 
 
 def _breaks(text: str, room: int) -> Iterator[int]:

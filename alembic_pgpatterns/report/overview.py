@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
-from alembic_pgpatterns.findings.cost import Cost, cost_of, rank
+from alembic_pgpatterns.findings.cost import cost_of, rank
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.safe_text import one_line
 from alembic_pgpatterns.patterns import Finding, Severity
-from alembic_pgpatterns.report.lines import Line
+from alembic_pgpatterns.report.lines import Line, height
 from alembic_pgpatterns.report.words import fix_lines, fixable, message, place
 
-EXAMPLES = 8
-"""Patterns that are shown with an example; the others have one line each."""
+FEWEST = 3
+"""Patterns that have an example however little room there is; others get one while there is room."""
+NAMED = 16
+"""Patterns that have a line of their own; the others of a group share one."""
 TABLES = 8
 """Tables that are named as those with most findings."""
 LONGEST = 160
-"""Characters of a fix that are shown; --all shows the whole."""
+"""Characters of a message or a fix that are shown at most; --all shows the whole."""
+MESSAGE = 2
+"""Lines of a terminal that an example's message may take; its fix takes one."""
+_LEAD = "           "
 
 Styles = Mapping[Severity, str]
 
@@ -53,19 +59,47 @@ def pattern_counts(report: Report, styles: Styles) -> Iterator[Line]:
     yield from (_count(kind, _width(report), styles) for kind in kinds(report))
 
 
-def overview(report: Report, styles: Styles) -> Iterator[Line]:
-    """Patterns by what they cost, the first ones with their worst example; then the tables with most findings."""
-    shown: Cost | str | None = None
-    for number, kind in enumerate(kinds(report)):
-        group = "suggestions" if kind.worst.severity is Severity.INFO else cost_of(kind.worst.pattern)
-        if group != shown:
-            shown = group
-            yield Line("", Text())
-            yield Line("", Text(str(group).capitalize(), "bold underline"))
-        yield _count(kind, _width(report), styles)
-        if number < EXAMPLES:
-            yield from _example(kind.worst)
-    yield from _tables(report)
+def overview(report: Report, styles: Styles, width: int, room: int) -> list[Line]:
+    """Patterns by what they cost, the first ones with their worst example; then the tables with most findings.
+
+    Args:
+        report: with many findings.
+        styles: of severities.
+        width: columns of a line.
+        room: lines. Examples are left out where there is none, except the first three; the counts never are.
+    """
+    named, tables = kinds(report), list(_tables(report))
+    counts = list(_counts(report, named, styles))
+    left = room - height([line for _, line in counts], width) - height(tables, width)
+    examples: dict[int, list[Line]] = {}
+    for number, kind in enumerate(named[:NAMED]):
+        example = list(_example(kind.worst, width))
+        left -= height(example, width)
+        if number >= FEWEST and left < 0:
+            break
+        examples[number] = example
+    lines = [part for number, line in counts for part in (line, *examples.get(number, ()))]
+    return [*lines, *tables]
+
+
+def _counts(report: Report, ordered: list[Kind], styles: Styles) -> Iterator[tuple[int, Line]]:
+    """A line per pattern, with its number in the order; -1: a line of something else."""
+    yield -1, Line("", Text())
+    for group, members in groupby(enumerate(ordered), key=lambda item: _group(item[1])):
+        yield -1, Line("", Text(group, "bold underline"))
+        of_group = list(members)
+        # A line for a single one takes no more room than its name would.
+        rest = [kind for number, kind in of_group if number >= NAMED] if of_group[-1][0] > NAMED else []
+        for number, kind in of_group[: len(of_group) - len(rest)]:
+            yield number, _count(kind, _width(report), styles)
+        if rest:
+            names = ", ".join(f"{kind.worst.pattern} ({len(kind.findings)})" for kind in rest)
+            yield -1, Line("  ", Text(f"and {names}"), 4)
+
+
+def _group(kind: Kind) -> str:
+    of_infos = kind.worst.severity is Severity.INFO
+    return ("suggestions" if of_infos else str(cost_of(kind.worst.pattern))).capitalize()
 
 
 def _width(report: Report) -> int:
@@ -82,12 +116,16 @@ def _count(kind: Kind, width: int, styles: Styles) -> Line:
     )
 
 
-def _example(finding: Finding) -> Iterator[Line]:
-    where = place(finding)
-    yield Line("           ", Text(f"{message(finding)}{f' ({where})' if where else ''}", "dim"))
+def _example(finding: Finding, width: int) -> Iterator[Line]:
+    where, room = place(finding), width - len(_LEAD) - 1
+    where = f" ({where})" if where else ""
+    text = message(finding)
+    longest = min(LONGEST, MESSAGE * room - len(where))
+    shown = text if len(text) <= longest else f"{shorten(text, max(longest - 2, room // 2))} …"
+    yield Line(_LEAD, Text(f"{shown}{where}", "dim"))
     lines = [line for fix in fix_lines(finding) for line in fix.split("\n") if line.strip()]
     if lines:
-        shown = shorten(lines[0], LONGEST)
+        shown = shorten(lines[0], min(LONGEST, room - 2))
         more = " …" if len(lines) > 1 or shown != lines[0] else ""
         yield Line("      fix  ", Text(shown + more, "green"), 2)
 

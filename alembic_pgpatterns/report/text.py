@@ -15,7 +15,7 @@ from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.program import typed
 from alembic_pgpatterns.output.safe_text import code, one_line
 from alembic_pgpatterns.patterns import Finding, Severity
-from alembic_pgpatterns.report.lines import Line, write_lines
+from alembic_pgpatterns.report.lines import Line, height, width_of, write_lines
 from alembic_pgpatterns.report.overview import overview, pattern_counts
 from alembic_pgpatterns.report.words import (
     count_line,
@@ -31,6 +31,8 @@ from alembic_pgpatterns.schema.names import quote
 
 SHOWN = 20
 """Number of findings up to which each is shown; above it there is an overview, unless all are asked for."""
+SCREEN = 40
+"""Lines that the overview fits into, if the project's own part (what was not checked, hints) leaves room for it."""
 FIXES = 4
 """Lines of a remedy unless all are asked for: a key takes every foreign key that points at it along."""
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -38,17 +40,21 @@ STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO:
 
 def write(report: Report, stream: TextIO, full: bool = False) -> None:
     """Write the report; in colour if the stream is a terminal that has not asked for none (NO_COLOR)."""
-    write_lines(_lines(report, full), stream)
+    before, after = list(_head(report)), list(_tail(report, full))
+    if full or len(report.causes) <= SHOWN:
+        between = [*pattern_counts(report, STYLES), *_by_table(report.causes, full)]
+    else:
+        width = width_of(stream)
+        between = overview(report, STYLES, width, SCREEN - height([*before, *after], width))
+    write_lines([*before, *between, *after], stream)
 
 
-def _lines(report: Report, full: bool) -> Iterator[Line]:
+def _head(report: Report) -> Iterator[Line]:
     yield Line("", Text(f"pgcheck: {looked_at(report)}"))
     yield from _before(report)
-    if full or len(report.causes) <= SHOWN:
-        yield from pattern_counts(report, STYLES)
-        yield from _by_table(report.causes, full)
-    else:
-        yield from overview(report, STYLES)
+
+
+def _tail(report: Report, full: bool) -> Iterator[Line]:
     yield from _guesses(report, full)
     yield from _afterwards(report)
     yield from _next_steps(report, full)

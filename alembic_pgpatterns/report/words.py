@@ -11,7 +11,7 @@ from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
-from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
 from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import Advice, ChangeType
@@ -94,7 +94,7 @@ def count_line(report: Report) -> str:
     """How many findings, of which severity; what was accepted and suppressed; what was not checked."""
     total = len(report.causes)
     counts = report.counts().items()
-    parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts if count]
+    parts = [f"{count} {severity_name(name, count)}" for name, count in counts if count]
     tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
     tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
     tail += f"; not checked: {_whats(report.missed)}" if report.missed else ""
@@ -103,6 +103,11 @@ def count_line(report: Report) -> str:
         return f"no findings{tail}"
     places = f" in {len(report.findings)} places" if len(report.findings) > total else ""
     return f"{counted(total, 'findings')} ({', '.join(parts)}){places}{tail}"
+
+
+def severity_name(name: str, count: int) -> str:
+    """The name of a severity after a number of findings: "1 error", "2 errors", but "2 info"."""
+    return f"{name}s" if count != 1 and name != str(Severity.INFO) else name
 
 
 def found_out(report: Report) -> str | None:

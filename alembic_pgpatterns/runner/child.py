@@ -93,7 +93,7 @@ class Child:
         driver = next((item.facts.driver for item in items), "")
         with self._models_alone(items) as distinct:
             metadatas = (self._copy.metadata,) if request.effective and self._copy is not None else distinct
-            return models.create(metadatas, request.server, request.before, request.schemas, driver)
+            return models.create(metadatas, request, driver)
 
     def copy(self, run: int, number: int | None, default_schema: str) -> Schema:
         """Copy the models, so that remedies can be applied to the copy. Returns the models as they are."""
@@ -111,11 +111,14 @@ class Child:
         changed = [apply(remedy, self._copied().metadata, default_schema) for remedy in remedies]
         return [None if objects is None else bool(objects) for objects in changed]
 
-    def declared(self, run: int, number: int | None, server: Mapping[str, str]) -> list[tuple[str | None, str, str]]:
+    def declared(
+        self, run: int, number: int | None, server: Mapping[str, str], search_path: str | None
+    ) -> list[tuple[str | None, str, str]]:
         """Declarations of this package in the models that a database lacks."""
         items = self._items(run, number)
         with self._models_alone(items) as metadatas:
-            return models.missing_declarations(metadatas, server, next((i.facts.driver for i in items), ""))
+            driver = next((item.facts.driver for item in items), "")
+            return models.missing_declarations(metadatas, server, driver, search_path)
 
     def _items(self, run: int, number: int | None) -> list[Configured]:
         items = self._runs[run].configured

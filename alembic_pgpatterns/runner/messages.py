@@ -109,7 +109,8 @@ class ConfiguredDatabase:
     """The facts of one ``context.configure`` call in env.py, one per database.
 
     ``models``: number of its MetaData. ``driver``: of SQLAlchemy's dialect. ``plugins``: of autogenerate, as env.py
-    names them; None if it does not. ``location``: the call in env.py.
+    names them; None if it does not. ``location``: the call in env.py. ``search_path``: of the session in which the
+    revisions run. ``default_schema``: its first schema, for tables without one. Both None if that is not known.
     """
 
     database: str
@@ -122,6 +123,8 @@ class ConfiguredDatabase:
     opened_transaction: bool = False
     location: Location | None = None
     applied: tuple[str, ...] = ()
+    search_path: str | None = None
+    default_schema: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,7 @@ class CreateRequest:
     """Create a run's models in a database; ``number``: of one ``context.configure`` call, None: of all.
 
     ``before``: SQL to run first. ``effective``: create the effective metadata, which `CopyRequest` has made.
+    ``search_path``: of the session that creates them; None: the server's.
     """
 
     run: int
@@ -212,6 +216,7 @@ class CreateRequest:
     before: tuple[str, ...] = ()
     effective: bool = False
     schemas: bool = False
+    search_path: str | None = None
 
 
 @dataclass(frozen=True)

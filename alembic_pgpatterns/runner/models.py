@@ -14,7 +14,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.channel import Parent
 from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import failure_of
-from alembic_pgpatterns.runner.messages import Failure, ModelsRequest, ModelsResult
+from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
 from alembic_pgpatterns.schema.metadata import reader
 from alembic_pgpatterns.schema.parsed import IndexText, TypeText
 
@@ -97,16 +97,12 @@ def _registry(name: str) -> Any:
     return registry
 
 
-def create(
-    metadatas: Sequence[Any], server: Mapping[str, str], before: Sequence[str], schemas: bool, driver: str
-) -> Failure | None:
+def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Failure | None:
     """Create the models' tables in a database and commit. Returns the failure if that fails.
 
     Args:
         metadatas: the models.
-        server: libpq's parameters, with the database.
-        before: SQL to run first.
-        schemas: whether to create the schemas of the tables too.
+        request: where, and what to do first.
         driver: the application's.
     """
 
@@ -114,10 +110,12 @@ def create(
         # SQLAlchemy raises IdentifierError for some names of more than 63 characters. PostgreSQL cuts them, and so may
         # we: the pattern overlong-identifier reports the names, which it cannot if the run ends here.
         connection.dialect.validate_identifier = lambda ident: None
-        for statement in before:
+        for statement in request.before:
             connection.exec_driver_sql(statement)
+        _set_search_path(connection, request.search_path)
         for metadata in metadatas:
-            names = sorted({table.schema for table in metadata.tables.values() if table.schema}) if schemas else ()
+            names = sorted({table.schema for table in metadata.tables.values() if table.schema})
+            names = names if request.schemas else []
             for name in names:
                 quoted = connection.dialect.identifier_preparer.quote_schema(name)
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
@@ -125,15 +123,24 @@ def create(
         connection.commit()
 
     try:
-        with_connection(server, run, driver)
+        with_connection(request.server, run, driver)
     # The last two come from custom types and DDL of the models that work with another dialect only.
     except (sqlalchemy.exc.SQLAlchemyError, PgPatternsError, AttributeError, TypeError) as error:
         return failure_of(error, "")
     return None
 
 
+def _set_search_path(connection: Any, search_path: str | None) -> None:
+    """Look for tables without a schema where env.py's own session does."""
+    if search_path is None:
+        return
+    connection.execute(sqlalchemy.text("SELECT set_config('search_path', :path, false)"), {"path": search_path})
+    # SQLAlchemy asks only once, when an engine connects for the first time (DefaultDialect.initialize).
+    connection.dialect.default_schema_name = connection.execute(sqlalchemy.text("SELECT current_schema()")).scalar()
+
+
 def missing_declarations(
-    metadatas: Sequence[Any], server: Mapping[str, str], driver: str
+    metadatas: Sequence[Any], server: Mapping[str, str], driver: str, search_path: str | None
 ) -> list[tuple[str | None, str, str]]:
     """Schema, table and operation of declarations of this package in the models (such as policies) that a database
     lacks.
@@ -147,6 +154,9 @@ def missing_declarations(
     if "alembic_pgpatterns.declare" not in sys.modules:
         return []
     comparators = importlib.import_module("alembic_pgpatterns.operations.missing_declarations")
-    return with_connection(  # type: ignore[no-any-return]
-        server, lambda connection: list(comparators.missing_declarations(connection, metadatas)), driver
-    )
+
+    def run(connection: Any) -> list[tuple[str | None, str, str]]:
+        _set_search_path(connection, search_path)
+        return list(comparators.missing_declarations(connection, metadatas))
+
+    return with_connection(server, run, driver)  # type: ignore[no-any-return]

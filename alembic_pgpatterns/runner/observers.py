@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from alembic_pgpatterns.runner.channel import Parent
 from alembic_pgpatterns.runner.digest import digest
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.runner.session_state import leaves_more, session, session_digest
+from alembic_pgpatterns.runner.session_state import leaves_more, search_path, session, session_digest
 from alembic_pgpatterns.schema.origin import Location
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ def configured(context: MigrationContext, env_py: Path) -> Configured:
         location=_place(env_py),
     )
     return Configured(context, facts, metadatas)
+
+
+def note_search_path(items: Sequence[Configured], context: MigrationContext) -> None:
+    """Record where the session of a context looks for tables that have no schema."""
+    path, schema = search_path(context)
+    for item in items:
+        if item.context is context:
+            item.facts = replace(item.facts, search_path=path, default_schema=schema)
 
 
 def _place(env_py: Path) -> Location:

@@ -261,6 +261,10 @@ def _steps_of(run: EnvRun) -> Callable[[Any, Any], list[Any]]:
         except BaseException as error:
             run.raised = error
             raise
+        # Only now: env.py may set the search_path after context.configure(). Not in a recorded session, where nothing
+        # but the project's own statements may run.
+        if run.recorder is None:
+            observers.note_search_path(run.configured, context)
         database = observers.database_of(context) if run.recorder is not None else ""
         for step in chosen if run.request.steps.kind != "stamp" else ():  # which has no function of a revision
             # Alembic calls it in run_migrations() (runtime/migration.py). Replacing it, and not the module's function,

@@ -49,6 +49,15 @@ def session(context: MigrationContext) -> str:
     return digest([settings, sorted(_configured_options(context))]) if settings is not None else ""
 
 
+def search_path(context: MigrationContext) -> tuple[str | None, str | None]:
+    """The session's search_path, and its first schema that exists: there are the tables to which nobody gives a schema.
+
+    Both are None where there is no session that can be asked.
+    """
+    rows = _rows_of(context, "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_schema()::text")
+    return rows[0] if rows else (None, None)
+
+
 def session_digest(context: MigrationContext) -> str:
     """The digest of the session's settings, which revisions may change for later ones."""
     return digest(_settings(context, _OF_DRIVERS | _HARMLESS))

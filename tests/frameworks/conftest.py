@@ -22,6 +22,15 @@ target_metadata=target_metadata,
 """What the guide adds to the last argument of context.configure()."""
 
 
+GUIDE = (Path(__file__).parents[2] / "docs/frameworks.md").read_text()
+
+
+def from_guide(section: str, language: str, number: int = 0) -> str:
+    """A block of code of the guide: what the guide says is what the tests do."""
+    text = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return [block.partition("```")[0] for block in text.split(f"```{language}\n")[1:]][number]
+
+
 @dataclass
 class Framework:
     """A copy of a project, and its environment variables."""

@@ -8,35 +8,32 @@ pytest.importorskip("sqlmodel")
 pytest.importorskip("fastapi")
 pytest.importorskip("pydantic_settings")
 
-from tests.frameworks.conftest import WITH_PLUGIN, Framework
+from tests.frameworks.conftest import WITH_PLUGIN, Framework, from_guide
 
 pytestmark = pytest.mark.long
+
+
+SECTION = "FastAPI with SQLModel, and settings that an application demands"
 
 
 @pytest.fixture
 def project(framework: Framework) -> Framework:
     framework.run("alembic", "init", "migrations")
     framework.replace(
-        "migrations/env.py",
-        "target_metadata = None",
-        "import models\nfrom app import engine\n\ntarget_metadata = models.SQLModel.metadata",
+        "models.py", "SQLModel\n\n\nclass Team", f"SQLModel\n\n{from_guide(SECTION, 'python')}\n\nclass Team"
     )
+    framework.replace("migrations/env.py", "target_metadata = None\n", from_guide(SECTION, "python", 1))
     text = (framework.folder / "migrations/env.py").read_text()
     start = text.index("    connectable = engine_from_config(")
-    end = text.index("    with connectable.connect()")
-    framework.replace("migrations/env.py", text[start:end], "    connectable = engine\n\n")
-    framework.replace(
-        "migrations/env.py",
-        "target_metadata=target_metadata\n",
-        WITH_PLUGIN,
-    )
+    framework.replace("migrations/env.py", text[start : text.index("    with connectable.connect()")], "")
+    framework.replace("migrations/env.py", "target_metadata=target_metadata\n", WITH_PLUGIN)
     framework.replace(
         "migrations/script.py.mako", "import sqlalchemy as sa", "import sqlalchemy as sa\nimport sqlmodel"
     )
     return framework
 
 
-SETTINGS = '[tool.alembic_pgpatterns]\nenv = { DATABASE_URL = "{url}", SECRET_KEY = "any" }\n'
+SETTINGS = from_guide(SECTION, "toml")
 
 
 def test_missing_settings_end_with_the_lines_to_paste(project: Framework) -> None:
@@ -49,8 +46,16 @@ def test_from_nothing_to_green(project: Framework) -> None:
     project.run("alembic", "pgrevision", "-m", "first")
     text = project.versions()
     assert "ix_hero_team_id" in text and "sa.BigInteger()" in text
-    checked = project.run("alembic", "pgcheck", "--all", "--fail-on", "error")
-    assert "1 revision, 2 tables" in checked.stdout and "model-drift" not in checked.stdout
+    checked = project.run("alembic", "pgcheck")
+    assert "1 revision, 2 tables" in checked.stdout and "no findings" in checked.stdout
+
+
+def test_the_naming_convention_is_in_words_of_sqlmodel(project: Framework) -> None:
+    (project.folder / "pyproject.toml").write_text(SETTINGS)
+    project.replace("models.py", from_guide(SECTION, "python"), "")
+    project.run("alembic", "pgrevision", "-m", "first")
+    report = project.run("alembic", "pgcheck", "--select", "unnamed-constraint", code=1).stdout
+    assert "SQLModel.metadata.naming_convention = {" in report and "at   models.py:" in report
 
 
 def test_pgfix_edits_fields(project: Framework) -> None:

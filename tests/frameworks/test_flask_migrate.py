@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("flask_migrate")
@@ -17,11 +19,23 @@ def project(framework: Framework) -> Framework:
     return framework
 
 
-def test_from_nothing_to_green(project: Framework) -> None:
-    early = project.run("flask", "pgcheck", code=255)
-    assert "flask db init" in early.stderr
-    (project.folder / "migrations/versions").mkdir(parents=True)
-    initialised(project)
+@pytest.fixture
+def initialised(project: Framework, database: Any) -> Framework:
+    """After `flask db init`, the only command that needs the database which this application asks while it is made."""
+    url = database.url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    nobody = project.variables["DATABASE_URL"]
+    project.variables["DATABASE_URL"] = url
+    project.run("flask", "db", "init")
+    project.variables["DATABASE_URL"] = nobody
+    return project
+
+
+def test_without_migrations_it_says_how_to_begin(project: Framework) -> None:
+    assert "flask db init" in project.run("flask", "pgcheck", code=255).stderr
+
+
+def test_from_nothing_to_green(initialised: Framework) -> None:
+    project = initialised
     written = project.run("flask", "pgrevision", "-m", "first")
     assert "up, down and up again" in written.stderr + written.stdout
     text = project.versions()
@@ -30,9 +44,8 @@ def test_from_nothing_to_green(project: Framework) -> None:
     assert "1 revision, 2 tables" in checked.stdout and "no findings" in checked.stdout
 
 
-def test_a_revision_by_hand_is_judged_and_run_again_and_again(project: Framework) -> None:
-    (project.folder / "migrations/versions").mkdir(parents=True)
-    initialised(project)
+def test_a_revision_by_hand_is_judged_and_run_again_and_again(initialised: Framework) -> None:
+    project = initialised
     (project.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
     report = project.run("flask", "pgcheck", "--all", code=1).stdout
     assert "unindexed-foreign-key" in report and "blocking-index-build" not in report
@@ -43,19 +56,6 @@ def test_a_revision_by_hand_is_judged_and_run_again_and_again(project: Framework
 def test_the_help_is_that_of_the_command(project: Framework) -> None:
     text = project.run("flask", "pgcheck", "--help").stdout
     assert text.startswith("usage: flask pgcheck ") and "--write-baseline" in text
-
-
-def initialised(project: Framework) -> None:
-    """What `flask db init` writes: that program needs the database that this application asks while it is made."""
-    from pathlib import Path
-    from shutil import copy
-
-    import flask_migrate
-
-    templates = Path(flask_migrate.__file__).parent / "templates/flask"
-    copy(templates / "env.py", project.folder / "migrations/env.py")
-    copy(templates / "script.py.mako", project.folder / "migrations/script.py.mako")
-    copy(templates / "alembic.ini.mako", project.folder / "migrations/alembic.ini")
 
 
 BY_HAND = """

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("pydantic_settings")
 
-from tests.frameworks.conftest import WITH_PLUGIN, Framework
+from tests.frameworks.conftest import WITH_PLUGIN, Framework, from_guide
 
 pytestmark = pytest.mark.long
 
@@ -15,10 +15,8 @@ def test_from_nothing_to_green(framework: Framework) -> None:
     framework.run("alembic", "init", "-t", "pyproject", "src/shop/migrations")
     framework.replace(
         "src/shop/migrations/env.py",
-        "target_metadata = None",
-        "from shop.models import Base\nfrom shop.settings import settings\n\n"
-        'config.set_main_option("sqlalchemy.url", str(settings.database_url).replace("%", "%%"))\n'
-        "target_metadata = Base.metadata",
+        "target_metadata = None\n",
+        from_guide("A src layout", "python"),
     )
     framework.replace(
         "src/shop/migrations/env.py",

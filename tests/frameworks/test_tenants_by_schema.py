@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frameworks.conftest import NOBODY, WITH_PLUGIN, Framework
+from tests.frameworks.conftest import NOBODY, WITH_PLUGIN, Framework, from_guide
 
 pytestmark = pytest.mark.long
-
-BEFORE = "    with connectable.connect() as connection:\n"
-AFTER = """
-        tenant = context.get_x_argument(as_dictionary=True)["tenant"]
-        connection.execute(text("SELECT set_config('search_path', :tenant, false)"), {"tenant": tenant})
-        connection.commit()
-        connection.dialect.default_schema_name = tenant
-"""
 
 
 def test_from_nothing_to_green(framework: Framework) -> None:
@@ -26,8 +18,15 @@ def test_from_nothing_to_green(framework: Framework) -> None:
         "import models\nfrom sqlalchemy import text\n\ntarget_metadata = models.Base.metadata",
     )
     framework.replace("migrations/env.py", "target_metadata=target_metadata\n", WITH_PLUGIN)
-    framework.replace("migrations/env.py", BEFORE, BEFORE + AFTER.lstrip("\n"))
+    written = from_guide("Tenants by schema", "python")
+    first, *rest = written.splitlines(keepends=True)
+    framework.replace("migrations/env.py", f"    {first}", f"    {first}{''.join(f'    {line}' for line in rest)}\n")
+    (framework.folder / "pyproject.toml").write_text(from_guide("Tenants by schema", "toml"))
     framework.run("alembic", "-x", "tenant=acme", "pgrevision", "-m", "first")
     assert "ix_task_project_id" in framework.versions() and "schema=" not in framework.versions()
     checked = framework.run("alembic", "-x", "tenant=acme", "pgcheck", "--all")
     assert "1 revision, 2 tables" in checked.stdout and "no findings" in checked.stdout
+    framework.replace("models.py", "    name: Mapped[str]", "    added: Mapped[int]\n    name: Mapped[str]")
+    report = framework.run("alembic", "-x", "tenant=acme", "pgcheck", "--all", code=1).stdout
+    assert "acme.project" in report and "model-drift" in report and "project.added" in report
+    assert "models.py:" in report, "the tables of the models are those of the tenant"

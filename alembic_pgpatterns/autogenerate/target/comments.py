@@ -9,7 +9,6 @@ from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
-from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA
 from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.output.places import portable
 from alembic_pgpatterns.patterns import Finding
@@ -31,9 +30,10 @@ def annotated(operations: Sequence[ops.MigrateOperation], target: Target) -> lis
             op.ops = annotated(op.ops, target)
             result.append(op)
             continue
-        findings = {note: None for key in objects_of(op) for note in notes.get(key, ())}
+        objects = tuple(objects_of(op, target.default_schema))
+        findings = {note: None for key in objects for note in notes.get(key, ())}
         result += [CommentOp.of(note) for note in findings]
-        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(objects_of(op))
+        utc = isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and clocks.intersection(objects)
         result.append(AlterTypeOp.reading_utc(op) if utc and isinstance(op, ops.AlterColumnOp) else op)
     return result
 
@@ -50,17 +50,17 @@ def notes_by_object(target: Target) -> dict[ObjectKey, list[Note]]:
     notes: dict[ObjectKey, list[Note]] = {}
     for applied in target.applied:
         for item in applied.objects:
-            key = _key_of(item)
+            key = _key_of(item, target.default_schema)
             if key is not None:
-                notes.setdefault(key, []).append(note_of(applied.finding, item))
+                notes.setdefault(key, []).append(note_of(applied.finding, item, target.default_schema))
     return notes
 
 
-def note_of(finding: Finding, item: object) -> Note:
+def note_of(finding: Finding, item: object, default_schema: str) -> Note:
     """Return the note for one object that the remedy of a finding added or changed."""
     location = portable_location(finding)
-    if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at):
-        changed = Name(item.table.schema or DEFAULT_SCHEMA, item.table.name)
+    if isinstance(item, Column) and isinstance(finding.at, ModelColumn) and not _is(item, finding.at, default_schema):
+        changed = Name(item.table.schema or default_schema, item.table.name)
         subject = f"{changed}.{quote(item.name)}"
         reason = f"{subject} changes together with {finding.object}"
         return Note(finding.pattern, subject, reason, location, aside=True)
@@ -86,27 +86,27 @@ def _instead(finding: Finding, item: object) -> str:
     return f"; here it is {change.new}{', with a CHECK that keeps the limit' if change.check else ''}"
 
 
-def _is(item: Column[Any], at: ModelColumn) -> bool:
-    return (item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name) == (
+def _is(item: Column[Any], at: ModelColumn, default_schema: str) -> bool:
+    return (item.table.schema or default_schema, item.table.name, item.name) == (
         at.table.schema,
         at.table.name,
         at.name,
     )
 
 
-def _key_of(item: object) -> ObjectKey | None:
+def _key_of(item: object, default_schema: str) -> ObjectKey | None:
     if isinstance(item, Index) and item.table is not None:
-        return ("index", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+        return ("index", item.table.schema or default_schema, item.table.name, str(item.name))
     if isinstance(item, Column):
-        return ("column", item.table.schema or DEFAULT_SCHEMA, item.table.name, item.name)
+        return ("column", item.table.schema or default_schema, item.table.name, item.name)
     if isinstance(item, CheckConstraint) and item.table is not None:
-        return ("check", item.table.schema or DEFAULT_SCHEMA, item.table.name, str(item.name))
+        return ("check", item.table.schema or default_schema, item.table.name, str(item.name))
     return None
 
 
-def objects_of(op: ops.MigrateOperation) -> Iterable[ObjectKey]:
+def objects_of(op: ops.MigrateOperation, default_schema: str) -> Iterable[ObjectKey]:
     """Yield the columns, indexes and checks that an op creates or changes."""
-    schema = getattr(op, "schema", None) or DEFAULT_SCHEMA
+    schema = getattr(op, "schema", None) or default_schema
     if isinstance(op, ops.CreateTableOp):
         names = (item.name for item in op.columns if isinstance(item, Column))
         yield from (("column", schema, op.table_name, str(name)) for name in names)

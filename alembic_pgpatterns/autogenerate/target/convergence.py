@@ -34,7 +34,7 @@ class ModelsCopy(Protocol):
 
 
 def converge(
-    copy: ModelsCopy, settings: Settings, accepts: Accepts
+    copy: ModelsCopy, settings: Settings, accepts: Accepts, default_schema: str = DEFAULT_SCHEMA
 ) -> tuple[Schema, list[Finding], tuple[Finding, ...]]:
     """Apply the remedies of enforced patterns to a copy of the models until they find nothing more.
 
@@ -42,6 +42,7 @@ def converge(
         copy: of the models.
         settings: which patterns are enforced.
         accepts: whether a finding stays as it is.
+        default_schema: of tables without a schema. It is part of the findings' names, so of the baseline's lines.
 
     Returns:
         The schema that the models declare; the findings whose remedies changed the copy; those that remain, because
@@ -50,14 +51,14 @@ def converge(
     Raises:
         PgPatternsError: findings remain after ten rounds. The message names the patterns.
     """
-    declared = copy.declared(DEFAULT_SCHEMA)
+    declared = copy.declared(default_schema)
     patterns = [p for p in schema_patterns(settings) if p.action is Action.ENFORCE]
     applied: list[Finding] = []
     for _ in range(ROUNDS):
-        findings = detect(copy.read(DEFAULT_SCHEMA, settings.target_version), declared, patterns, settings)
+        findings = detect(copy.read(default_schema, settings.target_version), declared, patterns, settings)
         open_findings = [finding for finding in findings if not accepts(finding)]
         remedies = [finding.remedy for finding in open_findings if finding.remedy is not None]
-        results = iter(copy.apply(remedies, DEFAULT_SCHEMA) if remedies else ())
+        results = iter(copy.apply(remedies, default_schema) if remedies else ())
         changed = [(item, None if item.remedy is None else next(results)) for item in open_findings]
         applied += [finding for finding, result in changed if result]
         if not any(result for _, result in changed):

@@ -41,6 +41,8 @@ class Target:
     applied: tuple[Applied, ...] = ()
     described: tuple[Finding, ...] = ()
     """Findings of enforced patterns whose remedy only a person can carry out."""
+    default_schema: str = DEFAULT_SCHEMA
+    """Of tables without a schema."""
 
     @property
     def metadata(self) -> MetaData:
@@ -49,7 +51,7 @@ class Target:
 
     def read(self, target_version: int | None) -> Schema:
         """The schema that the effective metadata declares."""
-        return _read(self.metadata, target_version)
+        return _read(self.metadata, target_version, self.default_schema)
 
 
 def build_target(
@@ -57,6 +59,7 @@ def build_target(
     settings: Settings,
     accepts: Accepts,
     allowed: Callable[[Finding], bool] = lambda finding: True,
+    default_schema: str = DEFAULT_SCHEMA,
 ) -> Target:
     """Copy the metadata and apply the remedies of enforced patterns until they find nothing more.
 
@@ -65,14 +68,18 @@ def build_target(
         settings: which patterns are enforced.
         accepts: whether the project accepts a finding.
         allowed: whether the user's name filters let the remedy converge.
+        default_schema: of tables without a schema, as env.py sets up its session.
 
     Raises:
         PgPatternsError: findings remain after ten rounds. The message names the patterns.
     """
     local = _LocalCopy([metadata] if isinstance(metadata, MetaData) else list(metadata))
-    declared, applied, described = converge(local, settings, lambda finding: accepts(finding) or not allowed(finding))
+    declared, applied, described = converge(
+        local, settings, lambda finding: accepts(finding) or not allowed(finding), default_schema
+    )
     objects = dict(zip(map(id, applied), local.objects, strict=True))
-    return Target(local.copy, declared, tuple(Applied(item, objects[id(item)]) for item in applied), described)
+    pairs = tuple(Applied(item, objects[id(item)]) for item in applied)
+    return Target(local.copy, declared, pairs, described, default_schema)
 
 
 class _LocalCopy:
@@ -87,7 +94,7 @@ class _LocalCopy:
         return models.read(self._originals, sqltext, default_schema=default_schema)
 
     def read(self, default_schema: str, target_version: int | None) -> Schema:
-        return _read(self.copy.metadata, target_version)
+        return _read(self.copy.metadata, target_version, default_schema)
 
     def apply(self, remedies: Sequence[Remedy], default_schema: str) -> list[bool | None]:
         changed = [apply(remedy, self.copy.metadata, default_schema) for remedy in remedies]
@@ -95,5 +102,5 @@ class _LocalCopy:
         return [None if objects is None else bool(objects) for objects in changed]
 
 
-def _read(metadata: MetaData, target_version: int | None) -> Schema:
-    return models.read(metadata, sqltext, default_schema=DEFAULT_SCHEMA, target_version=target_version, located=False)
+def _read(metadata: MetaData, target_version: int | None, default_schema: str) -> Schema:
+    return models.read(metadata, sqltext, default_schema=default_schema, target_version=target_version, located=False)

@@ -16,7 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.indexes import CONCURRENTLY, drop_c
 from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, CommentOp, Note
 from alembic_pgpatterns.autogenerate.target.asked import unserved, without_repetition
 from alembic_pgpatterns.autogenerate.target.comments import objects_of, portable_location
-from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA, Accepts, detect, schema_patterns
+from alembic_pgpatterns.autogenerate.target.convergence import Accepts, detect, schema_patterns
 from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.application import read_application, with_evidence
@@ -54,7 +54,7 @@ class Suggestions:
         if not touched:
             return list(operations)
         new = (op for op in touched if isinstance(op, ops.CreateTableOp))
-        self._created = {Name(op.schema or DEFAULT_SCHEMA, op.table_name) for op in new}
+        self._created = {Name(op.schema or self._target.default_schema, op.table_name) for op in new}
         patterns = [p for p in schema_patterns(self._settings) if p.action is Action.SUGGEST]
         evidence = read_application(self._settings, [self._target.declared])
         schema = with_evidence(self._target.read(self._settings.target_version), evidence)
@@ -80,7 +80,7 @@ class Suggestions:
                 op.ops = self._beside(op.ops, open_)
                 result.append(op)
                 continue
-            concerned = [f for f in open_.values() if concerns(f, op)]
+            concerned = [f for f in open_.values() if concerns(f, op, self._target.default_schema)]
             for finding in concerned:
                 del open_[finding.fingerprint]
             self._made += concerned
@@ -112,7 +112,7 @@ class Suggestions:
         remedy = finding.remedy
         if remedy is None or isinstance(remedy, Advice):
             return
-        rendered: Iterable[Any] = operations(remedy, DEFAULT_SCHEMA)
+        rendered: Iterable[Any] = operations(remedy, self._target.default_schema)
         rendered_ops = [(op, self._concurrent(op)) for op in rendered]
         outside = [op for _, op in rendered_ops if op is not None]
         if outside:
@@ -129,7 +129,7 @@ class Suggestions:
         """Return an index op in its CONCURRENTLY form, or None if that cannot run or is not needed."""
         if not isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)) or not commits(self._context.migration_context):
             return None
-        name = Name(op.schema or DEFAULT_SCHEMA, str(op.table_name))
+        name = Name(op.schema or self._target.default_schema, str(op.table_name))
         table = self._target.declared.table(name)
         if name in self._created or table is None or table.kind != "table":
             return None
@@ -159,13 +159,13 @@ def _in_words(finding: Finding) -> bool:
     return finding.remedy is None or isinstance(finding.remedy, Advice)
 
 
-def concerns(finding: Finding, op: ops.MigrateOperation) -> bool:
-    """Whether the op creates or changes what the finding is about."""
+def concerns(finding: Finding, op: ops.MigrateOperation, default_schema: str) -> bool:
+    """Whether the op creates or changes what the finding is about. ``default_schema``: of an op without a schema."""
     at, table = finding.at, finding.table
     if table is None:
         return False
-    touched = set(objects_of(op))
-    if isinstance(op, ops.CreateTableOp) and (op.schema or DEFAULT_SCHEMA, op.table_name) == (table.schema, table.name):
+    touched = set(objects_of(op, default_schema))
+    if isinstance(op, ops.CreateTableOp) and (op.schema or default_schema, op.table_name) == (table.schema, table.name):
         return not isinstance(at, Index) or at.constraint is not None
     if isinstance(at, Column):
         return ("column", table.schema, table.name, at.name) in touched

@@ -10,7 +10,7 @@ from alembic.operations import ops
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.autogenerate.target.adoption import Adoption
-from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA, detect_all, schema_patterns
+from alembic_pgpatterns.autogenerate.target.convergence import detect_all, schema_patterns
 from alembic_pgpatterns.autogenerate.target.metadata import Target
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.run_patterns import suppressed
@@ -58,20 +58,22 @@ def _reason(finding: Finding, enforced: set[str], adopted: Adoption, settings: S
 
 
 def with_warnings(
-    operations: Iterable[ops.MigrateOperation], findings: Callable[[], Sequence[Uncured]]
+    operations: Iterable[ops.MigrateOperation], findings: Callable[[], Sequence[Uncured]], default_schema: str
 ) -> list[ops.MigrateOperation]:
     """The ops, with a note above each that takes back what a pattern asks for.
 
     Args:
         operations: of the upgrade.
         findings: gives what stays as it is; called only if an op may be concerned.
+        default_schema: of operations without a schema.
     """
     result: list[ops.MigrateOperation] = []
     for op in operations:
         if isinstance(op, ops.ModifyTableOps):
-            op.ops = with_warnings(op.ops, findings)
+            op.ops = with_warnings(op.ops, findings, default_schema)
         elif isinstance(op, ops.DropIndexOp) or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None):
-            result += [CommentOp.of(_note(item)) for item in findings() if _takes_back(op, item.finding)]
+            taken = [item for item in findings() if _takes_back(op, item.finding, default_schema)]
+            result += [CommentOp.of(_note(item)) for item in taken]
         result.append(op)
     return result
 
@@ -82,10 +84,10 @@ def _note(item: Uncured) -> Note:
     return Note(finding.pattern, finding.object, reason, warns=True)
 
 
-def _takes_back(op: ops.MigrateOperation, finding: Finding) -> bool:
+def _takes_back(op: ops.MigrateOperation, finding: Finding, default_schema: str) -> bool:
     remedy = finding.remedy
     if isinstance(remedy, ChangeType) and isinstance(op, ops.AlterColumnOp):
-        return (op.schema or DEFAULT_SCHEMA, op.table_name, op.column_name, _old(op)) in _cured(remedy)
+        return (op.schema or default_schema, op.table_name, op.column_name, _old(op)) in _cured(remedy)
     if isinstance(remedy, CreateIndex) and isinstance(op, ops.DropIndexOp):
         return str(op.index_name) == index_name(remedy)
     return False

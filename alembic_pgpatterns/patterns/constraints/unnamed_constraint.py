@@ -4,17 +4,27 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.model import Schema
+from alembic_pgpatterns.schema.model import ModelMetaData, Schema
 
 KINDS = frozenset({"pk", "fk", "uq", "ck"})
 """The kinds of constraints of a naming convention (SQLAlchemy, "Configuring Constraint Naming Conventions")."""
 
 CONVENTION = (
-    'MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", '
-    '"uq": "%(table_name)s_%(column_0_N_name)s_key", '
-    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}) gives the names that PostgreSQL '
-    "gives, so nothing needs renaming. If a table or column was renamed, its constraints kept their old names: write "
-    "name= for those."
+    '{"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "%(table_name)s_%(column_0_N_name)s_key", '
+    '"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "pk": "%(table_name)s_pkey"}'
+)
+IN_WORDS = {
+    None: f"MetaData(naming_convention={CONVENTION})",
+    # Flask-SQLAlchemy takes the MetaData of the model class or this argument, and copies the convention for each bind.
+    "SQLAlchemy": f"SQLAlchemy(metadata=MetaData(naming_convention={CONVENTION}))",
+    # The convention names a constraint when it is attached to its table, so it must be there first.
+    "SQLModel": f"SQLModel.metadata.naming_convention = {CONVENTION}, above the first class with table=True,",
+}
+"""By the library that makes the MetaData: how to give it a naming convention."""
+
+SAME_NAMES = (
+    "gives the names that PostgreSQL gives, so nothing needs renaming. If a table or column was renamed, its "
+    "constraints kept their old names: write name= for those."
 )
 BY_HAND = (
     "Write name= for each CHECK constraint: a naming convention for them needs %(constraint_name)s. It renames those "
@@ -87,5 +97,11 @@ Table(
                     at=metadata,
                     message=f"{metadata.label} has {metadata.unnamed_constraints} constraints without a name, and no "
                     f"naming convention for {', '.join(missing)}",
-                    remedy=Advice(BY_HAND if missing == ["ck"] else f"{CONVENTION} {BY_HAND}"),
+                    remedy=Advice(_advice(metadata, missing)),
                 )
+
+
+def _advice(metadata: ModelMetaData, missing: list[str]) -> str:
+    if missing == ["ck"]:
+        return BY_HAND
+    return f"{IN_WORDS.get(metadata.origin.call, IN_WORDS[None])} {SAME_NAMES} {BY_HAND}"

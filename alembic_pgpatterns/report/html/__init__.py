@@ -10,13 +10,14 @@ from typing import TextIO
 
 from alembic_pgpatterns.checks.deploy_plan import plans
 from alembic_pgpatterns.findings.report_model import Report
+from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.report.diagram.layout import layout
 from alembic_pgpatterns.report.diagram.model import diagram
 from alembic_pgpatterns.report.diagram.svg import svg
 from alembic_pgpatterns.report.html.findings import code_spans, filters, findings_by_pattern
 from alembic_pgpatterns.report.html.timeline import legend, timeline
 from alembic_pgpatterns.report.markup import Markup, joined, tag
-from alembic_pgpatterns.report.words import count_line, found_out, looked_at, skipped_lines
+from alembic_pgpatterns.report.words import count_line, found_out, looked_at, severity_name, skipped_lines
 
 
 def write(report: Report, stream: TextIO, full: bool = True) -> None:
@@ -62,11 +63,10 @@ def _sections(report: Report) -> Iterator[Markup]:
 
 
 def _header(report: Report) -> Markup:
-    tiles = [
-        tag("li", tag("strong", count), f" {name}", class_=f"tile {name}") for name, count in report.counts().items()
-    ]
+    tiles = [_tile(name, count) for name, count in report.counts().items()]
     patterns = [
-        tag("li", tag("a", name, href=f"#pattern-{name}"), f" {count}") for name, count in report.by_pattern().items()
+        tag("li", tag("a", name, href=f"#pattern-{name}"), f" {count}", class_=str(severity))
+        for name, severity, count in _patterns(report)
     ]
     return tag(
         "header",
@@ -79,6 +79,20 @@ def _header(report: Report) -> Markup:
         [tag("p", *code_spans(hint), class_="hint") for hint in report.hints],
         _contents(report),
     )
+
+
+def _tile(severity: str, count: int) -> Markup:
+    return tag("li", tag("strong", count), f" {severity_name(severity, count)}", class_=f"tile {severity}")
+
+
+def _patterns(report: Report) -> list[tuple[str, Severity, int]]:
+    """The patterns with their worst severity and their number of findings: the worst first, then the most frequent."""
+    worst: dict[str, Severity] = {}
+    for finding in report.causes:
+        worst[finding.pattern] = max(finding.severity, worst.get(finding.pattern, finding.severity))
+    # by_pattern() has the most frequent first, and a sort keeps the order of equals.
+    counts = report.by_pattern().items()
+    return [(name, worst[name], count) for name, count in sorted(counts, key=lambda item: -worst[item[0]])]
 
 
 def _contents(report: Report) -> Markup:

@@ -70,14 +70,30 @@ class Origins:
         return origin if call is None else replace(origin, call=call)
 
     def of_metadata(self, metadata: MetaData) -> Origin:
-        """The line of ``metadata`` in the declarative base, of that class, or of the MetaData call."""
-        return self._origin(self._metadata_location(metadata), metadata.info)
+        """The line of ``metadata`` in the declarative base, of that class, or of the MetaData call.
+
+        If a library makes it, as SQLModel does, the line of the first table.
+        """
+        origin = self._origin(self._metadata_location(metadata), metadata.info)
+        return replace(origin, call=self._metadata_call(metadata))
+
+    def _metadata_call(self, metadata: MetaData) -> str | None:
+        """How the models reach a MetaData that a library makes for them; None: they make it themselves."""
+        if "bind_key" in metadata.info:  # Flask-SQLAlchemy 3 notes there which database it is for
+            return "SQLAlchemy"
+        bases = self._metadata_bases(metadata)
+        return "SQLModel" if bases and bases[-1].__module__.partition(".")[0] == "sqlmodel" else None
+
+    def _metadata_bases(self, metadata: MetaData) -> list[type]:
+        """The classes that have it as their own attribute; the last one is the declarative base."""
+        of_tables = (classes[0] for table, classes in self._classes.items() if table.metadata is metadata)
+        first = next(of_tables, None)
+        return [base for base in first.__mro__ if base.__dict__.get("metadata") is metadata] if first else []
 
     def _metadata_location(self, metadata: MetaData) -> Location | None:
-        for table, classes in self._classes.items():
-            if table.metadata is metadata:
-                bases = [base for base in classes[0].__mro__ if base.__dict__.get("metadata") is metadata]
-                return self.class_location(bases[-1], "metadata") if bases else None
+        if bases := self._metadata_bases(metadata):
+            of_tables = (self._table_location(table) for table in metadata.tables.values())
+            return self.class_location(bases[-1], "metadata") or next(filter(None, of_tables), None)
         for name in self._modules.get(id(metadata), ()):
             source = self._sources.of_module(name) if name.partition(".")[0] not in _LIBRARIES else None
             if source is not None and source.metadata is not None:
