@@ -273,9 +273,10 @@ def _leave(server: ThrowawayServer) -> None:
     raise ZeroDivisionError
 
 
+# Each reads what COPY writes first: for a program that ends unread COPY fails with "Broken pipe", now and then.
 PROGRAMS = {
-    "in another folder": "cd / && nohup sleep 7654.{number} >/dev/null 2>&1 &",
-    "with an empty environment": "setsid env -i sleep 7654.{number} >/dev/null 2>&1 &",
+    "in another folder": "cat >/dev/null; cd / && nohup sleep 7654.{number} >/dev/null 2>&1 &",
+    "with an empty environment": "cat >/dev/null; setsid env -i sleep 7654.{number} >/dev/null 2>&1 &",
 }
 
 
