@@ -29,6 +29,7 @@ SEEN = "import os, sys; print(os.getcwd(), sys.argv, sys.path[0], os.environ['SE
         "history --no-such-flag",
     ),
 )
+@pytest.mark.sample(2)
 def test_it_is_the_program(command: str, tmp_path: Path) -> None:
     """Each command once with the imports of its own, in whatever order they come."""
     environment = {**os.environ, "SEEN": "Größe", "NO_COLOR": "1"}

@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "alembic_pgpatterns"
@@ -56,6 +57,17 @@ PHRASES = {
     r"\bhence\b": "so",
     r"\bby way of\b": "with, by",
 }
+ANY_PHRASE = re.compile("|".join(PHRASES))
+
+
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -73,7 +85,7 @@ def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def prose(text: str) -> Iterator[tuple[int, str]]:
     """The docstrings and comments of a file, line by line."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield from enumerate(node.value.value.splitlines(), node.lineno)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -85,7 +97,7 @@ def test_names_say_what_the_thing_is() -> None:
     bad = [
         f"{path.relative_to(PACKAGE.parent)}:{line}: {name}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        for line, name in names(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in names(tree_of(text_of(path)))
         if name.strip("_").lower() in NAMES
     ]
     assert not bad, "\n".join(bad)
@@ -95,7 +107,8 @@ def test_phrases_are_common_ones() -> None:
     bad = [
         f"{path.relative_to(PACKAGE.parent)}:{line}: {match[0]!r}, write: {better}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        for line, text in prose(path.read_text(encoding="utf-8"))
+        for line, text in prose(text_of(path))
+        if ANY_PHRASE.search(text) is not None
         for phrase, better in PHRASES.items()
         if (match := re.search(phrase, text)) is not None
     ]
@@ -116,7 +129,7 @@ def test_docstrings_describe_parameters_that_exist() -> None:
     bad = [
         f"{path.relative_to(PACKAGE.parent)}:{line}: {name}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        for line, name in unknown_arguments(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in unknown_arguments(tree_of(text_of(path)))
     ]
     assert not bad, "\n".join(bad)
     source = 'def f(a):\n    """Text.\n\n    Args:\n        a: one.\n        b: two.\n    """'

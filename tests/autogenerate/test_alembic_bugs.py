@@ -199,6 +199,7 @@ def test_a_downgrade_takes_the_enum_type_with_it(make_project) -> None:
     ],
     ids=["a column", "an array", "shared", "shared by new tables", "required"],
 )
+@pytest.mark.sample(2)
 def test_enum_types_of_other_kinds_come_and_go(make_project, after: str) -> None:
     assert both_ways(make_project(), f't = Table("t", metadata, {ID})', after)["types"]
 

@@ -126,6 +126,7 @@ def test_a_new_number_follows_the_last_one(make_project) -> None:
         assert connection.execute("INSERT INTO author (name) VALUES ('far') RETURNING id").fetchone() == (3000000000,)
 
 
+@pytest.mark.long
 def test_each_file_runs_again_after_it_stopped_half_way(make_project) -> None:
     """Before its last transaction: what the file did in autocommit blocks is there already."""
     project = make_project()
@@ -182,12 +183,13 @@ REFUSED = (
 )
 
 
-def test_what_stands_in_the_way_is_named(project) -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_what_stands_in_the_way_is_named(project, every: int) -> None:
     project.models(BEFORE)
     project.revise("start")
     project.alembic("upgrade", "head")
     project.models(BEFORE.replace('"pages", Integer', '"pages", BigInteger'))
-    for statement, undo, named in REFUSED:
+    for statement, undo, named in REFUSED[::every]:
         project.database.execute(statement)
         files = set(project.versions())
         text = " ".join("".join(project.revise("types")).replace("#", " ").split())
@@ -235,6 +237,7 @@ t = Table("t", metadata, Column("id", BigInteger, primary_key=True), Column("doc
 """
 
 
+@pytest.mark.long
 def test_types_with_a_cast_are_staged_too(make_project, new_database, old_database) -> None:
     """The expression of USING fills the new column, in the trigger and for existing rows."""
     for database in (new_database(), old_database):

@@ -486,7 +486,7 @@ def metadata_of(code: str, **options: Any) -> sa.MetaData:
     return metadata
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("steps", PAIRS.values(), ids=PAIRS)
 def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...]) -> None:
     for code in steps:
@@ -569,6 +569,7 @@ RETYPED = {
 
 
 @pytest.mark.parametrize("columns", RETYPED.values(), ids=RETYPED)
+@pytest.mark.sample(2)
 def test_views_go_and_come_back_with_all_that_they_have(in_process: InProcess, columns: tuple[str, ...]) -> None:
     there_and_back(in_process, metadata_of(box(columns[0], columns[2])))
     reader = f"reader_{uuid.uuid4().hex[:8]}"
@@ -746,6 +747,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("exists", [False, True], ids=["new table", "new part"])
 @pytest.mark.parametrize("part", REFUSED)
+@pytest.mark.sample(2)
 def test_what_postgresql_refuses_is_said(in_process: InProcess, part: str, exists: bool) -> None:
     if exists:
         in_process.upgrade(in_process.revise(metadata_of(box())))

@@ -226,7 +226,7 @@ SETTINGS = {
 
 
 @given(before=models(), after=models())
-@settings(max_examples=examples(12), **SETTINGS)
+@settings(max_examples=examples(6), **SETTINGS)
 def test_any_models(database: Any, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
     there_and_back_again(database, tmp_path, before, after)
 

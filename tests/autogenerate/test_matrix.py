@@ -244,7 +244,7 @@ def load(load_models: Load, code: str) -> object:
     return load_models(HEAD + textwrap.dedent(code)).metadata
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("name", HARD)
 def test_hard_models(project: InProcess, load_models: Load, name: str) -> None:
     metadata = load(load_models, HARD[name])
@@ -263,7 +263,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", ["strings", "indexes", "constraints", "inheritance"])
 def test_options_of_configure(project: InProcess, load_models: Load, name: str, option: str) -> None:

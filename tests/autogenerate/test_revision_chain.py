@@ -75,6 +75,7 @@ def sequential(context, revision, directives):
     ids=["before the rewriter", "chained to it", "after it"],
 )
 @pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without"])
+@pytest.mark.sample(3)
 def test_sequential_ids(make_project, hook: str, plugin: bool) -> None:
     """The cookbook's hook names the first file only; the others follow it, and the next run finds a number."""
     if not plugin and hook == "sequential":

@@ -143,14 +143,15 @@ def ways(any_database, second_database, tmp_path: Path) -> Iterator[list[InProce
         yield made
 
 
-@pytest.mark.sample(2)
-def test_the_same_schema_by_other_words(ways: list[InProcess]) -> None:
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("every", [2, 1])
+def test_the_same_schema_by_other_words(ways: list[InProcess], every: int) -> None:
     """Each kind: what is written, there, nothing left to do, back and there again, as without directives."""
     for way in ways:
         way.upgrade(way.revise(metadata_of(PLAIN)))
         way.look.execute(ROWS)
     start = ways[0].snapshot()
-    for kind, (after, up, down) in KINDS.items():
+    for kind, (after, up, down) in list(KINDS.items())[::every]:
         if kind == "required column":
             for way in ways:
                 way.look.execute("DELETE FROM t")
@@ -183,6 +184,7 @@ def metadata_of(models: str) -> Any:
 
 
 @pytest.mark.parametrize("template", ["generic", "async"])
+@pytest.mark.sample(2)
 def test_all_of_it_with_rows(make_project, template: str) -> None:
     project = started(make_project(template, "asyncpg" if template == "async" else "psycopg2"))
     before = project.snapshot()
@@ -255,6 +257,7 @@ def test_a_lock_that_is_held_is_waited_for_in_short_attempts(project, capsys) ->
     assert project.clean()
 
 
+@pytest.mark.long
 def test_partitioned_parents_are_built_one_partition_after_another(make_project, old_database, new_database) -> None:
     parent = f'{ID}, Column("at", Date, primary_key=True), Column("who", BigInteger)'
     before = f'log = Table("log", metadata, {parent}, postgresql_partition_by="RANGE (at)")'

@@ -129,7 +129,7 @@ def changed(connection: sa.Connection, metadata: sa.MetaData, directives: bool =
 
 @given(before=tables(), after=tables(), split=st.sampled_from(["auto", "never", "always"]), directives=st.booleans())
 @settings(
-    max_examples=examples(10),
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -58,6 +58,7 @@ def there_and_back(project, before: str = BASE, after: str = AFTER) -> str:
         "alembic_module_prefix='op.', sqlalchemy_module_prefix='sa.', user_module_prefix=None",
     ],
 )
+@pytest.mark.sample(2)
 def test_arguments_of_configure(project, settings: str) -> None:
     project.configure(settings)
     project.database.execute("CREATE TABLE left_alone (id int)" if "left_alone" in settings else "SELECT 1")
@@ -88,6 +89,7 @@ def test_render_item_that_renders_types(project) -> None:
     assert "sa.Column('author_id', sa.BIGINT(), sa.ForeignKey('author.id'), nullable=True)" in there_and_back(project)
 
 
+@pytest.mark.long
 def test_beside_alembic_postgresql_enum(make_project) -> None:
     """The types are its business: no DROP TYPE of ours, and what it writes keeps its place."""
     before = f't = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", name="kind")))'

@@ -25,6 +25,7 @@ def make_project(make_project):
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.sample(2)
 def test_it_is_known_what_is_written_anew(any_database, zone: str) -> None:
     """Every pair of types that can be cast, against what PostgreSQL does; what is not known counts as a rewrite."""
     wrong, seen = [], 0

@@ -341,7 +341,7 @@ def abandon(project: AlembicProject) -> None:
     (project.root / BASELINE).unlink()
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(9)
 @pytest.mark.parametrize(
     ("how", "why"),
     [

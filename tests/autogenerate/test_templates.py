@@ -51,7 +51,7 @@ def there_and_back(project: AlembicProject) -> list[str]:
     return files
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
 def test_templates(make_project: Make, template: str) -> None:
     there_and_back(make_project(template, "asyncpg" if "async" in template else "psycopg2"))

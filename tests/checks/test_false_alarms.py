@@ -75,6 +75,7 @@ def test_a_table_of_the_same_name_in_another_schema(judged) -> None:
         "at TYPE timestamptz",
     ],
 )
+@pytest.mark.sample(2)
 def test_types_that_cost_nothing(judged, change: str) -> None:
     assert judged(f'{TIMEOUT}op.execute("ALTER TABLE book ALTER COLUMN {change}")') == []
 
@@ -93,6 +94,7 @@ def test_the_session_s_time_zone_decides(judged) -> None:
 
 
 @pytest.mark.parametrize("default", ["now()", "'x'", "CURRENT_TIMESTAMP::text", "current_user"])
+@pytest.mark.sample(2)
 def test_defaults_that_are_stable_or_constant(judged, default: str) -> None:
     assert judged(f'{TIMEOUT}op.execute("ALTER TABLE book ADD COLUMN c text NOT NULL DEFAULT {default}")') == []
 

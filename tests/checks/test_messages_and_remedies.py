@@ -147,6 +147,7 @@ def test_a_new_column_that_old_code_does_not_fill(make, traced_server, upgrade: 
         ("DROP pages, ADD pages bigint", False),
     ],
 )
+@pytest.mark.sample(3)
 def test_a_column_of_another_kind_breaks_old_code(make, traced_server, change: str, broken: bool) -> None:
     project = make(BOOK, f'op.execute("ALTER TABLE book {change}")', downgrade="raise NotImplementedError")
     traced = trace(project, traced_server, ["r1"])

@@ -114,6 +114,7 @@ def test_what_the_released_models_need(shop: Project) -> None:
     assert all(item["location"]["path"].startswith("migrations/versions/b") for item in report["findings"])
 
 
+@pytest.mark.long
 def test_what_they_do_not_need(shop: Project) -> None:
     down = "a1"
     for number, change in enumerate(HARMLESS):

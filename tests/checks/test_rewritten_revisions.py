@@ -61,7 +61,7 @@ def findings_of(make_project, traced_server) -> Callable[[str, str], list[str]]:
     return run
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_the_rewriter_writes_is_silent(findings_of, change: str) -> None:
     assert findings_of(BEFORE, f'{AUTHOR}{BOOK}, Column("author_id", BigInteger), Column("old", Text), {change})') == []

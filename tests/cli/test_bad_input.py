@@ -50,6 +50,7 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
         ("raise KeyboardInterrupt", "migrations/versions/a1.py:12: KeyboardInterrupt"),
     ],
 )
+@pytest.mark.sample(2)
 def test_a_revision_that_ends_in_its_own_way(
     statement: str, expected: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

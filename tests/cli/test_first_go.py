@@ -122,6 +122,7 @@ def test_a_location_that_is_meant_from_another_folder(project: Project) -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.long
 def test_init_writes_what_the_application_demands(project: Project) -> None:
     project.env(
         head="import os, sqlalchemy\nkey = os.environ['SHOP_KEY']",
@@ -152,6 +153,7 @@ def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None
 
 
 @pytest.mark.parametrize("package", [True, False])
+@pytest.mark.sample(2)
 def test_models_that_env_py_does_not_name(project: Project, package: bool) -> None:
     """They are found and used at once; ``--init`` only writes them down. A package need not have an __init__.py."""
     ini(project, "[alembic]\nscript_location = %(here)s/shop/migrations\nprepend_sys_path = .\n")
@@ -170,6 +172,7 @@ def test_models_that_env_py_does_not_name(project: Project, package: bool) -> No
     assert "models = shop.core.tables" in (project.folder / "alembic.ini").read_text()
 
 
+@pytest.mark.long
 def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
     project.write("tables.py", f"import no_such_library\n{BOOKS_AND_AUTHORS}")
@@ -177,6 +180,7 @@ def test_models_that_cannot_be_used_are_named_with_the_reason(project: Project) 
     assert "env.py names no target_metadata; tables declare" in reason and "no_such_library" in reason
 
 
+@pytest.mark.long
 def test_models_of_another_database_are_not_used(project: Project) -> None:
     """A file declares one table of the same name, among others that this database does not have."""
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n")
@@ -228,6 +232,7 @@ target_metadata = Base.metadata
 """
 
 
+@pytest.mark.long
 def test_a_history_that_starts_from_what_the_application_made(project: Project) -> None:
     """The tables are made by ``create_all()``, and each revision changes them: it is judged after its downgrade."""
     project.env(models=f"import sqlalchemy\n{GROWN}")
@@ -273,6 +278,7 @@ def test_an_application_that_upgrades_its_database_when_it_is_made(project: Proj
     assert "missing-lock-timeout" not in {item["what"] for item in report["skipped"]}
 
 
+@pytest.mark.long
 def test_a_package_that_is_not_installed(project: Project) -> None:
     """Its own tests run with PYTHONPATH=lib, say; ``alembic`` alone does not find it."""
     ini(project, "[alembic]\nscript_location = %(here)s/lib/shop/migrations\n")
@@ -294,6 +300,7 @@ def test_an_extension_that_nothing_creates(project: Project) -> None:
     assert {item["setting"]: item["value"] for item in check(project)["found_out"]} == {"extensions": ["citext"]}
 
 
+@pytest.mark.long
 def test_an_extension_that_only_the_models_need(project: Project) -> None:
     uuid = 'sqlalchemy.Column("uuid", sqlalchemy.UUID, server_default=sqlalchemy.text("uuid_generate_v4()"))'
     project.env(models=f"import sqlalchemy\n{GROWN}\nBase.metadata.tables['book'].append_column({uuid})")

@@ -46,12 +46,14 @@ def refused(project: Project, command: str, **environment: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("line", [OWN_PROGRAM, "pass", *MISTAKES])
+@pytest.mark.sample(4)
 def test_env_py_that_does_not_work(project: Project, command: str, line: str) -> None:
     """The models would be found in the project's files; that env.py fails may still be a mistake."""
     project.write("migrations/env.py", line)
     assert "env.py" in refused(project, command)
 
 
+@pytest.mark.long
 def test_env_py_that_fails_after_everything_was_accepted(project: Project) -> None:
     project.env(models=MODELS)
     assert project.alembic("pgcheck", "--write-baseline").returncode == 0

@@ -178,6 +178,7 @@ MODELS_ONLY = [name for name, pattern in registry().items() if getattr(pattern, 
 
 
 @pytest.mark.parametrize("name", MODELS_ONLY)
+@pytest.mark.sample(2)
 def test_what_only_the_models_know_is_found(name: str, project: Project) -> None:
     """The example of the pattern's own page, before its first revision and after it."""
     source = registry()[name].bad_models

@@ -81,6 +81,7 @@ def test_what_the_baseline_accepted_is_paid(books: Project) -> None:
     assert not [name for name in found(books) if name.startswith("varchar-length")]
 
 
+@pytest.mark.long
 def test_a_dry_run_leaves_nothing(books: Project) -> None:
     before = {path: path.read_bytes() for path in books.folder.rglob("*") if path.suffix in (".py", ".txt")}
     run = books.alembic("pgfix", "--all", "--models", "--dry-run")
@@ -201,6 +202,7 @@ WORKLOAD = [
 ]
 
 
+@pytest.mark.long
 def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
     books.write("workload.jsonl", "".join(json.dumps(line) + "\n" for line in WORKLOAD))
     books.write("rows.txt", "book 5000000\n")
@@ -213,6 +215,7 @@ def test_indexes_of_the_workload_are_written_and_kept(books: Project) -> None:
     assert "pgfix: 0 findings fixed" in again.stdout, again.stdout + again.stderr
 
 
+@pytest.mark.long
 def test_each_column_of_a_group_has_its_own_line(tmp_path: Path) -> None:
     """A key and the column that refers to it, in two files: only together can they become text."""
     project = make(tmp_path)
@@ -278,6 +281,7 @@ class Parent(Base):
     return head + "".join(tables)
 
 
+@pytest.mark.long
 def test_awkward_names_stay_names(tmp_path: Path) -> None:
     """In the CHECKs, indexes and casts of pgfix, in the models that it edits, and in what pgcheck reads of them."""
     project = make(tmp_path)

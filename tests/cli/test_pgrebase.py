@@ -70,6 +70,7 @@ def test_one_line_of_one_file_changes(branches: Project) -> None:
     assert (again.returncode, again.stdout) == (0, "Nothing to do: the history has one head.\n")
 
 
+@pytest.mark.long
 def test_the_advice_for_a_database_that_has_run_the_branch_holds(branches: Project, database: Database) -> None:
     make(branches.folder, database.url.render_as_string(hide_password=False))
     assert branches.alembic("upgrade", "right2").returncode == 0
@@ -82,6 +83,7 @@ def test_the_advice_for_a_database_that_has_run_the_branch_holds(branches: Proje
     assert "right2 (head)" in branches.alembic("current").stdout
 
 
+@pytest.mark.long
 def test_a_project_in_another_environment(branches: Project) -> None:
     """The new order reaches an interpreter that is no fork of the command."""
     venv.create(branches.folder / "env", with_pip=False)
@@ -115,6 +117,7 @@ def test_two_that_make_the_same_stay(tmp_path: Path) -> None:
     assert contents(project) == before
 
 
+@pytest.mark.long
 def test_two_whose_order_matters_have_one_order_only(tmp_path: Path) -> None:
     """Side by side, Alembic runs them in one of the two orders."""
     make_a, make_b = (f"CREATE TABLE IF NOT EXISTS extra ({column} text)" for column in "ab")
@@ -149,6 +152,7 @@ def test_what_a_third_branch_stands_on_does_not_move(branches: Project) -> None:
     assert "third1.py needs right1, which is in the branch that is to move" in run.stderr
 
 
+@pytest.mark.long
 def test_a_downgrade_that_fails_can_be_left_out(branches: Project) -> None:
     add(branches, "right2", "right1", "ALTER TABLE item ADD r2 text", "SELECT 1/0")
     run = branches.alembic("pgrebase", "right2")

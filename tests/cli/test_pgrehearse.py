@@ -79,6 +79,7 @@ def test_own_rows_that_fail_are_said_with_their_file(project: Project, capsys: p
     assert "no_such_table" in err
 
 
+@pytest.mark.long
 def test_a_revision_that_met_no_row_does_not_pass(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the table that it touches counts; that no value suits another one is said, and no more."""
     monkeypatch.setenv("CI", "true")

@@ -136,6 +136,7 @@ def test_a_broken_history_and_models_that_do_not_import(shop: Project) -> None:
     assert len(files(shop)) == 1
 
 
+@pytest.mark.long
 def test_branches_and_merges(shop: Project) -> None:
     assert shop.alembic("pgrevision", "-m", "a", "--rev-id", "a1").returncode == 0
     shop.revision("b2", "op.execute('CREATE TABLE b (x text)')", "a1", "op.execute('DROP TABLE b')")
@@ -152,6 +153,7 @@ def test_branches_and_merges(shop: Project) -> None:
     assert "merge.py: up, down and up again" in merged.stdout
 
 
+@pytest.mark.long
 def test_hook(shop: Project) -> None:
     with_hooks(shop, "ruff, pgpatterns")
     run = shop.alembic("revision", "-m", "by hand", "--rev-id", "a1")
@@ -270,6 +272,7 @@ def without_empty(context, revision, directives):
 
 
 @pytest.mark.parametrize("hook", ["", "process_revision_directives=without_empty"])
+@pytest.mark.sample(2)
 def test_nothing_to_do(shop: Project, hook: str) -> None:
     shop.env(models=LOAD, head=COOKBOOK, options=f"{PLUGIN}, {hook}")
     shop.alembic("pgrevision", "-m", "authors")

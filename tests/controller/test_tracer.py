@@ -92,6 +92,7 @@ def of(run: RevisionRun, text: str) -> Statement:
 
 @pytest.mark.parametrize("per_migration", [True, False], ids=["per migration", "one transaction"])
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg", "psycopg_async"])
+@pytest.mark.sample(2)
 def test_every_driver(tmp_path, traced_server, driver: str, per_migration: bool) -> None:
     project = project_with(tmp_path, driver, per_migration)
     if driver == "asyncpg":  # it prepares, and PostgreSQL prepares one statement at a time
@@ -219,6 +220,7 @@ def test_transactions_within_one_text(make, traced_server) -> None:
 
 
 @pytest.mark.parametrize(("text", "milliseconds"), [("'5s'", 5000), ("250", 250), ("'2 min'", 120_000), ("0", 0)])
+@pytest.mark.sample(2)
 def test_timeouts_have_units(make, traced_server, text: str, milliseconds: int) -> None:
     upgrade = f'op.execute("SET LOCAL lock_timeout = {text}")\nop.execute("LOCK TABLE book")'
     (run,) = trace(make(EXISTING, upgrade), traced_server, ["r1"]).runs

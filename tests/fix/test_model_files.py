@@ -117,6 +117,7 @@ def dressed(body: str, dress: str) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "dress"), in_dresses(EDITABLE))
+@pytest.mark.sample(2)
 def test_what_is_edited(name: str, dress: str) -> None:
     body, remedy = EDITABLE[name]
     before = dressed(body, dress)

@@ -15,7 +15,7 @@ def files(project: Project) -> dict[str, bytes]:
     return {str(path.relative_to(project.folder)): path.read_bytes() for path in paths}
 
 
-@pytest.mark.sample(3)
+@pytest.mark.long
 @pytest.mark.parametrize("count", [12, pytest.param(101, marks=pytest.mark.long)])
 @pytest.mark.parametrize("chosen", [("--all",), ("--select", "indexes,types")], ids=" ".join)
 def test_a_second_run_changes_nothing(count: int, chosen: tuple[str, ...], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -53,6 +54,7 @@ def models(*args: object, schema: str | None = None) -> sa.MetaData:
     return metadata
 
 
+@pytest.mark.sample(2)
 def test_policies_converge_however_they_are_spelled(any_lab):
     policies = [Policy(f'Mine "{name}"', using=sql, with_check=sql) for name, sql in EXPRESSIONS.items()]
     code = any_lab.converge(models(RowSecurity(force=True), *policies))

@@ -249,7 +249,7 @@ CASES = [
 ]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_up_down_up(any_lab, case, rendered, as_migration):
     if case.role:

@@ -109,7 +109,7 @@ def test_the_stock_program(lab, tmp_path: Path, driver: str):
     assert "orders" not in lab.dump() and "orders" not in empty
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     "first",
     [

@@ -10,13 +10,14 @@ from tests.test_layers import modules, nodes_of
 
 SAFE = {name for name in vars(safe_text) if callable(getattr(safe_text, name)) and not name.startswith("_")}
 WRITERS = {"print_stdout", "sys.stderr.write", "sys.stdout.write"}
+LAST_WORDS = {name.rpartition(".")[2] for name in WRITERS}
 OTHER_PROCESSES = ("runner", "fences", "server.watchdog", "rehearsal.load_program")
 """What these write is read by a program, or comes before there is anything of the project."""
 
 
 def console_calls(module: str) -> Iterator[ast.Call]:
     for node in nodes_of(module):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LAST_WORDS:
             name = ast.unparse(node.func)
             if name in WRITERS or name.endswith(".print_stdout"):
                 yield node

@@ -209,6 +209,7 @@ with Staging(home) as staging:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.sample(2)
 def test_signals_at_random_moments(number: signal.Signals, tmp_path: Path) -> None:
     """After the next run there is all of it or nothing, and nothing else."""
     outcomes = set()

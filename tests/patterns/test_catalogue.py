@@ -131,6 +131,7 @@ def scores() -> Iterator[list[Score]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.sample(2)
 def test_all_defects_and_no_trap_is_found(
     path: Path,
     new_database: Callable[[], Any],
@@ -148,7 +149,7 @@ def test_all_defects_and_no_trap_is_found(
         hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("way", ["sql", "operations"])
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
 def test_remedies_cure_the_defects(

@@ -87,21 +87,24 @@ FAILING = {
 }
 
 
-def test_what_fails_only_with_rows_is_a_finding(rehearsed: Rehearse) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_what_fails_only_with_rows_is_a_finding(rehearsed: Rehearse, every: int) -> None:
     """Each on a table of its own, so that none stands in the way of another."""
-    tables = "".join(BOOK.replace("book", f"book_{name}") for name in FAILING)
+    failing = dict(list(FAILING.items())[::every])
+    tables = "".join(BOOK.replace("book", f"book_{name}") for name in failing)
     sources = [
-        f"def upgrade():\n    {statement.replace('book', f'book_{name}')}" for name, (statement, _) in FAILING.items()
+        f"def upgrade():\n    {statement.replace('book', f'book_{name}')}" for name, (statement, _) in failing.items()
     ]
     result = rehearsed(tables, *sources, rows=400)
     findings = {item.revision: item for item in result.findings if item.pattern == "fails-with-rows"}
-    assert len(findings) == len(result.findings) == len(FAILING)
-    for revision, (_, said) in zip(NAMES, FAILING.values(), strict=False):
+    assert len(findings) == len(result.findings) == len(failing)
+    for revision, (_, said) in zip(NAMES, failing.values(), strict=False):
         assert said in findings[revision].message
         assert findings[revision].location is not None
         assert findings[revision].location.line == 9
 
 
+@pytest.mark.long
 def test_keys_pointed_at_another_column_fail_as_soon_as_there_is_a_row(rehearsed: Rehearse) -> None:
     """A uuid column becomes the name, and foreign keys that held uuids now shall hold names."""
     result = rehearsed(
@@ -131,7 +134,7 @@ def test_rows_that_the_revision_demands_are_measured_although_others_fail(rehear
     assert [table.rows for table in result.revisions[0].tables] == [4000]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     "pattern", [pytest.param(cls, id=name) for name, cls in registry().items() if issubclass(cls, RehearsalPattern)]
 )
@@ -193,6 +196,7 @@ def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("endless", ["op.execute('SELECT pg_sleep(600)')", "time.sleep(600)"], ids=["sql", "python"])
+@pytest.mark.sample(2)
 def test_a_revision_that_does_not_end_is_ended_with_the_budget(rehearsed: Rehearse, endless: str) -> None:
     """It ends on empty tables. Without the limit it would run for ten minutes per row."""
     source = f"""

@@ -41,6 +41,7 @@ def broken_keys(connection: Any, schema: Schema) -> list[str]:
     return result
 
 
+@pytest.mark.sample(2)
 def test_a_schema_of_all_kinds_of_constraints(any_database: Any) -> None:
     with any_database.connect() as connection:
         schema, result = filled(connection, HARD)

@@ -125,7 +125,7 @@ def test_markdown_has_no_markup_of_a_name(name: str) -> None:
     assert not re.search(r"(?<![\w`])@[A-Za-z0-9]", prose)
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(15)
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("full", [True, False])
 def test_a_terminal_shows_the_text_and_nothing_else(name: str, full: bool) -> None:

@@ -59,6 +59,7 @@ def test_the_account_can_plant_nothing_where_we_write() -> None:
 
 @needs_root
 @pytest.mark.parametrize("where", ["data", "server.log", "data/postmaster.pid", "data/pg_hba.conf", ".s.PGSQL.5432"])
+@pytest.mark.sample(3)
 def test_a_link_that_the_account_plants_before_the_start(
     precious: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

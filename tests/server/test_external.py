@@ -110,6 +110,7 @@ def test_bad_url_is_an_error_of_ours() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.sample(3)
 def test_databases_are_dropped_when_we_are_ended(how: signal.Signals, theirs: ThrowawayServer) -> None:
     before = databases(theirs)
     code = f"""

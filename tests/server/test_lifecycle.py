@@ -115,6 +115,7 @@ def announced(process: subprocess.Popen[str]) -> tuple[Path, int]:
 
 
 @pytest.mark.parametrize("how", ["end", "ctrl-c", "SIGTERM", "SIGHUP", "SIGKILL", "SIGKILL of the group"])
+@pytest.mark.sample(2)
 def test_gone_however_the_run_ends(how: str, run: Run) -> None:
     process = run(CHILD)
     place, pid = announced(process)

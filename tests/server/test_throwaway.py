@@ -90,6 +90,7 @@ def test_roles_and_settings_are_there_from_the_start() -> None:
         assert server.log and 'rewriting table "logged"' in server.log.read_text()
 
 
+@pytest.mark.sample(2)
 def test_a_saved_state_can_be_started_from(memory: Path, any_server: ThrowawayServer) -> None:
     kept = memory / "deep" / "kept"
     with throwaway_server(any_server.binaries) as server:
@@ -171,6 +172,7 @@ def test_a_killed_backend_ends_the_run_instead_of_half_a_state() -> None:
         connection.execute("SELECT 1")
 
 
+@pytest.mark.long
 def test_a_damaged_cache_is_made_anew(own_cache: Path) -> None:
     def kept() -> Path:
         (entry,) = own_cache.glob("cluster-*")

@@ -247,6 +247,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     "ending", ["os._exit(7)", "os.kill(os.getpid(), 9)", "sys.exit(3)", "os.abort()", "raise OSError"]
 )
+@pytest.mark.sample(3)
 def test_it_ends_as_the_project_ends(target: Production, ending: str) -> None:
     plain, gated = run(target, ending), run(target, FENCES["gate"] + "\n" + ending)
     assert gated.returncode == plain.returncode
@@ -254,6 +255,7 @@ def test_it_ends_as_the_project_ends(target: Production, ending: str) -> None:
 
 @needs_gate
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.sample(3)
 def test_signals_reach_the_project(target: Production, number: signal.Signals, tmp_path: Path) -> None:
     """Whoever ends the process that was started ends them both."""
     # A run of the tests under nohup ignores SIGHUP, and so would all that it starts.

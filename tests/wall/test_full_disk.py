@@ -58,6 +58,7 @@ def files(project: Project) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("command", "room"), CASES)
+@pytest.mark.sample(2)
 def test_all_of_it_or_nothing(command: str, room: int, disk: Path) -> None:
     project = project_of(disk, 6)
     if command == "pgrevision":

@@ -115,6 +115,7 @@ PLUGINS = {
 
 
 @pytest.mark.parametrize("kind", PLUGINS)
+@pytest.mark.sample(3)
 def test_patterns_of_one_s_own_bring_nothing_with_them(kind: str, real: Production, tmp_path: Path) -> None:
     files, plugin, refusal = PLUGINS[kind]
     project = projects.make(tmp_path)

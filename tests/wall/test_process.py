@@ -169,6 +169,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("kind", mostly_long(ENDS, "os._exit, swallowed", "a crash"))
+@pytest.mark.sample(2)
 def test_an_end_is_a_failure_with_its_place(kind: str, tmp_path: Path, real: Production) -> None:
     code, expected = ENDS[kind]
     make(tmp_path, real, body=code)
@@ -233,7 +234,7 @@ def test_a_time_limit_names_the_line(code: dict[str, str], place: str, tmp_path:
     assert left_over(f"PGPATTERNS_WALL={tmp_path}") == []
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_everything_ends_with_the_command(number: int, tmp_path: Path, real: Production) -> None:
     body = "import pathlib, subprocess, time\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\n"

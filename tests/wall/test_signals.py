@@ -98,6 +98,7 @@ def wait_for(condition: object, seconds: float = 20) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize("number", range(COUNT) if COUNT > 6 else mostly_long(range(COUNT), 0, 1, 2))
+@pytest.mark.sample(2)
 def test_nothing_stays(number: int, target: Production) -> None:
     chance = random.Random() if COUNT > 6 else random.Random(number)
     home = Path(tempfile.mkdtemp(prefix="signals-", dir="/tmp"))

@@ -120,7 +120,7 @@ needs_gate = pytest.mark.skipif(
 )
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @needs_gate
 @pytest.mark.parametrize("place", mostly_long(PLACES, "an upgrade", "the models' import"))
 def test_no_way_leads_out_of_pgcheck(place: str, target: Production, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ SHELLS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("shell", mostly_long(SHELLS, "an address", "TLS"))
 def test_the_variables_of_a_shell_mean_nothing(shell: str, target: Production, tmp_path: Path) -> None:
     make(tmp_path, target, {})

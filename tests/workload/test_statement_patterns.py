@@ -34,6 +34,7 @@ def source(cls: type[StatementPattern], name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("cls", RUN)
+@pytest.mark.sample(2)
 def test_bad_fires_and_good_is_silent(cls: type[StatementPattern], record: Record, database: Any) -> None:
     findings = detect(cls, record(*source(cls, "bad")))
     assert len(findings) == 1

@@ -290,7 +290,7 @@ def test_branches_go_on_from_what_they_share(project) -> None:
     assert ran(project) == ""
 
 
-@pytest.mark.sample(5)
+@pytest.mark.long
 @pytest.mark.parametrize(
     "damage",
     [
