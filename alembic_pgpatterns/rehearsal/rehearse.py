@@ -274,19 +274,27 @@ class _Revision:
         schema = merged(run.before, run.after) if kind else run.before
         like = expected_types(run.before, run.after)
         request = Request(dict.fromkeys(names, FEW), others=FEW // 10, like=like, triggers=self.options.triggers)
-        return self._fill(copy, schema, request)
+        if self.stage.carried:
+            # The copy has the rows of the revision before, and the user's own among them.
+            return self._fill(copy, schema, replace(request, keep_filled=True))
+        return self._fill_with_own(copy, schema, request)
 
     def _fill_many(self, sizes: Sizes, rows: int, copy: str) -> Filled:
         run = next(run for run in self.runs if run.before is sizes.schema)
         like = expected_types(run.before, run.after)
         request = Request(sizes.rows(rows), shapes=self._shapes(run), like=like, triggers=self.options.triggers)
-        return self._fill(copy, merged(run.before, run.after), request)
+        return self._fill_with_own(copy, merged(run.before, run.after), request)
+
+    def _fill_with_own(self, copy: str, schema: Schema, request: Request) -> Filled:
+        """The user's own rows first, if there are any: then their tables get no others."""
+        if self.options.seed is not None:
+            with self.stage.run.server.connect(copy) as connection:
+                _own_rows(connection, self.options)
+            request = replace(request, keep_filled=True)
+        return self._fill(copy, schema, request)
 
     def _fill(self, copy: str, schema: Schema, request: Request) -> Filled:
         with self.stage.run.server.connect(copy) as connection:
-            if self.options.seed is not None:
-                request = replace(request, keep_filled=True)
-                _own_rows(connection, self.options)
             watch = self.stage.watch
             # It only remembers a limit here: a connection that it ended would look like a table without rows.
             with watch.over(self.stage.everything, end=False):

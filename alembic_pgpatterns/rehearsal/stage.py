@@ -41,7 +41,8 @@ class RunOutcome:
 class Stage:
     """``databases``: scratch ones instead of the project's, at the revisions ``done``. ``watch``: the limits.
 
-    ``copies``: the databases that exist besides.
+    ``copies``: the databases that exist besides. ``carried``: databases with rows that are as old as the revisions
+    ``carried_at``, in place of those without rows.
     """
 
     run: RunContext
@@ -49,6 +50,8 @@ class Stage:
     databases: Databases = field(default_factory=Databases)
     done: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
+    carried: dict[str, str] = field(default_factory=dict)
+    carried_at: frozenset[str] = frozenset()
 
     def advance(self, revisions: frozenset[str]) -> None:
         """Run those of these revisions that are missing.
@@ -68,11 +71,28 @@ class Stage:
                 self.run.server.drop_database(name)
             self.databases, self.done = Databases(), set()
             self._advance(revisions)
+        if self.carried_at != self.done:
+            self.carry({}, frozenset())
 
     def _advance(self, revisions: frozenset[str]) -> None:
         missing = self.run.project.in_order(revisions - self.done)
         demand_env_py(run_env(self.run, Steps("up", missing), self.databases), self.run.settings)
         self.done |= revisions
+
+    def carry(self, filled: Mapping[str, str], revisions: frozenset[str]) -> None:
+        """Keep copies of filled databases for the next revision.
+
+        Args:
+            filled: the filled one for each database; none: nothing is kept.
+            revisions: those that have run there.
+        """
+        for name in self.carried.values():
+            self.run.server.drop_database(name)
+        self.carried, self.carried_at = {}, revisions
+        for number, (name, original) in enumerate(filled.items()):
+            self._alone(original)
+            wish = f"{SCRATCH}_old_{number}_{name}"
+            self.carried[name] = self.run.server.create_database(wish[:60], template=original)
 
     def step(self, revision: Revision, up: bool, line: int, copies: Mapping[str, str]) -> RunOutcome:
         """Run one revision in copies of the databases.
@@ -115,7 +135,7 @@ class Stage:
 
     def everything(self) -> tuple[str, ...]:
         """The databases and their copies."""
-        return (*self.names, *self.copies)
+        return (*self.names, *self.copies, *self.carried.values())
 
     @contextmanager
     def copied(self, originals: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:

@@ -38,7 +38,7 @@ class Trial:
             downgrade: also go down.
             again: and then up again.
         """
-        with self.stage.copied() as copies:
+        with self.stage.copied(self.stage.carried) as copies:
             filled = tuple(fill(name, copies[name]) for name in self.runs)
             failures, losses = self._ways(copies, downgrade, again)
         first = next(iter(self.runs.values()))
@@ -52,6 +52,7 @@ class Trial:
     ) -> tuple[list[RowFailure], list[LostContent]]:
         before = self._contents(copies)
         failures = self._step(True, copies, "upgrade")
+        self._carry(copies, not failures)
         if failures or not downgrade:
             return failures, []
         between = self._contents(copies)
@@ -61,6 +62,11 @@ class Trial:
         back = self._contents(copies)
         losses = [item for name in copies for item in lost(before[name], back[name], between[name])]
         return self._step(True, copies, "second upgrade") if again else [], losses
+
+    def _carry(self, copies: Mapping[str, str], passed: bool) -> None:
+        """A next revision that validates a constraint is for rows that are older than the constraint."""
+        older = passed and any(_is_unvalidated(run.after) for run in self.runs.values())
+        self.stage.carry(copies if older else {}, frozenset({*self.stage.done, self.script.revision}))
 
     def _step(self, up: bool, copies: Mapping[str, str], way: str) -> list[RowFailure]:
         outcome = self.stage.step(self.script, up, self.lines[0 if up else 1], copies)
@@ -88,6 +94,11 @@ class Trial:
 
     def _schema(self, connection: object) -> Schema:
         return catalog.read(connection)  # type: ignore[arg-type]
+
+
+def _is_unvalidated(schema: Schema) -> bool:
+    keys = any(key.enforced and not key.validated for table in schema.tables for key in table.foreign_keys)
+    return keys or any(check.enforced and not check.validated for table in schema.tables for check in table.checks)
 
 
 def message_of(error: PgPatternsError) -> str:

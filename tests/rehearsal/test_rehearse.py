@@ -252,3 +252,21 @@ def test_own_rows_take_the_place_of_made_up_ones(rehearsed: Rehearse, tmp_path: 
     seed.write_text("INSERT INTO book VALUES (1, 'a', 1), (2, 'b', 2)", encoding="utf-8")
     result = rehearsed(BOOK, "def upgrade():\n    op.execute('UPDATE book SET pages = 0')", rows=400, seed=seed)
     assert [statement.rows for statement in result.revisions[0].statements] == [2]
+
+
+NOT_VALID = "def upgrade():\n    op.execute('ALTER TABLE book ADD CONSTRAINT few CHECK (pages < 0) NOT VALID')"
+VALIDATE = "def upgrade():\n    op.execute('ALTER TABLE book VALIDATE CONSTRAINT few')"
+
+
+def test_validating_meets_rows_that_are_older_than_the_constraint(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, NOT_VALID, VALIDATE, rows=400)
+    (finding,) = [item for item in result.findings if item.pattern == "fails-with-rows"]
+    assert finding.revision == "third"
+    assert "few" in finding.message
+
+
+@pytest.mark.long
+def test_a_revision_between_them_mends_the_rows(rehearsed: Rehearse) -> None:
+    mend = "def upgrade():\n    op.execute('UPDATE book SET pages = -1')"
+    result = rehearsed(BOOK, NOT_VALID, mend, VALIDATE, rows=400)
+    assert [item for item in result.findings if item.pattern == "fails-with-rows"] == []
