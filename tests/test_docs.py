@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alembic_pgpatterns.patterns import Pattern, registry
+from alembic_pgpatterns.patterns import Pattern, option_docs, registry
 from alembic_pgpatterns.report import pages
-from alembic_pgpatterns.report.pattern_docs import option_docs
 
 DOCS = Path(__file__).parent.parent / "docs"
 

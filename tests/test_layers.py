@@ -40,6 +40,7 @@ LAYERS = (
     ("schema",),
     ("evidence.model",),
     ("server",),
+    ("processes",),
     ("fences",),
     ("errors",),
     ("output",),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.task import redirected

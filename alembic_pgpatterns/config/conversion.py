@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -39,11 +38,6 @@ def settings_of(owner: type[Any]) -> dict[str, Setting]:
 
 def options_of(owner: type[Any]) -> dict[str, Setting]:
     """The options of a pattern: all fields of its dataclass, by name."""
-    return _options(owner)  # type: ignore[arg-type]  # mypy takes no class for Hashable
-
-
-@cache  # the project's process forgets plugins' modules, and then no annotation of theirs could be read
-def _options(owner: type[Any]) -> dict[str, Setting]:
     return {name: Setting(hint) for name, hint in get_type_hints(owner).items()}
 
 

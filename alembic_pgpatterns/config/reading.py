@@ -17,6 +17,9 @@ from alembic_pgpatterns.config.sense import problems
 from alembic_pgpatterns.config.settings import PatternSettings, Settings, SettingsError
 from alembic_pgpatterns.patterns import Action, Severity, registry, use_plugins
 
+_SECONDS = 30.0
+"""How long plugins may run if `time_limit` is not a time, until that is said."""
+
 
 def read_settings(
     ini: Path | None = None,
@@ -24,7 +27,7 @@ def read_settings(
     flags: Mapping[str, object] | None = None,
     search: Iterable[Path] = (),
     *,
-    try_plugins: bool = False,
+    in_command: bool = False,
 ) -> Settings:
     """Settings from the files that exist, then the flags that are not None.
 
@@ -33,7 +36,7 @@ def read_settings(
         pyproject: pyproject.toml, or None.
         flags: values by field name, already of the right type.
         search: folders in which plugins are searched for, besides those of the files.
-        try_plugins: import them in a fenced process first, since this one must run no other code of the project.
+        in_command: this process must import nothing of the project, so plugins get a process of their own.
 
     Raises:
         SettingsError: an unknown key or pattern, or a wrong value.
@@ -44,15 +47,11 @@ def read_settings(
     tables = (*toml_tables(pyproject), *ini_tables(ini))
     # Before the rest is read: the other values may name the plugins' patterns.
     for source, folder, table in tables:
-        plugins = {key: value for key, value in table.items() if key == "plugins"}
+        plugins = {key: value for key, value in table.items() if key.replace("-", "_") in ("plugins", "time_limit")}
         settings = _merged(settings, plugins, source, folder)
     where = f"{settings.sources.get('plugins', '')}: plugins"
     folders = (*search, *dict.fromkeys(folder for _, folder, _ in tables))
-    if try_plugins and settings.plugins:
-        from alembic_pgpatterns.patterns._trial import demand_harmless
-
-        demand_harmless(settings.plugins, where, folders)
-    use_plugins(settings.plugins, where, folders)
+    use_plugins(settings.plugins, where, folders, in_command=in_command, seconds=settings.seconds or _SECONDS)
     for source, folder, table in tables:
         settings = _merged(settings, table, source, folder)
     from_flags: dict[str, Any] = {key: value for key, value in (flags or {}).items() if value is not None}

@@ -28,7 +28,7 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     in_command = flags is not None
     if in_command:
         _demand_named_files(config)
-    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config), try_plugins=in_command)
+    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config), in_command=in_command)
 
 
 def _demand_named_files(config: Any) -> None:

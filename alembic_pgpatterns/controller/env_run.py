@@ -17,10 +17,10 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.ways import FoundWays, names_models, ways_of
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.revisions.commands import parse
 from alembic_pgpatterns.revisions.observation import held
 from alembic_pgpatterns.revisions.outgoing import without_connecting
-from alembic_pgpatterns.runner.channel import Parent
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Route, Steps, Supplies
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.parsed import SqlParser

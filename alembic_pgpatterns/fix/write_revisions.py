@@ -16,7 +16,7 @@ from alembic_pgpatterns.controller.env_run import perform
 from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.plan import Fix, Left, unsafe
-from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.task import redirected

@@ -1,7 +1,7 @@
 """The user's own patterns: in modules named in the settings, and in entry points of installed packages.
 
-A module may define any number of patterns; of a package all modules are imported. This happens when the settings are
-read, in the command's process, so a plugin must not import the application (`_trial`).
+A module may define any number of patterns; of a package all modules are imported. A command imports none of them
+itself: that happens in a process of their own (`_host`), or in the project's.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.fences.own_path import note_plugin
 from alembic_pgpatterns.patterns._base import Pattern
 from alembic_pgpatterns.patterns._levels import Action
 
@@ -26,6 +26,7 @@ GROUP = "alembic_pgpatterns.patterns"
 """The group of entry points; the value of each is a module or package."""
 
 
+@cache
 def installed() -> tuple[tuple[str, str], ...]:
     """The plugin modules of installed packages, each with its entry point for messages."""
     # Two installations list the same ones in different orders.
@@ -62,14 +63,6 @@ def patterns_of(module: str, named_by: str, folders: Sequence[Path] = ()) -> lis
     return sorted(patterns, key=lambda cls: cls.name)
 
 
-def import_all(modules: Sequence[str], named_by: str, folders: Sequence[Path]) -> None:
-    """Import plugins. Arguments and errors: see `patterns_of`."""
-    with _importable(folders):
-        for module in modules:
-            for _ in _modules(module, named_by):
-                pass
-
-
 @contextlib.contextmanager
 def _importable(folders: Sequence[Path]) -> Iterator[None]:
     before = list(sys.path)
@@ -88,7 +81,6 @@ def _modules(name: str, named_by: str) -> Iterator[ModuleType]:
 
 
 def _import(name: str, named_by: str) -> ModuleType:
-    note_plugin(name)
     try:
         return importlib.import_module(name)
     # Some modules end the program where something is missing.
@@ -142,6 +134,9 @@ def _problem_of(cls: type[Pattern]) -> str | None:
 
 def place_of(cls: type[Pattern]) -> str:
     """``file:line`` of the class, or its module's name if there is no source."""
+    place = getattr(cls, "described_place", None)
+    if isinstance(place, str):
+        return place
     try:
         return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
     except (OSError, TypeError):

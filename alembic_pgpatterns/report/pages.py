@@ -25,11 +25,12 @@ from alembic_pgpatterns.patterns import (
     ServerPattern,
     StatementPattern,
     built_in,
+    option_docs,
     registry,
     use_plugins,
 )
 from alembic_pgpatterns.remedies.model import Advice, Remedy, TypeChange
-from alembic_pgpatterns.report.pattern_docs import option_docs, title
+from alembic_pgpatterns.report.pattern_docs import title
 from alembic_pgpatterns.report.settings_schema import settings_schema
 
 FOLDERS = ("indexes", "types", "constraints", "security", "revisions", "rehearsal", "statements", "server")
@@ -61,7 +62,7 @@ def pages_of(modules: Sequence[str]) -> dict[str, str]:
     Raises:
         PgPatternsError: one does not load.
     """
-    use_plugins(modules, "command line", (Path.cwd(),))
+    use_plugins(modules, "command line", (Path.cwd(),), in_command=True, seconds=Settings().seconds)
     of_plugins = {name: cls for name, cls in registry().items() if name not in built_in()}
     return {"index.md": index(of_plugins.values()), **{f"{name}.md": page(cls) for name, cls in of_plugins.items()}}
 
@@ -164,12 +165,18 @@ def _row(cls: type[Pattern]) -> str:
 
 def remedy(cls: type[Pattern]) -> str:
     """Whether the pattern's file, or a function it takes from another, makes a remedy that is more than advice."""
+    described: str | None = getattr(cls, "described_source", None)
+    if described is not None:
+        return "yes" if STATEMENTS & _names_in(described) else "described"
     module = sys.modules[cls.__module__]
     helpers = (item for item in vars(module).values() if inspect.isfunction(item))
     borrowed = [item for item in helpers if item.__module__.startswith("alembic_pgpatterns.patterns.")]
     sources = "\n".join([inspect.getsource(module), *map(inspect.getsource, borrowed)])
-    named = {node.id for node in ast.walk(ast.parse(sources)) if isinstance(node, ast.Name)}
-    return "yes" if STATEMENTS & named else "described"
+    return "yes" if STATEMENTS & _names_in(sources) else "described"
+
+
+def _names_in(source: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
 def settings_page() -> str:

@@ -12,8 +12,8 @@ from typing import Any, Union, get_args, get_origin
 
 from alembic_pgpatterns.config.conversion import options_of, settings_of
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.patterns import Action, Pattern, Severity, built_in
-from alembic_pgpatterns.report.pattern_docs import option_docs, title
+from alembic_pgpatterns.patterns import Action, Pattern, Severity, built_in, option_docs
+from alembic_pgpatterns.report.pattern_docs import title
 from alembic_pgpatterns.report.project_pages import pattern_url, project_url
 
 Node = dict[str, Any]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,21 +9,8 @@ from typing import Any
 ENTRY = "alembic_pgpatterns.runner.start:run"
 """The function that a fork of the command calls. By name, as in `BOOTSTRAP`, so that the parent need not import it."""
 
-DUMP_SIGNAL = signal.SIGUSR2
-"""The signal that makes the process write its stack."""
-
-
-@dataclass(frozen=True)
-class ChildEnds:
-    """The process's ends of the channels for requests and callbacks, and the descriptor for its stack."""
-
-    requests: socket.socket
-    callbacks: socket.socket
-    dump: int
-
-
 Task = Callable[[Any, Any], Any]
-"""A command's task in a fork; takes a `ProjectScripts` and a `runner.channel.Parent`."""
+"""A command's task in a fork; takes a `ProjectScripts` and a `processes.channel.Parent`."""
 
 
 @dataclass(frozen=True)

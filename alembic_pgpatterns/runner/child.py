@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.processes.channel import Closed, Parent, receive, send
+from alembic_pgpatterns.processes.codec import CodecError
+from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.runner import dependencies, file_reads, models, quiet_log, sandbox
-from alembic_pgpatterns.runner.bootstrap import ChildEnds, Task
-from alembic_pgpatterns.runner.channel import Closed, Parent, receive, send
-from alembic_pgpatterns.runner.codec import CodecError
+from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
 from alembic_pgpatterns.runner.messages import (
     CreateRequest,

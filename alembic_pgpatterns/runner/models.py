@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.engine import with_connection
 from alembic_pgpatterns.runner.failures import failure_of
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult

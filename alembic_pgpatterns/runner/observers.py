@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
-from alembic_pgpatterns.runner.channel import Parent
 from alembic_pgpatterns.runner.digest import digest
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase
 from alembic_pgpatterns.runner.paths import relative

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.processes.channel import Closed, Parent
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
-from alembic_pgpatterns.runner.channel import Closed, Parent
 from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver, with_connection
 from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.runner.channel import Parent, Refused
+from alembic_pgpatterns.processes.channel import Parent, Refused
 
 current: dict[str, str] = {}
 """libpq's parameters of the server that connections lead to now, for programs that the project starts."""

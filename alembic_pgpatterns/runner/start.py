@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import faulthandler
-import os
-import signal
 import socket
-import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from alembic_pgpatterns.fences.allowed import Allowed
 from alembic_pgpatterns.fences.own_path import project_s_imports
-from alembic_pgpatterns.fences.stand import stand
+from alembic_pgpatterns.processes.begin import begin
+from alembic_pgpatterns.processes.channel import receive
+from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.runner import child, server_access
-from alembic_pgpatterns.runner.bootstrap import DUMP_SIGNAL, ChildEnds, ConfigFacts, Task
-from alembic_pgpatterns.runner.channel import receive
+from alembic_pgpatterns.runner.bootstrap import ConfigFacts, Task
 
 
 def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task | None = None) -> None:
@@ -30,37 +27,13 @@ def run(ends: ChildEnds, allowed: Allowed, config: Callable[[], Any], task: Task
         task: what the request "task" does, in a fork.
     """
     project_s_imports()
-    begin(allowed, ends.dump)
+    begin(allowed, ends.dump, _parameters)
     child.main(ends, config(), task)
 
 
-def begin(allowed: Allowed, dump: int, kernel_fences: Collection[str] | None = None) -> None:
-    """Prepare this process for the project's code. Call it before anything of the project is imported.
-
-    Args:
-        allowed: where it may connect.
-        dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`.
-        kernel_fences: the fences of the kernel that stand already; None if none were tried.
-    """
-    # A fork has the command's handlers, which stop the command's servers; and exec() keeps signals ignored that a
-    # parent, such as nohup, has ignored (POSIX).
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    _stdout_to_stderr()
-    stand(allowed, lambda: server_access.current, kernel_fences=kernel_fences)
-    faulthandler.register(DUMP_SIGNAL, file=dump, all_threads=True)
-
-
-def _stdout_to_stderr() -> None:
-    """The project's output is not part of the report. A closed stream's number would go to the next opened file."""
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-    os.dup2(2, 1)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+def _parameters() -> Mapping[str, str]:
+    """Of the check's server, which is another one after each start."""
+    return server_access.current
 
 
 def config_of(facts: ConfigFacts) -> Any:
@@ -92,5 +65,5 @@ def serve(requests: int, callbacks: int, dump: int, kernel_fences: str) -> None:
     """
     ends = ChildEnds(socket.socket(fileno=requests), socket.socket(fileno=callbacks), dump)
     allowed, facts = receive(ends.requests)
-    begin(allowed, dump, [name for name in kernel_fences.split(",") if name])
+    begin(allowed, dump, _parameters, [name for name in kernel_fences.split(",") if name])
     child.main(ends, config_of(facts))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from alembic_pgpatterns.runner.channel import Parent
+from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.run_env import environment_variables
 from alembic_pgpatterns.runner.sandbox import sandboxed

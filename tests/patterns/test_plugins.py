@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,22 @@ from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.patterns import RevisionPattern, SchemaPattern, built_in, registry, use_plugins
+from alembic_pgpatterns.patterns import (
+    Needs,
+    RevisionPattern,
+    SchemaPattern,
+    Severity,
+    built_in,
+    option_docs,
+    registry,
+    use_plugins,
+)
+from alembic_pgpatterns.patterns._described import ATTRIBUTES
+from alembic_pgpatterns.patterns._host import PluginHost
 from alembic_pgpatterns.report import pages
+from alembic_pgpatterns.schema.model import Name, Schema, Table
 from tests import projects
+from tests.reader import read as read_models
 
 PATTERN = '''
 from alembic_pgpatterns.patterns import Action, SchemaPattern, Severity
@@ -123,7 +138,9 @@ def test_the_whole_way_through_a_project(tmp_path: Path) -> None:
     ini = (tmp_path / "alembic.ini").read_text()
     project.write("alembic.ini", f"{ini}prepend_sys_path = src\n[pgpatterns]\nplugins = rules\n")
     project.sql("r0", "CREATE TABLE x (id bigint PRIMARY KEY)")
-    report = json.loads(project.alembic("pgcheck", "--select", "short-name", "--format", "json").stdout)
+    run = project.alembic("pgcheck", "--select", "short-name", "--format", "json")
+    assert run.stdout, run.stderr
+    report = json.loads(run.stdout)
     assert [item["fingerprint"] for item in report["findings"]] == ["short-name public.x"]
     sarif = json.loads(project.alembic("pgcheck", "--select", "short-name", "--format", "sarif").stdout)
     assert [rule["id"] for rule in sarif["runs"][0]["tool"]["driver"]["rules"]] == ["short-name"]
@@ -200,3 +217,85 @@ def test_examples_of_built_in_patterns(server) -> None:
     assert issubclass(revision, RevisionPattern)
     (message,) = check_examples(revision, server)
     assert "DROP INDEX takes ACCESS EXCLUSIVE" in message
+
+
+OPTIONS = PATTERN.format(name="ShortName").replace(
+    "class ShortName",
+    '''import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Case(enum.Enum):
+    UPPER = 1
+    LOWER = 2
+
+    def __str__(self):
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Options:
+    """Its options."""
+
+    least: int = 3
+    """Letters that a name has at least."""
+    names: tuple[str, ...] = ("x",)
+    case: Case = Case.UPPER
+    files: tuple[Path, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    ratio: float | None = None
+
+
+class ShortName''',
+).replace("    bad =", "    Options = Options\n    bad =").replace(
+    "is a short name", "{self.options!r}"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("in_command", [True, False])
+def test_options_arrive_with_their_types(in_command: bool, tmp_path: Path) -> None:
+    (tmp_path / "rules.py").write_text(OPTIONS)
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.alembic_pgpatterns]\nplugins = ["rules"]\nselect = ["short-name"]\n'
+        '[tool.alembic_pgpatterns.patterns.short-name]\nleast = 7\ncase = "lower"\nfiles = ["a", "b"]\nratio = 0.5\n'
+        'severity = "error"\naction = "report"\nwords = { a = "b" }\n'
+    )
+    settings = read_settings(None, tmp_path / "pyproject.toml", in_command=in_command)
+    (pattern,) = chosen_patterns(settings, (SchemaPattern,))
+    assert isinstance(pattern, SchemaPattern)
+    assert option_docs(pattern.Options)["least"] == "Letters that a name has at least."
+    short = Schema(source="models", tables=(Table(Name("public", "x")),))
+    (finding,) = pattern.detect(short)
+    assert finding.severity is Severity.ERROR
+    for part in ("least=7", "names=('x',)", "case=<Case.LOWER: 2>", "Path('a')", "words={'a': 'b'}", "ratio=0.5"):
+        assert part in finding.message.replace("PosixPath", "Path").replace("mappingproxy({'a': 'b'})", "{'a': 'b'}")
+    wrong = (tmp_path / "pyproject.toml").read_text().replace('"lower"', '"middle"')
+    (tmp_path / "pyproject.toml").write_text(wrong)
+    with pytest.raises(PgPatternsError, match=r"case: 'middle' is not one of upper, lower"):
+        read_settings(None, tmp_path / "pyproject.toml", in_command=in_command)
+
+
+def test_a_pattern_says_the_same_from_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every built-in pattern, as if it were a plugin's: class attributes, options, and what it finds in real models."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "sample_project")
+    schema = read_models(importlib.import_module("shop.models").Base.metadata)
+    host = PluginHost(None, 60)
+    folders = sorted({cls.__module__.rpartition(".")[0] for cls in built_in().values()})
+    hosted = {cls.name: cls for folder in folders for cls in host.load(folder, "test", ())}
+    assert hosted.keys() == built_in().keys()
+    count = 0
+    for name, cls in built_in().items():
+        stand_in = hosted[name]
+        assert {key: getattr(stand_in, key, None) for key in ATTRIBUTES} == {
+            key: getattr(cls, key, None) for key in ATTRIBUTES
+        }
+        assert [item.name for item in fields(stand_in.Options)] == [item.name for item in fields(cls.Options)]
+        if issubclass(cls, SchemaPattern) and cls.needs is not Needs.DATABASE:
+            expected = list(cls(target_version=18).detect(schema))
+            actual = stand_in(target_version=18)
+            assert isinstance(actual, SchemaPattern)
+            assert list(actual.detect(schema)) == expected, name
+            count += len(expected)
+    assert count > 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -71,70 +72,88 @@ def test_files_named_as_libraries_are_left_alone(tmp_path: Path) -> None:
 
 
 CONNECTS = "import socket\ntry:\n    socket.create_connection(('127.0.0.1', {port}), 3)\nexcept OSError:\n    pass\n"
-THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=[9]).start()"
+DRIVER = "import psycopg\ntry:\n    psycopg.connect('host=127.0.0.1 port={port}')\nexcept psycopg.Error:\n    pass\n"
+NOTES_PROCESS = "import os\nopen('pids', 'a').write(f'{os.getpid()}\\n')\n"
+OURS = PATTERN.format(head=NOTES_PROCESS + "{head}")
+IN_DETECT = OURS.replace("{head}", "").replace("        for table in", "{body}\n        for table in")
 PLUGINS = {
-    "by itself": ({"patterns_of_ours.py": PATTERN.format(head="import json")}, "patterns_of_ours", ""),
-    "a package": (
-        {
-            "ours/__init__.py": "",
-            "ours/helper.py": "SHORT = 9\n",
-            "ours/names.py": PATTERN.format(head="from ours.helper import SHORT"),
-        },
-        "ours",
-        "",
-    ),
-    "with the application": (
-        {
-            "app/__init__.py": "",
-            "app/db.py": CONNECTS,
-            "app/pgpatterns.py": PATTERN.format(head="import app.db"),
-        },
-        "app.pgpatterns",
-        "app/db.py is imported",
-    ),
-    "in a package that has more in it": (
-        {
-            "app/__init__.py": "import app.db\n",
-            "app/db.py": "",
-            "app/pgpatterns.py": PATTERN.format(head=""),
-        },
-        "app.pgpatterns",
-        "app/db.py is imported",
-    ),
-    "with a connection": ({"ours.py": PATTERN.format(head=CONNECTS)}, "ours", "a connection to 127.0.0.1:"),
-    "with a thread": (
-        {
-            "ours.py": PATTERN.format(
-                head="import threading, time\nthreading.Thread(target=time.sleep, args=[9]).start()"
-            )
-        },
-        "ours",
-        "a thread is started",
-    ),
-}
+    "by itself": {"ours.py": OURS.replace("{head}", "import json")},
+    "a package": {
+        "ours/__init__.py": "",
+        "ours/helper.py": "SHORT = 9\n",
+        "ours/names.py": OURS.replace("{head}", "from ours.helper import SHORT"),
+    },
+    "with the application": {
+        "app/__init__.py": "",
+        "app/db.py": CONNECTS + DRIVER,
+        "ours.py": OURS.replace("{head}", "import app.db"),
+    },
+    "with a thread, and an end of its own": {
+        "ours.py": OURS.replace(
+            "{head}", "import atexit, threading, time\natexit.register(time.sleep, 99)\n"
+            "threading.Thread(target=time.sleep, args=[99]).start()\nprint('not the report')\nos.chdir('/')"
+        )
+    },
+    "with a program in the background": {
+        "ours.py": OURS.replace(
+            "{head}", "import subprocess\nsubprocess.Popen(['sleep', '98.7'], start_new_session=True)"
+        )
+    },
+    "that connects while it looks": {
+        "ours.py": IN_DETECT.replace("{body}", "        " + (CONNECTS + DRIVER).replace("\n", "\n        "))
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", PLUGINS)
 @pytest.mark.sample(3)
-def test_patterns_of_one_s_own_bring_nothing_with_them(kind: str, real: Production, tmp_path: Path) -> None:
-    files, plugin, refusal = PLUGINS[kind]
+def test_patterns_of_one_s_own_run_in_a_process_of_their_own(kind: str, real: Production, tmp_path: Path) -> None:
+    """Whatever they bring with them, the command's process has nothing of it, and nothing is reached or left."""
     project = projects.make(tmp_path)
     project.revision("a1", BOOK)
-    project.write("pyproject.toml", f'[tool.alembic_pgpatterns]\nplugins = ["{plugin}"]\n')
-    for name, text in files.items():
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nplugins = ["ours"]\n')
+    for name, text in PLUGINS[kind].items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         project.write(name, text.replace("{port}", str(real.port)))
     before = real.by_way
-    run = pgcheck(tmp_path)
+    program = [sys.executable, "-m", "alembic", "pgcheck", "--exit-zero", "--no-cache", "--format", "json"]
+    with subprocess.Popen(program, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        out, err = run.communicate(timeout=300)
+    assert run.returncode == 0, err
+    assert "short-name public.book" in {item["fingerprint"] for item in json.loads(out)["findings"]}
     assert real.by_way == before
-    if refusal:
-        assert run.returncode == 255, run.stderr
-        assert f"plugins: {plugin}: " in run.stderr
-        assert refusal in run.stderr
-        assert "Patterns run in the command itself" in run.stderr
-    else:
-        assert run.returncode == 0, run.stderr
-        assert "short-name" in run.stdout
+    pids = (tmp_path / "pids").read_text().split()
+    assert pids and str(run.pid) not in pids
+    sleeping = subprocess.run(["pgrep", "-f", "sleep 98.7"], capture_output=True, text=True, check=False).stdout
+    assert not sleeping
+
+
+FAILS = {
+    "ends at import": (OURS.replace("{head}", "os._exit(0)"), "", "plugins: ours: the code ended its process (exit c"),
+    "ends later": (IN_DETECT.replace("{body}", "        os._exit(0)"), "", "short-name: the code ended its process"),
+    "exits": (IN_DETECT.replace("{body}", "        raise SystemExit(0)"), "", "short-name failed: SystemExit: 0"),
+    "fails": (IN_DETECT.replace("{body}", "        1 / 0"), "", "ZeroDivisionError: division by zero (" + "{folder}"),
+    "never ends": (IN_DETECT.replace("{body}", "        while True: pass"), "3s", "longer than time_limit (3 s) at "),
+    "never ends at import": (OURS.replace("{head}", "while True: pass"), "3s", "longer than time_limit (3 s) at "),
+    "a text": (IN_DETECT.replace("{body}", "        yield 'text'"), "", "`detect` gave 'text' (str)"),
+    "no severity": (OURS.replace("{head}", "").replace("action =", "severity = 9; action ="), "", "severity = 9"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FAILS)
+@pytest.mark.sample(3)
+def test_patterns_of_one_s_own_that_fail_say_so(kind: str, tmp_path: Path) -> None:
+    text, limit, message = FAILS[kind]
+    project = projects.make(tmp_path)
+    project.revision("a1", BOOK)
+    setting = f'time_limit = "{limit}"\n' if limit else ""
+    project.write("pyproject.toml", f'[tool.alembic_pgpatterns]\nplugins = ["ours"]\n{setting}')
+    project.write("ours.py", text)
+    run = pgcheck(tmp_path)
+    assert run.returncode == 255, run.stdout + run.stderr
+    assert "FAILED: " in run.stderr and "Traceback" not in run.stderr
+    assert message.replace("{folder}", str(tmp_path / "ours.py")) in run.stderr
+    assert "no findings" not in run.stdout
 
 
 LISTS = """

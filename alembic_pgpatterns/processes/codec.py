@@ -20,6 +20,7 @@ _ROOMS = (
     "alembic_pgpatterns.runner.",
     "alembic_pgpatterns.schema.",
     "alembic_pgpatterns.remedies.",
+    "alembic_pgpatterns.patterns._described:",
     "alembic_pgpatterns.revisions.",
     "alembic_pgpatterns.server.real_database:",
     "alembic_pgpatterns.fences.allowed:",

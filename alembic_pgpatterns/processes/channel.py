@@ -8,7 +8,7 @@ import struct
 import threading
 from typing import Any
 
-from alembic_pgpatterns.runner import codec
+from alembic_pgpatterns.processes import codec
 
 _LENGTH = struct.Struct(">Q")
 # recv() allocates as many bytes as it is asked for, however few arrive.
@@ -30,7 +30,15 @@ def send(connection: socket.socket, value: Any) -> None:
         Closed: the other end has closed the connection.
         CodecError: the value is not plain data.
     """
-    text = codec.encode(value)
+    send_bytes(connection, codec.encode(value))
+
+
+def send_bytes(connection: socket.socket, text: bytes) -> None:
+    """Send bytes as they are.
+
+    Raises:
+        Closed: the other end has closed the connection.
+    """
     try:
         connection.sendall(_LENGTH.pack(len(text)) + text)
     except OSError as error:
@@ -44,10 +52,15 @@ def receive(connection: socket.socket) -> Any:
         Closed: the other end has closed the connection, maybe in the middle of a message.
         CodecError: `send` did not make the message.
     """
+    return codec.decode(receive_bytes(connection))
+
+
+def receive_bytes(connection: socket.socket) -> bytes:
+    """Receive what `send_bytes` sent. Raises Closed, CodecError; see `receive`."""
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
     if length > _LONGEST:
         raise codec.CodecError(f"a message of {length} bytes")
-    return codec.decode(_exactly(connection, length))
+    return _exactly(connection, length)
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:

@@ -6,19 +6,14 @@ import re
 import sysconfig
 from pathlib import Path
 
-from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.schema.origin import Location
-
-__all__ = ["place", "relative"]
-
 _FRAME = re.compile(r'^  File "(.+)", line (\d+) in ', re.MULTILINE)
 _THREAD = re.compile(r"^(?:Current thread|Thread) 0x", re.MULTILINE)
 _FOREIGN = ("site-packages", "dist-packages")
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def place(text: str, preferred: str | None) -> Location | None:
-    """The innermost line of the project's own code.
+def place(text: str, preferred: str | None) -> tuple[str, int] | None:
+    """The innermost line of the project's own code: file and line.
 
     Args:
         text: faulthandler's, for all threads; the main thread is the last one.
@@ -28,7 +23,7 @@ def place(text: str, preferred: str | None) -> Location | None:
     of_project = [frame for frame in frames if _is_of_project(frame[0])]
     first = of_project[0] if of_project else ("", 0)
     path, line = next((frame for frame in of_project if frame[0] == preferred), first)
-    return Location(relative(path), line) if path else None
+    return (path, line) if path else None
 
 
 def _is_of_project(path: str) -> bool:
