@@ -30,3 +30,7 @@ class PgPatternsError(CommandError):
     def __init__(self, message: str) -> None:
         """Take the text for people."""
         super().__init__(without_secrets(message))
+
+
+class WrongUse(PgPatternsError):
+    """A flag, an argument or a setting asks for what does not exist. The command exits with 2."""

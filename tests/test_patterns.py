@@ -22,6 +22,7 @@ from alembic_pgpatterns.report import pages
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import UNKNOWN, Schema
 from tests import reader as metadata
+from tests.messages import FOLDER, hold_messages
 
 OLDEST_TESTED = 15
 
@@ -69,6 +70,8 @@ def test_bad_fires_and_its_remedy_silences_it(
         connection.execute(pattern.bad)
         before = detect(pattern, catalog.read(connection), database.version // 10000)
         assert before, "bad does not fire"
+        if fixture == "database":
+            hold_messages(pattern.name, before)
         assert pages.remedy(pattern) == "yes" or not any(map(curable, before)), "its page says that it has no remedy"
         for remedy in distinct(before):
             for statement in sql(remedy):
@@ -116,7 +119,9 @@ def test_it_lives_with_what_is_unknown(pattern: type[SchemaPattern], database: A
 
 @pytest.mark.parametrize("pattern", named(FROM_MODELS))
 def test_bad_models_fire(pattern: type[SchemaPattern], load_models: Callable[[str], ModuleType]) -> None:
-    assert detect(pattern, read_models(load_models(pattern.bad_models)), 18)
+    findings = detect(pattern, read_models(load_models(pattern.bad_models)), 18)
+    assert findings
+    hold_messages(f"{pattern.name}.models", findings)
 
 
 @pytest.mark.parametrize("pattern", named([pattern for pattern in FROM_MODELS if pattern.needs is not Needs.MODELS]))
@@ -180,6 +185,11 @@ def test_its_options_are_a_documented_frozen_dataclass(pattern: type[Pattern]) -
         after = sources.split(f"\n    {field.name}:", 1)[1]
         text = after.split('    """', 1)
         assert len(text) == 2, f"{field.name} has no docstring under it"
+
+
+def test_messages_are_those_of_patterns() -> None:
+    written = {path.name.split(".")[0].replace("_", "-") for path in FOLDER.glob("*.txt")}
+    assert written <= set(registry())
 
 
 def read_models(module: ModuleType) -> Schema:

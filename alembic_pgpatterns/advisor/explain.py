@@ -9,7 +9,7 @@ from alembic_pgpatterns.advisor.candidates import Question
 from alembic_pgpatterns.advisor.model import PlanPair
 from alembic_pgpatterns.advisor.planner import Planner
 from alembic_pgpatterns.advisor.search import Choice
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import WrongUse
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
 
@@ -27,7 +27,7 @@ def explained(
         oids: of the schema's indexes.
 
     Raises:
-        PgPatternsError: there is no such index, advised or present.
+        WrongUse: there is no such index, advised or present.
     """
     candidate = advised.get(index.rpartition(".")[2])
     if candidate is not None:
@@ -37,7 +37,7 @@ def explained(
     if name is None or name not in oids:
         near = difflib.get_close_matches(index, [*advised, *(item.name for item in present)], 3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise PgPatternsError(f"--explain {index}: no index of that name is advised or in the schema.{hint}")
+        raise WrongUse(f"--explain {index}: no index of that name is advised or in the schema.{hint}")
     return tuple(_of_present(name.name, oids[name], choice))
 
 

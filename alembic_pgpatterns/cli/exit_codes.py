@@ -41,11 +41,11 @@ def end(config: Any, run: Callable[[Any, argparse.Namespace], int | None]) -> No
 
 
 def _status(config: Any, options: argparse.Namespace, run: Callable[[Any, argparse.Namespace], int | None]) -> int:
-    from alembic_pgpatterns.config.settings import SettingsError
+    from alembic_pgpatterns.errors import WrongUse
 
     try:
         return run(config, options) or 0
-    except SettingsError as error:
+    except WrongUse as error:
         say_error(f"alembic {_command(options)}: {error}")
         return WRONG_USE
 

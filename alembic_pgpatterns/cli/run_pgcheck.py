@@ -135,7 +135,7 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     path = settings.path(settings.baseline)
     before = Baseline.read(path) or Baseline()
     # The heads in the file accept what revisions do: revisions up to them are not checked again.
-    lasting = (finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding))
+    lasting = [finding for finding in (*report.findings, *report.accepted) if not about_a_revision(finding)]
     # Exactly what the report shows. Where the head is right and the models are not, nothing is accepted: else the
     # next autogenerate would undo what is right.
     accepted = list(dict.fromkeys(finding.fingerprint for finding in lasting))
@@ -144,6 +144,10 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     before.covering(accepted, report.heads, unseen).write(path)
     stale = len(report.stale)
     removed = f"; {stale} that no longer {'match' if stale > 1 else 'matches'} removed" if stale else ""
+    # Together these are the report's places.
+    passing = len(report.findings) + len(report.accepted) - len(lasting)
+    old = f", {passing} more in revisions, which are not checked again" if passing else ""
+    text = f"{path}: findings accepted in {counted(len(accepted), 'places')}{old}{removed}. Commit this file."
     with standard_output(stream) as out:
-        out.write(one_line(f"{path}: {counted(len(accepted), 'findings')} accepted{removed}. Commit this file.") + "\n")
+        out.write(one_line(text) + "\n")
     return 0

@@ -25,7 +25,7 @@ from alembic_pgpatterns.controller.head_schema import RunAt, enriched
 from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import PgPatternsError, WrongUse
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
@@ -99,6 +99,8 @@ def run(config: Any, options: argparse.Namespace) -> int:
                 if outcome.fixes:
                     progress.say("comparing the models")
                     edited = edit_models(config, outcome.fixes, work, settings, change=options.models)
+        except WrongUse:
+            raise
         except PgPatternsError as error:
             raise PgPatternsError(work.in_final_words(str(error))) from error
         lines = list(summary(outcome, edited, work, options))
@@ -175,7 +177,7 @@ def _must_exist(chosen: Chosen, schema: Schema) -> None:
         if name not in names:
             near = difflib.get_close_matches(name, sorted(names), 3)
             hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise PgPatternsError(f"There is no table {name!r} at head.{hint}")
+            raise WrongUse(f"there is no table {name!r} at head.{hint}")
 
 
 def _to_heads(at: RunAt) -> Database:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 from collections.abc import Iterator
@@ -37,12 +38,29 @@ def standard_output(stream: TextIO | None, for_programs: bool = False) -> Iterat
         raise PgPatternsError(f"standard output: the report cannot be written: {error.strerror or error}") from error
 
 
+_IN_ASCII = "alembic_pgpatterns.in_ascii"
+_LIKE = {"…": "...", "·": "*"}
+"""What our own texts have beyond ASCII, and what is read the same."""
+
+
+def _like(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: the characters of our texts by others, and the rest as escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    escaped = (_LIKE.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in letters)
+    return "".join(escaped), error.end
+
+
+codecs.register_error(_IN_ASCII, _like)
+
+
 def _take_every_letter(stream: TextIO, for_programs: bool) -> None:
     if (stream.encoding or "").lower().replace("-", "") != "utf8" and hasattr(stream, "reconfigure"):
         if for_programs:
             stream.reconfigure(encoding="utf-8")
         else:
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_IN_ASCII)
 
 
 def _drop_the_rest(stream: TextIO) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from alembic_pgpatterns.config.conversion import setting
-from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.errors import WrongUse
 from alembic_pgpatterns.patterns._levels import Action, Severity
 
 _TIME_LIMIT = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|min|h)?")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
-class SettingsError(PgPatternsError):
+class SettingsError(WrongUse):
     """A wrong setting. The message names where it comes from, and similar valid names."""
 
 

@@ -163,8 +163,8 @@ def test_wrong_use(books: Project, arguments: tuple[str, ...]) -> None:
 
 def test_a_table_that_is_not_there_is_told(books: Project) -> None:
     run = books.alembic("pgfix", "boook")
-    assert run.returncode == 255
-    assert "There is no table 'boook' at head. Did you mean 'book'" in run.stderr
+    assert run.returncode == 2
+    assert "alembic pgfix: there is no table 'boook' at head. Did you mean 'book'" in run.stderr
 
 
 def test_a_failure_leaves_nothing_behind(books: Project) -> None:

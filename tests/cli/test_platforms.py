@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_pgpatterns.cli.register import COMMANDS
+from alembic_pgpatterns.cli.stdout import standard_output
 
 WINDOWS = """
 import os
@@ -94,3 +96,10 @@ def test_python_m_runs_the_commands(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (run.returncode, run.stderr) == (0, "")
     assert "--write-baseline" in run.stdout
+
+
+def test_a_terminal_without_our_characters() -> None:
+    raw = io.BytesIO()
+    with standard_output(io.TextIOWrapper(raw, encoding="ascii")) as stream:
+        stream.write("a fix … of größe · 1\n")
+    assert raw.getvalue() == rb"a fix ... of gr\xf6\xdfe * 1" + b"\n"

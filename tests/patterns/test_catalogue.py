@@ -36,6 +36,7 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 from tests import reader as metadata
+from tests.messages import hold_messages
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 SQL_FILES = sorted(CATALOGUE.glob("*.sql"))
@@ -146,7 +147,9 @@ def test_all_defects_and_no_trap_is_found(
         databases += [older] if sheet.extensions <= available(older) else []
     for database in databases:
         kept = scores if database is databases[0] else []
-        hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
+        findings = hold(sheet, sheet.schema(database, load_models), database.version // 10000, kept)
+        if database is databases[0]:
+            hold_messages(path.name, findings)
 
 
 @pytest.mark.sample(6)
@@ -182,8 +185,8 @@ def test_a_sheet_has_enough_of_both(path: Path) -> None:
     assert not sheet.traps & sheet.defects.keys()
 
 
-def hold(sheet: Sheet, schema: Schema, version: int, scores: list[Score]) -> None:
-    """Run the pattern on its sheet and hold what it finds against the marks."""
+def hold(sheet: Sheet, schema: Schema, version: int, scores: list[Score]) -> list[Finding]:
+    """Run the pattern on its sheet and hold what it finds against the marks; the findings."""
     findings = list(sheet.pattern(version).detect(schema))
     found = {identity(finding): finding for finding in findings}
     scores.append(Score(sheet.name, set(sheet.defects), set(found), len(sheet.traps)))
@@ -193,6 +196,7 @@ def hold(sheet: Sheet, schema: Schema, version: int, scores: list[Score]) -> Non
     demanded = {name: severity for name, severity in sheet.defects.items() if severity is not None}
     assert {name: str(found[name].severity) for name in demanded} == demanded
     assert sheet.traps - identifiers(schema) == set(), "traps that are not in the schema"
+    return findings
 
 
 def available(database: Any) -> set[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns.revisions._statements import python
 from alembic_pgpatterns.remedies.model import Advice, Statements
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
@@ -81,3 +84,20 @@ def test_a_view_through_another_view(found: Callable[..., dict[str, Any]]) -> No
 def test_a_domain_of_ones_own_is_no_text_of_uuids(found: Callable[..., dict[str, Any]]) -> None:
     script = "CREATE TYPE public.varchar AS (x int); CREATE TABLE t (id bigint PRIMARY KEY, uuid public.varchar)"
     assert found("uuid-as-text", script) == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT  1,\n\t2", "SELECT 1, 2"),
+        ("SELECT 'a  b', \"c  d\"", "SELECT 'a  b', \"c  d\""),
+        ("ALTER TABLE book -- the books\n/* all */ ADD a int", "ALTER TABLE book ADD a int"),
+        ("SELECT '12:mm', a::text ~ '[[:alpha:]]'", "SELECT '12:mm', a::text ~ '[[:alpha:]]'"),
+        ("SELECT 'é\n', E'\\\\'", "SELECT 'é\n', E'\\\\'"),
+    ],
+)
+def test_advised_sql_runs_as_it_is_meant(statement: str, expected: str) -> None:
+    """``op.execute`` reads a colon as a parameter, and Python a backslash and a quote."""
+    written = python(statement)
+    assert "\n" not in written
+    assert str(text(ast.literal_eval(written))) == expected

@@ -17,6 +17,7 @@ from alembic_pgpatterns.patterns.statements.unbounded_read import UnboundedRead
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema, TableStatistics
 from alembic_pgpatterns.workload.model import EngineFacts, Workload
+from tests.messages import hold_messages
 
 PATTERNS = [cls for cls in built_in().values() if issubclass(cls, StatementPattern)]
 RUN = [pytest.param(cls, id=cls.name) for cls in PATTERNS if cls.runs]
@@ -41,6 +42,7 @@ def test_bad_fires_and_good_is_silent(cls: type[StatementPattern], record: Recor
     assert findings[0].location is not None
     assert " in run " in findings[0].fingerprint
     assert findings[0].remedy is not None
+    hold_messages(cls.name, findings)
     with database.connect() as connection:
         schema = catalog.read(connection)
     assert detect(cls, record(*source(cls, "good"))) == []

@@ -9,7 +9,8 @@ from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema, Table
 from alembic_pgpatterns.schema.sql.parser import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD, postgast
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+# As PostgreSQL's lexer has it (scan.l, ident_start and ident_cont): letters of other alphabets are letters, too.
+_PLAIN = re.compile(r"[a-z_\x80-\U0010ffff][a-z0-9_$\x80-\U0010ffff]*")
 
 
 class QuotedIdentifier(SchemaPattern):
@@ -90,7 +91,12 @@ def needs_quotes(name: str) -> bool:
 
     Words such as ``timestamp`` and ``values`` cannot name a function, but do name columns and tables.
     """
-    return _PLAIN.fullmatch(name) is None or _keyword(name) not in (NO_KEYWORD, UNRESERVED_KEYWORD, COL_NAME_KEYWORD)
+    # Upper case beyond A to Z stays as it is in UTF-8, and does not in encodings of one byte.
+    return (
+        _PLAIN.fullmatch(name) is None
+        or name != name.lower()
+        or _keyword(name) not in (NO_KEYWORD, UNRESERVED_KEYWORD, COL_NAME_KEYWORD)
+    )
 
 
 def _keyword(name: str) -> int:
@@ -100,5 +106,9 @@ def _keyword(name: str) -> int:
 
 
 def _suggestion(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9_]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
-    return plain if plain and not needs_quotes(plain) else f"{plain or 'something'}_"
+    plain = re.sub(r"[^\w]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+    # A keyword needs a letter more, a name that starts with a digit one in front.
+    return next(
+        (form for form in (plain, f"{plain}_", f"_{plain}") if form.strip("_") and not needs_quotes(form)),
+        "another name",
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
 from alembic_pgpatterns.schema.names import Name, quote
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
 LOCKS = "https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"
@@ -70,10 +71,25 @@ def block(*statements: str) -> str:
     return f"with op.get_context().autocommit_block():{calls}"
 
 
-def python(text: str) -> str:
-    """The SQL as a Python string, on one line."""
-    flat = " ".join(text.split())
-    return f'"{flat}"' if '"' not in flat and "\\" not in flat else repr(flat)
+def python(text: str, more: str = "") -> str:
+    """The SQL, and more at its end, as a Python string for ``op.execute``, on one line and without its comments."""
+    flat = escape_binds(" ".join(filter(None, (_on_one_line(text), more))))
+    return f'"{flat}"' if flat.isprintable() and '"' not in flat and "\\" not in flat else repr(flat)
+
+
+_COMMENTS = frozenset({pg.SQL_COMMENT, pg.C_COMMENT})
+
+
+def _on_one_line(text: str) -> str:
+    """One space between tokens where there was any: what stands inside of literals and names stays."""
+    raw = text.encode()  # the lexer counts bytes
+    parts: list[str] = []
+    end = 0
+    for token in postgast.scan(text).tokens:
+        if token.token not in _COMMENTS:
+            parts.append(f"{' ' if parts and token.start > end else ''}{raw[token.start : token.end].decode()}")
+            end = token.end
+    return "".join(parts)
 
 
 def table_sql(table: Name) -> str:

@@ -67,8 +67,10 @@ def _instead(statement: Statement, change: AlterAction, table: Name) -> str:
         return "Add the column alone, then the CHECK with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     if len(statement.actions) > 1:
         return "Add it alone and with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
+    if not change.name:
+        return "Give it a name, add it with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     validate = f"ALTER TABLE {as_written(statement, table)} VALIDATE CONSTRAINT {quote(change.name)}"
     return (
-        f"op.execute({python(statement.sql + ' NOT VALID')})\n{block(validate)}"
+        f"op.execute({python(statement.sql, 'NOT VALID')})\n{block(validate)}"
         "\n# or op.create_check_not_valid and op.validate_constraint"
     )

@@ -118,6 +118,6 @@ def _instead(statement: Statement, work: Work) -> str:
         return "Add it with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
     validate = f"ALTER TABLE {as_written(statement, work.root)} VALIDATE CONSTRAINT {quote(work.name or '')}"
     return (
-        f"op.execute({python(statement.sql + ' NOT VALID')})\n{block(validate)}"
+        f"op.execute({python(statement.sql, 'NOT VALID')})\n{block(validate)}"
         "\n# or op.create_foreign_key_not_valid and op.validate_constraint"
     )

@@ -5,7 +5,9 @@
 -- defect: public.plain."user" -- a reserved word as a column
 -- trap: public.plain.timestamp -- a word of the grammar that names columns without quotes
 -- defect: public.plain."two words" -- a blank
--- defect: public.plain."größe" -- a letter beyond a to z
+-- trap: public.plain."größe" -- a letter of another alphabet
+-- trap: public.plain.a$b -- a dollar sign behind a letter
+-- defect: public.plain."Größe" -- upper case beside it
 -- defect: public.plain."1st" -- a digit in front
 -- defect: public."Odd View" -- a view
 -- defect: public."Odd_index" -- an index
@@ -28,7 +30,7 @@ CREATE TABLE "Account" (id bigint PRIMARY KEY, "userName" text);
 CREATE INDEX ON "Account" ("userName");
 CREATE TABLE "order" (id bigserial PRIMARY KEY);
 CREATE TABLE plain (
-    id bigint PRIMARY KEY, "user" text, "timestamp" text, "two words" text, "größe" int, "1st" int, name text, value int,
+    id bigint PRIMARY KEY, "user" text, "timestamp" text, "two words" text, "größe" int, "Größe" int, "a$b" int, "1st" int, name text, value int,
     type text, a_1 int, a int, CONSTRAINT "Odd check" CHECK (a > 0), CONSTRAINT "Odd unique" UNIQUE (a)
 );
 CREATE INDEX "Odd_index" ON plain (a_1);
