@@ -149,6 +149,15 @@ def _unfit(runs: Sequence[RevisionRun]) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a measurement at one size: ``seconds``; bytes before there were rows (``fixed``) and at most (``peak``)."""
+
+    seconds: float
+    fixed: int
+    peak: int
+
+
 @dataclass
 class _Revision:
     """One revision's rehearsal. ``limit``: the flag that allowed the fewest rows."""
@@ -185,7 +194,7 @@ class _Revision:
         sizes = {name: self._sizes(run) for name, run in by_database.items()}
         measured: dict[str, list[tuple[int, Measurement]]] = {name: [] for name in sizes}
         expected = most = max(self._most(item) for item in sizes.values())
-        cost: tuple[float, int] | None = (0.0, 0)
+        cost: Cost | None = Cost(0.0, 0, 0)
         if most // SMALL > PILOT:
             cost = self._at(PILOT, sizes, {name: [] for name in sizes}, line, 1)
             most = self._affordable(PILOT, most, cost) if cost is not None else 0
@@ -193,12 +202,23 @@ class _Revision:
         cost = self._at(small, sizes, measured, line, REPEATS) if cost is not None else None
         if cost is not None:
             most = self._affordable(small, most, cost)
-            if most > small:
-                self._at(most, sizes, measured, line, 1)
-            self._fewer(expected, max(most, small))
+            if most <= small or self._fits(most, sizes, measured, line):
+                self._fewer(expected, max(most, small))
         for name, run in by_database.items():
             if measured[name]:
                 self.gathered.results.append(result_of(run, sizes[name], measured[name]))
+
+    def _fits(
+        self, rows: int, sizes: Mapping[str, Sizes], measured: dict[str, list[tuple[int, Measurement]]], line: int
+    ) -> bool:
+        """Measure at the largest size. A limit that it reaches leaves what was measured at the smaller one."""
+        try:
+            self._at(rows, sizes, measured, line, 1)
+        except LimitReached as limit:
+            subject = f"revision {self.script.revision} with {rows:,} rows"
+            self.gathered.skipped.append(Skipped(subject, str(limit), expected=True))
+            return False
+        return True
 
     def _sizes(self, run: RevisionRun) -> Sizes:
         production = {name: round(item.rows) for name, item in self._statistics(run).sizes.items()}
@@ -230,10 +250,11 @@ class _Revision:
         measured: dict[str, list[tuple[int, Measurement]]],
         line: int,
         times: int,
-    ) -> tuple[float, int] | None:
-        """Measure at one size. Returns the seconds and bytes that it took; None if the revision failed."""
-        before, self.stage.watch.peak = self.budget.left, 0
+    ) -> Cost | None:
+        """Measure at one size. Returns what it took; None if the revision failed."""
+        before = self.budget.left
         with self.stage.copied() as filled:
+            fixed = self.stage.watch.restart(self.stage.everything)
             self._say("rows in", f"{rows:,}")
             results = {name: self._fill_many(item, rows, filled[name]) for name, item in sizes.items()}
             self._note(results.values())
@@ -249,17 +270,16 @@ class _Revision:
                     return None
                 for name, item in measurements.items():
                     measured[name].append((rows, item))
-        return before - self.budget.left, self.stage.watch.peak
+        return Cost(before - self.budget.left, fixed, self.stage.watch.peak)
 
     def _place(self, filled: dict[str, str], last: bool) -> Any:
         # A copy takes as long as the database is large. After the last run nothing needs the original.
         return _Same(filled) if last else self.stage.copied(filled)
 
-    def _affordable(self, small: int, most: int, cost: tuple[float, int]) -> int:
+    def _affordable(self, small: int, most: int, cost: Cost) -> int:
         """As many rows as time and disk allow, if both grow with the rows."""
-        seconds, size = cost
-        by_time = small * self.budget.share / max(seconds, 0.1)
-        by_disk = small * self.stage.watch.disk / max(size, 1)
+        by_time = small * self.budget.share / max(cost.seconds, 0.1)
+        by_disk = small * max(0, self.stage.watch.disk - cost.fixed) / max(cost.peak - cost.fixed, 1)
         self.limit = "--budget" if by_time < by_disk else "--disk"
         return int(min(most, by_time, by_disk))
 

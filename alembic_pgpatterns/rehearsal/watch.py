@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ Names = Callable[[], Sequence[str]]
 class Watch:
     """``budget``: the time. ``disk``: the most bytes that databases, WAL and temporary files may grow by.
 
-    ``peak``: the largest growth since it was last set to 0. ``reason``: the limit that was reached.
+    ``peak``: the largest growth since `restart`. ``reason``: the limit that was reached.
     """
 
     server: Server
@@ -57,6 +57,12 @@ class Watch:
             self.disk = min(self.disk, int(shutil.disk_usage(self.server.folder).free * FREE))
         with self.server.connect() as connection:
             self._before = self._used(connection, [])
+
+    def restart(self, databases: Names) -> int:
+        """Begin with a new ``peak``: the growth at present, which is also returned, in bytes."""
+        with self.server.connect() as connection:
+            self.peak = max(0, self._used(connection, list(databases())) - self._before)
+        return self.peak
 
     def check(self) -> None:
         """Raise LimitReached if a limit was reached."""
@@ -83,19 +89,21 @@ class Watch:
         finally:
             self._ended.set()
             thread.join()
+            # Once more, for what takes less than the interval.
+            self._glance(databases, end=False)
         self.check()
 
     def _look(self, databases: Names, end: bool) -> None:
         while not self._ended.wait(INTERVAL):
-            try:
-                with self.server.connect() as connection:
-                    names = list(databases())
-                    self._compare(self._used(connection, names))
-                    if self.reason is not None and end:
-                        connection.execute(_END, {"names": names})
-            except (psycopg.Error, PgPatternsError):
-                # A database was dropped while its size was taken, or the server ended: whoever uses it says so.
-                continue
+            self._glance(databases, end)
+
+    def _glance(self, databases: Names, end: bool) -> None:
+        # If a database was dropped while its size was taken, or the server ended, whoever uses it says so.
+        with suppress(psycopg.Error, PgPatternsError), self.server.connect() as connection:
+            names = list(databases())
+            self._compare(self._used(connection, names))
+            if self.reason is not None and end:
+                connection.execute(_END, {"names": names})
 
     def _compare(self, used: int) -> None:
         self.peak = max(self.peak, used - self._before)
