@@ -120,9 +120,9 @@ class Report:
             stale=tuple(_stale(gathered, baseline or Baseline(), settings)),
             skipped=tuple(dict.fromkeys(gathered.skipped)),
             hints=(
+                *_adoption_hint(len(new), baseline, settings),
                 *gathered.hints,
                 *_guesses_hint(len(guesses), settings),
-                *_adoption_hint(len(new), baseline, settings),
             ),
             facts=gathered.facts,
             heads=gathered.heads,

@@ -18,10 +18,10 @@ from alembic_pgpatterns.report.words import fix_lines, fixable, message, place
 
 FEWEST = 3
 """Patterns that have an example however little room there is; others get one while there is room."""
-NAMED = 16
-"""Patterns that have a line of their own; the others of a group share one."""
+LINES = 2
+"""Patterns of a group that have a line of their own however little room there is; the others may share one."""
 TABLES = 8
-"""Tables that are named as those with most findings."""
+"""Tables that are named as those with most findings, at most."""
 LONGEST = 160
 """Characters of a message or a fix that are shown at most; --all shows the whole."""
 MESSAGE = 2
@@ -68,32 +68,37 @@ def overview(report: Report, styles: Styles, width: int, room: int) -> list[Line
         width: columns of a line.
         room: lines. Examples are left out where there is none, except the first three; the counts never are.
     """
-    named, tables = kinds(report), list(_tables(report))
-    counts = list(_counts(report, named, styles))
-    left = room - height([line for _, line in counts], width) - height(tables, width)
-    examples: dict[int, list[Line]] = {}
-    for number, kind in enumerate(named[:NAMED]):
-        example = list(_example(kind.worst, width))
-        left -= height(example, width)
-        if number >= FEWEST and left < 0:
+    ordered, tables = kinds(report), list(_tables(report, width))
+    examples = [list(_example(kind.worst, width)) for kind in ordered]
+    tall = [height(example, width) for example in examples]
+    for most in range(len(ordered), min(LINES, len(ordered)) - 1, -1):
+        counts = list(_counts(report, ordered, styles, most))
+        named = [number for number, _ in counts if number >= 0]
+        left = room - height([*tables, *(line for _, line in counts)], width) - sum(tall[n] for n in named[:FEWEST])
+        if left >= 0:
             break
-        examples[number] = example
-    lines = [part for number, line in counts for part in (line, *examples.get(number, ()))]
+    shown = set(named[:FEWEST])
+    for number in named[FEWEST:]:
+        left -= tall[number]
+        if left < 0:
+            break
+        shown.add(number)
+    lines = [part for number, line in counts for part in (line, *(examples[number] if number in shown else ()))]
     return [*lines, *tables]
 
 
-def _counts(report: Report, ordered: list[Kind], styles: Styles) -> Iterator[tuple[int, Line]]:
-    """A line per pattern, with its number in the order; -1: a line of something else."""
+def _counts(report: Report, ordered: list[Kind], styles: Styles, most: int) -> Iterator[tuple[int, Line]]:
+    """A line per pattern, with its number in the order; -1: a line of something else. ``most``: of each group."""
     yield -1, Line("", Text())
     for group, members in groupby(enumerate(ordered), key=lambda item: _group(item[1])):
         yield -1, Line("", Text(group, "bold underline"))
         of_group = list(members)
-        # A line for a single one takes no more room than its name would.
-        rest = [kind for number, kind in of_group if number >= NAMED] if of_group[-1][0] > NAMED else []
+        # For a single one, a line of its own takes no more room.
+        rest = of_group[most:] if len(of_group) > most + 1 else []
         for number, kind in of_group[: len(of_group) - len(rest)]:
             yield number, _count(kind, _width(report), styles)
         if rest:
-            names = ", ".join(f"{kind.worst.pattern} ({len(kind.findings)})" for kind in rest)
+            names = ", ".join(f"{kind.worst.pattern} ({len(kind.findings)})" for _, kind in rest)
             yield -1, Line("  ", Text(f"and {names}"), 4)
 
 
@@ -138,10 +143,14 @@ def shorten(text: str, length: int) -> str:
     return text[: max(end, 0)].rstrip() or text[:length]
 
 
-def _tables(report: Report) -> Iterator[Line]:
+def _tables(report: Report, width: int) -> Iterator[Line]:
+    """The tables with most findings, as many as one line has room for, but three at least."""
     counted = Counter(str(finding.table) for finding in report.findings if finding.table is not None)
-    if counted:
-        yield Line("", Text())
-        most = ", ".join(f"{one_line(table)} ({count})" for table, count in counted.most_common(TABLES))
-        more = f", and {len(counted) - TABLES} more" if len(counted) > TABLES else ""
-        yield Line("", Text.assemble(("Tables with most findings: ", "bold"), most, more), 2)
+    names = [f"{one_line(table)} ({count})" for table, count in counted.most_common(TABLES)]
+    for shown in range(len(names), 0, -1):
+        more = f", and {len(counted) - shown} more" if len(counted) > shown else ""
+        line = Line("", Text.assemble(("Tables with most findings: ", "bold"), ", ".join(names[:shown]), more), 2)
+        if shown <= FEWEST or height([line], width) == 1:
+            yield Line("", Text())
+            yield line
+            return

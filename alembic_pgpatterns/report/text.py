@@ -33,6 +33,8 @@ SHOWN = 20
 """Number of findings up to which each is shown; above it there is an overview, unless all are asked for."""
 SCREEN = 40
 """Lines that the overview fits into, if the project's own part (what was not checked, hints) leaves room for it."""
+HINTS = 2
+"""Hints that the overview shows; --all shows every one in full."""
 FIXES = 4
 """Lines of a remedy unless all are asked for: a key takes every foreign key that points at it along."""
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -44,7 +46,7 @@ def write(report: Report, stream: TextIO, full: bool = False) -> None:
     if full or len(report.causes) <= SHOWN:
         between = [*pattern_counts(report, STYLES), *_by_table(report.causes, full)]
     else:
-        width = width_of(stream)
+        width, after = width_of(stream), list(_short_tail(report))
         between = overview(report, STYLES, width, SCREEN - height([*before, *after], width))
     write_lines([*before, *between, *after], stream)
 
@@ -57,7 +59,11 @@ def _head(report: Report) -> Iterator[Line]:
 def _tail(report: Report, full: bool) -> Iterator[Line]:
     yield from _guesses(report, full)
     yield from _afterwards(report)
-    yield from _next_steps(report, full)
+    yield from _next_steps(report)
+    yield from _last(report)
+
+
+def _last(report: Report) -> Iterator[Line]:
     yield Line("", Text())
     yield Line("", Text(count_line(report), "bold" if report.findings or report.missed else "bold green"))
 
@@ -70,6 +76,23 @@ def _before(report: Report) -> Iterator[Line]:
     if lines:
         yield Line("", Text())
         yield from lines
+
+
+def _short_tail(report: Report) -> Iterator[Line]:
+    """What to do next, below the overview. The rest of it comes with all findings."""
+    yield from _guesses(report, False)
+    yield from _stale(report)
+    yield Line("", Text())
+    curable = len(fixable(report))
+    if curable:
+        summary = f"pgfix can fix {curable} of {len(report.causes)} by itself"
+        yield Line("", Text(typed(f"{summary}; to see how: alembic pgfix --all --dry-run")), 2)
+    yield Line("", Text("All findings: --all; some: --select PATTERN; why one matters: --explain PATTERN"), 2)
+    for hint in report.hints[:HINTS]:
+        words, *lines = typed(code(hint)).split("\n")
+        # The last sentence of those that end with lines of code is about these lines.
+        yield Line("", Text(f"{words.rpartition('. ')[0]}. …" if lines and ". " in words else words), 2)
+    yield from _last(report)
 
 
 def _skipped(items: Sequence[Skipped]) -> Iterator[Line]:
@@ -140,6 +163,10 @@ def _afterwards(report: Report) -> Iterable[Line]:
     if routine:
         yield Line("", Text())
         yield from _skipped(routine)
+    yield from _stale(report)
+
+
+def _stale(report: Report) -> Iterator[Line]:
     if report.stale:
         yield Line("", Text())
         yield Line("", Text("The baseline accepts what is no longer there; --write-baseline takes these out:", "dim"))
@@ -147,16 +174,12 @@ def _afterwards(report: Report) -> Iterable[Line]:
             yield Line("  ", Text(one_line(entry), "dim"))
 
 
-def _next_steps(report: Report, full: bool) -> Iterator[Line]:
+def _next_steps(report: Report) -> Iterator[Line]:
     curable = len(fixable(report))
     if curable:
         yield Line("", Text())
         summary = f"pgfix can fix {curable} of {counted(len(report.causes), 'findings')} by itself (marked [fixable])"
         yield Line("", Text(typed(f"{summary}. See how, without writing anything: alembic pgfix --all --dry-run")), 2)
-    if not full and len(report.causes) > SHOWN:
-        yield Line(
-            "", Text("Every finding: --all. Some: --select PATTERN. Why a pattern matters: --explain PATTERN."), 2
-        )
     for hint in report.hints:
         yield Line("", Text())
         for line in typed(code(hint)).split("\n"):

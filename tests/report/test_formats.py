@@ -253,7 +253,7 @@ def test_text_shows_twenty_and_counts(report: Report) -> None:
     many = replace(few, findings=tuple(finding(f"t{number}", None) for number in range(25)))
     short = written(many, "text", full=False)
     assert "  warning  unindexed-foreign-key     25  [fixable]\n" in short
-    assert "pgfix can fix 25 of 25 findings" in short
+    assert "pgfix can fix 25 of 25 by itself" in short
     assert "Tables with most findings: public.t0 (1)" in short
     assert written(many, "text").count("warning unindexed-foreign-key") == 25
     end = "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models"

@@ -242,7 +242,7 @@ def test_a_remedy_of_more_than_four_lines_is_cut(
     assert all(re.fullmatch(r" +(fix +)?<32>.*</>", line) for line in coloured if "fix  " in line or "…" in line)
 
 
-EVERY = "Every finding: --all. Some: --select PATTERN. Why a pattern matters: --explain PATTERN."
+EVERY = "All findings: --all; some: --select PATTERN; why one matters: --explain PATTERN"
 
 
 @pytest.mark.parametrize("number,full,expected", [(20, False, False), (21, False, True), (21, True, False)])
@@ -256,9 +256,20 @@ def test_a_long_report_says_how_to_see_the_rest(number: int, full: bool, expecte
 
 def test_how_to_see_the_rest_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     many = Report(tuple(finding(f"a{item}", Name("public", f"t{item}")) for item in range(21)))
-    lines = shown(many, monkeypatch, 61, full=False)
-    place = lines.index("Every finding: --all. Some: --select PATTERN. Why a pattern")
-    assert lines[place + 1] == "  matters: --explain PATTERN."
+    lines = shown(many, monkeypatch, 63, full=False)
+    place = lines.index("All findings: --all; some: --select PATTERN; why one matters:")
+    assert lines[place + 1] == "  --explain PATTERN"
+
+
+def test_a_long_report_has_two_hints_without_their_code_and_no_routine() -> None:
+    hints = ("Do this. It helps; write:\n    x = 1", "Do that", "The third")
+    routine = Skipped("the rest", "--live", expected=True, routine=True)
+    findings = tuple(finding(f"a{item}", Name("public", f"t{item}")) for item in range(21))
+    report = Report(findings, hints=hints, skipped=(routine,))
+    short, whole = written(report, False), written(report, True)
+    assert "Do this. …" in short and "Do that" in short
+    for line in ("    x = 1", "The third", "skipped: the rest: --live"):
+        assert line in whole and line not in short
 
 
 def test_a_hint_keeps_its_lines_and_their_indents(monkeypatch: pytest.MonkeyPatch) -> None:
