@@ -94,6 +94,26 @@ def _copy_tables(metadata: MetaData, copy: Copy) -> None:
         new._prefixes = table._prefixes
         _copy_events(table, new)
         copy.originals.update((id(item), other) for item, other in _pairs(table, new))
+    _copy_order(metadata, copy.metadata)
+
+
+def _copy_order(metadata: MetaData, target: MetaData) -> None:
+    """Let tables be created after those they depend on without a foreign key.
+
+    ``Table.to_metadata`` forgets ``add_is_dependent_on()``, and SQLAlchemy's order of tables (``sorted_tables``) does
+    not know ``postgresql_inherits``: a child whose name comes first would be created before its parent.
+    """
+    for table in metadata.tables.values():
+        names = [other.key for other in table._extra_dependencies] + list(parents_of(table))
+        for name in names:
+            if name in target.tables and name != table.key:
+                target.tables[table.key].add_is_dependent_on(target.tables[name])
+
+
+def parents_of(table: Table) -> tuple[str, ...]:
+    """The names of the tables that a table inherits from. SQLAlchemy takes one name or several."""
+    parents: Any = table.dialect_options["postgresql"].get("inherits") or ()
+    return (parents,) if isinstance(parents, str) else tuple(map(str, parents))
 
 
 def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) -> Table:

@@ -388,6 +388,12 @@ PAIRS: dict[str, tuple[str, ...]] = {
     ),
     "columns that a table inherits": (
         f"Table('base', metadata, {ID}); Table('box', metadata, Column('x', Integer), postgresql_inherits='base')",
+        "",
+    ),
+    "a child whose name comes before its parents'": (
+        f"Table('base', metadata, {ID}); Table('Zoo', metadata, Column('z', Integer)); "
+        "Table('ape', metadata, Column('x', Integer), postgresql_inherits=('base', 'Zoo'))",
+        "",
     ),
     "equal unique constraints": (
         box("Column('u', Text, unique=True)", "UniqueConstraint('u', name='one_u')"),
@@ -460,7 +466,8 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "an identity that counts down": (
         box("Column('n', Integer, nullable=False)"),
         box("Column('n', Integer, Identity(start=10, increment=-1, minvalue=-100, maxvalue=100))"),
-        box("Column('n', Integer, nullable=False)"),
+        box("Column('n', Integer)"),
+        box("Column('n', Integer, Identity(always=True))"),
     ),
     "long names in another alphabet": (
         box("Column('ä' * 20, Integer)"),
@@ -497,6 +504,16 @@ def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...
     effective_metadata(metadata_of(steps[-1]), settings).create_all(in_process.connection)
     in_process.connection.commit()
     assert differences(migrated, in_process.snapshot()) == []
+
+
+def test_a_domain_that_refuses_null_comes_to_a_table_with_rows(in_process: InProcess) -> None:
+    there_and_back(in_process, metadata_of(box()))
+    in_process.look.execute("INSERT INTO box DEFAULT VALUES")
+    domain = "postgresql.DOMAIN('mark', Text, check=\"VALUE <> ''\", not_null=True)"
+    written = there_and_back(in_process, metadata_of(box(f"Column('m', {domain}, server_default='x')")))
+    assert "makes PostgreSQL rewrite" in " ".join(written[0].upgrade.replace("#", "").split())
+    assert in_process.look.execute("SELECT m FROM box").fetchone() == ("x",)
+    there_and_back(in_process, metadata_of(box()))
 
 
 def test_schemas_that_env_py_does_not_include(in_process: InProcess) -> None:

@@ -168,6 +168,24 @@ def test_the_same_schema_by_other_words(ways: list[InProcess], every: int) -> No
         ways[1].upgrade(ways[1].revise(metadata_of(PLAIN)))
 
 
+def test_what_depends_on_a_column_gets_its_new_type_too(ways: list[InProcess]) -> None:
+    """The directive fills the rows; the indexes, CHECKs and foreign keys are made as without directives."""
+    before = (
+        f't = Table("t", metadata, {ID}, Column("a", Integer, CheckConstraint("a > 0", name="plus"), nullable=False),'
+        ' UniqueConstraint("a", name="uq_a"), Index("ix_a", "a", "id"))\n'
+        f'u = Table("u", metadata, {ID}, Column("t_a", Integer, ForeignKey("t.a")), Index("ix_t_a", "t_a"))\n'
+    )
+    for way in ways:
+        way.upgrade(way.revise(metadata_of(before)))
+        way.look.execute("INSERT INTO t SELECT g, g FROM generate_series(1, 50) g; INSERT INTO u SELECT 1, 7")
+        files = there_and_back(way, metadata_of(before.replace(" Integer", " BigInteger")))
+        written = "".join(file.upgrade + file.downgrade for file in files)
+        assert written.count("with a second column") == 4
+        assert ("op.backfill" in written) == (way is ways[0])
+        assert way.look.execute("SELECT t_a FROM u").fetchone() == (7,)
+    assert ways[0].snapshot() == ways[1].snapshot()
+
+
 def test_percent_signs_and_colons(ways: list[InProcess]) -> None:
     """Which Alembic's own operations do not survive: they are written twice, or taken for parameters."""
     way = ways[0]

@@ -38,10 +38,14 @@ class DropTableExactlyOp(ops.DropTableOp):
         """Create the table again, and what Alembic does not reflect."""
         create = super().reverse()
         table = (create.schema, create.table_name)
-        create.columns = [item for item in create.columns if _is_kept(item, self.forms)]
+        kept = [item for item in create.columns if _is_kept(item, self.forms)]
+        if not any(isinstance(item, Column) for item in kept):
+            # Alembic cannot write a table without columns, as a child may be: written ones merge with the parent's.
+            kept += [item for item in create.columns if isinstance(item, Column)]
+        create.columns = kept
         for item in create.columns:
             if isinstance(item, Column):
-                _forget_other_default(item, self.forms)
+                _as_stored(item, self.forms)
         create.prefixes = ["UNLOGGED"] if self.forms.persistence == "u" else []
         create.kw = {**create.kw, **_options(self.forms)}
         as_sql: list[ops.MigrateOperation] = [
@@ -59,10 +63,14 @@ class DropTableExactlyOp(ops.DropTableOp):
         return ops.ModifyTableOps(create.table_name, [create, *as_sql], schema=create.schema)
 
 
-def _forget_other_default(column: Any, forms: Forms) -> None:
-    """SQLAlchemy reflects the default of a domain as one of the column; that of a serial column needs its sequence."""
+def _as_stored(column: Any, forms: Forms) -> None:
+    """SQLAlchemy reflects the default and the NOT NULL of a domain as the column's; a serial's default needs its
+    sequence."""
     form = forms.columns.get(column.name)
-    if form is not None and (is_serial(form) or (form.default is None and not form.identity)):
+    if form is None:
+        return
+    column.nullable = form.nullable
+    if is_serial(form) or (form.default is None and not form.identity):
         column.server_default = None
 
 
@@ -84,7 +92,11 @@ def _is_unknown(create: ops.CreateTableOp, name: str) -> bool:
 
 
 def _is_kept(item: Any, forms: Forms) -> bool:
-    """Whether create_table can hold a part of the table; the rest follows as SQL."""
+    """Whether create_table can hold a part of the table; the rest follows as SQL, or comes from a parent."""
+    if isinstance(item, Column) and forms.parents:
+        # Written out, it would be the child's own: it would stay when the parent loses it.
+        column = forms.columns.get(item.name)
+        return column is None or not column.inherited
     if isinstance(item, CheckConstraint | ExcludeConstraint):
         return False
     if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
@@ -178,7 +190,7 @@ def exactly(operations: Sequence[ops.MigrateOperation], forms: dict[tuple[str | 
             result.append(DropColumnExactlyOp.of(op, table.columns[op.column_name]))
         else:
             if table is not None and type(op) is ops.DropColumnOp and op._reverse is not None:
-                _forget_other_default(op._reverse.column, table)
+                _as_stored(op._reverse.column, table)
             result.append(op)
     return result
 

@@ -106,7 +106,10 @@ class Forms:
     toasted: bool = True
     """Whether it has a TOAST table; without one PostgreSQL forgets options for it."""
     parents: tuple[str, ...] = ()
-    """Tables that it inherits from, without partitioned parents."""
+    """Names of the tables that it inherits from, without partitioned parents.
+
+    SQLAlchemy's ``postgresql_inherits`` quotes each as one name, so a schema cannot be part of it.
+    """
     of_extension: bool = False
     """Whether it belongs to an extension, or pg_partman keeps it as the template of a partitioned table."""
     rows: int | None = None
@@ -130,7 +133,7 @@ _RELATION = """
            c.reloptions::text[] || ARRAY(SELECT 'toast.' || o FROM pg_class t, unnest(t.reloptions) AS o
                                          WHERE t.oid = c.reltoastrelid)::text[] AS options,
            c.reltoastrelid <> 0 AS toasted,
-           ARRAY(SELECT i.inhparent::regclass::text FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
+           ARRAY(SELECT p.relname FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
                  WHERE i.inhrelid = c.oid AND p.relkind = 'r' ORDER BY i.inhseqno)::text[] AS parents
     FROM pg_class c WHERE c.oid = ANY (CAST(:oids AS oid[]))
 """

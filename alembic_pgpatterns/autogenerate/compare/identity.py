@@ -45,6 +45,9 @@ def compare_identity(state: TableState, column: Any, expected: ColumnForm, actua
         _convert(state, expected, actual, to_identity=False)
     elif is_counted(expected) != is_counted(actual):
         _start_or_stop(state, expected, actual)
+    if actual.identity and not expected.identity and expected.nullable:
+        # Alembic ignores this too, and a column that was an identity stays NOT NULL.
+        (state.alter_op(column.name) or state.new_alter_op(column.name)).modify_nullable = True
 
 
 def _take_sequence_along(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
@@ -163,8 +166,11 @@ def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) 
             alter = f"{state.alter} ALTER COLUMN {quote(expected.name)}"
             default = f"{alter} SET DEFAULT {expected.default}"
             state.add(AlterTableOp(state.table, default, f"{alter} DROP DEFAULT", expected.name))
-    if op is not None and expected.identity and op.modify_nullable is False:
-        # An identity column has to be NOT NULL already.
+    if expected.identity and actual.nullable:
+        # An identity column has to be NOT NULL already. Alembic ignores the change, since an Identity implies it
+        # (_compare_nullable).
+        op = op or state.new_alter_op(expected.name)
+        op.modify_nullable = False
         state.remove([op])
         state.modify.ops.insert(0, op)
 

@@ -15,6 +15,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableK
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
+from alembic_pgpatterns.remedies.metadata_copy import parents_of
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 CHECKS_COMPARED = "_pgpatterns_checks_compared"
@@ -151,7 +152,10 @@ def _added(key: ForeignKeyConstraint) -> Change:
 
 
 def with_ordered_drops(changes: Sequence[Change], facts: Facts) -> list[Change]:
-    """Drop tables last, the referencing before the referenced. Alembic's order is that of a set."""
+    """Drop tables last, the referencing before the referenced and children before the tables that they inherit from.
+
+    Alembic's order is that of a set.
+    """
     dropped = {facts.key(c.up.schema, c.up.table_name): c for c in changes if isinstance(c.up, ops.DropTableOp)}
     if not dropped:
         return list(changes)
@@ -180,7 +184,11 @@ def _drop_order(dropped: dict[TableKey, Change], facts: Facts) -> list[TableKey]
 
 
 def _references(op: ops.MigrateOperation, facts: Facts) -> list[TableKey]:
-    return referenced_tables(op, facts) if isinstance(op, ops.DropTableOp) else []
+    """Return the tables that a dropped table references or inherits from: they go after it."""
+    if not isinstance(op, ops.DropTableOp):
+        return []
+    parents = [facts.key(None, name) for name in parents_of(op.to_table())]
+    return [*referenced_tables(op, facts), *parents]
 
 
 def _unlinked(

@@ -106,7 +106,9 @@ def default_text(default: FetchedValue | None) -> str | None:
 
 
 def _can_stage(op: ops.AddColumnOp, facts: Facts) -> bool:
-    return facts.autocommit and not facts.is_partitioned(op.schema, op.table_name)
+    # A domain that is NOT NULL refuses the rows before they are filled.
+    strict = isinstance(op.column.type, postgresql.DOMAIN) and op.column.type.not_null
+    return facts.autocommit and not strict and not facts.is_partitioned(op.schema, op.table_name)
 
 
 def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tuple[Step, ...]:

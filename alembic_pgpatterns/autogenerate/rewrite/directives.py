@@ -163,12 +163,18 @@ def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: 
 
 def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
     begin, fill, swap = steps
-    added = begin.up.operations[0]
-    if not isinstance(added, ops.AddColumnOp) or not facts.has_primary_key(facts.key(op.schema, op.table_name)):
+    added, table = begin.up.operations[0], facts.key(op.schema, op.table_name)
+    if not isinstance(added, ops.AddColumnOp) or not facts.has_primary_key(table) or op.kw.get("postgresql_using"):
+        # USING may give NULL for a value, and op.backfill repeats until no row with NULL is left.
         return steps
     old, new = quote(str(op.column_name)), str(added.column.name)
     where = f"{quote(new)} IS NULL AND {old} IS NOT NULL"
-    translate: list[ops.MigrateOperation] = [_backfill(op.table_name, new, old, where, op.schema)]
+    backfill = _backfill(op.table_name, new, old, where, op.schema)
+    if facts.dependents_of(op).names(table):
+        # What depends on the column is made once more for the new one, under a name that no directive knows.
+        others = Phase(fill.up.operations[1:], autocommit=True)
+        return (begin, replace(fill, up=_alone(backfill, notes=fill.up.notes)), Step(fill.level, others), swap)
+    translate: list[ops.MigrateOperation] = [backfill]
     for each in fill.up.operations:
         if isinstance(each, ops.CreateCheckConstraintOp):
             check = _check_not_valid(each)
