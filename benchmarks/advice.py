@@ -10,7 +10,8 @@ import sys
 import time
 
 from alembic_pgpatterns.advisor.advise import Advisor
-from alembic_pgpatterns.advisor.model import Options, Statistics, TableSize
+from alembic_pgpatterns.advisor.facts import Statistics, TableSize
+from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.binaries import find_binaries
