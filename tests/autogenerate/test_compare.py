@@ -213,6 +213,16 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box(KIND.format(labels="'small'")),
         box(KIND.format(labels="'small', 'it''s'").replace("='small'", '="it\'s"').replace("'it''s'", '"it\'s"')),
     ),
+    "a label that is a default gets another name": (
+        box(
+            "Column('k', Enum('new', 'done', name='k'), server_default='new')",
+            "Column('ks', ARRAY(Enum('new', 'done', name='k')), server_default='{new}')",
+        ),
+        box(
+            "Column('k', Enum('open', 'done', name='k'), server_default='open', comment='state')",
+            "Column('ks', ARRAY(Enum('open', 'done', name='k')), server_default='{open,done}')",
+        ),
+    ),
     "an enum gets another name": (
         box("Column('k', Enum('a', 'b', name='k1'), server_default='a')"),
         box("Column('k', Enum('a', 'b', name='k2'), server_default='a')"),
@@ -458,6 +468,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
             "UniqueConstraint('g', 'id', name='one_g')",
             "CheckConstraint('g OR id > 0', name='some_g')",
         ),
+    ),
+    "bytes": (
+        box("Column('a', Uuid)", "Column('b', Text)", "Column('c', LargeBinary)"),
+        box("Column('a', LargeBinary)", "Column('b', LargeBinary)", "Column('c', String(9))"),
     ),
     "types that SQLAlchemy does not reflect": (
         box("Column('p', postgresql.JSONPATH)", "Column('q', postgresql.TSQUERY)"),

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import keeps_indexes, rewrites
 
 ID = 'Column("id", BigInteger, primary_key=True)'
 TYPES = [
@@ -16,6 +16,9 @@ TYPES = [
     postgresql.TIMESTAMP(precision=3), postgresql.TIMESTAMP(precision=6), sa.Date(), sa.Float(), sa.Double(),
     sa.ARRAY(sa.Integer), sa.ARRAY(sa.BigInteger), postgresql.TIMESTAMP(precision=3, timezone=True),
 ]  # fmt: skip
+
+
+FILES = "SELECT pg_relation_filenode('t'), pg_relation_filenode('ix')"
 
 
 @pytest.fixture
@@ -34,16 +37,18 @@ def test_it_is_known_what_is_written_anew(any_database, zone: str) -> None:
         for old in TYPES:
             for new in TYPES:
                 before, after = (kind.compile(dialect=postgresql.dialect()) for kind in (old, new))
-                connection.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (c {before})")
-                first = connection.execute("SELECT pg_relation_filenode('t')").fetchone()
+                connection.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (c {before}); CREATE INDEX ix ON t (c)")
+                first, first_index = connection.execute(FILES).fetchone()
                 try:
                     connection.execute(f"ALTER TABLE t ALTER c TYPE {after}")
                 except psycopg.errors.DatatypeMismatch:
                     continue
                 seen += 1
-                rewritten = connection.execute("SELECT pg_relation_filenode('t')").fetchone() != first
-                if rewritten is not rewrites(old, new, utc=zone == "UTC"):
-                    wrong.append((before, after, rewritten))
+                second, second_index = connection.execute(FILES).fetchone()
+                if (second != first) is not rewrites(old, new, utc=zone == "UTC"):
+                    wrong.append((before, after, second != first))
+                elif second == first and (second_index == first_index) is not keeps_indexes(old, new):
+                    wrong.append((before, after, "index", second_index != first_index))
     assert seen > 200
     assert wrong == []
 

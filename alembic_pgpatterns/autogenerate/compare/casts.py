@@ -121,6 +121,7 @@ def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
 
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TEXTS = ("text", "character", "citext")
 _TIMES = ("timestamp", "date", "interval")
 
 
@@ -128,6 +129,7 @@ def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     """Casts of values that PostgreSQL would read from their text, which fails or gives something else."""
     if new in ("json", "jsonb") and (old.endswith("[]") or not old.startswith(("json", "text", "character"))):
         yield f"to_{new}({name})"
+    yield from _by_bytes(name, old, new)
     if old.startswith(_TIMES) and new.startswith(_NUMBERS):
         yield f"extract(epoch FROM {name})::{new}"
     if old.startswith(_NUMBERS) and new == "interval":
@@ -135,6 +137,16 @@ def _by_meaning(name: str, old: str, new: str) -> Iterator[str]:
     if old.startswith(_NUMBERS) and new.startswith(("timestamp", "date")):
         seconds = f"to_timestamp({name})"
         yield seconds if new.endswith("with time zone") else f"({seconds} AT TIME ZONE 'UTC')::{new}"
+
+
+def _by_bytes(name: str, old: str, new: str) -> Iterator[str]:
+    """Casts of bytea, whose text is hexadecimal digits and not what the bytes mean."""
+    if new == "bytea":
+        yield from (f"convert_to({name}, 'UTF8')",) if old.startswith(_TEXTS) else ()
+        yield from (f"uuid_send({name})",) if old == "uuid" else ()
+    if old == "bytea":
+        yield from (f"convert_from({name}, 'UTF8')::{new}",) if new.startswith(_TEXTS) else ()
+        yield from (f"encode({name}, 'hex')::uuid",) if new == "uuid" else ()
 
 
 _SPATIAL = re.compile(r"(?P<kind>geometry|geography)\((?P<shape>\w+),?(?P<srid>\d*)\)")

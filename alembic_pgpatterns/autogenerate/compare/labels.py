@@ -28,15 +28,20 @@ class Changed:
     dropped: frozenset[tuple[str, str, str]] = frozenset()
     """Constraints and indexes: schema, table and name."""
     defaults: Mapping[tuple[str, str, str], str | None] = field(default_factory=dict)
-    """The new default of a column."""
+    """The new default of a column, which is set before."""
+    folded: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """The new default of a column, which is set with the new type; the downgrade sets the old one with the old type."""
 
     def with_new_defaults(self, item: NamedType) -> NamedType:
         """The type with the defaults that its columns have by then."""
-        users = [
-            replace(user, default=self.defaults.get((user.schema, user.table, user.column), user.default))
-            for user in item.users
-        ]
-        return replace(item, users=tuple(users))
+        return _with_defaults(item, self.defaults)
+
+
+def _with_defaults(item: NamedType, defaults: Mapping[tuple[str, str, str], str | None]) -> NamedType:
+    users = [
+        replace(user, default=defaults.get((user.schema, user.table, user.column), user.default)) for user in item.users
+    ]
+    return replace(item, users=tuple(users))
 
 
 def compare_labels(
@@ -64,7 +69,10 @@ def compare_labels(
             *_added(name, new, old, replaced(name, actual, old, dependents)),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
-    result = [*_held(name, dependents, "This"), *_replaced(name, (new, old), changed.with_new_defaults(actual), rest)]
+    before = changed.with_new_defaults(actual)
+    up = replaced(name, _with_defaults(before, changed.folded), new, rest)
+    down = replaced(name, before, old, rest)
+    result = [*_held(name, dependents, "This"), _replaced_note(name, new, old), SqlOp(up, down)]
     return [*([_views_apart(name, views)] if views else []), *result]
 
 
@@ -116,10 +124,7 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
     return result
 
 
-def _replaced(
-    name: str, labels: tuple[Sequence[str], Sequence[str]], actual: NamedType, dependents: Sequence[Dependent]
-) -> list[ops.MigrateOperation]:
-    new, old = labels
+def _replaced_note(name: str, new: Sequence[str], old: Sequence[str]) -> CommentOp:
     removed, added = [x for x in old if x not in new], [x for x in new if x not in old]
     warning = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
     warning += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
@@ -130,9 +135,7 @@ def _replaced(
             ("", f"  op.execute({f'ALTER TYPE {name} RENAME VALUE {_literal(b)} TO {_literal(a)}'!r})")
         )
     ]
-    note = Note(TableRewrite.name, f"labels of {name}", warning, more=tuple(recipe))
-    up, down = replaced(name, actual, new, dependents), replaced(name, actual, old, dependents)
-    return [CommentOp.of(note), SqlOp(up, down)]
+    return CommentOp.of(Note(TableRewrite.name, f"labels of {name}", warning, more=tuple(recipe)))
 
 
 def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Sequence[Dependent]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import MetaData
+from sqlalchemy import DefaultClause, MetaData
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import SchemaType
 
@@ -74,8 +74,31 @@ def _compared(
     changed = labels.Changed(
         frozenset(keys[id(op)] for op in early if not isinstance(op, ops.AlterColumnOp)),
         {keys[id(op)]: default_text(op.modify_server_default) for op in early if isinstance(op, ops.AlterColumnOp)},
+        _folded_defaults(upgrade_ops, actual, default),
     )
     return [*early, *labels.compare_labels(context, item, actual, changed)]
+
+
+def _folded_defaults(
+    upgrade_ops: ops.UpgradeOps, item: NamedType, default_schema: str
+) -> dict[tuple[str, str, str], str]:
+    """Take from the ops the new defaults that have to come with the new labels, and return them.
+
+    Neither default can be set for the other's type if a label was only renamed, and nothing else can be between them.
+    """
+    users = {(user.schema, user.table, user.column) for user in item.users if user.default is not None}
+    result: dict[tuple[str, str, str], str] = {}
+    for container in [op for op in upgrade_ops.ops if isinstance(op, ops.ModifyTableOps)]:
+        for op in [op for op in container.ops if isinstance(op, ops.AlterColumnOp) and op.modify_type is None]:
+            key = (op.schema or default_schema, str(op.table_name), str(op.column_name))
+            new = (
+                default_text(op.modify_server_default) if isinstance(op.modify_server_default, DefaultClause) else None
+            )
+            if new is not None and key in users:
+                result[key] = new
+                op.existing_server_default, op.modify_server_default = op.modify_server_default, False
+        container.ops = [op for op in container.ops if not isinstance(op, ops.AlterColumnOp) or op.has_changes()]
+    return result
 
 
 def _leaves(upgrade_ops: ops.UpgradeOps) -> list[Any]:

@@ -21,7 +21,7 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_t
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import keeps_indexes, rewrites, type_text
 from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
@@ -288,7 +288,7 @@ def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step,
 
 def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, ...]) -> tuple[Step, ...]:
     """A new type that fits the stored rows: the rows stay, but what is built on the values may be checked again."""
-    rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
+    rebuilt = _rebuilt(op, facts)
     subject = f"{op.table_name}.{op.column_name}"
     checks = facts.dependents_of(op).checks
     only_checks = all(item.startswith("check ") for item in rebuilt)
@@ -303,6 +303,15 @@ def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, .
         return (plain(op, strong=True, notes=refused),)
     reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
     return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
+
+
+def _rebuilt(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
+    assert op.existing_type is not None and op.modify_type is not None
+    if keeps_indexes(op.existing_type, op.modify_type):
+        return rebuilt
+    indexes = (f"index {quote(index.name)}" for index in facts.dependents_of(op).indexes)
+    return (*rebuilt, *(index for index in indexes if index not in rebuilt))
 
 
 def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:

@@ -80,6 +80,15 @@ def _time_fits(old: TypeText, new: TypeText, utc: bool) -> bool:
     return digits[0] <= digits[1]
 
 
+def keeps_indexes(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether a change that rewrites no row keeps the indexes on the column alone, and does not build them again.
+
+    It does if both types have the same operator classes (``CheckIndexCompatible`` in commands/indexcmds.c), which
+    timestamp and timestamptz have not.
+    """
+    return _name(old) == _name(new) or {_name(old), _name(new)} <= _TEXTS
+
+
 _INTEGERS = frozenset(("int2", "int4", "int8"))
 _FLOATS = frozenset(("float4", "float8"))
 _NUMBERS = _INTEGERS | _FLOATS | {"numeric"}
