@@ -15,6 +15,7 @@ from alembic_pgpatterns.controller.env_run import Databases, run_env
 from alembic_pgpatterns.controller.head_schema import CachedRun, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.revisions.contract import is_contract
 from alembic_pgpatterns.revisions.model import Broken
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
@@ -60,7 +61,8 @@ def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) ->
         for item in scope:
             run_env(at.run, Steps("up", (item.revision,)), at.databases)
             after = _troubles(at.run.server, at.databases, release, old_triggers)
-            result += [_broken(trouble, item, release) for key, trouble in after.items() if key not in before]
+            if not is_contract(item.path):
+                result += [_broken(trouble, item, release) for key, trouble in after.items() if key not in before]
             before = after
     return tuple(result)
 

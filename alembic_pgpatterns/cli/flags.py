@@ -37,6 +37,7 @@ def flags(options: argparse.Namespace) -> dict[str, object]:
         "guesses": values.get("guesses"),
         "diff_base": values.get("diff_base"),
         "old_code": values.get("old_code"),
+        "phases": values.get("phases"),
         "downgrade": values.get("downgrade"),
         "cache": values.get("cache"),
         "stats": _path(values.get("stats")),

@@ -56,6 +56,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         const=100_000,
         help="also run the new files on N made-up rows under load, as pgrehearse does (default: 100000)",
     )
+    parser.add_argument(
+        "--phases",
+        action="store_true",
+        default=None,
+        help="write what old code cannot live with into revisions of its own, which wait until it is gone",
+    )
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
     add_flag(server)

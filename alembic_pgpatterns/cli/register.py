@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alembic_pgpatterns.cli import pgadvise, pgcheck, pgfix, pgrebase, pgrehearse, pgrevision, pgstats
+from alembic_pgpatterns.cli import pgadvise, pgcheck, pgexpand, pgfix, pgrebase, pgrehearse, pgrevision, pgstats
 
-COMMANDS = (pgcheck, pgfix, pgrevision, pgrebase, pgrehearse, pgadvise, pgstats)
+COMMANDS = (pgcheck, pgfix, pgrevision, pgexpand, pgrebase, pgrehearse, pgadvise, pgstats)
 
 
 def register(command_line: Any) -> None:

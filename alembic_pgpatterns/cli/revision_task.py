@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
+from alembic_pgpatterns.revisions.contract import PHASES
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.task import redirected
@@ -24,7 +25,7 @@ DRY_RUN = "pgpatterns_dry_run"
 
 
 def write_revision(
-    arguments: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route
+    arguments: Mapping[str, Any], scripts: ProjectScripts, parent: Parent, route: Route, *, phases: bool
 ) -> tuple[list[tuple[str, str]], str]:
     """Do what ``alembic revision --autogenerate`` does, but write no file for a revision without a change.
 
@@ -33,6 +34,7 @@ def write_revision(
         scripts: the project's.
         parent: who asked.
         route: where the project's connections lead.
+        phases: apart from the rest, what old code cannot live with.
 
     Returns:
         Identifier and path of each file, and what was printed.
@@ -40,6 +42,7 @@ def write_revision(
     Raises:
         PgPatternsError: Alembic refused.
     """
+    scripts.config.attributes[PHASES] = phases
     with _as_revision(scripts.config, parent, route) as output:
         compared, _ = _compare(scripts.config, arguments)
         # With several heads Alembic fails when it writes, which is right, with or without a change.

@@ -134,7 +134,8 @@ def _written(
     """
     arguments = {**arguments, "version_path": str(work.versions)}
     try:
-        written, output = perform(at.run, at.databases, partial(write_revision, arguments))
+        phases = at.run.settings.phases
+        written, output = perform(at.run, at.databases, partial(write_revision, arguments, phases=phases))
     except PgPatternsError as error:
         raise PgPatternsError(work.in_final_words(str(error))) from error
     config.stdout.write(work.in_final_words(output))

@@ -132,6 +132,11 @@ class Settings:
         choices=("stored", "kept"),
     )
     directives: bool = setting(False, "Write this package's op directives instead of Alembic's operations.")
+    phases: bool = setting(
+        False,
+        "Autogenerate writes what the code of the release before cannot live with into revisions of its own, which "
+        "wait until only new code runs (expand and contract).",
+    )
     lock_timeout: str = setting("5s", "lock_timeout in revisions that take a strong lock on an existing table.")
     history: int = setting(30, "Without a baseline, check this many of the last revisions one by one.")
     since: str | None = setting(

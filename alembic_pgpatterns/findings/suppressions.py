@@ -2,6 +2,9 @@
 
 On a line of a statement, or alone on the line above it, the comment applies to that statement. At the start of a line
 that no statement follows, it applies to the whole file.
+
+``# pgpatterns: contract`` says that a revision waits until no old code runs, so nothing is reported that only old code
+suffers from.
 """
 
 from __future__ import annotations
@@ -14,19 +17,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic_pgpatterns.patterns import Finding, registry
+from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
+from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
+from alembic_pgpatterns.revisions.contract import COMMENT as CONTRACT
 from alembic_pgpatterns.revisions.model import Spot
 
+OF_OLD_CODE = (DropUnderRunningCode.name, RenameUnderRunningCode.name)
 _COMMENT = re.compile(r"#\s*pgpatterns:\s*ignore\[([^\]]*)\]\s*(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One pattern's name in one comment. ``whole``: it applies to the file."""
+    """One pattern's name in one comment. ``whole``: it applies to the file. ``implied``: not named there."""
 
     path: str
     line: int
     pattern: str
     whole: bool
+    implied: bool = False
 
     def covers(self, finding: Finding) -> bool:
         """Whether the comment applies to the finding's place."""
@@ -62,6 +70,8 @@ def apply_suppressions(findings: Sequence[Finding], paths: Iterable[str], ran: f
 
 
 def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -> str | None:
+    if item.implied:
+        return None
     where = f"{item.path}:{item.line}: ignore[{item.pattern}]"
     if item.pattern not in registry():
         return f"{where}: there is no pattern of that name"
@@ -80,6 +90,8 @@ def read(path: str) -> list[Suppression]:
         return []
     result = []
     for token in tokens:
+        if token.type == tokenize.COMMENT and CONTRACT.match(token.string):
+            result += [Suppression(path, token.start[0], name, True, implied=True) for name in OF_OLD_CODE]
         comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
         if comment is not None:
             whole = token.start[1] == 0

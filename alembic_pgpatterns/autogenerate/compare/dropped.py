@@ -38,11 +38,11 @@ class DropTableExactlyOp(ops.DropTableOp):
         """Create the table again, and what Alembic does not reflect."""
         create = super().reverse()
         table = (create.schema, create.table_name)
-        kept = [item for item in create.columns if _is_kept(item, self.forms)]
-        if not any(isinstance(item, Column) for item in kept):
+        remaining = [item for item in create.columns if _is_kept(item, self.forms)]
+        if not any(isinstance(item, Column) for item in remaining):
             # Alembic cannot write a table without columns, as a child may be: written ones merge with the parent's.
-            kept += [item for item in create.columns if isinstance(item, Column)]
-        create.columns = kept
+            remaining += [item for item in create.columns if isinstance(item, Column)]
+        create.columns = remaining
         for item in create.columns:
             if isinstance(item, Column):
                 _as_stored(item, self.forms)

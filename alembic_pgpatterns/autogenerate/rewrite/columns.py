@@ -136,7 +136,8 @@ def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tu
     place = _Place(op.schema, op.table_name, op.column.name, op.column.type)
     check, *rest = _not_null(place, 2, undone=False)
     if op.column.server_default is None:
-        check = replace(check, up=replace(check.up, notes=(*check.up.notes, _new_code_first(op))))
+        rest = [replace(step, contract=True) for step in rest]
+        check = replace(check, up=replace(check.up, notes=(*check.up.notes, _new_code_first(op))), contract=True)
     return (add, fill, check, *rest)
 
 

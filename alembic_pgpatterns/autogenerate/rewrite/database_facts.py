@@ -33,6 +33,8 @@ class RewriteSettings:
     """The oldest PostgreSQL major version that runs the revisions; None: the connected server's."""
     directives: bool = False
     """Write one directive of this package instead of several of Alembic's own operations."""
+    phases: bool = False
+    """Put what old code cannot live with into revisions of its own."""
 
 
 @dataclass(frozen=True)

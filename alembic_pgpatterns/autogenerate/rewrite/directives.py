@@ -158,7 +158,8 @@ def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: 
     """Join the CHECK, its VALIDATE and SET NOT NULL. Of `undo_when_split` only DROP NOT NULL remains."""
     first, last = steps[0], steps[-1]
     up = _alone(SetNotNullOp(table, column, schema=schema), notes=first.up.notes, strong=True)
-    return Step(level, up, undo_when_split=last.undo_when_split[1:], owns_downgrade=last.owns_downgrade)
+    undo = last.undo_when_split[1:]
+    return Step(level, up, undo_when_split=undo, owns_downgrade=last.owns_downgrade, contract=first.contract)
 
 
 def _swap(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:

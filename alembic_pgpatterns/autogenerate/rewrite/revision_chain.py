@@ -24,10 +24,11 @@ _DISTINCT = re.compile(r"%\((?:rev|slug)\)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The upgrade and the downgrade of one file."""
+    """The upgrade and the downgrade of one file. ``contract``: it waits until no old code runs."""
 
     up: tuple[Step, ...]
     down: tuple[Step, ...]
+    contract: bool = False
 
 
 Member = tuple[Planned, Step]
@@ -42,10 +43,19 @@ def parts(planned: Sequence[Planned], facts: Facts, split: str) -> list[Part]:
         split: ``auto`` (only if one file could not run again), ``never`` or ``always``.
     """
     members = sorted(((item, step) for item in planned for step in item.steps), key=lambda member: member[1].level)
-    files = [members] if split == "never" else _cut(members)
-    if split == "always":
-        files = [part for file in files for part in _separated(file)]
-    return [Part(tuple(step for _, step in file), tuple(_back(file, facts))) for file in files if file]
+    return [
+        Part(tuple(step for _, step in file), tuple(_back(file, facts)), contract)
+        for contract in ((False, True) if facts.settings.phases else (False,))
+        for file in _files([m for m in members if (facts.settings.phases and m[1].contract) is contract], split)
+        if file
+    ]
+
+
+def _files(members: Sequence[Member], split: str) -> list[Sequence[Member]]:
+    if split == "never":
+        return [members]
+    files = _cut(members)
+    return [part for file in files for part in _separated(file)] if split == "always" else [*files]
 
 
 def _cut(members: Sequence[Member]) -> list[list[Member]]:

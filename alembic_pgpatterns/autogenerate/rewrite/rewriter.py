@@ -7,7 +7,7 @@ the plugin runs it after the user's own hook. It rewrites a script only once, ho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.rewriter import Rewriter
@@ -19,6 +19,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
 from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
+from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_expressions
 from alembic_pgpatterns.autogenerate.rewrite.rendering import notes_of, todos_of
@@ -27,6 +28,7 @@ from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.views import with_views_apart
 from alembic_pgpatterns.config.sources import settings_of
 from alembic_pgpatterns.output.safe_text import code
+from alembic_pgpatterns.revisions.contract import PHASES
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -39,10 +41,11 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The two bodies of one revision file."""
+    """The two bodies of one revision file. ``contract``: it waits until no old code runs."""
 
     upgrade: tuple[ops.MigrateOperation, ...]
     downgrade: tuple[ops.MigrateOperation, ...]
+    contract: bool = False
 
 
 def rewrite(
@@ -67,9 +70,16 @@ def rewrite(
         changes = with_inline_references(changes, facts)
     changes, facts = with_swaps_placed(changes, facts)
     grouped = in_batches if batch else tuple
+    planned = plan_all(changes, facts)
+    if facts.settings.phases:
+        planned = in_phases(planned, facts)
     return [
-        File(tuple(grouped(body(part.up, facts))), tuple(grouped(body(part.down, facts))))
-        for part in chain.parts(plan_all(changes, facts), facts, split)
+        File(
+            (*((mark(),) if part.contract else ()), *grouped(body(part.up, facts))),
+            tuple(grouped(body(part.down, facts))),
+            part.contract,
+        )
+        for part in chain.parts(planned, facts, split)
     ]
 
 
@@ -102,7 +112,8 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
     reason = chain.why_not(context.script, upgrade.upgrade_token, len(directives) > 1)
     files = rewrite(upgrade.ops, downgrade.ops, facts, split, bool(context.opts.get("render_as_batch")))
     if len(files) > 1 and reason is not None:
-        say(context, f"pgpatterns: written as one file, which cannot run again after a failure half-way: {reason}.")
+        say(context, f"pgpatterns: {_in_one(settings)}: {reason}.")
+        facts = replace(facts, settings=replace(settings, phases=False))
         files = rewrite(upgrade.ops, downgrade.ops, facts, "never", bool(context.opts.get("render_as_batch")))
     if not files:
         return
@@ -121,6 +132,26 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
         part = f"part {number}: " if len(files) > 1 else ""
         for todo in todos_of(file.upgrade):
             say(context, f"pgpatterns: left for you: {part}{todo}")
+    _say_contract(context, files)
+
+
+def _say_contract(context: MigrationContext, files: Sequence[File]) -> None:
+    waiting = [number for number, file in enumerate(files, 1) if file.contract]
+    if not waiting:
+        return
+    parts = f"part {waiting[0]}" if len(waiting) == 1 else f"parts {waiting[0]} to {waiting[-1]}"
+    subject = "this revision" if len(files) == 1 else parts
+    say(
+        context,
+        f"pgpatterns: contract: run {subject} when no process runs the code of the release before. "
+        'Until then: alembic upgrade "$(alembic pgexpand)"',
+    )
+
+
+def _in_one(settings: RewriteSettings) -> str:
+    if settings.phases:
+        return "expand and contract are written as one file, which cannot run again after a failure half-way"
+    return "written as one file, which cannot run again after a failure half-way"
 
 
 def _follow_ups(
@@ -164,7 +195,13 @@ def rewrite_settings(context: MigrationContext) -> RewriteSettings:
     if config is None:
         return RewriteSettings()
     settings = settings_of(config)
-    return RewriteSettings(settings.split, settings.lock_timeout, settings.target_version, settings.directives)  # type: ignore[arg-type]
+    return RewriteSettings(
+        settings.split,  # type: ignore[arg-type]
+        settings.lock_timeout,
+        settings.target_version,
+        settings.directives,
+        bool(config.attributes.get(PHASES, settings.phases)),
+    )
 
 
 def say(context: MigrationContext, line: str) -> None:

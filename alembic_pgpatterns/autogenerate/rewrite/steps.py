@@ -48,6 +48,8 @@ class Step:
     """Extra downgrade steps, needed only if this change is split over several files."""
     owns_downgrade: bool = False
     """Whether the change's own downgrade belongs to this step."""
+    contract: bool = False
+    """Old code cannot live with it: with the setting ``phases`` it waits in a revision of its own."""
 
 
 Key = tuple[str, ...]
@@ -193,7 +195,7 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
         return Touch(frozenset(reads))
     if unique:
         writes.add(("unique", *table))
-    reads.update(("column", *table, column) for column in _columns(source))
+    reads.update(("column", *table, column) for column in columns_of(source))
     if isinstance(source, ops.CreateForeignKeyOp):
         referred = facts.key(source.kw.get("referent_schema"), source.referent_table)
         reads.update((("table", *referred), ("unique", *referred)))
@@ -201,7 +203,7 @@ def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], 
     return Touch(frozenset(reads), frozenset(writes))
 
 
-def _columns(op: ops.MigrateOperation) -> Iterable[str]:
+def columns_of(op: ops.MigrateOperation) -> Iterable[str]:
     """Yield the columns of an index or constraint: every word of its expressions, so maybe too many."""
     parts = [*(getattr(op, "local_cols", None) or getattr(op, "columns", None) or ()), getattr(op, "condition", "")]
     options = getattr(op, "kw", {})

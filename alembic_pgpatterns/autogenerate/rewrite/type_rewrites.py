@@ -128,6 +128,14 @@ def widens(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     return {_name(old), _name(new)} <= _INTEGERS and _name(old) < _name(new)
 
 
+def narrows(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether a type has no place for some values of another one of the same kind. True if that is not known."""
+    names = _name(old), _name(new)
+    if set(names) <= _INTEGERS | _FLOATS:
+        return names[0] > names[1] or (names[0] in _FLOATS) != (names[1] in _FLOATS)
+    return set(names) != _DOCUMENTS and rewrites(old, new)
+
+
 def _name(kind: TypeEngine[object]) -> str:
     """PostgreSQL's name of a type without arguments; empty if it is not understood."""
     parsed = parse_type(type_text(kind))

@@ -1,0 +1,121 @@
+"""Expand and contract: what the code of the release before cannot live with waits in revisions of its own.
+
+Revisions run while the old code still runs. Columns, tables and indexes that are added do not disturb it (expand). What
+it still uses must not go, and what it does not write must not be demanded, until its last process has ended (contract).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
+from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, touches
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
+from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
+from alembic_pgpatterns.revisions.contract import MARK
+
+LINES = (MARK, "# Run this when no process runs the code of the release before: it would fail from here on.")
+
+
+def mark() -> CommentOp:
+    """The comment at the beginning of a contract revision."""
+    return CommentOp(LINES)
+
+
+def in_phases(planned: Sequence[Planned], facts: Facts) -> list[Planned]:
+    """Put the steps that old code cannot live with behind all others.
+
+    Args:
+        planned: the changes, at their levels.
+        facts: the facts of the run.
+
+    Returns:
+        The same changes; the steps of the second phase have ``contract`` set, and higher levels.
+    """
+    waiting = _waiting(planned, facts)
+    split = [_split(item, position in waiting, facts) for position, item in enumerate(planned)]
+    first = max((step.level for item in split for step in item.steps if not step.contract), default=0)
+    # By an even number: a step stays inside or outside of a transaction.
+    above = first + 2 - first % 2
+    return [replace(item, steps=tuple(_lifted(step, above) for step in item.steps)) for item in split]
+
+
+def _lifted(step: Step, above: int) -> Step:
+    return replace(step, level=step.level + above) if step.contract else step
+
+
+def _waiting(planned: Sequence[Planned], facts: Facts) -> set[int]:
+    """The positions of the changes that wait as a whole: those that break old code, and what follows them."""
+    changes = [item.change.up for item in planned]
+    touched = [touches(op, facts) for op in changes]
+    waiting = {position for position, op in enumerate(changes) if _breaks(op, facts)}
+    dropped = {key for position in waiting for key in _dropped(changes[position], facts)}
+    waiting |= {position for position, op in enumerate(changes) if _is_part_of(op, dropped, facts)}
+    for position, touch in enumerate(touched):
+        if any(touch.follows(touched[earlier]) for earlier in waiting if earlier < position):
+            waiting.add(position)
+    return waiting
+
+
+def _breaks(op: ops.MigrateOperation, facts: Facts) -> bool:
+    if isinstance(op, ops.DropTableOp):
+        return True
+    schema, name = table_of(op)
+    if name is None or facts.is_new(schema, name):
+        return False
+    if isinstance(op, RetypeUnderViewsOp):
+        return any(_breaks(alter, facts) for alter in op.alters)
+    if isinstance(op, ops.AlterColumnOp):
+        without_default = op.modify_server_default is None and op.existing_nullable is not True
+        return op.modify_name is not None or op.modify_nullable is False or without_default or _narrows(op)
+    return isinstance(op, ops.DropColumnOp)
+
+
+def _narrows(op: ops.AlterColumnOp) -> bool:
+    old, new = op.existing_type, op.modify_type
+    if new is None:
+        return False
+    return old is None or not assignable(old, new) or narrows(old, new)
+
+
+def _dropped(op: ops.MigrateOperation, facts: Facts) -> list[tuple[TableKey, str | None]]:
+    """The table or column that a change drops; None for a table with all its columns."""
+    if isinstance(op, ops.DropTableOp):
+        return [(facts.key(op.schema, op.table_name), None)]
+    if isinstance(op, ops.DropColumnOp):
+        return [(facts.key(op.schema, op.table_name), str(op.column_name))]
+    return []
+
+
+def _is_part_of(op: ops.MigrateOperation, dropped: set[tuple[TableKey, str | None]], facts: Facts) -> bool:
+    """Whether a change drops an index or a constraint of something that is dropped: old code still needs it."""
+    if not isinstance(op, ops.DropIndexOp | ops.DropConstraintOp):
+        return False
+    schema, name = table_of(op)
+    table = facts.key(schema, str(name))
+    return (table, None) in dropped or any((table, column) in dropped for column in columns_of(op))
+
+
+def _split(item: Planned, waits: bool, facts: Facts) -> Planned:
+    if waits:
+        return replace(item, steps=tuple(replace(step, contract=True) for step in item.steps))
+    first = next((number for number, step in enumerate(item.steps) if step.contract), len(item.steps))
+    before, after = item.steps[:first], item.steps[first:]
+    return replace(item, steps=(*before, *_with_late_rows(before, after)))
+
+
+def _with_late_rows(before: Sequence[Step], after: Sequence[Step]) -> list[Step]:
+    """The contract steps of a new NOT NULL column, which fill it again: old code has written rows in the meantime."""
+    steps: list[Step] = []
+    filling = [step for step in before if step.level % 2]
+    for step in after:
+        if filling and step.level % 2:
+            steps += [replace(each, level=step.level, down=(), undo_when_split=(), contract=True) for each in filling]
+            filling = []
+        steps.append(replace(step, contract=True))
+    return steps

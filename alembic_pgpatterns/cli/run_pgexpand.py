@@ -1,0 +1,52 @@
+"""What ``alembic pgexpand`` does: walk back from the head over the contract revisions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from alembic_pgpatterns.cli.flags import flags
+from alembic_pgpatterns.config.sources import settings_of
+from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.project import Project, with_true_history
+from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.output.safe_text import inert
+from alembic_pgpatterns.revisions.contract import is_contract
+
+
+def run(config: Any, options: argparse.Namespace) -> int:
+    """Print the identifier, and return the exit code.
+
+    Raises:
+        PgPatternsError: there is no such revision, or not one only.
+    """
+    settings = settings_of(config, flags(options))
+    with Project(config, settings) as project:
+        revision = with_true_history(lambda: last_expand(project.revisions, project.heads))
+    config.print_stdout("%s", inert(revision))
+    return 0
+
+
+def last_expand(revisions: tuple[Revision, ...], heads: tuple[str, ...]) -> str:
+    """The last revision before the contract revisions at the end of the history.
+
+    Args:
+        revisions: all, each after its parents.
+        heads: the identifiers of those without a child.
+
+    Raises:
+        PgPatternsError: no revision, several heads, only contract revisions, or a contract revision that merges.
+    """
+    if not heads:
+        raise PgPatternsError("The history has no revision.")
+    if len(heads) > 1:
+        raise PgPatternsError(f"The history has {len(heads)} heads: {', '.join(heads)}. `alembic pgrebase` makes one.")
+    by_name = {item.revision: item for item in revisions}
+    revision = by_name[heads[0]]
+    while is_contract(revision.path):
+        if not revision.down_revisions:
+            raise PgPatternsError("Every revision is a contract revision, so there is none before them.")
+        if len(revision.down_revisions) > 1:
+            raise PgPatternsError(f"{revision.path} is a contract revision and merges branches: write two revisions.")
+        revision = by_name[revision.down_revisions[0]]
+    return revision.revision
