@@ -207,7 +207,7 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', rel);
-    SELECT s.*, c.relname, n.nspname, format_type(s.seqtypid, NULL) AS type INTO opt
+    SELECT s.*, c.relname, c.relpersistence, n.nspname, format_type(s.seqtypid, NULL) AS type INTO opt
         FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.seqrelid = seq;
     EXECUTE format('SELECT last_value, is_called FROM %s', seq) INTO last, called;
@@ -217,8 +217,9 @@ BEGIN
         FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = seq AND a.grantee <> c.relowner;
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', rel, col);
     made := format('%I.%I', opt.nspname, opt.relname);
-    EXECUTE format('CREATE SEQUENCE %s AS %s START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s '
-        'OWNED BY %s.%I', made, opt.type, opt.seqstart, opt.seqincrement, opt.seqmin, opt.seqmax, opt.seqcache,
+    EXECUTE format('CREATE %s SEQUENCE %s AS %s START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s '
+        'OWNED BY %s.%I', CASE opt.relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE '' END, made, opt.type,
+        opt.seqstart, opt.seqincrement, opt.seqmin, opt.seqmax, opt.seqcache,
         CASE WHEN opt.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END, rel, col);
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT nextval(%L)', rel, col, made);
     PERFORM setval(made::regclass, last, called);

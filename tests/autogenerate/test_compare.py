@@ -188,6 +188,17 @@ PAIRS: dict[str, tuple[str, ...]] = {
         counted("autoincrement=False"),
         counted(),
     ),
+    "counting columns of an UNLOGGED table": tuple(
+        f"Table('box', metadata, {columns}, prefixes=['UNLOGGED'])"
+        for columns in (
+            "Column('id', Integer, primary_key=True)",
+            "Column('id', Integer, Identity(start=7), primary_key=True)",
+            "Column('id', Integer, primary_key=True)",
+            "Column('id', Integer, primary_key=True, autoincrement=False)",
+            "Column('id', Integer, primary_key=True)",
+            "Column('no', BigInteger, primary_key=True)",
+        )
+    ),
     "serial gets a wider type": (
         "Table('box', metadata, Column('id', Integer, primary_key=True))",
         "Table('box', metadata, Column('id', BigInteger, primary_key=True))",

@@ -29,6 +29,8 @@ class ColumnForm:
     """The options of the sequence that the column owns."""
     owned_sequence: str | None = None
     """The sequence that the column owns, as ``serial`` and identity make it."""
+    unlogged_sequence: bool = False
+    """Whether that sequence is UNLOGGED, as PostgreSQL 15 and later make it for an UNLOGGED table."""
     inherited: bool = False
     sources: tuple[str, ...] = ()
     """The columns that the expression of a generated column uses."""
@@ -150,7 +152,8 @@ _COLUMNS = """
                      AND p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid
                      AND p.refobjsubid <> a.attnum ORDER BY 1)::text[] AS sources,
            to_jsonb(s) - 'seqrelid' - 'seqtypid' AS sequence,
-           s.seqrelid::regclass::text AS owned_sequence
+           s.seqrelid::regclass::text AS owned_sequence,
+           EXISTS (SELECT FROM pg_class q WHERE q.oid = s.seqrelid AND q.relpersistence = 'u') AS unlogged_sequence
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_depend o ON o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid

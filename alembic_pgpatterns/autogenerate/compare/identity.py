@@ -150,7 +150,8 @@ _CLAUSES: tuple[tuple[str, Any], ...] = (
 def _start_or_stop(state: TableState, expected: ColumnForm, actual: ColumnForm) -> None:
     """Make a plain column an identity or serial column, or the reverse."""
     if is_counted(expected):
-        starts, stops = _start(state, expected), _stop(state, expected)
+        form = replace(expected, unlogged_sequence=state.unlogged_sequences)
+        starts, stops = _start(state, form), _stop(state, expected)
     else:
         starts, stops = _stop(state, actual), _start(state, actual)
     # One statement undoes all, since asyncpg refuses several in one call.
@@ -190,10 +191,15 @@ def _start(state: TableState, form: ColumnForm) -> list[str]:
     else:
         sequence = _sequence(state, form)
         first = [
-            f"CREATE SEQUENCE {sequence} AS {form.type} OWNED BY {state.qualified}.{column}",
+            f"{create_words(form)} {sequence} AS {form.type} OWNED BY {state.qualified}.{column}",
             f"{alter} SET DEFAULT nextval('{sequence.replace(chr(39), chr(39) * 2)}')",
         ]
     return [*first, _continued(state, form)]
+
+
+def create_words(form: ColumnForm) -> str:
+    """CREATE SEQUENCE, for the sequence of a column."""
+    return "CREATE UNLOGGED SEQUENCE" if form.unlogged_sequence else "CREATE SEQUENCE"
 
 
 def _continued(state: TableState, form: ColumnForm) -> str:

@@ -5,13 +5,14 @@ Alembic renders the plain type, and takes the default away from a ``serial`` col
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import Column, DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms
-from alembic_pgpatterns.autogenerate.compare.identity import is_serial, option_clauses
+from alembic_pgpatterns.autogenerate.compare.identity import create_words, is_serial, option_clauses
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp
 from alembic_pgpatterns.schema.names import quote
@@ -26,6 +27,7 @@ def with_sequences(state: TableState) -> None:
     for op in [op for op in state.modify.ops if isinstance(op, ops.AddColumnOp)]:
         form = state.printed.forms.columns.get(op.column.name)
         if form is not None and is_serial(form) and op.column.server_default is None:
+            form = replace(form, unlogged_sequence=state.unlogged_sequences)
             place = next(i for i, other in enumerate(state.modify.ops) if other is op)
             state.modify.ops[place : place + 1] = counting(state.table, op, form)
 
@@ -40,7 +42,7 @@ def counting(table: Table, op: ops.AddColumnOp, form: ColumnForm) -> list[ops.Mi
     column.server_default = DefaultClause(text(default))
     added = ops.AddColumnOp(op.table_name, column, schema=op.schema)
     vars(added).update({**vars(op), "column": column})
-    create = f"CREATE SEQUENCE IF NOT EXISTS {name} {_options(form)}"
+    create = f"{create_words(form)} IF NOT EXISTS {name} {_options(form)}"
     take_over = f"ALTER SEQUENCE {name} OWNED BY {_qualified(table)}.{quote(form.name)}"
     return [AlterTableOp(table, create, None, form.name), added, AlterTableOp(table, take_over, None, form.name)]
 
@@ -49,7 +51,7 @@ def counting_again(table: Table, form: ColumnForm) -> list[ops.MigrateOperation]
     """The ops that let a column of a table without rows count."""
     name, default = _names(table, form)
     column = f"{_qualified(table)}.{quote(form.name)}"
-    create = f"CREATE SEQUENCE {name} {_options(form)} OWNED BY {column}"
+    create = f"{create_words(form)} {name} {_options(form)} OWNED BY {column}"
     alter = f"ALTER TABLE {_qualified(table)} ALTER COLUMN {quote(form.name)} SET DEFAULT {default}"
     return [AlterTableOp(table, create, None, form.name), AlterTableOp(table, alter, None, form.name)]
 

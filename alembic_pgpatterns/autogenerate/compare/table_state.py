@@ -54,6 +54,11 @@ class TableState:
         return int(version[0]) if version else 0
 
     @property
+    def unlogged_sequences(self) -> bool:
+        """Whether PostgreSQL makes the sequences of the table's columns UNLOGGED (from version 15 on)."""
+        return self.actual.persistence == "u" and self.server_version >= 15
+
+    @property
     def alter(self) -> str:
         """``ALTER TABLE`` with the table's name."""
         return f"ALTER TABLE {self.qualified}"
