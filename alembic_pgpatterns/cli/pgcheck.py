@@ -8,7 +8,6 @@ from typing import Any
 from alembic_pgpatterns.cli.as_command import as_command
 from alembic_pgpatterns.cli.exit_codes import end
 from alembic_pgpatterns.cli.interpreter import add_flag
-from alembic_pgpatterns.cli.platform import demand_unix
 
 DESCRIPTION = """\
 Run all revisions on a throw-away PostgreSQL, then check the schema, the revisions and the models.
@@ -30,7 +29,6 @@ Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are s
 
 def pgcheck(config: Any) -> None:
     """Check schema, revisions and models on a throw-away PostgreSQL."""
-    demand_unix("pgcheck")
     with as_command():
         from alembic_pgpatterns.cli.run_pgcheck import run
 

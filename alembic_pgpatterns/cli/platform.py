@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
-
-MODULES = ("fcntl", "pwd", "resource")
-"""Modules of Python that exist on Unix alone, and that the process of the project's code and its server need."""
+from alembic_pgpatterns.config.settings import Settings
+from alembic_pgpatterns.errors import PgPatternsError
 
 
 def demand_unix(command: str) -> None:
-    """Leave the program with one line if commands cannot run here.
+    """Leave the program with one line if a command that needs a fork cannot run here.
 
-    On Windows, no flag helps: the project's code runs in a fork, so that a check leaves nothing behind in the process
-    that reports it. Autogenerate works there, since it runs in Alembic's own process.
+    Autogenerate works on Windows, since it runs in Alembic's own process, and so does pgcheck with a server.
 
     Args:
         command: its name.
     """
-    if hasattr(os, "fork") and all(importlib.util.find_spec(name) for name in MODULES):
+    if hasattr(os, "fork"):
         return
-    system = {"win32": "Windows"}.get(sys.platform, sys.platform)
     say_error(
-        f"FAILED: alembic {command} runs the project's code in a process of its own, and {system} lacks what that "
-        "needs (os.fork). Run it in WSL, in a container or in CI; the plugin for autogenerate works here."
+        f"FAILED: alembic {command} works in a fork of this process, and {_system()} has none (os.fork). Run it in "
+        "WSL, in a container or in CI; alembic pgcheck --server URL and the plugin for autogenerate work here."
     )
     sys.exit(NOT_DONE)
+
+
+def demand_server(settings: Settings) -> None:
+    """Raise PgPatternsError if a check needs a server that the user names: there is none to start here."""
+    if settings.server is None and not hasattr(os, "fork"):
+        raise PgPatternsError(
+            f"alembic pgcheck starts no PostgreSQL on {_system()}: name one by --server URL, PGPATTERNS_SERVER or the "
+            "setting server. Its scratch databases have random names and are dropped at the end."
+        )
+
+
+def _system() -> str:
+    return {"win32": "Windows"}.get(sys.platform, sys.platform)

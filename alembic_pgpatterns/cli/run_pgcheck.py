@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from alembic_pgpatterns import report as reports
 from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags, incomplete
+from alembic_pgpatterns.cli.platform import demand_server
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -39,6 +40,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
         with standard_output(config.stdout) as stream:
             _inform(settings, options, stream)
         return 0
+    demand_server(settings)
     report = _report(config, settings, options)
     if getattr(options, "verify_cache", False):
         _verify(config, settings)

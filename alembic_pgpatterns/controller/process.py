@@ -6,6 +6,7 @@ import contextlib
 import os
 import pkgutil
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,10 @@ from alembic_pgpatterns.fences.stand import stand_in_kernel
 from alembic_pgpatterns.processes import traceback_text
 from alembic_pgpatterns.processes.channel import Closed, receive, send
 from alembic_pgpatterns.processes.codec import CodecError
+from alembic_pgpatterns.processes.program import CAN_FORK, ProgramProcess, program
 from alembic_pgpatterns.processes.supervised import Overdue, SupervisedProcess
 from alembic_pgpatterns.processes.supervisor import ChildEnds, Main
-from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, ENTRY, Task, config_facts
+from alembic_pgpatterns.runner.bootstrap import BOOTSTRAP, BOOTSTRAP_BY_PORT, ENTRY, Task, config_facts
 from alembic_pgpatterns.runner.messages import Failure
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.origin import Location
@@ -29,6 +31,9 @@ _DAMAGED = (
     "{where}what the project's process sends is damaged ({error}), so nothing more could be checked. "
     "Look for code that writes to a descriptor which it has not opened, such as os.write(3, …)."
 )
+
+_ROOT = str(Path(__file__).parents[1])
+"""The folder of this package."""
 
 Handlers = Mapping[str, Callable[..., Any]]
 """What the project's process may report or ask, by name."""
@@ -68,9 +73,14 @@ class ProjectProcess:
         self._exit = ""
         allowed, python = confinement.allowed, confinement.python
         self._silent = python
-        self._process = SupervisedProcess(
-            partial(_execute, python, allowed) if python is not None else _fork(allowed, config, task)
-        )
+        self._process: SupervisedProcess | ProgramProcess
+        if not CAN_FORK:
+            python = self._silent = python or Path(sys.executable)
+            self._process = _program(python)
+        elif python is not None:
+            self._process = SupervisedProcess(partial(_execute, python, allowed))
+        else:
+            self._process = SupervisedProcess(_fork(allowed, config, task))
         if python is not None:
             self._process.send((allowed, config_facts(config)))
 
@@ -151,6 +161,15 @@ class ProjectProcess:
         self._process.close()
 
 
+def _program(python: Path) -> ProgramProcess:
+    try:
+        return ProgramProcess(program(python, BOOTSTRAP_BY_PORT, _ROOT))
+    except Closed as error:
+        raise ProjectFailed(Failure(no_python(python, str(error) or "for an unknown reason"))) from None
+    except OSError:
+        raise ProjectFailed(Failure(no_python(python, f"exit code {CANNOT_START}"))) from None
+
+
 def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
     """Replace this process by the project's interpreter.
 
@@ -163,7 +182,6 @@ def _execute(python: Path, allowed: Allowed, ends: ChildEnds) -> None:
     numbers = (ends.requests.fileno(), ends.callbacks.fileno(), ends.dump)
     for number in numbers:
         os.set_inheritable(number, True)
-    root = str(Path(__file__).parents[1])
     with contextlib.suppress(OSError):
-        os.execv(python, [str(python), "-c", BOOTSTRAP, *map(str, numbers), ",".join(kernel_fences), root])
+        os.execv(python, [str(python), "-c", BOOTSTRAP, _ROOT, *map(str, numbers), ",".join(kernel_fences)])
     os._exit(CANNOT_START)

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import resource
 import select
 import signal
 import socket
@@ -26,9 +24,17 @@ from alembic_pgpatterns.fences import listeners, seccomp, syscalls
 from alembic_pgpatterns.fences.allowed import Address, Allowed, describe
 from alembic_pgpatterns.fences.refusals import Refusal, Sink
 
+with contextlib.suppress(ImportError):  # Windows has neither, and no gate is put up there
+    import fcntl
+    import resource
+
 # sizeof(struct sockaddr_storage).
 _LONGEST_ADDRESS = 128
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_FORWARDED = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)  # Windows has only the first; this module can be imported there
+)
 
 
 def stand(allowed: Allowed, sink: Sink) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ class Fence:
 
 def stand_in_kernel(allowed: Allowed, refusals: int | None = None) -> tuple[str, ...]:
     """Put up the fences that also apply to every program that this process becomes or starts. See `stand`."""
+    if not hasattr(os, "fork"):  # Windows, whose kernel has none of these
+        return ()
     gated = gate.stand(allowed, Sink(refusals))
     # Landlock cannot check hosts, so it cannot allow an address with any port.
     landlocked = 0 not in allowed.ports and landlock.restrict(allowed.ports)

@@ -14,6 +14,7 @@ import enum
 import functools
 import io
 import itertools
+import os
 import pickle
 import pkgutil
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,11 @@ class PluginHost:
             owner: whose plugins it has.
             seconds: how long one request may take.
         """
+        if not hasattr(os, "fork"):
+            raise PgPatternsError(
+                "patterns of your own (the setting `plugins`) run in a fork, which this system does not have: leave "
+                "them out here."
+            )
         self.seconds = seconds
         """Seconds that one request may take."""
         self.owner = owner

@@ -15,7 +15,7 @@ from alembic_pgpatterns.processes.supervisor import DUMP_SIGNAL
 
 def begin(
     allowed: Allowed,
-    dump: int,
+    dump: int | None,
     parameters: Callable[[], Mapping[str, str]] = dict,
     kernel_fences: Collection[str] | None = None,
 ) -> None:
@@ -23,18 +23,20 @@ def begin(
 
     Args:
         allowed: where it may connect.
-        dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`.
+        dump: a descriptor that gets the stack of this process after `DUMP_SIGNAL`; None: it is asked in another way.
         parameters: gives libpq's parameters of the check's server.
         kernel_fences: the fences of the kernel that stand already; None if none were tried.
     """
     # A fork has the command's handlers, which stop the command's servers; and exec() keeps signals ignored that a
     # parent, such as nohup, has ignored (POSIX).
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"):
+        # Windows has no SIGHUP and no SIGPIPE (Python docs, signal).
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN if name == "SIGPIPE" else signal.SIG_DFL)
     _stdout_to_stderr()
     stand(allowed, parameters, kernel_fences=kernel_fences)
-    faulthandler.register(DUMP_SIGNAL, file=dump, all_threads=True)
+    if dump is not None:
+        faulthandler.register(DUMP_SIGNAL, file=dump, all_threads=True)
 
 
 def _stdout_to_stderr() -> None:

@@ -24,8 +24,8 @@ from typing import NoReturn
 
 from alembic_pgpatterns.fences.listeners import inherited_sockets
 
-DUMP_SIGNAL = signal.SIGUSR2
-"""The signal that makes the process write its stack."""
+DUMP_SIGNAL: int = getattr(signal, "SIGUSR2", 0)
+"""The signal that makes the process write its stack; 0 where there is none."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 _END_SECONDS = 5.0

@@ -90,8 +90,10 @@ def _short_tail(report: Report) -> Iterator[Line]:
     yield Line("", Text("All findings: --all; some: --select PATTERN; why one matters: --explain PATTERN"), 2)
     for hint in report.hints[:HINTS]:
         words, *lines = typed(code(hint)).split("\n")
-        # The last sentence of those that end with lines of code is about these lines.
-        yield Line("", Text(f"{words.rpartition('. ')[0]}. …" if lines and ". " in words else words), 2)
+        # The last sentence of those that end with lines of code is about these lines. Settings to paste have no other.
+        is_short = lines and ". " in words
+        for line in [f"{words.rpartition('. ')[0]}. …"] if is_short else [words, *lines]:
+            yield Line("", Text(line), 2)
     yield from _last(report)
 
 

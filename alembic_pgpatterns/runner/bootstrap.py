@@ -54,29 +54,39 @@ def _is_plain(value: object) -> bool:
 # It imports this package by a finder of its own, and not from our site-packages on sys.path: there the project would
 # find our versions of its libraries. After an error it waits until the parent has read the message and closed the
 # socket.
-BOOTSTRAP = """
+_FINDER = """
 import importlib.util, json, os, struct, sys
-requests, callbacks, dump, kernel_fences, root = sys.argv[1:]
+root, *arguments = sys.argv[1:]
 sys.path[:] = [path for path in sys.path if path]
 class Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name == "alembic_pgpatterns":
-            init = root + "/__init__.py"
+            init = os.path.join(root, "__init__.py")
             return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[root])
 sys.meta_path.insert(0, Finder)
+sys.argv[:] = ["alembic"]
+"""
+
+BOOTSTRAP = f"""{_FINDER}
+requests, callbacks, dump, kernel_fences = arguments
 try:
     from alembic_pgpatterns.runner.start import serve
 except (ImportError, SyntaxError, AttributeError) as error:
     message = "%s cannot run the project: %s: %s. " % (sys.executable, type(error).__name__, error)
     message += "It needs Python 3.11, Alembic 1.8 and SQLAlchemy 1.4 or later. Name another interpreter: --python PATH."
-    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {"message": message}]]
+    failure = ["t", "failed", ["c", "alembic_pgpatterns.runner.messages:Failure", {{"message": message}}]]
     text = json.dumps(failure).encode()
     os.write(int(requests), struct.pack(">Q", len(text)) + text)
     while os.read(int(requests), 65536):
         pass
     os._exit(0)
-sys.argv[:] = ["alembic"]
 serve(int(requests), int(callbacks), int(dump), kernel_fences)
 """
 """The program for another interpreter. Of our environment it can import this package, and no other one."""
+
+BOOTSTRAP_BY_PORT = f"""{_FINDER}
+from alembic_pgpatterns.runner.start import serve_at
+serve_at(int(arguments[0]))
+"""
+"""The same where nothing can be handed down but a port; see `processes.program`."""

@@ -6,6 +6,7 @@ import logging.config
 import os
 import re
 import traceback
+import typing
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,13 @@ from typing import Any
 from sqlalchemy.exc import NoSuchModuleError
 
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+
+_IN_OWN_WORDS = re.compile(
+    r"(?i:environment variable|env var)s?:? [`'\"]?([A-Z][A-Z0-9_]{2,})\b"
+    r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: environment variable)?(?i: (?:is|was|must be|has to be|needs to be))?"
+    r"(?i: not set| not defined| not found| missing| required| unset| set\b)"
+)
+"""How applications say themselves that a variable is missing."""
 
 _WORDS = (
     ("UndefinedValueError", re.compile(r"^(\w+) not found")),  # python-decouple
@@ -84,6 +92,16 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     for name, form in _WORDS:
         if kind == name and (result := form.search(str(error))):
             yield result[1], value_for(result[1])
+            return
+    # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
+    if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(_LIBRARIES):
+        for match in _IN_OWN_WORDS.finditer(str(error)):
+            name = match[1] or match[2]
+            if name not in os.environ:
+                yield name, value_for(name)
+
+
+_LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")
 
 
 _PARTS = (("PORT", "5432"), ("HOST", "localhost"), ("SERVER", "localhost"))
@@ -121,15 +139,43 @@ def _of_environ(error: KeyError) -> Iterator[str]:
 
 def _of_pydantic(error: Any) -> Iterator[tuple[str, str]]:
     """The variables of a ``BaseSettings``: pydantic's error names the fields, and the class has their prefix."""
-    model = _settings_class(error.__traceback__, str(error.title))
+    model, before = _settings_class(error.__traceback__, str(error.title))
     if model is None:
         return
-    prefix = str(model.model_config.get("env_prefix", ""))
+    delimiter = str(model.model_config.get("env_nested_delimiter") or "")
     for item in error.errors():
         if item.get("loc") and (item.get("type") == "missing" or _is_ours(item.get("input"))):
-            name = str(item["loc"][0])
-            name = (prefix + name if name in model.model_fields else name).upper()
-            yield name, value_for(name, "" if item.get("type") == "missing" else str(item.get("type")))
+            place = (*before, *map(str, item["loc"])) if delimiter else (*before, str(item["loc"][0]))
+            for name in _variables(model, place, delimiter):
+                yield name, value_for(name, "" if item.get("type") == "missing" else str(item.get("type")))
+
+
+def _variables(model: Any, place: tuple[str, ...], delimiter: str) -> Iterator[str]:
+    """The variables of a field of some settings. For a model that is missing as a whole, those of its own fields."""
+    field = model.model_fields.get(place[0])
+    prefix = str(model.model_config.get("env_prefix", "")) if field is not None else ""  # an alias is the whole name
+    inner = _model_in(field.annotation) if field is not None and len(place) == 1 and delimiter else None
+    for last in _required(inner):
+        yield (prefix + delimiter.join((*place, *last))).upper()
+
+
+def _required(model: Any) -> Iterator[tuple[str, ...]]:
+    """The fields of a model that must be given, those of models in it one by one; the empty place for no model."""
+    if model is None:
+        yield ()
+    for name, field in _fields_of(model).items():
+        if field.is_required():
+            yield from ((name, *last) for last in _required(_model_in(field.annotation)))
+
+
+def _fields_of(model: Any) -> dict[str, Any]:
+    return dict(getattr(model, "model_fields", None) or {})
+
+
+def _model_in(annotation: Any) -> Any:
+    """The class of pydantic's in an annotation such as ``Database | None``; None if it has none."""
+    kinds = (annotation, *typing.get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and hasattr(kind, "model_fields")), None)
 
 
 def _is_ours(value: object) -> bool:
@@ -137,11 +183,35 @@ def _is_ours(value: object) -> bool:
     return value == value_for("") or str(value).startswith("postgresql://postgres@")
 
 
-def _settings_class(trace: TracebackType | None, title: str) -> Any:
-    """The class of that name that was being created."""
+def _settings_class(trace: TracebackType | None, title: str) -> tuple[Any, tuple[str, ...]]:
+    """The settings that were being created, and the fields that lead from them to the class of that name.
+
+    That may be the class itself, or a model in it, which a ``default_factory`` makes: then pydantic's error names the
+    model alone, and only the settings around it know how its variables begin.
+    """
+    around: tuple[Any, tuple[str, ...]] = (None, ())
     for frame, _ in traceback.walk_tb(trace):
         for value in list(frame.f_locals.values()):
             cls = type(value)
-            if cls.__name__ == title and hasattr(cls, "model_fields") and "env_prefix" in cls.model_config:
-                return cls
-    return None
+            if hasattr(cls, "model_fields") and "env_prefix" in getattr(cls, "model_config", ()):
+                if cls.__name__ == title:
+                    return cls, ()
+                path = _path_to(cls, title)
+                around = (cls, path) if path else around
+    return around
+
+
+_DEEPEST = 4
+"""Models in models that are searched."""
+
+
+def _path_to(model: Any, title: str, depth: int = 0) -> tuple[str, ...]:
+    """The fields of a model that lead to a model of that name; empty if none does."""
+    for name, field in _fields_of(model).items():
+        inner = _model_in(field.annotation)
+        if inner is not None and inner.__name__ == title:
+            return (name,)
+        further = _path_to(inner, title, depth + 1) if inner is not None and depth < _DEEPEST else ()
+        if further:
+            return (name, *further)
+    return ()

@@ -12,6 +12,7 @@ from alembic_pgpatterns.fences.allowed import Allowed
 from alembic_pgpatterns.fences.own_path import project_s_imports
 from alembic_pgpatterns.processes.begin import begin
 from alembic_pgpatterns.processes.channel import receive
+from alembic_pgpatterns.processes.program import connected
 from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.runner import child, server_access
 from alembic_pgpatterns.runner.bootstrap import ConfigFacts, Task
@@ -56,6 +57,14 @@ def config_of(facts: ConfigFacts) -> Any:
             with contextlib.suppress(ValueError):
                 parser.set(section, name, value)
     return config
+
+
+def serve_at(port: int) -> None:
+    """The same where nothing can be handed down but the port of the parent; see `processes.program`."""
+    requests, callbacks = connected(port)
+    allowed, facts = receive(requests)
+    begin(allowed, None, _parameters)
+    child.main(ChildEnds(requests, callbacks, -1), config_of(facts))
 
 
 def serve(requests: int, callbacks: int, dump: int, kernel_fences: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -61,6 +60,8 @@ def server_account() -> Account:
     uid = os.geteuid()
     if uid:
         return Account(uid, os.getegid(), str(uid))
+    import pwd  # only on Unix; other systems get here never, since their checks need --server
+
     for name in _PREFERRED:
         try:
             entry = pwd.getpwnam(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import seccomp
-from alembic_pgpatterns.server import files, nameless, process
+from alembic_pgpatterns.server import files, process
 from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries
 from alembic_pgpatterns.server.cache_folder import cache_folder
@@ -171,6 +171,8 @@ def _initdb(folder: RunFolder, binaries: Binaries, account: Account) -> None:
             return program
 
         try:
+            from alembic_pgpatterns.server import nameless  # its modules are only on Unix
+
             has_name = nameless.has_name(account.uid) or not seccomp.available()
             code = start().wait() if has_name else nameless.run(start, account.uid)
             output.seek(0)
@@ -185,6 +187,8 @@ def _initdb(folder: RunFolder, binaries: Binaries, account: Account) -> None:
 
 
 def _way_out_of_initdb(message: str, account: Account) -> str:
+    from alembic_pgpatterns.server import nameless  # its modules are only on Unix
+
     if nameless.has_name(account.uid):
         return way_out(message)
     return (

@@ -28,8 +28,9 @@ PREFIX = "pgpatterns_"
 # A program of its own. If its input ends without "done", the process that made the databases was killed.
 _WATCHDOG = """
 import signal, sys
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    if hasattr(signal, name):  # Windows has no SIGHUP
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
 conninfo, names = sys.stdin.readline().rstrip("\\n"), []
 for line in sys.stdin:
     if line == "done\\n":

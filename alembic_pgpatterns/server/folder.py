@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -161,6 +160,8 @@ def _make_inner(folder: Path, account: Account) -> None:
 
 def _lock(path: Path, flags: int = 0) -> int | None:
     """Take the lock; None if another process holds it, or has removed the file."""
+    import fcntl  # only on Unix; elsewhere no server is started, but this module's names are needed
+
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -194,7 +194,7 @@ class ThrowawayServer:
         stays. ``notes``: texts by name of the file beside the copy that holds them.
         Raises PgPatternsError if the copy cannot be written; also then the server runs again.
         """
-        self.stop(signal.SIGINT)
+        self.stop(in_order=True)
         try:
             cluster.slim(self._run_folder, self.binaries, self.account)
             destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -230,15 +230,15 @@ class ThrowawayServer:
         self._run_folder.started(self._process.pid)
         self._wait_until_ready()
 
-    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """Stop the server: at once (SIGQUIT), or in order, so that its files can be kept (SIGINT)."""
+    def stop(self, *, in_order: bool = False) -> None:
+        """Stop the server at once; or in order, so that its files can be kept (docs, "Shutting Down the Server")."""
         running, self._process = self._process, None
         if running is None or os.getpid() != self._owner:
             return
         if running.poll() is None:
-            running.send_signal(how)
+            running.send_signal(signal.SIGINT if in_order else signal.SIGQUIT)
         try:
-            running.wait(10 if how == signal.SIGQUIT else 120)
+            running.wait(120 if in_order else 10)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()

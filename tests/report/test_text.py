@@ -262,12 +262,12 @@ def test_how_to_see_the_rest_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_long_report_has_two_hints_without_their_code_and_no_routine() -> None:
-    hints = ("Do this. It helps; write:\n    x = 1", "Do that", "The third")
+    hints = ("Do this. It helps; write:\n    x = 1", "Paste this:\n[tool]\ny = 2", "The third")
     routine = Skipped("the rest", "--live", expected=True, routine=True)
     findings = tuple(finding(f"a{item}", Name("public", f"t{item}")) for item in range(21))
     report = Report(findings, hints=hints, skipped=(routine,))
     short, whole = written(report, False), written(report, True)
-    assert "Do this. …" in short and "Do that" in short
+    assert "Do this. …" in short and short[short.index("Paste this:") :][1:3] == ["[tool]", "y = 2"]
     for line in ("    x = 1", "The third", "skipped: the rest: --live"):
         assert line in whole and line not in short
 

@@ -1,0 +1,101 @@
+"""The variables that an application misses, as its own errors name them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from alembic_pgpatterns.runner.missing_settings import missing
+
+
+@pytest.mark.parametrize(
+    "error,names",
+    [
+        (OSError("Environment variable 'SHOP_DATABASE_URL' not set"), {"SHOP_DATABASE_URL": "{url}"}),
+        (RuntimeError("SHOP_DB_HOST is not set"), {"SHOP_DB_HOST": "localhost"}),
+        (ValueError("the environment variable SHOP_PORT must be set"), {"SHOP_PORT": "5432"}),
+        (Exception("SHOP_DATABASE_URL and SHOP_KEY_FILE missing"), {"SHOP_KEY_FILE": None}),
+        (ValueError("`DATABASE_URL` environment variable is required"), {"DATABASE_URL": "{url}"}),
+        (RuntimeError("the table SHOP_ITEM is empty"), {}),
+        (RuntimeError("shop_url is not set"), {}),
+        (ValueError("PATH is not set"), {}),
+    ],
+)
+def test_errors_in_the_application_s_own_words(error: Exception, names: dict[str, str | None]) -> None:
+    result = dict(missing(error))
+    assert set(result) == set(names)
+    assert all(value is None or result[name] == value for name, value in names.items())
+
+
+def test_a_variable_that_is_set_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "x")
+    assert not dict(missing(ValueError("SHOP_URL is required")))
+    assert "SHOP_URL" in os.environ
+
+
+def failed(make: Any) -> dict[str, str]:
+    try:
+        make()
+    except Exception as error:
+        return dict(missing(error))
+    raise AssertionError("it did not fail")
+
+
+def test_models_in_settings_know_their_variables_by_what_is_around_them() -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    from pydantic import BaseModel, Field
+
+    class Pool(BaseModel):
+        size: int = 5
+
+    class Database(BaseModel):
+        url: str
+        pool: Pool = Field(default_factory=Pool)  # type: ignore[arg-type]
+
+    class Made(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(env_prefix="SHOP__", env_nested_delimiter="__")
+        database: Database = Field(default_factory=Database)  # type: ignore[arg-type]
+
+    class Demanded(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(env_prefix="SHOP__", env_nested_delimiter="__")
+        database: Database | None
+        secret_key: str
+
+    class Plain(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        database_url: str
+        other: str = Field(alias="OTHER_NAME")
+
+    assert failed(Made) == {"SHOP__DATABASE__URL": "{url}"}
+    demanded = failed(Demanded)
+    assert demanded["SHOP__DATABASE__URL"] == "{url}" and set(demanded) == {"SHOP__DATABASE__URL", "SHOP__SECRET_KEY"}
+    assert set(failed(Plain)) == {"DATABASE_URL", "OTHER_NAME"}
+
+
+def test_the_variables_that_are_given_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = pytest.importorskip("pydantic_settings")
+    from pydantic import BaseModel
+
+    class Pool(BaseModel):
+        size: int
+
+    class Database(BaseModel):
+        url: str
+        pool: Pool
+
+    class Demanded(settings.BaseSettings):  # type: ignore[name-defined,misc]
+        model_config = settings.SettingsConfigDict(env_prefix="S_", env_nested_delimiter="__")
+        database: Database
+
+    values: dict[str, str] = {}
+    for _ in range(5):
+        try:
+            made = Demanded()
+        except Exception as error:
+            more = dict(missing(error))
+            assert more, "each try must find something"
+            values |= more
+            for name, value in more.items():
+                monkeypatch.setenv(name, value)
+    assert made.database.pool.size == 5432 and set(values) == {"S_DATABASE__URL", "S_DATABASE__POOL__SIZE"}
