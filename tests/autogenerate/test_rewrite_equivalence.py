@@ -115,14 +115,14 @@ def run(context: MigrationContext, body: list[ops.MigrateOperation]) -> None:
         scope["run"]()
 
 
-def changed(connection: sa.Connection, metadata: sa.MetaData, directives: bool = False):
+def changed(connection: sa.Connection, metadata: sa.MetaData, **chosen: bool):
     """The script of stock autogenerate, and the facts of the database it was found in."""
     context = context_of(connection, metadata)
     script = produce_migrations(context, metadata)
     up = [change.up for change in flatten(script.upgrade_ops.ops)]
     created = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.CreateTableOp))
     dropped = frozenset(("public", op.table_name) for op in up if isinstance(op, ops.DropTableOp))
-    facts = read_facts(context, RewriteSettings(directives=directives), created=created, dropped=dropped)
+    facts = read_facts(context, RewriteSettings(**chosen), created=created, dropped=dropped)
     connection.rollback()
     return script.upgrade_ops.ops, script.downgrade_ops.ops, facts
 
@@ -142,21 +142,22 @@ def other_types(draw) -> tuple[dict, dict]:
 
 SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 SPLITS = st.sampled_from(["auto", "never", "always"])
+CHOSEN = st.fixed_dictionaries({"directives": st.booleans(), "phases": st.booleans()})
 
 
-@given(before=tables(), after=tables(), split=SPLITS, directives=st.booleans())
+@given(before=tables(), after=tables(), split=SPLITS, chosen=CHOSEN)
 @settings(max_examples=examples(5), **SETTINGS)
-def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split: str, directives: bool) -> None:
-    check(database, before, after, split, directives)
+def test_the_safe_chain_is_equivalent(database, before: dict, after: dict, split: str, chosen: dict[str, bool]) -> None:
+    check(database, before, after, split, chosen)
 
 
-@given(pair=other_types(), split=SPLITS, directives=st.booleans())
+@given(pair=other_types(), split=SPLITS, chosen=CHOSEN)
 @settings(max_examples=examples(5), **SETTINGS)
-def test_staged_types_are_equivalent(database, pair: tuple[dict, dict], split: str, directives: bool) -> None:
-    check(database, *pair, split, directives)
+def test_staged_types_are_equivalent(database, pair: tuple[dict, dict], split: str, chosen: dict[str, bool]) -> None:
+    check(database, *pair, split, chosen)
 
 
-def check(database, before: dict, after: dict, split: str, directives: bool) -> None:
+def check(database, before: dict, after: dict, split: str, chosen: dict[str, bool]) -> None:
     old, new = metadata_of(before), metadata_of(after)
     with database.engine().connect() as connection, database.connect() as look:
         connection.execution_options(isolation_level="READ COMMITTED")
@@ -174,7 +175,7 @@ def check(database, before: dict, after: dict, split: str, directives: bool) -> 
         emptied(connection)
         old.create_all(connection)
         connection.commit()
-        up, down, facts = changed(connection, new, directives)
+        up, down, facts = changed(connection, new, **chosen)
         files = rewrite(up, down, facts, split)
         for file in files:
             for body in (file.upgrade, file.downgrade, file.upgrade):
