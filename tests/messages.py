@@ -1,11 +1,13 @@
 """What patterns say of the tests' examples, word for word, in files that a reviewer can read: ``patterns/messages/``.
 
 A finding's words are what people see, and a change of them should be seen in a diff. ``PGPATTERNS_WRITE_MESSAGES=1
-pytest tests/...`` writes the files of the tests that run.
+pytest tests/...`` writes what the tests that run say. The files of the examples and of the catalogue have the findings
+that a test hands over; those named as a test module have all that are made in it, a section per test.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -13,7 +15,9 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic_pgpatterns.patterns import Finding
+import pytest
+
+from alembic_pgpatterns.patterns import Finding, Pattern
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.names import Name
 
@@ -23,7 +27,9 @@ _LOADED = re.compile(r"models_[0-9a-f]{32}\.py")
 _NOW = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+\d\d")
 """The time of the run, which has microseconds; those that an example names have none."""
 
+_SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
 FOLDER = Path(__file__).parent / "patterns/messages"
+CHANGED = "other words: if they are meant, write them by PGPATTERNS_WRITE_MESSAGES=1 pytest …, and read the diff"
 
 
 def hold_messages(name: str, findings: Iterable[Finding]) -> None:
@@ -33,13 +39,49 @@ def hold_messages(name: str, findings: Iterable[Finding]) -> None:
         name: of the file, without its ending.
         findings: of one pattern, in their order.
     """
-    path = FOLDER / f"{name}.txt"
-    text = "\n".join(line for finding in findings for line in _finding(finding))
-    text = _NOW.sub("NOW", _LOADED.sub("models.py", text))
+    path, text = FOLDER / f"{name}.txt", _text(findings)
     if os.environ.get("PGPATTERNS_WRITE_MESSAGES"):
-        FOLDER.mkdir(exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == path.read_text(encoding="utf-8"), "see tests/messages.py"
+        path.write_text(text, encoding="utf-8")
+    _compare(text, path.read_text(encoding="utf-8") if path.exists() else "")
+
+
+@pytest.fixture
+def held_messages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compare all findings that patterns make during the test with its section of the module's file."""
+    made: list[Finding] = []
+    original = Pattern.finding
+
+    def finding(self: Pattern, *arguments: Any, **options: Any) -> Finding:
+        result = original(self, *arguments, **options)
+        if result not in made:
+            made.append(result)
+        return result
+
+    monkeypatch.setattr(Pattern, "finding", finding)
+    yield
+    _hold_section(request.node.path.stem, request.node.name, _text(made))
+
+
+def _hold_section(module: str, test: str, text: str) -> None:
+    path = FOLDER / f"{module}.txt"
+    parts = _SECTION.split(path.read_text(encoding="utf-8")) if path.exists() else [""]
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    if os.environ.get("PGPATTERNS_WRITE_MESSAGES"):
+        sections[test] = text
+        written = (f"=== {name}\n{sections[name]}" for name in sorted(sections) if sections[name])
+        path.write_text("".join(written), encoding="utf-8")
+    _compare(text, sections.get(test, ""))
+
+
+def _compare(text: str, held: str) -> None:
+    if text != held:
+        changed = difflib.unified_diff(held.splitlines(), text.splitlines(), "held", "said", lineterm="", n=1)
+        pytest.fail("\n".join((CHANGED, *changed)))
+
+
+def _text(findings: Iterable[Finding]) -> str:
+    text = "".join(f"{line}\n" for finding in findings for line in _finding(finding))
+    return _NOW.sub("NOW", _LOADED.sub("models.py", text))
 
 
 def _finding(finding: Finding) -> Iterator[str]:

@@ -7,6 +7,8 @@ import pytest
 from alembic_pgpatterns.patterns import RevisionPattern, registry
 from tests.tracing import trace
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 PATTERNS = [cls for cls in registry().values() if issubclass(cls, RevisionPattern)]
 BOOK = """
     CREATE TABLE author (id bigint PRIMARY KEY);

@@ -9,6 +9,8 @@ from alembic_pgpatterns.patterns import registry
 from alembic_pgpatterns.patterns.revisions.irreversible_revision import IrreversibleRevision
 from tests.tracing import findings, trace
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 BOOK = """
     CREATE TABLE author (id bigint PRIMARY KEY);
     CREATE TABLE book (id bigint PRIMARY KEY, author_id bigint, title varchar(50), pages integer, at timestamp);

@@ -24,6 +24,8 @@ from alembic_pgpatterns.patterns.constraints.unnamed_constraint import CONVENTIO
 from alembic_pgpatterns.schema.metadata.annotations import allows_none
 from tests import reader as metadata
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "%(table_name)s_%(column_0_N_name)s_key",

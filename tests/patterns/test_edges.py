@@ -14,6 +14,8 @@ from alembic_pgpatterns.patterns.revisions._statements import python
 from alembic_pgpatterns.remedies.model import Advice, Statements
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 
 @pytest.fixture
 def found(new_database: Callable[[], Any]) -> Callable[..., dict[str, Any]]:

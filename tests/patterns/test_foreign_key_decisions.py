@@ -11,6 +11,8 @@ from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import DataType, Key, Table
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, table
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 ID = column("id", nullable=False)
 KEY = column("id", "int8", table=PARENT, nullable=False)
 ROOT = table(KEY, column("id2", table=PARENT), name=PARENT)

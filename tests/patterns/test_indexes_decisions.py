@@ -12,6 +12,8 @@ from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, R
 from alembic_pgpatterns.schema.model import UNKNOWN, DataType, Index, IndexKey, Key, Name, Origin, Table
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 ID = column("id", nullable=False)
 LOST = column("is_lost", "bool")
 MOOD = column("mood", DataType("mood", "public", "enum", labels=("low", "high")))

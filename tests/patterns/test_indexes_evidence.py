@@ -15,6 +15,8 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import TableStatistics
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 LOST = "CREATE TABLE parcel (id bigint PRIMARY KEY, shelf text, is_lost boolean NOT NULL DEFAULT false);"
 MEMBER = "CREATE TABLE member (id bigint PRIMARY KEY, name text, {columns}); CREATE INDEX member_name ON member (name);"
 QUEUE = "CREATE TABLE job (id bigint PRIMARY KEY, status text NOT NULL DEFAULT 'pending', created_at timestamptz);"

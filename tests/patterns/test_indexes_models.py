@@ -30,6 +30,8 @@ from alembic_pgpatterns.remedies.model import Advice, CreateIndex, ReplaceIndex,
 from alembic_pgpatterns.remedies.naming import index_name
 from tests import reader as metadata
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 
 def table(*parts: Any, name: str = "person") -> Table:
     return Table(name, MetaData(), Column("id", BigInteger, primary_key=True), *parts)

@@ -16,6 +16,8 @@ from alembic_pgpatterns.patterns.indexes.plain_index_on_time_series import (
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import ColumnStatistics, Schema, TableStatistics
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 
 def read(database: Any, script: str) -> Schema:
     with database.connect() as connection:

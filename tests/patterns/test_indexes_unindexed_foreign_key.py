@@ -14,6 +14,8 @@ from alembic_pgpatterns.patterns import Severity
 from alembic_pgpatterns.patterns.indexes.unindexed_foreign_key import UnindexedForeignKey
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 PARENT = """
     CREATE EXTENSION btree_gist;
     CREATE EXTENSION btree_gin;

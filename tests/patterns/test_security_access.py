@@ -15,6 +15,8 @@ from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 CATALOGUE = Path(__file__).parent / "catalogue"
 ROLE = "pgpatterns_app"
 MAKE_ROLE = f"DO $$ BEGIN CREATE ROLE {ROLE}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"

@@ -14,6 +14,8 @@ from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 ROWS = 40
 ROLE = "pgpatterns_app"
 SETUP = f"""

@@ -24,6 +24,8 @@ from alembic_pgpatterns.schema.live import (
 )
 from alembic_pgpatterns.schema.model import Index, IndexKey, Name, Schema, Table, TableStatistics
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SERVER = LiveServer(180000, "shop", "app", since=NOW - timedelta(days=90), now=NOW, roles=(Role("app", owns=True),))
 

@@ -13,6 +13,8 @@ from alembic_pgpatterns.remedies.model import Advice, ChangeType, DropConstraint
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 
 def find(connection: psycopg.Connection, name: str, statistics: bool = False, **options: object) -> list[Finding]:
     kind = registry()[name]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alembic_pgpatterns.patterns import Finding, Severity, registry
-from alembic_pgpatterns.patterns.constraints.unnamed_constraint import BY_HAND, CONVENTION
+from alembic_pgpatterns.patterns.constraints.unnamed_constraint import BY_HAND, IN_WORDS, SAME_NAMES
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, SetDefault, TypeChange
 from alembic_pgpatterns.schema.model import (
     UNKNOWN,
@@ -26,6 +26,8 @@ from alembic_pgpatterns.schema.model import (
 )
 from alembic_pgpatterns.schema.overlong import overlong_names
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, table, unique
+
+pytestmark = pytest.mark.usefixtures("held_messages")
 
 INTEGER = DataType("int4", display="integer")
 COUNTED = column("id", INTEGER, nullable=False, identity=Identity(True))
@@ -278,7 +280,7 @@ def unnamed(*convention: str, number: int = 3) -> list[Finding]:
 def test_a_metadata_without_names() -> None:
     (finding,) = unnamed("uq", "pk")
     assert finding.message == ("app.metadata has 3 constraints without a name, and no naming convention for ck, fk")
-    assert finding.remedy == Advice(f"{CONVENTION} {BY_HAND}")
+    assert finding.remedy == Advice(f"{IN_WORDS[None]} {SAME_NAMES} {BY_HAND}")
     (finding,) = unnamed("uq", "pk", "fk")
     assert finding.remedy == Advice(BY_HAND)
     assert unnamed("uq", "pk", "fk", "ck") == unnamed(number=0) == []

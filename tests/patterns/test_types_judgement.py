@@ -16,6 +16,8 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.catalog.seeds import with_seeds
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 
 @pytest.fixture
 def found(new_database: Callable[[], Any]) -> Callable[..., list[Any]]:

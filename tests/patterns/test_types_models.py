@@ -42,6 +42,8 @@ from alembic_pgpatterns.remedies.model import Advice, ChangeType
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from tests import reader as metadata
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 ROUNDS = 10
 ENFORCED = [
     pattern(target_version=18)

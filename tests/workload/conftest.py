@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from alembic_pgpatterns.workload.model import Workload
 from alembic_pgpatterns.workload.recorder import Recorder
+from tests.messages import held_messages
+
+__all__ = ["held_messages", "record"]
 
 MODELS = """
 import datetime

@@ -20,6 +20,8 @@ from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Wor
 from alembic_pgpatterns.workload.text import read
 from tests.projects import Project, make
 
+pytestmark = pytest.mark.usefixtures("held_messages")
+
 TABLES = """
 CREATE TABLE tenant (id bigint PRIMARY KEY);
 CREATE TABLE orders (

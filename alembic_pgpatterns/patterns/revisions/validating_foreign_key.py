@@ -114,9 +114,9 @@ def _first_action(tree: Node) -> Node:
 
 def _instead(statement: Statement, work: Work) -> str:
     change = constraint(statement, "foreign key")
-    if change is None or statement.command is None or len(statement.actions) > 1:
+    if change is None or statement.command is None or len(statement.actions) > 1 or work.name is None:
         return "Add it with NOT VALID, then VALIDATE CONSTRAINT in an autocommit block."
-    validate = f"ALTER TABLE {as_written(statement, work.root)} VALIDATE CONSTRAINT {quote(work.name or '')}"
+    validate = f"ALTER TABLE {as_written(statement, work.root)} VALIDATE CONSTRAINT {quote(work.name)}"
     return (
         f"op.execute({python(statement.sql, 'NOT VALID')})\n{block(validate)}"
         "\n# or op.create_foreign_key_not_valid and op.validate_constraint"

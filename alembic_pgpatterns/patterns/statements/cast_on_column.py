@@ -55,7 +55,7 @@ def _cast_column(statement: Recorded, node: pg.Node, schema: Schema | None) -> s
         return None
     target = _target(node)
     declared = model_column(statement, column, schema)
-    # Kinds of text are one to an index; what the schema does not tell is taken for it.
+    # Kinds of text are one to an index. Where the schema does not tell the column's type, it is another one.
     same = declared.type.name in TEXTS if declared is not None else False
     return None if same and target in TEXTS else column[1]
 

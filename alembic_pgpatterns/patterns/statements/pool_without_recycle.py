@@ -32,7 +32,11 @@ class PoolWithoutRecycle(StatementPattern):
         """Engines with a pool that neither recycles nor tests its connections."""
         for engine in workload.engines:
             # -1, SQLAlchemy's default of pool_recycle, is never.
-            if engine.size is not None and not engine.pre_ping and (engine.recycle or -1) < 0:
+            if (
+                engine.size is not None
+                and not engine.pre_ping
+                and (-1 if engine.recycle is None else engine.recycle) < 0
+            ):
                 message = "connections are kept for ever and not tested before they are used"
                 advice = Advice("Write create_engine(..., pool_recycle=1800), or pool_pre_ping=True.")
                 yield self.finding(Sender(f"engine {engine.dialect}", engine.site), message, advice)

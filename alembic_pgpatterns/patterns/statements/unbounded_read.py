@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.patterns._growth import rows_of
 from alembic_pgpatterns.patterns.statements._places import sent, shown, usages
-from alembic_pgpatterns.patterns.statements._trees import has, outer, table_of
+from alembic_pgpatterns.patterns.statements._trees import outer, table_of
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.sql.parser import pg
 from alembic_pgpatterns.workload.model import Workload
@@ -63,7 +63,12 @@ class UnboundedRead(StatementPattern):
 def _everything(select: pg.SelectStmt) -> bool:
     limited = select.HasField("where_clause") or select.HasField("limit_count") or bool(select.group_clause)
     joined = len(select.from_clause) != 1 or select.from_clause[0].WhichOneof("node") != "range_var"
-    counted = any(item.res_target.val.WhichOneof("node") == "func_call" for item in select.target_list) and not has(
-        select.sort_clause[0] if select.sort_clause else pg.Node(), pg.WindowDef
-    )
-    return not limited and not joined and not counted and not select.distinct_clause
+    return not limited and not joined and not _one_row(select) and not select.distinct_clause
+
+
+def _one_row(select: pg.SelectStmt) -> bool:
+    """Whether all is counted or added up: aggregates stand beside no plain column where nothing is grouped."""
+    values = [item.res_target.val for item in select.target_list]
+    plain = any(value.WhichOneof("node") == "column_ref" for value in values)
+    calls = [value.func_call for value in values if value.WhichOneof("node") == "func_call"]
+    return not plain and any(not call.HasField("over") for call in calls)
