@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.convergence import converge
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.head_schema import DatabaseAtHead
-from alembic_pgpatterns.controller.models import RemoteCopy, create_models, missing_declarations
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, enriched
+from alembic_pgpatterns.controller.models import RemoteCopy, create_models, left_out, missing_declarations
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
@@ -38,7 +39,15 @@ _TRANSACTION_START = frozenset({"now()", "CURRENT_TIMESTAMP", "transaction_times
 """Defaults, as pg_get_expr writes them, that are the same time (docs, "Current Date/Time")."""
 
 
-def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tuple[Drift, ...] | Skipped:
+@dataclass(frozen=True)
+class Compared:
+    """The differences, and the schema that the models alone create; None if it is not what they say as written."""
+
+    drifts: tuple[Drift, ...]
+    created: Schema | None
+
+
+def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Compared | Skipped:
     """The differences between the models and the head; or why they are not known.
 
     Args:
@@ -60,12 +69,20 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> tupl
         with server.connect(name) as connection:
             created = catalog.read(connection, default_schema=head.default_schema)
         declared = list(_declared(run, item))
+        drifts = list(
+            drifts_between(
+                created,
+                head,
+                run.settings,
+                plugin=item.database.enforced,
+                left_out=lambda items: left_out(run, models, item.database.name, head.default_schema, items),
+            )
+        )
     except ProjectFailed as error:
         return _skipped(error.failure)
     finally:
         server.drop_database(name)
-    plugin = item.database.enforced
-    return (*drifts_between(created, head, run.settings, plugin=plugin), *declared)
+    return Compared((*drifts, *declared), None if effective else enriched(created, item.models))
 
 
 def _skipped(failure: Failure) -> Skipped:
@@ -95,7 +112,12 @@ def _before(head: Schema) -> Iterator[str]:
             yield f"CREATE EXTENSION IF NOT EXISTS {quote(extension.name)} SCHEMA {quote(extension.schema)} CASCADE"
 
 
-def drifts_between(models: Schema, head: Schema, settings: Settings, *, plugin: bool) -> Iterator[Drift]:
+LeftOut = Callable[[Sequence[Difference]], Sequence[bool]]
+
+
+def drifts_between(
+    models: Schema, head: Schema, settings: Settings, *, plugin: bool, left_out: LeftOut | None = None
+) -> Iterator[Drift]:
     """What differs between two schemas that were read from databases.
 
     Args:
@@ -103,20 +125,26 @@ def drifts_between(models: Schema, head: Schema, settings: Settings, *, plugin: 
         head: created by the revisions.
         settings: which tables are left out.
         plugin: whether env.py names our plugin, so that autogenerate writes more than Alembic alone.
+        left_out: tells of each difference whether env.py keeps autogenerate from looking at it.
     """
-    for item in (*label_differences(models, head), *sequence_differences(models, head)):
-        if not settings.excludes(item.table.schema, item.table.name):
-            yield _drift(item, None, plugin)
+    items = [item for item in _all(models, head) if not settings.excludes(item.table.schema, item.table.name)]
+    hidden = left_out(items) if left_out is not None else [False] * len(items)
+    for item, is_hidden in zip(items, hidden, strict=True):
+        if not is_hidden:
+            other = head.table(item.table) if item.object_type not in ("enum", "sequence") else None
+            yield _drift(item, other.origin.location if other is not None else None, plugin)
+
+
+def _all(models: Schema, head: Schema) -> Iterator[Difference]:
+    yield from label_differences(models, head)
+    yield from sequence_differences(models, head)
     for table in models.tables:
-        if settings.excludes(table.name.schema, table.name.name):
-            continue
         other = head.table(table.name)
         if other is None:
-            yield Drift(table.name, str(table.name), f"{table.name} is in the models, but not at head")
+            yield Difference("missing", "table", str(table.name), table.name, name=table.name.name)
             continue
-        place = other.origin.location
         items = (item for item in table_differences(table, other) if _counts(item, table))
-        yield from (_drift(item, place, plugin) for item in _without_renamed(items, table, other))
+        yield from _without_renamed(items, table, other)
 
 
 def _counts(item: Difference, table: Table) -> bool:
@@ -147,6 +175,8 @@ def _without_renamed(items: Iterable[Difference], models: Table, head: Table) ->
 
 
 def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:
+    if item.object_type == "table" and item.kind == "missing":
+        return Drift(item.table, item.object, f"{item.object} is in the models, but not at head")
     if item.kind == "changed":
         message = f"{item.object_type} {item.object}: {item.aspect} is {item.first or 'none'} in the models, "
         message += f"{item.second or 'none'} at head"
@@ -171,6 +201,9 @@ def _remedy(item: Difference, plugin: bool) -> str | None:
     """What to do where autogenerate writes nothing, or drops what has values. None: it writes the missing revision."""
     if item.kind == "extra" and item.object_type == "column":
         return "Declare the column in the models. If no code uses it any more, drop it in a revision of its own."
+    if item.kind == "extra" and item.object_type in ("index", "key", "foreign key"):
+        # Who only runs autogenerate loses an index that somebody made by hand, and needs.
+        return "Declare it in the models; or let alembic revision --autogenerate drop it, if nothing needs it."
     if item.aspect == "default" and not item.first:
         return "Declare it in the model, with server_default=…, or drop it in a revision: server_default=None."
     if item.aspect == "kind":

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alembic_pgpatterns.checks.model_drift import drifts_of
+from alembic_pgpatterns.checks.drifted import drop_of_drift
+from alembic_pgpatterns.checks.model_drift import Compared, drifts_of
 from alembic_pgpatterns.checks.old_code import broken_by
 from alembic_pgpatterns.checks.old_release import read_old_release, reference_of
 from alembic_pgpatterns.checks.row_counts import with_rows
@@ -17,7 +18,7 @@ from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.cache.traces import NO_TRACES, Traces
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.head_schema import Head
+from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
@@ -34,7 +35,7 @@ from alembic_pgpatterns.patterns import HistoryPattern, Pattern, RevisionPattern
 from alembic_pgpatterns.patterns.revisions.breaks_old_code import BreaksOldCode
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift
 from alembic_pgpatterns.patterns.revisions.slowed_statement import SlowedStatement
-from alembic_pgpatterns.revisions.model import Broken, Drift, History, RevisionRun
+from alembic_pgpatterns.revisions.model import Broken, History, RevisionRun
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.model import Location
 
@@ -117,7 +118,10 @@ class RevisionCheck:
         of_runs = run_revision_patterns(patterns, gathered.runs)
         history = replace(self._history(gathered), environments=traced.environments)
         gathered.skipped += traced.skipped
-        drifts = _drifts(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
+        compared = _compared(self.run.on(head.server), head, patterns, adopted, gathered.skipped)
+        drifts = None if compared is None else tuple(drift for _, item in compared for drift in item.drifts)
+        for database, item in compared or ():
+            drop_of_drift(gathered, item, settings, database.label)
         # Both run the history up to the scope on an empty server, which it does not start from.
         scope = () if settings.create_all else todo.scope
         slow = slowed(self.run, scope, head) if _selected(patterns, SlowedStatement) else ()
@@ -219,18 +223,18 @@ def _is_autocommit_block(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr == "autocommit_block"
 
 
-def _drifts(
+def _compared(
     run: RunContext, head: Head, patterns: Iterable[Pattern], adopted: bool, skipped: list[Skipped]
-) -> tuple[Drift, ...] | None:
+) -> list[tuple[DatabaseAtHead, Compared]] | None:
     if not any(pattern.name == ModelDrift.name for pattern in patterns) or run.settings.create_all:
         return None
-    result: list[Drift] = []
+    result: list[tuple[DatabaseAtHead, Compared]] = []
     for item in head.databases:
         if item.database.models.count:
             # Without the plugin, the project's autogenerate compares with the models as they are written.
-            drifts = drifts_of(run, item, effective=adopted and item.database.enforced)
-            if isinstance(drifts, Skipped):
-                skipped.append(drifts)
+            compared = drifts_of(run, item, effective=adopted and item.database.enforced)
+            if isinstance(compared, Skipped):
+                skipped.append(compared)
             else:
-                result += drifts
-    return tuple(result)
+                result.append((item, compared))
+    return result

@@ -11,6 +11,7 @@ from alembic_pgpatterns.controller.env_run import Databases, handlers
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.remedies.model import Remedy
 from alembic_pgpatterns.runner.messages import CreateRequest, Failure, ModelsRequest, ModelsResult
+from alembic_pgpatterns.schema.difference import Difference
 from alembic_pgpatterns.schema.model import Schema
 
 
@@ -102,6 +103,49 @@ def missing_declarations(run: RunContext, models: Models, database: str) -> list
         "declared", models.run, models.number, parameters, models.search_path, handlers=handlers(run, Databases())
     )
     return result
+
+
+def left_out(
+    run: RunContext, models: Models, database: str, default_schema: str, items: Sequence[Difference]
+) -> list[bool]:
+    """For each difference between models and a database: whether include_name or include_object of env.py hides it.
+
+    Args:
+        run: the project, on a server.
+        models: those that were compared.
+        database: what they were compared with.
+        default_schema: of tables without a schema.
+        items: the differences.
+
+    Raises:
+        ProjectFailed: the database could not be read.
+    """
+    objects = [
+        (kind, item.table.schema if item.table.schema != default_schema else None, item.table.name, item.name)
+        if (kind := AUTOGENERATE_TYPES.get(item.object_type)) is not None
+        else ("", None, item.table.name, None)
+        for item in items
+    ]
+    parameters = run.server.parameters(database)
+    result: list[bool] = run.project.request(
+        "left_out", models.run, models.number, parameters, models.search_path, objects,
+        handlers=handlers(run, Databases()),
+    )  # fmt: skip
+    return result
+
+
+AUTOGENERATE_TYPES = {
+    "table": "table",
+    "column": "column",
+    "index": "index",
+    "key": "unique_constraint",
+    "foreign key": "foreign_key_constraint",
+    "primary key": "",
+    "check": "",
+    "exclusion": "",
+    "policy": "",
+}
+"""The ``type_`` that include_name and include_object get. What has none is left out together with its table alone."""
 
 
 @dataclass(frozen=True)

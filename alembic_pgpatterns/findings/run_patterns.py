@@ -13,6 +13,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.findings.together import agree
+from alembic_pgpatterns.findings.unused_tables import as_guesses
 from alembic_pgpatterns.patterns import Finding, Needs, SchemaPattern, ServerPattern
 from alembic_pgpatterns.schema.model import Name, Namespace, OverlongItem, Schema, Sequence
 
@@ -44,7 +45,7 @@ def run_patterns(schema: Schema, settings: Settings) -> Results:
             continue
         findings.extend(run_pattern(pattern, schema))
         ran.append(pattern)
-    return Results(tuple(unique(agree(findings, schema, ran))), tuple(skipped))
+    return Results(tuple(unique(agree(as_guesses(findings, schema), schema, ran))), tuple(skipped))
 
 
 def run_server_patterns(server: LiveServer, settings: Settings) -> Results:

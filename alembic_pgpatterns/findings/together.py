@@ -199,12 +199,16 @@ def _around(schema: Schema, table: Table) -> tuple[Table, ...]:
 def _later(finding: Finding, brings: Sequence[str], followed: Sequence[Finding]) -> str:
     """Advice in place of a remedy that cannot simply be followed, too."""
     statements = "; ".join(sql(finding.remedy)) if finding.remedy is not None else ""
+    left = " and ".join(brings[:2])
+    redundant = [name.removeprefix("redundant-index ") for name in brings]
+    if brings and all(name.startswith("redundant-index ") for name in brings):
+        return f"{statements}. Then {' and '.join(redundant)} is not needed any more: drop it in the same revision."
     if not followed:
-        return f"{statements}. That alone leaves {', '.join(brings[:2])} open: settle both in one revision."
+        return f"{statements}. That alone leaves {left} open: settle both in one revision."
     others = " and ".join(f"{item.pattern} of {item.object}" for item in followed[-2:])
     if brings:
-        return f"{statements}, unless you follow {others}: then {', '.join(brings[:2])} would be open."
-    return f"Who follows {others} has cured this as well."
+        return f"{statements}. Not together with {others}: both would leave {left}."
+    return f"Following {others} cures this as well."
 
 
 def stands_in(index: Index, old: Index) -> bool:

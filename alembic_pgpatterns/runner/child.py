@@ -21,7 +21,7 @@ from alembic_pgpatterns.processes.supervisor import ChildEnds
 from alembic_pgpatterns.remedies.apply import apply
 from alembic_pgpatterns.remedies.metadata_copy import Copy, copied
 from alembic_pgpatterns.remedies.model import Remedy
-from alembic_pgpatterns.runner import dependencies, file_reads, models, quiet_log, sandbox
+from alembic_pgpatterns.runner import dependencies, file_reads, filters, models, quiet_log, sandbox
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.failures import HistoryError, failure_of
 from alembic_pgpatterns.runner.messages import (
@@ -120,6 +120,21 @@ class Child:
         with self._models_alone(items) as metadatas:
             driver = next((item.facts.driver for item in items), "")
             return models.missing_declarations(metadatas, server, driver, search_path)
+
+    def left_out(
+        self,
+        run: int,
+        number: int | None,
+        server: Mapping[str, str],
+        search_path: str | None,
+        objects: Sequence[filters.Named],
+    ) -> list[bool]:
+        """For each object: whether env.py keeps autogenerate from looking at it."""
+        items = self._items(run, number)
+        with self._models_alone(items) as metadatas:
+            driver = next((item.facts.driver for item in items), "")
+            contexts = [item.context for item in items]
+            return filters.left_out(contexts, metadatas, objects, models.Session(server, driver, search_path))
 
     def _items(self, run: int, number: int | None) -> list[Configured]:
         items = self._runs[run].configured

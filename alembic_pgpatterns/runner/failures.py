@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,8 @@ def _texts(error: BaseException | None) -> list[str]:
 def _message(error: BaseException) -> str:
     """The error's message. Some errors fail even when they are printed."""
     try:
-        return str(error)
+        # Where an object is in memory says nothing, and is different in each run.
+        return re.sub(r" at 0x[0-9a-f]+(?=>)", "", str(error))
     except Exception as second:
         return f"(its message cannot be read: {type(second).__name__})"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -128,6 +129,24 @@ def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Fai
     except (sqlalchemy.exc.SQLAlchemyError, PgPatternsError, AttributeError, TypeError) as error:
         return failure_of(error, "")
     return None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection to open: the server's parameters, the application's driver, and the search_path of env.py."""
+
+    server: Mapping[str, str]
+    driver: str
+    search_path: str | None
+
+    def run(self, task: Callable[[Any], Any]) -> Any:
+        """The result of a task that gets the connection."""
+
+        def on_path(connection: Any) -> Any:
+            _set_search_path(connection, self.search_path)
+            return task(connection)
+
+        return with_connection(self.server, on_path, self.driver)
 
 
 def _set_search_path(connection: Any, search_path: str | None) -> None:

@@ -7,7 +7,7 @@ is validated, owners, and the names of unnamed constraints.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from alembic_pgpatterns.schema.model import (
@@ -31,6 +31,7 @@ class Difference:
     """One object that differs.
 
     ``kind``: "missing" in the second schema, "extra" there, or "changed": its ``aspect`` from ``first`` to ``second``.
+    ``name``: the object's own, where it has one.
     """
 
     kind: Literal["missing", "extra", "changed"]
@@ -40,6 +41,7 @@ class Difference:
     aspect: str = ""
     first: str = ""
     second: str = ""
+    name: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         if self.kind == "changed":
@@ -104,12 +106,18 @@ def _members(
 ) -> Iterator[Difference]:
     for key, item in first.items():
         if key not in second:
-            yield Difference("missing", kind, label_of(item), table(key))
+            yield Difference("missing", kind, label_of(item), table(key), name=_own_name(item))
         else:
-            yield from _compared(kind, label_of(item), table(key), facts(item), facts(second[key]))
+            for changed in _compared(kind, label_of(item), table(key), facts(item), facts(second[key])):
+                yield replace(changed, name=_own_name(item))
     for key, item in second.items():
         if key not in first:
-            yield Difference("extra", kind, label_of(item), table(key))
+            yield Difference("extra", kind, label_of(item), table(key), name=_own_name(item))
+
+
+def _own_name(item: Any) -> str | None:
+    name = getattr(item, "name", None)
+    return name.name if isinstance(name, Name) else name
 
 
 def label_of(item: Any) -> str:

@@ -108,7 +108,8 @@ class Table:
     in ``Schema.grants``. ``rules``: names of rewrite rules. ``pinned``: (column, what uses it) if PostgreSQL refuses to
     change the column's type because of a trigger, rule or publication. ``options``: reloptions.
     ``disabled_triggers``: (name of the foreign key that it serves or '', trigger). ``published``: a publication sends
-    its UPDATEs or DELETEs. ``seeded``: the revisions have put rows into it.
+    its UPDATEs or DELETEs. ``seeded``: the revisions have put rows into it. ``modelled``: the models have it, or there
+    are no models.
     """
 
     name: Name
@@ -135,6 +136,7 @@ class Table:
     disabled_triggers: tuple[tuple[str, str], ...] = ()
     published: bool = False
     seeded: bool = False
+    modelled: bool = True
     options: tuple[str, ...] | Unknown = UNKNOWN
     comment: str | None = None
     statistics: TableStatistics | None = None

@@ -30,7 +30,10 @@ def overlay(database: Schema, models: Schema) -> Schema:
     """
     of_models = {_stored(table.name): table for table in models.tables}
     everywhere = Origin(ignored=_common(metadata.origin.ignored for metadata in models.metadatas))
-    tables = tuple(_table(table, of_models.get(table.name), everywhere) for table in database.tables)
+    tables = tuple(
+        replace(_table(table, of_models.get(table.name), everywhere), modelled=not of_models or table.name in of_models)
+        for table in database.tables
+    )
     columns = {(table.name, column.name): column.origin for table in tables for column in table.columns}
     return replace(
         database,

@@ -43,6 +43,7 @@ class Column:
     repr of the value; None if there is none, UNKNOWN from the catalog. ``sequence`` is the sequence that it owns or
     takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
     or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it (single-table inheritance).
+    ``seeded_null``: it is null in rows that the revisions put into the table; known of booleans only.
     """
 
     table: Name
@@ -59,6 +60,7 @@ class Column:
     statistics: ColumnStatistics | None = None
     null_stated: bool = False
     of_subclass: bool = False
+    seeded_null: bool = False
     origin: Origin = NO_ORIGIN
 
     @property

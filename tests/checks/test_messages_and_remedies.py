@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from textwrap import dedent
+
 import pytest
 
 from alembic_pgpatterns.checks.deploy_plan import plans
@@ -116,6 +119,51 @@ def test_other_work_under_a_lock_is_a_warning(found) -> None:
     )
     (finding,) = found(add + 'op.add_column("author", sa.Column("note", sa.Text()))', "strong-lock-then-more")
     assert str(finding.severity) == "info"
+
+
+def test_what_leaves_the_transaction_is_said_by_its_own_finding_alone(found) -> None:
+    """An index that is built CONCURRENTLY, and a constraint that is validated later, hold no other table's lock."""
+    add = 'op.add_column("book", sa.Column("note", sa.Text()))\n'
+    build = 'op.create_index("ix_author_id", "author", ["id"])\n'
+    assert found(add + build, "strong-lock-then-more") == []
+    assert len(found(add + build, "blocking-index-build")) == 1
+    two = build + 'op.create_index("ix_book_title", "book", ["title"])'
+    assert found(two, "strong-lock-then-more") == []
+    check = 'op.create_check_constraint("positive", "author", "id > 0")'
+    (finding,) = found(add + check, "strong-lock-then-more")
+    assert str(finding.severity) == "info", "NOT VALID takes the lock as well, for a moment"
+
+
+def test_an_index_that_goes_with_its_column_or_waits_for_nobody(found) -> None:
+    """DROP INDEX is instant. What matters is whether the statement has to wait for the lock."""
+    indexed = BOOK + "CREATE INDEX ix_book_title ON book (title); CREATE INDEX ix_book_pages ON book (pages, title);"
+    drop = 'op.drop_index("ix_book_title", "book")\n'
+    both = drop + 'op.drop_index("ix_book_pages", "book")\n'
+    run = partial(found, pattern="blocking-index-drop", existing=indexed)
+    assert len(run(both)) == 2
+    assert run(both + 'op.drop_column("book", "title")') == []
+    assert [item.object for item in run(both + 'op.drop_column("book", "pages")')] == ["public.ix_book_title"]
+    add = 'op.add_column("book", sa.Column("note", sa.Text()))\n'
+    assert run(add + drop) == []
+    assert len(run(drop + add)) == 1
+
+
+def test_an_enum_made_again_needs_only_a_new_label(found) -> None:
+    enum = BOOK + "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE mind (id bigint PRIMARY KEY, mood mood);"
+    again = """
+        op.execute("ALTER TYPE mood RENAME TO mood_old")
+        op.execute("CREATE TYPE mood AS ENUM ('sad', 'it''s fine')")
+        op.execute("ALTER TABLE mind ALTER COLUMN mood TYPE mood USING mood::text::mood")
+        op.execute("DROP TYPE mood_old")
+    """
+    (finding,) = found(dedent(again), "table-rewrite", enum)
+    assert "(the type of mood to an enum of the same name with more labels)" in finding.message
+    proposal = proposed(finding)
+    assert proposal.startswith("op.execute(\"ALTER TYPE public.mood ADD VALUE IF NOT EXISTS 'it''s fine'\")")
+    assert found(proposal, "table-rewrite", enum) == []
+    fewer = again.replace("'sad', ", "")
+    (finding,) = found(dedent(fewer), "table-rewrite", enum)
+    assert "from public.mood to public.mood" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -104,3 +104,106 @@ def drifts(made: Project) -> list[str]:
     """The differences, with a pattern selected that autogenerate would enforce."""
     found, _ = findings(made, "--select", "model-drift,varchar-length", "--since", "base")
     return [item["message"] for item in found if item["pattern"] == "model-drift"]
+
+
+SHOP_ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+from app import Base
+
+
+def include_object(object, name, type_, reflected, compare_to):
+    if type_ == "table" and name == "by_object":
+        return False
+    if type_ == "unique_constraint" and name == "by_hand":
+        assert reflected and compare_to is None and object.table.name == "item"
+        return False
+    return not (type_ == "column" and name == "size" and str(compare_to.type) == "INTEGER")
+
+
+def include_name(name, type_, parent_names):
+    return not (type_ == "index" and name == "ix_hidden" and parent_names["table_name"] == "item")
+
+
+with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, include_object=include_object, include_name=include_name
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+SHOP = """
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = "item"
+    __table_args__ = (Index("ix_item_other_id", "other_id"),)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    other_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    code: Mapped[str] = mapped_column(Text)
+    ready: Mapped[bool] = mapped_column(Boolean, nullable=False)
+    shown: Mapped[bool] = mapped_column(Boolean, nullable=True, default=True)
+
+
+class Place(Base):
+    __tablename__ = "place"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class ByObject(Base):
+    __tablename__ = "by_object"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+def items(session):
+    return session.query(Item).all()
+"""
+SHOP_TABLES = """
+CREATE TABLE item (
+    id bigserial PRIMARY KEY, size integer NOT NULL, other_id bigint NOT NULL REFERENCES item, code text NOT NULL,
+    ready boolean, shown boolean, CONSTRAINT by_hand UNIQUE (code)
+);
+CREATE INDEX ix_hidden ON item (size);
+CREATE INDEX ix_by_hand ON item (code, size);
+CREATE TABLE place (id bigserial PRIMARY KEY);
+CREATE TABLE item_copy (code varchar(255));
+"""
+
+
+def test_what_autogenerate_compares_and_what_the_models_cure_already(tmp_path: Path) -> None:
+    """Not drift: what the filters of env.py hide. Nothing besides drift: what the models have, and no revision does."""
+    made = make(tmp_path)
+    made.write("app.py", SHOP)
+    made.write("migrations/env.py", "import sys\nsys.path.insert(0, '.')\n" + SHOP_ENV)
+    made.sql("a1", SHOP_TABLES)
+    formats = ("--format", "text", "--format", f"json={tmp_path / 'report.json'}")
+    run = made.alembic("pgcheck", "--exit-zero", "--since", "base", *formats)
+    assert run.returncode == 0, run.stdout + run.stderr
+    document = json.loads((tmp_path / "report.json").read_text())
+    drift = {item["object"]: item for item in document["findings"] if item["pattern"] == "model-drift"}
+    assert set(drift) == {"public.ix_item_other_id", "public.ix_by_hand", "public.item.ready nullability"}
+    assert drift["public.ix_by_hand"]["remedy"]["advice"].startswith("Declare it in the models; or let alembic")
+    others = {(item["pattern"], item["object"]) for item in document["findings"]} & {
+        ("unindexed-foreign-key", "public.item(other_id)"),
+        ("nullable-flag", "public.item.ready"),
+        ("nullable-flag", "public.item.shown"),
+        ("varchar-length", "public.item_copy.code"),
+        ("missing-primary-key", "public.item_copy"),
+    }
+    assert others == {("nullable-flag", "public.item.shown")}
+    guesses = {(item["pattern"], item["object"]) for item in document["guesses"]}
+    assert guesses >= {("varchar-length", "public.item_copy.code"), ("missing-primary-key", "public.item_copy")}
+    version = (
+        "No target_version is set, so nothing is proposed that needs more than PostgreSQL 13: "
+        "say which version production runs."
+    )
+    assert run.stdout.count("target_version") == 1, "which version the remedies are for is said once"
+    assert version in run.stdout

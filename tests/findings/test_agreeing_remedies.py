@@ -82,8 +82,8 @@ def test_the_second_of_two_indexes_that_stand_in_for_each_other_stays() -> None:
     first, second = remedies([finding(narrow), finding(wide)], table(index("i_a", "a"), index("i_ab", "a", "b")))
     assert first == narrow
     assert second == Advice(
-        "DROP INDEX public.i_ab, unless you follow redundant-index of public.item: then searches that public.i_a "
-        "served, searches that public.i_ab served would be open."
+        "DROP INDEX public.i_ab. Not together with redundant-index of public.item: both would leave searches that "
+        "public.i_a served and searches that public.i_ab served."
     )
 
 
@@ -100,7 +100,7 @@ def test_all_that_was_dropped_before_needs_an_index_and_two_of_it_are_named() ->
     before = table(*(index(name, *columns) for name, columns in names.items()))
     *followed, last = remedies([finding(item) for item in drops], before)
     assert followed == drops[:-1]
-    assert last.text.endswith("then searches that public.i_a served, searches that public.j_a served would be open.")
+    assert last.text.endswith(": both would leave searches that public.i_a served and searches that public.j_a served.")
 
 
 @pytest.mark.parametrize(("predicate", "stands"), [("b > 0", True), ("b > 1", False), ("(b>0)", True)])
@@ -115,7 +115,7 @@ def test_what_is_gone_needs_nothing_more() -> None:
     again = finding(drop("i_a", "a"), UnindexedForeignKey, severity=items[0].severity)
     before = table(*(index(f"i_{name}", name) for name in "abc"), *(index(f"j_{name}", name) for name in "abc"))
     assert remedies([*items, again], before)[3] == Advice(
-        "Who follows redundant-index of public.i_b and redundant-index of public.i_c has cured this as well."
+        "Following redundant-index of public.i_b and redundant-index of public.i_c cures this as well."
     )
 
 
@@ -166,7 +166,7 @@ def test_a_remedy_that_makes_a_pattern_report_something_new_becomes_advice() -> 
     wide = (*(foreign("ab"[:length]) for length in (1, 2)), foreign("abc"))
     of_all = table(index("i_a", "a", "b", "c"), foreign_keys=wide)
     (advice,) = remedies([finding(replace_index("i_a", "t"))], of_all, REFERRED, patterns=patterns)
-    open_keys = "unindexed-foreign-key public.item(a), unindexed-foreign-key public.item(a, b)"
+    open_keys = "unindexed-foreign-key public.item(a) and unindexed-foreign-key public.item(a, b)"
     assert advice.text.endswith(f". That alone leaves {open_keys} open: settle both in one revision.")
     kept = replace_index("i_a", "a", "b")
     assert remedies([finding(kept)], of_item, REFERRED, patterns=patterns) == [kept]

@@ -7,7 +7,7 @@ from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.schema.model import Key, Name, Schema, Table
+from alembic_pgpatterns.schema.model import Index, Key, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -18,7 +18,7 @@ class MissingPrimaryKey(SchemaPattern):
     and DELETE, SQLAlchemy cannot map the table, and tools that work in batches (pg_repack, backfills) have no key to go
     by.
 
-    If a unique constraint exists whose columns are all NOT NULL, the fix makes a primary key of it.
+    If a unique constraint or a unique index exists whose columns are all NOT NULL, the fix makes a primary key of it.
 
     Not reported: partitions (their root table is), foreign tables, views. A parent's primary key does not apply to
     tables that inherit from it, so each of those needs its own.
@@ -53,6 +53,9 @@ class MissingPrimaryKey(SchemaPattern):
 
 def _remedy(schema: Schema, table: Table) -> Remedy:
     key = next((key for key in table.unique_constraints if _could_be_primary(table, key)), None)
+    index = next((index for index in table.indexes if _could_back_primary(table, index)), None)
+    if key is None and index is not None:
+        return _from_index(schema, table, index)
     linking = linking_columns(table)
     if key is None and linking:
         # By name: the order of a set is not the same in every run.
@@ -64,8 +67,13 @@ def _remedy(schema: Schema, table: Table) -> Remedy:
             "add one: id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY."
         )
     columns, name = ", ".join(map(quote, key.columns)), quote(_free_name(schema, table.name))
+    if key.name is not None and _is_referred(schema, table, key.columns):
+        return Advice(
+            f"PRIMARY KEY ({columns}) in place of the UNIQUE. Foreign keys refer to that: drop them first, and add "
+            "them again afterwards."
+        )
     add, drop = f"ADD CONSTRAINT {name} PRIMARY KEY ({columns})", f"DROP CONSTRAINT {name}"
-    if key.name is not None and _can_go(schema, table, key):
+    if key.name is not None and _can_go(table, key):
         # Beside the primary key it would be a second index of the same.
         add = f"{add}, DROP CONSTRAINT {quote(key.name)}"
         drop = f"ADD CONSTRAINT {quote(key.name)} UNIQUE ({columns}), {drop}"
@@ -76,16 +84,52 @@ def _remedy(schema: Schema, table: Table) -> Remedy:
     )
 
 
-def _can_go(schema: Schema, table: Table, key: Key) -> bool:
-    """Whether nothing needs the unique constraint: no foreign key, no replica identity, no INCLUDE of its own."""
-    referred = any(
-        other.referred_table == table.name and set(other.referred_columns) == set(key.columns)
+def _from_index(schema: Schema, table: Table, index: Index) -> Remedy:
+    """The index becomes the key's, without being built again; it gets the key's name."""
+    names = [name for name in index.columns if name is not None]
+    name = quote(_free_name(schema, table.name))
+    columns = ", ".join(map(quote, names))
+    return Statements(
+        up=(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {quote(index.name.name)}",),
+        down=(
+            f"ALTER TABLE {table.name} DROP CONSTRAINT {name}",
+            f"CREATE UNIQUE INDEX {quote(index.name.name)} ON {table.name} ({columns})",
+        ),
+        model=f"PrimaryKeyConstraint({', '.join(map(repr, names))})  # in place of the index {index.name.name}",
+    )
+
+
+def _could_back_primary(table: Table, index: Index) -> bool:
+    """Whether a primary key can take the index (docs, "ALTER TABLE", ADD table_constraint_using_index)."""
+    columns = [table.column(name or "") for name in index.columns]
+    return (
+        index.unique
+        and index.constraint is None
+        and index.parent is None
+        and table.kind == "table"
+        and index.method == "btree"
+        and index.predicate is None
+        and index.valid
+        and not (index.include or index.replica_identity or index.clustered)
+        and all(column is not None and not column.nullable for column in columns)
+        # A key takes an index of the default operator classes and order alone.
+        and all(key.opclass_default is True and not key.descending and not key.nulls_first for key in index.keys)
+    )
+
+
+def _is_referred(schema: Schema, table: Table, columns: tuple[str, ...]) -> bool:
+    return any(
+        other.referred_table == table.name and set(other.referred_columns) == set(columns)
         for item in schema.tables
         for other in item.foreign_keys
     )
+
+
+def _can_go(table: Table, key: Key) -> bool:
+    """Whether nothing needs the unique constraint: no replica identity, no INCLUDE of its own."""
     index = next((index for index in table.indexes if index.constraint == key.name), None)
     used = index is not None and (index.replica_identity or index.clustered)
-    return not (referred or used or key.include or key.inherited)
+    return not (used or key.include or key.inherited)
 
 
 def _free_name(schema: Schema, table: Name) -> str:

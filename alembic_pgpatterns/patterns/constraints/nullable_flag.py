@@ -31,7 +31,8 @@ class NullableFlag(SchemaPattern):
     Not reported: columns without a default of which the model says `nullable=True` or `Mapped[bool | None]`, or whose
     name ends in a word of `outcomes`, where null is meant to say "not known" or "not yet"; arrays of booleans,
     generated columns, domains that are NOT NULL, columns that a CHECK tests for null (it forbids null, or says which
-    rows have it), columns that only a subclass of single-table inheritance has, columns inherited from a parent.
+    rows have it), columns that only a subclass of single-table inheritance has, columns inherited from a parent,
+    columns that are null in rows that the revisions themselves insert.
     """
 
     severity = Severity.INFO
@@ -56,6 +57,7 @@ class NullableFlag(SchemaPattern):
             if (
                 _may_be_null(column)
                 and not column.of_subclass
+                and not column.seeded_null
                 and not self._is_open(column)
                 and not _decided_by_check(table, column.name)
             ):

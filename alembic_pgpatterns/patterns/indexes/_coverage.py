@@ -25,8 +25,10 @@ class Coverage:
                 self._partitions[table.partition_of].append(table)
 
     def whole(self, table: Table, key: ForeignKey) -> bool:
-        """Whether an index serves equality on all columns of the key."""
-        return self._covered(table, key, len(key.columns))
+        """Whether an index serves equality on all columns of the key, or a unique one on some, which finds one row."""
+        unique = (index for index in table.indexes if index.unique and len(index.keys) < len(key.columns))
+        found_alone = any(index.predicate is None and serves(index, table, key, len(index.keys)) for index in unique)
+        return found_alone or self._covered(table, key, len(key.columns))
 
     def part(self, table: Table, key: ForeignKey) -> bool:
         """Whether an index serves equality on some columns of a composite key: slower, but far better than none."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._growth import singular
+from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.patterns.indexes._roles import never_null
 from alembic_pgpatterns.patterns.indexes._shape import usable
@@ -29,6 +31,9 @@ class NullableUnique(SchemaPattern):
     covers the nulls, alone or together with a CHECK; a table with another unique index for the rows where the column is
     null; a column in whose place other rules have another one ((phone, shop) beside (email, shop)); columns that a
     CHECK keeps from being null.
+
+    Where only the name that something has elsewhere may be null (`external_id`, `saml_subject`), null usually means
+    that it has none: that is a guess.
     """
 
     severity = Severity.INFO
@@ -68,13 +73,16 @@ Table(
         for table in schema.checked_tables():
             for key in table.unique_constraints:
                 if key.nulls_not_distinct is False and not key.temporal:
-                    yield from self._findings(table, key, f"the unique constraint {key.identifier}", key.columns)
+                    rule = f"the unique constraint {key.identifier}"
+                    yield from self._findings(schema, table, key, rule, key.columns)
             for index in table.indexes:
                 if _rules(index):
-                    yield from self._findings(table, index, str(index.name), index.columns, _kept_out(table, index))
+                    kept_out = _kept_out(table, index)
+                    yield from self._findings(schema, table, index, str(index.name), index.columns, kept_out)
 
     def _findings(
         self,
+        schema: Schema,
         table: Table,
         at: Key | Index,
         rule: str,
@@ -94,12 +102,13 @@ Table(
         nullable = shared or nullable
         if nullable:
             names = " or ".join(map(quote, nullable))
-            yield self.finding(
+            finding = self.finding(
                 at=at,
                 message=f"{rule} allows duplicate rows when {names} is null",
                 remedy=self._advice(nullable),
                 cause=names,
             )
+            yield finding.but(guess=all(_names_it_elsewhere(schema, table, name) for name in nullable))
 
     def _advice(self, nullable: list[str]) -> Advice:
         """Rows that stand there by now may break the stricter rule, and may be meant to."""
@@ -133,6 +142,27 @@ def _is_alternative(table: Table, name: str, members: tuple[str | None, ...]) ->
     rules = [key.columns for key in table.unique_constraints]
     partial = [index.columns for index in table.indexes if index.unique and index.constraint is None]
     return any(rest < set(other) and name not in other for other in (*rules, *partial))
+
+
+_IDENTITIES = frozenset({
+    "barcode", "code", "email", "fingerprint", "handle", "hash", "id", "isbn", "issuer", "key", "login", "number",
+    "phone", "ref", "reference", "sku", "slug", "subject", "uid", "username", "uuid",
+})  # fmt: skip
+"""Last words of columns with a name that something has elsewhere, which not everything has."""
+
+
+def _names_it_elsewhere(schema: Schema, table: Table, name: str) -> bool:
+    """Whether the column holds a name from elsewhere, and does not refer to a table, with or without a foreign key."""
+    parts = words(name)
+    if not parts or parts[-1] not in _IDENTITIES or any(name in key.columns for key in table.foreign_keys):
+        return False
+    return parts[:-1] not in schema.fact(_things)
+
+
+def _things(schema: Schema) -> frozenset[tuple[str, ...]]:
+    """The names of the tables in words, the last one in the singular."""
+    names = (words(table.name.name) for table in schema.tables)
+    return frozenset((*name[:-1], singular(name[-1])) for name in names if name)
 
 
 def _has_companion(table: Table, name: str) -> bool:

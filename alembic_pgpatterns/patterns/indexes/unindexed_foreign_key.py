@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._growth import looks_like_a_list
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
+from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
@@ -29,7 +31,10 @@ class UnindexedForeignKey(SchemaPattern):
     collation, and its operators are those of the constraint. Primary keys, unique and exclusion constraints count as
     well; columns after INCLUDE and BRIN indexes do not. An index that is partial on only `<key column> IS NOT NULL`
     counts. For a partitioned table an index on each partition is enough. If an index starts with only a part of a
-    composite key, the finding is an info.
+    composite key, the finding is an info; a unique one on a part is enough.
+
+    A short list, such as countries or kinds, hardly ever loses a row: a key that refers to one is a guess where the
+    application's source is known and does not search by the key.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -74,12 +79,24 @@ Table(
             bare = _bare_keys(table, coverage)
             for key in bare.values():
                 remedy = _remedy(schema, table, key, bare)
-                yield self.finding(
+                finding = self.finding(
                     at=key,
                     message=f"no index of {table.name} starts with {', '.join(key.columns)}",
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
+                yield finding.but(guess=_refers_to_list(schema, key) and not _may_be_searched(schema, table, key))
+
+
+def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:
+    parent = schema.table(key.referred_table)
+    return parent is not None and parent.name != key.table and looks_like_a_list(schema, parent)
+
+
+def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
+    """Whether a query searches by the key's columns, or nothing is known of the queries."""
+    shapes = queries_on(schema, table)
+    return schema.evidence is None or any(with_condition(shapes, name, ONE_VALUE) for name in key.columns)
 
 
 def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:

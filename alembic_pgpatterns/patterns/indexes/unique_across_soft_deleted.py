@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._words import names_any
+from alembic_pgpatterns.patterns.indexes._evidence import queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._roles import reads
 from alembic_pgpatterns.patterns.indexes._shape import beside, definition, index_of, usable
-from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, soft_delete_column
+from alembic_pgpatterns.patterns.indexes._soft_deletion import SoftDeletionOptions, deletion_marks, soft_delete_column
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, Remedy, ReplaceIndex, ReplaceUnique
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Index, Key, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.values import calls
+from alembic_pgpatterns.schema.sql.values import columns as columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class UniqueAcrossSoftDeleted(SchemaPattern):
 
     If a member is deleted by setting `deleted_at`, the same address cannot be registered again: the deleted row still
     has it. A unique index `WHERE deleted_at IS NULL` applies only to rows that are not deleted.
+
+    It is a guess where the application's source is known, and no query asks for the rows that are not deleted, nor does
+    an index of the table leave the deleted ones out: the table may have the column and delete its rows for good.
 
     Not reported: primary keys; keys that foreign keys reference, which must hold for all rows; keys that contain the
     deletion column, or whose index is partial on it; generated values (uuid, identity, sequence, names in the option
@@ -69,8 +74,24 @@ Table(
         for table in schema.checked_tables():
             column = soft_delete_column(table, self.options.columns)
             if column is not None:
-                yield from self._constraints(table, column, referred)
-                yield from self._indexes(table, column, referred)
+                guess = not self._keeps_deleted(schema, table)
+                for finding in (*self._constraints(table, column, referred), *self._indexes(table, column, referred)):
+                    # Whether a deleted row's name can be used again is one decision for all tables.
+                    yield finding.but(guess=guess, cause=column.name)
+
+    def _keeps_deleted(self, schema: Schema, table: Table) -> bool:
+        """Whether the table really keeps deleted rows; also where nothing is known of the queries."""
+        marks = deletion_marks(table, self.options.columns)
+        shapes = queries_on(schema, table)
+        return (
+            schema.evidence is None
+            or any(with_condition(shapes, mark.column, mark.uses, mark.fits) for mark in marks)
+            or any(
+                isinstance(index.predicate, str) and mark.column in columns_of(index.predicate)
+                for index in table.indexes
+                for mark in marks
+            )
+        )
 
     def _constraints(
         self, table: Table, column: Column, referred: set[tuple[Name, frozenset[str]]]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
-from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.schema.names import Name
+from alembic_pgpatterns.revisions.model import RevisionRun, Statement
+from alembic_pgpatterns.schema.model import Index, Name
 
 
 class BlockingIndexDrop(RevisionPattern):
@@ -15,8 +15,8 @@ class BlockingIndexDrop(RevisionPattern):
     that is running on the table, and while it waits all others wait behind it, reads too.
 
     DROP INDEX CONCURRENTLY waits as well, but while it waits it blocks nobody. It cannot run in a transaction. Indexes
-    of partitioned tables cannot be dropped this way and are not reported, nor are those of a table that the revision
-    drops as well.
+    of partitioned tables cannot be dropped this way and are not reported, nor are those of a table or column that the
+    revision drops as well, nor what is dropped while the transaction holds that lock already.
     """
 
     fold = Fold.REVISION
@@ -47,7 +47,9 @@ class BlockingIndexDrop(RevisionPattern):
                 )  # fmt: skip
                 # One of that name that the revision made is on a table that is not locked.
                 locked = index is not None and statement.mode(index.table) == "ACCESS EXCLUSIVE"
-                if index is None or not locked or _partitioned(run, index.table) or _dropped(run, index.table):
+                if index is None or not locked or _partitioned(run, index.table) or _dropped(run, index):
+                    continue
+                if _holds_already(run, statement, index.table):
                     continue
                 text = with_words(command.text, "CONCURRENTLY")
                 yield self.at(
@@ -61,9 +63,26 @@ class BlockingIndexDrop(RevisionPattern):
                 )
 
 
-def _dropped(run: RevisionRun, name: Name) -> bool:
-    """Whether the revision drops the table as well: its readers and writers wait for that, or are gone."""
-    return all(table.name != name for table in run.after.tables)
+def _dropped(run: RevisionRun, index: Index) -> bool:
+    """Whether the revision drops the table or an indexed column as well, which takes the index with it.
+
+    The readers and writers wait for that, or are gone.
+    """
+    table = run.after.table(index.table)
+    return table is None or any(name is not None and table.column(name) is None for name in index.columns)
+
+
+def _holds_already(run: RevisionRun, statement: Statement, name: Name) -> bool:
+    """Whether something else took the lock before in the transaction, so that this drop waits for nobody."""
+    earlier = run.statements[: run.statements.index(statement)]
+    return statement.transactional and any(
+        other.transaction == statement.transaction
+        and other.transactional
+        and other.command is not None
+        and other.command.kind != "drop index"
+        and any(lock.root == name and lock.mode == "ACCESS EXCLUSIVE" for lock in other.locks)
+        for other in earlier
+    )
 
 
 def _partitioned(run: RevisionRun, name: object) -> bool:

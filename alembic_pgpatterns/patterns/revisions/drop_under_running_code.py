@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import altered
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.retyped import retyped
@@ -21,6 +21,8 @@ class DropUnderRunningCode(RevisionPattern):
     then has a different kind of type.
     """
 
+    # One deployment waits for all that a revision drops.
+    fold = Fold.REVISION
     references = ("https://www.postgresql.org/docs/current/sql-altertable.html",)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, title text, pages integer);"
     bad = """

@@ -28,8 +28,11 @@ class StrongLockThenMore(RevisionPattern):
     application's own transactions.
 
     Change one table per revision, and separate slow work from work under a lock. Reported once per transaction: a
-    warning if rows are changed under the lock, or another table is rewritten, read through or indexed; an info if
-    tables are only locked one after another.
+    warning if rows are changed under the lock, or another table is rewritten; an info if tables are only locked one
+    after another.
+
+    Not reported: an index that is built and a constraint that is checked under the lock. They have findings of their
+    own, whose remedy takes them out of the transaction.
     """
 
     references = (LOCKS,)
@@ -65,6 +68,8 @@ class StrongLockThenMore(RevisionPattern):
                 work = _changes(run, statement) or _works(run, statement, lock.table)
                 if work:
                     return self._finding(run, statement, lock, work, Severity.WARNING)
+            if _is_plain_build(statement):
+                continue
             new = _strong(statement, held)
             if held and new:
                 others.append(self._finding(run, statement, next(iter(held.values())), _locks(new), Severity.INFO))
@@ -103,16 +108,18 @@ def _locks(new: dict[Name, str]) -> str:
     return "takes " + " and ".join(f"{mode} on {name}" for name, mode in new.items())
 
 
-_VERBS = {"rewrite": "rewrites {}", "build": "builds an index on {}", "scan": "reads all of {}"}
+def _is_plain_build(statement: Statement) -> bool:
+    """CREATE INDEX, whose lock is gone once it is built CONCURRENTLY, as blocking-index-build says."""
+    return statement.command is not None and statement.command.kind == "create index"
 
 
 def _works(run: RevisionRun, statement: Statement, held: Name) -> str:
-    """Work on another table: what it does to its own has a finding of its own."""
-    for kind, words in (*_VERBS.items(), ("foreign key", _VERBS["scan"])):
-        for work in worked(statement, kind, run):
-            if work.root != held:
-                return words.format(work.root)
-    return ""
+    """A rewrite of another table. Scans (NOT VALID) and builds (CONCURRENTLY) can leave the transaction, it cannot.
+
+    What a statement does to the locked table itself has a finding of its own.
+    """
+    others = (work.root for work in worked(statement, "rewrite", run) if work.root != held)
+    return next((f"rewrites {name}" for name in others), "")
 
 
 def _changes(run: RevisionRun, statement: Statement) -> str:

@@ -8,7 +8,7 @@ from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
-from alembic_pgpatterns.schema.sql.expressions import zones_of
+from alembic_pgpatterns.schema.sql.expressions import text_literal, zones_of
 from alembic_pgpatterns.schema.types import DataType
 
 _UTC = frozenset({"utc", "gmt", "etc/utc", "etc/gmt"})
@@ -80,11 +80,20 @@ def _words(change: AlterAction, run: RevisionRun, table: Name) -> str:
         old, new = _type(run.before, table, change), _type(run.after, table, change)
         longer = ", which fails where a value is longer" if _shorter(old, new) and not change.using else ""
         words = f"from {old.display if old else '?'} to {new.display if new else change.type}"
+        if _more_labels(old, new):
+            words = "to an enum of the same name with more labels"
         return f"the type of {change.name} {words}{longer}"
     if change.kind == "add column":
         default = f"default {change.default}" if change.default else change.type
         return f"new column {change.name}: {change.generated or default}"
     return change.kind.upper()
+
+
+def _more_labels(old: DataType | None, new: DataType | None) -> tuple[str, ...]:
+    """The labels that an enum made again has besides those of the one that it replaces."""
+    if old is None or new is None or (old.kind, new.kind) != ("enum", "enum") or old.display != new.display:
+        return ()
+    return tuple(label for label in new.labels if label not in old.labels) if {*old.labels} <= {*new.labels} else ()
 
 
 def _type(schema: Schema, table: Name, change: AlterAction) -> DataType | None:
@@ -144,6 +153,11 @@ def _is_utc(change: AlterAction) -> bool:
 def _retyped(run: RevisionRun, statement: Statement, change: AlterAction, table: Name) -> str:
     old, new = _type(run.before, table, change), _type(run.after, table, change)
     written, column = as_written(statement, table), quote(change.name)
+    more = _more_labels(old, new)
+    if more and old is not None:
+        # A new label needs no rewrite. In a transaction since PostgreSQL 12, where it can be used after the commit.
+        added = (f"ALTER TYPE {old.display} ADD VALUE IF NOT EXISTS {text_literal(label)}" for label in more)
+        return "\n".join(f"op.execute({python(text)})" for text in added) + "  # in place of a new type"
     # Where the session's zone is UTC the values stay as they are, and PostgreSQL rewrites nothing (since 12).
     if _becomes_aware(old, new) and _is_utc(change):
         alter = f"ALTER TABLE {written} ALTER COLUMN {column} TYPE {change.type}"

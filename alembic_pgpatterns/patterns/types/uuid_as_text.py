@@ -33,8 +33,9 @@ class UuidAsText(SchemaPattern):
     As text it takes 37 bytes instead of 16, in the table and in every index and foreign key; comparing it uses the
     collation; and nothing refuses upper case, a missing hyphen or a value that is no UUID at all.
 
-    Recognised are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary or foreign
-    key, that have a name for a UUID (`names`, as whole words) or a default that makes one, on the server or in Python.
+    Recognised are columns of `varchar` or `char` with 32 or 36 characters, and text columns in a primary, unique or
+    foreign key, that have a name for a UUID (`names`, as whole words) or a default that makes one, on the server or in
+    Python.
 
     Not reported: other columns of these lengths (hashes, codes), text outside of keys, columns whose type a
     TypeDecorator chooses.
@@ -65,6 +66,9 @@ class UuidAsText(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} holds UUIDs as {column.type.display}",
                     remedy=_remedy(column, has_foreign_key, obstacles.of(column) or special_opclass(table, column)),
+                    # Columns that foreign keys connect can only change together, and who makes one key of text makes
+                    # all of them so.
+                    cause="keys" if has_foreign_key else "",
                 )
 
     def _names_a_uuid(self, column: Column) -> bool:
@@ -89,7 +93,8 @@ def _shaped(table: Table, column: Column) -> bool:
 
 def _in_key(table: Table, name: str) -> bool:
     primary = table.primary_key is not None and name in table.primary_key.columns
-    return primary or any(name in key.columns for key in table.foreign_keys)
+    unique = any(name in key.columns for key in table.unique_constraints)
+    return primary or unique or any(name in key.columns for key in table.foreign_keys)
 
 
 def _remedy(column: Column, has_foreign_key: bool, obstacle: str | None) -> Remedy:

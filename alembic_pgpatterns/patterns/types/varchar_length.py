@@ -63,11 +63,14 @@ class VarcharLength(SchemaPattern):
         for _, column in checked_columns(schema):
             if self._is_checked(column.type):
                 keep = (options.keep_limit, options.guessed_limits)
+                is_guessed = column.type.length in options.guessed_limits
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is limited to {column.type.length} characters by its type",
                     remedy=as_text(schema, column, *keep, decorated=options.type_decorators),
-                    severity=None if column.type.length in options.guessed_limits else Severity.INFO,
+                    severity=None if is_guessed else Severity.INFO,
+                    # A limit that somebody chose does its work: that they all could be CHECKs is said once.
+                    cause="" if is_guessed else "chosen limits",
                 )
 
     def _is_checked(self, kind: DataType) -> bool:

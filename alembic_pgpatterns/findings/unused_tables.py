@@ -1,0 +1,56 @@
+"""Tables that only the database has and no query asks for: copies that a revision left, and what nobody dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from alembic_pgpatterns.patterns import Finding, registry
+from alembic_pgpatterns.schema.model import Name, Schema
+
+ALWAYS = frozenset({"security"})
+"""Folders of patterns whose findings count for tables that nobody uses, too: their rows can still be read."""
+
+
+def as_guesses(findings: Iterable[Finding], schema: Schema) -> list[Finding]:
+    """The findings; those about the shape of a table that nothing uses are guesses."""
+    unused = unused_tables(schema)
+    return [item.but(guess=True) if item.table in unused and _is_of_shape(item) else item for item in findings]
+
+
+def unused_tables(schema: Schema) -> frozenset[Name]:
+    """The tables without a model, a query or a foreign key from a table in use.
+
+    None where the models or the queries are not known, or where the models have less than half of the tables: the
+    application then has others, of which nothing is known.
+    """
+    evidence = schema.evidence
+    others = {table.name for table in schema.tables if not table.modelled and table.partition_of is None}
+    if evidence is None or not schema.metadatas or 2 * len(others) >= len(schema.tables):
+        return frozenset()
+    used = {table.name for table in schema.tables if table.name not in others} | {
+        name for name in others if _is_asked(schema, name)
+    }
+    waiting = [*used]
+    while waiting:
+        new = set(_referred(schema, waiting.pop())) - used
+        used |= new
+        waiting.extend(new)
+    return frozenset(others - used)
+
+
+def _is_asked(schema: Schema, name: Name) -> bool:
+    evidence = schema.evidence
+    assert evidence is not None
+    inserted = {name.name, f"{name.schema}.{name.name}"} & set(evidence.inserted)
+    return bool(inserted or evidence.of_table(name.schema, name.name))
+
+
+def _referred(schema: Schema, name: Name) -> Iterator[Name]:
+    table = schema.table(name)
+    for key in table.foreign_keys if table is not None else ():
+        yield key.referred_table
+
+
+def _is_of_shape(finding: Finding) -> bool:
+    cls = registry().get(finding.pattern)
+    return cls is not None and cls.folder not in ALWAYS
