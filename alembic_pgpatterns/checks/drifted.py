@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from alembic_pgpatterns.checks.model_drift import Compared
+from dataclasses import dataclass
+
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.run_patterns import run_patterns
 from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
+from alembic_pgpatterns.revisions.model import Drift
+from alembic_pgpatterns.schema.model import Schema
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The differences, and the schema that the models alone create; None if it is not what they say as written."""
+
+    drifts: tuple[Drift, ...]
+    created: Schema | None
 
 
 def drop_of_drift(gathered: Gathered, compared: Compared, settings: Settings, label: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.convergence import converge
+from alembic_pgpatterns.checks.drifted import Compared
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, enriched
@@ -37,14 +37,6 @@ _SHOWN = 160
 
 _TRANSACTION_START = frozenset({"now()", "CURRENT_TIMESTAMP", "transaction_timestamp()"})
 """Defaults, as pg_get_expr writes them, that are the same time (docs, "Current Date/Time")."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The differences, and the schema that the models alone create; None if it is not what they say as written."""
-
-    drifts: tuple[Drift, ...]
-    created: Schema | None
 
 
 def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Compared | Skipped:

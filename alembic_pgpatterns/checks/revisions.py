@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alembic_pgpatterns.checks.drifted import drop_of_drift
-from alembic_pgpatterns.checks.model_drift import Compared, drifts_of
+from alembic_pgpatterns.checks.drifted import Compared, drop_of_drift
+from alembic_pgpatterns.checks.model_drift import drifts_of
 from alembic_pgpatterns.checks.old_code import broken_by
 from alembic_pgpatterns.checks.old_release import read_old_release, reference_of
 from alembic_pgpatterns.checks.row_counts import with_rows

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._growth import singular
@@ -18,6 +19,15 @@ from alembic_pgpatterns.schema.sql.values import null_tested
 
 NULLS_NOT_DISTINCT = 15
 """The first PostgreSQL with UNIQUE NULLS NOT DISTINCT (its release notes, "Utility Commands")."""
+
+
+class _Rule(NamedTuple):
+    """A unique constraint or index: its words for messages, its columns, and those whose nulls it is not about."""
+
+    at: Key | Index
+    text: str
+    members: tuple[str | None, ...]
+    excluded: frozenset[str] = frozenset()
 
 
 class NullableUnique(SchemaPattern):
@@ -73,28 +83,21 @@ Table(
         for table in schema.checked_tables():
             for key in table.unique_constraints:
                 if key.nulls_not_distinct is False and not key.temporal:
-                    rule = f"the unique constraint {key.identifier}"
-                    yield from self._findings(schema, table, key, rule, key.columns)
+                    rule = _Rule(key, f"the unique constraint {key.identifier}", key.columns)
+                    yield from self._findings(schema, table, rule)
             for index in table.indexes:
                 if _rules(index):
-                    kept_out = _kept_out(table, index)
-                    yield from self._findings(schema, table, index, str(index.name), index.columns, kept_out)
+                    rule = _Rule(index, str(index.name), index.columns, _kept_out(table, index))
+                    yield from self._findings(schema, table, rule)
 
-    def _findings(
-        self,
-        schema: Schema,
-        table: Table,
-        at: Key | Index,
-        rule: str,
-        members: tuple[str | None, ...],
-        excluded: frozenset[str] = frozenset(),
-    ) -> Iterator[Finding]:
+    def _findings(self, schema: Schema, table: Table, rule: _Rule) -> Iterator[Finding]:
+        members = rule.members
         soft = soft_delete_column(table, self.options.columns)
         if table.primary_key is None and linking_columns(table).issuperset(filter(None, members)):
             return
         if len(members) < 2 or (soft is not None and soft.name in members):
             return
-        columns = [column for column in table.columns if column.name in members and column.name not in excluded]
+        columns = [column for column in table.columns if column.name in members and column.name not in rule.excluded]
         nullable = [
             column.name for column in columns if not (never_null(table, column) or _has_companion(table, column.name))
         ]
@@ -103,8 +106,8 @@ Table(
         if nullable:
             names = " or ".join(map(quote, nullable))
             finding = self.finding(
-                at=at,
-                message=f"{rule} allows duplicate rows when {names} is null",
+                at=rule.at,
+                message=f"{rule.text} allows duplicate rows when {names} is null",
                 remedy=self._advice(nullable),
                 cause=names,
             )
