@@ -25,7 +25,7 @@ from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, R
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.schema.parsed import SqlParser
 from alembic_pgpatterns.schema.sql import sqltext
-from alembic_pgpatterns.server.command import variables
+from alembic_pgpatterns.server.command import named_locally, variables
 from alembic_pgpatterns.server.explain import explain
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.real_database import RealDatabase
@@ -122,6 +122,7 @@ def run_env(
         steps=steps,
         server=_route(run.server),
         databases=tuple((origin, moved.get(name, name)) for origin, name in databases.by_origin.items()),
+        aliases=tuple((origin, moved.get(name, name)) for origin, name in _aliases(run, databases).items()),
         variables=_filled(run, databases, moved, run.settings.env),
         history=run.project.history.facts,
         last=last,
@@ -135,6 +136,12 @@ def run_env(
     if not moved:
         databases.by_origin.update(dict(result.databases))
     return _checked(run, result, is_plain=monitor is None and not moved)
+
+
+def _aliases(run: RunContext, databases: Databases) -> dict[RealDatabase, str]:
+    """The scratch database of the variables, for a program that reads only the first part of ``{url}``."""
+    name = databases.environment
+    return {named_locally(run.server, name): name} if name is not None else {}
 
 
 def _checked(run: RunContext, result: EnvResult, is_plain: bool) -> EnvResult:
@@ -322,7 +329,8 @@ def perform(run: RunContext, databases: Databases, task: Callable[[ProjectScript
         databases.environment = new_database(run, databases)
     values = _filled(run, databases, {}, run.settings.env)
     supplied = supplies(run, databases, {})
-    route = Route(_route(run.server), tuple(databases.by_origin.items()), values, supplied)
+    origins = _aliases(run, databases) | databases.by_origin
+    route = Route(_route(run.server), tuple(origins.items()), values, supplied)
     try:
         return run.project.perform(
             lambda scripts, parent: task(scripts, parent, route), handlers=handlers(run, databases)

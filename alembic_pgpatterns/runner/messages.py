@@ -83,17 +83,19 @@ class Steps:
 class EnvRequest:
     """Run env.py once.
 
-    ``server``: libpq's parameters of the server, without a database. ``databases``: the existing scratch databases, by
-    real database. ``variables``: of the environment, for this run. ``log``: the server's, for a recorded run.
-    ``clock``: record without a log: statements, how long they take, how many rows they change. ``last``: revisions
-    after which the session is examined for what they leave in it; empty: no session is examined. ``history``: the
-    expected revisions; None if they are not known. ``without_env_py``: run the revisions even if env.py cannot be used.
-    ``supplies``: what env.py is given.
+    ``server``: libpq's parameters of the server, without a database. ``databases``: the existing scratch databases,
+    by real database. ``aliases``: the same by names that the project is given for them. ``variables``: of the
+    environment, for this run. ``log``: the server's, for a recorded run. ``clock``: record without a log:
+    statements, how long they take, how many rows they change. ``last``: revisions after which the session is
+    examined for what they leave in it; empty: no session is examined. ``history``: the expected revisions; None if
+    they are not known. ``without_env_py``: run the revisions even if env.py cannot be used. ``supplies``: what
+    env.py is given.
     """
 
     steps: Steps = Steps()
     server: Mapping[str, str] = field(default_factory=dict)
     databases: tuple[tuple[RealDatabase, str], ...] = ()
+    aliases: tuple[tuple[RealDatabase, str], ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     history: tuple[RevisionFacts, ...] | None = None
     last: tuple[str, ...] = ()

@@ -112,6 +112,7 @@ def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> Env
         if request.server:
             run.routes = stack.enter_context(redirect(access, access.prepare, access.statement))
             run.routes.databases.update(request.databases)
+            run.routes.aliases.update(request.aliases)
         stack.enter_context(supplied(project.config, request.supplies))
         _run_with_connection(run)
     return run

@@ -18,10 +18,13 @@ from alembic_pgpatterns.fences import program
 from alembic_pgpatterns.fences.allowed import NOTHING, Allowed, of_server, together
 from alembic_pgpatterns.fences.libpq import VARIABLES, offered
 from alembic_pgpatterns.server.protocol import Server
+from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 from alembic_pgpatterns.server.signals import sigterm_as_exit
 
 _TAIL = 40
 """Number of output lines of the command that an error shows."""
+
+_LOCAL = "localhost"
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
@@ -77,14 +80,20 @@ def _values(server: Server, database: str) -> dict[str, str]:
     login = quote(values["user"], safe="") + (":" + quote(values["password"], safe="") if values["password"] else "")
     name = quote(database, safe="")
     if values["host"].startswith("/"):
-        # The socket's folder is there twice. pydantic's PostgresDsn and dj-database-url demand a host before the
-        # query, and asyncpg looks only there; libpq and SQLAlchemy use the one in the query. No real host's name.
-        folder, host = quote(values["host"], safe="/"), quote(values["host"], safe="")
-        values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}?host={folder}&port={values['port']}"
+        # pydantic's PostgresDsn and dj-database-url demand a host before the query, and asyncpg looks only there
+        # (`named_locally`); libpq and SQLAlchemy use the one in the query. Not the folder with its slashes written as
+        # %2F: many an env.py hands the URL to config.set_main_option(), which reads a lone % as its own.
+        folder = quote(values["host"], safe="/")
+        values["url"] = f"postgresql://{login}@{_LOCAL}:{values['port']}/{name}?host={folder}&port={values['port']}"
     else:
         host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
         values["url"] = f"postgresql://{login}@{host}:{values['port']}/{name}"
     return values
+
+
+def named_locally(server: Server, database: str) -> RealDatabase:
+    """What a scratch database is called by a program that reads only the first part of ``{url}``."""
+    return real_database({**server.parameters(database), "host": _LOCAL})
 
 
 def _environment(server: Server, database: str, values: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:

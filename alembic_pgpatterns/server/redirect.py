@@ -52,7 +52,7 @@ class Routes:
     with the password. ``environment``: the scratch database for variables of the environment. ``elsewhere``:
     connections that were allowed because they reach no server (SQLite in memory), for the error if no revision was run.
     ``statement``: see `redirect`. ``refused``: the URLs that are none of PostgreSQL's. ``search_paths``: the statements
-    that may set one.
+    that may set one. ``aliases``: scratch databases by other names that a project may have been given for them.
     """
 
     server: RedirectTarget
@@ -65,6 +65,7 @@ class Routes:
     elsewhere: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     search_paths: list[str] = field(default_factory=list)
+    aliases: dict[RealDatabase, str] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -94,6 +95,8 @@ class Routes:
     def database_for(self, origin: RealDatabase, user: str | None = None) -> str:
         """The scratch database of an origin. ``user`` becomes a role: revisions GRANT to it, and it owns objects."""
         with self._lock:
+            if origin not in self.databases and origin in self.aliases:
+                return self.aliases[origin]
             if origin not in self.databases:
                 with drivers.straight():
                     name = self.server.create_scratch(origin.database)

@@ -303,6 +303,26 @@ def test_upgrade_command(project: Project) -> None:
     assert "exit 3" in failure(project, "--upgrade-command", "exit 3")
 
 
+def test_the_url_of_the_settings_can_be_set_as_an_option_and_read_by_asyncpg(project: Project) -> None:
+    """set_main_option() reads a lone % as its own; asyncpg looks only at the host before the query."""
+    project.env(
+        head="""
+import asyncio, os, asyncpg
+config.set_main_option("sqlalchemy.url", os.environ["SHOP_URL"].replace("postgresql:", "postgresql+psycopg:"))
+
+async def prepare():
+    connection = await asyncpg.connect(os.environ["SHOP_URL"])
+    await connection.execute("CREATE TABLE IF NOT EXISTS early (x int)")
+    await connection.close()
+
+asyncio.run(prepare())
+""",
+    )
+    project.sql("a1", "ALTER TABLE early ADD COLUMN y text")
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nenv = { SHOP_URL = "{url}" }\n')
+    assert "missing-primary-key public.early" in findings(project)
+
+
 def test_a_history_that_only_the_upgrade_command_can_load(project: Project) -> None:
     project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ['SHOP_URL'])")
     path = project.sql("a1", "CREATE TABLE a (x text)")
