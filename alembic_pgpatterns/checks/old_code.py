@@ -11,6 +11,7 @@ from psycopg import sql
 
 from alembic_pgpatterns.checks.needed import NOT_NULL, demands
 from alembic_pgpatterns.checks.old_release import OldRelease
+from alembic_pgpatterns.checks.old_statements import refused_statements
 from alembic_pgpatterns.controller.env_run import Databases, run_env
 from alembic_pgpatterns.controller.head_schema import CachedRun, server_at
 from alembic_pgpatterns.controller.history import Revision
@@ -26,11 +27,21 @@ from alembic_pgpatterns.server.protocol import Server
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that the old code can no longer do. ``key``: the same before and after a revision."""
+    """One thing that the old code can no longer do. ``key``: the same before and after a revision.
+
+    ``names``: those in the statement that fails, if it is a recorded one.
+    """
 
     key: tuple[Name, str, str]
     message: str
     location: Location | None
+    names: frozenset[str] | None = None
+
+    def explains(self, other: Trouble) -> bool:
+        """Whether a recorded statement fails because of this."""
+        if self.names is not None or other.names is None or self.key[0].name not in other.names:
+            return False
+        return self.key[1] == "table" or self.key[2] in other.names
 
 
 OLD = "the old models"
@@ -41,7 +52,8 @@ def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) ->
     """What the old release's models can no longer do after each of the revisions.
 
     Per table of the models a SELECT, INSERT, UPDATE and DELETE is prepared on the server, before the first revision and
-    after each. What did not work before is not the revision's doing.
+    after each, and so is each statement that was recorded with the release. What did not work before is not the
+    revision's doing.
 
     Args:
         run: of the project as it is now.
@@ -62,7 +74,9 @@ def broken_by(run: CachedRun, scope: Sequence[Revision], release: OldRelease) ->
             run_env(at.run, Steps("up", (item.revision,)), at.databases)
             after = _troubles(at.run.server, at.databases, release, old_triggers)
             if not is_contract(item.path):
-                result += [_broken(trouble, item, release) for key, trouble in after.items() if key not in before]
+                new = [trouble for key, trouble in after.items() if key not in before]
+                causes = [trouble for trouble in new if not any(other.explains(trouble) for other in new)]
+                result += [_broken(trouble, item, release) for trouble in causes]
             before = after
     return tuple(result)
 
@@ -98,9 +112,15 @@ def _troubles(
             triggers = frozenset(tuple(row) for row in connection.execute(_TRIGGERS))
             new = triggers - old_triggers.setdefault(database, triggers)
             filled = frozenset(Name(trigger[0], trigger[1]) for trigger in new)
-            for trouble in _in_database(connection, schema, models, filled):
+            for trouble in (*_in_database(connection, schema, models, filled), *_recorded(connection, release)):
                 result[trouble.key] = trouble
     return result
+
+
+def _recorded(connection: Any, release: OldRelease) -> Iterator[Trouble]:
+    for item in refused_statements(connection, release.workload, "public"):
+        message = f"a statement of the old code fails: {item.answer} ({item.text})"
+        yield Trouble((item.table, "statement", item.fingerprint), message, item.location, item.names)
 
 
 # Row triggers BEFORE INSERT that run: pg_trigger.tgtype has the bits 1 for ROW, 2 for BEFORE and 4 for INSERT.

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,22 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.real_database import RealDatabase
+from alembic_pgpatterns.workload.imports import read_workloads
+from alembic_pgpatterns.workload.model import Workload
 
 FLAG = "--old-code"
 
 
 @dataclass(frozen=True)
 class OldRelease:
-    """``name``: the reference in git, for people. ``models``: by the database that they are for."""
+    """``name``: the reference in git, for people. ``models``: by the database that they are for.
+
+    ``workload``: what was recorded with it.
+    """
 
     name: str
     models: Mapping[RealDatabase | None, Schema]
+    workload: Workload = field(default_factory=Workload)
 
     @property
     def tables(self) -> int:
@@ -73,9 +79,24 @@ def read_old_release(config: Any, settings: Settings, progress: Progress, refere
         old = _config_in(config, root, copy)  # before the current folder, which its paths may start from, is another
         with _standing_in(root, copy), Project(old, settings) as project, open_server(settings) as server:
             models = _read(RunContext(project, settings, progress).on(server))
+        workload = _workload(settings, root, copy)
     if not models:
         raise PgPatternsError(f"{reference} has no models: its env.py names no target_metadata")
-    return OldRelease(settings.old_code or settings.diff_base or reference, models)
+    return OldRelease(settings.old_code or settings.diff_base or reference, models, workload)
+
+
+def _workload(settings: Settings, root: Path, copy: Path) -> Workload:
+    """The release's own recording, or one from outside of the repository.
+
+    One that only the working tree has may be the new code's.
+    """
+    if settings.workload is None:
+        return Workload()
+    path = settings.path(settings.workload)
+    old = _in_copy(path, root, copy)
+    if old is not None and not old.exists():
+        return Workload()
+    return read_workloads([old or path])
 
 
 def _read(run: RunContext) -> dict[RealDatabase | None, Schema]:

@@ -111,6 +111,19 @@ def _written(node: Any) -> dict[str, None]:
     return dict.fromkeys(names)
 
 
+def relations(text: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    """Schema (empty if none is written) and name of each table of a statement, and all names in it."""
+    try:
+        tree = postgast.parse(text)
+    except postgast.PgQueryError:
+        return (), frozenset()
+    tables = [(item.schemaname, item.relname) for item in postgast.find_nodes(tree, pg.RangeVar)]
+    fields = [part for column in postgast.find_nodes(tree, pg.ColumnRef) for part in column.fields]
+    targets = [item.name for item in postgast.find_nodes(tree, pg.ResTarget) if item.name]
+    columns = [part.string.sval for part in fields if part.HasField("string")]
+    return tuple(dict.fromkeys(tables)), frozenset([*(name for _, name in tables), *targets, *columns])
+
+
 def first_row(text: str) -> str | None:
     """An INSERT of several rows as one of its first row; None for any other statement. The text can be parsed."""
     tree = postgast.parse(text)

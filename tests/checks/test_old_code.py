@@ -188,3 +188,46 @@ def test_an_old_release_that_does_not_run_here(shop: Project) -> None:
     run = shop.alembic("pgcheck", "--since", "a1", "--old-code", "nothere", "--select", "breaks-old-code")
     assert run.returncode == 2, run.stderr
     assert "--old-code" in run.stderr
+
+
+def recorded(*statements: str) -> str:
+    from alembic_pgpatterns.workload.files import as_lines
+    from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
+    from alembic_pgpatterns.workload.text import read
+
+    items = []
+    for number, text in enumerate(statements, 1):
+        reading = read(text)
+        assert reading is not None
+        usage = Usage(Site("shop/report.py", number, "run"), 1)
+        items.append(Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)))
+    return "\n".join(json.dumps(line) for line in as_lines(Workload(tuple(items))))
+
+
+def test_statements_recorded_with_the_release_are_tried(shop: Project) -> None:
+    """A view that no model maps; a column that the models have too is one finding."""
+    repository = shop.folder.parent
+    git(repository, "checkout", "-q", "main")
+    shop.sql("a2", "CREATE VIEW totals AS SELECT sum(amount) AS total FROM orders", "a1")
+    shop.write("pyproject.toml", '[tool.alembic_pgpatterns]\nworkload = "workload.jsonl"\n')
+    texts = (
+        "SELECT total FROM totals WHERE total > $1",
+        "SELECT note FROM orders WHERE id = $1",
+        "SELECT 1 FROM gone",
+    )
+    shop.write("workload.jsonl", recorded(*texts))
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "view")
+    git(repository, "checkout", "-q", "-B", "feature")
+    # What the new code sends is not the old code's matter.
+    shop.write("workload.jsonl", recorded("SELECT anything FROM orders"))
+    shop.sql("b1", "ALTER TABLE orders DROP note", "a2")
+    shop.sql("b2", "DROP VIEW totals", "b1")
+    given = ("--since", "a2", "--select", "breaks-old-code", "--format", "json", "--exit-zero", "--old-code", "main")
+    run = shop.alembic("pgcheck", *given)
+    assert run.returncode == 0, run.stderr
+    messages = sorted(item["message"] for item in json.loads(run.stdout)["findings"])
+    assert len(messages) == 2
+    assert messages[0].startswith('a statement of the old code fails: relation "totals" does not exist (SELECT total')
+    assert messages[0].endswith("(main: shop/report.py:1)")
+    assert messages[1].startswith("public.orders.note is gone")
