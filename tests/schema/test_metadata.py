@@ -440,3 +440,28 @@ def test_reading_after_create_all_gives_the_same(database):
 def test_an_empty_metadata():
     schema = metadata.read(sa.MetaData())
     assert schema.tables == () and schema.source == "models" and schema.server_version is None
+
+
+LAZY = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+items = sa.Table("item", metadata, sa.Column("id", sa.Integer, primary_key=True))  # <- item
+
+
+class Lazy:
+    \"\"\"Like openai's proxy of a package that is not installed: whatever is asked of it imports the package.\"\"\"
+
+    @property
+    def __class__(self):
+        raise RuntimeError("the package is not installed")
+
+
+missing = Lazy()
+"""
+
+
+def test_a_module_with_a_proxy_that_cannot_be_looked_at(module):
+    models = module(LAZY)
+    place = table(metadata.read(models.metadata), "item").origin.location
+    assert place is not None and place.line == models.marks["item"]

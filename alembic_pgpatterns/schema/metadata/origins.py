@@ -296,7 +296,8 @@ def _modules_with(metadatas: Sequence[MetaData], mapped: Mapping[Table, Any]) ->
         for value in list(namespace.values()) if _may_declare(name, namespace.get("__file__")) else ():
             if id(value) in ids:
                 modules[id(value)].append(name)
-            elif isinstance(value, type) and id(value.__dict__.get("metadata")) in ids:
+            # isinstance() would ask a proxy for its __class__, which may import a package that is not there (openai's).
+            elif issubclass(type(value), type) and id(value.__dict__.get("metadata")) in ids:
                 modules[id(value.__dict__["metadata"])].append(name)
     return modules
 
