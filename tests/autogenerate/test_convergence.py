@@ -122,7 +122,7 @@ def metadata_of(given: dict[str, Any], convention: str | None) -> sa.MetaData:
     metadata = sa.MetaData(naming_convention=CONVENTIONS[convention])
     # One in another schema: nothing refers to it, and it refers to nothing.
     for name, one in given["tables"].items():
-        prefixes = ["UNLOGGED"] if one["unlogged"] and not one["parents"] and not is_parent(name, given) else []
+        prefixes = ["UNLOGGED"] if one["unlogged"] and can_be_unlogged(name, given) else []
         options = {"postgresql_with": {"fillfactor": one["fillfactor"]}} if one["fillfactor"] else {}
         schema = given["schema"] if is_alone(name, given) else None
         items = columns_of(one, given)
@@ -150,6 +150,11 @@ def is_parent(name: str, given: dict[str, Any]) -> bool:
 
 def is_alone(name: str, given: dict[str, Any]) -> bool:
     return not given["tables"][name]["parents"] and not is_parent(name, given)
+
+
+def can_be_unlogged(name: str, given: dict[str, Any]) -> bool:
+    """A permanent table may not reference an UNLOGGED one."""
+    return is_alone(name, given) and not (given["link"] and name in ("one", "two"))
 
 
 def special_tables(given: dict[str, Any], metadata: sa.MetaData) -> None:
