@@ -154,6 +154,20 @@ def test_the_way_back_keeps_defaults_comments_and_uniqueness(tmp_path: Path) -> 
         assert fingerprint not in found(project)
 
 
+@pytest.mark.long
+def test_a_remedy_of_plain_sql_limits_its_wait(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    item = 'Table("item", metadata, Column("code", Text, nullable=False, unique=True))'
+    project.write("shop_models.py", f"from sqlalchemy import *\n\nmetadata = MetaData()\n{item}\n")
+    project.env(models="from shop_models import metadata as target_metadata")
+    project.sql("a1", "CREATE TABLE item (code text NOT NULL UNIQUE)")
+    run = project.alembic("pgfix", "--select", "missing-primary-key")
+    assert run.returncode == 0, run.stderr
+    (written,) = files(project) - {"a1.py"}
+    assert (project.versions / written).read_text().count("SET LOCAL lock_timeout = '5s'") == 2
+    assert "missing-lock-timeout" not in project.alembic("pgcheck", "--since", "a1", "--all", "--exit-zero").stdout
+
+
 @pytest.mark.parametrize("arguments", [(), ("--select", "no-such-pattern")])
 def test_wrong_use(books: Project, arguments: tuple[str, ...]) -> None:
     run = books.alembic("pgfix", *arguments)

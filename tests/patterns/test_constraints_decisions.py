@@ -42,10 +42,10 @@ def check(name: str | None, expression: Any, **facts: Any) -> Check:
         (UNKNOWN, 0),
     ],
 )
-@pytest.mark.parametrize("kind", ["table", "materialized view", "partitioned table"])
+@pytest.mark.parametrize("kind", ["table", "materialized view", "partitioned"])
 def test_autovacuum(kind: str, options: Any, expected: int) -> None:
     item = table(column("id"), options=options, kind=kind)
-    assert len(found("autovacuum-off", item)) == (expected if kind != "partitioned table" else 0)
+    assert len(found("autovacuum-off", item)) == (expected if kind != "partitioned" else 0)
 
 
 def circle(*steps: tuple[Name, Name], **facts: Any) -> list[Any]:

@@ -162,7 +162,7 @@ def part(**parts: Any) -> Table:
         (part(columns=(replace(BOOKS[0].columns[0], nullable=False),)), part(columns=BOOKS[0].columns[:1])),
         (part(columns=(replace(BOOKS[0].columns[0], default="1"),)), part(columns=BOOKS[0].columns[:1])),
         (part(row_security=True), part(row_security=False)),
-        (part(kind="foreign table"), BOOKS[0]),
+        (part(kind="foreign"), BOOKS[0]),
         (part(primary_key=None), BOOKS[0]),
         (part(indexes=(PLAIN,)), BOOKS[0]),
         (part(indexes=(replace(PLAIN, unique=True),)), BOOKS[0]),

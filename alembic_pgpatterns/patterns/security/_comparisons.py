@@ -136,7 +136,8 @@ def _comparison(node: Any) -> Compared | None:
 
 def _member(node: Any) -> Compared | None:
     """``column IN (SELECT …)``: a condition on the column as well, but one that PostgreSQL uses no index for."""
-    if kind_of(node) != "sub_link" or node.sub_link.sub_link_type != ANY_SUBLINK:
+    # `> ANY (SELECT …)` has the name of its operator.
+    if kind_of(node) != "sub_link" or node.sub_link.sub_link_type != ANY_SUBLINK or node.sub_link.oper_name:
         return None
     column = column_name(node.sub_link.testexpr)
     return None if column is None or of_row(node.sub_link.subselect) else Compared(column)
