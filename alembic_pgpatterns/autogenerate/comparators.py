@@ -11,6 +11,7 @@ from sqlalchemy import Index, text
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
 from alembic_pgpatterns.autogenerate.compare.entities import views_before_their_tables
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
+from alembic_pgpatterns.autogenerate.compare.inheritance import with_children
 from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
 from alembic_pgpatterns.autogenerate.compare.tables import FORMS
 from alembic_pgpatterns.autogenerate.compare.types import compare_types
@@ -87,7 +88,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     if adopted.begins is not None:
         upgrade_ops.ops.insert(0, AdoptionOp(_writer(adopted)))
     forms = context.migration_context.opts.pop(FORMS, {})
-    upgrade_ops.ops = exactly(upgrade_ops.ops, forms)
+    upgrade_ops.ops = exactly(with_children(upgrade_ops.ops, target.metadata), forms)
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
     comment = untranslated(context)

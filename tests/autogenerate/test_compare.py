@@ -416,6 +416,18 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "Table('ape', metadata, Column('x', Integer), postgresql_inherits=('base', 'Zoo'))",
         "",
     ),
+    "columns that parent and child declare both": (
+        f"Table('base', metadata, {ID}, Column('n', Integer)); "
+        f"Table('ape', metadata, {ID}, Column('n', Integer), postgresql_inherits='base'); "
+        f"Table('bonobo', metadata, {ID}, Column('n', Integer), postgresql_inherits='ape')",
+        f"Table('base', metadata, {ID}, Column('n', Text), Column('y', Integer)); "
+        f"Table('ape', metadata, {ID}, Column('n', Text), Column('y', Integer), postgresql_inherits='base'); "
+        f"Table('bonobo', metadata, {ID}, Column('n', Text), Column('y', Integer), postgresql_inherits='ape')",
+        f"Table('base', metadata, {ID}, Column('y', Integer)); "
+        f"Table('ape', metadata, {ID}, Column('y', Integer), postgresql_inherits='base'); "
+        f"Table('bonobo', metadata, {ID}, Column('y', Integer), postgresql_inherits='ape')",
+        "",
+    ),
     "equal unique constraints": (
         box("Column('u', Text, unique=True)", "UniqueConstraint('u', name='one_u')"),
         box("Column('u', Text)"),

@@ -12,6 +12,7 @@ from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, ConstraintForm, Forms
 from alembic_pgpatterns.autogenerate.compare.identity import is_serial
+from alembic_pgpatterns.autogenerate.compare.inheritance import WITH_PARENT
 from alembic_pgpatterns.autogenerate.compare.relations import comment_on
 from alembic_pgpatterns.autogenerate.compare.renames import column_hint, table_hint
 from alembic_pgpatterns.autogenerate.compare.serial_columns import counting, counts_again
@@ -96,7 +97,7 @@ def _is_kept(item: Any, forms: Forms) -> bool:
     if isinstance(item, Column) and forms.parents:
         # Written out, it would be the child's own: it would stay when the parent loses it.
         column = forms.columns.get(item.name)
-        return column is None or not column.inherited
+        return column is None or column.local or not column.inherited
     if isinstance(item, CheckConstraint | ExcludeConstraint):
         return False
     if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
@@ -238,10 +239,11 @@ def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms, siblings: Sequen
 
 
 def _is_inherited(op: ops.MigrateOperation, forms: Forms) -> bool:
-    """Whether it drops a column that comes from a parent, which PostgreSQL refuses."""
-    return (
-        isinstance(op, ops.DropColumnOp) and op.column_name in forms.columns and forms.columns[op.column_name].inherited
-    )
+    """Whether it drops a column that comes from a parent, which PostgreSQL refuses, or which goes with the parent's."""
+    if not isinstance(op, ops.DropColumnOp) or op.column_name not in forms.columns:
+        return False
+    column = forms.columns[op.column_name]
+    return column.inherited and not (column.local and getattr(op, WITH_PARENT, False))
 
 
 def _needs_form(op: ops.DropColumnOp, forms: Forms) -> bool:

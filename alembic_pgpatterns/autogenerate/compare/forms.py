@@ -32,6 +32,8 @@ class ColumnForm:
     unlogged_sequence: bool = False
     """Whether that sequence is UNLOGGED, as PostgreSQL 15 and later make it for an UNLOGGED table."""
     inherited: bool = False
+    local: bool = True
+    """Whether the table declares it itself, maybe besides a parent."""
     sources: tuple[str, ...] = ()
     """The columns that the expression of a generated column uses."""
 
@@ -146,6 +148,7 @@ _COLUMNS = """
            CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
            NOT a.attnotnull AS nullable, pg_get_expr(d.adbin, d.adrelid) AS "default",
            a.attgenerated::text AS generated, a.attidentity::text AS identity, a.attinhcount > 0 AS inherited,
+           a.attislocal AS local,
            ARRAY(SELECT u.attname FROM pg_depend p JOIN pg_attribute u ON u.attrelid = p.refobjid
                      AND u.attnum = p.refobjsubid
                  WHERE a.attgenerated <> '' AND p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
