@@ -19,7 +19,7 @@ from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.tries import trying_ways
 from alembic_pgpatterns.controller.ways import by_setting, hint
-from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.evidence.model import Evidence, QueryShape
 from alembic_pgpatterns.findings.application import read_application, unread, with_evidence
 from alembic_pgpatterns.findings.baseline import Baseline
 from alembic_pgpatterns.findings.report_model import Gathered, Report
@@ -113,12 +113,16 @@ def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Sett
 
         gather_statements(read_workloads([settings.path(settings.workload)]), settings, schema, gathered)
     elif evidence is not None:
-        understood = replace(
-            evidence, shapes=tuple(shape for shape in evidence.shapes if shape.complete and shape.alone)
-        )
+        shapes = (shape for shape in evidence.shapes if shape.complete and shape.alone and not _clears_away(shape))
+        understood = replace(evidence, shapes=tuple(shapes))
         gather_statements(workload_of(understood), settings, schema, gathered)
         reported = {item.fingerprint for item in (*gathered.findings, *gathered.guesses)}
         gathered.guesses += _of_parts(evidence, schema, settings, reported)
+
+
+def _clears_away(shape: QueryShape) -> bool:
+    """Whether it deletes what is old. That runs once a day, and each INSERT would pay for its index."""
+    return shape.command == "delete" and bool(shape.ranges) and not shape.equal
 
 
 def _of_parts(evidence: Evidence, schema: Schema, settings: Settings, reported: set[str]) -> list[Finding]:

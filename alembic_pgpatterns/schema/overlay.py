@@ -108,6 +108,7 @@ def _column(column: Column, model: Column | None, table: Origin) -> Column:
         type=type_,
         null_stated=model.null_stated,
         of_subclass=model.of_subclass,
+        required_by_model=not model.nullable,
     )
 
 

@@ -44,6 +44,7 @@ class Column:
     takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
     or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it (single-table inheritance).
     ``seeded_null``: it is null in rows that the revisions put into the table; known of booleans only.
+    ``required_by_model``: the models say NOT NULL, whatever the database says.
     """
 
     table: Name
@@ -61,6 +62,7 @@ class Column:
     null_stated: bool = False
     of_subclass: bool = False
     seeded_null: bool = False
+    required_by_model: bool = False
     origin: Origin = NO_ORIGIN
 
     @property

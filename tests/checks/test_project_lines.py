@@ -163,7 +163,16 @@ class ByObject(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
-def items(session):
+class VisitLog(Base):
+    __tablename__ = "visit_log"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    began: Mapped[int] = mapped_column(BigInteger)
+    ended: Mapped[int] = mapped_column(BigInteger)
+
+
+def items(session, number):
+    session.query(VisitLog).filter(VisitLog.began < number).delete()
+    session.query(VisitLog).filter(VisitLog.ended < number).all()
     return session.query(Item).all()
 """
 SHOP_TABLES = """
@@ -174,6 +183,7 @@ CREATE TABLE item (
 CREATE INDEX ix_hidden ON item (size);
 CREATE INDEX ix_by_hand ON item (code, size);
 CREATE TABLE place (id bigserial PRIMARY KEY);
+CREATE TABLE visit_log (id bigserial PRIMARY KEY, began bigint NOT NULL, ended bigint NOT NULL);
 CREATE TABLE item_copy (code varchar(255));
 """
 
@@ -201,6 +211,11 @@ def test_what_autogenerate_compares_and_what_the_models_cure_already(tmp_path: P
     assert others == {("nullable-flag", "public.item.shown")}
     guesses = {(item["pattern"], item["object"]) for item in document["guesses"]}
     assert guesses >= {("varchar-length", "public.item_copy.code"), ("missing-primary-key", "public.item_copy")}
+    searched = [item["object"] for item in document["findings"] if item["pattern"] == "query-without-index"]
+    assert [name.split(" in ")[0] for name in searched] == ["public.visit_log(ended)"], (
+        "to delete what is old is no search"
+    )
+    assert any("public.visit_log(began)" in object_ for _, object_ in guesses)
     version = (
         "No target_version is set, so nothing is proposed that needs more than PostgreSQL 13: "
         "say which version production runs."

@@ -37,6 +37,18 @@ def test_a_foreign_key_is_no_name_from_elsewhere() -> None:
     assert not finding.guess
 
 
+@pytest.mark.parametrize(("second", "guess"), [("row_number", True), ("text", False)])
+def test_a_number_within_an_optional_parent(second: str, guess: bool) -> None:
+    parts = (column("parent_id"), column(second, "text"), unique("rule", "parent_id", second), foreign("parent_id"))
+    (finding,) = found("nullable-unique", table(*parts))
+    assert finding.guess is guess
+
+
+def test_a_quoted_name_that_queries_do_not_write() -> None:
+    (name, rule) = found("quoted-identifier", table(column("Mail", "text"), column("id"), unique("Once", "id")))
+    assert [name.guess, rule.guess] == [False, True]
+
+
 DELETED_AT = column("deleted_at", "timestamptz")
 FLAG = column("deleted", "bool", nullable=False)
 MAIL = (column("mail", "text", nullable=False), unique("mails", "mail"))
@@ -69,10 +81,15 @@ KIND = table(column("id"), column("name", "text"), unique("names", "name"), name
 
 @pytest.mark.parametrize(
     ("asked", "inserted", "guess"),
-    [([], [], True), ([query(Condition("kind_id", Use.EQUAL))], [], False), ([], ["parent"], False)],
+    [
+        ([], [], True),
+        ([query(Condition("kind_id", Use.EQUAL))], [], False),
+        ([query(Condition("owner_id", Use.EQUAL), Condition("kind_id", Use.EQUAL))], [], True),
+        ([], ["parent"], False),
+    ],
 )
 def test_a_key_to_a_short_list(asked: list[QueryShape], inserted: list[str], guess: bool) -> None:
-    of_item = table(column("kind_id"), foreign("kind_id"))
+    of_item = table(column("kind_id"), column("owner_id"), foreign("kind_id"), index("owners", "owner_id"))
     (finding,) = found("unindexed-foreign-key", of_item, KIND, queries=asked, inserted=inserted)
     assert finding.guess is guess
 
@@ -196,3 +213,12 @@ def test_a_table_without_a_model_or_a_query(facts: dict[str, Any], guess: bool) 
     of_access = registry()["public-grant"]().finding(left, "readable")
     of_item = registry()["missing-primary-key"]().finding(schema.tables[0], "no key")
     assert [item.guess for item in as_guesses([of_left, of_access, of_item], schema)] == [guess, False, False]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_flag_that_only_the_database_lets_be_null(required: bool) -> None:
+    """Where the drift of the models cannot be told: the line of the model needs no change."""
+    (finding,) = found("nullable-flag", table(column("active", "bool", required_by_model=required)))
+    assert isinstance(finding.remedy, Advice) is required
+    if isinstance(finding.remedy, Advice):
+        assert finding.remedy.text.endswith("ALTER TABLE public.item ALTER COLUMN active SET NOT NULL.")

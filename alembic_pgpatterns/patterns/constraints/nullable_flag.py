@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
 from alembic_pgpatterns.patterns._words import words
-from alembic_pgpatterns.remedies.model import SetNotNull
+from alembic_pgpatterns.remedies.model import Advice, Remedy, SetNotNull
+from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, Schema, Table
 from alembic_pgpatterns.schema.sql.values import null_tested, required
 
@@ -64,13 +65,20 @@ class NullableFlag(SchemaPattern):
                 yield self.finding(
                     at=column,
                     message=f"{column.identifier} is a boolean that allows null",
-                    remedy=SetNotNull(table.name, column.name),
+                    remedy=_remedy(column),
                 )
 
     def _is_open(self, column: Column) -> bool:
         """Whether null is meant: no default fills it in, and the model or the name says so."""
         filled = column.default is not None or column.python_default not in (None, UNKNOWN)
         return not filled and (column.null_stated or words(column.name)[-1] in self.options.outcomes)
+
+
+def _remedy(column: Column) -> Remedy:
+    remedy = SetNotNull(column.table, column.name)
+    if column.required_by_model:
+        return Advice(f"The models say NOT NULL already, and no revision does it: {'; '.join(sql(remedy))}.")
+    return remedy
 
 
 def _may_be_null(column: Column) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from alembic_pgpatterns.patterns import Action, Finding, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
-from alembic_pgpatterns.schema.model import ForeignKey, Key, Schema, Table
+from alembic_pgpatterns.schema.model import Check, Exclusion, ForeignKey, Index, Key, Schema, Table
 from alembic_pgpatterns.schema.sql.parser import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD, postgast
 
 # As PostgreSQL's lexer has it (scan.l, ident_start and ident_cont): letters of other alphabets are letters, too.
@@ -21,7 +21,7 @@ class QuotedIdentifier(SchemaPattern):
     SQLAlchemy writes the quotes for you; psql, reports, functions and other tools do not.
 
     Schemas, tables, columns, views, sequences, functions,
-    constraints and indexes are checked.
+    constraints and indexes are checked. The name of a constraint or index alone is a guess: queries do not write it.
 
     Not reported: names made from a quoted table or column name, such as `"Account_pkey"` (the table is reported);
     indexes behind constraints, sequences behind columns; triggers.
@@ -42,13 +42,14 @@ class QuotedIdentifier(SchemaPattern):
         """Objects whose names need quotes."""
         for at, name in _named(schema):
             if needs_quotes(name):
-                yield self.finding(
+                finding = self.finding(
                     at=at,
                     message=_message(name),
                     remedy=Advice(f"Rename it to {_suggestion(name)}, or keep writing the quotes."),
                     detail=f'"{name}"' if isinstance(at, Key | ForeignKey) else "",
                     cause=name,
                 )
+                yield finding.but(guess=isinstance(at, Key | ForeignKey | Check | Exclusion | Index))
 
 
 def _named(schema: Schema) -> Iterator[tuple[Identified, str]]:

@@ -43,7 +43,8 @@ class NullableUnique(SchemaPattern):
     CHECK keeps from being null.
 
     Where only the name that something has elsewhere may be null (`external_id`, `saml_subject`), null usually means
-    that it has none: that is a guess.
+    that it has none; so it does where all columns may be null, and one is a number within a parent (`job_id`,
+    `row_number`). That is a guess.
     """
 
     severity = Severity.INFO
@@ -111,7 +112,7 @@ Table(
                 remedy=self._advice(nullable),
                 cause=names,
             )
-            yield finding.but(guess=all(_names_it_elsewhere(schema, table, name) for name in nullable))
+            yield finding.but(guess=_is_optional(schema, table, nullable, all_of_them=len(nullable) == len(members)))
 
     def _advice(self, nullable: list[str]) -> Advice:
         """Rows that stand there by now may break the stricter rule, and may be meant to."""
@@ -152,6 +153,13 @@ _IDENTITIES = frozenset({
     "phone", "ref", "reference", "sku", "slug", "subject", "uid", "username", "uuid",
 })  # fmt: skip
 """Last words of columns with a name that something has elsewhere, which not everything has."""
+
+
+def _is_optional(schema: Schema, table: Table, nullable: list[str], *, all_of_them: bool) -> bool:
+    """Whether null means that the row has no such name, or no parent in which it has one."""
+    linked = {name for key in table.foreign_keys for name in key.columns} if all_of_them else set()
+    own = [name for name in nullable if name not in linked]
+    return bool(own) and all(_names_it_elsewhere(schema, table, name) for name in own)
 
 
 def _names_it_elsewhere(schema: Schema, table: Table, name: str) -> bool:

@@ -94,8 +94,9 @@ def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:
 
 
 def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
-    """Whether a query searches by the key's columns, or nothing is known of the queries."""
-    shapes = queries_on(schema, table)
+    """Whether a query searches by the key's columns without another index, or nothing is known of the queries."""
+    first = {index.columns[0] for index in table.indexes if index.keys}
+    shapes = [shape for shape in queries_on(schema, table) if not first & set(shape.equal)]
     return schema.evidence is None or any(with_condition(shapes, name, ONE_VALUE) for name in key.columns)
 
 
