@@ -158,8 +158,8 @@ _IDENTITIES = frozenset({
 def _is_optional(schema: Schema, table: Table, nullable: list[str], *, all_of_them: bool) -> bool:
     """Whether null means that the row has no such name, or no parent in which it has one."""
     linked = {name for key in table.foreign_keys for name in key.columns} if all_of_them else set()
-    own = [name for name in nullable if name not in linked]
-    return bool(own) and all(_names_it_elsewhere(schema, table, name) for name in own)
+    unlinked = [name for name in nullable if name not in linked]
+    return bool(unlinked) and all(_names_it_elsewhere(schema, table, name) for name in unlinked)
 
 
 def _names_it_elsewhere(schema: Schema, table: Table, name: str) -> bool:
