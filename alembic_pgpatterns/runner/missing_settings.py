@@ -22,6 +22,9 @@ _IN_OWN_WORDS = re.compile(
 )
 """How applications say themselves that a variable is missing."""
 
+OSLO = "OS_DATABASE__CONNECTION"
+"""The option `connection` of the group `database` (oslo.config docs, "The Environment source")."""
+
 _WORDS = (
     ("UndefinedValueError", re.compile(r"^(\w+) not found")),  # python-decouple
     ("EnvError", re.compile(r'Environment variable "(\w+)" not set')),  # environs
@@ -89,6 +92,8 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
         yield from _of_pydantic(error)
+    elif kind == "CantStartEngineError":  # oslo.db, whose option oslo.config reads from this variable, too
+        yield OSLO, value_for(OSLO)
     for name, form in _WORDS:
         if kind == name and (result := form.search(str(error))):
             yield result[1], value_for(result[1])

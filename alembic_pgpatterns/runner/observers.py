@@ -78,7 +78,7 @@ def _place(env_py: Path) -> Location:
 
 def database_of(context: MigrationContext) -> str:
     """The scratch database of the context, from its driver: asking the server would start a transaction."""
-    if context.as_sql or context.connection is None:
+    if context.as_sql or context.connection is None or context.connection.dialect.name != "postgresql":
         return ""
     driven: Any = driver_connection(context.connection)
     if hasattr(driven, "info"):  # psycopg and psycopg2, synchronous or not

@@ -84,6 +84,8 @@ class EnvRun:
             yield from (Need("attribute", name) for name in watched_attributes(self.project.config).missing)
         if self.routes is not None:
             refused = [url for url in self.routes.refused if url.startswith("sqlite")]
+            if any(item.context.dialect.name == "sqlite" for item in self.configured):
+                refused.append("sqlite://")  # in memory, which was let through since it reaches no server
             yield from (Need("sqlite", url) for url in refused)
             yield from url_variables(refused, self.project.read, usable_driver(), usable_driver(ASYNC_DRIVERS))
             yield from (Need("search_path", statement) for statement in self.routes.search_paths)

@@ -44,6 +44,12 @@ def test_a_default_url_of_sqlite(project: Project) -> None:
     assert not (project.folder / "shop.db").exists()
 
 
+def test_a_default_url_of_sqlite_in_memory(project: Project) -> None:
+    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = sqlite://\n")
+    project.env(engine=ENGINE)
+    assert "replace_sqlite = true" in hints(check(project))
+
+
 @pytest.mark.long
 def test_a_sqlite_default_that_speaks_sqlite_and_a_variable_that_changes_it(project: Project) -> None:
     head = """

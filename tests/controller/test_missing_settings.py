@@ -99,3 +99,11 @@ def test_the_variables_that_are_given_one_after_another(monkeypatch: pytest.Monk
             for name, value in more.items():
                 monkeypatch.setenv(name, value)
     assert made.database.pool.size == 5432 and set(values) == {"S_DATABASE__URL", "S_DATABASE__POOL__SIZE"}
+
+
+def test_oslo_db_without_a_connection() -> None:
+    class CantStartEngineError(Exception):
+        pass
+
+    error = CantStartEngineError("No sql_connection parameter is established")
+    assert dict(missing(error)) == {"OS_DATABASE__CONNECTION": "{url}"}
