@@ -6,7 +6,9 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union
+
+from alembic_pgpatterns.fences import unix_sockets
+from alembic_pgpatterns.fences.unix_sockets import Address
 
 _LOCAL_SERVICES = (
     # Name service and logging of the machine. Refusing them would only break getpwnam() and logging. Not all of
@@ -21,9 +23,6 @@ _LOCAL_SERVICES = (
 )
 _DNS = 53
 
-Address = Union[str, tuple[Any, ...]]
-"""An address of Python's sockets: a path, or a host and a port."""
-
 
 @dataclass(frozen=True)
 class Allowed:
@@ -37,6 +36,13 @@ class Allowed:
     addresses: tuple[tuple[str, int], ...] = ()
     beginnings: tuple[str, ...] = ()
     _resolved: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    _places: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Now, before the project's code runs: afterwards a place may have become a link to somewhere else. And the
+        # system's folders are often links, such as /var/run.
+        places = tuple(map(os.path.realpath, (*self.sockets, *_LOCAL_SERVICES)))
+        object.__setattr__(self, "_places", places)
 
     @property
     def ports(self) -> set[int]:
@@ -61,12 +67,10 @@ class Allowed:
         # An abstract socket has no file, so its name does not say who listens.
         if path.startswith("\0") or not path:
             return False
-        places = (*self.sockets, *_LOCAL_SERVICES)
-        # The system's folders are often links, such as /var/run.
         real = os.path.realpath(path)
         if self.beginnings and real.startswith(self.beginnings):
-            return _is_bound_there(real)
-        return any(_is_at(candidate, place) for candidate in (path, real) for place in places)
+            return unix_sockets.is_bound(real)
+        return any(_is_at(real, place) for place in self._places) and not unix_sockets.is_linked(real)
 
     def _hosts(self, name: str) -> frozenset[str]:
         """A name and its addresses, looked up once."""
@@ -85,18 +89,6 @@ NOTHING = Allowed()
 def _is_at(path: str, place: str) -> bool:
     folder = place.rstrip("/")
     return path == place or path.startswith(f"{folder}/")
-
-
-def _is_bound_there(path: str) -> bool:
-    """Whether a server listens at that name, and not at another one whose socket was linked or moved there."""
-    try:
-        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
-            names = (line.rstrip("\n").partition("/") for line in table)
-            bound = [f"/{name}" for _, slash, name in names if slash]
-    except OSError:
-        return True  # not on Linux
-    last = os.path.basename(path)
-    return any(os.path.basename(name) == last and os.path.realpath(name) == path for name in bound)
 
 
 def parse(text: str) -> Allowed:

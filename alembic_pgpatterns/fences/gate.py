@@ -21,8 +21,9 @@ import struct
 from typing import NoReturn
 
 from alembic_pgpatterns.fences import listeners, seccomp, syscalls
-from alembic_pgpatterns.fences.allowed import Address, Allowed, describe
+from alembic_pgpatterns.fences.allowed import Allowed, describe
 from alembic_pgpatterns.fences.refusals import Refusal, Sink
+from alembic_pgpatterns.fences.unix_sockets import Address
 
 with contextlib.suppress(ImportError):  # Windows has neither, and no gate is put up there
     import fcntl
@@ -196,12 +197,31 @@ def _read_address(pid: int, where: int, length: int) -> tuple[int, Address]:
     family = struct.unpack_from("H", raw)[0]
     if family == socket.AF_UNIX:
         path = raw[2:]
-        return family, os.fsdecode(path if path[:1] == b"\0" else path.split(b"\0")[0])
+        return family, os.fsdecode(path if path[:1] == b"\0" else _absolute(pid, path.split(b"\0")[0]))
     if family == socket.AF_INET and len(raw) >= 8:
         return family, (socket.inet_ntop(family, raw[4:8]), struct.unpack_from("!H", raw, 2)[0])
     if family == socket.AF_INET6 and len(raw) >= 24:
         return _unmapped(socket.inet_ntop(family, raw[8:24]), struct.unpack_from("!H", raw, 2)[0])
     return family, ("", 0)
+
+
+def _absolute(pid: int, path: bytes) -> bytes:
+    """A path as that process means it: it may have another working folder than this one, or another root.
+
+    Raises:
+        OSError: it has other mounts, so that this process cannot look at the same file.
+    """
+    if os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"):
+        raise OSError(errno.EXDEV, "the process has mounts of its own")
+    if not path:
+        return path
+    root = os.fsencode(os.readlink(f"/proc/{pid}/root"))
+    # The working folder is printed as this process sees it, with the other root in front of it.
+    return root.rstrip(b"/") + path if path.startswith(b"/") else os.path.join(_folder(pid), path)
+
+
+def _folder(pid: int) -> bytes:
+    return os.fsencode(os.readlink(f"/proc/{pid}/cwd"))
 
 
 def _unmapped(host: str, port: int) -> tuple[int, Address]:

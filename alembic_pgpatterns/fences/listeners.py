@@ -12,16 +12,22 @@ import stat
 import struct
 from collections.abc import Iterator
 
-from alembic_pgpatterns.fences.allowed import Address
+from alembic_pgpatterns.fences import unix_sockets
+from alembic_pgpatterns.fences.unix_sockets import Address
 
 _LISTENING = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+"""How an IPv4 address begins that is written as an IPv6 one (RFC 4291)."""
 
 
 def belongs(child: int, family: int, address: Address) -> bool:
-    """Whether the child, or a descendant of it, listens there."""
+    """Whether the child, or a descendant of it, listens there, and nobody else does."""
     inodes = set(_inodes(family, address))
-    return bool(inodes) and any(inodes & _sockets(pid) for pid in _tree(child))
+    if not inodes:
+        return False
+    # Two listeners may have one name: a folder was moved, or a link took its place. Who answers is not known then.
+    return inodes <= {inode for pid in _tree(child) for inode in _sockets(pid)}
 
 
 def is_own(family: int, address: Address) -> bool:
@@ -34,45 +40,46 @@ def is_own(family: int, address: Address) -> bool:
 def _inodes(family: int, address: Address) -> Iterator[str]:
     try:
         if family == socket.AF_UNIX and isinstance(address, str):
-            yield from _unix(address)
+            yield from unix_sockets.abstract(address) if address.startswith("\0") else unix_sockets.listening(address)
         elif family in (socket.AF_INET, socket.AF_INET6):
             yield from _tcp(family, str(address[0]), int(address[1]))
     except OSError:
         return
 
 
-def _unix(path: str) -> Iterator[str]:
-    shown = f"@{path[1:]}" if path.startswith("\0") else path
-    with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
-        for line in table:
-            # The path is the last field, and may contain spaces.
-            parts = line.rstrip("\n").split(maxsplit=7)
-            if len(parts) == 8 and parts[7] == shown:
-                yield parts[6]
-
-
 def _tcp(family: int, host: str, port: int) -> Iterator[str]:
+    """The listeners that answer at a loopback address: those bound to it, otherwise those bound to all addresses."""
+    if not _is_loopback(family, host):
+        return
+    exact, any_address = [], []
     for version in ("tcp", "tcp6"):
         with open(f"/proc/net/{version}") as table:
             for line in list(table)[1:]:
                 parts = line.split()
                 local, _, local_port = parts[1].partition(":")
-                listens = parts[3] == _LISTENING and int(local_port, 16) == port
-                if listens and _is_loopback(family, host) and _accepts(local):
-                    yield parts[9]
+                if parts[3] == _LISTENING and int(local_port, 16) == port:
+                    bound = _address(local)
+                    exact += [parts[9]] if bound == _packed(family, host) else []
+                    any_address += [parts[9]] if not any(bound) else []
+    yield from exact or any_address
 
 
 def _is_loopback(family: int, host: str) -> bool:
     return host.startswith("127.") if family == socket.AF_INET else host == "::1"
 
 
-def _accepts(local: str) -> bool:
-    """Whether a listener there is reached by loopback: it listens on loopback or on all addresses."""
+def _packed(family: int, host: str) -> bytes:
+    """The address as IPv6 has it: a listener for both versions is in the table of IPv6 alone."""
+    raw = socket.inet_pton(family, host)
+    return raw if family == socket.AF_INET6 else _MAPPED + raw
+
+
+def _address(local: str) -> bytes:
+    """A listener's address from the table, as IPv6 has it; zeros for all addresses."""
     # The kernel prints each word of four bytes in the machine's order.
     words = [struct.pack("<I", int(local[start : start + 8], 16)) for start in range(0, len(local), 8)]
     raw = b"".join(words)
-    last = raw[-4:]
-    return not any(raw) or last[0] == 127 or raw == b"\0" * 15 + b"\1"
+    return raw if len(raw) == 16 or not any(raw) else _MAPPED + raw
 
 
 def _tree(root: int) -> list[int]:

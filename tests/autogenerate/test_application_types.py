@@ -91,7 +91,10 @@ def configure(project: InProcess, setting: str) -> None:
 def test_every_type_is_written_as_what_it_stores(project: InProcess) -> None:
     configure(project, "stored")
     metadata = sa.MetaData()
-    columns = [sa.Column(f"c{number}", Storing(kind)) for number, kind in enumerate(STORED)]
+    # In SQLAlchemy before 2.1 the dialect's own Float is a Numeric, so such a decorator would store another type.
+    floats = isinstance(sa.Float().dialect_impl(postgresql.dialect()), sa.Float)
+    kinds = [kind for kind in STORED if floats or not isinstance(kind, sa.Float)]
+    columns = [sa.Column(f"c{number}", Storing(kind)) for number, kind in enumerate(kinds)]
     sa.Table("box", metadata, sa.Column("id", sa.BigInteger, primary_key=True), *columns)
     (written,) = there_and_back(project, metadata)
     assert "Storing" not in written.upgrade

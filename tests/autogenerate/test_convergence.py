@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from tests.autogenerate.catalog_snapshot import differences
 from tests.autogenerate.inprocess import InProcess
 from tests.examples import examples
+from tests.versions import only_if
 
 NAMES = ("one", "two", "Three")
 KEYS = (sa.Integer, sa.BigInteger, sa.SmallInteger)
@@ -123,7 +124,7 @@ def metadata_of(given: dict[str, Any], convention: str | None) -> sa.MetaData:
     # One in another schema: nothing refers to it, and it refers to nothing.
     for name, one in given["tables"].items():
         prefixes = ["UNLOGGED"] if one["unlogged"] and can_be_unlogged(name, given) else []
-        options = {"postgresql_with": {"fillfactor": one["fillfactor"]}} if one["fillfactor"] else {}
+        options = only_if(sa.Table, "with", {"fillfactor": one["fillfactor"]}) if one["fillfactor"] else {}
         schema = given["schema"] if is_alone(name, given) else None
         items = columns_of(one, given)
         made = sa.Table(name, metadata, *items, comment=one["comment"], prefixes=prefixes, schema=schema, **options)

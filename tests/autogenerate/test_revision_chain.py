@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.autogenerate.rewrite.revision_chain import MAX_ID, next_id
 from tests.autogenerate.conftest import REWRITER
 
@@ -204,7 +205,7 @@ def test_no_message(project) -> None:
     runs(project)
 
 
-@pytest.mark.parametrize(("split", "count"), [("auto", 2), ("never", 1), ("always", 4)])
+@pytest.mark.parametrize(("split", "count"), [("auto", 2), ("never", 1), ("always", 4 if HAS_INLINE_REFERENCES else 5)])
 def test_split(project, split: str, count: int) -> None:
     project.ini.write_text(project.ini.read_text().replace("[pgpatterns]", f"[pgpatterns]\nsplit = {split}"))
     started(project)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import UniqueConstraint
 
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from tests.autogenerate.conftest import HEAD
 from tests.autogenerate.inprocess import InProcess, there_and_back
 from tests.autogenerate.test_rewriter import (
@@ -23,6 +25,7 @@ from tests.autogenerate.test_rewriter import (
     started,
     upgrade_of,
 )
+from tests.versions import accepts
 
 
 @pytest.fixture
@@ -121,6 +124,10 @@ KINDS = {
         None,
     ),
 }  # fmt: skip
+if not accepts(UniqueConstraint, "include"):
+    del KINDS["unique including"]
+if not HAS_INLINE_REFERENCES:
+    del KINDS["column with a reference"]
 
 
 @pytest.fixture

@@ -286,7 +286,7 @@ def test_an_env_that_opens_its_own_transaction_is_told(project) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not HAS_INLINE_REFERENCES, reason="Alembic before 1.18.2 has no inline references")
+@pytest.mark.skipif(not HAS_INLINE_REFERENCES, reason="Alembic before 1.19 loses ON DELETE there")
 def test_a_foreign_key_of_a_new_column_is_inline_under_the_convention_s_name(project) -> None:
     convention = """
     metadata.naming_convention = {

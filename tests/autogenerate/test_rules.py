@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewriter
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
@@ -93,7 +94,8 @@ def views(table: tuple[str, str], column: str) -> tuple[str, ...]:
 
 def rules() -> list[str]:
     planners = dict.fromkeys(function.__name__ for _, function in planner.PLANNERS)
-    return [*planners, *(repair.__name__ for repair in alembic_bugs.REPAIRS), *PASSES]
+    passes = [name for name in PASSES if HAS_INLINE_REFERENCES or name != "with_inline_references"]
+    return [*planners, *(repair.__name__ for repair in alembic_bugs.REPAIRS), *passes]
 
 
 def written(operations: list[ops.MigrateOperation]) -> str:

@@ -13,6 +13,8 @@ from sqlalchemy import orm
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.mutable import MutableDict
 
+from tests.versions import only_if
+
 
 class Colour(enum.Enum):
     red = "r"
@@ -183,7 +185,7 @@ line = sa.Table(
     sa.Column("quantity", sa.Integer, sa.CheckConstraint("quantity > 0", name="positive")),
     sa.Column("order", sa.Integer, nullable=False, server_default=sa.text("1 + 1")),
     sa.UniqueConstraint("book_id", "order", postgresql_nulls_not_distinct=True, name="uq_nulls"),
-    sa.UniqueConstraint("quantity", postgresql_include=["order"]),
+    sa.UniqueConstraint("quantity", **only_if(sa.UniqueConstraint, "include", ["order"])),
     sa.ForeignKeyConstraint(
         ["Number", "order"], ["other.Parent.a", "other.Parent.b"], match="FULL", onupdate="cascade"
     ),
@@ -195,7 +197,7 @@ parent = sa.Table(
     Base.metadata,
     sa.Column("a", sa.SmallInteger, autoincrement=True),
     sa.Column("b", sa.BigInteger),
-    sa.PrimaryKeyConstraint("a", "b", postgresql_include=["c"]),
+    sa.PrimaryKeyConstraint("a", "b", **only_if(sa.PrimaryKeyConstraint, "include", ["c"])),
     sa.Column("c", sa.Integer),
     schema="other",
 )

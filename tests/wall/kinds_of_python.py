@@ -56,6 +56,18 @@ AT_IMPORT = {
 }
 """In a module of the models, as an application does it when it is imported."""
 
+OWN = """import os, socket
+def connect(name):
+    socket.socket(socket.AF_UNIX).connect(name)
+os.makedirs('own', exist_ok=True)
+name = os.path.abspath(f'own/.s.PGSQL.{PORT}')
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(name)
+listener.listen()
+quiet(connect, name)
+"""
+"""A listener with the name that production's has, in a folder of the project."""
+
 WAYS = {
     "a socket": "tcp()",
     "a socket by its low module": "import _socket\nout = _socket.socket()\nout.connect(('127.0.0.1', PORT))",
@@ -237,6 +249,72 @@ WAYS = {
     "ending the whole group": "import os, signal\nos.killpg(0, signal.SIGKILL)",
     "closing every descriptor": "import os\nos.closerange(3, 1000)\nquiet(tcp)",
     "writing to every descriptor": "import os\nfor number in range(3, 40):\n    quiet(os.write, number, b'x' * 64)\nquiet(tcp)",
+    "a listener of its own that becomes a link": OWN + "os.unlink(name)\nos.symlink(PATH, name)\nconnect(name)",
+    "a listener of its own that becomes a hard link": OWN + "os.unlink(name)\nos.link(PATH, name)\nconnect(name)",
+    "a listener in a folder that becomes a link": OWN
+    + "os.rename('own', 'gone')\nos.symlink(FOLDER, 'own')\nconnect(name)",
+    "a listener in a folder that changes its place": OWN + "os.rename('own', 'gone')\nos.mkdir('own')\n"
+    "os.symlink(PATH, name)\nconnect(name)",
+    "a relative path": OWN + "os.chdir(FOLDER)\nconnect(os.path.basename(PATH))",
+    "a relative path that leads to the check's server from elsewhere": OWN
+    + "ours = os.environ['PGHOST'] + '/.s.PGSQL.5432'\n"
+    "start, relative = os.getcwd(), os.path.relpath(ours)\n"
+    "deep = os.path.join(start, *['deep'] * (start.count('/') + 2))\n"
+    "os.makedirs(os.path.dirname(os.path.join(deep, relative)), exist_ok=True)\nos.makedirs(deep, exist_ok=True)\n"
+    "os.symlink(PATH, os.path.join(deep, relative))\nos.chdir(deep)\nconnect(relative)",
+    "a link in a folder of the machine's services": OWN + "os.makedirs('/run/nscd', exist_ok=True)\n"
+    "try:\n    os.symlink(PATH, f'/run/nscd/{PORT}')\n    connect(f'/run/nscd/{PORT}')\n"
+    "finally:\n    os.unlink(f'/run/nscd/{PORT}')",
+    "a link in a folder of the journal": OWN + "os.makedirs('/run/systemd/journal', exist_ok=True)\n"
+    "try:\n    os.symlink(FOLDER, f'/run/systemd/journal/{PORT}')\n"
+    "    connect(f'/run/systemd/journal/{PORT}/.s.PGSQL.{PORT}')\nfinally:\n    os.unlink(f'/run/systemd/journal/{PORT}')",
+    "a root of its own with the machine's services": OWN + "if os.fork() == 0:\n"
+    "    quiet(os.makedirs, f'{FOLDER}/run/nscd')\n    quiet(os.link, PATH, f'{FOLDER}/run/nscd/socket')\n"
+    "    quiet(os.chroot, FOLDER)\n    quiet(os.chdir, '/run/nscd')\n    quiet(connect, 'socket')\n"
+    "    quiet(connect, '/run/nscd/socket')\n    os._exit(0)\nos.wait()",
+    "mounts of its own": OWN + "import ctypes\nlibc = ctypes.CDLL(None)\nif os.fork() == 0:\n"
+    "    libc.unshare(0x20000)\n    libc.mount(b'none', b'/', None, 0x44000, None)\n"
+    "    ours = os.environ['PGHOST'].encode()\n    libc.mount(FOLDER.encode(), ours, None, 0x1000, None)\n"
+    "    quiet(connect, os.fsdecode(ours) + f'/.s.PGSQL.{PORT}')\n    os._exit(0)\nos.wait()",
+    "mounts of a user of its own": OWN + "import ctypes\nlibc = ctypes.CDLL(None)\nif os.fork() == 0:\n"
+    "    libc.unshare(0x10020000)\n    ours = os.environ['PGHOST'].encode()\n"
+    "    libc.mount(FOLDER.encode(), ours, None, 0x1000, None)\n"
+    "    quiet(connect, os.fsdecode(ours) + f'/.s.PGSQL.{PORT}')\n    os._exit(0)\nos.wait()",
+    "a datagram to a Unix socket": OWN + "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', PATH)",
+    "a Unix socket of packets": OWN + "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(PATH)",
+    "a listener of its own at another address": "import socket\nown = socket.create_server(('127.0.0.2', PORT))\n"
+    "socket.create_connection(('127.0.0.2', PORT), 3)\ntcp()",
+    "a listener of its own by IPv6": "import socket\nown = socket.socket(socket.AF_INET6)\n"
+    "own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\nown.bind(('::', PORT))\nown.listen()\ntcp()",
+    "a listener of its own at the next port": "import socket\nown = socket.create_server(('127.0.0.1', 0))\n"
+    "socket.create_connection(own.getsockname())\ntcp()",
+    "all other names of this machine": "import socket\nfor name in ('', '0', '0.0.0.0', '127.1', '2130706433', 'localhost', "
+    "'::', '::1', '::ffff:127.0.0.1', '::ffff:0.0.0.0', '::127.0.0.1', socket.gethostname(), 'ip6-localhost', "
+    "'localhost.localdomain', 'x.localhost'):\n    quiet(socket.create_connection, (name, PORT), 1)",
+    "several hosts, the check's among them": "import asyncio, asyncpg, psycopg\n"
+    "quiet(psycopg.connect, f'host=/nowhere,127.0.0.1 hostaddr=,127.0.0.1 port=1,{PORT} user=u connect_timeout=3')\n"
+    "quiet(lambda: asyncio.run(asyncpg.connect(host=['/nowhere', '127.0.0.1'], port=[1, PORT], user='u', timeout=3)))\n"
+    "quiet(lambda: asyncio.run(psycopg.AsyncConnection.connect(TCP)))",
+    "variables that come late": "import os, psycopg, psycopg2\n"
+    "os.environ.update(PGHOST='127.0.0.1', PGHOSTADDR='127.0.0.1', PGPORT=str(PORT), PGSERVICE='prod',\n"
+    "    PGSERVICEFILE='services.conf', PGUSER='u')\n"
+    "quiet(psycopg.connect, '')\nquiet(psycopg2.connect, '')\nquiet(psycopg.pq.PGconn.connect, b'')",
+    "variables of C": "import ctypes, psycopg\nlibc = ctypes.CDLL(None)\n"
+    "for name, value in (('PGHOSTADDR', '127.0.0.1'), ('PGPORT', str(PORT)), ('PGUSER', 'u')):\n"
+    "    libc.setenv(name.encode(), value.encode(), 1)\n"
+    "quiet(psycopg.pq.PGconn.connect, b'dbname=d')\nquiet(psycopg.connect, 'dbname=d')",
+    "an old thread of C": "import ctypes, threading\nlibc = ctypes.CDLL(None)\n"
+    "def out():\n    import socket, struct\n    handle = libc.socket(2, 1, 0)\n"
+    "    address = struct.pack('HH4s8x', 2, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "    libc.connect(handle, address, 16)\nstarted = threading.Thread(target=out)\nstarted.start()\nstarted.join()",
+    "a system call by both of its numbers": "import ctypes, os, socket, struct\nlibc = ctypes.CDLL(None)\nhandle = libc.socket(2, 1, 0)\n"
+    "address = struct.pack('HH4s8x', 2, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "libc.syscall({'x86_64': 42, 'aarch64': 203}[os.uname().machine], handle, address, 16)\n"
+    "libc.syscall(0x40000000 | 42, libc.socket(2, 1, 0), address, 16)",
+    "a connection that is dissolved first": "import ctypes, socket, struct\nlibc = ctypes.CDLL(None)\nout = socket.socket()\n"
+    "libc.connect(out.fileno(), struct.pack('H14x', 0), 16)\n"
+    "address = struct.pack('HH4s8x', 2, socket.htons(PORT), socket.inet_aton('127.0.0.1'))\n"
+    "libc.connect(out.fileno(), address, 16)",
     "a crash": "import ctypes\nctypes.string_at(0)",
 }
 """In the upgrade of a revision, each in a function of its own."""
@@ -271,6 +349,18 @@ PROGRAMS = {
     "namespaces of the first process": "nsenter -t 1 -a bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
     "a unit of systemd": "systemd-run --wait bash -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
     "a job for later": "echo 'bash -c \"exec 3<>/dev/tcp/127.0.0.1/<PORT>\"' | at now",
+    "busybox": "busybox nc 127.0.0.1 <PORT> </dev/null",
+    "python without anything": "env -i $(command -v python3) -I -S -c 'import socket; "
+    'socket.create_connection(("127.0.0.1", <PORT>), 3)\'',
+    "a program that is linked to nothing": "printf '#!/bin/bash\\nexec 3<>/dev/tcp/127.0.0.1/<PORT>\\n' >run; chmod +x run; "
+    "exec -a postgres ./run",
+    "a loader": "/lib64/ld-linux-x86-64.so.2 $(command -v bash) -c 'exec 3<>/dev/tcp/127.0.0.1/<PORT>'",
+    "coproc": "coproc { sleep 0.2; exec 3<>/dev/tcp/127.0.0.1/<PORT>; }; wait",
+    "socat from a listener of its own": "socat UNIX-LISTEN:relay,fork TCP:127.0.0.1:<PORT> & sleep 0.3; "
+    "nc -w 2 -U relay </dev/null; kill %1",
+    "a shell with a trap": "trap 'exec 3<>/dev/tcp/127.0.0.1/<PORT>' EXIT; exit",
     "a container": "docker run --rm --network host busybox nc -w 2 127.0.0.1 <PORT>",
 }
-"""Commands of bash, started by a revision."""
+"""Commands of bash, started by a revision. Those whose program is not installed (`NEEDED`) prove nothing and are skipped."""
+
+NEEDED = ("at", "busybox", "curl", "docker", "gawk", "git", "nc", "openssl", "perl", "psql", "socat", "ssh", "wget")

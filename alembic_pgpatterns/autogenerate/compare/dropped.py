@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.types import NullType
 
@@ -20,6 +20,11 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT, AlterTabl
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.sqltext import parse_constraint
+
+TABLES_HAVE_OPTIONS = "with" in next(
+    arguments for kind, arguments in DIALECT.construct_arguments or () if kind is Table
+)
+"""Whether ``Table(postgresql_with=...)`` is known: since SQLAlchemy 2.1."""
 
 
 class DropTableExactlyOp(ops.DropTableOp):
@@ -53,6 +58,8 @@ class DropTableExactlyOp(ops.DropTableOp):
             added_column(table, form) for form in self.forms.columns.values() if _is_unknown(create, form.name)
         ]
         create.columns = [item for item in create.columns if not isinstance(getattr(item, "type", None), NullType)]
+        if self.forms.options and not TABLES_HAVE_OPTIONS:
+            as_sql.append(AlterTableOp(table, f"{_alter(table)} SET ({', '.join(self.forms.options)})"))
         as_sql += counts_again(create, self.forms)
         as_sql += [added_constraint(table, form) for form in self.forms.constraints.values() if _needs_sql(form)]
         as_sql += [
@@ -79,7 +86,7 @@ def _options(forms: Forms) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if forms.partition_key is not None:
         options["postgresql_partition_by"] = forms.partition_key
-    if forms.options:
+    if forms.options and TABLES_HAVE_OPTIONS:
         options["postgresql_with"] = dict(option.split("=", 1) for option in forms.options)
     if forms.parents:
         options["postgresql_inherits"] = forms.parents

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
+import alembic
 from alembic.autogenerate import render
 from alembic.operations import ops
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-HAS_INLINE_REFERENCES = "inline_references" in inspect.signature(ops.AddColumnOp.__init__).parameters
-"""``op.add_column(..., inline_references=True)``, since Alembic 1.18.2."""
+HAS_INLINE_REFERENCES = tuple(map(int, alembic.__version__.split(".")[:2])) >= (1, 19)
+"""``op.add_column(..., inline_references=True)``: it came with Alembic 1.18.2, and before 1.19 it lost ON DELETE."""
 
 
 def render_checks() -> None:

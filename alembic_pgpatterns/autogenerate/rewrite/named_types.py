@@ -121,6 +121,21 @@ class ENUM(postgresql.ENUM):
         return shown if "create_type=" in shown else f"{shown[:-1]}, create_type=False)"
 
 
+class ExistingDomain(postgresql.DOMAIN):
+    """A domain that create_table must not create: in SQLAlchemy 2.0 a copy of DOMAIN forgets ``create_type=False``."""
+
+    __module__ = "sqlalchemy.dialects.postgresql"
+
+    @property
+    def create_type(self) -> bool:
+        """Never."""
+        return False
+
+    @create_type.setter
+    def create_type(self, value: bool) -> None:
+        """Ignored: the constructor sets it, also for a copy."""
+
+
 def _without_creation(column: Any) -> Column[Any]:
     """Return a copy of a column whose types exist. The column itself belongs to the application."""
     new: Column[Any] = column._copy()
@@ -139,6 +154,6 @@ def existing_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
         return ENUM(*stored.enums, name=str(stored.name), schema=stored.schema, create_type=False)
     if isinstance(stored, postgresql.DOMAIN):
         domain = copy.copy(stored)
-        domain.create_type = False
+        domain.__class__ = ExistingDomain
         return domain
     return kind
