@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.revisions.alter_table import AlterAction
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, Work
+from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name, quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
@@ -27,6 +28,11 @@ def as_written(statement: Statement, table: Name) -> str:
         return table_sql(table)
     relation = command.relations[0]
     return ".".join(quote(part) for part in (relation.schema, relation.name) if part)
+
+
+def has_relation(schema: Schema, name: Name) -> bool:
+    """Whether a schema has a table or a view of that name."""
+    return any(item.name == name for item in (*schema.tables, *schema.views))
 
 
 def busy(run: RevisionRun, name: Name | None) -> bool:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import altered
+from alembic_pgpatterns.patterns.revisions._statements import altered, has_relation
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.revisions.retyped import retyped
-from alembic_pgpatterns.schema.model import Column, Name
+from alembic_pgpatterns.schema.model import Column
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -54,7 +54,7 @@ class DropUnderRunningCode(RevisionPattern):
             if command is None or command.kind not in kinds or statement.error is not None:
                 continue
             for name in filter(None, statement.tables):
-                if _exists(run.before, name) and not _exists(run.after, name):
+                if has_relation(run.before, name) and not has_relation(run.after, name):
                     yield self.at(run, statement, _message(str(name)), name, _ADVICE)
 
 
@@ -71,7 +71,3 @@ def _made_again(old: Column, new: Column) -> str:
 
 _RENAMED = "Give the new column another name, write both, and drop the old one when no code names it any more."
 _ADVICE = "First deploy code that does not name it; drop it in the deployment after that."
-
-
-def _exists(schema: object, name: Name) -> bool:
-    return any(item.name == name for item in (*getattr(schema, "tables", ()), *getattr(schema, "views", ())))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import named
+from alembic_pgpatterns.patterns.revisions._statements import has_relation, named
 from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun
 from alembic_pgpatterns.schema.model import Name
@@ -54,7 +54,7 @@ class RenameUnderRunningCode(RevisionPattern):
                 if _has_column(run, name, command.new_name) and _ends_a_trigger(run, name):
                     continue
                 old = f"{name}.{quote(command.name)}"
-            elif not _exists(run.before, name) or _exists(run.after, name):
+            elif not has_relation(run.before, name) or has_relation(run.after, name):
                 continue
             else:
                 old = str(name)
@@ -77,11 +77,6 @@ def _ends_a_trigger(run: RevisionRun, table: Name) -> bool:
 def _keeps_column(run: RevisionRun, name: Name, column: str) -> bool:
     table = run.after.table(name)
     return table is not None and table.column(column) is not None
-
-
-def _exists(schema: object, name: Name) -> bool:
-    tables, views = getattr(schema, "tables", ()), getattr(schema, "views", ())
-    return any(item.name == name for item in (*tables, *views))
 
 
 def _instead(command: Command, name: Name) -> str:

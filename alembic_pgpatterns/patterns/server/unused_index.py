@@ -61,7 +61,8 @@ class UnusedIndex(ServerPattern):
 
     def _is_unused(self, index: Index, table: Table, schema: Schema) -> bool:
         enforces = index.unique or index.constraint is not None or index.replica_identity
-        if enforces or not index.valid or index.building or table.kind != "table":
+        # The index of a partition cannot be dropped alone where it belongs to an index of the whole table.
+        if enforces or index.parent is not None or not index.valid or index.building or table.kind != "table":
             return False
         large = (index.size or 0) >= self.options.size * 1024
         return index.scans == 0 and large and not _serves_a_key(index, table)
