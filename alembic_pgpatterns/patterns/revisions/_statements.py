@@ -32,7 +32,7 @@ def as_written(statement: Statement, table: Name) -> str:
 
 def has_relation(schema: Schema, name: Name) -> bool:
     """Whether a schema has a table or a view of that name."""
-    return any(item.name == name for item in (*schema.tables, *schema.views))
+    return any(table.name == name for table in schema.tables) or any(view.name == name for view in schema.views)
 
 
 def busy(run: RevisionRun, name: Name | None) -> bool:
