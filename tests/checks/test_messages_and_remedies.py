@@ -142,6 +142,9 @@ def test_an_index_that_goes_with_its_column_or_waits_for_nobody(found) -> None:
     run = partial(found, pattern="blocking-index-drop", existing=indexed)
     assert len(run(both)) == 2
     assert run(both + 'op.drop_column("book", "title")') == []
+    partly = indexed + "CREATE INDEX ix_book_long ON book (pages) WHERE title > 'm';"
+    of_condition = 'op.drop_index("ix_book_long", "book")\nop.drop_column("book", "title")'
+    assert found(of_condition, "blocking-index-drop", partly) == []
     assert [item.object for item in run(both + 'op.drop_column("book", "pages")')] == ["public.ix_book_title"]
     add = 'op.add_column("book", sa.Column("note", sa.Text()))\n'
     assert run(add + drop) == []

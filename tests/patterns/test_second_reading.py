@@ -222,3 +222,12 @@ def test_a_flag_that_only_the_database_lets_be_null(required: bool) -> None:
     assert isinstance(finding.remedy, Advice) is required
     if isinstance(finding.remedy, Advice):
         assert finding.remedy.text.endswith("ALTER TABLE public.item ALTER COLUMN active SET NOT NULL.")
+
+
+def test_a_number_that_makes_a_rule_hold_once() -> None:
+    """A real project sets `is_running` to a random number when a run ends: one run of a job at a time has the 1."""
+    running = column("is_running", "int4", nullable=False)
+    (finding,) = found("flag-as-integer", table(running, column("job"), unique("once", "job", "is_running")))
+    assert finding.guess
+    (finding,) = found("flag-as-integer", table(running, column("job"), unique("once", "job")))
+    assert not finding.guess

@@ -6,6 +6,7 @@ from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Index, Name
+from alembic_pgpatterns.schema.sql.values import columns
 
 
 class BlockingIndexDrop(RevisionPattern):
@@ -69,7 +70,10 @@ def _dropped(run: RevisionRun, index: Index) -> bool:
     The readers and writers wait for that, or are gone.
     """
     table = run.after.table(index.table)
-    return table is None or any(name is not None and table.column(name) is None for name in index.columns)
+    named = {*filter(None, index.columns), *index.include}
+    if isinstance(index.predicate, str):
+        named |= columns(index.predicate)
+    return table is None or any(table.column(name) is None for name in named)
 
 
 def _holds_already(run: RevisionRun, statement: Statement, name: Name) -> bool:

@@ -41,7 +41,8 @@ class FlagAsInteger(SchemaPattern):
     `boolean` takes one byte, `integer` four.
 
     Recognised by a CHECK that allows only 0 and 1, or by a name that begins with one of `prefixes`, if its default is
-    0, 1 or missing. A default of 0 alone proves nothing: counters have it too.
+    0, 1 or missing. A default of 0 alone proves nothing: counters have it too. The name alone is a guess where the
+    column is in a unique constraint: it may be set to ever new numbers, so that only one row has the 1.
 
     Not reported: columns whose CHECK allows other numbers, members of primary and foreign keys, columns that count up,
     names with a word of `unless`, names that end in a word of `enumerations`
@@ -68,11 +69,13 @@ class FlagAsInteger(SchemaPattern):
         obstacles = schema.fact(Obstacles)
         for table, column, restriction in restricted_columns(schema):
             if _shaped(table, column) and self._is_flag(column, restriction):
-                yield self.finding(
+                finding = self.finding(
                     at=column,
                     message=f"{column.identifier} holds a yes or no as {column.type.display}",
                     remedy=to_boolean(table, column, restriction.two, obstacles, text=False),
                 )
+                ruled = any(column.name in key.columns for key in table.unique_constraints)
+                yield finding.but(guess=ruled and restriction.two is None)
 
     def _is_flag(self, column: Column, restriction: Restriction) -> bool:
         if restriction.other or default_constant(column) not in (None, "0", "1"):
