@@ -22,6 +22,9 @@ LISTS = frozenset({
 })  # fmt: skip
 """Last words of the names of tables that people fill by hand: they hold tens or hundreds of rows, not millions."""
 
+_ABOUT = frozenset({"detail", "info", "information", "metadata", "property"})
+"""Last words of names of tables that say more about what the word before names."""
+
 SERIES = frozenset({
     "activity", "audit", "event", "execution", "history", "job", "log", "message", "metric", "notification", "queue",
     "reading", "run", "session", "task",
@@ -62,7 +65,9 @@ def likely_grows(schema: Schema, table: Table) -> bool:
     How many rows a table has, only statistics say. Without them an index on a table of fifty rows would be proposed
     as loudly as one on the largest.
     """
-    last = singular(words(table.name.name)[-1]) if words(table.name.name) else ""
+    names = [singular(word) for word in words(table.name.name)]
+    # The details of providers are as few as the providers.
+    last = next((word for word in reversed(names) if word not in _ABOUT), "")
     if last in LISTS or looks_like_a_list(schema, table):
         return False
     return last in SERIES or any(key.referred_table != table.name for key in table.foreign_keys)

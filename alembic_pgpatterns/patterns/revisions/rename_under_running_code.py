@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
 from alembic_pgpatterns.patterns.revisions._statements import has_relation, named
 from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun
@@ -22,6 +22,8 @@ class RenameUnderRunningCode(RevisionPattern):
     where the revision drops the trigger that kept the two equal.
     """
 
+    # One deployment waits for all that a revision renames.
+    fold = Fold.REVISION
     references = (
         "https://www.postgresql.org/docs/current/sql-altertable.html",
         "https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-UPDATABLE-VIEWS",
