@@ -10,6 +10,7 @@ from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
+from alembic_pgpatterns.revisions.contract import is_contract
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
 from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
@@ -48,7 +49,7 @@ class Plan:
     """One revision.
 
     ``old_code``: what old code that is still running would fail on; empty if it can keep running. ``database``: the
-    database's name, if revisions run in several.
+    database's name, if revisions run in several. ``contract``: the file says that it waits until no old code runs.
     """
 
     revision: str
@@ -56,6 +57,7 @@ class Plan:
     lines: tuple[Line, ...]
     old_code: tuple[str, ...]
     database: str = ""
+    contract: bool = False
 
     @property
     def heading(self) -> str:
@@ -86,6 +88,7 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
             tuple(_lines(run)),
             tuple(dict.fromkeys((*_broken(run, findings), *_changed(run, runs)))),
             run.database if several else "",
+            is_contract(run.path),
         )
         for run in runs
     )

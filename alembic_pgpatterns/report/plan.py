@@ -50,7 +50,9 @@ def _markdown(plans: Sequence[Plan]) -> Iterator[str]:
 
 
 def _old_code(plan: Plan) -> str:
-    return f"no, it would fail ({', '.join(plan.old_code)})" if plan.old_code else "yes"
+    if plan.old_code:
+        return f"no, it would fail ({', '.join(plan.old_code)})"
+    return "no, the file says that it waits until only new code runs (contract)" if plan.contract else "yes"
 
 
 def _escaped(text: str) -> str:

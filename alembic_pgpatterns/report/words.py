@@ -96,7 +96,7 @@ def count_line(report: Report) -> str:
     counts = report.counts().items()
     parts = [f"{count} {severity_name(name, count)}" for name, count in counts if count]
     tail = f"; {len(report.accepted)} accepted by the baseline" if report.accepted else ""
-    tail += f"; {report.suppressed} suppressed in the models" if report.suppressed else ""
+    tail += f"; {report.suppressed} suppressed in models or revisions" if report.suppressed else ""
     tail += f"; not checked: {_whats(report.missed)}" if report.missed else ""
     tail += f"; skipped: {_whats(report.left_out)}" if report.left_out else ""
     if not total:

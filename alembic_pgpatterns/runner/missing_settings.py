@@ -48,8 +48,9 @@ def settings_to_add(error: BaseException) -> str:
     names = tuple(values)
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     return (
-        f"\n{', '.join(names)}: set {'it' if len(names) == 1 else 'them'}, or add this to pyproject.toml (any value "
-        f"works, since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
+        # No colon behind a name: what follows would look like the value of a secret, and be hidden.
+        f"\nSet {' and '.join(names)}, or add this to pyproject.toml (any value works, "
+        f"since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
     )
 
 

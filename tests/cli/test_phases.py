@@ -65,6 +65,7 @@ def test_old_and_new_code_run_between_the_phases(shop: Project, directives: bool
     marks = [MARK in path.read_text() for path in in_order(shop)]
     assert marks == sorted(marks)
     assert marks[-1]
+    assert run.stdout.count("keep running the old code: no") == sum(marks)
     shop.env(models=LOAD, options=PLUGIN, engine=f'__import__("sqlalchemy").create_engine({str(database.url)!r})')
     start = in_order(shop)[0].name.partition("_")[0]
     assert shop.alembic("upgrade", start).returncode == 0

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.runner.missing_settings import missing
+from alembic_pgpatterns.output.secrets import without_secrets
+from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,11 @@ def test_oslo_db_without_a_connection() -> None:
 
     error = CantStartEngineError("No sql_connection parameter is established")
     assert dict(missing(error)) == {"OS_DATABASE__CONNECTION": "{url}"}
+
+
+def test_the_advice_reaches_people_as_it_is() -> None:
+    """Names such as SECRET_KEY look like those of secrets, and what stands behind them is hidden elsewhere."""
+    for name in ("SECRET_KEY", "DATABASE_URL", "API_TOKEN", "DB_PASSWORD"):
+        text = settings_to_add(ValueError(f"the environment variable {name} must be set"))
+        assert f"Set {name}, or add this" in text
+        assert without_secrets(text) == text

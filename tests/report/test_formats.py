@@ -256,7 +256,7 @@ def test_text_shows_twenty_and_counts(report: Report) -> None:
     assert "pgfix can fix 25 of 25 by itself" in short
     assert "Tables with most findings: public.t0 (1)" in short
     assert written(many, "text").count("warning unindexed-foreign-key") == 25
-    end = "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in the models"
+    end = "25 findings (25 warnings); 1 accepted by the baseline; 2 suppressed in models or revisions"
     assert written(many, "text").rstrip().endswith(end)
     assert short.rstrip().endswith(end)
 

@@ -107,7 +107,7 @@ def test_pgfix_is_not_said_to_fix_guesses_and_integer_keys() -> None:
 
 def test_count_line_of_nothing() -> None:
     assert count_line(Report()) == "no findings"
-    assert count_line(Report(suppressed=1)) == "no findings; 1 suppressed in the models"
+    assert count_line(Report(suppressed=1)) == "no findings; 1 suppressed in models or revisions"
     missed = (Skipped("server", "off"), Skipped("rows", "chosen", expected=True), Skipped("models", "broken"))
     routine = Skipped("the rest", "always", expected=True, routine=True)
     assert count_line(Report(skipped=(*missed, routine))) == "no findings; not checked: server, models; skipped: rows"

@@ -66,6 +66,9 @@ def legend() -> Markup:
 
 
 def _old_code(plan: Plan) -> Markup:
+    if not plan.old_code and plan.contract:
+        words = "The file says that it waits until only new code runs (contract)."
+        return tag("p", tag("strong", "Stop the old code first. "), words, class_="stop")
     if not plan.old_code:
         return tag("p", "The old code can keep running.")
     names = ", ".join(plan.old_code)
