@@ -78,7 +78,7 @@ def _settings(context: MigrationContext, but: frozenset[str]) -> list[tuple[Any,
 
 def _rows_of(context: MigrationContext, query: str) -> list[tuple[Any, ...]] | None:
     connection = context.connection
-    if connection is None:
+    if connection is None or context.as_sql:  # offline it may be SQLAlchemy's MockConnection, which asks nothing
         return None
     outside = not connection.in_transaction()
     try:
