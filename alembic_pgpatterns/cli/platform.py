@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
-from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
+
+if TYPE_CHECKING:
+    # Every command of Alembic imports this module, `upgrade` too: with the settings it would import all patterns and
+    # their libraries, while the current folder, with whatever a project has there, is still first on sys.path.
+    from alembic_pgpatterns.config.settings import Settings
 
 
 def demand_unix(command: str) -> None:

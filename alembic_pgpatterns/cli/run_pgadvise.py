@@ -9,7 +9,7 @@ from typing import Any
 from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.checks.advice import advise
 from alembic_pgpatterns.cli.exit_codes import say_error
-from alembic_pgpatterns.cli.flags import flags
+from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.config.sources import settings_of
@@ -40,4 +40,4 @@ def run(config: Any, options: argparse.Namespace) -> int:
         report = advise(project, settings, progress, workloads, options_of_advice)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
-    return 0
+    return incomplete(report.report, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,10 @@ def _demand_named_files(config: Any) -> None:
     for name in names:
         if not Path(name).is_file():
             raise SettingsError(f"-c: there is no {name}.")
+    variable = os.environ.get("ALEMBIC_CONFIG")
+    # The program reads it where there is no -c; a Config that a program of the project's makes has no flags.
+    if getattr(config, "cmd_opts", None) is not None and not names and variable and not Path(variable).is_file():
+        raise SettingsError(f"the environment variable ALEMBIC_CONFIG: there is no {variable}.")
 
 
 def _search(config: Any) -> list[Path]:

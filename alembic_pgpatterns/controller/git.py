@@ -10,6 +10,9 @@ from pathlib import Path
 from alembic_pgpatterns.config.settings import SettingsError
 from alembic_pgpatterns.errors import PgPatternsError
 
+# This process starts git, and no code of the project: no hook (read-tree runs post-index-change), no monitor of files.
+_NO_PROGRAMS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
+
 
 def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
     """Run a command of git, and return what it prints.
@@ -27,7 +30,11 @@ def git(folder: Path, flag: str, *arguments: str, variables: Mapping[str, str] |
     environment = {**os.environ, **(variables or {})}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, env=environment
+            ["git", "-C", str(folder), *_NO_PROGRAMS, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
     except OSError as error:
         raise PgPatternsError(f"{flag} needs git: {error}") from error

@@ -153,3 +153,19 @@ def test_a_baseline_and_a_comment_keep_quiet(project: Project) -> None:
     line = "    return [len(author.books)"
     project.write("app.py", APP.replace(line, f"    # pgpatterns: ignore[lazy-load-in-loop] few authors\n{line}"))
     assert pytest_run(project, "--pgpatterns-statements=fail").returncode == 0
+
+
+def test_env_py_that_fails_is_not_passed_over(tmp_path: Path) -> None:
+    """The advice is still written: the models were found without it. But that is not what was asked for."""
+    project = make(tmp_path)
+    project.write("app.py", APP)
+    project.write("alembic.ini", f"{(tmp_path / 'alembic.ini').read_text()}prepend_sys_path = .\n")
+    tables = (
+        "CREATE TABLE author (id int PRIMARY KEY, name text); CREATE TABLE book (id int PRIMARY KEY, author_id int, "
+    )
+    project.sql("a1", f"{tables}title text)")
+    project.write("migrations/env.py", "raise RuntimeError('only from our own program')")
+    run = project.alembic("pgadvise", CI="")
+    assert run.returncode == 255, run.stderr
+    assert "FAILED: " in run.stderr and "only from our own program" in run.stderr
+    assert "CREATE INDEX ix_book_title_id" in run.stdout

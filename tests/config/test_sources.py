@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,13 @@ def test_other_tools_have_tables_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n[post_write_hooks]\nhooks =\n")
     (tmp_path / "pyproject.toml").write_text(f"{TABLE}\n[tool.alembic]\n[tool.pgpatch]\n[tool.alembic-utils]\n")
     assert settings_of(config_in(tmp_path)).lock_timeout == "7s"
+
+
+def test_a_file_that_the_environment_names_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alembic goes on without it, and other settings would be used."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALEMBIC_CONFIG", "nope.ini")
+    config = Config("nope.ini", cmd_opts=argparse.Namespace(config=None))
+    with pytest.raises(SettingsError, match=r"ALEMBIC_CONFIG: there is no nope\.ini"):
+        settings_of(config, {})
+    assert settings_of(config).lock_timeout == "5s"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.config.settings import SettingsError
-from alembic_pgpatterns.controller.git import common_ancestor
+from alembic_pgpatterns.controller.git import common_ancestor, write_tree
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -57,3 +57,17 @@ def test_without_a_remote_nothing_can_be_fetched(upstream: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         common_ancestor(upstream, "--diff-base", "nowhere")
     assert "fetch" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["post-index-change", "post-checkout", "fsmonitor"])
+def test_git_runs_no_program_of_the_repository(name: str, upstream: Path, tmp_path: Path) -> None:
+    """Hooks are code of the project, and this process has no fences."""
+    program = upstream / ".git" / "hooks" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    git(upstream, "config", "core.fsmonitor", str(upstream / ".git" / "hooks" / "fsmonitor"))
+    (tmp_path / "ran").unlink(missing_ok=True)
+    (tmp_path / "copy").mkdir()
+    write_tree(upstream, "--old-code", "main", tmp_path / "copy")
+    assert not (tmp_path / "ran").exists()
