@@ -108,6 +108,22 @@ def test_beside_alembic_postgresql_enum(make_project) -> None:
     assert "DROP TYPE" not in text and "sync_enum_values" in text
 
 
+@pytest.mark.long
+def test_what_alembic_postgresql_enum_writes_runs_among_the_other_ops(make_project) -> None:
+    """A new label is the default at once and another table has it; the type goes after all tables that have it."""
+    before = f't = Table("t", metadata, {ID}, Column("kind", Enum("a", "b", name="kind"), server_default="a"))'
+    kind = 'Column("kind", Enum("a", "b", "c", name="kind"), server_default="c")'
+    after = f't = Table("t", metadata, {ID}, {kind}); u = Table("u", metadata, {ID}, {kind})'
+    project = make_project()
+    project.env("from alembic import context", "import alembic_postgresql_enum\nfrom alembic import context")
+    project.alembic = project.outside
+    there_and_back(project, before, after)
+    project.models("")
+    project.revise("none")
+    project.alembic("upgrade", "head")
+    assert project.snapshot()["types"] == []
+
+
 def test_another_dialect_is_left_alone(make_project) -> None:
     from alembic.operations import ops
     from alembic.runtime.migration import MigrationContext

@@ -13,6 +13,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, altered, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.default_names import Names, applies, default_name, names_of_new_table
+from alembic_pgpatterns.autogenerate.rewrite.enum_plugin_ops import with_enum_ops_placed
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DropTypeOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import referenced_table, referenced_tables
 from alembic_pgpatterns.remedies.metadata_copy import parents_of
@@ -339,5 +340,6 @@ REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_ordered_drops,
     with_keys_after_uniques,
     with_generated_dropped_first,
+    with_enum_ops_placed,
     with_names,
 )

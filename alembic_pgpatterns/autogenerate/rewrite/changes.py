@@ -138,3 +138,14 @@ def name_of(op: ops.MigrateOperation) -> str | None:
         if (name := getattr(op, attribute, None)) is not None:
             return str(name)
     return None
+
+
+def name_in_enum_plugin(op: ops.MigrateOperation) -> str:
+    """Return the name of an op of alembic-postgresql-enum, which may not be installed; empty for any other op."""
+    kind = type(op)
+    return kind.__name__ if kind.__module__.partition(".")[0] == "alembic_postgresql_enum" else ""
+
+
+def adds_labels(op: ops.MigrateOperation) -> bool:
+    """Whether an op is that package's ``add_enum_value``, which has to commit before its label can be used."""
+    return name_in_enum_plugin(op) == "AddEnumValuesOp"

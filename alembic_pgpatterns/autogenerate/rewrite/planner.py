@@ -9,7 +9,7 @@ from typing import Any
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
-from alembic_pgpatterns.autogenerate.rewrite.changes import Change
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
@@ -43,7 +43,7 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
             return _in_directives(op, planner(op, facts), facts)
     if isinstance(op, CommentOp):
         return (Step(0, Phase((op,)), owns_downgrade=True),)
-    if isinstance(op, EnumLabelOp):
+    if isinstance(op, EnumLabelOp) or adds_labels(op):
         return (Step(1 if facts.autocommit else 0, Phase((op,), autocommit=facts.autocommit), owns_downgrade=True),)
     if isinstance(op, AlterTableOp):
         notes = (op.note,) if op.note is not None else ()

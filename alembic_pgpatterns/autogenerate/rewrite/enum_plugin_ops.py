@@ -1,0 +1,79 @@
+"""The ops of alembic-postgresql-enum, where PostgreSQL accepts them among the others.
+
+They are known by their names: the package may not be installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import DefaultClause
+
+from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels, altered, name_in_enum_plugin
+from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+
+_FIRST = ("CreateEnumOp", "AddEnumValuesOp")
+_LAST = "DropEnumOp"
+
+
+def with_enum_ops_placed(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Put new types and labels before what uses them, and types that go after the tables that have them.
+
+    The package adds its ops after Alembic's. The rewriter drops tables last, and the plugin always compares defaults,
+    so a default could name a label that is not there yet.
+    """
+    if not facts.enum_plugin:
+        return list(changes)
+    old = {
+        _column(change.up, facts): _text(change.up.existing_server_default)
+        for change in changes
+        if isinstance(change.up, ops.AlterColumnOp) and change.up.modify_server_default is not False
+    }
+    new = {_column(c.up, facts) for c in changes if isinstance(c.up, ops.AddColumnOp)}
+    placed = [_with_references(change, old, new, facts) for change in changes]
+    return sorted(placed, key=lambda change: _place(change.up))
+
+
+Column = tuple[str, str, str]
+
+
+def _column(op: Any, facts: Facts) -> Column:
+    name = op.column.name if isinstance(op, ops.AddColumnOp) else op.column_name
+    return (*facts.key(op.schema, op.table_name), str(name))
+
+
+def _text(default: object) -> str | None:
+    return default_text(default) if isinstance(default, DefaultClause) else None
+
+
+def _with_references(change: Change, old: Mapping[Column, str | None], new: set[Column], facts: Facts) -> Change:
+    """Correct the columns that the package's ops name, with their defaults.
+
+    It writes the repr of a default that an alter_column has, which no file can evaluate. And labels that come first go
+    last: then the columns of the revision are gone, and the others have their old defaults.
+    """
+
+    def corrected(op: Any, first: bool) -> Any:
+        columns = []
+        for item in getattr(op, "affected_columns", ()):
+            default = item.existing_server_default
+            key = (*facts.key(item.table_schema or None, item.table_name), item.column_name)
+            if first and (key in new or key[:2] in facts.created):
+                continue
+            text = _text(default) if isinstance(default, DefaultClause) else default
+            columns.append(replace(item, existing_server_default=old.get(key, text) if first else text))
+        return altered(op, affected_columns=columns) if columns else op
+
+    if name_in_enum_plugin(change.up) not in ("AddEnumValuesOp", "SyncEnumValuesOp"):
+        return change
+    first = adds_labels(change.up)
+    return Change(corrected(change.up, False), tuple(corrected(op, first) for op in change.down), change.comments)
+
+
+def _place(op: ops.MigrateOperation) -> int:
+    name = name_in_enum_plugin(op)
+    return -1 if name in _FIRST else int(name == _LAST)
