@@ -27,6 +27,9 @@ _LOADED = re.compile(r"models_[0-9a-f]{32}\.py")
 _NOW = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+\d\d")
 """The time of the run, which has microseconds; those that an example names have none."""
 
+_DATABASE = re.compile(r"\btest_[0-9a-f]{12}\b")
+"""The fixture ``database`` gives each one a name of its own."""
+
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
 FOLDER = Path(__file__).parent / "patterns/messages"
 CHANGED = "other words: if they are meant, write them by PGPATTERNS_WRITE_MESSAGES=1 pytest …, and read the diff"
@@ -81,7 +84,7 @@ def _compare(text: str, held: str) -> None:
 
 def _text(findings: Iterable[Finding]) -> str:
     text = "".join(f"{line}\n" for finding in findings for line in _finding(finding))
-    return _NOW.sub("NOW", _LOADED.sub("models.py", text))
+    return _DATABASE.sub("DATABASE", _NOW.sub("NOW", _LOADED.sub("models.py", text)))
 
 
 def _finding(finding: Finding) -> Iterator[str]:
