@@ -65,7 +65,7 @@ class Trial:
 
     def _carry(self, copies: Mapping[str, str], passed: bool) -> None:
         """A next revision that validates a constraint is for rows that are older than the constraint."""
-        older = passed and any(_is_unvalidated(run.after) for run in self.runs.values())
+        older = passed and any(unvalidated(run.after) for run in self.runs.values())
         self.stage.carry(copies if older else {}, frozenset({*self.stage.done, self.script.revision}))
 
     def _step(self, up: bool, copies: Mapping[str, str], way: str) -> list[RowFailure]:
@@ -96,9 +96,11 @@ class Trial:
         return catalog.read(connection)  # type: ignore[arg-type]
 
 
-def _is_unvalidated(schema: Schema) -> bool:
-    keys = any(key.enforced and not key.validated for table in schema.tables for key in table.foreign_keys)
-    return keys or any(check.enforced and not check.validated for table in schema.tables for check in table.checks)
+def unvalidated(schema: Schema) -> frozenset[str]:
+    """The constraints that a schema's rows may violate, as people know them."""
+    constraints = (item for table in schema.tables for item in (*table.foreign_keys, *table.checks))
+    waiting = (item for item in constraints if item.enforced and not item.validated)  # type: ignore[attr-defined]
+    return frozenset(f"{item.name or item.identifier} on {item.table}" for item in waiting)  # type: ignore[attr-defined]
 
 
 def message_of(error: PgPatternsError) -> str:

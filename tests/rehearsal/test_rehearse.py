@@ -272,3 +272,11 @@ def test_a_revision_between_them_mends_the_rows(rehearsed: Rehearse) -> None:
     mend = "def upgrade():\n    op.execute('UPDATE book SET pages = -1')"
     result = rehearsed(BOOK, NOT_VALID, mend, VALIDATE, rows=400)
     assert [item for item in result.findings if item.pattern == "fails-with-rows"] == []
+
+
+@pytest.mark.long
+def test_without_the_revision_that_adds_the_constraint_there_are_no_old_rows(rehearsed: Rehearse) -> None:
+    result = rehearsed(BOOK, NOT_VALID, VALIDATE, rows=400, revisions=("third",))
+    (skipped,) = result.skipped
+    assert skipped.subject == "revision third on rows that are older than few on public.book"
+    assert not skipped.expected
