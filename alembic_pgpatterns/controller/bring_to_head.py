@@ -138,7 +138,7 @@ def _by_models(run: RunContext) -> AtHead:
         )
     name = run.server.create_scratch(SCRATCH)
     prepare(run.settings, run.server, name)
-    request = CreateRequest(result.run, run.server.parameters(name), schemas=True)
+    request = CreateRequest(result.run, run.server.by_socket(name), schemas=True)
     failure = project.request("create", request, handlers=handlers(run, Databases()))
     if failure is not None:
         ways = tuple(of_extension(failure, run.settings)) if project.is_looking else ()

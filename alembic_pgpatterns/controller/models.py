@@ -82,7 +82,7 @@ def create_models(
     """
     request = CreateRequest(
         models.run,
-        run.server.parameters(database),
+        run.server.by_socket(database),
         models.number,
         tuple(before),
         effective,
@@ -98,7 +98,7 @@ def missing_declarations(run: RunContext, models: Models, database: str) -> list
     Raises:
         ProjectFailed: the database could not be read.
     """
-    parameters = run.server.parameters(database)
+    parameters = run.server.by_socket(database)
     result: list[tuple[str | None, str, str]] = run.project.request(
         "declared", models.run, models.number, parameters, models.search_path, handlers=handlers(run, Databases())
     )
@@ -126,7 +126,7 @@ def left_out(
         else ("", None, item.table.name, None)
         for item in items
     ]
-    parameters = run.server.parameters(database)
+    parameters = run.server.by_socket(database)
     result: list[bool] = run.project.request(
         "left_out", models.run, models.number, parameters, models.search_path, objects,
         handlers=handlers(run, Databases()),

@@ -58,7 +58,7 @@ def rewind(run: RunContext, result: EnvResult, databases: Databases, scope: Sequ
 def _build(run: RunContext, result: EnvResult) -> None:
     for number, item in enumerate(result.configured):
         request = CreateRequest(
-            result.run, run.server.parameters(item.database), number, schemas=True, search_path=item.search_path
+            result.run, run.server.by_socket(item.database), number, schemas=True, search_path=item.search_path
         )
         failure = run.project.request("create", request, handlers=handlers(run, Databases()))
         if failure is not None:

@@ -79,6 +79,10 @@ class ExternalServer:
         """libpq's parameters for a connection to a database; by default to the maintenance database."""
         return self._route if database is None else {**self._route, "dbname": database}
 
+    def by_socket(self, database: str | None = None) -> Mapping[str, str]:
+        """The same: the fences let connections to a named server through, however it is reached."""
+        return self.parameters(database)
+
     def url(self, database: str | None = None) -> sqlalchemy.URL:
         """The URL of a database for SQLAlchemy with psycopg."""
         facts = dict(self.parameters(database))

@@ -36,6 +36,9 @@ class Server(Protocol):
     def parameters(self, database: str = "postgres") -> Mapping[str, str]:
         """The parameters for a connection, with libpq's names."""
 
+    def by_socket(self, database: str = "postgres") -> Mapping[str, str]:
+        """The same for the project's process, whose fences refuse TCP to a server that is started here."""
+
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
         """The URL of a database for SQLAlchemy with psycopg."""
 

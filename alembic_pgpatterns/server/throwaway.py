@@ -107,6 +107,10 @@ class ThrowawayServer:
             return {"host": str(self.sockets), **facts}
         return {"host": "127.0.0.1", "password": self.password, **facts}
 
+    def by_socket(self, database: str = "postgres") -> Mapping[str, str]:
+        """The same by the socket in any case: the fences of the project's process let nothing else through."""
+        return {**self.parameters(database), "host": str(self.sockets)}
+
     def url(self, database: str = "postgres") -> sqlalchemy.URL:
         """The URL of a database for SQLAlchemy with psycopg; the host is the socket's folder, in its query."""
         facts = self.parameters(database)

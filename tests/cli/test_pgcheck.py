@@ -303,6 +303,27 @@ def test_upgrade_command(project: Project) -> None:
     assert "exit 3" in failure(project, "--upgrade-command", "exit 3")
 
 
+def test_models_beside_a_command_come_from_an_offline_run_with_a_mock_connection(project: Project) -> None:
+    """OpenStack's env.py configures a dialect and no URL when it is offline: Alembic makes a MockConnection then."""
+    project.write("models.py", BOOKS_AND_AUTHORS)
+    project.write(
+        "migrations/env.py",
+        "import os, sqlalchemy\nfrom alembic import context\n"
+        "if context.is_offline_mode():\n"
+        "    context.configure(dialect_name='postgresql', as_sql=True)\n"
+        "    with context.begin_transaction():\n        context.run_migrations()\n"
+        "else:\n"
+        "    with sqlalchemy.create_engine(os.environ['SHOP_URL']).connect() as connection:\n"
+        "        context.configure(connection=connection)\n"
+        "        with context.begin_transaction():\n            context.run_migrations()\n",
+    )
+    project.sql("a1", "CREATE TABLE author (id bigint PRIMARY KEY)")
+    settings = 'env = { SHOP_URL = "{url}" }\nmodels = ["models:Base"]\n'
+    project.write("pyproject.toml", f"[tool.alembic_pgpatterns]\n{settings}")
+    found = findings(project, "--upgrade-command", "python -m alembic upgrade head")
+    assert any(name.startswith("model-drift") for name in found), "the models are there"
+
+
 def test_the_url_of_the_settings_can_be_set_as_an_option_and_read_by_asyncpg(project: Project) -> None:
     """set_main_option() reads a lone % as its own; asyncpg looks only at the host before the query."""
     project.env(
