@@ -11,6 +11,7 @@ from alembic_pgpatterns.evidence.model import Condition, Evidence, Place, QueryS
 from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.findings.unused_tables import as_guesses
 from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns._growth import likely_grows
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
@@ -231,3 +232,13 @@ def test_a_number_that_makes_a_rule_hold_once() -> None:
     assert finding.guess
     (finding,) = found("flag-as-integer", table(running, column("job"), unique("once", "job")))
     assert not finding.guess
+
+
+@pytest.mark.parametrize(
+    ("name", "grows"),
+    [("provider_details", False), ("order_details", True), ("status", False), ("visit_log", True)],
+)
+def test_details_are_as_many_as_what_they_are_about(name: str, grows: bool) -> None:
+    of_name = Name("public", name)
+    details = table(column("by_id", table=of_name), foreign("by_id", table=of_name), name=of_name)
+    assert likely_grows(Schema("database", (details, table(name=PARENT))), details) is grows
