@@ -303,6 +303,25 @@ def test_upgrade_command(project: Project) -> None:
     assert "exit 3" in failure(project, "--upgrade-command", "exit 3")
 
 
+def test_tables_without_a_schema_are_those_of_the_search_path_of_env_py(project: Project) -> None:
+    project.write("models.py", BOOKS_AND_AUTHORS.replace("title: Mapped[str | None]", "added: Mapped[str | None]"))
+    project.env(models="from models import Base\ntarget_metadata = Base.metadata\n")
+    env = project.folder / "migrations/env.py"
+    begin = "        with context.begin_transaction():\n            context.run_migrations()\n"
+    assert begin in env.read_text()
+    # After context.configure(), in the transaction of the migrations: nothing says it to Alembic.
+    after = begin.replace("():\n", "():\n            context.execute('SET LOCAL search_path TO acme')\n", 1)
+    env.write_text(env.read_text().replace(begin, after))
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nschemas = ["acme"]\n')
+    keys = "id bigserial PRIMARY KEY, author_id bigint REFERENCES author (id), title varchar(80)"
+    project.sql("a1", f"CREATE TABLE author (id bigserial PRIMARY KEY); CREATE TABLE book ({keys})")
+    found = findings(project)
+    drifts = sorted(name.removeprefix("model-drift ") for name in found if name.startswith("model-drift"))
+    assert drifts == ["acme.book.added", "acme.book.title"], "one column on either side, and no table"
+    key = found["unindexed-foreign-key acme.book(author_id)"]
+    assert key["location"]["path"] == "models.py", "the models' table is that of the database"
+
+
 def test_models_beside_a_command_come_from_an_offline_run_with_a_mock_connection(project: Project) -> None:
     """OpenStack's env.py configures a dialect and no URL when it is offline: Alembic makes a MockConnection then."""
     project.write("models.py", BOOKS_AND_AUTHORS)
