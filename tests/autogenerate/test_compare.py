@@ -469,6 +469,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
         "Table('shelf', metadata, Column('code', Text, unique=True)); "
         + box("Column('code', ForeignKey('shelf.code', name='fk'))"),
     ),
+    "a table goes with the key to it, beside changes in stages": (
+        f"{SHELF}; " + box("Column('n', Integer)", "Column('shelf_id', ForeignKey('shelf.id'))"),
+        box("Column('n', Integer, nullable=False)", "postgresql_with={'fillfactor': 70}"),
+    ),
     "an index that the new type does not have goes, and storage parameters": (
         box(
             "Column('j', postgresql.JSONB)",

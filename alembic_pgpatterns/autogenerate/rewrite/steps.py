@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint
@@ -181,16 +182,27 @@ def _retyped(op: ops.AlterColumnOp, table: TableKey, facts: Facts) -> frozenset[
     return frozenset(keys)
 
 
+def _source(op: ops.MigrateOperation) -> Any:
+    """Return the op that creates what an op drops; another op itself."""
+    reverse = getattr(op, "_reverse", None)
+    if reverse is None and isinstance(op, ops.DropConstraintOp) and type(op) is not ops.DropConstraintOp:
+        # The comparators' own ops, which undo themselves with all options. Alembic's needs `_reverse` for that.
+        reverse = op.reverse()
+        reverse = reverse.ops[0] if isinstance(reverse, ops.ModifyTableOps) else reverse
+    return reverse or op
+
+
 def _touches_object(op: ops.MigrateOperation, table: TableKey, reads: set[Key], facts: Facts) -> Touch:
     """An index or a constraint reads its columns, writes its name, and may make columns unique."""
-    source = getattr(op, "_reverse", None) or op
+    source = _source(op)
     writes: set[Key] = set()
     if isinstance(op, ops.CreateIndexOp | ops.DropIndexOp):
         writes.add(("name", table[0], str(op.index_name)))
         unique = bool(getattr(source, "unique", False))
     elif isinstance(op, ops.AddConstraintOp | ops.DropConstraintOp):
         writes.add(("name", *table, str(getattr(op, "constraint_name", None))))
-        unique = isinstance(source, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+        makes_unique = isinstance(source, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+        unique = makes_unique or getattr(op, "constraint_type", None) in ("unique", "primary")
     else:
         return Touch(frozenset(reads))
     if unique:
