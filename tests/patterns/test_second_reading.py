@@ -159,6 +159,17 @@ def test_a_unique_index_becomes_the_primary_key(new_database: Callable[[], Any])
         assert [item.name.name for item in catalog.read(connection).tables[0].indexes] == ["claims"]
 
 
+def test_of_several_unique_indexes_the_one_without_text(new_database: Callable[[], Any]) -> None:
+    indexes = ("(kind, data)", "(uid, kind)", "(uid, number, other)")
+    script = "CREATE TABLE info (uid int NOT NULL, kind text NOT NULL, data text NOT NULL, number int NOT NULL, "
+    script += "other int NOT NULL);" + "".join(f"CREATE UNIQUE INDEX ON info {columns};" for columns in indexes)
+    with new_database().connect() as connection:
+        connection.execute(script)
+        pattern: Any = registry()["missing-primary-key"]()
+        (finding,) = pattern.detect(catalog.read(connection))
+    assert finding.remedy.model.startswith("PrimaryKeyConstraint('uid', 'number', 'other')")
+
+
 @pytest.mark.parametrize("index_sql", ["(lower(word))", "(word DESC)", "(word) WHERE word > ''", "(other)"])
 def test_an_index_that_no_key_can_take(index_sql: str, new_database: Callable[[], Any]) -> None:
     with new_database().connect() as connection:

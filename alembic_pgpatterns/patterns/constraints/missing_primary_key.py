@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 
 from alembic_pgpatterns.patterns import Action, Finding, SchemaPattern, Severity
+from alembic_pgpatterns.patterns._columns import STRINGS
 from alembic_pgpatterns.patterns.indexes._links import linking_columns
 from alembic_pgpatterns.remedies.model import Advice, Remedy, Statements
 from alembic_pgpatterns.remedies.naming import fit
@@ -53,7 +55,7 @@ class MissingPrimaryKey(SchemaPattern):
 
 def _remedy(schema: Schema, table: Table) -> Remedy:
     key = next((key for key in table.unique_constraints if _could_be_primary(table, key)), None)
-    index = next((index for index in table.indexes if _could_back_primary(table, index)), None)
+    index = min(filter(partial(_could_back_primary, table), table.indexes), key=partial(_width, table), default=None)
     if key is None and index is not None:
         return _from_index(schema, table, index)
     linking = linking_columns(table)
@@ -115,6 +117,12 @@ def _could_back_primary(table: Table, index: Index) -> bool:
         # A key takes an index of the default operator classes and order alone.
         and all(key.opclass_default is True and not key.descending and not key.nulls_first for key in index.keys)
     )
+
+
+def _width(table: Table, index: Index) -> tuple[int, int]:
+    """Columns of text, and all of them: what others refer to is best short."""
+    columns = (table.column(name or "") for name in index.columns)
+    return sum(column is not None and column.type.name in STRINGS for column in columns), len(index.keys)
 
 
 def _is_referred(schema: Schema, table: Table, columns: tuple[str, ...]) -> bool:
