@@ -20,6 +20,7 @@ import sqlalchemy
 from pytest_postgresql import factories
 from pytest_postgresql.executors import NoopExecutor
 
+from alembic_pgpatterns.output import places
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.memory import memory_folder
 from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
@@ -52,6 +53,13 @@ def _use_memory() -> None:
 
 
 _use_memory()
+
+
+@pytest.fixture(autouse=True)
+def no_project() -> Iterator[None]:
+    """A command that a test runs in this process notes its project; the next test is in another one."""
+    yield
+    places._project = None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what the marker `long` is on

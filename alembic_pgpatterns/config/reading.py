@@ -86,7 +86,7 @@ def _from(root: Path, folder: Path, value: Any) -> Any:
 
 def _root(ini: Path | None, pyproject: Path | None) -> Path:
     files = [path for path in (ini, pyproject) if path is not None and path.exists()]
-    return files[0].absolute().parent if files else Path.cwd()
+    return files[0].absolute().parent.resolve() if files else Path.cwd()
 
 
 def _patterns(value: object, source: str) -> dict[str, PatternSettings]:

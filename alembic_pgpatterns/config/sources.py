@@ -11,6 +11,7 @@ from typing import Any
 from alembic_pgpatterns.config.files import misnamed
 from alembic_pgpatterns.config.reading import read_settings
 from alembic_pgpatterns.config.settings import Settings, SettingsError
+from alembic_pgpatterns.output.places import set_project
 
 PYPROJECT = "pyproject.toml"
 
@@ -29,7 +30,9 @@ def settings_of(config: Any, flags: Mapping[str, object] | None = None) -> Setti
     in_command = flags is not None
     if in_command:
         _demand_named_files(config)
-    return read_settings(ini_of(config), pyproject_of(config), flags, _search(config), in_command=in_command)
+    settings = read_settings(ini_of(config), pyproject_of(config), flags, _search(config), in_command=in_command)
+    set_project(settings.root)
+    return settings
 
 
 def _demand_named_files(config: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -243,7 +244,9 @@ class Project:
         """Files below the version locations that look like revisions but are not in the history, sorted."""
         folders = {Path(folder).absolute() for folder in self.script.version_locations}
         files = (path for folder in folders for path in folder.rglob("*.py") if path.is_file())
-        paths = {path for path in files if str(path) not in self.revision_files}
+        # Alembic keeps ".." and links as they were given (`alembic -c ../app/alembic.ini`), so files are compared.
+        loaded = {os.path.realpath(path) for path in self.revision_files}
+        paths = {path for path in files if os.path.realpath(path) not in loaded}
         return tuple(relative(str(path)) for path in sorted(paths) if _LOOKS_LIKE_REVISION.search(_text(path)))
 
 

@@ -46,9 +46,9 @@ def read_source(
     unread: list[str] = []
     for path in sorted(set(python_files(folders))):
         try:
-            facts = cached.facts(path, _shown(path, root))
+            facts = cached.facts(path, shown(path, root))
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
-            unread.append(f"{_shown(path, root)}: {type(error).__name__}: {error}")
+            unread.append(f"{shown(path, root)}: {type(error).__name__}: {error}")
             continue
         if facts is not None:
             files.append(facts)
@@ -69,7 +69,8 @@ def python_files(folders: Iterable[Path]) -> Iterator[Path]:
                     yield Path(where, name)
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown(path: Path, root: Path) -> str:
+    """The path relative to the root if it is below it, otherwise absolute."""
     absolute, start = path.absolute(), root.absolute()
     return str(absolute.relative_to(start)) if absolute.is_relative_to(start) else str(absolute)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.evidence.model import Evidence
-from alembic_pgpatterns.evidence.source import read_source
+from alembic_pgpatterns.evidence.source import read_source, shown
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.patterns import Basis, Pattern, SchemaPattern, StatementPattern
 from alembic_pgpatterns.schema.model import Location, Schema
@@ -35,7 +35,9 @@ def read_application(settings: Settings, schemas: Sequence[Schema], *, always: b
     patterns = chosen_patterns(settings, (SchemaPattern, StatementPattern))
     if not always and not any(map(_asks, patterns)):
         return None
-    evidence = read_source(_folders(settings, schemas), Path.cwd(), _declared(schemas), _cache(settings))
+    # From the project's folder, since places are in fingerprints: the same wherever the command is started.
+    root = settings.root.absolute()
+    evidence = read_source(_folders(settings, schemas), root, _declared(schemas, root), _cache(settings))
     if settings.workload is None:
         return evidence
     return with_workload(evidence, read_workloads([settings.path(settings.workload)]))
@@ -94,13 +96,16 @@ def _locations(schemas: Iterable[Schema]) -> Iterable[Location]:
             yield from (column.origin.location for column in table.columns if column.origin.location is not None)
 
 
-def _declared(schemas: Iterable[Schema]) -> dict[tuple[str, int], str]:
-    """The table by the line of a column's declaration. The line of a mixin is in several tables, so it is left out."""
+def _declared(schemas: Iterable[Schema], root: Path) -> dict[tuple[str, int], str]:
+    """The table by the line of a column's declaration, seen from the root.
+
+    The line of a mixin is in several tables, so it is left out.
+    """
     tables: dict[tuple[str, int], set[str]] = defaultdict(set)
     for schema in schemas:
         for table in schema.tables:
             for column in table.columns:
                 place = column.origin.location
                 if place is not None:
-                    tables[place.path, place.line].add(f"{table.name.schema}.{table.name.name}")
+                    tables[shown(Path(place.path), root), place.line].add(f"{table.name.schema}.{table.name.name}")
     return {place: next(iter(names)) for place, names in tables.items() if len(names) == 1}

@@ -14,8 +14,8 @@ import re
 import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
@@ -83,7 +83,7 @@ def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -
 def read(path: str) -> list[Suppression]:
     """The comments of a file; none if it cannot be read."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = file_at(path).read_text(encoding="utf-8")
         # Tokens and not lines: in a string the same text is no comment.
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):

@@ -13,6 +13,7 @@ from alembic_pgpatterns.report.diagram.mermaid import pictures
 from alembic_pgpatterns.report.markdown_text import block, code_span, escaped
 from alembic_pgpatterns.report.places import displayed
 from alembic_pgpatterns.report.words import (
+    advice_parts,
     count_line,
     fix_lines,
     foremost,
@@ -98,7 +99,8 @@ def _fix(finding: Finding, full: bool) -> Iterator[str]:
     if not lines:
         return
     if is_advice(finding):
-        yield f"\n  {escaped(lines[0])}\n"
+        for language, text in advice_parts(lines[0]):
+            yield block(text, language, "  ") if language else f"\n  {escaped(text)}\n"
         return
     code = "\n".join(lines if full else lines[:FIXES])
     language = "python" if finding.remedy is not None and model_line(finding.remedy) else "sql"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import quote
 
-from alembic_pgpatterns.output.places import from_here, within_repository
+from alembic_pgpatterns.output.places import file_at, from_here, within_repository
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.schema.model import Location
 
@@ -34,5 +33,5 @@ def uri_and_line(finding: Finding) -> tuple[str, int]:
 
 
 def _configuration() -> str:
-    name = next((name for name in CONFIGURATION if Path(name).is_file()), CONFIGURATION[0])
+    name = next((name for name in CONFIGURATION if file_at(name).is_file()), CONFIGURATION[0])
     return within_repository(name) or name

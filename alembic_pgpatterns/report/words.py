@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -70,6 +72,32 @@ def _fix_lines(finding: Finding) -> tuple[str, ...]:
 def is_advice(finding: Finding) -> bool:
     """Whether the fix is prose and not code."""
     return isinstance(finding.remedy, Advice)
+
+
+def advice_parts(text: str) -> tuple[tuple[str, str], ...]:
+    """What to do, cut into prose and code, for formats that write the two differently.
+
+    Args:
+        text: of advice: words, code, or a line of words with lines below it.
+
+    Returns:
+        Each part's language, empty for prose, and its text.
+    """
+    if _is_python(text):
+        return (("python", text),)
+    first, _, rest = text.partition("\n")
+    if not rest.strip():
+        return (("", first),)
+    return ("", first), ("python" if _is_python(rest) else "text", textwrap.dedent(rest))
+
+
+def _is_python(text: str) -> bool:
+    """Whether it is code that calls something: a single word of prose would be Python, too."""
+    try:
+        tree = ast.parse(textwrap.dedent(text.replace("\N{HORIZONTAL ELLIPSIS}", "...")))
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def fixable(report: Report) -> tuple[Finding, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
-from pathlib import Path
 
+from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.workload.model import Recorded, Site
 
 _LARGEST = 5_000_000
@@ -46,7 +46,7 @@ def _is(node: ast.AST, value: object) -> bool:
 
 @lru_cache(maxsize=256)
 def _parsed(path: str) -> ast.Module | None:
-    file = Path(path)
+    file = file_at(path)
     try:
         return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
     except (OSError, SyntaxError, ValueError):

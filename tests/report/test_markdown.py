@@ -102,6 +102,26 @@ def drawn() -> Report:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'op.execute("SELECT *")\nwith op.get_context():\n    op.f()',
+            '  ```python\n  op.execute("SELECT *")\n  with ',
+        ),
+        ("op.create_index_concurrently(…)", "  ```python\n  op.create_index_concurrently(…)\n  ```"),
+        ("In two steps:\n    op.execute(…)\n    op.f()", "  In two steps:\n\n  ```python\n  op.execute(…)\n  op.f()\n"),
+        ("In two steps:\nVACUUM FULL\nREINDEX", "  In two steps:\n\n  ```text\n  VACUUM FULL\n  REINDEX\n  ```"),
+        ("In env.py: context.configure(…, x=1)", "  In env.py: context.configure\\(…, x=1\\)\n"),
+        ("Wait", "  Wait\n"),
+    ],
+)
+def test_code_in_advice_is_a_block(text: str, expected: str) -> None:
+    lines = written(Report(findings=(finding("book").but(remedy=Advice(text)),)))
+    assert expected in lines
+    assert "\N{SYMBOL FOR NEWLINE}" not in lines
+
+
 def test_pictures_come_after_the_findings() -> None:
     (shop, of_shop), (title, picture) = pictures(drawn())
     assert shop == f"{title} `shop`"

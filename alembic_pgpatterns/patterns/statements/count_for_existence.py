@@ -3,8 +3,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 
+from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.patterns import Finding, Severity, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import SQLALCHEMY_SELECT, sent, shown, usages
 from alembic_pgpatterns.patterns.statements._trees import outer
@@ -86,7 +86,7 @@ def _with_zero(node: ast.Compare) -> bool:
 
 @lru_cache(maxsize=64)
 def _parsed(path: str) -> ast.Module | None:
-    file = Path(path)
+    file = file_at(path)
     try:
         return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
     except (OSError, SyntaxError, ValueError):

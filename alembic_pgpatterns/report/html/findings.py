@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, starmap
 
 from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.report.markup import Child, Markup, joined, tag
 from alembic_pgpatterns.report.places import displayed
-from alembic_pgpatterns.report.words import fix_lines, is_advice, message
+from alembic_pgpatterns.report.words import advice_parts, fix_lines, is_advice, message
 
 
 def filters(findings: Sequence[Finding]) -> Markup:
@@ -129,6 +129,14 @@ def _fix(finding: Finding) -> Markup | None:
     if not lines:
         return None
     if is_advice(finding):
-        return tag("p", tag("strong", "Fix: "), *code_spans(" ".join(lines)))
+        return joined(*starmap(_advice, advice_parts("\n".join(lines))))
+    return _code("\n".join(lines))
+
+
+def _advice(language: str, text: str) -> Markup:
+    return _code(text) if language else tag("p", tag("strong", "Fix: "), *code_spans(text))
+
+
+def _code(text: str) -> Markup:
     copy = tag("button", "Copy", type="button", class_="copy", hidden=True)
-    return tag("div", copy, tag("pre", tag("code", "\n".join(lines))), class_="fix")
+    return tag("div", copy, tag("pre", tag("code", text)), class_="fix")
