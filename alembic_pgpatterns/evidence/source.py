@@ -37,7 +37,7 @@ def read_source(
 
     Args:
         folders: of the application's own packages.
-        root: places are relative to it where they can be.
+        root: places are relative to it.
         declared: tables by the place of a column's declaration, from the loaded models.
         cache: a folder in which what each file says is kept; None to keep nothing.
     """
@@ -70,9 +70,11 @@ def python_files(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def shown(path: Path, root: Path) -> str:
-    """The path relative to the root if it is below it, otherwise absolute."""
-    absolute, start = path.absolute(), root.absolute()
-    return str(absolute.relative_to(start)) if absolute.is_relative_to(start) else str(absolute)
+    """The path as seen from the root, with ``..`` if it is not below it: the same on every machine."""
+    try:
+        return os.path.relpath(path.absolute(), root.absolute())
+    except ValueError:
+        return str(path.absolute())  # on another drive of Windows
 
 
 def module_name(path: Path) -> str:

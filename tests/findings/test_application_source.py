@@ -77,6 +77,18 @@ def test_the_project_and_the_outermost_package_of_models_outside(project: Path) 
         assert read(settings, schema(installed)).files == 1
 
 
+@pytest.mark.parametrize("folder", ["project", ".", "beside/inner", "project/migrations"])
+def test_places_are_seen_from_the_project_wherever_the_command_is_started(
+    folder: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.parent / folder)
+    declared = Location(str(project.parent / "beside/inner/models.py"), 5)
+    evidence = read(Settings(root=project, select=INDEXES), schema(declared))
+    places = {place.path for shape in evidence.shapes for place in shape.places}
+    assert places == {"queries.py", "../beside/queries.py"}
+    assert {shape.table for shape in evidence.shapes} == {"public.t0"}
+
+
 def test_the_folders_of_the_settings_replace_all_others(project: Path) -> None:
     outside = schema(Location("beside/inner/models.py", 5))
     assert read(Settings(root=project, select=INDEXES, source=(Path("migrations"),)), outside).files == 0
