@@ -35,7 +35,14 @@ def file_at(path: str) -> Path:
     """
     file = Path.cwd() / path
     elsewhere = _project / path if _project is not None else file
-    return file if file.exists() or not elsewhere.exists() else elsewhere
+    return elsewhere if not _exists(file) and _exists(elsewhere) else file
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        return False  # a name that is too long, or no name: messages hold what others wrote
 
 
 def within_repository(path: str) -> str | None:
