@@ -23,6 +23,7 @@ from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.revision_patterns import about_a_revision
 from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.output.safe_text import one_line
+from alembic_pgpatterns.patterns import Action, registry
 from alembic_pgpatterns.report.progress import progress_on
 
 
@@ -143,7 +144,9 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     accepted = list(dict.fromkeys(finding.fingerprint for finding in lasting))
     # With --select, or without the models, not all patterns ran: accepted findings of the others stay.
     unseen = set(before.entries) - set(report.stale) - {escaped(finding.fingerprint) for finding in report.accepted}
-    before.covering(accepted, report.heads, unseen).write(path)
+    # Autogenerate knows no guesses: it would write what the pattern demands, and until then it would be drift.
+    enforced = [item.fingerprint for item in report.guesses if registry()[item.pattern].action is Action.ENFORCE]
+    before.covering(dict.fromkeys((*accepted, *enforced)), report.heads, unseen).write(path)
     stale = len(report.stale)
     removed = f"; {stale} that no longer {'match' if stale > 1 else 'matches'} removed" if stale else ""
     # Together these are the report's places.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env, went, without_configure
-from alembic_pgpatterns.controller.models import NO_MODELS, Models
+from alembic_pgpatterns.controller.models import NO_MODELS, Models, names_plugin
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
@@ -94,11 +93,11 @@ def _by_env_py(run: RunContext, upgraded: Upgraded) -> AtHead:
             name=item.database,
             label=_label(upgraded, item.database),
             version_tables=(_version_table(server, item),),
-            models=Models(result.run, number, item.models, item.search_path),
+            models=Models(result.run, number, item.models, item.search_path, names_plugin(item.plugins)),
             default_schema=item.default_schema,
             blame_facts=upgraded.position.blame[item.database],
             real_parameters=result.real_parameters.get(item.database),
-            enforced=_names_plugin(item.plugins),
+            enforced=names_plugin(item.plugins),
         )
         for number, item in enumerate(result.configured)
         if is_at(project, server, item, project.heads)
@@ -228,7 +227,6 @@ def _label(upgraded: Upgraded, database: str) -> str:
     return next((origin.database for origin, name in upgraded.position.databases.items() if name == database), database)
 
 
-PLUGIN = "alembic_pgpatterns"
 OPT_IN = (
     'autogenerate_plugins=["alembic.autogenerate.*", '
     '*(["alembic_pgpatterns"] if find_spec("alembic_pgpatterns") else [])],'
@@ -238,16 +236,12 @@ OPT_IN = (
 
 def _opt_in(project: Project, result: EnvResult) -> Iterator[str]:
     """How to name the plugin in env.py, if the project's autogenerate has models but does not use the plugin."""
-    unaware = [item for item in result.configured if item.models and not _names_plugin(item.plugins)]
+    unaware = [item for item in result.configured if item.models and not names_plugin(item.plugins)]
     if unaware and result.own_environment is None:
         yield (
             f"{relative(str(project.env_py.absolute()))} does not name the plugin, so autogenerate does not follow the "
             f"patterns. Add to context.configure(), with `from importlib.util import find_spec` above:\n    {OPT_IN}"
         )
-
-
-def _names_plugin(plugins: Sequence[str] | None) -> bool:
-    return any(fnmatch.fnmatchcase(PLUGIN, name) for name in plugins or ())
 
 
 def _outside(project: Project) -> Iterator[Skipped]:

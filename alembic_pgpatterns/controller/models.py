@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic_pgpatterns.controller.context import RunContext
@@ -21,15 +22,18 @@ class Models:
 
     ``run`` and ``number``: the run of env.py, and the call in it; None for all calls of the run. ``count``: the number
     of MetaData; 0: env.py names none. ``search_path``: of the session in which the revisions ran; None: the server's.
+    ``by_plugin``: autogenerate writes their revisions with this package's plugin.
     """
 
     run: int = 0
     number: int | None = 0
     count: int = 0
     search_path: str | None = None
+    by_plugin: bool = False
 
 
 NO_MODELS = Models()
+PLUGIN = "alembic_pgpatterns"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,17 @@ def read_models(run: RunContext, models: Models, default_schema: str) -> ModelSc
     if not result.schema.tables:
         reason = "target_metadata holds no table: env.py must import the modules in which the models are"
         return ModelSchema(None, (Skipped("models", reason, broken=True),))
-    return ModelSchema(result.schema)
+    return ModelSchema(
+        replace(
+            result.schema,
+            metadatas=tuple(replace(item, by_plugin=models.by_plugin) for item in result.schema.metadatas),
+        )
+    )
+
+
+def names_plugin(plugins: Sequence[str] | None) -> bool:
+    """Whether ``autogenerate_plugins`` of env.py, names or globs, names this package."""
+    return any(fnmatch.fnmatchcase(PLUGIN, name) for name in plugins or ())
 
 
 def create_models(

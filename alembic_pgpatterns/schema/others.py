@@ -171,6 +171,7 @@ class ModelMetaData:
     """One MetaData of the application: whether it has a naming convention, and for which kinds of keys.
 
     ``check_template``: the convention for CHECK constraints, such as ``ck_%(table_name)s_%(constraint_name)s``.
+    ``by_plugin``: autogenerate writes its revisions with this package's plugin.
     """
 
     label: str
@@ -178,6 +179,7 @@ class ModelMetaData:
     unnamed_constraints: int
     origin: Origin = NO_ORIGIN
     check_template: str | None = None
+    by_plugin: bool = False
 
     @property
     def table(self) -> None:

@@ -126,6 +126,18 @@ Table(
 """
 
 
+def test_without_a_naming_convention_too(tmp_path: Path) -> None:
+    """The plugin writes names into what it drops, so it is a note that the models have none."""
+    project = make(tmp_path)
+    project.env(models=LOAD, options=PLUGIN)
+    grow(project, "authors", OLD)
+    checked = project.alembic("pgcheck")
+    assert checked.returncode == 0, checked.stdout
+    assert "info unnamed-constraint" in checked.stdout
+    project.env(models=LOAD)
+    assert project.alembic("pgcheck", "--select", "unnamed-constraint").returncode == 1
+
+
 def new_findings(project: Project) -> list[str]:
     project.alembic("pgcheck", "--exit-zero", "--format", "json=report.json")
     report = json.loads((project.folder / "report.json").read_text())

@@ -16,8 +16,8 @@ from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.catalog.seeds import with_seeds
-from alembic_pgpatterns.schema.model import ModelMetaData, Name, Schema
-from tests.patterns.handmade import PARENT, column, foreign, found, index, query, table, unique
+from alembic_pgpatterns.schema.model import ModelMetaData, Name, Policy, Schema
+from tests.patterns.handmade import ITEM, PARENT, column, foreign, found, index, query, table, unique
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,13 @@ def test_a_key_to_a_short_list(asked: list[QueryShape], inserted: list[str], gue
     of_item = table(column("kind_id"), column("owner_id"), foreign("kind_id"), index("owners", "owner_id"))
     (finding,) = found("unindexed-foreign-key", of_item, KIND, queries=asked, inserted=inserted)
     assert finding.guess is guess
+
+
+def test_a_policy_searches_in_every_query() -> None:
+    policy = Policy(ITEM, "own", "ALL", True, (), "kind_id = current_setting('app.kind')::bigint", None)
+    of_item = table(column("kind_id"), foreign("kind_id"), policies=(policy,))
+    (finding,) = found("unindexed-foreign-key", of_item, KIND)
+    assert not finding.guess
 
 
 @pytest.mark.parametrize(

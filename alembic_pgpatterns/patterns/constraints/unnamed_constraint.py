@@ -45,6 +45,8 @@ class UnnamedConstraint(SchemaPattern):
     cases. A convention cannot name CHECK constraints that have no name. And constraints of a renamed table or column
     still have the old name: without `name=` autogenerate creates the unique ones again.
 
+    Where env.py names this package's plugin, it is a note only: revisions then have the names that PostgreSQL gives.
+
     One finding per MetaData. Not reported: a MetaData whose constraints all have a name.
     """
 
@@ -98,6 +100,8 @@ Table(
                     message=f"{metadata.label} has {metadata.unnamed_constraints} constraints without a name, and no "
                     f"naming convention for {', '.join(missing)}",
                     remedy=Advice(_advice(metadata, missing)),
+                    # The plugin writes the name that PostgreSQL gives into what it drops.
+                    severity=Severity.INFO if metadata.by_plugin else None,
                 )
 
 

@@ -9,7 +9,8 @@ from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, queries_on,
 from alembic_pgpatterns.patterns.indexes._links import link_columns
 from alembic_pgpatterns.patterns.indexes._shape import IndexNames
 from alembic_pgpatterns.remedies.model import Advice, CreateIndex, IndexedKey, Remedy
-from alembic_pgpatterns.schema.model import DataType, ForeignKey, Schema, Table
+from alembic_pgpatterns.schema.model import DataType, ForeignKey, Policy, Schema, Table
+from alembic_pgpatterns.schema.sql import values
 
 SHARED_OPERATORS = (
     frozenset({"int2", "int4", "int8"}),
@@ -34,7 +35,7 @@ class UnindexedForeignKey(SchemaPattern):
     composite key, the finding is an info; a unique one on a part is enough.
 
     A short list, such as countries or kinds, hardly ever loses a row: a key that refers to one is a guess where the
-    application's source is known and does not search by the key.
+    application's source is known, and neither it nor a policy searches by the key.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -94,10 +95,20 @@ def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:
 
 
 def _may_be_searched(schema: Schema, table: Table, key: ForeignKey) -> bool:
-    """Whether a query searches by the key's columns without another index, or nothing is known of the queries."""
+    """Whether a query or a policy searches by the key's columns, or nothing is known of the queries.
+
+    A query that another index serves does not count. A policy's condition is part of each query.
+    """
+    if any(_searched(policy) & set(key.columns) for policy in table.policies):
+        return True
     first = {index.columns[0] for index in table.indexes if index.keys}
     shapes = [shape for shape in queries_on(schema, table) if not first & set(shape.equal)]
     return schema.evidence is None or any(with_condition(shapes, name, ONE_VALUE) for name in key.columns)
+
+
+def _searched(policy: Policy) -> frozenset[str]:
+    """The columns that a policy's condition compares."""
+    return frozenset().union(*(values.columns(text) for text in (policy.using, policy.check) if text))
 
 
 def _bare_keys(table: Table, coverage: Coverage) -> dict[str, ForeignKey]:
