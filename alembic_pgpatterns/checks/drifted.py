@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.findings.report_model import Gathered
 from alembic_pgpatterns.findings.run_patterns import run_patterns
-from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
+from alembic_pgpatterns.patterns import Finding, SchemaPattern, Severity, registry
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.schema.model import Schema
 
@@ -24,6 +24,7 @@ def drop_of_drift(gathered: Gathered, compared: Compared, settings: Settings, la
     """Take out of ``gathered`` what the models as they are written do not have, where their drift is reported.
 
     To declare the index that a model declares, or to make the column NOT NULL that is so in the model, is no advice.
+    Errors stay: the drift is a warning only.
 
     Args:
         gathered: with the findings about the head.
@@ -44,7 +45,12 @@ def drop_of_drift(gathered: Gathered, compared: Compared, settings: Settings, la
         cls = registry().get(finding.pattern)
         of_database = finding.fingerprint.endswith(suffix)
         about_schema = cls is not None and issubclass(cls, SchemaPattern) and of_database
-        return about_schema and finding.table in drifted & created and finding.fingerprint not in of_models
+        return (
+            about_schema
+            and finding.severity < Severity.ERROR
+            and finding.table in drifted & created
+            and finding.fingerprint not in of_models
+        )
 
     gathered.findings = [item for item in gathered.findings if not is_cured(item)]
     gathered.guesses = [item for item in gathered.guesses if not is_cured(item)]

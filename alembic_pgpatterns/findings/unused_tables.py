@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from alembic_pgpatterns.patterns import Finding, registry
+from alembic_pgpatterns.patterns import Finding, Severity, registry
 from alembic_pgpatterns.schema.model import Name, Schema
 
 ALWAYS = frozenset({"security"})
@@ -12,7 +12,7 @@ ALWAYS = frozenset({"security"})
 
 
 def as_guesses(findings: Iterable[Finding], schema: Schema) -> list[Finding]:
-    """The findings; those about the shape of a table that nothing uses are guesses."""
+    """The findings; those about the shape of a table that nothing uses are guesses, unless they are errors."""
     unused = unused_tables(schema)
     return [item.but(guess=True) if item.table in unused and _is_of_shape(item) else item for item in findings]
 
@@ -53,4 +53,4 @@ def _referred(schema: Schema, name: Name) -> Iterator[Name]:
 
 def _is_of_shape(finding: Finding) -> bool:
     cls = registry().get(finding.pattern)
-    return cls is not None and cls.folder not in ALWAYS
+    return cls is not None and cls.folder not in ALWAYS and finding.severity < Severity.ERROR

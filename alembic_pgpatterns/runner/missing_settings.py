@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import NoSuchModuleError
 
+from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 
 _IN_OWN_WORDS = re.compile(
@@ -56,7 +57,7 @@ def settings_to_add(error: BaseException) -> str:
 
 def _placeholder(error: BaseException) -> str:
     """The URL of Alembic's template, which nobody has replaced: SQLAlchemy looks for a dialect of that name."""
-    if not isinstance(error, NoSuchModuleError) or not str(error).endswith("sqlalchemy.dialects:driver"):
+    if not isinstance(error, NoSuchModuleError) or not text_of(error).endswith("sqlalchemy.dialects:driver"):
         return ""
     return (
         "\nsqlalchemy.url is still driver://user:pass@localhost/dbname, as `alembic init` wrote it. Give it a URL, or "
@@ -88,7 +89,7 @@ def _sections_to_add(error: BaseException) -> str:
 
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
-    kind = type(error).__name__
+    kind, message = type(error).__name__, text_of(error)
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -96,12 +97,12 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     elif kind == "CantStartEngineError":  # oslo.db, whose option oslo.config reads from this variable, too
         yield OSLO, value_for(OSLO)
     for name, form in _WORDS:
-        if kind == name and (result := form.search(str(error))):
+        if kind == name and (result := form.search(message)):
             yield result[1], value_for(result[1])
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(_LIBRARIES):
-        for match in _IN_OWN_WORDS.finditer(str(error)):
+        for match in _IN_OWN_WORDS.finditer(message):
             name = match[1] or match[2]
             if name not in os.environ:
                 yield name, value_for(name)

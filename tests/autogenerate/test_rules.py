@@ -8,6 +8,7 @@ import pytest
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
+from alembic_postgresql_enum.operations import CreateEnumOp
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -78,6 +79,10 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
         ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_type=Text(), existing_nullable=True),
         ops.DropColumnOp.from_column_and_tablename(None, "book", Column("total", Integer, Computed("pages * 2"))),
     ],
+    "with_enum_ops_placed": [
+        ops.AddColumnOp("book", Column("kind", Text)),
+        CreateEnumOp("public", "kind", ["short", "long"]),
+    ],
     "with_names": [ops.CreateUniqueConstraintOp(None, "book", ["title"])],
     "with_enum_types": [ops.AddColumnOp("book", Column("kind", Enum("short", "long", name="kind")))],
     "with_split_alters": [
@@ -101,7 +106,8 @@ def rules() -> list[str]:
 def written(operations: list[ops.MigrateOperation]) -> str:
     dropped = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.DropTableOp))
     created = frozenset(("public", op.table_name) for op in operations if isinstance(op, ops.CreateTableOp))
-    facts = Facts(dropped=dropped, created=created, droppable_views=views)
+    enum_plugin = any(isinstance(op, CreateEnumOp) for op in operations)
+    facts = Facts(dropped=dropped, created=created, droppable_views=views, enum_plugin=enum_plugin)
     files = rewriter.rewrite(operations, [], facts)
     context = MigrationContext.configure(dialect_name="postgresql")
     return "\n---\n".join(render_python_code(ops.UpgradeOps(file.upgrade), migration_context=context) for file in files)

@@ -44,7 +44,6 @@ def test_new_tables(project: InProcess, load_models: Any) -> None:
         "timestamp-without-time-zone",
         "nullable-flag",
         "btree-on-container",
-        "unique-across-soft-deleted",
     }
     assert list(uncommented(written.upgrade)) == [], "the models' line, and no change of what is created here"
     assert "#   model: Column(DateTime(timezone=True))  # " in written.upgrade

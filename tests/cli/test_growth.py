@@ -129,12 +129,13 @@ Table(
 def test_without_a_naming_convention_too(tmp_path: Path) -> None:
     """The plugin writes names into what it drops, so it is a note that the models have none."""
     project = make(tmp_path)
-    project.env(models=LOAD, options=PLUGIN)
+    load = LOAD.replace("Base\ntarget_metadata = Base.metadata", "metadata as target_metadata")
+    project.env(models=load, options=PLUGIN)
     grow(project, "authors", OLD)
     checked = project.alembic("pgcheck")
     assert checked.returncode == 0, checked.stdout
     assert "info unnamed-constraint" in checked.stdout
-    project.env(models=LOAD)
+    project.env(models=load)
     assert project.alembic("pgcheck", "--select", "unnamed-constraint").returncode == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from alembic_pgpatterns.evidence.model import Condition, Evidence, Place, QueryShape, Use
 from alembic_pgpatterns.findings.causes import by_cause
 from alembic_pgpatterns.findings.unused_tables import as_guesses
-from alembic_pgpatterns.patterns import registry
+from alembic_pgpatterns.patterns import Severity, registry
 from alembic_pgpatterns.patterns._growth import likely_grows
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.remedies.sql import sql
@@ -228,10 +228,13 @@ def test_a_table_without_a_model_or_a_query(facts: dict[str, Any], guess: bool) 
         evidence=evidence if facts.get("evidence", True) else None,
         metadatas=facts.get("models", (ModelMetaData("MetaData", frozenset(), 0),)),
     )
-    of_left = registry()["missing-primary-key"]().finding(left, "no key")
+    of_left = registry()["varchar-length"]().finding(left, "a limit")
+    of_key = registry()["missing-primary-key"]().finding(left, "no key")
+    assert of_key.severity is Severity.ERROR
     of_access = registry()["public-grant"]().finding(left, "readable")
     of_item = registry()["missing-primary-key"]().finding(schema.tables[0], "no key")
-    assert [item.guess for item in as_guesses([of_left, of_access, of_item], schema)] == [guess, False, False]
+    findings = [of_left, of_key, of_access, of_item]
+    assert [item.guess for item in as_guesses(findings, schema)] == [guess, False, False, False]
 
 
 @pytest.mark.parametrize("required", [True, False])

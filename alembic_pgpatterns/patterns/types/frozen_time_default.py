@@ -37,7 +37,7 @@ class FrozenTimeDefault(SchemaPattern):
         "https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-SPECIAL-VALUES",
     )
     bad = """
-        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz NOT NULL DEFAULT 'now'::timestamptz);
+        CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz NOT NULL DEFAULT '2026-03-14 09:26:53.5+00');
     """
     good = """
         CREATE TABLE visit (id bigint PRIMARY KEY, came_at timestamptz NOT NULL DEFAULT now());
