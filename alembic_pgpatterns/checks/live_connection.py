@@ -86,6 +86,8 @@ def guarded(target: Mapping[str, str]) -> Iterator[Connection]:
         "options": options,
         "application_name": APPLICATION,
         "connect_timeout": str(CONNECT_SECONDS),
+        # By default it is the database's; in one of SQL_ASCII psycopg then gives bytes for text.
+        "client_encoding": "utf8",
     }
     try:
         connection: Connection = psycopg.connect(make_conninfo("", **_supported(parameters)), autocommit=True)

@@ -120,6 +120,7 @@ def prove_rebase(run: Run, rebase: Rebase, *, downgrade: bool = True) -> RebaseP
         with Run(project, run.settings, run.progress).at(before, watched=True) as at:
             outcome = dry_run(at, names, watched=True, downgrade=downgrade)
             actual = _by_origin(outcome.schemas, at.databases)
+            _demand_same_databases(expected, actual)
             return RebaseProof(outcome, tuple(_differences(expected, actual)), at.run.server)
 
 
@@ -147,13 +148,29 @@ def _side_by_side(run: Run, rebase: Rebase) -> Schemas:
 
 def _by_origin(schemas: Mapping[str, Schema], databases: Databases) -> Schemas:
     origins = {name: origin for origin, name in databases.by_origin.items()}
-    return {origins.get(name): schema for name, schema in schemas.items()}
+    # A program that takes the URL of the variables apart reaches the same database by an address of its own.
+    return {None if name == databases.environment else origins.get(name): schema for name, schema in schemas.items()}
+
+
+def _demand_same_databases(expected: Schemas, actual: Schemas) -> None:
+    """That a database cannot be compared is no difference of schemas.
+
+    Raises:
+        PgPatternsError: env.py connected to other databases in the new order.
+    """
+    if expected.keys() != actual.keys():
+        first, second = (", ".join(str(origin or _OF_VARIABLES) for origin in item) for item in (expected, actual))
+        raise PgPatternsError(
+            "the new order could not be compared, and no file was changed. For both branches side by side env.py "
+            f"connected to {first or 'no database'}, in the new order to {second or 'no database'}. Does it choose the "
+            "database by something that changes, such as the time or a file? If not, this is a mistake in "
+            "alembic-pgpatterns: please report it."
+        )
+
+
+_OF_VARIABLES = "the database of the variables in the settings"
 
 
 def _differences(expected: Schemas, actual: Schemas) -> Iterator[str]:
     for origin, schema in expected.items():
-        other = actual.get(origin)
-        if other is None:
-            yield f"{origin or 'the database'} is not reached"
-        else:
-            yield from map(str, differences(schema, other))
+        yield from map(str, differences(schema, actual[origin]))

@@ -30,9 +30,14 @@ def pgadvise(config: Any) -> None:
     """Say which indexes the application's statements need, with the evidence."""
     demand_unix("pgadvise")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgadvise import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgadvise import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

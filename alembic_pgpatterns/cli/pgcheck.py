@@ -30,9 +30,14 @@ Exit codes: 0 no finding at or above --fail-on (default: warning); 1 there are s
 def pgcheck(config: Any) -> None:
     """Check schema, revisions and models on a throw-away PostgreSQL."""
     with as_command():
-        from alembic_pgpatterns.cli.run_pgcheck import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgcheck import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -25,9 +25,14 @@ def pgexpand(config: Any) -> None:
     """Print the revision up to which the code of the release before can run."""
     demand_unix("pgexpand")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgexpand import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgexpand import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

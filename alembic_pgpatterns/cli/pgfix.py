@@ -32,9 +32,14 @@ def pgfix(config: Any) -> None:
     """Write revisions that fix findings of pgcheck."""
     demand_unix("pgfix")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgfix import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgfix import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -29,9 +29,14 @@ def pgrebase(config: Any) -> None:
     """Put one branch of the history behind the other head, proven on a throw-away PostgreSQL."""
     demand_unix("pgrebase")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgrebase import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgrebase import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -32,9 +32,14 @@ def pgrehearse(config: Any) -> None:
     """Run revisions on made-up rows under load, and say how long production waits."""
     demand_unix("pgrehearse")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgrehearse import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgrehearse import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -39,10 +39,15 @@ def pgrevision(
     arguments: dict[str, Any] = {"message": message, "sql": sql, "head": head or "head", "splice": splice}
     arguments |= {"branch_label": branch_label, "version_path": version_path}
     arguments |= {"rev_id": rev_id, "depends_on": depends_on}
-    with as_command():
+
+    def run(config: Any, options: argparse.Namespace) -> None:
+        # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
         from alembic_pgpatterns.cli.run_pgrevision import write
 
-        end(config, lambda config, options: write(config, options, arguments))
+        write(config, options, arguments)
+
+    with as_command():
+        end(config, run)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -26,9 +26,14 @@ def pgstats(config: Any) -> None:
     """Write the sizes and statistics of a live database to a file, without its values."""
     demand_unix("pgstats")
     with as_command():
-        from alembic_pgpatterns.cli.run_pgstats import run
+        end(config, _run)
 
-        end(config, run)
+
+def _run(config: Any, options: argparse.Namespace) -> int | None:
+    # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
+    from alembic_pgpatterns.cli.run_pgstats import run
+
+    return run(config, options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.ways import FoundWays, names_models, ways_of
+from alembic_pgpatterns.controller.ways import FoundWays, meant_tables, names_models, ways_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.revisions.commands import parse
@@ -152,7 +152,7 @@ def _checked(run: RunContext, result: EnvResult, is_plain: bool) -> EnvResult:
         _look_for_ways(run, result)
     if result.failure is not None:
         failure = explained(result.failure, run.server)
-        raise ProjectRunFailed(_with_heads(failure, run.project.heads), result)
+        raise ProjectRunFailed(_with_meant(_with_heads(failure, run.project.heads), result), result)
     return result
 
 
@@ -170,6 +170,13 @@ def _with_heads(failure: Failure, heads: tuple[str, ...]) -> Failure:
         "version_locations does not name for the check."
     )
     return replace(failure, message=f"{failure.message}\n{words}")
+
+
+def _with_meant(failure: Failure, result: EnvResult) -> Failure:
+    """The failure; with the name that was meant, for a table that neither the history nor the models have."""
+    meant = meant_tables(result, failure).items()
+    lines = [f"Did you mean {similar}? The models have no table {name}." for name, similar in meant]
+    return replace(failure, message="\n".join([failure.message, *lines]))
 
 
 def handlers(

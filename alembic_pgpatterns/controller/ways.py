@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,29 @@ def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Ite
     """A history whose first tables are made by the models: it misses one, or fails before any revision has made one."""
     has_models = any(item.models for item in result.configured)
     early = (failure.sqlstate in MISSING or failure.raised) and _no_table_yet(result)
-    if has_models and not settings.create_all and (early or failure.sqlstate == UNDEFINED_TABLE):
+    of_models = any(name in result.model_tables for name in _missing_tables(failure))
+    if has_models and not settings.create_all and (early or of_models) and not meant_tables(result, failure):
         yield Way("create_all", True, "the history does not start from an empty database", automatic=False)
+
+
+def meant_tables(result: EnvResult, failure: Failure) -> dict[str, str]:
+    """The missing tables that the models do not have either, each with the table of a similar name that they have."""
+    unknown = [name for name in _missing_tables(failure) if name not in result.model_tables]
+    close = {name: get_close_matches(name, result.model_tables, 1, _SIMILAR) for name in unknown}
+    return {name: names[0] for name, names in close.items() if names}
+
+
+_SIMILAR = 0.8
+"""How alike two names are of which one is a typing error (difflib): a letter more, less or changed."""
+
+
+def _missing_tables(failure: Failure) -> list[str]:
+    """The tables of the failed statement that the server did not find: it quotes the first one."""
+    if failure.sqlstate != UNDEFINED_TABLE:
+        return []
+    names = list(dict.fromkeys(_strings("relname", failure.statement)))
+    quoted = [name for name in names if any(f'{name}"' in text for text in failure.texts)]
+    return quoted or names
 
 
 def _no_table_yet(result: EnvResult) -> bool:

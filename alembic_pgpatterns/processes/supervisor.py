@@ -97,8 +97,12 @@ def start(main: Main) -> Ends:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(ValueError, OSError, AttributeError):
             stream.flush()
+    # Ctrl-C right after fork() would be raised in the fork too, before it gets to its own code: it would go on as if it
+    # were the command, stop the command's servers and say what the command says.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _of_the_terminal())
     supervisor = os.fork()
     if supervisor:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         requests_there.close()
         callbacks_there.close()
         for number in (status_there, alive_there, dump_there):
@@ -123,8 +127,9 @@ def _supervise(run: Callable[[], None], status: int, alive: int) -> NoReturn:
     """Wait until the process or the parent ends, then kill everything."""
     # A session of its own: Ctrl-C in the terminal is for the parent, which then ends this one in order.
     os.setsid()
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ignored in _of_the_terminal():
         signal.signal(ignored, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _of_the_terminal())
     # Orphans below this process become its children, and not those of init, so that they can be found and killed.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -148,6 +153,11 @@ def _supervise(run: Callable[[], None], status: int, alive: int) -> NoReturn:
     _wait(pid, status, alive, signals)
     _end_descendants(pid)
     os._exit(0)
+
+
+def _of_the_terminal() -> tuple[signal.Signals, ...]:
+    """The signals that end the command in order. Windows, which imports this module too, has no SIGHUP."""
+    return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def _wait(pid: int, status: int, alive: int, signals: int) -> None:

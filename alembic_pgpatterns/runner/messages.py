@@ -161,7 +161,7 @@ class EnvResult:
     no PostgreSQL.
     ``own_environment``: why env.py could not be used and the revisions ran without it. ``seconds``: of the revisions.
     ``windows``: per database, where each recorded revision starts and ends in the server's log, in bytes.
-    ``needs``: what env.py lacked, if it failed or did not arrive.
+    ``needs``: what env.py lacked, if it failed or did not arrive. ``model_tables``: the models' tables, if it failed.
     """
 
     run: int
@@ -180,6 +180,7 @@ class EnvResult:
     start: int = 0
     windows: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
+    model_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

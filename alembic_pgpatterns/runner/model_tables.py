@@ -24,6 +24,10 @@ class ModelTables:
             # The MetaData itself is kept too, so that no other object gets its id.
             self._before.setdefault(id(metadata), (metadata, frozenset(metadata.tables)))
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the noted tables, without their schemas, sorted."""
+        return tuple(sorted({key.rpartition(".")[2] for _, keys in self._before.values() for key in keys}))
+
     @contextlib.contextmanager
     def alone(self, metadatas: Iterable[Any]) -> Iterator[None]:
         """Take the tables of revisions out of MetaData in here, and put them back afterwards."""

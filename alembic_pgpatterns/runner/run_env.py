@@ -76,6 +76,7 @@ class EnvRun:
             start=self.start,
             windows={name: tuple(windows) for name, windows in self.windows.items()},
             needs=tuple(dict.fromkeys(self._needs())),
+            model_tables=self.project.model_tables.names() if self.raised is not None else (),
         )
 
     def _needs(self) -> Iterator[Need]:
@@ -299,6 +300,8 @@ def _around(run: EnvRun, step: Any, database: str) -> Callable[..., Any]:
         finally:
             run.windows.setdefault(database, []).append((window[0], window[1]))
 
+    # Alembic logs it: "Running upgrade a1 -> b2" (runtime/migration.py, MigrationStep.name).
+    around.__name__ = step.migration_fn.__name__
     return around
 
 

@@ -24,6 +24,10 @@ from alembic_pgpatterns.server.signals import sigterm_as_exit
 from alembic_pgpatterns.server.subscriptions import drop_database
 
 PREFIX = "pgpatterns_"
+_AS_TEMPLATE = sql.SQL("")
+"""No options for CREATE DATABASE."""
+_UTF8 = {"client_encoding": "utf8"}
+"""By default it is the database's; in one of SQL_ASCII psycopg then gives bytes for text (docs, "Adaptation")."""
 
 # A program of its own. If its input ends without "done", the process that made the databases was killed.
 _WATCHDOG = """
@@ -48,11 +52,17 @@ if names:
 class ExternalServer:
     """A server that the user named; made by `external_server`."""
 
-    def __init__(self, route: Mapping[str, str], version: int, watchdog: _Watchdog) -> None:
-        """``route``: libpq's parameters of the maintenance database; ``version``: ``server_version_num``."""
+    def __init__(
+        self, route: Mapping[str, str], version: int, watchdog: _Watchdog, encoding: sql.Composable = _AS_TEMPLATE
+    ) -> None:
+        """``route``: libpq's parameters of the maintenance database; ``version``: ``server_version_num``.
+
+        ``encoding``: the options of CREATE DATABASE that give a new database UTF8.
+        """
         self._route = dict(route)
         self._version = version
         self._watchdog = watchdog
+        self._encoding = encoding
         self._made: list[str] = []
 
     @property
@@ -98,7 +108,7 @@ class ExternalServer:
         """A connection in autocommit mode; the caller closes it."""
         # The parameters hold the values of libpq's variables already.
         with drivers.straight(), libpq.cleared():
-            return psycopg.connect(make_conninfo("", **self.parameters(database)), autocommit=True)
+            return psycopg.connect(make_conninfo("", **{**self.parameters(database), **_UTF8}), autocommit=True)
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
         """Create a database with a random name, empty or a copy of ``template``, and return that name.
@@ -112,6 +122,8 @@ class ExternalServer:
             sql.Identifier(name),
             sql.Identifier(template or "template0"),
         )
+        if template is None:
+            command += self._encoding
         self._watchdog.tell(name)
         self._made.append(name)
         with self.connect() as connection:
@@ -194,9 +206,9 @@ def external_server(url: str | sqlalchemy.URL, *, roles: Sequence[str] = ()) -> 
         raise PgPatternsError(
             "the given server is not a URL such as postgresql://user:password@host:5432/postgres"
         ) from error
-    route, version = _look(place, roles)
+    route, version, encoding = _look(place, roles)
     watchdog = _Watchdog(route)
-    server = ExternalServer(route, version, watchdog)
+    server = ExternalServer(route, version, watchdog, encoding)
     try:
         with sigterm_as_exit():
             try:
@@ -207,15 +219,15 @@ def external_server(url: str | sqlalchemy.URL, *, roles: Sequence[str] = ()) -> 
         watchdog.dismiss()
 
 
-def _look(url: sqlalchemy.URL, roles: Sequence[str]) -> tuple[dict[str, str], int]:
+def _look(url: sqlalchemy.URL, roles: Sequence[str]) -> tuple[dict[str, str], int, sql.Composable]:
     shown = url.render_as_string(hide_password=True)
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise PgPatternsError(f"the server {shown} is not PostgreSQL")
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     try:
-        with drivers.straight(), psycopg.connect(plain, autocommit=True) as connection:
+        with drivers.straight(), psycopg.connect(make_conninfo(plain, **_UTF8), autocommit=True) as connection:
             _demand(connection, shown, roles)
-            return _route(connection, plain), connection.info.server_version
+            return _route(connection, plain), connection.info.server_version, _encoding(connection)
     except psycopg.Error as error:
         raise PgPatternsError(
             f"the server {shown} could not be used: {str(error).strip()}\n"
@@ -231,9 +243,26 @@ def _route(connection: psycopg.Connection[Any], plain: str) -> dict[str, str]:
     if info.password:
         used["password"] = info.password
     # They were used already. A second look-up of the service could give other values.
-    for name in ("service", "servicefile", "options", "fallback_application_name"):
+    for name in ("service", "servicefile", "options", "fallback_application_name", "client_encoding"):
         used.pop(name, None)
     return used
+
+
+def _encoding(connection: psycopg.Connection[Any]) -> sql.Composable:
+    """The options of CREATE DATABASE that give a new database UTF8, whatever the cluster was made with.
+
+    A cluster made with ``LC_ALL=C`` is SQL_ASCII: there SQLAlchemy with psycopg fails, since it gets bytes for text,
+    asyncpg does not connect, and names outside of ASCII have no meaning. Only template0 may be copied with another
+    encoding, and the locale has to fit it; C fits every one (docs, CREATE DATABASE, "Notes").
+    """
+    row = connection.execute(
+        "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = 'template0'"
+    ).fetchone()
+    if row is None or row[0] == "UTF8":
+        return _AS_TEMPLATE
+    utf8 = sql.SQL(" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+    # Before 15 libc is the only provider, and there is no such option.
+    return utf8 + sql.SQL(" LOCALE_PROVIDER libc") if connection.info.server_version >= 150000 else utf8
 
 
 def _demand(connection: psycopg.Connection[Any], shown: str, roles: Sequence[str]) -> None:

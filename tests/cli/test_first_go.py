@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.controller.ways import meant_tables
+from alembic_pgpatterns.runner.messages import EnvResult, Failure
 from tests.projects import BOOKS_AND_AUTHORS, ENGINE, Project, make
 
 TABLE = "CREATE TABLE book (title varchar(255))"
@@ -258,6 +261,34 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     assert ("b2", "blocking-index-build") in built
     assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
     assert "create_all = true" in (project.folder / "alembic.ini").read_text()
+
+
+def test_a_typing_error_is_no_history_that_starts_elsewhere(project: Project) -> None:
+    project.env(models=f"import sqlalchemy\n{GROWN}", head="import logging\nlogging.basicConfig(level=logging.INFO)")
+    project.revision("a1", 'op.create_table("book", sa.Column("id", sa.Integer, primary_key=True))')
+    project.revision("b2", 'op.execute("ALTER TABLE boook ADD COLUMN x int")', "a1")
+    run = project.alembic("pgcheck")
+    message = run.stderr
+    assert run.returncode == 255
+    assert "Did you mean book?" in message and "create_all" not in message
+    assert "Running upgrade a1 -> b2" in message
+
+
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("ALTER TABLE parcel ADD COLUMN x int REFERENCES depot", {"parcel": "parcels"}),
+        ("UPDATE public.parcel SET x = 1", {"parcel": "parcels"}),
+        ("ALTER TABLE depot ADD COLUMN x int", {}),
+        ("ALTER TABLE legacy ADD COLUMN x int", {}),
+        ("not SQL at all", {}),
+    ],
+)
+def test_the_table_that_was_meant(statement: str, meant: dict[str, str]) -> None:
+    failure = Failure("", "programming", statement=statement, sqlstate="42P01")
+    result = EnvResult(1, model_tables=("depot", "parcels"))
+    assert meant_tables(result, failure) == meant
+    assert meant_tables(result, replace(failure, sqlstate="42703")) == {}
 
 
 def test_revisions_that_cannot_be_taken_back(project: Project) -> None:

@@ -165,3 +165,18 @@ def arguments() -> list[bytes]:
         with contextlib.suppress(OSError):  # it has just ended
             found.append(place.read_bytes())
     return found
+
+
+@pytest.mark.parametrize("encoding", [0, 8], ids=["SQL_ASCII", "LATIN1"])
+def test_databases_are_of_utf8_whatever_the_cluster_was_made_with(encoding: int) -> None:
+    """As after ``LC_ALL=C initdb``: SQLAlchemy with psycopg cannot connect to such a database."""
+    with throwaway_server(listen=True, roles=["present"]) as theirs:
+        with theirs.connect() as connection:
+            connection.execute("UPDATE pg_database SET encoding = %s, datcollate = 'C', datctype = 'C'", [encoding])
+            if theirs.version >= 170000:
+                connection.execute("UPDATE pg_database SET datlocprovider = 'c', datlocale = NULL")
+        with external_server(theirs.url("postgres"), roles=["present"]) as server:
+            engine = create_engine(server.url(server.create_database("app")), poolclass=NullPool)
+            with engine.connect() as connection:
+                assert connection.execute(text("SHOW server_encoding")).scalar() == "UTF8"
+                assert connection.execute(text("SELECT 'é'")).scalar() == "é"

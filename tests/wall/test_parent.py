@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from alembic.config import Config
 
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.processes.supervisor import ChildEnds, start
 from tests import projects
 from tests.tracing import inside
 from tests.wall.production import Production, production
@@ -178,6 +180,32 @@ def test_sockets_of_the_command_are_not_inherited(tmp_path: Path) -> None:
         assert ours.recv(1) == b"x"
     # Those to the parent: for requests, and for questions.
     assert int((tmp_path / "sockets").read_text()) <= 2
+
+
+def test_ctrl_c_at_the_fork_is_for_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal sends it to the whole group, the fork included, which has the command's handlers and stack."""
+    fork, this, mask = os.fork, os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    def interrupted() -> int:
+        child = fork()
+        if not child:
+            os.kill(os.getpid(), signal.SIGINT)
+        return child
+
+    def main(ends: ChildEnds) -> None:
+        ends.requests.sendall(b"x")
+        os._exit(0)
+
+    monkeypatch.setattr(os, "fork", interrupted)
+    try:
+        ends = start(main)
+    except KeyboardInterrupt:
+        if os.getpid() != this:
+            os._exit(1)
+        raise
+    assert ends.requests.recv(1) == b"x"
+    ends.close()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
 
 
 def test_revisions_are_where_env_py_says(tmp_path: Path) -> None:
