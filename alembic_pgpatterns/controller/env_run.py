@@ -174,8 +174,8 @@ def _with_heads(failure: Failure, heads: tuple[str, ...]) -> Failure:
 
 def _with_meant(failure: Failure, result: EnvResult) -> Failure:
     """The failure; with the name that was meant, for a table that neither the history nor the models have."""
-    meant = meant_tables(result, failure).items()
-    lines = [f"Did you mean {similar}? The models have no table {name}." for name, similar in meant]
+    similar_names = meant_tables(result, failure).items()
+    lines = [f"Did you mean {similar}? The models have no table {name}." for name, similar in similar_names]
     return replace(failure, message="\n".join([failure.message, *lines]))
 
 
