@@ -62,6 +62,12 @@ def no_project() -> Iterator[None]:
     places._project = None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker of xdist gets few tests at a time: the first ones take longest, and the last worker would be alone."""
+    if getattr(config.option, "maxschedchunk", 0) is None:
+        config.option.maxschedchunk = 8
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what the marker `long` is on
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as ``long`` what the default run leaves out of a test with ``sample(n)``: all but each n-th example."""

@@ -149,6 +149,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", commands())
+@pytest.mark.sample(2)
 def test_commands_run_in_the_sample_project(command: str, adopted: Path) -> None:
     run = run_in_sample_project(command, adopted)
     assert run.returncode == 0, run.stderr

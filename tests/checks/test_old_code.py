@@ -204,6 +204,7 @@ def recorded(*statements: str) -> str:
     return "\n".join(json.dumps(line) for line in as_lines(Workload(tuple(items))))
 
 
+@pytest.mark.long
 def test_statements_recorded_with_the_release_are_tried(shop: Project) -> None:
     """A view that no model maps; a column that the models have too is one finding."""
     repository = shop.folder.parent

@@ -63,6 +63,7 @@ def test_the_last_ones_of_a_long_one_and_it_says_so(history) -> None:
     assert found(checked(history, history=0)) == []
 
 
+@pytest.mark.long
 def test_those_after_the_baseline(history) -> None:
     baseline(history, "r1")
     assert found(checked(history)) == ["r2"]

@@ -115,6 +115,7 @@ def test_a_rehearsal_from_end_to_end(project: Project) -> None:
     assert "fails-with-rows" in (project.folder / "r.html").read_text()
 
 
+@pytest.mark.long
 def test_the_plan_shows_what_was_measured(project: Project) -> None:
     project.sql("c3", "LOCK TABLE t; SELECT pg_sleep(0.3)", down="b2")
     code, out, _ = rehearsed(project, "c3", *FEW, "--plan")

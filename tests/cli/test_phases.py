@@ -114,6 +114,7 @@ def test_what_only_old_code_suffers_from_is_not_reported_in_a_contract_revision(
         ([("a", None, False), ("b", "a", True), ("c", "a", True)], "The history has 2 heads: b, c"),
     ],
 )
+@pytest.mark.sample(3)
 def test_where_no_revision_is_the_last_one_that_is_said(revisions: list, said: str, tmp_path: Path) -> None:
     project = make(tmp_path)
     project.env(engine=ENGINE)

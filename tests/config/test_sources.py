@@ -55,6 +55,7 @@ def test_without_alembic_ini_the_one_in_the_current_folder(tmp_path: Path, monke
     assert settings_of(None).lock_timeout == "7s"
 
 
+@pytest.mark.long
 def test_pgrevision_writes_the_same_from_the_parent_folder(tmp_path: Path) -> None:
     """The rewriter once read other files than the target: no lock_timeout of ours, and one file in place of two."""
     written = []

@@ -260,6 +260,7 @@ NOT_VALID = "def upgrade():\n    op.execute('ALTER TABLE book ADD CONSTRAINT few
 VALIDATE = "def upgrade():\n    op.execute('ALTER TABLE book VALIDATE CONSTRAINT few')"
 
 
+@pytest.mark.long
 def test_validating_meets_rows_that_are_older_than_the_constraint(rehearsed: Rehearse) -> None:
     result = rehearsed(BOOK, NOT_VALID, VALIDATE, rows=400)
     (finding,) = [item for item in result.findings if item.pattern == "fails-with-rows"]

@@ -58,7 +58,7 @@ STORED = ("a mapping", "a subscription", "a function")
 """PostgreSQL keeps these as they are."""
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("names", [tuple(FORMS), tuple(name for name in FORMS if name not in STORED)])
 def test_no_password_is_kept(names: tuple[str, ...], cache: Path, tmp_path: Path) -> None:
     project = projects.make(tmp_path)
