@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alembic_pgpatterns.advisor.statistics import statistics_of, with_rows, with_sizes
 from alembic_pgpatterns.checks.placed import placed
 from alembic_pgpatterns.checks.revisions import RevisionCheck, to_trace
+from alembic_pgpatterns.checks.sizes import sized
 from alembic_pgpatterns.config.chosen_patterns import chosen_patterns
 from alembic_pgpatterns.config.sense import NEWEST, OLDEST
 from alembic_pgpatterns.config.settings import Settings
@@ -88,7 +88,7 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
     evidence = read_application(settings, [database.schema for database in head.databases])
     gathered.skipped += unread(evidence)
     for database in head.databases:
-        schema = _with_sizes(database.schema, settings)
+        schema = sized(database.schema, settings)
         results = run_patterns(with_evidence(schema, evidence), settings)
         before = len(gathered.findings)
         remaining = [placed(finding, database) for finding in results.findings if not suppressed(finding)]
@@ -98,12 +98,6 @@ def _gather_schemas(head: Head, settings: Settings, gathered: Gathered) -> None:
         gathered.skipped += results.skipped
         _gather_statements(evidence, schema, settings, gathered)
         gathered.findings[before:] = share_indexes(gathered.findings[before:])
-
-
-def _with_sizes(schema: Schema, settings: Settings) -> Schema:
-    """The schema with the rows of its tables in production, where they are declared or in the file of --stats."""
-    statistics = statistics_of(settings.path(settings.stats) if settings.stats else None, schema)
-    return with_rows(schema, with_sizes(statistics, schema).sizes)
 
 
 def _gather_statements(evidence: Evidence | None, schema: Schema, settings: Settings, gathered: Gathered) -> None:
@@ -158,5 +152,5 @@ def _version_hint(settings: Settings) -> Iterator[str]:
 def _not_live(settings: Settings) -> Iterator[Skipped]:
     """A new server shows nothing about one in use."""
     if chosen_patterns(settings, (ServerPattern,)):
-        reason = "alembic pgcheck --live checks them"
-        yield Skipped("patterns of the server in use", reason, expected=True, routine=True)
+        reason = "they run with alembic pgcheck --live"
+        yield Skipped("patterns about the production server", reason, expected=True, routine=True)

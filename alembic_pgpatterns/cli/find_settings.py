@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
 from alembic_pgpatterns.controller.found_models import models_way
 from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.project import Project
-from alembic_pgpatterns.controller.ways import Way, by_setting
+from alembic_pgpatterns.controller.ways import Way, by_setting, hint
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
@@ -47,7 +48,14 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
     env_py_failed = any(item.subject == "env.py" for item in report.broken)
     ways = [way for way in project.ways if way.setting != "models" or not env_py_failed]
     _write(ways, settings, files)
-    return report
+    return _without_hint(report, project.ways, ways)
+
+
+def _without_hint(report: Report, ways: Sequence[Way], written: Sequence[Way]) -> Report:
+    """The report without its advice to keep the settings that `_write` has just dealt with."""
+    old = set(hint(ways, settings_lines))
+    others = tuple(line for line in report.hints if line not in old)
+    return replace(report, hints=(*hint([way for way in ways if way not in written], settings_lines), *others))
 
 
 def _first(project: Project, settings: Settings, check: Check) -> Report:

@@ -34,9 +34,12 @@ def summary(outcome: Any, edited: Edited | None, work: Workspace, options: argpa
         for left in outcome.left.values():
             yield f"  {left.finding.pattern} {one_line(left.finding.object)}: {one_line(left.reason)}"
             yield from (f"      fix  {line}" for line in fix_lines(left.finding))
-    if options.models and (outcome.unedited or (edited is not None and edited.drift)):
+    if outcome.unedited or (edited is not None and edited.drift):
         yield ""
         yield "NOT ALL DONE: you have to change some models yourself, see above (exit code 1)."
+    elif outcome.left:
+        yield ""
+        yield "NOT ALL DONE: what is left needs a person, see above (exit code 1)."
 
 
 def _models(edited: Edited, models: bool) -> Iterator[str]:

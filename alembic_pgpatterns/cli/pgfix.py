@@ -24,8 +24,11 @@ database is touched.
 
 You can also fix findings that the baseline accepts: their lines leave the baseline.
 
-Exit codes: 0 done, or nothing to do; 1 done, but something is left for you to write;
-2 wrong use; 255 not done, and no file was changed ("FAILED: ...")."""
+Guesses, which pgcheck hides, are fixed only with --guesses or --select.
+
+Exit codes: 0 done, or nothing to do; 1 done, but something is left for you: lines to write in
+the models, or findings that no revision can fix; 2 wrong use; 255 not done, and no file was
+changed ("FAILED: ..."). --dry-run gives the code that the real run would give."""
 
 
 def pgfix(config: Any) -> None:
@@ -53,6 +56,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     scope.add_argument("--ignore", metavar="NAMES", action="append", help="leave these out")
     scope.add_argument("--all", action="store_true", help="fix everything that can be fixed")
+
+    scope.add_argument(
+        "--guesses", action="store_true", default=None, help="also fix what no query of the application supports"
+    )
 
     how = parser.add_argument_group("how")
     how.add_argument("--models", action="store_true", help="also change the models' source (needs the extra [fix])")

@@ -149,10 +149,10 @@ def _accept(report: Report, settings: Settings, stream: TextIO) -> int:
     before.covering(dict.fromkeys((*accepted, *enforced)), report.heads, unseen).write(path)
     stale = len(report.stale)
     removed = f"; {stale} that no longer {'match' if stale > 1 else 'matches'} removed" if stale else ""
-    # Together these are the report's places.
+    # Together these are all findings of the report, with each repetition.
     passing = len(report.findings) + len(report.accepted) - len(lasting)
     old = f", {passing} more in revisions, which are not checked again" if passing else ""
-    text = f"{path}: findings accepted in {counted(len(accepted), 'places')}{old}{removed}. Commit this file."
+    text = f"{path}: {counted(len(accepted), 'findings')} accepted, one line each{old}{removed}. Commit this file."
     with standard_output(stream) as out:
         out.write(one_line(text) + "\n")
     return 0

@@ -13,6 +13,7 @@ import psycopg
 
 from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
+from alembic_pgpatterns.checks.sizes import sized
 from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
@@ -26,6 +27,8 @@ from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError, WrongUse
+from alembic_pgpatterns.evidence.model import Evidence
+from alembic_pgpatterns.findings.application import read_application, with_evidence
 from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
@@ -67,9 +70,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which findings are meant."""
+    """Which findings are meant.
+
+    ``named``: the user named the patterns. ``guesses``: findings that no query of the application supports count too.
+    ``evidence``: these queries; they decide what is a guess, as they do in pgcheck.
+    """
 
     tables: tuple[str, ...]
+    named: bool
+    guesses: bool
+    evidence: Evidence | None = None
+
+    def fixes(self, finding: Finding) -> bool:
+        """Whether the finding is to be fixed: what pgcheck hides is not, unless it was asked for."""
+        return self.guesses or not finding.guess
 
     def takes(self, finding: Finding) -> bool:
         """Whether the finding is on one of the tables, where some were named."""
@@ -109,7 +123,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
             work.commit()
     with standard_output(config.stdout) as out:
         out.writelines(f"{inert(line)}\n" for line in lines)
-    return LEFT_BY_HAND if options.models and (outcome.unedited or (edited is not None and edited.drift)) else 0
+    return LEFT_BY_HAND if outcome.left or (edited is not None and edited.drift) else 0
 
 
 def _refuse(settings: Settings) -> None:
@@ -123,20 +137,23 @@ def _refuse(settings: Settings) -> None:
 
 
 def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, work: Workspace) -> None:
-    chosen, settings, progress = Chosen(tuple(options.tables)), at.run.settings, at.run.progress
+    settings, progress = at.run.settings, at.run.progress
     progress.say("running the revisions")
     database = _to_heads(at)
     schema = _schema(at, database)
+    named = bool(options.select)
+    evidence = read_application(settings, [schema])
+    chosen = Chosen(tuple(options.tables), named, named or settings.guesses, evidence)
     _must_exist(chosen, schema)
     indexes = [item for item in advised(at.run, at.run.server, database.name, schema) if chosen.takes(item)]
     for _ in range(ROUNDS):
         schema = _schema(at, database)
         findings = [*_findings(schema, settings, chosen), *(item for item in indexes if not is_there(item, schema))]
         _must_be_gone(outcome, findings)
-        named = bool(options.select)
-        planned = plan([f for f in findings if f.fingerprint not in outcome.left], schema, named=named)
+        open_findings = [f for f in findings if chosen.fixes(f) and f.fingerprint not in outcome.left]
+        planned = plan(open_findings, schema, named=named)
         fixes = _possible(planned, database, at.run.server, outcome)
-        later = _findings(_schema(at, database, fixes), settings, chosen) if fixes and named else []
+        later = _findings(_schema(at, database, fixes), settings, chosen) if fixes else []
         fixes = better_at_once(fixes, later, schema, named=named)
         if options.models:
             fixes = _editable(fixes, outcome)
@@ -211,7 +228,8 @@ def _schema(at: RunAt, database: Database, fixes: Sequence[Fix] = ()) -> Schema:
 
 def _findings(schema: Schema, settings: Settings, chosen: Chosen) -> list[Finding]:
     """The worst first, so that the more important of two remedies for one object is used."""
-    findings = [f for f in run_patterns(schema, settings).findings if not suppressed(f) and chosen.takes(f)]
+    with_queries = with_evidence(sized(schema, settings), chosen.evidence)
+    findings = [f for f in run_patterns(with_queries, settings).findings if not suppressed(f) and chosen.takes(f)]
     return sorted(findings, key=lambda finding: -finding.severity)
 
 

@@ -266,4 +266,5 @@ def hint(ways: Iterable[Way], lines: Callable[[Mapping[str, Any]], str]) -> Iter
     """
     values = {name: way.value for name, way in by_setting(ways).items()}
     if values:
-        yield f"To say yourself what was found out, or by alembic pgcheck --init:\n{lines(values)}"
+        words = "To keep the settings that were found, run alembic pgcheck --init, or write them yourself:"
+        yield f"{words}\n{lines(values)}"

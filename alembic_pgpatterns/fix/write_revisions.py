@@ -90,6 +90,8 @@ def _write(
     from alembic.runtime.environment import EnvironmentContext
 
     config, choice = scripts.config, _Choice()
+    # Alembic's "Generating ..." would name a folder that nobody sees afterwards. The summary names the final files.
+    scripts.directory.messaging_opts = {"quiet": True}
 
     def directives(context: MigrationContext, revision: Any, scripts_of_revision: list[ops.MigrationScript]) -> None:
         ops_of_fixes = _safe(context, fixes, choice)

@@ -34,15 +34,22 @@ def explain(name: str, stream: TextIO) -> None:
 
 
 MARK = {Basis.FACTS: "", Basis.QUERIES: " *"}
+ACTIONS = """\
+The third column says what autogenerate does with a pattern (docs/settings.md says how to change it):
+  enforce   new revisions follow the pattern
+  suggest   new revisions have a comment with the line to write
+  report    autogenerate does nothing; only pgcheck reports it
+
+"""
 LEGEND = """
 *: needs a query of the application that supports it; without one it is a guess, which --guesses shows.
-enforce: autogenerate does it. suggest: autogenerate writes it as a comment. report: only a check names it.
---explain PATTERN shows a pattern's page; docs/settings.md says how to change severity and action.
+--explain PATTERN shows a pattern's page; docs/settings.md says how to change severity.
 """
 
 
 def write_list(settings: Settings, stream: TextIO) -> None:
     """Write all patterns by folder: name, severity and action as they are set, and what each is."""
+    stream.write(ACTIONS)
     chosen = {pattern.name for pattern in chosen_patterns(settings)}
     for folder in folders():
         classes = [cls for cls in registry().values() if cls.folder == folder]

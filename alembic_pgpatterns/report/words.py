@@ -108,7 +108,7 @@ def fixable(report: Report) -> tuple[Finding, ...]:
 
 
 def _is_fixable(finding: Finding) -> bool:
-    """Whether pgfix is likely to fix it: keys whose type would rewrite several tables it refuses in the end."""
+    """Whether pgfix is likely to fix it: it refuses keys whose type would rewrite several tables."""
     remedy = finding.remedy
     of_keys = isinstance(remedy, ChangeType) and remedy.rewrites and len(remedy.changes) > 1
     return (
@@ -129,8 +129,9 @@ def count_line(report: Report) -> str:
     tail += f"; skipped: {_whats(report.left_out)}" if report.left_out else ""
     if not total:
         return f"no findings{tail}"
-    places = f" in {len(report.findings)} places" if len(report.findings) > total else ""
-    return f"{counted(total, 'findings')} ({', '.join(parts)}){places}{tail}"
+    # Findings of the same cause are shown as one. The baseline has a line for each.
+    repeated = f", {len(report.findings)} with all repetitions" if len(report.findings) > total else ""
+    return f"{counted(total, 'findings')} ({', '.join(parts)}){repeated}{tail}"
 
 
 def severity_name(name: str, count: int) -> str:

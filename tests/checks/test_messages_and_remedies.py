@@ -183,7 +183,7 @@ def test_a_new_column_that_old_code_does_not_fill(make, traced_server, upgrade: 
     traced = trace(make(BOOK, upgrade, downgrade="raise NotImplementedError"), traced_server, ["r1"])
     (finding,) = findings(registry()["required-column-without-default"], traced.runs)
     assert str(finding.severity) == "warning"
-    assert finding.message.startswith("kind of public.book is new, and NOT NULL without a default in the end: INSERTs")
+    assert finding.message.startswith("kind of public.book is new, NOT NULL, and without a default after")
     (plan,) = plans(traced.runs, [finding])
     assert plan.old_code == ("public.book",)
 

@@ -260,6 +260,7 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     built = {(finding["revision"], finding["pattern"]) for finding in report["findings"]}
     assert ("b2", "blocking-index-build") in built
     assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
+    assert "run alembic pgcheck --init" not in run.stdout, "it has just written them"
     assert "create_all = true" in (project.folder / "alembic.ini").read_text()
 
 

@@ -123,7 +123,7 @@ def test_on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "Do this, since it helps a lot:",
         "  alembic pgcheck --all --guesses",
         "",
-        "<1>2 findings (1 error, 1 warning) in 4 places; not checked: server; skipped: rows</>",
+        "<1>2 findings (1 error, 1 warning), 4 with all repetitions; not checked: server; skipped: rows</>",
     ]
 
 
@@ -194,9 +194,9 @@ def test_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         "Do this, since it helps a lot:",
         "  alembic pgcheck --all --guesses",
         "",
-        "2 findings (1 error, 1 warning) in",
-        "4 places; not checked: server;",
-        "skipped: rows",
+        "2 findings (1 error, 1 warning), 4",
+        "with all repetitions; not checked:",
+        "server; skipped: rows",
     ]
 
 

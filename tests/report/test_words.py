@@ -125,8 +125,10 @@ def test_count_line_has_one_and_many_of_each_severity() -> None:
 
 def test_count_line_says_in_how_many_places_one_cause_is() -> None:
     alike = [finding(at=name).but(location=Location("mixin.py", 3)) for name in "abc"]
-    assert count_line(Report(tuple(alike))) == "1 finding (1 warning) in 3 places"
-    assert count_line(Report(tuple(alike), accepted=(finding(),))).endswith(" in 3 places; 1 accepted by the baseline")
+    assert count_line(Report(tuple(alike))) == "1 finding (1 warning), 3 with all repetitions"
+    assert count_line(Report(tuple(alike), accepted=(finding(),))).endswith(
+        ", 3 with all repetitions; 1 accepted by the baseline"
+    )
 
 
 def test_what_was_skipped_for_one_reason_is_one_line() -> None:

@@ -34,7 +34,7 @@ class RequiredColumnWithoutDefault(RevisionPattern):
     """
 
     def detect(self, run: RevisionRun) -> Iterator[Finding]:
-        """ADD COLUMN … NOT NULL with nothing that fills it, and new columns that are so in the end."""
+        """ADD COLUMN … NOT NULL with nothing that fills it, and new columns that are so after the revision."""
         failing = set()
         for statement, table, change in altered(run, "add column"):
             # The project's own row counts may say that there is none.
@@ -69,8 +69,8 @@ class RequiredColumnWithoutDefault(RevisionPattern):
         return self.at(
             run,
             columns[0][1],
-            f"{names} of {table} {'are' if len(columns) > 1 else 'is'} new, and NOT NULL without a default in the end: "
-            "INSERTs of code that is still running, and does not name it, fail",
+            f"{names} of {table} {'are' if len(columns) > 1 else 'is'} new, NOT NULL, and without a default after this "
+            f"revision: an INSERT of the old code, which does not name {'them' if len(columns) > 1 else 'it'}, fails",
             table,
             "Keep a server_default until no such code runs, or set NOT NULL in the deployment after that.",
             severity=Severity.WARNING,

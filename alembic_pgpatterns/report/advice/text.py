@@ -50,14 +50,19 @@ def _index(item: AdvisedIndex) -> Iterator[str]:
     yield code(ddl(item))
     yield f"    model  {code(model(item))}"
     pays = f"pays from {item.break_even_rows:,} rows on" if item.break_even_rows else "pays little at any size"
-    robust = ", ".join(f"{factor:,.0f} times at {scale} of the rows" for scale, factor in item.robust.items())
-    yield f"    size   {size(item.size)}; {pays}; cheaper {robust}"
+    robust = ", ".join(f"{factor:,.0f} times cheaper with {_rows(scale)}" for scale, factor in item.robust.items())
+    yield f"    size   {size(item.size)}; {pays}; {robust}"
     for benefit in item.benefits[:SHOWN]:
         place = _place(benefit.statement)
         costs = f"{benefit.cost_before:>12,.0f} -> {benefit.cost_after:>9,.1f}"
         yield f"    {costs}  {place}  {one_line(benefit.statement)}"
     if len(item.benefits) > SHOWN:
         yield f"    … and {len(item.benefits) - SHOWN} more"
+
+
+def _rows(scale: str) -> str:
+    """A multiple of the rows, in words."""
+    return {"0.1": "a tenth of the rows", "1": "all rows"}.get(scale, f"{scale} times the rows")
 
 
 def _place(statement: Recorded) -> str:
