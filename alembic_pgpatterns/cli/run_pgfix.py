@@ -33,8 +33,9 @@ from alembic_pgpatterns.findings.run_patterns import run_patterns, suppressed
 from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
 from alembic_pgpatterns.fix.plan import Fix, Left, Plan, plan
+from alembic_pgpatterns.fix.shared_columns import why_not_together
 from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
-from alembic_pgpatterns.fix.write_revisions import WrittenFile, write
+from alembic_pgpatterns.fix.write_revisions import Files, WrittenFile, write
 from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.patterns import Finding
@@ -72,12 +73,11 @@ class Outcome:
 class Chosen:
     """Which findings are meant.
 
-    ``named``: the user named the patterns. ``guesses``: findings that no query of the application supports count too.
-    ``evidence``: these queries; they decide what is a guess, as they do in pgcheck.
+    ``guesses``: findings that no query of the application supports count too. ``evidence``: these queries; they decide
+    what is a guess, as they do in pgcheck.
     """
 
     tables: tuple[str, ...]
-    named: bool
     guesses: bool
     evidence: Evidence | None = None
 
@@ -143,7 +143,7 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     schema = _schema(at, database)
     named = bool(options.select)
     evidence = read_application(settings, [schema])
-    chosen = Chosen(tuple(options.tables), named, named or settings.guesses, evidence)
+    chosen = Chosen(tuple(options.tables), named or settings.guesses, evidence)
     _must_exist(chosen, schema)
     indexes = [item for item in advised(at.run, at.run.server, database.name, schema) if chosen.takes(item)]
     for _ in range(ROUNDS):
@@ -156,11 +156,11 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         later = _findings(_schema(at, database, fixes), settings, chosen) if fixes else []
         fixes = better_at_once(fixes, later, schema, named=named)
         if options.models:
-            fixes = _editable(fixes, outcome)
+            fixes = _editable(fixes, schema, outcome)
         if not fixes:
             return
         progress.say("writing the revisions")
-        written = write(at, fixes, options.message or _message, options.head, work.versions)
+        written = _written(at, fixes, schema, options, outcome, work)
         outcome.written += written.files
         for left in written.left:
             outcome.left[left.finding.fingerprint] = left
@@ -174,18 +174,47 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     _must_be_gone(outcome, [*_findings(schema, settings, chosen), *missing])
 
 
-def _editable(fixes: Sequence[Fix], outcome: Outcome) -> list[Fix]:
+def _written(
+    at: RunAt, fixes: list[Fix], schema: Schema, options: argparse.Namespace, outcome: Outcome, work: Workspace
+) -> Files:
+    """Write the revisions; again, with fewer fixes, if one without a safe form was to change a mixin with others."""
+    left: list[Left] = []
+    while True:
+        files = write(at, fixes, options.message or _message, options.head, work.versions)
+        files.left[:0] = left
+        fixes = _together(files.fixes, schema, outcome) if options.models else files.fixes
+        if len(fixes) == len(files.fixes):
+            return files
+        for file in files.files:
+            file.path.unlink()
+        if not fixes:
+            return Files(left=files.left)
+        left = files.left
+
+
+def _editable(fixes: Sequence[Fix], schema: Schema, outcome: Outcome) -> list[Fix]:
     """Without fixes whose models cannot be edited: the next autogenerate would undo their revisions."""
-    result = []
-    for fix in fixes:
-        reason = why_not_editable(fix)
-        if reason is None:
-            result.append(fix)
-            continue
-        outcome.unedited = True
-        for finding in fix.findings:
-            outcome.left[finding.fingerprint] = Left(finding, reason)
-    return result
+    reasons = [(fix, why_not_editable(fix)) for fix in fixes]
+    _leave(reasons, outcome)
+    return _together([fix for fix, reason in reasons if reason is None], schema, outcome)
+
+
+def _together(fixes: list[Fix], schema: Schema, outcome: Outcome) -> list[Fix]:
+    """Without those that would change a mixin for tables that stay as they are. One may take others along."""
+    while True:
+        reasons = [(fix, why_not_together(fix, fixes, schema)) for fix in fixes]
+        _leave(reasons, outcome)
+        remaining = [fix for fix, reason in reasons if reason is None]
+        if len(remaining) == len(fixes):
+            return fixes
+        fixes = remaining
+
+
+def _leave(reasons: Sequence[tuple[Fix, str | None]], outcome: Outcome) -> None:
+    for fix, reason in reasons:
+        for finding in fix.findings if reason is not None else ():
+            outcome.unedited = True
+            outcome.left[finding.fingerprint] = Left(finding, reason or "")
 
 
 def _must_exist(chosen: Chosen, schema: Schema) -> None:

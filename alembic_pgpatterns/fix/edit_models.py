@@ -50,7 +50,10 @@ def why_not_editable(fix: Fix) -> str | None:
     if _place(fix) is None or not _lines(fix):
         return None
     if edits(fix.remedy) is None:
-        return f"the models need a change that pgfix cannot make: {'; '.join(_by_hand(fix))}"
+        return (
+            "the models need a change that pgfix cannot make (it writes indexes, Text, BigInteger and "
+            f"DateTime(timezone=True)): {'; '.join(_by_hand(fix))}"
+        )
     reasons = (_why_not_here(place, parts) for place, parts in _by_place(fix).items())
     return next((reason for reason in reasons if reason is not None), None)
 
@@ -62,11 +65,20 @@ def _why_not_here(place: Any, parts: Sequence[Fix]) -> str | None:
         return f"{place} is not in this project"
     # Tried before a revision is written: a revision whose model stays as it was would be undone by the next
     # autogenerate.
-    all_edits = [edit for part in parts for edit in edits(part.remedy) or ()]
-    if edited_file(path, read_regular(path), all_edits).missed:
+    all_edits = [edit for part in parts for edit in _edits(part)]
+    source = edited_file(path, read_regular(path), all_edits)
+    if source.missed:
+        reasons = "; ".join(dict.fromkeys(source.reasons))
         by_hand = (line for part in parts for line in _by_hand(part))
-        return f"pgfix cannot change this place in the models: {'; '.join(by_hand)}"
+        return f"pgfix cannot change this place in the models ({reasons}): {'; '.join(by_hand)}"
     return None
+
+
+def _edits(part: Fix) -> list[Edit]:
+    """The edits of a part, with the line that declares the column of a new type."""
+    place = _place(part)
+    line = place.line if place is not None else None
+    return [replace(edit, line=line) if edit.replaces else edit for edit in edits(part.remedy) or ()]
 
 
 def _parts(fix: Fix) -> tuple[Fix, ...]:
@@ -121,7 +133,7 @@ def _by_file(fixes: Sequence[Fix]) -> dict[Path, list[tuple[Fix, Edit]]]:
     for part in (part for fix in fixes if edits(fix.remedy) is not None for part in _parts(fix)):
         place = _place(part)
         if place is not None and Path(place.path).is_file():
-            result.setdefault(Path(place.path), []).extend((part, edit) for edit in edits(part.remedy) or ())
+            result.setdefault(Path(place.path), []).extend((part, edit) for edit in _edits(part))
     return result
 
 

@@ -21,3 +21,5 @@ class Edit:
     """Names of the types that may be there now."""
     removes: str | None = None
     """The name of an index to remove; ``column``: the column whose ``index=True`` may have made it."""
+    line: int | None = None
+    """Of another type of a column: the line that declares it, which may be that of a mixin, without a table's name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import libcst as cst
+from libcst.metadata import PositionProvider
 
 from alembic_pgpatterns.fix.model_edit import Edit
 from alembic_pgpatterns.fix.model_syntax import (
@@ -18,47 +19,78 @@ from alembic_pgpatterns.fix.model_syntax import (
     is_dictionary,
     is_docstring,
     is_field,
-    is_part,
+    is_mapped,
     item_names,
     keyword_of,
+    makes_table,
+    refers,
     space_after,
     table_args_line,
     table_names,
     target_name,
     text_of,
+    types_of,
     unindexed_column,
     with_argument,
     with_collation,
     with_keyword,
 )
+from alembic_pgpatterns.fix.model_types import TypeWriter
 
 
 class Editor(cst.CSTTransformer):
     """Makes edits in mapped classes and in ``Table(...)``. ``made``: the edits whose place was found.
 
-    ``needed``: names to import from sqlalchemy; ``replaced``: names whose import may be unused now.
+    ``needed``: names to import, by package; ``replaced``: names of sqlalchemy whose import may be unused now.
     """
+
+    METADATA_DEPENDENCIES = (PositionProvider,)
 
     def __init__(self, edits: Sequence[Edit]) -> None:
         super().__init__()
         self.edits = edits
         self.made: list[Edit] = []
-        self.needed: set[str] = set()
+        self.needed: dict[str, set[str]] = {"sqlalchemy": set(), "sqlalchemy.orm": set(), "sqlmodel": set()}
         self.replaced: set[str] = set()
+        self.types = TypeWriter(self.needed["sqlalchemy"], self.replaced)
+
+    def visit_Import(self, node: cst.Import) -> None:
+        """``import sqlalchemy as sa``: how the file names types."""
+        self.types.see_import(node)
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        """``from sqlalchemy import orm``, or names of types."""
+        self.types.see_import_from(node)
 
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
-        """A mapped class: its columns, then its ``__table_args__``."""
+        """A mapped class: its columns, then its ``__table_args__``; or a mixin with columns of several tables."""
+        updated_node = self._with_declared_columns(original_node, updated_node)
         names = table_names(updated_node)
         edits = [edit for edit in self.edits if edit.table in names and edit not in self.made]
         edits = self._not_there_yet(edits, updated_node)
         if not edits or not isinstance(updated_node.body, cst.IndentedBlock):
             return updated_node
-        body = [self._column_line(line, edits) for line in updated_node.body.body]
+        is_table = makes_table(updated_node)
+        body = [self._column_line(line, edits, is_table) for line in updated_node.body.body]
         body = [remaining for line in body for remaining in self._without(line, edits)]
         remaining_edits = [edit for edit in edits if edit not in self.made and not edit.replaces and not edit.removes]
         if remaining_edits:
             body = self._with_table_args(body, remaining_edits)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+
+    def _with_declared_columns(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        """The class with the new types of columns that are declared at a line of it, whatever its table is."""
+        body, edits = updated_node.body, [edit for edit in self.edits if edit.line is not None]
+        if not edits or not isinstance(body, cst.IndentedBlock):
+            return updated_node
+        lines: list[cst.BaseStatement] = []
+        for original, line in zip(original_node.body.body, body.body, strict=True):
+            assert isinstance(line, cst.BaseStatement)
+            span = self.get_metadata(PositionProvider, original)
+            # All tables of a mixin ask for the same edit. The first makes it, and the others find it made.
+            here = [edit for edit in edits if edit.line is not None and span.start.line <= edit.line <= span.end.line]
+            lines.append(self._column_line(line, here, makes_table(updated_node)) if here else line)
+        return updated_node.with_changes(body=body.with_changes(body=lines))
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         """``Table("book", metadata, Column(...))``."""
@@ -114,11 +146,13 @@ class Editor(cst.CSTTransformer):
             return argument
         return argument.with_changes(value=self._column(argument.value, None, edits))
 
-    def _column_line(self, line: cst.BaseStatement, edits: Sequence[Edit]) -> cst.BaseStatement:
+    def _column_line(self, line: cst.BaseStatement, edits: Sequence[Edit], is_table: bool) -> cst.BaseStatement:
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
             return line
         statement = line.body[0]
         value = getattr(statement, "value", None)
+        if isinstance(statement, cst.AnnAssign) and value is None:
+            return line.with_changes(body=[self._with_function(statement, edits, is_table)])
         if not isinstance(statement, cst.Assign | cst.AnnAssign) or not isinstance(value, cst.Call):
             return line
         if not (is_column(value) or is_field(value)):
@@ -126,8 +160,27 @@ class Editor(cst.CSTTransformer):
         changed = self._column(value, target_name(statement), edits)
         return line.with_changes(body=[statement.with_changes(value=changed)])
 
+    def _with_function(self, statement: cst.AnnAssign, edits: Sequence[Edit], is_table: bool) -> cst.AnnAssign:
+        """``at: Mapped[datetime]`` with the ``mapped_column()``, or SQLModel's Field, that its new type needs."""
+        mapped = is_mapped(statement.annotation.annotation)
+        if mapped is None and not is_table:
+            return statement
+        name, package = ("Field", "sqlmodel") if mapped is None else ("mapped_column", "sqlalchemy.orm")
+        function: cst.BaseExpression = cst.Name(name)
+        if isinstance(mapped, cst.Attribute):
+            function = cst.Attribute(mapped.value, cst.Name(name))
+        new_types = [edit for edit in edits if edit.replaces]
+        call = self._column(cst.Call(function), target_name(statement), new_types)
+        if not call.args:
+            return statement
+        if isinstance(function, cst.Name):
+            self.needed[package].add(name)
+        return statement.with_changes(value=call)
+
     def _column(self, call: cst.Call, attribute: str | None, edits: Sequence[Edit]) -> cst.Call:
-        first = call.args[0].value if call.args and call.args[0].keyword is None else None
+        # The first argument of SQLModel's Field is a default.
+        unnamed = call.args and call.args[0].keyword is None and not is_field(call)
+        first = call.args[0].value if unnamed else None
         name = text_of(first) or attribute
         for edit in edits:
             if edit.column == name and name is not None:
@@ -164,19 +217,19 @@ class Editor(cst.CSTTransformer):
         return call.with_changes(args=with_argument(call.args, position, argument.with_changes(value=new)))
 
     def _with_sa_type(self, call: cst.Call, edit: Edit, places: Collection[str | None]) -> cst.Call | None:
-        if "max_length" not in places and "DateTime" not in edit.replaces:
+        if "max_length" not in places and edit.expression == "Text":
             return None
-        new = self._in_the_manner_of(cst.Name("Field"), edit.expression, "Field")
-        self.replaced.discard("Field")
-        return with_keyword(call, "sa_type", new)
+        return with_keyword(call, "sa_type", self.types.beside(cst.Name("Field"), edit.expression))
 
     def _other_type(self, value: cst.BaseExpression, edit: Edit) -> cst.BaseExpression | None:
-        """The new type in place of a type that the edit replaces; None if it is another one."""
+        """The new type in place of a type that the edit replaces, or that is the new one; None if it is another one."""
         kind = value.func if isinstance(value, cst.Call) else value
         named = kind.attr.value if isinstance(kind, cst.Attribute) else getattr(kind, "value", None)
+        if named == edit.expression:
+            return value
         if named not in edit.replaces or has_comment(value):
             return None
-        new = self._in_the_manner_of(kind, edit.expression, str(named))
+        new = self.types.in_place_of(kind, edit.expression, str(named))
         return with_collation(new, value) if isinstance(value, cst.Call) and edit.expression == "Text" else new
 
     def _retyped(self, call: cst.Call, edit: Edit) -> cst.Call | None:
@@ -184,18 +237,26 @@ class Editor(cst.CSTTransformer):
             new = self._other_type(argument.value, edit) if argument.keyword is None else None
             if new is not None:
                 return call.with_changes(args=with_argument(call.args, position, argument.with_changes(value=new)))
-        # `Mapped[datetime]` alone says which type it is, and `Mapped[str]` too; but that is VARCHAR without a length,
-        # which already behaves as text does.
-        return self._typed(call, edit) if "DateTime" in edit.replaces else None
+        return self._typed(call, edit)
 
     def _typed(self, call: cst.Call, edit: Edit) -> cst.Call | None:
-        """Add a type to a ``mapped_column()`` that has its type only from ``Mapped[datetime]``."""
-        positional = [arg for arg in call.args if arg.keyword is None and not arg.star]
-        others = [arg for arg in positional if not isinstance(arg.value, cst.SimpleString) and not is_part(arg.value)]
-        if called_name(call) != "mapped_column" or others or any(keyword_of(arg) == "type_" for arg in call.args):
+        """Add a type to a ``mapped_column()`` that has its type only from the annotation, whatever that says.
+
+        An explicit type comes before that of ``Mapped[...]``, and of an ``Annotated`` with a ``mapped_column()`` in it
+        (``Column._merge`` of SQLAlchemy 2.0).
+        """
+        if types_of(call) or any(keyword_of(arg) == "type_" for arg in call.args):
             return None
+        if refers(call):
+            # Without a type, SQLAlchemy gives it that of the column that it refers to, which changes with it.
+            return call
+        if called_name(call) != "mapped_column":
+            return None
+        positional = [arg for arg in call.args if arg.keyword is None]
         position = 1 if positional and isinstance(positional[0].value, cst.SimpleString) else 0
-        new = self._in_the_manner_of(call.func, edit.expression, "DateTime")
+        new = self.types.beside(call.func, edit.expression)
+        if not call.args:
+            return call.with_changes(args=[cst.Arg(new)])
         comma = call.args[0].comma if len(call.args) > 1 else cst.Comma(whitespace_after=space_after(call))
         if position < len(call.args):
             added = cst.Arg(new, comma=comma)
@@ -203,24 +264,11 @@ class Editor(cst.CSTTransformer):
         before = [arg.with_changes(comma=comma) for arg in call.args]
         return call.with_changes(args=[*before, cst.Arg(new)])
 
-    def _in_the_manner_of(self, kind: cst.BaseExpression, expression: str, named: str) -> cst.BaseExpression:
-        """``sa.Text`` if the old type is written ``sa.String``, else ``Text`` with an import."""
-        new = cst.parse_expression(expression)
-        bare = new.func if isinstance(new, cst.Call) else new
-        assert isinstance(bare, cst.Name)
-        if isinstance(kind, cst.Attribute):
-            qualified = cst.Attribute(kind.value, bare)
-            return new.with_changes(func=qualified) if isinstance(new, cst.Call) else qualified
-        self.needed.add(bare.value)
-        if named != bare.value:
-            self.replaced.add(named)
-        return new
-
     def _made_index(self, edit: Edit) -> cst.BaseExpression:
         self.made.append(edit)
-        self.needed.add(edit.expression.partition("(")[0])
+        self.needed["sqlalchemy"].add(edit.expression.partition("(")[0])
         if "text(" in edit.expression:
-            self.needed.add("text")
+            self.needed["sqlalchemy"].add("text")
         return cst.parse_expression(edit.expression)
 
     def _with_indexes(self, arguments: list[cst.Arg], remaining_edits: Sequence[Edit]) -> list[cst.Arg]:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import libcst as cst
 from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 
-from alembic_pgpatterns.fix.model_syntax import without_comment
+from alembic_pgpatterns.fix.model_syntax import is_from, without_comment
 
 
-def with_imports(module: cst.Module, needed: Collection[str], replaced: Collection[str]) -> cst.Module:
-    """The module with the needed imports added, and with unused ones of the replaced names removed."""
-    finder = _Finder()
-    module.visit(finder)
-    # LibCST's own AddImportsVisitor puts new names before the others (1.9), which isort and ruff would complain about.
-    # It is left for files that import nothing from sqlalchemy.
-    adder = _Adder(set(needed) - finder.names)
-    module = module.visit(adder)
+def with_imports(module: cst.Module, needed: Mapping[str, Collection[str]], replaced: Collection[str]) -> cst.Module:
+    """The module with the needed imports added, and with unused ones of the replaced names removed.
+
+    Args:
+        module: the file.
+        needed: names by the package that they are imported from.
+        replaced: names of sqlalchemy that may be unused now.
+    """
     context = CodemodContext()
-    for name in sorted(adder.missing):
-        AddImportsVisitor.add_needed_import(context, "sqlalchemy", name)
+    for package, names in needed.items():
+        finder = _Finder(package)
+        module.visit(finder)
+        # LibCST's own AddImportsVisitor puts new names before the others (1.9), which isort and ruff would complain
+        # about. It is left for files that import nothing from the package.
+        adder = _Adder(package, set(names) - finder.names)
+        module = module.visit(adder)
+        for name in sorted(adder.missing):
+            AddImportsVisitor.add_needed_import(context, package, name)
     for name in sorted(replaced):
         RemoveImportsVisitor.remove_unused_import(context, "sqlalchemy", name)
     module = AddImportsVisitor(context).transform_module(module)
@@ -29,10 +36,11 @@ def with_imports(module: cst.Module, needed: Collection[str], replaced: Collecti
 
 
 class _Finder(cst.CSTVisitor):
-    """Collects the names that the file imports from sqlalchemy, in any of its statements."""
+    """Collects the names that the file imports from a package, in any of its statements."""
 
-    def __init__(self) -> None:
+    def __init__(self, package: str) -> None:
         super().__init__()
+        self.package = package
         self.names: set[str] = set()
 
     def visit_If(self, node: cst.If) -> bool:
@@ -41,16 +49,16 @@ class _Finder(cst.CSTVisitor):
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """One statement."""
-        from_sqlalchemy = isinstance(node.module, cst.Name) and node.module.value == "sqlalchemy"
-        if from_sqlalchemy and not isinstance(node.names, cst.ImportStar):
+        if is_from(node, self.package) and not isinstance(node.names, cst.ImportStar):
             self.names.update(_name(alias) for alias in node.names)
 
 
 class _Adder(cst.CSTTransformer):
     """Adds names to the first ``from sqlalchemy import …``, in sorted order if that is sorted."""
 
-    def __init__(self, needed: Collection[str]) -> None:
+    def __init__(self, package: str, needed: Collection[str]) -> None:
         super().__init__()
+        self.package = package
         self.missing = set(needed)
 
     def visit_If(self, node: cst.If) -> bool:
@@ -59,9 +67,8 @@ class _Adder(cst.CSTTransformer):
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
         """One statement."""
-        module = updated_node.module
         names = updated_node.names
-        if not isinstance(module, cst.Name) or module.value != "sqlalchemy" or isinstance(names, cst.ImportStar):
+        if not is_from(updated_node, self.package) or isinstance(names, cst.ImportStar):
             return updated_node
         if not self.missing:
             return updated_node

@@ -17,14 +17,16 @@ from alembic_pgpatterns.schema.names import Name
 
 TEXTS = ("String", "VARCHAR", "Unicode", "CHAR", "AutoString")
 TIMES = ("DateTime", "TIMESTAMP")
+INTEGERS = ("Integer", "INTEGER", "SmallInteger", "SMALLINT")
 
 
 @dataclass
 class Source:
-    """A file's text after the edits, and the edits whose place was not found."""
+    """A file's text after the edits, the edits that could not be made, and the reason of each."""
 
     text: str
     missed: list[Edit] = field(default_factory=list)
+    reasons: tuple[str, ...] = ()
 
 
 def edits(remedy: Remedy) -> tuple[Edit, ...] | None:
@@ -58,15 +60,18 @@ def _type(change: TypeChange) -> Edit | None:
         return Edit(change.table.name, "Text", change.column, replaces=TEXTS)
     if change.new in ("timestamptz", "timestamp with time zone"):
         return Edit(change.table.name, "DateTime(timezone=True)", change.column, replaces=TIMES)
+    if change.new == "bigint":
+        return Edit(change.table.name, "BigInteger", change.column, replaces=INTEGERS)
     return None
 
 
 @dataclass
 class SourceFile:
-    """A file's bytes after the edits, and the edits whose place was not found."""
+    """A file's bytes after the edits, the edits that could not be made, and the reason of each."""
 
     data: bytes
     missed: list[Edit] = field(default_factory=list)
+    reasons: tuple[str, ...] = ()
 
 
 def edited_file(path: Path, data: bytes, edits_to_make: Sequence[Edit]) -> SourceFile:
@@ -88,8 +93,8 @@ def edited_file(path: Path, data: bytes, edits_to_make: Sequence[Edit]) -> Sourc
     except PgPatternsError as error:
         raise PgPatternsError(f"{path}: {error}") from error
     if source.text == text:
-        return SourceFile(data, source.missed)
-    return SourceFile(source.text.encode(encoding), source.missed)
+        return SourceFile(data, source.missed, source.reasons)
+    return SourceFile(source.text.encode(encoding), source.missed, source.reasons)
 
 
 def decoded(data: bytes) -> tuple[str, str]:
@@ -116,11 +121,14 @@ def edited(text: str, edits_to_make: Sequence[Edit]) -> Source:
     # LibCST is the extra [fix]: without --models nothing needs it.
     from alembic_pgpatterns.fix.model_editor import Editor
     from alembic_pgpatterns.fix.model_imports import with_imports
+    from alembic_pgpatterns.fix.model_reasons import why_missed
 
     try:
         module = libcst.parse_module(text)
     except libcst.ParserSyntaxError as error:
         raise PgPatternsError(f"the file of a model cannot be read: {error}") from error
     editor = Editor(edits_to_make)
-    changed = with_imports(module.visit(editor), editor.needed, editor.replaced)
-    return Source(changed.code, [edit for edit in edits_to_make if edit not in editor.made])
+    # The wrapper gives the editor the lines of what it visits.
+    changed = with_imports(libcst.MetadataWrapper(module).visit(editor), editor.needed, editor.replaced)
+    missed = [edit for edit in edits_to_make if edit not in editor.made]
+    return Source(changed.code, missed, tuple(why_missed(module, edit) for edit in missed))

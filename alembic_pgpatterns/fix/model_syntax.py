@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 import libcst as cst
+from libcst.helpers import get_full_name_for_node
 
 COLUMNS = ("mappedcolumn", "column")
 """Names of column functions, compared without case and underscores: some projects have their own ``_Column``."""
@@ -123,6 +124,33 @@ def is_field(call: cst.Call) -> bool:
 def is_dictionary(value: cst.BaseExpression) -> bool:
     """Whether it is a dictionary."""
     return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and called_name(value) == "dict")
+
+
+def is_from(node: cst.ImportFrom, package: str) -> bool:
+    """Whether names are imported from a package: ``from sqlalchemy.orm import …``."""
+    return not node.relative and node.module is not None and get_full_name_for_node(node.module) == package
+
+
+def types_of(call: cst.Call) -> list[cst.Arg]:
+    """What may be the type among a column's arguments: neither its name nor a part such as a key."""
+    positional = [argument for argument in call.args if argument.keyword is None]
+    return [item for item in positional if not isinstance(item.value, cst.SimpleString) and not is_part(item.value)]
+
+
+def refers(call: cst.Call) -> bool:
+    """Whether a column has a ``ForeignKey(...)``."""
+    return any(isinstance(arg.value, cst.Call) and called_name(arg.value) == "ForeignKey" for arg in call.args)
+
+
+def is_mapped(annotation: cst.BaseExpression) -> cst.BaseExpression | None:
+    """``Mapped`` or ``orm.Mapped`` of an annotation ``Mapped[...]``; None for another one."""
+    name = annotation.value if isinstance(annotation, cst.Subscript) else None
+    return name if name is not None and (get_full_name_for_node(name) or "").split(".")[-1] == "Mapped" else None
+
+
+def makes_table(node: cst.ClassDef) -> bool:
+    """Whether it is a class ``class Hero(SQLModel, table=True)``."""
+    return any(keyword_of(argument) == "table" for argument in node.keywords)
 
 
 def is_part(value: cst.BaseExpression) -> bool:

@@ -264,6 +264,54 @@ class Child(Base):
     assert "shop_child.py:7: mapped_column(Text)  # child.parent_code" in run.stdout
 
 
+TIMED_MODELS = """
+from datetime import datetime
+
+from sqlalchemy import BigInteger, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Times:
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Visit(Times, Base):
+    __tablename__ = "visit"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    happened_at: Mapped[datetime]
+
+
+class Guest(Times, Base):
+    __tablename__ = "guest"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+"""
+
+
+@pytest.mark.long
+def test_types_of_annotations_and_mixins(tmp_path: Path) -> None:
+    """The column of the mixin changes with both tables, or not at all."""
+    project = make(tmp_path)
+    project.write("shop_models.py", TIMED_MODELS)
+    project.env(models=IMPORT)
+    columns = "id bigserial PRIMARY KEY, made_at timestamp DEFAULT now() NOT NULL"
+    project.sql("a1", f"CREATE TABLE visit ({columns}, happened_at timestamp NOT NULL); CREATE TABLE guest ({columns})")
+    chosen = ("--select", "timestamp-without-time-zone", "--models")
+    one = project.alembic("pgfix", "guest", *chosen)
+    assert one.returncode == 1, one.stderr
+    assert "shop_models.py:13 is also the column made_at of public.visit, which" in one.stdout
+    assert files(project) == {"a1.py"} and (project.folder / "shop_models.py").read_text() == TIMED_MODELS
+    both = project.alembic("pgfix", *chosen)
+    assert both.returncode == 0, both.stdout + both.stderr
+    assert "Models and database agree" in both.stdout
+    models = (project.folder / "shop_models.py").read_text()
+    assert "happened_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))" in models
+    assert "made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())" in models
+
+
 AWKWARD = (" :colon", "{curly} :x", "50% of", "it's", 'a "quoted" :y', "back\\slash", "a::b", "[:z")
 """Names that are something else to text(), to format(), to a driver or to Python.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alembic_pgpatterns.fix.model_source import edited, edits
@@ -195,6 +197,88 @@ def test_a_limit_that_is_kept() -> None:
     assert edited(once.text, (edits(ChangeType((kept,))) or ())[1:]) == edited(once.text, ())
 
 
+MIXIN = """from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class Times:
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    note: Mapped[str]
+
+
+class Book(Times, Base):
+    __tablename__ = "book"
+
+
+class Author(Times, Base):
+    __tablename__ = "author"
+"""
+
+
+def test_the_column_of_a_mixin_is_changed_where_it_is() -> None:
+    """Each table asks for the same edit of the same line."""
+    tables = (BOOK, Name("public", "author"))
+    asked = [
+        replace(edit, line=line)
+        for name, line, old, new in (("made_at", 8, "timestamp", "timestamptz"), ("note", 9, "varchar(9)", "text"))
+        for table in tables
+        for edit in edits(ChangeType((TypeChange(table, name, old, new),))) or ()
+    ]
+    source = edited(MIXIN, asked)
+    assert source.missed == []
+    assert [line for line in source.text.splitlines() if line not in MIXIN.splitlines()] == [
+        "from sqlalchemy import DateTime, Text, func",
+        "    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())",
+        "    note: Mapped[str] = mapped_column(Text)",
+    ]
+    elsewhere = edited(MIXIN, [replace(edit, line=7) for edit in asked])
+    assert elsewhere.text == MIXIN and len(elsewhere.missed) == 4
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "expected"),
+    [
+        (
+            "import sqlalchemy as sa\nimport sqlalchemy.orm as so\n",
+            "a: so.Mapped[datetime]",
+            "a: so.Mapped[datetime] = so.mapped_column(sa.DateTime(timezone=True))",
+        ),
+        (
+            "import sqlalchemy as sa\nfrom sqlalchemy import orm\n",
+            "a: orm.Mapped[datetime] = orm.mapped_column()",
+            "a: orm.Mapped[datetime] = orm.mapped_column(sa.DateTime(timezone=True))",
+        ),
+        (
+            "from sqlalchemy.dialects import postgresql as pg\nfrom sqlalchemy import Column\n",
+            "a = Column(pg.TIMESTAMP())",
+            "a = Column(DateTime(timezone=True))",
+        ),
+        ("", "a: datetime = db.mapped_column()", "a: datetime = db.mapped_column(db.DateTime(timezone=True))"),
+    ],
+)
+def test_types_come_from_where_types_are(head: str, line: str, expected: str) -> None:
+    """sqlalchemy.orm and the dialect have no DateTime."""
+    text = f"{head}class B:\n    __tablename__ = 'book'\n    {line}\n"
+    assert changed(text, change("a", "timestamp", "timestamptz")).splitlines()[-1] == f"    {expected}"
+
+
+def test_the_function_of_a_new_type_is_imported() -> None:
+    text = "from sqlalchemy.orm import Mapped\nclass B:\n    __tablename__ = 'book'\n    a: Mapped[datetime]\n"
+    new = changed(text, change("a", "timestamp", "timestamptz"))
+    assert "from sqlalchemy.orm import Mapped, mapped_column" in new
+    assert "from sqlalchemy import DateTime" in new
+
+
+def test_a_key_that_takes_its_type_from_the_one_it_refers_to_stays() -> None:
+    key = TypeChange(BOOK, "author_id", "integer", "bigint")
+    assert changed(MAPPED, ChangeType((TypeChange(BOOK, "id", "integer", "bigint"), key))).splitlines() == [
+        "from sqlalchemy import BigInteger, ForeignKey, String",
+        "    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)",
+    ]
+
+
 FIELDS = """from sqlmodel import Column, Field, SQLModel, String
 
 
@@ -207,23 +291,30 @@ class BookShelf(SQLModel, table=True):
     d: datetime = Field(default_factory=now)
     e: int = Field(foreign_key="author.id")
     f: str = Field()
+    g: datetime
+    h: int | None = Field(default=None, primary_key=True)
+    i: str = Field("draft", max_length=9)
 """
 
 
 def test_fields_of_sqlmodel() -> None:
     shelf = Name("public", "bookshelf")
-    changes = [TypeChange(shelf, name, "varchar(9)", "text") for name in "abc"]
-    changes += [TypeChange(shelf, "d", "timestamp", "timestamptz")]
+    changes = [TypeChange(shelf, name, "varchar(9)", "text") for name in "abci"]
+    changes += [TypeChange(shelf, name, "timestamp", "timestamptz") for name in "dg"]
+    changes += [TypeChange(shelf, "h", "integer", "bigint")]
     indexes = [CreateIndex.on(shelf, *columns) for columns in ("e", "b", "ae")]
     new = changed(FIELDS, ChangeType(tuple(changes)), *indexes)
     assert new.splitlines() == [
-        "from sqlalchemy import DateTime, Index, Text",
+        "from sqlalchemy import BigInteger, DateTime, Index, Text",
         '    __table_args__ = (Index("ix_bookshelf_a_e", "a", "e"),)',
         "    a: str = Field(max_length=80, sa_type=Text)",
         "    b: str = Field(sa_column=Column(Text, unique=True, index=True))",
         "    c: str = Field(default=None, sa_type=Text)",
         "    d: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))",
         '    e: int = Field(foreign_key="author.id", index=True)',
+        "    g: datetime = Field(sa_type=DateTime(timezone=True))",
+        "    h: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)",
+        '    i: str = Field("draft", max_length=9, sa_type=Text)',
     ]
 
 
