@@ -165,7 +165,7 @@ def test_a_remedy_of_plain_sql_limits_its_wait(tmp_path: Path) -> None:
     project.env(models="from shop_models import metadata as target_metadata")
     project.sql("a1", "CREATE TABLE item (code text NOT NULL UNIQUE)")
     run = project.alembic("pgfix", "--select", "missing-primary-key")
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == 1, "the models have no primary key yet"
     (written,) = files(project) - {"a1.py"}
     assert (project.versions / written).read_text().count("SET LOCAL lock_timeout = '5s'") == 2
     assert "missing-lock-timeout" not in project.alembic("pgcheck", "--since", "a1", "--all", "--exit-zero").stdout
