@@ -19,9 +19,10 @@ def why_not_together(fix: Fix, fixes: Sequence[Fix], schema: Schema) -> str | No
     """
     changed = {(place, change.table, change.new) for item in fixes for place, change in _changes(item)}
     for place, change in _changes(fix):
-        kept = [name for name in _users(schema, place, change) if (place, name, change.new) not in changed]
-        if kept:
-            tables = ", ".join(map(str, kept[:3])) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
+        unchanged = [name for name in _users(schema, place, change) if (place, name, change.new) not in changed]
+        if unchanged:
+            more = f" and {len(unchanged) - 3} more" if len(unchanged) > 3 else ""
+            tables = ", ".join(map(str, unchanged[:3])) + more
             return (
                 f"{place} is also the column {change.column} of {tables}, which this run does not change to "
                 f"{change.new}. Fix these tables together, or write the column in each class"
