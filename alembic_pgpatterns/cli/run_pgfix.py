@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +145,10 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     evidence = read_application(settings, [schema])
     chosen = Chosen(tuple(options.tables), named or settings.guesses, evidence)
     _must_exist(chosen, schema)
+
+    def write_files(some: list[Fix]) -> Files:
+        return write(at, some, options.message or _message, options.head, work.versions)
+
     indexes = [item for item in advised(at.run, at.run.server, database.name, schema) if chosen.takes(item)]
     for _ in range(ROUNDS):
         schema = _schema(at, database)
@@ -160,7 +164,7 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         if not fixes:
             return
         progress.say("writing the revisions")
-        written = _written(at, fixes, schema, options, outcome, work)
+        written = write_files(fixes) if not options.models else _written(fixes, schema, outcome, write_files)
         outcome.written += written.files
         for left in written.left:
             outcome.left[left.finding.fingerprint] = left
@@ -174,15 +178,13 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
     _must_be_gone(outcome, [*_findings(schema, settings, chosen), *missing])
 
 
-def _written(
-    at: RunAt, fixes: list[Fix], schema: Schema, options: argparse.Namespace, outcome: Outcome, work: Workspace
-) -> Files:
+def _written(fixes: list[Fix], schema: Schema, outcome: Outcome, write_files: Callable[[list[Fix]], Files]) -> Files:
     """Write the revisions; again, with fewer fixes, if one without a safe form was to change a mixin with others."""
     left: list[Left] = []
     while True:
-        files = write(at, fixes, options.message or _message, options.head, work.versions)
+        files = write_files(fixes)
         files.left[:0] = left
-        fixes = _together(files.fixes, schema, outcome) if options.models else files.fixes
+        fixes = _together(files.fixes, schema, outcome)
         if len(fixes) == len(files.fixes):
             return files
         for file in files.files:
