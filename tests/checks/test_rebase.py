@@ -22,9 +22,7 @@ def test_the_database_of_the_variables_is_one_by_whatever_name_it_is_reached() -
 
 def test_what_cannot_be_compared_is_no_difference() -> None:
     _demand_same_databases({SHOP: SCHEMA}, {SHOP: SCHEMA})
-    with pytest.raises(
-        PgPatternsError, match=r"could not be compared.*db:5432/shop, in .* to no database"
-    ):
+    with pytest.raises(PgPatternsError, match=r"could not be compared.*db:5432/shop, in .* to no database"):
         _demand_same_databases({SHOP: SCHEMA}, {})
     with pytest.raises(PgPatternsError, match=r"connected to the database of the variables.*, in .* to db:5432/shop"):
         _demand_same_databases({None: SCHEMA}, {SHOP: SCHEMA})
