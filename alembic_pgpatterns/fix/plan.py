@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from alembic.operations import ops
 from sqlalchemy import DefaultClause, text
 
-from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered, flatten
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, obstacles
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.fixable import why_not_fixable
@@ -115,11 +116,52 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
         users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
         if users:
             return f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}"
-        old = op.existing_type
-        if (old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))) and not can_swap(op, facts):
-            blockers = obstacles(op, facts)
-            swap = f", and a second column cannot replace it because of {'; '.join(blockers[:3])}" if blockers else ""
-            return f"every row would be rewritten under a lock that blocks reads{swap}"
+    blocked = _not_swapped(fix.up, facts)
+    if blocked is None:
+        return None
+    blockers = obstacles(*blocked)
+    swap = f", and a second column cannot replace it because of {'; '.join(blockers[:3])}" if blockers else ""
+    return f"every row would be rewritten under a lock that blocks reads{swap}"
+
+
+def in_one_revision(fixes: Sequence[Fix], facts: Facts) -> list[Fix]:
+    """The safe fixes that one revision can hold. The others wait for the next one.
+
+    A second column replaces the first only if the same revision changes nothing else on the column or on what depends
+    on it (`swap_order`). So the new types come alone and first: an index is then built once, for the new column.
+
+    Args:
+        fixes: for each of them `unsafe` returns None.
+        facts: the facts of the run.
+    """
+    chosen = [fix for fix in fixes if any(_is_rewritten(op, facts) for op in fix.up)]
+    if not chosen:
+        return list(fixes)
+    result: list[Fix] = []
+    for fix in chosen:
+        if _not_swapped([op for item in (*result, fix) for op in item.up], facts) is None:
+            result.append(fix)
+    return result
+
+
+def _is_rewritten(op: ops.MigrateOperation, facts: Facts) -> bool:
+    """Whether PostgreSQL's one statement for a change of type would write every row again."""
+    if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
+        return False
+    old = op.existing_type
+    return old is None or rewrites(old, op.modify_type, facts.utc or read_in_utc(op))
+
+
+def _not_swapped(operations: Sequence[ops.MigrateOperation], facts: Facts) -> tuple[ops.AlterColumnOp, Facts] | None:
+    """A change that would rewrite the table, since no second column can replace the first; None if there is none.
+
+    Returned with the facts that name what stands in the way: other operations of the revision may do, too.
+    """
+    changes, facts_there = with_swaps_placed(flatten(operations), facts)
+    for change in changes:
+        op = change.up
+        if isinstance(op, ops.AlterColumnOp) and _is_rewritten(op, facts) and not can_swap(op, facts_there):
+            return op, facts_there
     return None
 
 

@@ -15,7 +15,7 @@ from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, r
 from alembic_pgpatterns.controller.env_run import perform
 from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.fix.plan import Fix, Left, unsafe
+from alembic_pgpatterns.fix.plan import Fix, Left, in_one_revision, unsafe
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.runner.messages import Route
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
@@ -35,7 +35,10 @@ class WrittenFile:
 
 @dataclass
 class Files:
-    """What a round wrote: the files, the fixes in them, and the fixes without a safe form."""
+    """What a round wrote: the files, the fixes in them, and the fixes without a safe form.
+
+    A fix that is in neither waits for the next round.
+    """
 
     files: list[WrittenFile] = field(default_factory=list)
     fixes: list[Fix] = field(default_factory=list)
@@ -138,14 +141,17 @@ def _safe(
 ) -> tuple[list[ops.MigrateOperation], list[ops.MigrateOperation]]:
     """The operations of the safe fixes, up and down. ``choice`` is filled with which fixes these are."""
     facts = read_facts(context, rewrite_settings(context))
-    up: list[ops.MigrateOperation] = []
-    down: list[ops.MigrateOperation] = []
+    safe: list[Fix] = []
     for number, fix in enumerate(fixes):
         reason = unsafe(fix, facts)
-        if reason is not None:
+        if reason is None:
+            safe.append(fix)
+        else:
             choice.reasons.append((number, reason))
-            continue
-        choice.safe.append(number)
+    up: list[ops.MigrateOperation] = []
+    down: list[ops.MigrateOperation] = []
+    for fix in in_one_revision(safe, facts):
+        choice.safe.append(fixes.index(fix))
         up += [*_comments(fix), *fix.up]
         # The last one is undone first.
         down[:0] = fix.down

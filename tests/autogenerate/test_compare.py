@@ -718,6 +718,19 @@ def test_what_may_be_a_rename_is_shown(in_process: InProcess) -> None:
     assert written.upgrade.count("is its new name") == 2
 
 
+def test_what_may_be_a_rename_is_shown_where_patterns_change_the_type(in_process: InProcess) -> None:
+    stored = box("Column('phone', String(32)), Column('n', Integer), Column('k', Enum('a', 'b', name='k'))")
+    metadata_of(stored).create_all(in_process.connection)
+    in_process.connection.commit()
+    new = metadata_of(box("Column('mobile', String(32)), Column('m', BigInteger), Column('j', Boolean)"))
+    written = in_process.revise(effective_metadata(new, Settings()))
+    shown = " ".join("".join(file.upgrade for file in written).replace("#", "").split())
+    assert "op.alter_column('box', 'phone', new_column_name='mobile')" in shown
+    assert "then changes its type from VARCHAR(32) to TEXT." in shown
+    assert "op.alter_column('box', 'n', new_column_name='m')" in shown
+    assert "new_column_name='j'" not in shown
+
+
 def test_an_enum_with_two_sets_of_labels_is_named(in_process: InProcess) -> None:
     first, second = box("Column('k', Enum('a', 'b', name='k'))"), "Column('k', Enum('a', 'c', name='k'))"
     written = there_and_back(in_process, metadata_of(f"{first}; Table('shelf', metadata, {ID}, {second})"))
