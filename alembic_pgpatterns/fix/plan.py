@@ -157,11 +157,11 @@ def _not_swapped(operations: Sequence[ops.MigrateOperation], facts: Facts) -> tu
 
     Returned with the facts that name what stands in the way: other operations of the revision may do, too.
     """
-    changes, facts_there = with_swaps_placed(flatten(operations), facts)
+    changes, placed = with_swaps_placed(flatten(operations), facts)
     for change in changes:
         op = change.up
-        if isinstance(op, ops.AlterColumnOp) and _is_rewritten(op, facts) and not can_swap(op, facts_there):
-            return op, facts_there
+        if isinstance(op, ops.AlterColumnOp) and _is_rewritten(op, facts) and not can_swap(op, placed):
+            return op, placed
     return None
 
 

@@ -40,7 +40,8 @@ class Command:
     ``kind``: "create index", "drop index", "alter table", "rename table", "update" and so on; "" for a statement that
     does not matter here. ``relations``: the names in it; for a new index its table; for an INSERT its table and those
     of its FROM. ``where``: the condition of an UPDATE or DELETE. ``everywhere``: there is no condition, or it only
-    tests for nulls. ``assigned``: column and expression; empty if another table takes part. ``settings``: those that it
+    tests for nulls. ``assigned``: column and expression; empty if another table takes part, or if several
+    columns are assigned at once. ``settings``: those that it
     sets for its session. ``inner``: the statements in the body of a DO block.
     """
 
@@ -101,6 +102,7 @@ _OTHERS = {
     "copy_stmt": "copy",
     "create_role_stmt": "create role",
     "drop_role_stmt": "drop role",
+    "variable_show_stmt": "show",  # as SQLAlchemy sends for each autocommit block
 }
 _TRANSACTION = {
     pg.TRANS_STMT_BEGIN: "begin",
@@ -213,15 +215,17 @@ def _tables(node: Any) -> list[RelationName]:
 
 
 def _update(node: Any, text: str) -> Command:
-    assigned = tuple((item.res_target.name, expression_text(item.res_target.val)) for item in node.target_list)
-    alone = not node.from_clause and not any(item.res_target.indirection for item in node.target_list)
+    targets = [item.res_target for item in node.target_list]
+    # Of ``SET (a, b) = (SELECT ...)`` no column has an expression of its own, and libpg_query cannot print its part.
+    unclear = any(target.indirection or target.val.HasField("multi_assign_ref") for target in targets)
+    alone = not node.from_clause and not unclear
     return Command(
         "update",
         text,
         (relation_name(node.relation),),
         everywhere=_everywhere(node),
         where=_where(node),
-        assigned=assigned if alone else (),
+        assigned=tuple((target.name, expression_text(target.val)) for target in targets) if alone else (),
     )
 
 

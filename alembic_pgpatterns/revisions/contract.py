@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
-from pathlib import Path
+
+from alembic_pgpatterns.revisions.comments import comments
 
 MARK = "# pgpatterns: contract"
 PHASES = "pgpatterns_phases"
@@ -19,12 +18,4 @@ def is_contract(path: str) -> bool:
     Args:
         path: of the file; False if it cannot be read.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        if "pgpatterns:" not in text:
-            return False
-        # Tokens and not lines: in a string the same text is no comment.
-        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-        return any(token.type == tokenize.COMMENT and COMMENT.match(token.string) for token in tokens)
-    except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
-        return False
+    return any(COMMENT.match(text) for _, text in comments(path, "pgpatterns:"))

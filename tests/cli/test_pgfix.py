@@ -311,6 +311,23 @@ def test_types_of_annotations_and_mixins(tmp_path: Path) -> None:
     assert "made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())" in models
 
 
+@pytest.mark.long
+def test_new_types_are_made_in_stages_although_an_index_is_missing_too(tmp_path: Path) -> None:
+    """In one revision the index would stand in the way of the second column."""
+    project = make(tmp_path)
+    keys = "CREATE TABLE author (id serial PRIMARY KEY);"
+    project.sql("a1", f"{keys} CREATE TABLE book (id serial PRIMARY KEY, author_id integer NOT NULL REFERENCES author)")
+    run = project.alembic("pgfix", "--all")
+    assert run.returncode == 0, run.stderr
+    written = {path.name: path.read_text() for path in project.versions.glob("*.py") if path.name != "a1.py"}
+    upgrades = [text.partition("def downgrade")[0] for text in written.values()]
+    assert sum("op.add_column('book', sa.Column('author_id_new', sa.BigInteger()" in text for text in upgrades) == 1
+    assert not [text for text in upgrades if "does not write these stages" in text or "op.alter_column" in text]
+    (last,) = (text for text in upgrades if "ix_book_author_id" in text)
+    assert "_new" not in last
+    assert set(found(project, "--select", "integer-primary-key,unindexed-foreign-key")) == set()
+
+
 AWKWARD = (" :colon", "{curly} :x", "50% of", "it's", 'a "quoted" :y', "back\\slash", "a::b", "[:z")
 """Names that are something else to text(), to format(), to a driver or to Python.
 

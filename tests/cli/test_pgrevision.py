@@ -323,6 +323,8 @@ def test_the_console_says_each_thing_once_and_what_is_left_for_a_person(shop: Pr
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert "pgpatterns: left for you: part 2: fill author.code" in lines
+    left = "required-column-without-default: existing rows get no value in public.author.code"
+    assert len([line for line in lines if left in line]) == 1
     assert len([line for line in lines if "public.author.met_at does not say" in line]) == 1
     assert len([line for line in lines if "public.author.code is limited" in line]) == 1
     own = [line for line in lines if line.startswith("pgpatterns: ")]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
+from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.revisions.model import (
     Downgrade,
     Statement,
     Work,
 )
+from alembic_pgpatterns.revisions.unfilled import heading
 from alembic_pgpatterns.schema.model import (
     Column,
     DataType,
@@ -191,6 +194,48 @@ def test_a_column_that_old_code_does_not_fill(
 ) -> None:
     findings = found("required-column-without-default", run(*statements, after=with_column(*columns)))
     assert [item.message.partition(", NOT NULL")[0] for item in findings] == expected
+
+
+UNFILLED = [
+    (heading(None, "book", "kind"), [], 1),
+    (heading("public", "book", "kind"), [], 1),
+    (heading("app", "book", "kind"), [], 0),
+    (heading(None, "book", "sort"), [], 0),
+    (f'WORDS = "{heading(None, "book", "kind")}"', [], 0),
+    ("# nothing is left", [], 0),
+    *(
+        (heading(None, "book", "kind"), [sql], expected)
+        for sql, expected in {
+            "ALTER TABLE book ADD CONSTRAINT c CHECK (kind IS NOT NULL) NOT VALID": 1,
+            "UPDATE book SET code = 'x'": 1,
+            "UPDATE book SET kind = 'x'": 0,
+            "UPDATE book SET (kind, code) = (SELECT 'x', 'y')": 0,
+            backfill(None, "book", "code", "'x'"): 1,
+            backfill(None, "book", "kind", "'x'"): 0,
+            "DO $$ BEGIN LOCK TABLE book; PERFORM pg_sleep(1); END $$": 1,
+            "DO $$ BEGIN PERFORM fill(); END $$": 0,
+            "SELECT fill()": 0,
+            "SHOW transaction isolation level": 1,
+            "CALL fill()": 0,
+            "nonsense": 0,
+        }.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("comment", "statements", "expected"), UNFILLED)
+def test_a_comment_that_nobody_has_completed(
+    comment: str, statements: list[str], expected: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "r1.py"
+    file.write_text(f"def upgrade():\n    {comment} In batches:\n    #   UPDATE ...\n")
+    steps = [step(sql, BOOK) for sql in statements]
+    traced = replace(run(*steps, before=with_column(text("kind")), after=with_column(text("kind"))), path=str(file))
+    findings = found("required-column-without-default", traced)
+    assert [item.severity for item in findings] == [Severity.WARNING] * expected
+    assert [item.location and item.location.line for item in findings] == [2] * expected
+    assert found("required-column-without-default", replace(traced, rows=((BOOK, 0),))) == []
+    assert found("required-column-without-default", replace(traced, path=str(tmp_path / "gone.py"))) == []
 
 
 def test_partitions_and_dropped_tables_are_not_asked_for_their_columns() -> None:

@@ -55,6 +55,22 @@ def test_transactions() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "assigned"),
+    [
+        ("UPDATE t SET a = 1, b = DEFAULT", (("a", "1"), ("b", "DEFAULT"))),
+        ("UPDATE t SET (a, b) = (SELECT 1, 2)", ()),
+        ("UPDATE t SET (a, b) = ROW (1, 2), c = 3", ()),
+        ("UPDATE t SET a[1] = 1", ()),
+        ("UPDATE t SET a = s.a FROM s", ()),
+    ],
+)
+def test_what_an_update_assigns(text: str, assigned: tuple[tuple[str, str], ...]) -> None:
+    (command,) = parse(text)
+    assert command.kind == "update"
+    assert command.assigned == assigned
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("SET lock_timeout = '2s'", SettingChange("lock_timeout", "2s")),

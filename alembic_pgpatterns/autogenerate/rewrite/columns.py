@@ -32,6 +32,7 @@ from alembic_pgpatterns.patterns.revisions.unbatched_data_change import Unbatche
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
+from alembic_pgpatterns.revisions.unfilled import heading
 from alembic_pgpatterns.schema.names import quote, stored
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -154,7 +155,7 @@ def _loose(column: Column[Any]) -> Column[Any]:
 def _fill_in(op: ops.AddColumnOp) -> Phase:
     """Return a commented statement to complete, because only people know the values."""
     lines = (
-        f"# Existing rows need a value in {op.column.name} before NOT NULL. Batches of pages keep locks short:",
+        f"{heading(op.schema, op.table_name, op.column.name)} Batches of pages keep locks short:",
         *(f"#   {line}".rstrip() for line in _filled(op, "...").splitlines()),
     )
     return Phase((CommentOp(lines, todo=f"fill {op.table_name}.{op.column.name}"),), autocommit=True)

@@ -31,6 +31,7 @@ from alembic_pgpatterns.operations.indexes import CreateIndexConcurrentlyOp, Dro
 from alembic_pgpatterns.operations.keys import CreatePrimaryKeyUsingIndexOp, CreateUniqueUsingIndexOp
 from alembic_pgpatterns.operations.not_null import SetNotNullOp
 from alembic_pgpatterns.patterns.revisions.concurrent_on_partitioned_parent import ConcurrentOnPartitionedParent
+from alembic_pgpatterns.revisions.unfilled import heading
 from alembic_pgpatterns.schema.names import quote, stored
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -237,7 +238,7 @@ def _filled(op: ops.AddColumnOp, phase: Phase) -> Phase:
     return _alone(
         CommentOp(
             (
-                f"# Existing rows need a value in {column} before NOT NULL. In batches that commit:",
+                f"{heading(op.schema, op.table_name, column)} In batches that commit:",
                 f"#   op.backfill({op.table_name!r}, {{{column!r}: sa.text('...')}}, {where!r}{schema})",
             ),
             todo=f"fill {op.table_name}.{column}",

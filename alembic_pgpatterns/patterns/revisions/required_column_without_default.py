@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, as_written
-from alembic_pgpatterns.revisions.model import RevisionRun, Statement
-from alembic_pgpatterns.schema.model import Column, Name, Table
+from alembic_pgpatterns.remedies.model import Advice
+from alembic_pgpatterns.revisions.commands import Command
+from alembic_pgpatterns.revisions.model import RevisionRun, Spot, Statement
+from alembic_pgpatterns.revisions.unfilled import place, unfilled
+from alembic_pgpatterns.schema.model import Column, Location, Name, Table
 from alembic_pgpatterns.schema.names import quote
 
 
@@ -18,6 +21,9 @@ class RequiredColumnWithoutDefault(RevisionPattern):
     in batches, then set NOT NULL. If the revision empties the table first, or fills the column and sets NOT NULL
     itself, it is a warning: the revision succeeds, but INSERTs of the old code, which does not name the column, then
     fail. So set NOT NULL in a later deployment, or keep a default until then.
+
+    Where only a person knows the values of existing rows, autogenerate writes a comment with the statement to complete.
+    A file that still has the comment, and changes no row, is a warning.
     """
 
     severity = Severity.ERROR
@@ -52,6 +58,7 @@ class RequiredColumnWithoutDefault(RevisionPattern):
                     object=f"{table}.{column}",
                 )
         yield from self._afterwards(run, failing)
+        yield from self._left_open(run)
 
     def _afterwards(self, run: RevisionRun, failing: set[tuple[Name, str]]) -> Iterator[Finding]:
         if any(tag in ("CREATE TRIGGER", "CREATE FUNCTION") for s in run.statements for tag in s.tags):
@@ -64,6 +71,30 @@ class RequiredColumnWithoutDefault(RevisionPattern):
             if statements:
                 yield self._without_default(run, before.name, statements)
 
+    def _left_open(self, run: RevisionRun) -> Iterator[Finding]:
+        """Columns for which the file has only the comment that says what a person has to write."""
+        places = unfilled(run.path)
+        for table in run.after.tables if places else ():
+            # As the op names it: with its schema, or without if that is the default one.
+            schemas = (
+                (table.name.schema, None) if table.name.schema == run.after.default_schema else (table.name.schema,)
+            )
+            for column in table.columns:
+                written = (place(schema, table.name.name, column.name) for schema in schemas)
+                line = next((places[text] for text in written if text in places), None)
+                if line is None or (table.name, 0) in run.rows:
+                    continue
+                if any(_may_fill(statement.command, column.name) for statement in run.statements):
+                    continue
+                name = f"{table.name}.{quote(column.name)}"
+                spot = Spot(name, table.name, Location(run.path, line), line)
+                message = (
+                    f"existing rows get no value in {name}, because the statement for it is still a comment: "
+                    f"NOT NULL fails as soon as {table.name} holds a row"
+                )
+                severity, revision = Severity.WARNING, run.revision
+                yield self.finding(spot, message, _COMPLETE, severity=severity, detail=revision, revision=revision)
+
     def _without_default(self, run: RevisionRun, table: Name, columns: list[tuple[str, Statement]]) -> Finding:
         names = ", ".join(name for name, _ in columns)
         return self.at(
@@ -75,6 +106,28 @@ class RequiredColumnWithoutDefault(RevisionPattern):
             "Keep a server_default until no such code runs, or set NOT NULL in the deployment after that.",
             severity=Severity.WARNING,
         )
+
+
+_COMPLETE = Advice(
+    "Complete the statement and remove its comment signs; or delete the comment, if every row has a value already."
+)
+# "": what the parser's reader does not describe, such as MERGE, CALL or CREATE TRIGGER. A SELECT may call a function.
+_FILLING = frozenset(("", "insert", "copy", "select"))
+
+
+def _may_fill(command: Command | None, column: str) -> bool:
+    """Whether a statement may give rows a value in a column; True if that is not known."""
+    if command is None or command.kind in _FILLING:
+        return True
+    if command.kind == "update":
+        return not command.assigned or column in dict(command.assigned)
+    if command.kind != "do":
+        return False
+    # The expressions of a block are SELECTs, too: the statements beside them say what it is for.
+    updates = [inner for inner in command.inner if inner.kind == "update"]
+    if updates:
+        return any(_may_fill(inner, column) for inner in updates)
+    return not any(inner.kind == "lock" for inner in command.inner)
 
 
 def _left_to_code(column: Column) -> bool:

@@ -1,0 +1,27 @@
+"""The comments in a revision's file."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from pathlib import Path
+
+
+def comments(path: str, words: str) -> tuple[tuple[int, str], ...]:
+    """The comments of a file with some words, each with its line; none if the file cannot be read.
+
+    Args:
+        path: of the file.
+        words: what the comments contain.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        if words not in text:
+            return ()
+        # Tokens and not lines: in a string the same text is no comment.
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
+        return ()
+    return tuple(
+        (item.start[0], item.string) for item in tokens if item.type == tokenize.COMMENT and words in item.string
+    )
