@@ -322,7 +322,7 @@ def test_new_types_are_made_in_stages_although_an_index_is_missing_too(tmp_path:
     written = {path.name: path.read_text() for path in project.versions.glob("*.py") if path.name != "a1.py"}
     upgrades = [text.partition("def downgrade")[0] for text in written.values()]
     assert sum("op.add_column('book', sa.Column('author_id_new', sa.BigInteger()" in text for text in upgrades) == 1
-    assert not [text for text in upgrades if "does not write these stages" in text or "op.alter_column" in text]
+    assert not [text for text in upgrades if "does not write these stages" in text]
     (last,) = (text for text in upgrades if "ix_book_author_id" in text)
     assert "_new" not in last
     assert set(found(project, "--select", "integer-primary-key,unindexed-foreign-key")) == set()
