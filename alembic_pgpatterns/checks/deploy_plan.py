@@ -9,13 +9,12 @@ from alembic_pgpatterns.checks.needed import newly_needed
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
-from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.revisions.contract import is_contract
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
 from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
-BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name, RequiredColumnWithoutDefault.name)
+BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name)
 HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "measured", "line")
 _WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
 # Queries take these; only ACCESS EXCLUSIVE and EXCLUSIVE wait for them.

@@ -8,7 +8,6 @@ import pytest
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from alembic_postgresql_enum.operations import CreateEnumOp
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -31,6 +30,12 @@ from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
 
 PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references")
 """What `rewrite` itself does with the changes, before and after the repairs."""
+
+
+class CreateEnumOp(ops.ExecuteSQLOp):
+    """As alembic-postgresql-enum names its op. To import the package would set it up for all tests of this process."""
+
+    __module__ = "alembic_postgresql_enum.operations"
 
 
 def dropped_tables() -> list[ops.MigrateOperation]:
@@ -81,7 +86,7 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     ],
     "with_enum_ops_placed": [
         ops.AddColumnOp("book", Column("kind", Text)),
-        CreateEnumOp("public", "kind", ["short", "long"]),
+        CreateEnumOp("CREATE TYPE kind AS ENUM ('short', 'long')"),
     ],
     "with_names": [ops.CreateUniqueConstraintOp(None, "book", ["title"])],
     "with_enum_types": [ops.AddColumnOp("book", Column("kind", Enum("short", "long", name="kind")))],
