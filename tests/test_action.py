@@ -57,6 +57,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     return folder, step("check.sh", folder, sample, ARGUMENTS=arguments, DATABASE_URL=NO_DATABASE)
 
 
+@pytest.mark.long
 def test_the_check_leaves_reports_and_its_exit_code(checked) -> None:
     folder, done = checked
     assert done.returncode == 0, done.stderr

@@ -89,6 +89,7 @@ def test_a_guides_pattern_is_one(place: str, source: str, new_database: Callable
     assert len(defects) >= 4 and set(found(cls, new_database, sheet)) == {f"{cls.name} {defect}" for defect in defects}
 
 
+@pytest.mark.long
 def test_the_guides_own_patterns_run(tmp_path: Path) -> None:
     """As in a project: the setting, the list, the page, and the project's own test with the fixture."""
     project = projects.make(tmp_path)
@@ -149,7 +150,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", commands())
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 def test_commands_run_in_the_sample_project(command: str, adopted: Path) -> None:
     run = run_in_sample_project(command, adopted)
     assert run.returncode == 0, run.stderr

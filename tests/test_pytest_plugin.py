@@ -40,6 +40,7 @@ def test_a_failure_shows_the_report(project: Project) -> None:
     assert "revision a1" in result.stdout
 
 
+@pytest.mark.long
 def test_the_baseline_and_arguments_count(project: Project) -> None:
     project.write("pgpatterns-baseline.txt", "missing-primary-key public.note\n")
     assert run(project).returncode == 0

@@ -251,6 +251,7 @@ def test_what_models_declare_in_our_words(history, head: str, said: str) -> None
     assert any(said in message for message in drifts) or not said
 
 
+@pytest.mark.long
 def test_a_revision_that_says_it_cannot_be_undone_is_respected(history) -> None:
     history.revision("r3", 'op.drop_column("book", "kind")', "r2", 'raise RuntimeError("no way back")')
     assert found(checked(history, downgrade=True), "irreversible-revision") == []

@@ -125,6 +125,7 @@ def test_the_plan_shows_what_was_measured(project: Project) -> None:
     assert "wait" in line
 
 
+@pytest.mark.long
 def test_a_server_of_the_users_with_a_role_that_may_only_create_databases(
     project: Project, server: ThrowawayServer
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_server_of_the_users_with_a_role_that_may_only_create_databases(
     assert after == before
 
 
+@pytest.mark.long
 def test_new_files_are_rehearsed(tmp_path: Path) -> None:
     """Two authors of one age stand in the way of the new file, which nobody sees on empty tables."""
     shop = make(tmp_path)

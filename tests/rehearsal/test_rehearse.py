@@ -234,6 +234,7 @@ def test_less_disk_means_fewer_rows(rehearsed: Rehearse) -> None:
     assert result.skipped[0].expected
 
 
+@pytest.mark.long
 def test_a_table_without_rows_is_named(rehearsed: Rehearse) -> None:
     result = rehearsed(
         "CREATE TABLE book (id bigint PRIMARY KEY CHECK (id > 5 AND id < 3), pages integer);",

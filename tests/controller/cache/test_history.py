@@ -481,6 +481,7 @@ def test_a_cache_that_cannot_be_written_is_none(project, cache: Path, monkeypatc
         assert ran(project) == "r0 r1 r2"
 
 
+@pytest.mark.long
 def test_it_can_be_left_out(project, cache: Path) -> None:
     for arguments, variables in ((["--no-cache"], {}), ([], {OFF: "1"})):
         selected = ("--select", ",".join(SCHEMA), "--fail-on", "info")
