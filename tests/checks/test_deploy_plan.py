@@ -89,7 +89,7 @@ def test_what_old_code_fails_on() -> None:
         finding(RenameUnderRunningCode, "a1", "book.a"),
         finding(DropUnderRunningCode, "a1", "book.b"),
         finding(RenameUnderRunningCode, "a1", "book.a"),
-        # Told by what the schema demands, also where the file has no such finding.
+        # Existing rows lack a value, which old code does not notice.
         finding(RequiredColumnWithoutDefault, "a1", "book.c"),
         finding(MissingLockTimeout, "a1", "book.d"),
         finding(DropUnderRunningCode, "b2", "book.e"),
