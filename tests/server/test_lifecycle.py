@@ -152,7 +152,7 @@ def _readable(path: Path) -> bool:
     return True
 
 
-@pytest.mark.sample(2)
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="lists shared memory by /proc")
 def test_nothing_is_left_by_initdb_either(run: Run, user: tuple[list[str], Path]) -> None:
     """Its own server has shared memory too. Killed at several moments, with nothing in the cache."""
