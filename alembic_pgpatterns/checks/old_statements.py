@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from alembic_pgpatterns.checks.senders import location_of
 from alembic_pgpatterns.schema.model import Location, Name
 from alembic_pgpatterns.workload.model import Recorded, Workload
 from alembic_pgpatterns.workload.text import relations
@@ -48,12 +49,11 @@ def _refused(statement: Recorded, error: str, default_schema: str) -> RefusedSta
     tables, names = relations(statement.text)
     schema, table = tables[0] if tables else ("", "")
     answer = error.partition("\n")[0].partition(":")[2].strip() or error.strip()
-    text = " ".join(statement.text.split())
     return RefusedStatement(
         statement.fingerprint,
-        text if len(text) <= SHOWN else f"{text[:SHOWN]}…",
+        statement.on_one_line(SHOWN),
         Name(schema or default_schema, table),
         names,
         answer,
-        Location(statement.site.path, statement.site.line) if statement.site is not None else None,
+        location_of(statement),
     )

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembic_pgpatterns.checks.senders import location_of
 from alembic_pgpatterns.controller.head_schema import CachedRun, DatabaseAtHead, Head, server_at
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY
@@ -14,9 +15,9 @@ from alembic_pgpatterns.controller.scratch_databases import disconnect, open_ser
 from alembic_pgpatterns.controller.upgrade import upgrade
 from alembic_pgpatterns.revisions.model import Slowed
 from alembic_pgpatterns.schema.catalog import reader as catalog
-from alembic_pgpatterns.schema.model import Location, Schema
+from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.server.protocol import Server
-from alembic_pgpatterns.workload.model import Recorded, Workload
+from alembic_pgpatterns.workload.model import Workload
 
 if TYPE_CHECKING:
     from alembic_pgpatterns.advisor.costs import Planned
@@ -92,14 +93,11 @@ def _compared(
         tables = tuple(sorted(new.scanned - old.scanned))
         if tables:
             yield Slowed(
-                statement.fingerprint, _text(statement), tables, old.cost, new.cost, revisions, _location(statement)
+                statement.fingerprint,
+                statement.on_one_line(SHOWN),
+                tables,
+                old.cost,
+                new.cost,
+                revisions,
+                location_of(statement),
             )
-
-
-def _text(statement: Recorded) -> str:
-    text = " ".join(statement.text.split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _location(statement: Recorded) -> Location | None:
-    return Location(statement.site.path, statement.site.line) if statement.site is not None else None

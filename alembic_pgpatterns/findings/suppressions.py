@@ -9,16 +9,14 @@ suffers from.
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.patterns import Finding, registry
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
+from alembic_pgpatterns.revisions.comments import comments
 from alembic_pgpatterns.revisions.contract import COMMENT as CONTRACT
 from alembic_pgpatterns.revisions.model import Spot
 
@@ -82,19 +80,12 @@ def _complaint(item: Suppression, used: set[Suppression], ran: frozenset[str]) -
 
 def read(path: str) -> list[Suppression]:
     """The comments of a file; none if it cannot be read."""
-    try:
-        text = file_at(path).read_text(encoding="utf-8")
-        # Tokens and not lines: in a string the same text is no comment.
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
-        return []
     result = []
-    for token in tokens:
-        if token.type == tokenize.COMMENT and CONTRACT.match(token.string):
-            result += [Suppression(path, token.start[0], name, True, implied=True) for name in OF_OLD_CODE]
-        comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
+    for line, column, text in comments(path, "pgpatterns:"):
+        if CONTRACT.match(text):
+            result += [Suppression(path, line, name, True, implied=True) for name in OF_OLD_CODE]
+        comment = _COMMENT.match(text)
         if comment is not None:
-            whole = token.start[1] == 0
             names = (name.strip() for name in comment[1].split(","))
-            result += [Suppression(path, token.start[0], name, whole) for name in names if name]
+            result += [Suppression(path, line, name, column == 0) for name in names if name]
     return result

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import tokenize
-from pathlib import Path
+
+from alembic_pgpatterns.output.places import file_at
 
 
-def comments(path: str, words: str) -> tuple[tuple[int, str], ...]:
-    """The comments of a file with some words, each with its line; none if the file cannot be read.
+def comments(path: str, words: str) -> tuple[tuple[int, int, str], ...]:
+    """The comments of a file with some words, each with its line and column; none if the file cannot be read.
 
     Args:
         path: of the file.
         words: what the comments contain.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = file_at(path).read_text(encoding="utf-8")
         if words not in text:
             return ()
         # Tokens and not lines: in a string the same text is no comment.
@@ -23,5 +24,5 @@ def comments(path: str, words: str) -> tuple[tuple[int, str], ...]:
     except (OSError, UnicodeDecodeError, tokenize.TokenError, SyntaxError):
         return ()
     return tuple(
-        (item.start[0], item.string) for item in tokens if item.type == tokenize.COMMENT and words in item.string
+        (*item.start, item.string) for item in tokens if item.type == tokenize.COMMENT and words in item.string
     )

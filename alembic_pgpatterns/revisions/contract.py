@@ -18,4 +18,4 @@ def is_contract(path: str) -> bool:
     Args:
         path: of the file; False if it cannot be read.
     """
-    return any(COMMENT.match(text) for _, text in comments(path, "pgpatterns:"))
+    return any(COMMENT.match(text) for _, _, text in comments(path, "pgpatterns:"))

@@ -27,5 +27,5 @@ def unfilled(path: str) -> dict[str, int]:
     Args:
         path: of the file; nothing if it cannot be read.
     """
-    headings = ((_HEADING.match(text), line) for line, text in comments(path, _WORDS))
+    headings = ((_HEADING.match(text), line) for line, _, text in comments(path, _WORDS))
     return {match[1]: line for match, line in headings if match is not None}

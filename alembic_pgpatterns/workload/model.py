@@ -118,6 +118,11 @@ class Recorded:
             return None
         return min(with_site, key=lambda usage: (usage.site.test if usage.site else True, -usage.calls)).site
 
+    def on_one_line(self, most: int) -> str:
+        """The text on one line, cut after so many characters."""
+        text = " ".join(self.text.split())
+        return text if len(text) <= most else f"{text[:most]}…"
+
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:

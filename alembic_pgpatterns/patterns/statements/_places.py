@@ -76,5 +76,4 @@ def _tests(usage: Usage) -> str:
 
 def shown(statement: Recorded) -> str:
     """The statement on one line, cut where it is long."""
-    text = " ".join(statement.text.split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return statement.on_one_line(SHOWN)
