@@ -11,14 +11,15 @@ NOISE = 0.03
 """Seconds. A smaller difference of two waits does not count."""
 STEEPER = 2.0
 """Growth up to this many times faster than the rows counts as linear: caches and other processes cause as much."""
+SHORT = 0.1
+"""Seconds. A shorter wait does not tell by which power it grows: one checkpoint may have caused it."""
 STEEPEST = 2.0
 """The fastest growth that is predicted: with the square of the rows."""
 SORTING = 0.065
 """What a linear wait takes more with each factor of the rows, as a power of it: 1.16 at ten times the rows.
 
-Sorts and B-trees take n log n, and what no longer fits into memory goes to the disk. Measured from 1 to 8 million rows
-with benchmarks/rehearsal.py: exact proportion predicts 0.59 to 0.86 of the truth for index builds, rewrites and SET
-NOT NULL, this 0.68 to 0.99.
+Sorts and B-trees take n log n. Measured from 1 to 8 million rows with benchmarks/rehearsal.py on a server with little
+memory: exact proportion predicts 0.72 to 1.03 of the truth for index builds, rewrites and updates, this 0.82 to 1.18.
 """
 LEAST_SPREAD = 0.15
 """The least error of a prediction, as a share of it."""
@@ -61,7 +62,7 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
     ratio, factor = large / max(small, 1e-6), sizes[-1] / sizes[0]
     if ratio <= 1.25:
         return Growth((small + large) / 2, 0.0, 1.0, spread, "does not grow")
-    if ratio <= factor * STEEPER:
+    if ratio <= factor * STEEPER or large < SHORT:
         slope = (large - small) / (sizes[-1] - sizes[0])
         fixed = large - slope * sizes[-1]
         if fixed < 0:

@@ -20,8 +20,8 @@ MARKER = "pgpatterns_disposable"
 """An empty database of this name means that the rehearsal may fill and slow down the server."""
 BUSY = 256 << 20
 """Bytes in databases from which on the disk may be busy for a while after they were written."""
-LARGE_WAL = 2048
-"""MB of WAL between two checkpoints, if the disk allows it."""
+LARGE_WAL = 256
+"""MB of WAL between two checkpoints, if the disk allows it. A rewrite of a million rows fills that once."""
 AS_PRODUCTION = {
     "fsync": "",
     "synchronous_commit": "on",
@@ -29,12 +29,18 @@ AS_PRODUCTION = {
     "wal_level": "replica",
     "max_wal_size": f"{LARGE_WAL}MB",
     "checkpoint_timeout": "5min",
-    "shared_buffers": "256MB",
-    "maintenance_work_mem": "64MB",
+    "shared_buffers": "16MB",
+    "maintenance_work_mem": "16MB",
     "max_connections": "200",
     "log_min_messages": "fatal",
 }
-"""PostgreSQL's defaults for settings that affect durations, and that the throw-away server changes."""
+"""Settings that affect durations, and that the throw-away server changes for all other uses.
+
+Those for the disk are PostgreSQL's defaults. Memory, and WAL between two checkpoints, are less: a million rows of a
+rehearsal must take the ways that many millions take in production. With the defaults a million rows fit into
+shared_buffers, are sorted in memory and need no checkpoint; eight million do not, and took up to twice as long as eight
+times a million (benchmarks/rehearsal.py; PostgreSQL docs, "Resource Consumption" and "WAL Configuration").
+"""
 
 
 @contextmanager
