@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, text
 
 from alembic_pgpatterns.autogenerate.compare.dropped import exactly
-from alembic_pgpatterns.autogenerate.compare.entities import views_before_their_tables
+from alembic_pgpatterns.autogenerate.compare.entities import entities_see, entities_see_no_more, in_order
 from alembic_pgpatterns.autogenerate.compare.foreign_keys import with_released_keys
 from alembic_pgpatterns.autogenerate.compare.inheritance import with_children
 from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
@@ -64,13 +64,13 @@ def before(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     target = build_target(context.metadata, settings, accepts, allowed, default_schema)
     options[KEY] = (target, adopted, settings)
     _replace_metadata(context, target)
-    for line in views_before_their_tables(context):
-        say(context.migration_context, line)
+    entities_see(context)
     fix_rendering(context, stored_types=settings.type_decorators == "stored")
 
 
 def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Comment each op that a pattern changed, and add suggestions for patterns that are not enforced."""
+    entities_see_no_more()
     target, adopted, settings = context.migration_context.opts.pop(KEY, (None, None, None))
     if target is None:
         return
@@ -91,6 +91,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     upgrade_ops.ops = exactly(with_children(upgrade_ops.ops, target.metadata), forms)
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
+    upgrade_ops.ops = in_order(upgrade_ops.ops)
     comment = untranslated(context)
     if comment is not None:
         say(context.migration_context, " ".join(line.lstrip("# ") for line in comment.lines))

@@ -31,6 +31,7 @@ def box(*items: str) -> str:
     return f"Table('box', metadata, {', '.join((ID, *items))})"
 
 
+FLAGS = "Column('n', Integer), Column('b', Boolean), Column('s', Text)"
 KIND = "Column('kind', Enum({labels}, name='box_kind'), server_default='small')"
 PAIRS: dict[str, tuple[str, ...]] = {
     "a CHECK is added, changed, dropped": (
@@ -62,6 +63,19 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "an enum that is a CHECK gets a label": (
         box("Column('k', Enum('a', 'b', native_enum=False, create_constraint=True, name='k'))"),
         box("Column('k', Enum('a', 'b', 'longer', native_enum=False, create_constraint=True, name='k'))"),
+    ),
+    "an index on expressions that need parentheses": (
+        f"t = {box(FLAGS)}; Index('ix', ~t.c.b, (-t.c.n).desc(), case((t.c.n > 1, t.c.s)))",
+        box(FLAGS),
+        box(FLAGS, "Index('ix', text('NOT b'), text('n + 1'), text('s DESC'))"),
+    ),
+    "a default that needs parentheses": (
+        box("Column('at', DateTime, server_default=text(\"now() at time zone 'utc'\"))"),
+        box("Column('b', Boolean, server_default=text('1 IN (1, 2)'), nullable=False)"),
+    ),
+    "a text search configuration": (
+        f"t = {box(FLAGS)}; Index('ix', func.to_tsvector('english', t.c.s), postgresql_using='gin')",
+        box(FLAGS, "Column('ts', postgresql.TSVECTOR, Computed(func.to_tsvector('simple', column('s'))))"),
     ),
     "EXCLUDE, with an operator class": (
         box("Column('net', postgresql.INET)"),
@@ -756,6 +770,38 @@ def test_rows_get_the_default_of_new_rows(in_process: InProcess, column: str, va
     assert in_process.look.execute("SELECT DISTINCT n FROM box").fetchall() == [(value,)]
 
 
+LOST = {
+    "Column('n', Integer, nullable=False)": 0,
+    "Column('k', Enum('a', 'b', name='k'), nullable=False)": "a",
+    "Column('ns', ARRAY(Text), nullable=False)": [],
+    "Column('s', String(9), nullable=False, index=True)": "",
+}
+
+
+@pytest.mark.parametrize(("column", "value"), LOST.items())
+@pytest.mark.sample(2)
+def test_rows_get_a_value_for_a_column_that_comes_back(in_process: InProcess, column: str, value: object) -> None:
+    there_and_back(in_process, metadata_of(box(column)))
+    written = in_process.revise(metadata_of(box()))
+    in_process.upgrade(written)
+    in_process.look.execute("INSERT INTO box DEFAULT VALUES")
+    in_process.downgrade(written)
+    (row,) = in_process.look.execute("SELECT * FROM box").fetchall()
+    assert row == (1, value)
+    assert "existing rows get " in " ".join(written[-1].downgrade.replace("#", "").split())
+    in_process.upgrade(written)
+
+
+@pytest.mark.parametrize(
+    "column", ["Column('n', Integer, nullable=False, unique=True)", "Column('n', ForeignKey('box.id'), nullable=False)"]
+)
+@pytest.mark.sample(2)
+def test_a_lost_key_is_left_to_a_person(in_process: InProcess, column: str) -> None:
+    there_and_back(in_process, metadata_of(box(column)))
+    (*_, written) = in_process.revise(metadata_of(box()))
+    assert "on a table with rows this fails" in " ".join(written.downgrade.replace("#", "").split())
+
+
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("compare", [True, False])
 @pytest.mark.parametrize(
@@ -773,6 +819,14 @@ def test_a_default_that_only_the_database_has_is_cast(in_process: InProcess, com
     assert in_process.look.execute(
         "SELECT count(*) FROM pg_attrdef WHERE adrelid = 'box'::regclass AND pg_get_expr(adbin, adrelid) !~ 'nextval'"
     ).fetchone() == (0 if compare else 1,)
+
+
+def test_an_expression_is_another_default_than_its_value(in_process: InProcess) -> None:
+    there_and_back(in_process, metadata_of(box("Column('s', ARRAY(Text), server_default='{}')")))
+    there_and_back(in_process, metadata_of(box("Column('s', ARRAY(Text), server_default=text('ARRAY[]::text[]'))")))
+    assert in_process.look.execute(
+        "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'box'::regclass AND adnum = 2"
+    ).fetchone() == ("ARRAY[]::text[]",)
 
 
 EXTENSIONS = (

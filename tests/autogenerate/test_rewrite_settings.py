@@ -124,6 +124,53 @@ def test_what_alembic_postgresql_enum_writes_runs_among_the_other_ops(make_proje
     assert project.snapshot()["types"] == []
 
 
+ENTITIES = """
+from alembic_utils.pg_function import PGFunction
+from alembic_utils.pg_trigger import PGTrigger
+from alembic_utils.pg_view import PGView
+
+function = PGFunction("public", "stamp()", "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$")
+trigger = PGTrigger("public", "on_item", "BEFORE UPDATE ON public.item FOR EACH ROW EXECUTE FUNCTION public.stamp()",
+                    on_entity="public.item")
+"""
+CATALOG = "SELECT viewname FROM pg_views WHERE schemaname = 'public' UNION SELECT tgname FROM pg_trigger ORDER BY 1"
+
+
+@pytest.fixture
+def beside_alembic_utils(make_project):
+    project = make_project()
+    project.env("from alembic import context", "from alembic import context\nimport alembic_utils.replaceable_entity")
+    register = "alembic_utils.replaceable_entity.register_entities(models.entities)\ntarget_metadata = models.metadata"
+    project.env("target_metadata = models.metadata", register)
+    # Importing it enables it for good, so not in this process.
+    project.alembic = project.outside
+    return project
+
+
+def test_entities_of_alembic_utils_come_with_their_table(beside_alembic_utils) -> None:
+    project = beside_alembic_utils
+    shown = "entities = [PGView('public', 'shown', 'SELECT box.n, item.id FROM item JOIN box USING (id)')"
+    box = f'Table("box", metadata, {ID}'
+    item = f'Table("item", metadata, {ID})'
+    there_and_back(
+        project,
+        f"{box}){ENTITIES}entities = []",
+        f"{box}, Column('n', Integer)); {item}{ENTITIES}{shown}, trigger, function]",
+    )
+    with project.database.connect() as connection:
+        assert connection.execute(CATALOG).fetchall() == [("on_item",), ("shown",)]
+
+
+@pytest.mark.long
+def test_entities_of_alembic_utils_go_with_their_table(beside_alembic_utils) -> None:
+    project = beside_alembic_utils
+    box = f'Table("box", metadata, {ID}, Column("{{}}", Integer))'
+    shown = "PGView('public', 'shown', 'SELECT {} FROM box')"
+    item = f'Table("item", metadata, {ID})'
+    before = f"{box.format('n')}; {item}{ENTITIES}entities = [{shown.format('n')}, trigger, function]"
+    there_and_back(project, before, f"{box.format('m')}{ENTITIES}entities = [{shown.format('m')}]")
+
+
 def test_another_dialect_is_left_alone(make_project) -> None:
     from alembic.operations import ops
     from alembic.runtime.migration import MigrationContext

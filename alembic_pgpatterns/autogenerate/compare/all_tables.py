@@ -15,10 +15,10 @@ from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from alembic_pgpatterns.autogenerate.compare.extensions import extensions_of
 from alembic_pgpatterns.autogenerate.compare.forms import Forms, read_all_forms
 from alembic_pgpatterns.autogenerate.compare.scratch import Printed, named_types, print_declared, rolled_back
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, read_types
+from alembic_pgpatterns.autogenerate.rewrite.extensions import extensions_of
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

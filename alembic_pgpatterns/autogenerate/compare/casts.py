@@ -107,6 +107,9 @@ def _candidates(old: ColumnForm, new: ColumnForm) -> Iterator[str]:
     name = quote(old.name)
     yield from _by_meaning(name, old.type, new.type)
     if new.type.endswith("[]") and not old.type.endswith("[]"):
+        if not old.type.startswith(_TEXTS):
+            # A vector of pgvector becomes a real[] only. A text would be read as the text of an array.
+            yield from (f"{name}::{new.type}", f"{name}::real[]::{new.type}")
         yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}]::{new.type} END"
         yield f"CASE WHEN {name} IS NOT NULL THEN ARRAY[{name}::text]::{new.type} END"
     if old.type.endswith("[]") and not new.type.endswith("[]"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     ForeignKeyConstraint,
     MetaData,
@@ -20,11 +21,18 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import AddConstraint, CreateIndex, CreateSchema, CreateTable, ExecutableDDLElement
+from sqlalchemy.schema import (
+    AddConstraint,
+    CreateColumn,
+    CreateIndex,
+    CreateSchema,
+    CreateTable,
+    ExecutableDDLElement,
+)
 
-from alembic_pgpatterns.autogenerate.compare.extensions import create_for
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, read_forms
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
+from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.errors import first_line
@@ -168,10 +176,9 @@ def default_after(
     return next(iter(forms.columns.values())).default if forms is not None else None
 
 
-def same_value(connection: Connection, kind: str, first: str, second: str) -> bool:
-    """Whether two constant expressions are the same value of a type."""
-    parts = {"first": Sql(first), "second": Sql(second), "kind": Sql(kind)}
-    statement = Template("SELECT ({first})::{kind}::text = ({second})::{kind}::text", **parts)
+def same_value(connection: Connection, first: str, second: str) -> bool:
+    """Whether two literals, maybe with casts, have the same text: ``7`` and ``'7'::bigint``, but not ``7.0``."""
+    statement = Template("SELECT ({first})::text = ({second})::text", first=Sql(first), second=Sql(second))
     try:
         with rolled_back(connection):
             return bool(connection.scalar(text(escape_binds(str(statement.compile(dialect=DIALECT))))))
@@ -188,6 +195,34 @@ def constant_value(connection: Connection, kind: str, expression: str) -> str | 
     except SQLAlchemyError:
         return None
     return str(value) if value is not None else None
+
+
+def create_empty(connection: Connection, table: Table) -> None:
+    """Create a table without its foreign keys, and the types, extensions and schema that it needs, as far as possible.
+
+    Only for a savepoint that is undone.
+    """
+    _prepare(connection, table, named_types(table))
+    _run(connection, CreateTable(table, include_foreign_key_constraints=[]))
+
+
+def add_bare_columns(connection: Connection, table: Table, columns: Sequence[Column[Any]]) -> None:
+    """Add columns to a table, as far as possible, with the types that they need. Takes ACCESS EXCLUSIVE on it.
+
+    Only for a savepoint that is undone.
+    """
+    _prepare(connection, table, [kind for column in columns for kind in named_types_of(column.type)])
+    name = Name(*(part for part in (table.schema, str(table.name)) if part))
+    for column in columns:
+        bare = Sql(str(CreateColumn(column).compile(dialect=DIALECT)).strip())
+        _run(connection, Template("ALTER TABLE {name} ADD COLUMN {bare}", name=name, bare=bare))
+
+
+def _prepare(connection: Connection, table: Table, types: Sequence[Any]) -> None:
+    create_for(connection, table)
+    if table.schema:
+        _run(connection, CreateSchema(table.schema, if_not_exists=True))
+    _create_types(connection, types)
 
 
 def _create_types(connection: Connection, types: Sequence[Any]) -> None:

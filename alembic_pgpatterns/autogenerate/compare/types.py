@@ -11,11 +11,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import SchemaType
 
 from alembic_pgpatterns.autogenerate.compare import domains, labels, sequences
-from alembic_pgpatterns.autogenerate.compare.extensions import create_missing
 from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeKey, read_types
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, name_of
 from alembic_pgpatterns.autogenerate.rewrite.columns import default_text
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import enum_plugin
+from alembic_pgpatterns.autogenerate.rewrite.extensions import create_missing
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, DropTypeOp, Note, SqlOp
 from alembic_pgpatterns.patterns.revisions.model_drift import ModelDrift

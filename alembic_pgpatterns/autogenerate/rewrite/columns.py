@@ -369,12 +369,3 @@ def _staged_by_hand(op: ops.AddColumnOp) -> tuple[str, ...]:
         "2. fill existing rows, in batches that commit",
         "3. then the constraint, default or identity itself",
     )
-
-
-def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
-    """Note, for a NOT NULL column that a downgrade adds again, that its values are lost."""
-    if facts.is_new(op.schema, op.table_name):
-        return (plain(op),)
-    reason = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
-    note = Note(RequiredColumnWithoutDefault.name, f"{op.table_name}.{op.column.name}", reason)
-    return (plain(op, strong=True, notes=(note,)),)

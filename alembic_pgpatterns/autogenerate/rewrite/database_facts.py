@@ -9,9 +9,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents, read_dependents
+from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
+from alembic_pgpatterns.operations.support.template import Name, Sql, Template
+from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 if TYPE_CHECKING:
     from alembic.operations import ops
@@ -62,6 +66,8 @@ class Facts:
     """alembic-postgresql-enum is in use and takes care of enum types."""
     volatile: Callable[[str], bool] = lambda expression: False
     """Whether PostgreSQL has to evaluate an expression once per row."""
+    holds: Callable[[str, str, str, str], bool] = lambda definition, column, kind, value: False
+    """Whether a CHECK on one column, as pg_get_constraintdef() prints it, is true for a value of a type."""
     name_exists: Callable[[str, str], bool] = lambda schema, name: False
     """Whether a schema has a constraint or relation of a name."""
     rebuilt_with_type: Callable[[TableKey, str], tuple[str, ...]] = lambda table, column: ()
@@ -134,6 +140,7 @@ def read_facts(context: MigrationContext, settings: RewriteSettings, **more: Any
         utc=str(connection.scalar(text("SELECT current_setting('TimeZone')"))).upper() in _UTC,
         enum_plugin=enum_plugin(),
         volatile=reader.volatile,
+        holds=reader.holds,
         name_exists=reader.name_exists,
         rebuilt_with_type=reader.rebuilt_with_type,
         blocks_type_change=reader.blocks_type_change,
@@ -279,6 +286,19 @@ class _Reader:
 
     def _volatile_function(self, schema: str | None, name: str) -> bool:
         return bool(self.connection.scalar(text(_VOLATILE), {"schema": schema, "name": name}))
+
+    def holds(self, definition: str, column: str, kind: str, value: str) -> bool:
+        condition = Sql(definition.removesuffix(" NOT VALID").removesuffix(" NO INHERIT").removeprefix("CHECK "))
+        parts: dict[str, Any] = {"condition": condition, "column": Name(column), "kind": Sql(kind), "value": Sql(value)}
+        query = Template("SELECT {condition} FROM (SELECT ({value})::{kind} AS {column}) AS t", **parts)
+        savepoint = self.connection.begin_nested()
+        try:
+            # NULL is not false: the CHECK lets the row pass.
+            return self.connection.scalar(text(escape_binds(str(query.compile(dialect=DIALECT))))) is not False
+        except SQLAlchemyError:
+            return False
+        finally:
+            savepoint.rollback()
 
     def name_exists(self, schema: str, name: str) -> bool:
         return bool(self.connection.scalar(text(_NAME_EXISTS), {"schema": schema, "name": name}))

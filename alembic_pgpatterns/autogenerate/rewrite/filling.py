@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, literal
+from sqlalchemy import Column, Enum, literal, types
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp, expression_text
@@ -27,8 +28,36 @@ def value_for_rows(column: Column[Any]) -> str | None:
     default: Any = column.default
     if default is None or not (default.is_scalar or default.is_clause_element):
         return None
+    if isinstance(default.arg, bytes):
+        return f"'\\x{default.arg.hex()}'::bytea"
     try:
         return expression_text(literal(default.arg, column.type) if default.is_scalar else default.arg)
     except (SQLAlchemyError, NotImplementedError, ValueError, TypeError):
         # A type of the application may have no form in SQL for the value.
         return None
+
+
+_STAND_INS: tuple[tuple[Any, str], ...] = (
+    (types.Boolean, "false"),
+    ((types.Integer, types.Numeric), "0"),
+    # Once for the whole statement, so that no row is written (stable, not volatile: docs, "ALTER TABLE", Notes).
+    (types.DateTime, "now()"),
+    (types.Date, "CURRENT_DATE"),
+    (types.Time, "'00:00'"),
+    ((types.Interval, postgresql.INTERVAL), "'0'"),
+    # Not a random one, for which every row would be written.
+    (types.Uuid, "'00000000-0000-0000-0000-000000000000'"),
+    ((types.JSON, types.ARRAY), "'{}'"),
+    ((types.String, types.LargeBinary, postgresql.TSVECTOR, postgresql.HSTORE), "''"),
+    # Since SQLAlchemy 2.0.17.
+    (getattr(postgresql.ranges, "AbstractMultiRange", ()), "'{}'"),
+    (postgresql.ranges.AbstractRange, "'empty'"),
+    ((postgresql.INET, postgresql.CIDR), "'0.0.0.0/0'"),
+)
+
+
+def stand_in(kind: types.TypeEngine[Any]) -> str | None:
+    """A value of a type, as SQL, for rows whose own is lost; None if no value is obvious."""
+    if isinstance(kind, Enum):
+        return expression_text(literal(kind.enums[0])) if kind.enums else None
+    return next((value for classes, value in _STAND_INS if isinstance(kind, classes)), None)

@@ -10,6 +10,7 @@ from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
+from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
@@ -84,5 +85,5 @@ def plan_back(operations: list[ops.MigrateOperation], facts: Facts) -> list[tupl
 def plan_undo(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
     """Return the steps of one op of a downgrade."""
     if isinstance(op, ops.AddColumnOp) and not op.column.nullable and op.column.server_default is None:
-        return columns.column_back(op, facts)
+        return column_back(op, facts)
     return plan(op, facts)

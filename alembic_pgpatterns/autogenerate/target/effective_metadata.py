@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, MetaData, event, inspect
 from sqlalchemy.schema import CreateSchema
 
+from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
 from alembic_pgpatterns.autogenerate.rewrite.named_types import named_types_of
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.metadata import build_target
@@ -31,6 +32,7 @@ def effective_metadata(metadata: MetaData | Sequence[MetaData], settings: Settin
         # create_all() runs in a transaction, where CONCURRENTLY is refused.
         index.dialect_options["postgresql"]["concurrently"] = False
     # First of all, since types are created by the same event.
+    event.listen(effective, "before_create", _create_extensions, insert=True)
     event.listen(effective, "before_create", _create_schemas, insert=True)
     return effective
 
@@ -42,3 +44,9 @@ def _create_schemas(metadata: MetaData, connection: Connection, **_: object) -> 
     needed = {item.schema for item in items if item.schema}
     for name in sorted(needed - set(inspect(connection).get_schema_names())) if needed else ():
         connection.execute(CreateSchema(name))
+
+
+def _create_extensions(metadata: MetaData, connection: Connection, **_: object) -> None:
+    """Create the extensions that types and indexes need, as a revision does."""
+    for table in metadata.tables.values():
+        create_for(connection, table)

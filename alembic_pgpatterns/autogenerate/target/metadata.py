@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import MetaData
 
 from alembic_pgpatterns.autogenerate.target.convergence import DEFAULT_SCHEMA, Accepts, converge
+from alembic_pgpatterns.autogenerate.target.spelling import spell
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.remedies.apply import apply
@@ -88,6 +89,7 @@ class _LocalCopy:
     def __init__(self, originals: Sequence[MetaData]) -> None:
         self._originals = originals
         self.copy = copied(originals)
+        spell(self.copy.metadata)
         self.objects: list[tuple[object, ...]] = []
 
     def declared(self, default_schema: str) -> Schema:

@@ -62,6 +62,26 @@ def parse_exclusion(statement: str) -> IndexText | None:
     )
 
 
+def is_statement(statement: str) -> bool:
+    """Whether a text is one statement that PostgreSQL can parse."""
+    try:
+        return len(postgast.parse(statement).stmts) == 1
+    except postgast.PgQueryError:
+        return False
+
+
+def is_whole_default(statement: str) -> bool:
+    """Whether CREATE TABLE reads all that follows DEFAULT, the last word on its only column, as the expression.
+
+    A COLLATE at its end would be the column's.
+    """
+    try:
+        column = postgast.parse(statement).stmts[0].stmt.create_stmt.table_elts[0].column_def
+    except (postgast.PgQueryError, IndexError):
+        return False
+    return len(column.constraints) == 1 and not column.HasField("coll_clause")
+
+
 def parse_constraint(definition: str) -> Any | None:
     """The parse tree of a table's constraint, as pg_get_constraintdef() writes it; None if it does not parse."""
     try:

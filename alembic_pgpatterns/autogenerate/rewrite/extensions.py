@@ -75,7 +75,7 @@ def create_missing(
 
 
 def create_for(connection: Connection, table: Table) -> None:
-    """Create what a table needs, as far as the server and the role allow it. Only for a savepoint that is undone."""
+    """Create the extensions that a table needs, as far as the server and the role allow it."""
     needed = set(extensions_of(table))
     for name in sorted(needed - _installed(connection, needed)):
         savepoint = connection.begin_nested()
