@@ -113,7 +113,9 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
     for op in fix.up:
         if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None:
             continue
-        users = facts.blocks_type_change(facts.key(op.schema, op.table_name), op.column_name)
+        place = (facts.key(op.schema, op.table_name), str(op.column_name))
+        again = {*facts.droppable_views(*place), *facts.dependents_of(op).objects}
+        users = [user for user in facts.blocks_type_change(*place) if user not in again]
         if users:
             return f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}"
     blocked = _not_swapped(fix.up, facts)

@@ -126,22 +126,3 @@ def test_rows_written_between_the_files_are_in_both_columns(make_project) -> Non
     with project.database.connect() as connection:
         assert connection.execute("SELECT id, pages FROM t ORDER BY id").fetchall() == [(1, 10), (2, 2)]
     assert project.clean()
-
-
-def test_a_column_that_something_holds_on_to_is_left_where_it_is(make_project) -> None:
-    project = make_project()
-    project.models(BEFORE)
-    project.revise("start")
-    project.alembic("upgrade", "head")
-    project.database.execute("""
-        CREATE VIEW odd AS SELECT "Odd One" AS one FROM t;
-        CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-    """)
-    project.models(AFTER)
-    assert "because of: view odd" in "".join(project.revise("seen")).replace("\n    # ", " ")
-    for path in project.versions():
-        if "seen" in path.name:
-            path.unlink()
-    project.database.execute("CREATE TRIGGER noted BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION noted()")
-    text = "".join(project.revise("fired"))
-    assert "with a second column" not in text and "trigger noted, which a backfill" in text

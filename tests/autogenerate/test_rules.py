@@ -26,7 +26,7 @@ from alembic_pgpatterns.autogenerate.rewrite import alembic_bugs, planner, rewri
 from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
-from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 
 PASSES = ("with_enum_types", "with_split_alters", "with_views_apart", "with_inline_references")
 """What `rewrite` itself does with the changes, before and after the repairs."""
@@ -93,13 +93,13 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
     "with_split_alters": [
         ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_nullable=False, modify_comment="how many")
     ],
-    "with_views_apart": [retyped("shelf")],
+    "with_views_apart": [retyped("shelf"), retyped("row")],
     "with_inline_references": [ops.AddColumnOp("book", Column("up", Integer)), key()],
 }
 
 
 def views(table: tuple[str, str], column: str) -> tuple[str, ...]:
-    return ("view shelves",) if column == "shelf" else ()
+    return ("view shelves",) if column in ("shelf", "row") else ()
 
 
 def rules() -> list[str]:

@@ -12,7 +12,7 @@ from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
-from alembic_pgpatterns.autogenerate.rewrite.views import restored, saved
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.schema.names import do_block, quote
 

@@ -10,6 +10,7 @@ nothing: a drop changes the catalog only, and the downgrade makes the column aga
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from string import Template
 
 from alembic.operations import ops
@@ -22,27 +23,36 @@ from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
+from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import expression_with, reads_only
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp, expression_text
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.swap_parts import Parts, beside
+from alembic_pgpatterns.autogenerate.rewrite.swap_triggers import FILLS, SETTING, guard, refuse_unknown, unguard
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     assignable,
     castable,
     comparable,
+    keeps_indexes,
+    rewrites,
     type_text,
     widens,
 )
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import restored, saved
+from alembic_pgpatterns.autogenerate.rewrite.view_copies import copied, taken, without_copies
+from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.schema.names import quote
+from alembic_pgpatterns.remedies.type_operations import read_in_utc
+from alembic_pgpatterns.schema.names import do_block, quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
 # $$$$ is how a Template writes $$.
 _FUNCTION = Template("""CREATE OR REPLACE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$$$
 BEGIN
+  -- $fills
   NEW.$new := $value;
   RETURN NEW;
 END $$$$""")
@@ -63,11 +73,45 @@ def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
     )
 
 
+EVERY_ROW = "every row is rewritten while nobody can read or write"
+
+
+def swaps(op: ops.AlterColumnOp, facts: Facts) -> bool:
+    """Whether a new type is made with a second column, because one statement would keep a strong lock for long."""
+    if op.modify_type is None or op.existing_type is None or facts.is_new(op.schema, op.table_name):
+        return False
+    return bool(under_the_lock(op, facts)) and can_swap(op, facts)
+
+
+def under_the_lock(op: ops.AlterColumnOp, facts: Facts) -> str:
+    """Return what one statement does to all rows while nobody can read or write; empty if it reads only the catalog."""
+    assert op.existing_type is not None and op.modify_type is not None
+    if rewrites(op.existing_type, op.modify_type, facts.utc or read_in_utc(op)):
+        return EVERY_ROW
+    indexes = [name for name in rebuilt_objects(op, facts) if name.startswith("index ")]
+    views = [view.description for view in facts.dependents_of(op).views if view.copied]
+    work = [(indexes, "built again"), (views, "filled again")]
+    parts = [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {verb}" for names, verb in work if names]
+    return f"{' and '.join(parts)} while nobody can read or write" if parts else ""
+
+
+def rebuilt_objects(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    """Return the indexes that PostgreSQL builds again, and the CHECKs that it repeats, where no row is rewritten."""
+    assert op.existing_type is not None and op.modify_type is not None
+    rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
+    if keeps_indexes(op.existing_type, op.modify_type):
+        return rebuilt
+    indexes = (f"index {quote(index.name)}" for index in facts.dependents_of(op).indexes)
+    return (*rebuilt, *(index for index in indexes if index not in rebuilt))
+
+
 def _casts(op: ops.AlterColumnOp) -> bool:
     assert op.existing_type is not None and op.modify_type is not None
     using = op.kw.get("postgresql_using")
     if using is None:
         return assignable(op.existing_type, op.modify_type)
+    if read_in_utc(op):
+        return True
     return castable(op.existing_type, op.modify_type) and reads_only(str(using), str(op.column_name))
 
 
@@ -76,6 +120,12 @@ def obstacles(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     parts = _parts(op, facts)
     dependents = parts.dependents
     existing = [*dependents.obstacles, *parts.not_renamed(), *_incomparable(op, dependents)]
+    last = _trigger(op.table_name, str(op.column_name), dependents)[0]
+    existing += [
+        f"trigger {trigger.name}, which fires after the one that fills the new column"
+        for trigger in dependents.triggers
+        if trigger.before_row and trigger.name.encode() >= last.encode()
+    ]
     if dependents.sequence is not None and op.modify_server_default is not False:
         existing.append(f"sequence {dependents.sequence.name}, of a column that gets another default")
     if parts.new in dependents.columns:
@@ -108,9 +158,11 @@ def plan_swap(op: ops.AlterColumnOp, note: Note, facts: Facts) -> tuple[Step, ..
     begin = Phase(swap.begin(), strong=True, idempotent=swap.begin(idempotent=True), notes=(note,), locks=this_table)
     # A level above the swap: a downgrade that stops between the files leaves both columns.
     renewed = Step(4, Phase(swap.begin(), strong=True, locks=this_table))
-    swapped = Phase(swap.swapped(), strong=True, notes=(moment,), locks=locks)
+    views = (swap.place,) if swap.parts.dependents.views else ()
+    swapped = Phase(swap.swapped(), strong=True, notes=(moment, *swap.recreated()), locks=locks, under_views=views)
+    ended = Phase(swap.given_up(), strong=True, locks=locks)
     return (
-        Step(0, begin, undo_when_split=(Step(0, Phase(swap.ended(column=True), strong=True)),)),
+        Step(0, begin, undo_when_split=(Step(0, ended),)),
         Step(1, Phase(swap.filled(), autocommit=True, notes=(filling,))),
         Step(2, swapped, undo_when_split=(renewed,), owns_downgrade=True),
     )
@@ -128,14 +180,15 @@ class _Swap:
         self.kind: TypeEngine[object] = op.modify_type
         self.new = self.parts.new
         self.using = str(op.kw.get("postgresql_using") or quote(self.column))
-        self.trigger = fit(f"{self.table}_{self.column}_new")
+        self.place = (self.schema, self.table, self.column)
+        self.trigger, self.function = _trigger(self.table, self.column, self.parts.dependents)
         self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))
         self.required = op.existing_nullable is False
 
     def begin(self, idempotent: bool = False) -> tuple[ops.MigrateOperation, ...]:
         add = ops.AddColumnOp(self.table, Column(self.new, self.kind, nullable=True), schema=self.schema)
         value = expression_with(self.using, self.column, "new", self.column)
-        function = _FUNCTION.substitute(function=self._function(), new=quote(self.new), value=value)
+        function = _FUNCTION.substitute(fills=FILLS, function=self._function(), new=quote(self.new), value=value)
         # CREATE OR REPLACE TRIGGER is new in PostgreSQL 14.
         drop = f"DROP TRIGGER IF EXISTS {quote(self.trigger)} ON {self._table()}"
         create = (
@@ -147,8 +200,6 @@ class _Swap:
 
     def filled(self) -> tuple[ops.MigrateOperation, ...]:
         parts = self.parts
-        empty = f"{quote(self.column)} IS NOT NULL"
-        fill = SqlOp(backfill(self.schema, self.table, self.new, self.using, empty))
         dropped, checks = _sql(parts.leftovers()), _sql(parts.add_checks())
         validated = _sql(parts.validate_checks())
         if self.required:
@@ -158,7 +209,26 @@ class _Swap:
             validated = (SqlOp(statement), *validated)
         keys = self._limited(_sql(parts.add_foreign_keys()))
         keys = (*keys, *_sql(parts.validate_foreign_keys()))
-        return (fill, *self._limited((*dropped, *checks)), *validated, *_sql(parts.build_indexes()), *keys)
+        indexes = _sql([*parts.build_indexes(), *parts.create_statistics()])
+        return (*self._fill(), *self._limited((*dropped, *checks)), *validated, *indexes, *keys, *self._copies())
+
+    def _fill(self) -> tuple[ops.MigrateOperation, ...]:
+        """Fill existing rows, while the triggers of the table do not fire for that."""
+        empty = f"{quote(self.column)} IS NOT NULL"
+        fill = SqlOp(backfill(self.schema, self.table, self.new, self.using, empty))
+        refuse = SqlOp(refuse_unknown(self._table(), self.trigger))
+        triggers = [trigger for trigger in self.parts.dependents.triggers if trigger.fires]
+        if not triggers:
+            return (refuse, fill)
+        before = self._limited(_sql(guard(self._table(), triggers)))
+        after = self._limited(_sql(unguard(self._table(), triggers)))
+        return (*before, refuse, SqlOp(f"SET {SETTING} = 'on'"), fill, SqlOp(f"RESET {SETTING}"), *after)
+
+    def _copies(self) -> tuple[ops.MigrateOperation, ...]:
+        if not any(view.copied for view in self.parts.dependents.views):
+            return ()
+        made, filled = copied(self.place, self.new, (self._table(),))
+        return (*self._limited((SqlOp(made),)), SqlOp(filled))
 
     def _limited(self, operations: tuple[ops.MigrateOperation, ...]) -> tuple[ops.MigrateOperation, ...]:
         """Limit the wait of statements that take a strong lock for a moment, in a block without timeouts."""
@@ -183,7 +253,31 @@ class _Swap:
         finishing = (*self._default(), *((inherited,) if inherited.has_changes() else ()))
         check = (self._drop_check(if_exists=None),) if self.required else ()
         before, after = _sql(self.parts.release()), _sql(self.parts.settle())
-        return (*self.ended(column=False), *before, column, rename, *finishing, *check, *after)
+        swap = (*self.ended(column=False), *before, column, rename, *finishing, *check, *after)
+        # The views come first: whoever reads one has its lock before that of the table.
+        for saved_before, restored_after in self._around():
+            swap = (SqlOp(saved_before), *swap, SqlOp(restored_after))
+        return swap
+
+    def _around(self) -> Iterator[tuple[str, str]]:
+        """The statements before and after the swap that drop and create what reads the column."""
+        dependents = self.parts.dependents
+        if dependents.objects:
+            yield around_objects([self.place])
+        if dependents.views:
+            yield do_block(saved([self.place], taken())), do_block(restored())
+
+    def recreated(self) -> tuple[Note, ...]:
+        """A note on what reads the column."""
+        dependents = self.parts.dependents
+        names = [*(view.description for view in dependents.views), *dependents.objects]
+        if not names:
+            return ()
+        reason = f"{', '.join(names)}: dropped before and created again after, all as in the database that runs this"
+        copies = [view.description for view in dependents.views if view.copied]
+        if copies:
+            reason += f". Copies of {', '.join(copies)} are filled before, and take their places"
+        return (Note(RebuiltDependents.name, f"{self.table}.{self.column}", reason, aside=True),)
 
     def _default(self) -> tuple[ops.MigrateOperation, ...]:
         """Set the new default, or the old column's. Alembic doubles percent signs of an expression: it becomes SQL."""
@@ -210,6 +304,17 @@ class _Swap:
             *((drop,) if column else ()),
         )
 
+    def given_up(self) -> tuple[ops.MigrateOperation, ...]:
+        """Drop all that stands beside the old column, also after a failure half-way."""
+        dependents = self.parts.dependents
+        copies = any(view.copied for view in dependents.views)
+        dropped = [without_copies((self.schema, self.table, self.new))] if copies else []
+        fired = [trigger for trigger in dependents.triggers if trigger.fires]
+        loud = unguard(self._table(), fired)
+        # Foreign keys of other tables would hold the column.
+        keys = self.parts.leftovers() if dependents.foreign_keys else []
+        return (*_sql([*dropped, *loud, *keys]), *self.ended(column=True))
+
     def _alter(self, column: str) -> ops.AlterColumnOp:
         return ops.AlterColumnOp(self.table, column, schema=self.schema, existing_type=self.kind)
 
@@ -220,7 +325,18 @@ class _Swap:
         return qualified(self.schema, self.table)
 
     def _function(self) -> str:
-        return qualified(self.schema, self.trigger)
+        return qualified(self.schema, self.function)
+
+
+def _trigger(table: str, column: str, dependents: Dependents) -> tuple[str, str]:
+    """Return the names of the trigger and its function.
+
+    Triggers fire in the order of their names (docs, "Overview of Trigger Behavior"). The new column gets what the old
+    one has after all others.
+    """
+    function = fit(f"{table}_{column}_new")
+    later = any(trigger.before_row and trigger.name.encode() >= function.encode() for trigger in dependents.triggers)
+    return (fit(f"~{function}") if later else function), function
 
 
 def _sql(statements: list[str]) -> tuple[ops.MigrateOperation, ...]:
@@ -233,7 +349,8 @@ def small_table(op: ops.AlterColumnOp) -> tuple[str, ...]:
     table, column = qualified(op.schema, op.table_name), quote(str(op.column_name))
     using = op.kw.get("postgresql_using")
     words = f" USING {using}" if using else ""
-    fits = using is None and op.existing_type is not None and widens(op.existing_type, op.modify_type)
+    old, new = op.existing_type, op.modify_type
+    fits = using is None and old is not None and (widens(old, new) or not rewrites(old, new))
     return (
         *(() if fits else ("From the first step on, a value that does not fit the new type is refused.",)),
         "The new column is the table's last one. If the table is small, one statement replaces all of this:",

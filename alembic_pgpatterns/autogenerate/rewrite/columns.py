@@ -12,8 +12,6 @@ from sqlalchemy.schema import Column, DefaultClause, conv
 
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
-from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
-from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, obstacles, plan_swap, small_table
 from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, FillOp, value_for_rows
@@ -21,17 +19,13 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_t
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import keeps_indexes, rewrites, type_text
-from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.blocking_not_null import BlockingNotNull
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
-from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.patterns.revisions.unbatched_data_change import UnbatchedDataChange
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.remedies.type_operations import read_in_utc
 from alembic_pgpatterns.revisions.unfilled import heading
 from alembic_pgpatterns.schema.names import quote, stored
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -175,11 +169,9 @@ def _backfill(op: ops.AddColumnOp, value: str, because: str | None = None) -> Ph
 
 
 def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
-    """ALTER COLUMN: SET NOT NULL and most type changes read or rewrite every row under ACCESS EXCLUSIVE."""
+    """ALTER COLUMN without a new type: SET NOT NULL reads every row under ACCESS EXCLUSIVE."""
     if facts.is_new(op.schema, op.table_name):
         return (plain(op),)
-    if op.modify_type is not None:
-        return _type_change(op, facts)
     if op.modify_nullable is False and _only_nullable(op):
         subject = f"{op.table_name}.{op.column_name}"
         if not facts.autocommit:
@@ -257,65 +249,6 @@ def _not_null(
     )
 
 
-def _type_change(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
-    subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
-    refused = _refused(op, facts)
-    if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
-        return _without_rewrite(op, facts, refused)
-    spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
-    cost = f"from {spelled[0]} to {spelled[1]} every row is rewritten while nobody can read or write"
-    if can_swap(op, facts):
-        reason = f"with a second column, because {cost}"
-        return plan_swap(op, Note(TableRewrite.name, subject, reason, more=small_table(op)), facts)
-    reason = f"{cost}. For a large table, replace this by stages, each in its own revision:"
-    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
-
-
-def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
-    """New types, with the views on the columns dropped before and created again after."""
-    before, after = around(op.columns)
-    reason = (
-        f"PostgreSQL refuses another type because of {', '.join(op.views)}: dropped before and created again after, "
-        "with owner, grants, comments, indexes and triggers, all as in the database that runs this"
-    )
-    note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason)
-    planned = [(alter, plan_alter_column(alter, facts)) for alter in op.alters]
-    # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
-    steps = [several[0] if len(several) == 1 else plain(alter, strong=True) for alter, several in planned]
-    operations = [each for step in steps for each in step.up.operations]
-    notes = (note, *(each for step in steps for each in step.up.notes))
-    phase = Phase((SqlOp(before), *operations, SqlOp(after)), strong=True, notes=notes)
-    return (Step(0, phase, owns_downgrade=True),)
-
-
-def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, ...]) -> tuple[Step, ...]:
-    """A new type that fits the stored rows: the rows stay, but what is built on the values may be checked again."""
-    rebuilt = _rebuilt(op, facts)
-    subject = f"{op.table_name}.{op.column_name}"
-    checks = facts.dependents_of(op).checks
-    only_checks = all(item.startswith("check ") for item in rebuilt)
-    if checks and only_checks and facts.autocommit and not refused:
-        reason = (
-            "its CHECKs come back NOT VALID and are validated then: PostgreSQL would check every row under the lock"
-        )
-        staged = checks_later(op, checks, Note(RebuiltDependents.name, subject, reason))
-        if staged is not None:
-            return staged
-    if not rebuilt:
-        return (plain(op, strong=True, notes=refused),)
-    reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
-    return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
-
-
-def _rebuilt(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
-    rebuilt = facts.rebuilt_with_type(facts.key(op.schema, op.table_name), op.column_name)
-    assert op.existing_type is not None and op.modify_type is not None
-    if keeps_indexes(op.existing_type, op.modify_type):
-        return rebuilt
-    indexes = (f"index {quote(index.name)}" for index in facts.dependents_of(op).indexes)
-    return (*rebuilt, *(index for index in indexes if index not in rebuilt))
-
-
 def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
     """DROP COLUMN takes ACCESS EXCLUSIVE for a moment; PostgreSQL refuses it while a view or a policy uses it."""
     if facts.is_new(op.schema, op.table_name):
@@ -326,39 +259,6 @@ def plan_drop_column(op: ops.DropColumnOp, facts: Facts) -> tuple[Step, ...]:
     reason = f"this uses the column: {', '.join(users)}. Drop or change it first: PostgreSQL may refuse"
     note = Note(DropUnderRunningCode.name, f"{op.table_name}.{op.column_name}", reason)
     return (plain(op, strong=True, notes=(note,)),)
-
-
-def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
-    """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
-    table = facts.key(op.schema, op.table_name)
-    views = facts.droppable_views(table, op.column_name)
-    users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in views]
-    if not users:
-        return ()
-    if "the partition key" in users:
-        reason = (
-            "PostgreSQL refuses another type for a column of the partition key, so this fails. Keep the type, with "
-            "`info` in the model or a line in the baseline; or rename the table, create it again with the new type, "
-            "copy the rows in batches, and drop the old one"
-        )
-        return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason, warns=True),)
-    reason = (
-        f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}. Drop that first, and "
-        "create it again afterwards; or keep the column's type, with `info` in the model or a line in the baseline"
-    )
-    return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason),)
-
-
-def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
-    column = op.column_name
-    reasons = obstacles(op, facts)
-    return (
-        f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
-        f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
-        f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
-        f"4. once nothing reads it: drop {column}_old",
-        *((f"Autogenerate does not write these stages because of: {'; '.join(reasons[:3])}.",) if reasons else ()),
-    )
 
 
 def _staged_by_hand(op: ops.AddColumnOp) -> tuple[str, ...]:

@@ -193,6 +193,8 @@ _NAME_EXISTS = """
                    WHERE n.nspname = :schema AND k.conname = :name)
         OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = :schema AND c.relname = :name)
+        OR EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+                   WHERE n.nspname = :schema AND s.stxname = :name)
 """
 # Only indexes with a condition or an expression: a plain one is kept if the type allows it (TryReuseIndex in
 # commands/tablecmds.c, CheckIndexCompatible in commands/indexcmds.c).
@@ -233,7 +235,7 @@ _VIEWS = """
         WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column
     ), dependent (oid) AS (
         SELECT r.ev_class FROM the JOIN pg_depend d ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum
-        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> d.refobjid
+        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> d.refobjid AND r.rulename = '_RETURN'
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
         UNION
         SELECT r.ev_class FROM dependent v JOIN pg_depend d ON d.refobjid = v.oid

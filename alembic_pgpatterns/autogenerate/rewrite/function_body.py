@@ -115,7 +115,8 @@ def _transaction(phases: Sequence[Phase], facts: Facts, committed_early: bool) -
     tables = [table for phase in phases for table in phase.locks]
     if tables:
         note = Note(MissingLockTimeout.name, "the tables", f"locked at once, in up to {ATTEMPTS} attempts", aside=True)
-        limit += [CommentOp(note.comment()), lock_block(tables)]
+        under_views = [column for phase in phases for column in phase.under_views]
+        limit += [CommentOp(note.comment()), lock_block(tables, under_views)]
     # An autocommit block commits, which ends SET LOCAL. Otherwise it would apply to the next revision too, which
     # shares the transaction unless env.py sets transaction_per_migration.
     before = _literal(facts.session["lock_timeout"]) if "lock_timeout" in facts.session else "DEFAULT"

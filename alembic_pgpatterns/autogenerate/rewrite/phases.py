@@ -16,7 +16,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableK
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Planned, Step, columns_of, touches
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import assignable, narrows
-from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 from alembic_pgpatterns.revisions.contract import MARK
 
 LINES = (MARK, "# Run this when no process runs the code of the release before: it would fail from here on.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes
+from alembic_pgpatterns.autogenerate.rewrite import columns, constraints, indexes, type_changes
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
@@ -16,9 +16,17 @@ from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
 from alembic_pgpatterns.autogenerate.rewrite.statement_locks import waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
-from alembic_pgpatterns.autogenerate.rewrite.views import RetypeUnderViewsOp
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
 
 Planner = Callable[[Any, Facts], tuple[Step, ...]]
+
+
+def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
+    """Return the steps of ALTER COLUMN, with or without another type."""
+    if op.modify_type is None or facts.is_new(op.schema, op.table_name):
+        return columns.plan_alter_column(op, facts)
+    return type_changes.plan_new_type(op, facts)
+
 
 PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.CreateTableOp, constraints.plan_table),
@@ -31,9 +39,9 @@ PLANNERS: tuple[tuple[type[ops.MigrateOperation], Planner], ...] = (
     (ops.CreateCheckConstraintOp, constraints.plan_check),
     (ops.DropConstraintOp, constraints.plan_drop_constraint),
     (ops.AddColumnOp, columns.plan_add_column),
-    (ops.AlterColumnOp, columns.plan_alter_column),
+    (ops.AlterColumnOp, plan_alter_column),
     (ops.DropColumnOp, columns.plan_drop_column),
-    (RetypeUnderViewsOp, columns.plan_retype_under_views),
+    (RetypeUnderViewsOp, type_changes.plan_retype_under_views),
 )
 
 

@@ -11,30 +11,6 @@ class NotRenamedError(Exception):
     """The column cannot be renamed in a definition: it is not understood, or it names the row as a whole."""
 
 
-def index_statement(definition: str, schema: str | None, name: str, old: str, new: str) -> str:
-    """Return ``CREATE INDEX CONCURRENTLY`` for a copy of an index in which one column has another name.
-
-    Args:
-        definition: what pg_get_indexdef() prints.
-        schema: of the table as the revision writes it; None for the default one.
-        name: the name of the new index.
-        old: the name of the column in the definition.
-        new: its other name.
-
-    Raises:
-        NotRenamedError: the parser does not know the definition.
-    """
-    tree = _parsed(definition)
-    index = tree.stmts[0].stmt.index_stmt
-    index.idxname, index.concurrent = name, True
-    index.relation.schemaname = schema or ""
-    for element in (*index.index_params, *index.index_including_params):
-        if element.index_elem.name == old:
-            element.index_elem.name = new
-    _rename_references(tree, (old,), (new,))
-    return _deparsed(tree)
-
-
 class Renamed(NamedTuple):
     """A column with another name, and where a constraint has it."""
 
@@ -44,6 +20,33 @@ class Renamed(NamedTuple):
     """It is a column of the table that has the constraint."""
     referenced: bool = False
     """It is a column that a foreign key references."""
+
+
+def index_statement(
+    definition: str, schema: str | None, name: str, column: Renamed, tablespace: str | None = None
+) -> str:
+    """Return ``CREATE INDEX CONCURRENTLY`` for a copy of an index in which one column has another name.
+
+    Args:
+        definition: what pg_get_indexdef() prints.
+        schema: of the table as the revision writes it; None for the default one.
+        name: the name of the new index.
+        column: what to rename.
+        tablespace: where it is, which the definition does not say; None: the database's default.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(definition)
+    index = tree.stmts[0].stmt.index_stmt
+    index.idxname, index.concurrent = name, True
+    index.relation.schemaname = schema or ""
+    index.table_space = tablespace or ""
+    for element in (*index.index_params, *index.index_including_params):
+        if element.index_elem.name == column.old:
+            element.index_elem.name = column.new
+    _rename_references(tree, (column.old,), (column.new,))
+    return _deparsed(tree)
 
 
 def constraint_statement(definition: str, table: str, name: str, column: Renamed) -> str:
@@ -67,6 +70,51 @@ def constraint_statement(definition: str, table: str, name: str, column: Renamed
         _rename_strings((*constraint.fk_attrs, *constraint.fk_del_set_cols), column.old, column.new)
     if column.referenced:
         _rename_strings(constraint.pk_attrs, column.old, column.new)
+    return _deparsed(tree)
+
+
+def statistics_statement(definition: str, schema: str, name: str, column: Renamed) -> str:
+    """Return ``CREATE STATISTICS`` for a copy of an object in which one column has another name.
+
+    Args:
+        definition: what pg_get_statisticsobjdef() prints.
+        schema: of the new object.
+        name: of the new object.
+        column: what to rename.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(definition)
+    statistics = tree.stmts[0].stmt.create_stats_stmt
+    del statistics.defnames[:]
+    for part in (schema, name):
+        statistics.defnames.add().string.sval = part
+    for element in statistics.exprs:
+        if element.stats_elem.name == column.old:
+            element.stats_elem.name = column.new
+    _rename_references(tree, (column.old,), (column.new,))
+    return _deparsed(tree)
+
+
+def guarded_trigger(definition: str, condition: str) -> str:
+    """Return ``CREATE TRIGGER`` with a further condition.
+
+    Args:
+        definition: what pg_get_triggerdef() prints.
+        condition: SQL; the trigger fires only if it is true.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(definition)
+    trigger = tree.stmts[0].stmt.create_trig_stmt
+    both = _parsed(f"SELECT {condition} AND true").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    if trigger.HasField("when_clause"):
+        both.bool_expr.args[1].CopyFrom(trigger.when_clause)
+        trigger.when_clause.CopyFrom(both)
+    else:
+        trigger.when_clause.CopyFrom(both.bool_expr.args[0])
     return _deparsed(tree)
 
 

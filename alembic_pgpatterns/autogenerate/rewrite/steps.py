@@ -18,6 +18,7 @@ from sqlalchemy import ForeignKeyConstraint
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, table_of
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, InlineReferenceOp, Note, sql_text
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Phase:
     comments: tuple[CommentOp, ...] = ()
     locks: tuple[str, ...] = ()
     """Quoted names of tables that it locks more than one of, or for more than one statement: all are locked first."""
+    under_views: tuple[Column, ...] = ()
+    """Columns whose views are locked before the tables."""
     directive: bool = False
     """Consists of this package's directives: they can run twice, and with ``autocommit`` leave the transaction."""
 
@@ -179,6 +182,8 @@ def _retyped(op: ops.AlterColumnOp, table: TableKey, facts: Facts) -> frozenset[
         keys.update(("dependent", *name) for name in dependents.names(table))
         keys.update(("column", *peer) for key in dependents.foreign_keys for peer in key.peers)
         keys.update(("unique", *table) for index in dependents.indexes if index.key)
+        # One copy of a view at a time.
+        keys.update(("view", view.schema, view.name) for view in dependents.views if view.copied)
     return frozenset(keys)
 
 

@@ -9,12 +9,11 @@ from itertools import combinations
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import Change, name_of
-from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import swaps
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, TableKey
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Touch, touches
-from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, widens
-from alembic_pgpatterns.remedies.type_operations import read_in_utc
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import widens
 
 Place = tuple[TableKey, str]
 _DROPS = (ops.DropIndexOp, ops.DropConstraintOp, ops.DropTableOp, ops.DropColumnOp)
@@ -40,11 +39,7 @@ def _place(op: ops.AlterColumnOp, facts: Facts) -> Place:
 
 
 def _swaps(change: Change, facts: Facts) -> bool:
-    op = change.up
-    if not isinstance(op, ops.AlterColumnOp) or op.modify_type is None or op.existing_type is None:
-        return False
-    rewritten = rewrites(op.existing_type, op.modify_type, facts.utc or read_in_utc(op))
-    return rewritten and not facts.is_new(op.schema, op.table_name) and can_swap(op, facts)
+    return isinstance(change.up, ops.AlterColumnOp) and swaps(change.up, facts)
 
 
 def _early(changes: Sequence[Change], facts: Facts) -> list[Change]:

@@ -10,14 +10,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alembic_pgpatterns.autogenerate.rewrite.dependents import CheckOn, Dependents, ForeignKeyOn, IndexOn, SequenceOf
+from alembic_pgpatterns.autogenerate.rewrite.dependents import (
+    CheckOn,
+    Dependents,
+    ForeignKeyOn,
+    IndexOn,
+    SequenceOf,
+    StatisticsOn,
+)
 from alembic_pgpatterns.autogenerate.rewrite.renamed_column import (
     NotRenamedError,
     Renamed,
     constraint_statement,
+    guarded_trigger,
     index_statement,
+    statistics_statement,
 )
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
 from alembic_pgpatterns.remedies.naming import fit
 from alembic_pgpatterns.schema.names import quote
 
@@ -27,10 +37,6 @@ _KEYS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
 def beside(name: str) -> str:
     """Return the name of the new object beside the old one."""
     return fit(f"{name}_new")
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,9 @@ class Parts:
         items: tuple[IndexOn | CheckOn, ...] = (*self.dependents.indexes, *self.dependents.checks)
         named = [(schema, beside(item.name)) for item in items]
         named += [(key.schema, beside(key.name)) for key in self.dependents.foreign_keys]
+        named += [(item.schema, beside(item.name)) for item in self.dependents.statistics]
+        for view in (view for view in self.dependents.views if view.copied):
+            named += [(view.schema, beside(name)) for name in (view.name, *view.indexes)]
         return (*named, *(((schema, self._kept_sequence()),) if self._identity() else ()))
 
     def locked(self) -> tuple[str, ...]:
@@ -94,6 +103,11 @@ class Parts:
         """Build the indexes, each after the drop of what a failed build leaves."""
         return [part for index in self.dependents.indexes for part in (self._drop_index(index), self._index(index))]
 
+    def create_statistics(self) -> list[str]:
+        """Create the statistics objects, and collect: without that, queries on the new column get bad plans."""
+        created = [part for item in self.dependents.statistics for part in self._statistics(item)]
+        return [*created, f"ANALYZE {self._table()}"]
+
     def release(self) -> list[str]:
         """Before the old column goes: keep its sequence, and drop the foreign keys that hold it."""
         holding = [key for key in self.dependents.foreign_keys if key.referenced]
@@ -106,6 +120,7 @@ class Parts:
             *self._restore_sequence(),
             *(self._attach(index) for index in self.dependents.indexes if index.key),
             *self._renames(),
+            *self._marks(),
             *self._comments(),
         ]
 
@@ -113,9 +128,22 @@ class Parts:
         yield from ((index, lambda index=index: self._index(index)) for index in self.dependents.indexes)
         yield from ((check, lambda check=check: self._check(check)) for check in self.dependents.checks)
         yield from ((key, lambda key=key: self._foreign_key(key)) for key in self.dependents.foreign_keys)
+        yield from ((item, lambda item=item: self._statistics(item)) for item in self.dependents.statistics)
+        silent = (trigger for trigger in self.dependents.triggers if trigger.fires)
+        yield from ((item, lambda item=item: guarded_trigger(item.definition, "true")) for item in silent)
 
     def _index(self, index: IndexOn) -> str:
-        return index_statement(index.definition, self.schema, beside(index.name), self.column, self.new)
+        column = Renamed(self.column, self.new)
+        return index_statement(index.definition, self.schema, beside(index.name), column, index.tablespace)
+
+    def _statistics(self, item: StatisticsOn) -> list[str]:
+        name = self._qualified(item.schema, beside(item.name))
+        column = Renamed(self.column, self.new)
+        statements = [f"DROP STATISTICS IF EXISTS {name}"]
+        statements.append(statistics_statement(item.definition, item.schema, beside(item.name), column))
+        if item.target is not None and item.target >= 0:
+            statements.append(f"ALTER STATISTICS {name} SET STATISTICS {item.target}")
+        return statements
 
     def _drop_index(self, index: IndexOn) -> str:
         return f"DROP INDEX CONCURRENTLY IF EXISTS {self._beside_table(beside(index.name))}"
@@ -144,16 +172,34 @@ class Parts:
         for key in self.dependents.foreign_keys:
             yield _rename(self._table_of(key), key.name)
 
+        for item in self.dependents.statistics:
+            yield f"ALTER STATISTICS {self._qualified(item.schema, beside(item.name))} RENAME TO {quote(item.name)}"
+
+    def _marks(self) -> Iterable[str]:
+        """What a table says of its indexes, and who owns statistics."""
+        table = alter_table(self.schema, self.table)
+        for index in self.dependents.indexes:
+            if index.clustered:
+                yield f"{table} CLUSTER ON {quote(index.name)}"
+            if index.replica_identity:
+                yield f"{table} REPLICA IDENTITY USING INDEX {quote(index.name)}"
+        for item in self.dependents.statistics:
+            if item.owner is not None:
+                yield f"ALTER STATISTICS {self._qualified(item.schema, item.name)} OWNER TO {quote(item.owner)}"
+
     def _comments(self) -> Iterable[str]:
         keys = [(index.name, index.key_comment, self._table()) for index in self.dependents.indexes if index.key]
         keys += [(check.name, check.comment, self._table()) for check in self.dependents.checks]
         keys += [(key.name, key.comment, self._table_of(key)) for key in self.dependents.foreign_keys]
         for name, comment, table in keys:
             if comment is not None:
-                yield f"COMMENT ON CONSTRAINT {quote(name)} ON {table} IS {_literal(comment)}"
+                yield f"COMMENT ON CONSTRAINT {quote(name)} ON {table} IS {literal(comment)}"
         for index in self.dependents.indexes:
             if index.comment is not None:
-                yield f"COMMENT ON INDEX {self._beside_table(index.name)} IS {_literal(index.comment)}"
+                yield f"COMMENT ON INDEX {self._beside_table(index.name)} IS {literal(index.comment)}"
+        for item in self.dependents.statistics:
+            if item.comment is not None:
+                yield f"COMMENT ON STATISTICS {self._qualified(item.schema, item.name)} IS {literal(item.comment)}"
 
     def _identity(self) -> SequenceOf | None:
         sequence = self.dependents.sequence
@@ -182,7 +228,7 @@ class Parts:
         name, holder = self._qualified(sequence.schema, sequence.name), self._beside_table(self._kept_sequence())
         kind = "ALWAYS" if sequence.identity == "a" else "BY DEFAULT"
         add = f"{alter} ADD GENERATED {kind} AS IDENTITY (SEQUENCE NAME {name} {_options(sequence.options)})"
-        comment = [f"COMMENT ON SEQUENCE {name} IS {_literal(sequence.comment)}"] if sequence.comment else []
+        comment = [f"COMMENT ON SEQUENCE {name} IS {literal(sequence.comment)}"] if sequence.comment else []
         return [add, _moved(name, holder), f"DROP SEQUENCE {holder}", *comment]
 
     def _kept_sequence(self) -> str:
@@ -211,7 +257,7 @@ def _rename(table: str, name: str) -> str:
 
 
 def _moved(sequence: str, source: str) -> str:
-    return f"SELECT setval({_literal(sequence)}, last_value, is_called) FROM {source}"  # noqa: S608
+    return f"SELECT setval({literal(sequence)}, last_value, is_called) FROM {source}"  # noqa: S608
 
 
 _LIMITS = frozenset(sign * 2**bits - (sign > 0) for bits in (15, 31, 63) for sign in (1, -1))

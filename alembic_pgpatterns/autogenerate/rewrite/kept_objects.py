@@ -1,0 +1,103 @@
+"""What reads a column and can be created again: policies, triggers, rules, publications; rights and options of it.
+
+PostgreSQL refuses to drop a column, or to change its type, while these use it. They are read from the catalog when the
+revision runs, dropped before the change and created again after it, in the same transaction. No row is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from string import Template
+
+from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, are_among
+from alembic_pgpatterns.schema.names import do_block
+
+# pg_publication_rel has the columns prattrs and prqual since PostgreSQL 15; through to_jsonb() a server without them
+# reads the query too. A trigger of a partition comes with that of the parent table (tgparentid).
+_SAVED = Template("""
+DECLARE
+  pgpatterns_object record;
+BEGIN
+  CREATE TEMP TABLE pgpatterns_objects ON COMMIT DROP AS
+  WITH changed AS (
+    SELECT a.*, a.attrelid::regclass AS relation FROM pg_attribute a WHERE NOT a.attisdropped AND ($columns)
+  ), user_of AS (
+    SELECT DISTINCT d.classid, d.objid FROM changed a JOIN pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+  ), object (oid, kind, name, relation, catalog, definition, enabled) AS (
+    SELECT p.oid, 'POLICY', quote_ident(p.polname), p.polrelid::regclass, 'pg_policy',
+           format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p.polname, p.polrelid::regclass,
+                  CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                  CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                                WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                  (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ')
+                   FROM unnest(p.polroles) r))
+           || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
+           || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), 'O'
+    FROM user_of u JOIN pg_policy p ON u.classid = 'pg_policy'::regclass AND p.oid = u.objid
+    UNION ALL
+    SELECT t.oid, 'TRIGGER', quote_ident(t.tgname), t.tgrelid::regclass, 'pg_trigger', pg_get_triggerdef(t.oid),
+           t.tgenabled
+    FROM user_of u JOIN pg_trigger t ON u.classid = 'pg_trigger'::regclass AND t.oid = u.objid
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0
+    UNION ALL
+    SELECT r.oid, 'RULE', quote_ident(r.rulename), r.ev_class::regclass, 'pg_rewrite', pg_get_ruledef(r.oid),
+           r.ev_enabled
+    FROM user_of u JOIN pg_rewrite r ON u.classid = 'pg_rewrite'::regclass AND r.oid = u.objid
+    WHERE r.rulename <> '_RETURN')
+  SELECT 1 AS number, format('DROP %s %s ON %s', kind, name, relation) AS before, definition AS after FROM object
+  UNION ALL
+  SELECT 2, NULL, format('ALTER TABLE %s %s %s %s', relation, CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN
+                         'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, kind, name) FROM object WHERE enabled <> 'O'
+  UNION ALL
+  SELECT 3, NULL, format('COMMENT ON %s %s ON %s IS %L', kind, name, relation, obj_description(oid, catalog))
+  FROM object WHERE obj_description(oid, catalog) IS NOT NULL
+  UNION ALL
+  SELECT 4, format('ALTER PUBLICATION %I DROP TABLE %s', p.pubname, r.prrelid::regclass),
+         format('ALTER PUBLICATION %I ADD TABLE %s', p.pubname, r.prrelid::regclass)
+         || CASE WHEN to_jsonb(r) ->> 'prattrs' IS NULL THEN '' ELSE ' (' || (
+              SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+              WHERE a.attrelid = r.prrelid
+              AND a.attnum::text IN (SELECT (regexp_matches(to_jsonb(r) ->> 'prattrs', '[0-9]+', 'g'))[1])) || ')' END
+         || coalesce(' WHERE (' || (
+              SELECT to_jsonb(t) ->> 'rowfilter' FROM pg_publication_tables t JOIN pg_class c ON c.oid = r.prrelid
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE t.pubname = p.pubname AND t.schemaname = n.nspname AND t.tablename = c.relname) || ')', '')
+  FROM user_of u JOIN pg_publication_rel r ON u.classid = 'pg_publication_rel'::regclass AND r.oid = u.objid
+  JOIN pg_publication p ON p.oid = r.prpubid
+  UNION ALL
+  SELECT 5, NULL, format('GRANT %s (%I) ON %s TO %s', e.privilege_type, a.attname, a.relation,
+                         CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE e.grantee::regrole::text END)
+         || CASE WHEN e.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+  FROM changed a, aclexplode(a.attacl) e
+  UNION ALL
+  SELECT 6, NULL, format('ALTER TABLE %s ALTER %I SET STATISTICS %s', a.relation, a.attname, a.attstattarget)
+  FROM changed a WHERE a.attstattarget >= 0
+  UNION ALL
+  SELECT 6, NULL, format('ALTER TABLE %s ALTER %I SET (%s)', a.relation, a.attname, array_to_string(a.attoptions, ', '))
+  FROM changed a WHERE a.attoptions IS NOT NULL;
+  FOR pgpatterns_object IN SELECT before FROM pgpatterns_objects WHERE before IS NOT NULL LOOP
+    EXECUTE pgpatterns_object.before;
+  END LOOP;
+END """)
+_RESTORED = """
+DECLARE
+  pgpatterns_object record;
+BEGIN
+  FOR pgpatterns_object IN SELECT after FROM pgpatterns_objects ORDER BY number LOOP
+    EXECUTE pgpatterns_object.after;
+  END LOOP;
+  DROP TABLE pgpatterns_objects;
+END """
+
+
+def around_objects(columns: Iterable[Column]) -> tuple[str, str]:
+    """Return the statements before and after the change of some columns.
+
+    Locks: ACCESS EXCLUSIVE on the tables of policies, triggers and rules until the transaction ends.
+
+    Args:
+        columns: of tables.
+    """
+    condition = are_among(columns, "a.attrelid", "a.attname")
+    return do_block(_SAVED.substitute(columns=condition)), do_block(_RESTORED)

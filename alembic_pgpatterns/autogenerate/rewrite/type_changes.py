@@ -1,0 +1,133 @@
+"""A new type for a column: with a second column, in one statement, or with what reads the column out of the way."""
+
+from __future__ import annotations
+
+from alembic.operations import ops
+
+from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
+    EVERY_ROW,
+    obstacles,
+    plan_swap,
+    rebuilt_objects,
+    small_table,
+    swaps,
+    under_the_lock,
+)
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
+from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
+from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
+from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp, around
+from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
+from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
+from alembic_pgpatterns.remedies.type_operations import read_in_utc
+
+
+def plan_new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
+    """Another type: most of them rewrite every row under ACCESS EXCLUSIVE."""
+    views = facts.droppable_views(facts.key(op.schema, op.table_name), str(op.column_name))
+    if (views or _refusing(op, facts)) and not swaps(op, facts):
+        return plan_retype_under_views(RetypeUnderViewsOp([op], views), facts)
+    return _new_type(op, facts)
+
+
+def _refusing(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    """Policies, triggers, rules and publications that make PostgreSQL refuse a new type, and can be created again."""
+    users = facts.blocks_type_change(facts.key(op.schema, op.table_name), str(op.column_name))
+    return tuple(item for item in facts.dependents_of(op).objects if item in users)
+
+
+def _new_type(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
+    """The change of type, whatever views there are."""
+    subject, old, new = f"{op.table_name}.{op.column_name}", op.existing_type, op.modify_type
+    refused = _refused(op, facts)
+    spelled = [type_text(kind) if kind is not None else "another type" for kind in (old, new)]
+    if swaps(op, facts):
+        reason = f"with a second column, because from {spelled[0]} to {spelled[1]} {under_the_lock(op, facts)}"
+        return plan_swap(op, Note(TableRewrite.name, subject, reason, more=small_table(op)), facts)
+    if old is not None and new is not None and not rewrites(old, new, facts.utc or read_in_utc(op)):
+        return _without_rewrite(op, facts, refused)
+    cost = f"from {spelled[0]} to {spelled[1]} {EVERY_ROW}"
+    reason = f"{cost}. For a large table, replace this by stages, each in its own revision:"
+    return (plain(op, strong=True, notes=(Note(TableRewrite.name, subject, reason, more=_swap(op, facts)), *refused)),)
+
+
+def plan_retype_under_views(op: RetypeUnderViewsOp, facts: Facts) -> tuple[Step, ...]:
+    """New types, with what reads the columns dropped before and created again after."""
+    objects = [item for alter in op.alters for item in _refusing(alter, facts)]
+    reason = (
+        f"PostgreSQL refuses another type because of {', '.join((*op.views, *objects))}: dropped before and created "
+        "again after, with owner, grants, comments, indexes and triggers, all as in the database that runs this"
+    )
+    note = Note(RebuiltDependents.name, f"{op.table_name}.{op.columns[0][2]}", reason)
+    planned = [(alter, _new_type(alter, facts)) for alter in op.alters]
+    # In one transaction, so that nobody misses the views: a change in stages is made as one statement here.
+    steps = [several[0] if len(several) == 1 else plain(alter, strong=True) for alter, several in planned]
+    operations = [each for step in steps for each in step.up.operations]
+    if objects:
+        operations = _between(around_objects(op.columns), operations)
+    if op.views:
+        operations = _between(around(op.columns), operations)
+    notes = (note, *(each for step in steps for each in step.up.notes))
+    return (Step(0, Phase(tuple(operations), strong=True, notes=notes), owns_downgrade=True),)
+
+
+def _between(around: tuple[str, str], operations: list[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
+    before, after = around
+    return [SqlOp(before), *operations, SqlOp(after)]
+
+
+def _without_rewrite(op: ops.AlterColumnOp, facts: Facts, refused: tuple[Note, ...]) -> tuple[Step, ...]:
+    """A new type that fits the stored rows: the rows stay, but what is built on the values may be checked again."""
+    rebuilt = rebuilt_objects(op, facts)
+    subject = f"{op.table_name}.{op.column_name}"
+    checks = facts.dependents_of(op).checks
+    only_checks = all(item.startswith("check ") for item in rebuilt)
+    if checks and only_checks and facts.autocommit and not refused:
+        reason = (
+            "its CHECKs come back NOT VALID and are validated then: PostgreSQL would check every row under the lock"
+        )
+        staged = checks_later(op, checks, Note(RebuiltDependents.name, subject, reason))
+        if staged is not None:
+            return staged
+    if not rebuilt:
+        return (plain(op, strong=True, notes=refused),)
+    reason = f"no row is rewritten, but these are rebuilt or checked again under the lock: {', '.join(rebuilt)}"
+    return (plain(op, strong=True, notes=(Note(RebuiltDependents.name, subject, reason), *refused)),)
+
+
+def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
+    """Return a note if the database has objects on the column that make PostgreSQL refuse another type."""
+    table = facts.key(op.schema, op.table_name)
+    views = facts.droppable_views(table, op.column_name)
+    again = {*views, *facts.dependents_of(op).objects}
+    users = [user for user in facts.blocks_type_change(table, op.column_name) if user not in again]
+    if not users:
+        return ()
+    if "the partition key" in users:
+        reason = (
+            "PostgreSQL refuses another type for a column of the partition key, so this fails. Keep the type, with "
+            "`info` in the model or a line in the baseline; or rename the table, create it again with the new type, "
+            "copy the rows in batches, and drop the old one"
+        )
+        return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason, warns=True),)
+    reason = (
+        f"PostgreSQL refuses to change the type while the column is used by: {', '.join(users)}. Drop that first, and "
+        "create it again afterwards; or keep the column's type, with `info` in the model or a line in the baseline"
+    )
+    return (Note(RebuiltDependents.name, f"{op.table_name}.{op.column_name}", reason),)
+
+
+def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    column = op.column_name
+    reasons = obstacles(op, facts)
+    return (
+        f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
+        f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
+        f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
+        f"4. once nothing reads it: drop {column}_old",
+        *((f"Autogenerate does not write these stages because of: {'; '.join(reasons[:3])}.",) if reasons else ()),
+    )
