@@ -9,13 +9,14 @@ from alembic_pgpatterns.checks.needed import newly_needed
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
-from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.revisions.contract import is_contract
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, blocks, stronger
 from alembic_pgpatterns.revisions.retyped import retyped
 from alembic_pgpatterns.schema.model import Name
 
-BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name, RequiredColumnWithoutDefault.name)
+# What a revision demands of old code's INSERTs is asked of the schemas (`newly_needed`), not of findings:
+# required-column-without-default is also about existing rows, which old code does not notice.
+BREAKS_OLD_CODE = (RenameUnderRunningCode.name, DropUnderRunningCode.name)
 HEADINGS = ("table", "strongest lock", "who waits", "work under it", "rows", "measured", "line")
 _WORK = {"rewrite": "rewrite", "scan": "scan", "foreign key": "scan", "build": "index build"}
 # Queries take these; only ACCESS EXCLUSIVE and EXCLUSIVE wait for them.
@@ -95,11 +96,7 @@ def plans(runs: Sequence[RevisionRun], findings: Sequence[Finding]) -> tuple[Pla
 
 
 def _broken(run: RevisionRun, findings: Sequence[Finding]) -> Iterator[str]:
-    for item in findings:
-        # About a column, and not about its table: the existing rows lack a value, which old code does not notice.
-        of_rows = item.pattern == RequiredColumnWithoutDefault.name and item.object != str(item.table)
-        if item.revision == run.revision and item.pattern in BREAKS_OLD_CODE and not of_rows:
-            yield item.object
+    yield from (f.object for f in findings if f.revision == run.revision and f.pattern in BREAKS_OLD_CODE)
 
 
 def _changed(run: RevisionRun, runs: Sequence[RevisionRun]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 from alembic_pgpatterns.autogenerate.target.adoption import accepted_by_files
 from alembic_pgpatterns.autogenerate.target.convergence import converge
@@ -176,7 +177,10 @@ def _drift(item: Difference, place: Location | None, plugin: bool) -> Drift:
         where = ("models", "head") if item.kind == "missing" else ("head", "models")
         message = f"{item.object_type} {item.object} is in the {where[0]}, but not in the {where[1]}"
     part = f"{item.object} {item.aspect}".strip()
-    return Drift(item.table, part, message, place, head_takes_more(item), _remedy(item, plugin))
+    return Drift(item.table, part, message, place, head_takes_more(item), _remedy(item, plugin), _SIDES[item.kind])
+
+
+_SIDES: dict[str, Literal["models", "head", ""]] = {"missing": "models", "extra": "head", "changed": ""}
 
 
 _BY_ALEMBIC = {

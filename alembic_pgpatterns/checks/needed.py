@@ -17,7 +17,8 @@ def demands(table: Table, column: Column) -> tuple[str, ...]:
     A constraint that is NOT VALID counts: it is checked for every new row, and for old rows that are updated (docs,
     "ALTER TABLE", ADD table_constraint).
     """
-    if column.default is not None or column.identity is not None or column.generated is not None:
+    # A domain may have a default, which the catalog's reader does not tell.
+    if column.default is not None or column.identity is not None or column.generated or column.type.domains:
         return ()
     checks = (check for check in table.checks if check.enforced and isinstance(check.expression, str))
     named = (
@@ -35,7 +36,8 @@ def _is_needed(column: Column, expression: object, not_null_column: str | None) 
 def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[Column]:
     """Columns that a revision makes necessary, and that code from before the first revision does not know.
 
-    A NOT NULL of a column that the revision itself adds is left out: `required-column-without-default` judges it.
+    A column that only gets a new name is left out: `rename-under-running-code` reports it by its old name, which is
+    the one that old code sends.
 
     Args:
         run: of the revision.
@@ -45,11 +47,23 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
         after, before = run.after.table(old.name), run.before.table(old.name)
         if after is None or before is None or old.partition_of is not None or _may_fill((*earlier, run), old.name):
             continue
+        renamed = _new_names(run, old.name)
         for column in after.columns:
+            if old.column(column.name) is not None or column.name in renamed:
+                continue
             last = before.column(column.name)
-            demanded = demands(before, last) if last is not None else (NOT_NULL,)
-            if old.column(column.name) is None and set(demands(after, column)) - set(demanded):
+            demanded = demands(before, last) if last is not None else ()
+            if set(demands(after, column)) - set(demanded):
                 yield column
+
+
+def _new_names(run: RevisionRun, table: Name) -> set[str]:
+    """The names that the columns of a table get by RENAME in a revision."""
+    return {
+        statement.command.new_name
+        for statement in run.statements
+        if statement.command is not None and statement.command.kind == "rename column" and table in statement.tables
+    }
 
 
 def _may_fill(runs: Iterable[RevisionRun], table: Name) -> bool:

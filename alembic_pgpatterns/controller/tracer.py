@@ -262,7 +262,8 @@ class Tracer:
         except ProjectFailed as error:
             self._doubt(error, revision)
             return _failed_downgrade(error)
-        different = tuple(map(str, differences(run.before, self._state(copy).schema)))
+        left = differences(run.before, self._state(copy).schema)
+        different = tuple(str(item) for item in left if not item.only_adds_labels)
         try:
             run_env(self._run, Steps("up", names), self._databases, moved=moved)
         except ProjectFailed as error:

@@ -14,7 +14,7 @@ from alembic_pgpatterns.evidence.symbols import Link, PathQuery
 _NOTHING = frozenset(
     {
         "options", "execution_options", "add_columns", "add_entity", "with_entities", "correlate", "correlate_except",
-        "params", "populate_existing", "yield_per", "returning", "values", "enable_eagerloads", "with_only_columns",
+        "params", "populate_existing", "yield_per", "returning", "enable_eagerloads", "with_only_columns",
         "prefix_with", "suffix_with", "with_hint", "scalar_subquery", "as_scalar", "label", "set_label_style",
         "lateral", "having",
         "enable_assertions", "autoflush", "column", "add_cte", "nest", "reduce_columns", "unique", "with_session",
@@ -258,7 +258,7 @@ class Chains(Expressions):
         """A copy of a query to go on with; the query itself is no longer one that runs."""
         # Two queries may go on from one: `base.where(a)` and `base.where(b)`.
         result = copy(query)
-        for name in ("entities", "joined", "conditions", "by_name", "order", "grouped", "fetched"):
+        for name in ("entities", "joined", "conditions", "by_name", "order", "grouped", "fetched", "assigned"):
             setattr(result, name, list(getattr(query, name)))
         result.superseded = False
         query.superseded = True
@@ -366,7 +366,18 @@ class Chains(Expressions):
     def _command(self, query: PathQuery, node: ast.Call) -> None:
         assert isinstance(node.func, ast.Attribute)
         query.command = "update" if node.func.attr == "update" else "delete"
+        self._assigned(query, node)
+
+    def _assigned(self, query: PathQuery, node: ast.Call) -> None:
+        """The columns in ``.values(name=…)``, ``.values({User.name: …})`` and ``query.update({"name": …})``."""
         self._arguments_only(node)
+        query.assigned += [f"?.{word.arg}" for word in node.keywords if word.arg not in (None, "synchronize_session")]
+        for argument in node.args[:1]:
+            words = self.value(argument)
+            query.assigned += [f"?.{name}" for name in words.values] if isinstance(words, Words) else []
+            for key in argument.keys if isinstance(argument, ast.Dict) else ():
+                value = self.value(key) if key is not None else None
+                query.assigned += [value.path] if isinstance(value, Ref) else []
 
 
 _STEPS: dict[str, Callable[[Chains, PathQuery, ast.Call], None]] = {
@@ -376,4 +387,5 @@ _STEPS: dict[str, Callable[[Chains, PathQuery, ast.Call], None]] = {
     "first": Chains._first, "first_or_404": Chains._first, "offset": Chains._offset, "slice": Chains._page,
     "paginate": Chains._page,
     "with_for_update": Chains._lock, "distinct": Chains._distinct, "update": Chains._command, "delete": Chains._command,
+    "values": Chains._assigned,
 }  # fmt: skip

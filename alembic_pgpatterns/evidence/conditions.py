@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from alembic_pgpatterns.evidence.declarations import sql_literal
 from alembic_pgpatterns.evidence.model import Use
@@ -14,6 +15,8 @@ _COMPARED = {
     ast.Eq: Use.EQUAL, ast.NotEq: Use.NOT_EQUAL, ast.Lt: Use.RANGE, ast.LtE: Use.RANGE, ast.Gt: Use.RANGE,
     ast.GtE: Use.RANGE,
 }  # fmt: skip
+_RANGES: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _METHODS = {
     "in_": Use.MEMBER, "not_in": Use.NOT_EQUAL, "notin_": Use.NOT_EQUAL, "between": Use.RANGE,
     "startswith": Use.PREFIX, "istartswith": Use.PATTERN, "endswith": Use.PATTERN, "icontains": Use.PATTERN,
@@ -65,12 +68,14 @@ class Expressions:
         if use is None:  # `in`, `is`: Python's own, which is no SQL
             result.complete = False
             return
+        written = _RANGES.get(type(operator), "")
         if not isinstance(left, Ref):
             left, right = right, left
+            written = SWAPPED.get(written, "")
         if not isinstance(left, Ref):
             result.complete = False
             return
-        result.items.append(_condition(left, use, right))
+        result.items.append(replace(_condition(left, use, right), operator=written))
 
     def boolean(self, node: ast.UnaryOp | ast.BinOp | ast.BoolOp) -> Value:
         """``~a``, ``a & b``, ``a | b``."""
@@ -115,7 +120,8 @@ class Expressions:
             return Conditions([_condition(ref, _like(name, first), first)])
         if name in _METHODS:
             use = _METHODS[name]
-            return Conditions([_condition(ref, use, first if use in (Use.MEMBER, Use.RANGE, Use.EQUAL) else None)])
+            other = first if use in (Use.MEMBER, Use.RANGE, Use.EQUAL) else None
+            return Conditions([replace(_condition(ref, use, other), operator=name if use is Use.RANGE else "")])
         if name in _DISTANCES:
             return Ref(ref.path, function="<->")
         if name in _TAKEN_OUT:
@@ -132,7 +138,9 @@ class Expressions:
         use = _OPERATORS.get(str(named.value).upper(), Use.OTHER)
         if use is Use.NEAREST:
             return Ref(ref.path, function="<->")
-        return Conditions([_condition(ref, use, self.value(node.args[0]) if node.args else None)])
+        other = self.value(node.args[0]) if node.args else None
+        written = str(named.value) if use is Use.RANGE else ""
+        return Conditions([replace(_condition(ref, use, other), operator=written)])
 
     def order_keys(self, nodes: list[ast.expr]) -> Iterator[PathOrder | None]:
         """The keys of order_by(); None for one that is not understood."""
@@ -239,6 +247,9 @@ OPPOSITE = {
 }  # fmt: skip
 
 
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
 def negated(value: Value) -> Value:
     """NOT of a condition or of a boolean column."""
     if isinstance(value, Ref):
@@ -250,4 +261,5 @@ def negated(value: Value) -> Value:
             item.literal = "false" if item.literal == "true" else "true"
         else:
             item.use = OPPOSITE.get(item.use, Use.OTHER)
+            item.operator = _NEGATED.get(item.operator, "")
     return value

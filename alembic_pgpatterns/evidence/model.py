@@ -59,6 +59,7 @@ class Condition:
         alternative: it stands in one branch of an OR, so that an index on it alone does not serve the query.
         other: the other side of a JOIN, as (table, column).
         optional: the query is also run without it (it is added under an ``if``).
+        operator: of a RANGE, as the source has it (``<``, ``between``); empty if that is not known.
     """
 
     column: str
@@ -68,6 +69,7 @@ class Condition:
     alternative: bool = False
     other: tuple[str, str] | None = None
     optional: bool = False
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class QueryShape:
         limit: the query has a LIMIT (``.first()`` counts). ``limit_rows`` is its number where that is a constant.
         lock: of FOR UPDATE and its kin. ``skip_locked``: with SKIP LOCKED.
         fetched: the columns in the result; empty for all of them, or where that is not known.
+        assigned: the columns that an UPDATE sets; empty where that is not known.
         complete: every part of the query was understood. Where it is false there may be more conditions.
         alone: the query reads no other table, through which it may come to its rows.
         places: where the application asks so, the first one first.
@@ -113,6 +116,7 @@ class QueryShape:
     distinct: bool = False
     grouped: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
     complete: bool = True
     alone: bool = True
     places: tuple[Place, ...] = field(default=(), compare=False)
@@ -156,6 +160,8 @@ class Evidence:
         kind: where it comes from.
         shapes: equal shapes are one, with all their places.
         inserted: tables the application adds rows to, with the first place.
+        assigned: table and column where the source gives an attribute of a mapped object a value (other than None and
+            False); the table is empty where it is not known.
         files, lines: how much source was read.
         queries: how many queries were seen. ``understood``: how many of them are complete.
         unread: files that could not be read, with the reason.
@@ -164,6 +170,7 @@ class Evidence:
     kind: SourceKind
     shapes: tuple[QueryShape, ...] = ()
     inserted: Mapping[str, Place] = field(default_factory=dict)
+    assigned: frozenset[tuple[str, str]] = frozenset()
     files: int = 0
     lines: int = 0
     queries: int = 0
@@ -190,6 +197,13 @@ class Evidence:
             for use, count in counts.items()
         ]
         return tuple(sorted(result, key=lambda item: -item.count))
+
+    def may_set(self, schema: str, table: str, column: str) -> bool:
+        """Whether the application may give this column a value in rows that are there already."""
+        if {("", column), (table, column), (f"{schema}.{table}", column)} & self.assigned:
+            return True
+        updates = (shape for shape in self.of_table(schema, table) if shape.command == "update")
+        return any(not shape.assigned or column in shape.assigned for shape in updates)
 
     @property
     def _tables(self) -> Mapping[str, tuple[QueryShape, ...]]:

@@ -221,6 +221,10 @@ class FunctionReader(Chains):
                 for item in target.elts:
                     if isinstance(item, ast.Name):
                         self.scope.variables[item.id] = None
+            elif isinstance(target, ast.Attribute):
+                if not (isinstance(value, Constant) and value.value in (None, False)):
+                    head = self.scope.path(target.value)
+                    self.file.assigned.add(f"{head if head.startswith('@') else '?'}.{target.attr}")
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 words = self.value(target.value)
                 if isinstance(words, Words) and isinstance(target.slice.value, str):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from alembic_pgpatterns.evidence.conditions import SWAPPED
 from alembic_pgpatterns.evidence.model import Command, Condition, Lock, OrderKey, Use
 from alembic_pgpatterns.evidence.scope import Conditions
 from alembic_pgpatterns.evidence.symbols import PathCondition, TableShape
@@ -50,7 +52,9 @@ def condition_shapes(text: str) -> Conditions | None:
         return None
     conditions = list(_conditions(tree.stmts[0].stmt.select_stmt.where_clause, False))
     items = [
-        PathCondition(f"?.{item.column}", item.use, item.literal, item.function, item.alternative)
+        PathCondition(
+            f"?.{item.column}", item.use, item.literal, item.function, item.alternative, operator=item.operator
+        )
         for _, item in conditions
     ]
     return Conditions(items)
@@ -85,7 +89,10 @@ def _statement(node: Any, line: int) -> Iterator[TableShape]:
         statement = getattr(node, kind)
         tables = {statement.relation.alias.aliasname or statement.relation.relname: _name(statement.relation)}
         command: Command = "update" if kind == "update_stmt" else "delete"
-        yield from _shapes(tables, list(_conditions(statement.where_clause, False)), [], line, command)
+        assigned = tuple(item.res_target.name for item in statement.target_list) if command == "update" else ()
+        for shape in _shapes(tables, list(_conditions(statement.where_clause, False)), [], line, command):
+            shape.assigned = assigned if shape.command == command else ()
+            yield shape
     elif kind == "insert_stmt":
         yield TableShape(line, _name(node.insert_stmt.relation), "insert", [], [])
         yield from _select(node.insert_stmt.select_stmt.select_stmt, line)
@@ -205,7 +212,9 @@ def _comparison(expression: Any, alternative: bool) -> Iterator[tuple[str, Condi
         use, column = Use.PATH, (column[0], column[1], "")
     elif not left and expression.kind == pg.AEXPR_OP_ANY:
         use = Use.CONTAINS
-    yield column[0], Condition(column[1], use, _literal(other), column[2], alternative)
+    written = "between" if expression.kind == pg.AEXPR_BETWEEN else operator if left else SWAPPED.get(operator, "")
+    compared = Condition(column[1], use, _literal(other), column[2], alternative)
+    yield column[0], replace(compared, operator=written) if use is Use.RANGE else compared
 
 
 def _use(expression: Any, operator: str) -> Use:

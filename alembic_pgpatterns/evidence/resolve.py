@@ -39,6 +39,7 @@ def evidence_of(files: Sequence[FileFacts], declared: Declared, unread: Sequence
         "source",
         merged(shapes),
         _inserted(files, classes),
+        frozenset(_assigned(files, classes)),
         files=len(files),
         lines=sum(file.lines for file in files),
         queries=resolver.queries + sum(len(file.texts) for file in files),
@@ -52,7 +53,8 @@ def _texts(file: FileFacts) -> Iterator[QueryShape]:
         if text.command != "insert":
             yield QueryShape(
                 text.table, text.command, tuple(text.conditions), tuple(text.order), text.limit, text.limit_rows,
-                text.offset, text.lock, text.skip_locked, complete=text.complete, places=(Place(file.path, text.line),),
+                text.offset, text.lock, text.skip_locked, assigned=text.assigned, complete=text.complete,
+                places=(Place(file.path, text.line),),
             )  # fmt: skip
 
 
@@ -194,6 +196,20 @@ def _mentions_self(query: PathQuery) -> bool:
     return linked or any(path.startswith("@") for path in paths)
 
 
+def _assigned(files: Sequence[FileFacts], classes: Classes) -> Iterator[tuple[str, str]]:
+    for path in {path for file in files for path in file.assigned}:
+        head, _, attribute = path.rpartition(".")
+        owner = classes.canonical(head[1:])
+        if head == "?" or classes.get(owner) is None:
+            yield "", attribute
+            continue
+        for below in classes.below(owner):  # a mixin's own attribute is one of all classes with it
+            column = classes.column(below, attribute)
+            table = classes.table(below)
+            if table is not None and column is not None:
+                yield table, column.name
+
+
 def _for_owner(query: PathQuery, written: str, owner: str) -> PathQuery:
     """The query as a class sees it that inherits the method: ``self`` is that class."""
     assert query.link is not None
@@ -206,7 +222,7 @@ def _for_owner(query: PathQuery, written: str, owner: str) -> PathQuery:
 
 def _together(first: PathQuery, second: PathQuery) -> PathQuery:
     result = copy(first)
-    for name in ("entities", "joined", "conditions", "order", "grouped"):
+    for name in ("entities", "joined", "conditions", "order", "grouped", "assigned"):
         setattr(result, name, [*getattr(first, name), *getattr(second, name)])
     result.by_name = [*first.by_name, *(item for item in second.by_name if item[0].startswith("="))]
     result.limit, result.offset = first.limit or second.limit, first.offset or second.offset
@@ -249,7 +265,7 @@ class _Tables:
     def _shape(self, table: str, primary: bool, entities: list[str], place: Place) -> QueryShape:
         query = self.query
         whole = any(path.rsplit(".", 1)[-1] == item.rsplit(".", 1)[-1] for path in query.fetched for item in entities)
-        fetched = () if whole or not primary else tuple(dict.fromkeys(self._fetched(table)))
+        fetched = () if whole or not primary else tuple(dict.fromkeys(self._named_columns(table, query.fetched)))
         return QueryShape(
             table=table,
             command=query.command if primary else "select",
@@ -263,13 +279,16 @@ class _Tables:
             distinct=query.distinct and primary,
             grouped=tuple(self.grouped[table]),
             fetched=fetched,
+            assigned=tuple(dict.fromkeys(self._named_columns(table, query.assigned, next(iter(entities), None))))
+            if primary
+            else (),
             complete=self.complete,
             places=(place,),
         )
 
-    def _fetched(self, table: str) -> Iterator[str]:
-        for path in self.query.fetched:
-            column = self._column(path)
+    def _named_columns(self, table: str, paths: Sequence[str], main: str | None = None) -> Iterator[str]:
+        for path in paths:
+            column = self._column(path, main)
             if column is not None and column[0] == table:
                 yield column[1]
 
@@ -324,7 +343,7 @@ class _Tables:
         table, column, kind = left or right or ("", "", "")
         use = Use.PATTERN if item.use is Use.CONTAINS and not any(word in kind for word in _CONTAINERS) else item.use
         self.conditions[table].append(
-            Condition(column, use, item.literal, item.function, item.alternative, None, item.optional)
+            Condition(column, use, item.literal, item.function, item.alternative, None, item.optional, item.operator)
         )
 
     def _hybrid(self, item: PathCondition, main: str | None) -> bool:

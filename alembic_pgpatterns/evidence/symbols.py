@@ -69,6 +69,7 @@ class PathCondition:
     alternative: bool = False
     other: str = ""
     optional: bool = False
+    operator: str = ""
 
 
 @dataclass(slots=True)
@@ -108,6 +109,7 @@ class PathQuery:
     order: list[PathOrder] = field(default_factory=list)
     grouped: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    assigned: list[str] = field(default_factory=list)
     whole: bool = False
     limit: bool = False
     limit_rows: int | None = None
@@ -136,6 +138,7 @@ class TableShape:
     offset: bool = False
     lock: Lock = ""
     skip_locked: bool = False
+    assigned: tuple[str, ...] = ()
     complete: bool = True
 
 
@@ -155,7 +158,11 @@ class FunctionFacts:
 
 @dataclass(slots=True)
 class FileFacts:
-    """All that one file says. ``created``: paths that are called as ``User(…)``, with the first line."""
+    """All that one file says.
+
+    ``created``: paths that are called as ``User(…)``, with the first line. ``assigned``: attributes that get a value
+    other than None and False, as ``@app.models.User.name``, or ``?.name`` where it is not known of what.
+    """
 
     path: str
     module: str
@@ -166,3 +173,4 @@ class FileFacts:
     created: dict[str, int] = field(default_factory=dict)
     called_with: dict[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)

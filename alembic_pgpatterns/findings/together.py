@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from alembic_pgpatterns.patterns import Finding, SchemaPattern
+from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
 from alembic_pgpatterns.remedies.model import (
     Advice,
     CreateIndex,
@@ -80,17 +81,27 @@ def share_indexes(findings: Sequence[Finding]) -> list[Finding]:
 
     Args:
         findings: about the schema and about statements, of one database.
+
+    Returns:
+        The findings, without queries for which the index that another pattern proposes is enough.
     """
     new = [item.remedy for item in findings if isinstance(item.remedy, CreateIndex) and not item.remedy.unique]
     by_table: dict[Name, list[CreateIndex]] = defaultdict(list)
     for remedy in new:
         by_table[remedy.table].append(remedy)
-    return [
+    shared = [
         item.but(remedy=_widest(item.remedy, by_table[item.remedy.table]))
         if isinstance(item.remedy, CreateIndex) and not item.remedy.unique
         else item
         for item in findings
     ]
+    elsewhere = {_definition(item) for item in shared if item.pattern != QueryWithoutIndex.name} - {None}
+    return [item for item in shared if item.pattern != QueryWithoutIndex.name or _definition(item) not in elsewhere]
+
+
+def _definition(finding: Finding) -> CreateIndex | None:
+    """The index that a finding proposes, whatever its name."""
+    return replace(finding.remedy, name=None) if isinstance(finding.remedy, CreateIndex) else None
 
 
 def _widest(index: CreateIndex, others: Sequence[CreateIndex]) -> CreateIndex:

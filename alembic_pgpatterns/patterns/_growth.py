@@ -59,15 +59,27 @@ def looks_like_a_list(schema: Schema, table: Table) -> bool:
     return any(column is not None and column.type.name in STRINGS | {"citext"} for column in unique)
 
 
+def is_named_list(table: Table) -> bool:
+    """Whether its name and a unique name of each row say that people fill it by hand: providers, plans, teams."""
+    unique: list[tuple[str | None, ...]] = [key.columns for key in table.unique_constraints]
+    unique += [index.columns for index in table.indexes if index.unique and index.predicate is None]
+    named = any(len(columns) == 1 and words(columns[0] or "")[-1:] == ("name",) for columns in unique)
+    return named and _last_word(table) in LISTS
+
+
+def _last_word(table: Table) -> str:
+    # The details of providers are as few as the providers.
+    names = [singular(word) for word in words(table.name.name)]
+    return next((word for word in reversed(names) if word not in _ABOUT), "")
+
+
 def likely_grows(schema: Schema, table: Table) -> bool:
     """Whether something speaks for many rows: the table's name, or a row of it for each of another table's.
 
     How many rows a table has, only statistics say. Without them an index on a table of fifty rows would be proposed
     as loudly as one on the largest.
     """
-    names = [singular(word) for word in words(table.name.name)]
-    # The details of providers are as few as the providers.
-    last = next((word for word in reversed(names) if word not in _ABOUT), "")
+    last = _last_word(table)
     if last in LISTS or looks_like_a_list(schema, table):
         return False
     return last in SERIES or any(key.referred_table != table.name for key in table.foreign_keys)

@@ -81,7 +81,9 @@ def _(remedy: CreateIndex, words: Words) -> tuple[str, ...]:
 
 @_lines.register
 def _(remedy: DropIndex, words: Words) -> tuple[str, ...]:
-    return (f"(remove) {words.of(index_expression(remedy.recreate))}",)
+    # Which of the two ways the models write, the index itself does not say.
+    short = f"  # or index=True of {remedy.recreate.keys[0].column}" if is_plain(remedy.recreate) else ""
+    return (f"(remove) {words.of(index_expression(remedy.recreate))}{short}",)
 
 
 @_lines.register

@@ -198,7 +198,7 @@ class Drift:
     """A difference between the models and one database at head. ``table``: the table that it belongs to.
 
     ``harmless``: the database accepts everything that the models write. ``remedy``: what to do, if it is not that
-    autogenerate writes the missing revision.
+    autogenerate writes the missing revision. ``side``: "models" or "head", if only that one has the object.
     """
 
     table: Name
@@ -207,6 +207,7 @@ class Drift:
     location: Location | None = None
     harmless: bool = False
     remedy: str | None = None
+    side: Literal["models", "head", ""] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ class Difference:
     second: str = ""
     name: str | None = field(default=None, compare=False)
 
+    @property
+    def only_adds_labels(self) -> bool:
+        """Whether an enum only has labels more. PostgreSQL cannot drop one (docs, "ALTER TYPE")."""
+        first, second = ({*filter(None, text.split(", "))} for text in (self.first, self.second))
+        return self.aspect == "enum values" and first <= second
+
     def __str__(self) -> str:
         if self.kind == "changed":
             after, before = self.second or "none", self.first or "none"

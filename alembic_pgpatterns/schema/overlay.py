@@ -97,7 +97,7 @@ def _without_model(table: Table, everywhere: Origin) -> Table:
 def _column(column: Column, model: Column | None, table: Origin) -> Column:
     if model is None:
         # A column that only the database has: nothing in Python fills it in.
-        return replace(column, origin=table, python_default=None)
+        return replace(column, origin=table, python_default=None, python_onupdate=None)
     type_ = column.type
     if model.type.decorated:
         type_ = replace(type_, decorated=True, decorator=model.type.decorator, labels=model.type.labels)
@@ -105,6 +105,7 @@ def _column(column: Column, model: Column | None, table: Origin) -> Column:
         column,
         origin=_origin(model, table),
         python_default=model.python_default,
+        python_onupdate=model.python_onupdate,
         type=type_,
         null_stated=model.null_stated,
         of_subclass=model.of_subclass,

@@ -40,7 +40,8 @@ class Column:
 
     ``default`` is the server's default expression (from the catalog in pg_get_expr's form, from models the declared
     SQL text). ``python_default`` is what SQLAlchemy fills in: the dotted name of a callable (``uuid.uuid4``), or the
-    repr of the value; None if there is none, UNKNOWN from the catalog. ``sequence`` is the sequence that it owns or
+    repr of the value; None if there is none, UNKNOWN from the catalog. ``python_onupdate``: so for ``onupdate``.
+    ``sequence`` is the sequence that it owns or
     takes nextval from (``serial``). ``position`` counts from 1. ``null_stated``: the models say ``nullable=True``
     or ``Mapped[… | None]``. ``of_subclass``: only rows of a subclass have it (single-table inheritance).
     ``seeded_null``: it is null in rows that the revisions put into the table; known of booleans only.
@@ -63,6 +64,7 @@ class Column:
     of_subclass: bool = False
     seeded_null: bool = False
     required_by_model: bool = False
+    python_onupdate: str | Unknown | None = UNKNOWN
     origin: Origin = NO_ORIGIN
 
     @property

@@ -47,7 +47,7 @@ def _statements(shape: QueryShape) -> Iterator[Recorded]:
         reading = read(text) if text is not None else None
         if text is not None and reading is not None:
             usages = tuple(Usage(Site(place.path, place.line, place.function), 1) for place in shape.places)
-            yield Recorded(reading.fingerprint, text, "select", max(1, len(usages)), usages=usages)
+            yield Recorded(reading.fingerprint, text, reading.kind, max(1, len(usages)), usages=usages)
 
 
 def _text(shape: QueryShape) -> str | None:
@@ -62,7 +62,14 @@ def _text(shape: QueryShape) -> str | None:
     table = str(Name(schema, name)) if schema else quote(name)
     grouped = ", ".join(map(quote, shape.grouped))
     fetched = f"{grouped}, count(*)" if grouped else ", ".join(map(quote, shape.fetched)) or "*"
-    words = [" ".join(("SELECT", fetched, "FROM", table)), f"WHERE {' AND '.join(parts)}" if parts else ""]
+    where = f"WHERE {' AND '.join(parts)}" if parts else ""
+    if shape.command == "delete":
+        return " ".join(("DELETE FROM", table, where)) if where else None
+    # Which columns an UPDATE sets is not always known. Then it is the SELECT that finds its rows.
+    if shape.command == "update" and shape.assigned and where:
+        assigned = ", ".join(f"{quote(name)} = ${next(parameters)}" for name in shape.assigned)
+        return " ".join(("UPDATE", table, "SET", assigned, where))
+    words = [" ".join(("SELECT", fetched, "FROM", table)), where]
     words += [f"GROUP BY {grouped}" if grouped else ""]
     words += [f"ORDER BY {', '.join(map(_order, shape.order))}" if shape.order and not grouped else ""]
     words += [f"LIMIT {shape.limit_rows or USUAL_LIMIT}" if shape.limit and not grouped else ""]
@@ -81,8 +88,10 @@ def _condition(item: Condition, parameters: Iterator[int]) -> str | None:
         return f"{term} LIKE 'abcd%'"
     if item.use is Use.PATTERN:
         return f"{term} LIKE '%abcdef%'"
+    if item.use is Use.RANGE and item.operator == "between":
+        return f"{term} BETWEEN ${next(parameters)} AND ${next(parameters)}"
     if item.use in _OPERATORS:
-        return f"{term} {_OPERATORS[item.use]} {item.literal or f'${next(parameters)}'}"
+        return f"{term} {item.operator or _OPERATORS[item.use]} {item.literal or f'${next(parameters)}'}"
     return None
 
 

@@ -12,6 +12,7 @@ from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUn
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
+from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import Lock, RevisionRun, Spot, Statement, Work
 from alembic_pgpatterns.schema.model import Check, Column, DataType, Location, Name, Schema, Table
 
@@ -135,3 +136,19 @@ def test_a_column_that_becomes_necessary_in_stages() -> None:
     stages = [table(identifier), table(identifier, defaulted), table(identifier, defaulted, checks=(check,))]
     runs = [run(revision=str(n), before=old, after=new) for n, (old, new) in enumerate(itertools.pairwise(stages))]
     assert [plan.old_code for plan in plans(runs, [])] == [(), ()]
+
+
+def test_a_column_that_is_required_from_the_start() -> None:
+    """Whatever the findings say; not if the database fills it, and not under a new name of an old column."""
+    identifier, strict = (Column(BOOK, name, DataType("int4"), False) for name in ("id", "floor"))
+    said = ("public.book.floor: its INSERTs lack it, so wait until only new code runs",)
+    (plan,) = plans([run(before=table(identifier), after=table(identifier, strict))], [])
+    assert plan.old_code == said
+    of_domain = replace(strict, type=DataType("int4", domains=(Name("public", "level"),)))
+    for filled in (replace(strict, default="1"), of_domain):
+        assert plans([run(before=table(identifier), after=table(identifier, filled))], [])[0].old_code == ()
+    command = Command("rename column", "", name="level", new_name="floor")
+    renaming = replace(statement(2), command=command, tables=(BOOK,))
+    old = table(identifier, replace(strict, name="level"))
+    (plan,) = plans([run(renaming, before=old, after=table(identifier, strict))], [])
+    assert plan.old_code == ()

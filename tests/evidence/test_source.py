@@ -316,6 +316,74 @@ def test_a_file_that_is_no_python_is_told(tmp_path: Path) -> None:
     assert [text.split(":")[0] for text in evidence.unread] == ["app/queries.py"]
 
 
+MARKED = """
+from app.models import Job, Team
+
+class SoftDeleted:
+    def remove(self):
+        self.deleted_at = now()
+        self.urgent = False
+        self.nowhere = 1
+
+class OldJob(SoftDeleted, Job):
+    pass
+
+class Report:
+    def __init__(self, job: Job):
+        self.email = "mine"
+        job.status = "reported"
+
+def restore(session, x):
+    found = session.query(Team).first()
+    found.name = "again"
+    found.deleted_at = None
+"""
+
+
+def test_what_is_assigned_to_rows(tmp_path: Path) -> None:
+    """By the class of self and all below it; None and False take a mark away; of other objects only the name counts."""
+    evidence = read(tmp_path, MARKED)
+    assert evidence.assigned == {("work.job", "deleted_at"), ("work.job", "state"), ("", "name")}
+    assert evidence.may_set("work", "job", "deleted_at") and evidence.may_set("public", "team", "name")
+    assert not evidence.may_set("public", "team", "deleted_at")
+
+
+@pytest.mark.parametrize(
+    ("code", "assigned"),
+    [
+        ("update(Job).values(urgent=True, status=x)", {"urgent", "state"}),
+        ("update(Job).values({Job.email: x, 'team_id': 3})", {"email", "team_id"}),
+        ("session.query(Job).update({'urgent': True}, synchronize_session=False)", {"urgent"}),
+        ("w = {'email': x}\n    session.query(Job).update(w)", {"email"}),
+        ("update(Job).values(x)", set()),
+        ("session.execute(text('UPDATE work.job SET email = :x, urgent = true WHERE id = 3'))", {"email", "urgent"}),
+    ],
+)
+def test_what_an_update_sets(code: str, assigned: set[str], tmp_path: Path) -> None:
+    (shape,) = read(tmp_path, f"{HEADER}def change(session, x):\n    {code}\n").shapes
+    assert (shape.command, set(shape.assigned)) == ("update", assigned)
+
+
+@pytest.mark.parametrize(
+    ("condition", "operators"),
+    [
+        ("Job.id < x", ["<"]),
+        ("x < Job.id", [">"]),
+        ("~(Job.id >= x)", ["<"]),
+        ("Job.id.between(a, b)", ["between"]),
+        ("and_(Job.id > a, Job.id <= b)", [">", "<="]),
+        ("Job.id.op('<')(x)", ["<"]),
+        ("text('id < :x')", ["<"]),
+        ("text('3 >= id')", ["<="]),
+        ("text('id BETWEEN 3 AND 4')", ["between"]),
+        ("Job.id == x", [""]),
+    ],
+)
+def test_how_a_range_is_written(condition: str, operators: list[str], tmp_path: Path) -> None:
+    (shape,) = read(tmp_path, f"{HEADER}def find(x, a, b):\n    select(Job).where({condition})\n").shapes
+    assert [item.operator for item in shape.conditions] == operators
+
+
 def test_what_is_kept_is_used_and_can_run_nothing(tmp_path: Path) -> None:
     read(tmp_path, f"{HEADER}select(Job).where(Job.id == 1)\n")
     cache = tmp_path / ".cache"

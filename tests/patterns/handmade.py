@@ -53,9 +53,11 @@ def found(
     *tables: Table,
     queries: Iterable[QueryShape] = (),
     inserted: Iterable[str] = (),
+    assigned: Iterable[tuple[str, str]] = (),
     version: int | None = 18,
 ) -> list[Finding]:
     """The findings of a pattern, in its order."""
-    evidence = Evidence("source", tuple(queries), dict.fromkeys(inserted, Place("app.py", 1)))
+    places = dict.fromkeys(inserted, Place("app.py", 1))
+    evidence = Evidence("source", tuple(queries), places, assigned=frozenset(assigned))
     pattern: Any = registry()[name](target_version=version)
     return list(pattern.detect(Schema("database", tables, server_version=18, evidence=evidence)))

@@ -452,8 +452,9 @@ LOCKED = step("ALTER TABLE book ADD x int", BOOK, locks=[(EXCLUSIVE, BOOK)], lin
 @pytest.mark.parametrize(
     ("second", "severity"),
     [
-        (step("UPDATE author SET id = 1", AUTHOR), "warning"),
-        (step("DELETE FROM book", BOOK), "warning"),
+        (step("UPDATE author SET id = 1 WHERE id = 2", AUTHOR), "warning"),
+        (step("UPDATE author SET id = 1", AUTHOR), None),  # unbatched-data-change says both
+        (step("DELETE FROM book WHERE id = 2", BOOK), "warning"),
         (step("INSERT INTO author VALUES (1)", AUTHOR), None),
         (step("UPDATE fresh SET id = 1", NEW), None),
         (step("UPDATE fresh SET id = 1", None), None),
@@ -482,7 +483,7 @@ def test_more_under_a_strong_lock(second: Statement, severity: str | None) -> No
 def test_a_lock_that_becomes_stronger_counts_from_there() -> None:
     shared = step("LOCK TABLE book IN SHARE MODE", BOOK, locks=[(SHARE, BOOK)], line=2)
     stronger = step("ALTER TABLE book ADD x int", BOOK, locks=[(EXCLUSIVE, BOOK)], held=[(SHARE, BOOK)], line=4)
-    change = step("UPDATE author SET id = 1", AUTHOR, held=[(SHARE, BOOK), (EXCLUSIVE, BOOK)], line=5)
+    change = step("UPDATE author SET id = 1 WHERE id = 2", AUTHOR, held=[(SHARE, BOOK), (EXCLUSIVE, BOOK)], line=5)
     (finding,) = found("strong-lock-then-more", run(shared, stronger, change))
     assert finding.message.startswith("ACCESS EXCLUSIVE on public.book, taken in line 4, is held while line 5")
 

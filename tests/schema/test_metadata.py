@@ -143,7 +143,8 @@ def test_relationships_only_of_registries_that_are_named(module):
 
 SQLMODEL = """
 import uuid
-from sqlalchemy import MetaData
+from datetime import datetime
+from sqlalchemy import Column, DateTime, MetaData
 from sqlmodel import Field, SQLModel
 
 class Base(SQLModel):
@@ -153,6 +154,7 @@ class Hero(Base, table=True):
     id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True)  # <- id
     name: str = Field(max_length=5, index=True)
     age: int | None = None
+    made: datetime = Field(sa_column=Column(DateTime, onupdate=datetime.utcnow))
 """
 
 
@@ -163,6 +165,9 @@ def test_sqlmodel(module):
     assert hero.column("id").origin.location.line == models.marks["id"]
     assert hero.column("name").type.length == 5 and not hero.column("name").type.decorated
     assert hero.column("age").nullable and hero.column("age").python_default is None
+    # Field refuses sa_type, index and nullable beside a whole column.
+    assert (hero.column("name").origin.call, hero.column("made").origin.call) == ("Field", "Column")
+    assert hero.column("made").python_onupdate == "datetime.datetime.utcnow"
 
 
 DATACLASS = """
@@ -207,6 +212,8 @@ defaults = {
     "context": lambda context: 1,
     "partial": functools.partial(int, "3"),
     "utcnow": datetime.datetime.utcnow,
+    "naive": lambda: datetime.datetime.utcnow().replace(microsecond=0),
+    "aware": lambda: datetime.datetime.utcnow().replace(tzinfo=datetime.timezone.utc),
     "caller": Caller(),
     "dict": dict,
     "value": "it's",
@@ -230,6 +237,8 @@ def test_python_defaults(module):
         "context": f"{here}.<lambda>",
         "partial": "builtins.int",
         "utcnow": "datetime.datetime.utcnow",
+        "naive": "datetime.datetime.utcnow",
+        "aware": f"{here}.<lambda>",
         "caller": f"{here}.Caller",
         "dict": "builtins.dict",
         "value": '"it\'s"',

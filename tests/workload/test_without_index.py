@@ -212,6 +212,28 @@ def test_shapes_of_the_source_become_statements(schema: Schema) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("shape", "kind", "text"),
+    [
+        (QueryShape("orders", "delete", (Condition("created_at", Use.RANGE, operator="<"),)), "delete",
+         "DELETE FROM orders WHERE created_at < $1"),
+        (QueryShape("orders", "update", (Condition("status", Use.EQUAL),), assigned=("note", "active")), "update",
+         "UPDATE orders SET note = $2, active = $3 WHERE status = $1"),
+        # What it sets is not known: the query that finds the rows.
+        (QueryShape("orders", "update", (Condition("status", Use.EQUAL),)), "select",
+         "SELECT * FROM orders WHERE status = $1"),
+        (QueryShape("orders", conditions=(Condition("created_at", Use.RANGE, operator="between"),)), "select",
+         "SELECT * FROM orders WHERE created_at BETWEEN $1 AND $2"),
+    ],
+)  # fmt: skip
+def test_a_statement_is_shown_as_what_it_is(shape: QueryShape, kind: str, text: str, schema: Schema) -> None:
+    asked = workload_of(Evidence("source", (replace(shape, places=(Place("app.py", 7, "f"),)),)))
+    (statement,) = asked.statements
+    assert (statement.kind, statement.text) == (kind, text)
+    (finding,) = QueryWithoutIndex().detect(asked, schema)
+    assert text in finding.message
+
+
 APP = """
 from sqlalchemy import BigInteger, Text, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -25,6 +25,7 @@ class CircularRequiredKeys(SchemaPattern):
     references = (
         "https://www.postgresql.org/docs/current/sql-set-constraints.html",
         "https://www.postgresql.org/docs/current/app-pgdump.html",
+        "https://github.com/pwyf/aid-transparency-tracker/issues/334",
     )
     bad = """
         CREATE TABLE team (id bigint PRIMARY KEY, lead_id bigint NOT NULL);

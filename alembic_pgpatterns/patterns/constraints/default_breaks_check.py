@@ -27,6 +27,7 @@ class DefaultBreaksCheck(SchemaPattern):
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-CHECK-CONSTRAINTS",
         "https://www.postgresql.org/docs/current/ddl-default.html",
+        "https://github.com/cockroachdb/cockroach/issues/12601",
     )
     bad = """
         CREATE TABLE job (id bigint PRIMARY KEY, status text DEFAULT 'PENDING' CHECK (status IN ('pending', 'done')));

@@ -23,6 +23,7 @@ class DisabledTrigger(SchemaPattern):
     needs = Needs.DATABASE
     references = (
         "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-DISABLE-ENABLE-TRIGGER",
+        "https://github.com/dimitri/pgcopydb/issues/820",
     )
     bad = """
         CREATE TABLE author (id bigint PRIMARY KEY);

@@ -24,6 +24,7 @@ class ImpossibleSetNull(SchemaPattern):
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK",
         "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES",
+        "https://github.com/nullptrlabs/pgmodeler/issues/2045",
     )
     bad = """
         CREATE TABLE author (id bigint PRIMARY KEY);

@@ -49,7 +49,7 @@ class MissingPrimaryKey(SchemaPattern):
                     message=f"{table.name} has no primary key",
                     remedy=_remedy(schema, table),
                     # A team declares its link tables all in the same way.
-                    cause="link tables" if linking_columns(table) else "",
+                    cause="link tables" if linking_columns(table) or _pair_of_keys(table) else "",
                 )
 
 
@@ -63,6 +63,9 @@ def _remedy(schema: Schema, table: Table) -> Remedy:
         # By name: the order of a set is not the same in every run.
         columns = ", ".join(quote(column.name) for column in table.columns if column.name in linking)
         return Advice(f"PRIMARY KEY ({columns}), after removing rows with null and duplicates; it replaces the UNIQUE.")
+    if key is None and _pair_of_keys(table):
+        columns = ", ".join(quote(column.name) for column in table.columns)
+        return Advice(f"PRIMARY KEY ({columns}), after removing rows with null and duplicates.")
     if key is None:
         return Advice(
             "Declare the columns that name a row as PRIMARY KEY, after removing duplicates; where there are none, "
@@ -84,6 +87,12 @@ def _remedy(schema: Schema, table: Table) -> Remedy:
         down=(f"ALTER TABLE {table.name} {drop}",),
         model=f"PrimaryKeyConstraint({', '.join(map(repr, key.columns))})",
     )
+
+
+def _pair_of_keys(table: Table) -> bool:
+    """Whether it only links rows of two tables: two columns, each a foreign key."""
+    keys = {key.columns for key in table.foreign_keys if len(key.columns) == 1}
+    return len(table.columns) == 2 and keys == {(column.name,) for column in table.columns}
 
 
 def _from_index(schema: Schema, table: Table, index: Index) -> Remedy:

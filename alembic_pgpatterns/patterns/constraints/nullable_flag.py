@@ -39,7 +39,7 @@ class NullableFlag(SchemaPattern):
     severity = Severity.INFO
     action = Action.SUGGEST
     Options = NullableFlagOptions
-    fold = Fold.TABLE
+    fold = Fold.ALL
     not_when = "Leave it if null has a meaning of its own, such as 'not asked yet'."
     references = (
         "https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-NOT-NULL",

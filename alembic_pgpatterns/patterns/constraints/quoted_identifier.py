@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from alembic_pgpatterns.patterns import Action, Finding, Identified, SchemaPattern, Severity
+from alembic_pgpatterns.patterns import Action, Finding, Fold, Identified, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import Check, Exclusion, ForeignKey, Index, Key, Schema, Table
 from alembic_pgpatterns.schema.sql.parser import COL_NAME_KEYWORD, NO_KEYWORD, UNRESERVED_KEYWORD, postgast
@@ -28,6 +28,7 @@ class QuotedIdentifier(SchemaPattern):
     """
 
     severity = Severity.INFO
+    fold = Fold.ALL
     action = Action.REPORT
     not_when = "Leave it if another system that cannot change decides the names."
     references = ("https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS",)

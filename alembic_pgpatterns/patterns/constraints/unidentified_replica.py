@@ -23,6 +23,7 @@ class UnidentifiedReplica(SchemaPattern):
     needs = Needs.DATABASE
     references = (
         "https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY",
+        "https://github.com/open-metadata/OpenMetadata/issues/12880",
     )
     bad = """
         CREATE TABLE event (what text);

@@ -34,6 +34,11 @@ class Coverage:
         """Whether an index serves equality on some columns of a composite key: slower, but far better than none."""
         return len(key.columns) > 1 and self._covered(table, key, 1)
 
+    def alone(self, table: Table, key: ForeignKey) -> frozenset[str]:
+        """The columns of a composite key with which an index begins."""
+        leading = (index for index in table.indexes if len(key.columns) > 1 and serves(index, table, key, 1))
+        return frozenset(name for index in leading for name in index.columns[:1] if name is not None)
+
     def _covered(self, table: Table, key: ForeignKey, length: int) -> bool:
         """A partitioned table is also served by an index on every partition; foreign tables can have none."""
         if any(serves(index, table, key, length) for index in table.indexes):

@@ -31,6 +31,7 @@ class CaseSensitiveUnique(SchemaPattern):
     references = (
         "https://www.postgresql.org/docs/current/indexes-expressional.html",
         "https://www.postgresql.org/docs/current/citext.html",
+        "https://github.com/DFXswiss/api/pull/3856",
     )
     bad = """
         CREATE TABLE account (id bigint PRIMARY KEY, email text NOT NULL UNIQUE);

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._growth import looks_like_a_list
+from alembic_pgpatterns.patterns._growth import is_named_list, looks_like_a_list
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
@@ -32,10 +32,12 @@ class UnindexedForeignKey(SchemaPattern):
     collation, and its operators are those of the constraint. Primary keys, unique and exclusion constraints count as
     well; columns after INCLUDE and BRIN indexes do not. An index that is partial on only `<key column> IS NOT NULL`
     counts. For a partitioned table an index on each partition is enough. If an index starts with only a part of a
-    composite key, the finding is an info; a unique one on a part is enough.
+    composite key, the finding is an info, and a guess if that part belongs to no other foreign key, as a tenant's
+    column does; a unique index on a part is enough.
 
     A short list, such as countries or kinds, hardly ever loses a row: a key that refers to one is a guess where the
-    application's source is known, and neither it nor a policy searches by the key.
+    application's source is known, and neither it nor a policy searches by the key. So is a key of a list of named
+    things that people fill by hand, such as providers or plans.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -86,7 +88,18 @@ Table(
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
-                yield finding.but(guess=_refers_to_list(schema, key) and not _may_be_searched(schema, table, key))
+                short = _refers_to_list(schema, key) or is_named_list(table)
+                guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
+                yield finding.but(guess=guess)
+
+
+def _finds_few(table: Table, key: ForeignKey, coverage: Coverage) -> bool:
+    """Whether an index finds the few rows of a composite key by a column that groups nothing else.
+
+    A column of another foreign key, such as the tenant's, is one of many rows: its index helps little.
+    """
+    others = {name for other in table.foreign_keys if other is not key for name in other.columns}
+    return any(name not in others for name in coverage.alone(table, key))
 
 
 def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:

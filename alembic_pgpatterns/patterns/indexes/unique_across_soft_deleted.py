@@ -30,8 +30,9 @@ class UniqueAcrossSoftDeleted(SchemaPattern):
     If a member is deleted by setting `deleted_at`, the same address cannot be registered again: the deleted row still
     has it. A unique index `WHERE deleted_at IS NULL` applies only to rows that are not deleted.
 
-    It is a guess where the application's source is known, and no query asks for the rows that are not deleted, nor does
-    an index of the table leave the deleted ones out: the table may have the column and delete its rows for good.
+    It is a guess where the application's source is known, and nothing in it sets the column, or no query asks for the
+    rows that are not deleted and no index of the table leaves the deleted ones out: the table may have the column from
+    a base class, and delete its rows for good.
 
     Not reported: primary keys; keys that foreign keys reference, which must hold for all rows; keys that contain the
     deletion column, or whose index is partial on it; generated values (uuid, identity, sequence, names in the option
@@ -81,11 +82,13 @@ Table(
 
     def _keeps_deleted(self, schema: Schema, table: Table) -> bool:
         """Whether the table really keeps deleted rows; also where nothing is known of the queries."""
+        if schema.evidence is None:
+            return True
         marks = deletion_marks(table, self.options.columns)
         shapes = queries_on(schema, table)
-        return (
-            schema.evidence is None
-            or any(with_condition(shapes, mark.column, mark.uses, mark.fits) for mark in marks)
+        sets = schema.evidence.may_set
+        return any(sets(table.name.schema, table.name.name, mark.column) for mark in marks) and (
+            any(with_condition(shapes, mark.column, mark.uses, mark.fits) for mark in marks)
             or any(
                 isinstance(index.predicate, str) and mark.column in columns_of(index.predicate)
                 for index in table.indexes

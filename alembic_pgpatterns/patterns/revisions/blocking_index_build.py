@@ -71,4 +71,7 @@ def _instead(statement: Statement) -> str:
     if command.kind != "create index":
         return block(with_words(command.text, "CONCURRENTLY"))
     words = "CONCURRENTLY" if command.if_not_exists else "CONCURRENTLY IF NOT EXISTS"
-    return block(with_words(command.text, words)) + "\n# or op.create_index_concurrently"
+    return (
+        block(with_words(command.text, words))
+        + "\n# or op.create_index_concurrently, which also makes an index again that a failed build left"
+    )

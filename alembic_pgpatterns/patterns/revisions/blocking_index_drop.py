@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words
+from alembic_pgpatterns.patterns.revisions._statements import LOCKS, block, with_words, worked
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Index, Name
 from alembic_pgpatterns.schema.sql.values import columns
@@ -50,7 +50,7 @@ class BlockingIndexDrop(RevisionPattern):
                 locked = index is not None and statement.mode(index.table) == "ACCESS EXCLUSIVE"
                 if index is None or not locked or _partitioned(run, index.table) or _dropped(run, index):
                     continue
-                if _holds_already(run, statement, index.table):
+                if _holds_already(run, statement, index.table) or _rewrites_next(run, statement, index.table):
                     continue
                 text = with_words(command.text, "CONCURRENTLY")
                 yield self.at(
@@ -69,6 +69,8 @@ def _dropped(run: RevisionRun, index: Index) -> bool:
 
     The readers and writers wait for that, or are gone.
     """
+    if any(index.table in s.tables for s in run.statements if s.command is not None and s.command.kind == "drop table"):
+        return True  # even if another table has the name now
     table = run.after.table(index.table)
     named = {*filter(None, index.columns), *index.include}
     if isinstance(index.predicate, str):
@@ -86,6 +88,17 @@ def _holds_already(run: RevisionRun, statement: Statement, name: Name) -> bool:
         and other.command.kind != "drop index"
         and any(lock.root == name and lock.mode == "ACCESS EXCLUSIVE" for lock in other.locks)
         for other in earlier
+    )
+
+
+def _rewrites_next(run: RevisionRun, statement: Statement, name: Name) -> bool:
+    """Whether the transaction goes on to rewrite the table, under the same lock: table-rewrite says so."""
+    later = run.statements[run.statements.index(statement) + 1 :]
+    return statement.transactional and any(
+        work.root == name
+        for other in later
+        if other.transactional and other.transaction == statement.transaction
+        for work in worked(other, "rewrite", run)
     )
 
 

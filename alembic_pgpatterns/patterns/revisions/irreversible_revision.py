@@ -21,7 +21,8 @@ class IrreversibleRevision(RevisionPattern):
 
     If a revision cannot be undone, say so in its downgrade: ``raise NotImplementedError("the old column is gone")``.
     Then it is not reported. Nor is a file without the function: that is a way of working, and the report says once how
-    many files have none. The order of columns, whether a constraint is validated, owners and data are not compared.
+    many files have none. The order of columns, whether a constraint is validated, owners and data are not compared, nor
+    labels that an enum has more: PostgreSQL cannot drop one, and they disturb nobody.
     """
 
     references = ("https://alembic.sqlalchemy.org/en/latest/tutorial.html#downgrading",)

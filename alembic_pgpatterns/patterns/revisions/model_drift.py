@@ -48,7 +48,8 @@ class ModelDrift(HistoryPattern):
             spot = Spot(drift.object, drift.table, place, place.line)
             advice = Advice(drift.remedy or "alembic revision --autogenerate, or correct the models.")
             severity = Severity.INFO if drift.harmless else None
-            # What makes no difference is said once, wherever it is.
-            cause = "harmless" if drift.harmless else ""
+            # What makes no difference is said once, wherever it is; and what a table lacks on one side, with one way
+            # out, once for the table: one revision, or one look at its model, settles it.
+            cause = "harmless" if drift.harmless else f"{drift.table} {drift.side} {advice.text}" if drift.side else ""
             finding = self.finding(spot, drift.message, advice, severity=severity, cause=cause)
             yield finding if drift.location is not None else finding.but(location=None)

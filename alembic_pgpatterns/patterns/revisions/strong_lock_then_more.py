@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import LOCKS, busy, line, named, worked
+from alembic_pgpatterns.patterns.revisions.unbatched_data_change import changes_everything
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong, transactions
 from alembic_pgpatterns.schema.model import Name
 
@@ -31,8 +32,8 @@ class StrongLockThenMore(RevisionPattern):
     warning if rows are changed under the lock, or another table is rewritten; an info if tables are only locked one
     after another.
 
-    Not reported: an index that is built and a constraint that is checked under the lock. They have findings of their
-    own, whose remedy takes them out of the transaction.
+    Not reported: an index that is built, a constraint that is checked, and an UPDATE of all rows under the lock. They
+    have findings of their own, whose remedy takes them out of the transaction.
     """
 
     references = (LOCKS,)
@@ -126,6 +127,6 @@ def _changes(run: RevisionRun, statement: Statement) -> str:
     command = statement.command
     kind = command.kind if command is not None else ""
     name = named(statement)
-    if kind in ("update", "delete") and name is not None and busy(run, name):
+    if kind in ("update", "delete") and name is not None and busy(run, name) and not changes_everything(statement):
         return f"changes rows of {name}"
     return ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, as_written, block, python, with_words, worked
 from alembic_pgpatterns.revisions.alter_table import AlterAction
+from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement, is_strong
 from alembic_pgpatterns.schema.model import Name, Schema
 from alembic_pgpatterns.schema.names import quote
@@ -119,6 +120,11 @@ def _instead(run: RevisionRun, statement: Statement, change: AlterAction | None,
     command = statement.command
     if command is not None and command.kind == "refresh":
         return f"{block(with_words(command.text, 'CONCURRENTLY'))}\n# needs a unique index on the view"
+    if command is not None and command.kind == "insert" and not _is_batch(command):
+        return (
+            f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE before the copy: writes then wait "
+            "until the tables are exchanged, and none is lost. Or copy in batches while a trigger writes to both."
+        )
     if command is not None and command.kind == "insert":
         return (
             'ALTER the table in place, which PostgreSQL can: op.* or batch_alter_table(…) without recreate="always", '
@@ -136,6 +142,11 @@ def _instead(run: RevisionRun, statement: Statement, change: AlterAction | None,
         f"Add {change.name} nullable and without a default, ALTER COLUMN {change.name} SET DEFAULT for new rows, fill "
         "the old ones in batches (op.backfill), then NOT NULL (op.set_not_null)."
     )
+
+
+def _is_batch(command: Command) -> bool:
+    """Whether Alembic's batch mode copies, whose new table has a name of this kind until it is renamed."""
+    return any(relation.name.startswith("_alembic_tmp_") for relation in command.relations)
 
 
 def _becomes_aware(old: DataType | None, new: DataType | None) -> bool:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alembic_pgpatterns.patterns import Finding, RevisionPattern
-from alembic_pgpatterns.patterns.revisions._statements import busy, named, python
+from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern
+from alembic_pgpatterns.patterns.revisions._statements import altered, busy, named, python
 from alembic_pgpatterns.revisions.commands import Command
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from alembic_pgpatterns.schema.model import Name
+from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.expressions import has_parameter
 
@@ -21,6 +22,7 @@ class UnbatchedDataChange(RevisionPattern):
     or one that only tests for null; with a key or another condition it may be a few rows.
     """
 
+    fold = Fold.REVISION
     references = ("https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY",)
     existing = "CREATE TABLE book (id bigint PRIMARY KEY, kind text);"
     bad = """
@@ -37,7 +39,7 @@ class UnbatchedDataChange(RevisionPattern):
         seen = set()
         for statement in run.statements:
             command = statement.command
-            if command is None or command.kind not in ("update", "delete") or not command.everywhere:
+            if command is None or not changes_everything(statement):
                 continue
             table = named(statement)
             if table is not None and busy(run, table) and (table, command.kind, statement.location.line) not in seen:
@@ -46,11 +48,30 @@ class UnbatchedDataChange(RevisionPattern):
                     run,
                     statement,
                     f"one {command.kind.upper()} changes all rows of {table}{_those(command)}: each stays locked "
-                    "against other writers until the transaction ends",
+                    f"against other writers until the transaction ends{_under_lock(run, statement)}",
                     table,
-                    _instead(statement, command, table),
+                    _instead(run, command, table),
                     object=f"{table} {command.kind}",
                 )
+
+
+def changes_everything(statement: Statement) -> bool:
+    """Whether it is an UPDATE or DELETE of all rows, or of those that are null somewhere."""
+    command = statement.command
+    return command is not None and command.kind in ("update", "delete") and command.everywhere
+
+
+def _under_lock(run: RevisionRun, statement: Statement) -> str:
+    """The table that nobody can even read meanwhile, because the transaction holds a lock that it took before."""
+    held = (lock.root for lock in statement.held if lock.mode == "ACCESS EXCLUSIVE" and busy(run, lock.root))
+    name = next(held, None)
+    return f", and it holds ACCESS EXCLUSIVE on {name} already, so that reads wait as well" if name is not None else ""
+
+
+def _is_new(run: RevisionRun, table: Name, column: str) -> bool:
+    """Whether the revision adds the column, without a value for the rows that are there."""
+    added = (change for _, at, change in altered(run, "add column") if at == table)
+    return any(change.name == column and not (change.default or change.generated) for change in added)
 
 
 def _those(command: Command) -> str:
@@ -62,7 +83,7 @@ def _has_values_elsewhere(text: str) -> bool:
     return has_parameter(text) or escape_binds(text) != text
 
 
-def _instead(statement: Statement, command: Command, table: Name) -> str:
+def _instead(run: RevisionRun, command: Command, table: Name) -> str:
     if command.kind == "delete":
         batches = "Delete in batches of some thousand rows by key, each in a transaction of its own"
         return f"{batches}." if command.where else f"{batches}, or TRUNCATE."
@@ -71,6 +92,9 @@ def _instead(statement: Statement, command: Command, table: Name) -> str:
     assigned = command.assigned if is_constant else ()
     values = ", ".join(f"{python(name)}: sa.text({python(text)})" for name, text in assigned) or "…"
     where = python(command.where) if command.where and is_constant else "…"
+    new = [name for name, _ in assigned if _is_new(run, table, name)]
+    if not command.where and new:
+        where = python(f"{quote(new[0])} IS NULL")  # nothing else has filled a column that the revision adds
     relation = command.relations[0]
     schema = f", schema={python(relation.schema)}" if relation.schema else ""
     return (

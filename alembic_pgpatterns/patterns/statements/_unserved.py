@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.schema.model import Index, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import IS_NULL, pg
-from alembic_pgpatterns.workload.model import Recorded, Usage, Workload
+from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
 
+GENERAL = 3
+"""Tables that one line of the source asks from which it is a base class's, written for all of them."""
 SMALL = 1_000
 """Rows below which PostgreSQL reads the whole table anyway."""
 _KINDS = frozenset({
@@ -206,16 +209,27 @@ def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
 def unserved_statements(pattern: StatementPattern, workload: Workload, schema: Schema) -> Iterator[Finding]:
     """The findings for statements that no index serves, in the workload's order; each index once."""
     seen: set[str] = set()
-    for statement, usage in usages(workload):
-        finding = _unserved(pattern, statement, usage, schema) if usage.reason is None else None
+    asked = [
+        (statement, usage, needed_index(statement, schema))
+        for statement, usage in usages(workload)
+        if usage.reason is None
+    ]
+    tables: dict[Site | None, set[Name]] = defaultdict(set)
+    for _, usage, needed in asked:
+        tables[usage.site] |= {needed.table.name} if needed is not None else set()
+    for statement, usage, needed in asked:
+        finding = _unserved(pattern, statement, usage, needed, schema)
         if finding is not None and finding.fingerprint not in seen:
             seen.add(finding.fingerprint)
-            yield finding
+            # A line of a base class that could ask any of its models: that it asks this one, nothing shows.
+            general = pattern.of_source and len(tables[usage.site]) >= GENERAL
+            yield finding.but(guess=finding.guess or general)
 
 
-def _unserved(pattern: StatementPattern, statement: Recorded, usage: Usage, schema: Schema) -> Finding | None:
+def _unserved(
+    pattern: StatementPattern, statement: Recorded, usage: Usage, needed: NeededIndex | None, schema: Schema
+) -> Finding | None:
     """The finding for a statement that no index serves, with the index that would."""
-    needed = needed_index(statement, schema)
     index = needed.index if needed is not None else None
     if needed is None or index is None or needed.is_served() or needed.table.partition_of is not None:
         return None

@@ -93,7 +93,8 @@ def _limit_to_keep(column: Column, keep: KeepLimit, guessed: tuple[int, ...]) ->
 
 
 def _change(schema: Schema, column: Column, length: int | None, decorated: bool) -> TypeChange | str | None:
-    if column.type.name == "text":
+    # A varchar without a length is a text by another name: the two are compared as one.
+    if column.type.name == "text" or (column.type.name == "varchar" and column.type.length is None):
         return None
     if column.type.name not in ("varchar", "bpchar"):
         return f"its type is {column.type.display or 'not known'}"

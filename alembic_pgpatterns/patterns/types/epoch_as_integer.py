@@ -42,6 +42,7 @@ class EpochAsInteger(SchemaPattern):
     references = (
         "https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-INT",
         "https://www.postgresql.org/docs/current/functions-datetime.html",
+        "https://github.com/PowerDNS/pdns/issues/11872",
     )
     bad = "CREATE TABLE mission (id bigint PRIMARY KEY, launched_at integer);"
     good = "CREATE TABLE mission (id bigint PRIMARY KEY, launched_at timestamptz);"

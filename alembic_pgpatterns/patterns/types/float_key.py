@@ -22,7 +22,10 @@ class FloatKey(SchemaPattern):
     severity = Severity.WARNING
     action = Action.REPORT
     not_when = "Keep it if the values come from one source, are never computed with, and always sent in binary form."
-    references = ("https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT",)
+    references = (
+        "https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT",
+        "https://github.com/yugabyte/yugabyte-db/issues/18461",
+    )
     bad = "CREATE TABLE reading (at double precision PRIMARY KEY, value double precision);"
     good = "CREATE TABLE reading (at timestamptz PRIMARY KEY, value double precision);"
 

@@ -42,7 +42,8 @@ class JsonNotJsonb(SchemaPattern):
                     at=column,
                     message=f"{column.identifier} is kept as text and parsed again at every access",
                     remedy=_advice(column),
-                    cause=column.type.decorator,
+                    # That a project has one and not the other is one decision.
+                    cause=column.type.decorator or "json",
                 )
 
 

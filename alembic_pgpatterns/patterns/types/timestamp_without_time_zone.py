@@ -23,8 +23,12 @@ class TimestampWithoutTimeZone(SchemaPattern):
 
     The change needs a decision: which zone the stored values are in. The fix says UTC, as most applications use.
 
-    A default such as `datetime.utcnow` must change together with the type: it fills in a time without a zone, which
-    PostgreSQL reads in the session's zone when it stores it as `timestamptz`. The finding says so.
+    `default=` or `onupdate=` such as `datetime.utcnow` must change together with the type: it fills in a time without a
+    zone, which PostgreSQL reads in the session's zone when it stores it as `timestamptz` (and which asyncpg refuses).
+    The finding says so.
+
+    The fix rewrites the table. Where the values are UTC, `SET LOCAL timezone = 'UTC'` in the same transaction and the
+    change without USING rewrite only the indexes on the column (PostgreSQL 12 and later).
 
     Arrays and domains are checked too. Only described: a column under a view, a generated column or an expression
     index, or one whose default makes a local time (`now() AT TIME ZONE 'utc'`).
@@ -54,22 +58,28 @@ class TimestampWithoutTimeZone(SchemaPattern):
         for table, column in checked_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
                 has_foreign_key = len(linked.group(column).columns) > 1
+                naive = _naive_default(column)
                 yield self.finding(
                     at=column,
-                    message=f"{column.identifier} does not say which time zone it is in{_naive_default(column)}",
+                    message=f"{column.identifier} does not say which time zone it is in{naive}",
                     remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
-                    cause=column.type.decorator,
+                    # How a project stores moments is one decision; where Python fills them in, code changes as well.
+                    cause=column.type.decorator or ("naive default" if naive else "no zone"),
                 )
 
 
 def _naive_default(column: Column) -> str:
     """PostgreSQL reads a value without a zone that it stores as timestamptz in the session's zone."""
-    if column.python_default not in _NAIVE:
+    # A Field of SQLModel takes `default=` for the value itself.
+    default = "default_factory" if (column.origin.call or "").rpartition(".")[2] == "Field" else "default"
+    values = {default: column.python_default, "onupdate": column.python_onupdate}
+    naive = {name: value for name, value in values.items() if value in _NAIVE}
+    if not naive:
         return ""
-    return (
-        f", and default={column.python_default} fills in a value without one: with timestamptz, write "
-        "default=lambda: datetime.now(timezone.utc) in the model too"
-    )
+    written = " and ".join(f"{name}={value}" for name, value in naive.items())
+    fills = "fill in values" if len(naive) > 1 else "fills in a value"
+    aware = " and ".join(f"{name}=lambda: datetime.now(timezone.utc)" for name in naive)
+    return f", and {written} {fills} without one: with timestamptz, write {aware} in the model too"
 
 
 def _remedy(column: Column, obstacle: str | None) -> Remedy:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.types._text import GUESSED, KeepLimit, as_text
-from alembic_pgpatterns.schema.model import DataType, Schema
+from alembic_pgpatterns.schema.model import Column, DataType, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class VarcharLength(SchemaPattern):
         """Columns of varchar with a length, through arrays and domains."""
         options = self.options
         for _, column in checked_columns(schema):
-            if self._is_checked(column.type):
+            if self._is_checked(column.type) and not _is_digest(column):
                 keep = (options.keep_limit, options.guessed_limits)
                 is_guessed = column.type.length in options.guessed_limits
                 yield self.finding(
@@ -70,10 +71,20 @@ class VarcharLength(SchemaPattern):
                     remedy=as_text(schema, column, *keep, decorated=options.type_decorators),
                     severity=None if is_guessed else Severity.INFO,
                     # A limit that somebody chose does its work: that they all could be CHECKs is said once.
-                    cause="" if is_guessed else "chosen limits",
+                    # So is the habit of writing 255.
+                    cause="guessed limits" if is_guessed else "chosen limits",
                 )
 
     def _is_checked(self, kind: DataType) -> bool:
         if kind.name != "varchar" or kind.length is None:
             return False
         return not kind.decorated or (self.options.type_decorators and not kind.labels)
+
+
+_DIGESTS = ("hash", "digest", "checksum", "fingerprint", "md5", "sha1", "sha256", "sha512")
+_DIGEST_LENGTHS = frozenset({32, 40, 56, 64, 96, 128})
+
+
+def _is_digest(column: Column) -> bool:
+    """A digest in hexadecimal: its length is the algorithm's, and no longer one will come."""
+    return column.type.length in _DIGEST_LENGTHS and names_any(column.name, _DIGESTS)

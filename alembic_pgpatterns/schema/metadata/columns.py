@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 from alembic_pgpatterns.schema import parts
 from alembic_pgpatterns.schema.metadata.names import made_up_name
 from alembic_pgpatterns.schema.metadata.origins import Origins
-from alembic_pgpatterns.schema.metadata.python_defaults import python_default
+from alembic_pgpatterns.schema.metadata.python_defaults import python_default, python_onupdate
 from alembic_pgpatterns.schema.metadata.types import ModelTypes
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.origin import UNKNOWN, Unknown
@@ -67,6 +67,7 @@ def _column(context: Context, column: Column[Any], position: int) -> parts.Colum
         position=position,
         default=default,
         python_default=python_default(column) or context.origins.factory_default(column),
+        python_onupdate=python_onupdate(column),
         identity=_identity(context, column),
         generated=_generated(context, column),
         sequence=sequence,

@@ -170,8 +170,14 @@ def _note_attribute(class_source: ClassSource, statement: ast.stmt) -> None:
     if column_name is not None:
         class_source.attributes.setdefault(column_name, statement.lineno)
     if call is not None:
-        written = dict.fromkeys((*attributes, column_name or ""), ast.unparse(call.func))
+        written = dict.fromkeys((*attributes, column_name or ""), ast.unparse(_column_call(call).func))
         class_source.column_calls.update(written)
+
+
+def _column_call(call: ast.Call) -> ast.Call:
+    """The call that makes the column: a Field of SQLModel takes no type, index or nullable beside ``sa_column``."""
+    inner = (item.value for item in call.keywords if item.arg == "sa_column" and isinstance(item.value, ast.Call))
+    return next(inner, call)
 
 
 def _named_columns(called: str, node: ast.Call) -> tuple[str, ...]:

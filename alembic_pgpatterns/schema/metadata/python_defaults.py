@@ -22,7 +22,15 @@ def python_default(column: Column[Any]) -> str | None:
     A function that returns what one of the ``uuid`` module's makers gives, like ``lambda: str(uuid4())``, is named for
     that; not one that adds to it, like ``lambda: f"usr_{uuid4()}"``.
     """
-    default = column.default
+    return _named(column.default)
+
+
+def python_onupdate(column: Column[Any]) -> str | None:
+    """What ``onupdate`` fills in at each UPDATE, as `python_default` says it."""
+    return _named(column.onupdate)
+
+
+def _named(default: Any) -> str | None:
     if default is None:
         return None
     if isinstance(default, Sequence):
@@ -44,6 +52,8 @@ def dotted(function: Any) -> str:
         maker = _uuid_maker(target)
         if maker is not None:
             return maker
+    if isinstance(target, FunctionType) and _is_naive_utc(target):
+        return "datetime.datetime.utcnow"
     owner = getattr(target, "__self__", None)
     module = getattr(target, "__module__", None) or getattr(owner, "__module__", None) or type(target).__module__
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
@@ -56,6 +66,14 @@ def _unwrapped(function: Any) -> Any:
     if isinstance(target, FunctionType) and target.__code__.co_freevars == ("fn",) and target.__closure__:
         return inspect.unwrap(target.__closure__[0].cell_contents)
     return target
+
+
+def _is_naive_utc(function: FunctionType) -> bool:
+    """Whether a function gives the time of ``utcnow()``, which has no zone, and adds none: cut to seconds, say."""
+    code = function.__code__
+    words = {word for constant in code.co_consts if isinstance(constant, tuple) for word in constant}
+    aware = {"tzinfo", "timezone", "UTC", "utc", "pytz", "astimezone", "localize"}
+    return "utcnow" in code.co_names and not aware & {*code.co_names, *words}
 
 
 def _adds_nothing(function: FunctionType) -> bool:
