@@ -47,7 +47,7 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
         after, before = run.after.table(old.name), run.before.table(old.name)
         if after is None or before is None or old.partition_of is not None or _may_fill((*earlier, run), old.name):
             continue
-        renamed = _new_names(run, old.name)
+        renamed = _new_names(run, before)
         for column in after.columns:
             if old.column(column.name) is not None or column.name in renamed:
                 continue
@@ -57,13 +57,16 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
                 yield column
 
 
-def _new_names(run: RevisionRun, table: Name) -> set[str]:
-    """The names that the columns of a table get by RENAME in a revision."""
-    return {
-        statement.command.new_name
-        for statement in run.statements
-        if statement.command is not None and statement.command.kind == "rename column" and table in statement.tables
-    }
+def _new_names(run: RevisionRun, table: Table) -> set[str]:
+    """The names that a revision gives to columns that the table had before."""
+    old = {column.name for column in table.columns}
+    names = old
+    for statement in run.statements:
+        command = statement.command
+        renames = command is not None and command.kind == "rename column" and table.name in statement.tables
+        if command is not None and renames and command.name in names:
+            names = names - {command.name} | {command.new_name}
+    return names - old
 
 
 def _may_fill(runs: Iterable[RevisionRun], table: Name) -> bool:

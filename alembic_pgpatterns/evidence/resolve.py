@@ -11,6 +11,7 @@ from alembic_pgpatterns.evidence.classes import Classes, Declared
 from alembic_pgpatterns.evidence.conditions import OPPOSITE
 from alembic_pgpatterns.evidence.model import Condition, Evidence, OrderKey, Place, QueryShape, Use, merged
 from alembic_pgpatterns.evidence.symbols import FileFacts, FunctionFacts, PathCondition, PathQuery
+from alembic_pgpatterns.evidence.written import assigned_columns, inserted_tables
 
 _REPOSITORY = frozenset(
     {"get_one", "get_one_or_none", "list", "list_and_count", "exists", "count", "get", "delete_where", "get_or_upsert"}
@@ -38,8 +39,8 @@ def evidence_of(files: Sequence[FileFacts], declared: Declared, unread: Sequence
     return Evidence(
         "source",
         merged(shapes),
-        _inserted(files, classes),
-        frozenset(_assigned(files, classes)),
+        inserted_tables(files, classes),
+        frozenset(assigned_columns(files, classes)),
         files=len(files),
         lines=sum(file.lines for file in files),
         queries=resolver.queries + sum(len(file.texts) for file in files),
@@ -56,19 +57,6 @@ def _texts(file: FileFacts) -> Iterator[QueryShape]:
                 text.offset, text.lock, text.skip_locked, assigned=text.assigned, complete=text.complete,
                 places=(Place(file.path, text.line),),
             )  # fmt: skip
-
-
-def _inserted(files: Sequence[FileFacts], classes: Classes) -> dict[str, Place]:
-    result: dict[str, Place] = {}
-    for file in files:
-        for path, line in file.created.items():
-            table = None if path.startswith("@") else classes.table(path)
-            if table is not None:
-                result.setdefault(table, Place(file.path, line))
-        for text in file.texts:
-            if text.command == "insert":
-                result.setdefault(text.table, Place(file.path, text.line))
-    return result
 
 
 class _Resolver:
@@ -194,20 +182,6 @@ def _mentions_self(query: PathQuery) -> bool:
     )
     linked = query.link is not None and query.link.function.startswith("@")
     return linked or any(path.startswith("@") for path in paths)
-
-
-def _assigned(files: Sequence[FileFacts], classes: Classes) -> Iterator[tuple[str, str]]:
-    for path in {path for file in files for path in file.assigned}:
-        head, _, attribute = path.rpartition(".")
-        owner = classes.canonical(head[1:])
-        if head == "?" or classes.get(owner) is None:
-            yield "", attribute
-            continue
-        for below in classes.below(owner):  # a mixin's own attribute is one of all classes with it
-            column = classes.column(below, attribute)
-            table = classes.table(below)
-            if table is not None and column is not None:
-                yield table, column.name
 
 
 def _for_owner(query: PathQuery, written: str, owner: str) -> PathQuery:

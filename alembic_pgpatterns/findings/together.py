@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from alembic_pgpatterns.patterns import Finding, SchemaPattern
-from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
+from alembic_pgpatterns.patterns import Finding, SchemaPattern, registry
 from alembic_pgpatterns.remedies.model import (
     Advice,
     CreateIndex,
@@ -95,8 +94,13 @@ def share_indexes(findings: Sequence[Finding]) -> list[Finding]:
         else item
         for item in findings
     ]
-    elsewhere = {_definition(item) for item in shared if item.pattern != QueryWithoutIndex.name} - {None}
-    return [item for item in shared if item.pattern != QueryWithoutIndex.name or _definition(item) not in elsewhere]
+    elsewhere = {_definition(item) for item in shared if not _is_of_statement(item)} - {None}
+    return [item for item in shared if not _is_of_statement(item) or _definition(item) not in elsewhere]
+
+
+def _is_of_statement(finding: Finding) -> bool:
+    cls = registry().get(finding.pattern)
+    return cls is not None and cls.folder == "statements"
 
 
 def _definition(finding: Finding) -> CreateIndex | None:

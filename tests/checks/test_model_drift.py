@@ -111,7 +111,7 @@ def test_a_table_that_is_not_at_head_is_one_drift_and_others_follow() -> None:
     models = Schema("database", (Table(other, columns=(column(),)), table(column())))
     assert drifts(models, table()) == [
         Drift(other, "public.u", "public.u is in the models, but not at head"),
-        Drift(TABLE, "public.t.c", "column public.t.c is in the models, but not in the head"),
+        Drift(TABLE, "public.t.c", "column public.t.c is in the models, but not in the head", side="models"),
     ]
     assert drifts(Schema("database", ()), models) == []
 

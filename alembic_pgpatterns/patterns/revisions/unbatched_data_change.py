@@ -10,6 +10,7 @@ from alembic_pgpatterns.schema.model import Name
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 from alembic_pgpatterns.schema.sql.expressions import has_parameter
+from alembic_pgpatterns.schema.sql.values import columns
 
 
 class UnbatchedDataChange(RevisionPattern):
@@ -97,7 +98,10 @@ def _instead(run: RevisionRun, command: Command, table: Name) -> str:
         where = python(f"{quote(new[0])} IS NULL")  # nothing else has filled a column that the revision adds
     relation = command.relations[0]
     schema = f", schema={python(relation.schema)}" if relation.schema else ""
+    # Since PostgreSQL 11 a constant default is stored once for all rows that are there (docs, "ALTER TABLE", Notes).
+    instant = new and not any(columns(text) for _, text in assigned)
     return (
         f"op.backfill({python(relation.name)}, {{{values}}}, where={where}{schema})"
         "  # in batches, each in a transaction of its own; where: must be false for a row after its update"
+        + ("\n# or op.add_column with server_default=…, which changes no row" if instant else "")
     )

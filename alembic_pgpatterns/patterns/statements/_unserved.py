@@ -209,15 +209,15 @@ def _order(select: Any, table: Table) -> tuple[IndexedKey, ...]:
 def unserved_statements(pattern: StatementPattern, workload: Workload, schema: Schema) -> Iterator[Finding]:
     """The findings for statements that no index serves, in the workload's order; each index once."""
     seen: set[str] = set()
-    asked = [
+    sent = [
         (statement, usage, needed_index(statement, schema))
         for statement, usage in usages(workload)
         if usage.reason is None
     ]
     tables: dict[Site | None, set[Name]] = defaultdict(set)
-    for _, usage, needed in asked:
+    for _, usage, needed in sent:
         tables[usage.site] |= {needed.table.name} if needed is not None else set()
-    for statement, usage, needed in asked:
+    for statement, usage, needed in sent:
         finding = _unserved(pattern, statement, usage, needed, schema)
         if finding is not None and finding.fingerprint not in seen:
             seen.add(finding.fingerprint)
