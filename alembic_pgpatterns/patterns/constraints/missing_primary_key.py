@@ -44,12 +44,14 @@ class MissingPrimaryKey(SchemaPattern):
         """Tables and partitioned tables without a primary key."""
         for table in schema.checked_tables():
             if table.primary_key is None:
+                remedy = _remedy(schema, table)
+                pair = isinstance(remedy, Advice) and _pair_of_keys(table)
                 yield self.finding(
                     at=table,
                     message=f"{table.name} has no primary key",
-                    remedy=_remedy(schema, table),
+                    remedy=remedy,
                     # A team declares its link tables all in the same way.
-                    cause="link tables" if linking_columns(table) or _pair_of_keys(table) else "",
+                    cause="link tables" if linking_columns(table) else "pairs of keys" if pair else "",
                 )
 
 
