@@ -220,7 +220,7 @@ def _by_hand(changes: Sequence[TypeChange], column: Column, obstacle: str) -> Ad
     others = [name for name in others if name != column.identifier]
     if column.identifier != first:
         others.insert(0, column.identifier)
-    shown = [*others[:3], *([f"{len(others) - 3} more"] if len(others) > 3 else [])]
-    also = f", together with {', '.join(shown)}" if shown else ""
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    also = f", together with {', '.join(others[:3])}{more}" if others else ""
     link = ":" if column.identifier == first else f". In the way at {column.identifier}:"
     return Advice(f"Change {first} to {changes[0].new}{also}, by hand{link} {obstacle}.", decided=True)
