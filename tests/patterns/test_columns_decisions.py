@@ -8,7 +8,8 @@ import pytest
 
 from alembic_pgpatterns.patterns._columns import Group, Linked, Obstacles, checked_columns, together
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
-from alembic_pgpatterns.schema.model import Column, DataType, Key, Name, Schema, Table, View
+from alembic_pgpatterns.schema.model import UNKNOWN, Column, DataType, Key, Name, Schema, Table, View
+from alembic_pgpatterns.schema.parts import Generated, Policy
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, index, table
 
 CHILD = Name("public", "child")
@@ -106,6 +107,23 @@ def test_obstacles_of_neighbours() -> None:
     obstacles = Obstacles(schema(item, views=(view,)))
     assert [obstacles.of(part) for part in item.columns] == ["the view public.seen reads it", None]
     assert Obstacles(schema()).of(item.columns[0]) == "public.item is not a table that can be changed"
+
+
+def test_a_generated_column_and_a_policy_read_it() -> None:
+    total = column("total", generated=Generated("price * 2", True))
+    unknown = column("guess", generated=Generated(UNKNOWN, True))
+    policy = Policy(ITEM, "mine", "SELECT", True, (), "owner = current_user", None)
+    check = Policy(ITEM, "theirs", "INSERT", True, (), None, "team > 0")
+    item = table(
+        *(column(name) for name in ("price", "owner", "team", "other")), unknown, total, policies=(policy, check)
+    )
+    obstacles = Obstacles(schema(item))
+    assert [obstacles.of(part) for part in item.columns[:4]] == [
+        "the generated column total reads it",
+        "the policy mine reads it",
+        "the policy theirs reads it",
+        None,
+    ]
 
 
 def test_tables_that_inherit_a_key() -> None:

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from alembic_pgpatterns.evidence.model import Evidence, Place
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns._growth import looks_like_a_list, rows_of, singular
 from alembic_pgpatterns.patterns.statements.query_without_index import QueryWithoutIndex
 from alembic_pgpatterns.patterns.statements.statement_without_index import StatementWithoutIndex
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import DataType, Index, IndexKey, Name, Schema, Table, TableStatistics
+from alembic_pgpatterns.schema.origin import Origin
 from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Workload
 from alembic_pgpatterns.workload.text import read
-from tests.patterns.handmade import PARENT, column, foreign, index, table
+from tests.patterns.handmade import ITEM, PARENT, column, foreign, index, table, unique
 
 pytestmark = pytest.mark.usefixtures("held_messages")
 
@@ -228,3 +231,39 @@ def test_the_first_part_of_an_index_is_named_whole() -> None:
     by_two = Index(Name("public", "i"), PLAIN.name, "btree", (IndexKey("at"), IndexKey("name")))
     (finding,) = found("SELECT 1 FROM item WHERE name = $1", replace(PLAIN, indexes=(by_two,)))
     assert finding.message.startswith("no index of item serves name: the whole table is read for ")
+
+
+def test_rows_that_the_model_declares() -> None:
+    declared = replace(PLAIN, origin=Origin(info={"rows": 50_000}))
+    assert rows_of(declared) == 50_000
+    assert rows_of(replace(declared, statistics=TableStatistics(7, 0, 0, 0, 0, 0, 0))) == 7
+    assert rows_of(replace(PLAIN, origin=Origin(info={"rows": "many"}))) is None
+
+
+@pytest.mark.parametrize(
+    ("plural", "word"),
+    [("categories", "category"), ("status", "status"), ("address", "address"), ("statuses", "status"),
+     ("events", "event"), ("log", "log")],
+)  # fmt: skip
+def test_singular(plural: str, word: str) -> None:
+    assert singular(plural) == word
+
+
+def test_which_tables_are_short_lists() -> None:
+    kinds = table(column("id"), column("name", "text"), unique("u", "name"))
+    child = Name("public", "child")
+    child_table = table(column("kind_id", table=child), foreign("kind_id", to=ITEM, table=child), name=child)
+
+    def is_list(item: Table, *others: Table, inserted: tuple[str, ...] = ()) -> bool:
+        evidence = Evidence("source", (), dict.fromkeys(inserted, Place("app.py", 1)))
+        return looks_like_a_list(Schema("database", (item, *others), evidence=evidence), item)
+
+    assert is_list(kinds, child_table)
+    assert not is_list(kinds), "nobody references it"
+    assert not is_list(kinds, child_table, inserted=("item",))
+    assert not is_list(kinds, child_table, inserted=("public.item",))
+    assert not is_list(replace(kinds, unique_constraints=()), child_table)
+    assert is_list(replace(kinds, unique_constraints=(), seeded=True), child_table)
+    assert not is_list(replace(kinds, columns=tuple(column(name, "text") for name in "abcdef")), child_table)
+    by_number = replace(kinds, unique_constraints=(unique("u", "id"),))
+    assert not is_list(by_number, child_table)
