@@ -47,7 +47,12 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
     # Models in the settings say that env.py is not needed. Where it fails, only the user can say that.
     env_py_failed = any(item.subject == "env.py" for item in report.broken)
     ways = [way for way in project.ways if way.setting != "models" or not env_py_failed]
-    _write(ways, settings, files)
+    if ways or not env_py_failed:
+        _write(ways, settings, files)
+    else:
+        sys.stderr.write(
+            "Nothing was written: env.py fails. Correct it, or say in the settings that it is not needed.\n"
+        )
     return _without_hint(report, project.ways, ways)
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import exc
 
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.messages import Need
-from alembic_pgpatterns.runner.supplies import postgresql_url
+from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
 
+URL_OPTION = "sqlalchemy.url"
 PLACEHOLDER = "driver://"
 """How the URL of Alembic's template begins; env.py is to find the real one elsewhere."""
 
@@ -34,7 +35,7 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
     url = _option(config)
     if _wants_async(error):
         yield Need("url", async_driver)
-    elif (not url and _without_url(error)) or (
+    elif (not url and (_without_url(error) or URL_OPTION in asked_options(config))) or (
         url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError)
     ):
         yield Need("url", driver, url)
@@ -94,7 +95,7 @@ def _missing_module(error: BaseException | None) -> str | None:
 
 def _option(config: Any) -> str:
     try:
-        return str(config.get_main_option("sqlalchemy.url") or "")
+        return str(config.get_main_option(URL_OPTION) or "")
     except Exception:  # an interpolation that fails, which is the error itself
         return "?"
 

@@ -9,7 +9,7 @@ from typing import Any
 from alembic_pgpatterns.runner.advanced_alchemy import take_over
 from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver
 from alembic_pgpatterns.runner.messages import Supplies
-from alembic_pgpatterns.runner.supplies import set_options, sqlite_replaced, watched_attributes
+from alembic_pgpatterns.runner.supplies import asked_options, set_options, sqlite_replaced, watched_attributes
 
 
 @contextlib.contextmanager
@@ -25,6 +25,7 @@ def supplied(config: Any, supplies: Supplies) -> Iterator[None]:
     """
     set_options(config, supplies.options)
     watched_attributes(config).missing.clear()
+    asked_options(config).clear()
     if supplies.advanced_alchemy is not None:
         take_over(config, supplies.advanced_alchemy)
     if not supplies.replace_sqlite:

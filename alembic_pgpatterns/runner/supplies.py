@@ -53,6 +53,24 @@ def watched_attributes(config: Any) -> AskedAttributes:
     return attributes
 
 
+def asked_options(config: Any) -> list[str]:
+    """The names of options that env.py asked for, from the first call on, and that the ini file does not have."""
+    if "_asked_options" not in config.__dict__:
+        config._asked_options = asked = []
+        stock = config.get_section_option
+
+        def get_section_option(section: str, name: str, default: Any = None) -> Any:
+            value = stock(section, name, default)
+            if value is None:
+                asked.append(name)
+            return value
+
+        # Config.get_main_option() calls it, too (alembic/config.py).
+        config.get_section_option = get_section_option
+    options: list[str] = config._asked_options
+    return options
+
+
 def set_options(config: Any, options: Mapping[str, str]) -> None:
     """Set options of Alembic's configuration, in the section that it uses."""
     for name, value in options.items():

@@ -70,6 +70,21 @@ def find_binaries(directory: Path | None = None) -> Binaries:
     )
 
 
+def another_installation(source: str) -> Binaries | None:
+    """A PostgreSQL of this machine other than the one in use, the first that can be used; None if there is none.
+
+    Args:
+        source: of the one in use.
+    """
+    for candidate, other in _candidates():
+        if other != source:
+            try:
+                return _read(candidate, other)
+            except _Unusable:
+                continue
+    return None
+
+
 class _Unusable(Exception):
     """Why a folder does not hold a usable installation."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from alembic_pgpatterns.errors import text_of
+from alembic_pgpatterns.server.binaries import another_installation
 from alembic_pgpatterns.server.protocol import Server
 
 # By its words: one SQLSTATE stands for many of these errors (42704 for a missing role as for a missing type), and no
@@ -46,7 +47,7 @@ def explain_missing_extension(error: BaseException, server: Server) -> str | Non
         if match:
             return (
                 f"{server.source} has no extension {match[1]!r}. Way out: --server URL (or PGPATTERNS_SERVER) with "
-                f"a PostgreSQL that has {match[1]!r}, such as the container that your tests use."
+                f"a PostgreSQL that has {match[1]!r}, such as the container that your tests use.{_also_here(server)}"
             )
     preloaded, stood_in = _PRELOADED.search(text), _STOOD_IN.search(text)
     if preloaded:
@@ -57,7 +58,7 @@ def explain_missing_extension(error: BaseException, server: Server) -> str | Non
     if stood_in:
         return (
             f"{server.source} has no extension {stood_in[1]!r}, only a stand-in without {stood_in[2].strip()}. "
-            f"Way out: --server URL with a PostgreSQL that has the real {stood_in[1]!r}."
+            f"Way out: --server URL with a PostgreSQL that has the real {stood_in[1]!r}.{_also_here(server)}"
         )
     return None
 
@@ -92,7 +93,14 @@ def explain_missing_icu(error: BaseException, server: Server) -> str | None:
     return (
         f"{server.source} was built without ICU, so it has no ICU collations. "
         "Way out: --server URL with a PostgreSQL that has them, such as Debian's or the official container."
+        f"{_also_here(server)}"
     )
+
+
+def _also_here(server: Server) -> str:
+    """What to try first, if this machine has another PostgreSQL."""
+    other = another_installation(server.source)
+    return f' This machine also has one: try the setting postgres = "{other.directory}" first.' if other else ""
 
 
 def explain_connecting(error: BaseException, server: Server) -> str | None:

@@ -86,6 +86,9 @@ def test_no_url_at_all(project: Project) -> None:
     ini(project, "[alembic]\nscript_location = %(here)s/migrations\n")
     project.env(engine=ENGINE)
     assert "sqlalchemy.url" in hints(check(project))
+    # Without one it looks elsewhere, and fails in its own way.
+    project.env(head="import os\nif not context.config.get_main_option('sqlalchemy.url'):\n    os.path.split(None)")
+    assert "sqlalchemy.url" in hints(check(project))
 
 
 @pytest.mark.long
@@ -215,6 +218,7 @@ def test_models_are_used_where_env_py_fails(project: Project) -> None:
     text = hints(report)
     assert text.index("NOT CHECKED: env.py: it failed") < text.index("missing-primary-key")
     assert text.index("found out, and given") < text.index("missing-primary-key")
+    assert "␤" not in text
 
 
 def test_models_without_a_table_are_an_error(project: Project) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from alembic_pgpatterns.server import binaries
+from alembic_pgpatterns.server.binaries import find_binaries
 from alembic_pgpatterns.server.explain import explain
 
 DIGESTS = ("md5", "sha224", "sha256", "sha384", "sha512")
@@ -115,3 +118,17 @@ def test_missing_things_are_named_with_the_way_out(any_database: Any) -> None:
     assert extension and "'no-such.thing'" in extension and "--server URL" in extension
     assert role and 'roles = ["nobody_here"]' in role
     assert syntax is None
+
+
+def test_another_postgresql_of_this_machine_is_named(
+    database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_binaries().directory
+    with database.connect() as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute('CREATE EXTENSION "no-such.thing"')
+    source = database.server.source
+    said = []
+    for places in ([(folder, source)], [(folder, source), (tmp_path, "broken")], [(tmp_path, "broken"), (folder, "b")]):
+        monkeypatch.setattr(binaries, "_candidates", lambda places=places: iter(places))
+        said.append(explain(caught.value, database.server) or "")
+    assert [f'try the setting postgres = "{folder}" first' in text for text in said] == [False, False, True]
