@@ -119,6 +119,7 @@ def parents_of(table: Table) -> tuple[str, ...]:
 def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) -> Table:
     """Copy a table, its types with their own schemas and every index with a name."""
     new = table.to_metadata(metadata, schema=schema)
+    _remove_other_dialects(table, new)
     _name_indexes(new)
     named: list[Any] = [*new.indexes, *new.constraints]
     for item in named:
@@ -138,6 +139,25 @@ def copied_table(table: Table, metadata: MetaData, schema: Any = RETAIN_SCHEMA) 
     return new
 
 
+def _remove_other_dialects(table: Table, new: Table) -> None:
+    """Remove what ``ddl_if()`` lets only another dialect create. Alembic and a copied index know nothing of it."""
+    if not any(_is_for_others(item) for item in (*table.indexes, *table.constraints)):
+        return
+    pairs = [
+        *_matched(new.indexes, table.indexes, _index_key),
+        *_matched(new.constraints, table.constraints, _constraint_key),
+    ]
+    for copy, original in pairs:
+        if _is_for_others(original):
+            new.indexes.discard(copy)
+            new.constraints.discard(copy)
+
+
+def _is_for_others(item: Any) -> bool:
+    dialects = getattr(getattr(item, "_ddl_if", None), "dialect", None)
+    return dialects is not None and _dialect.name not in ((dialects,) if isinstance(dialects, str) else dialects)
+
+
 def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:
     """Keep one of several equal unique constraints, with the first name: PostgreSQL's transformIndexConstraints.
 
@@ -155,9 +175,13 @@ def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:
 
 
 def _truncate(item: Any) -> None:
-    """Give an index or constraint the name that PostgreSQL makes of it. SQLAlchemy counts characters, not bytes."""
+    """Give an index or constraint the name that PostgreSQL makes of it.
+
+    SQLAlchemy counts characters, not bytes, and refuses a longer name that no convention has made
+    (``Dialect.validate_identifier``).
+    """
     name = stored(item.name)
-    if len(name) <= MAX_IDENTIFIER_BYTES < len(name.encode()):
+    if len(name.encode()) > MAX_IDENTIFIER_BYTES:
         item.name = conv(truncate(name))
 
 

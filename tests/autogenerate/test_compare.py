@@ -73,6 +73,21 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('at', DateTime, server_default=text(\"now() at time zone 'utc'\"))"),
         box("Column('b', Boolean, server_default=text('1 IN (1, 2)'), nullable=False)"),
     ),
+    "literals that SQLAlchemy cannot write": (
+        box("Column('d', Date)", "CheckConstraint(column('d') > cast('2020-01-01', Date), name='late')"),
+        box(
+            "Column('j', postgresql.JSONB)",
+            "CheckConstraint(column('j', postgresql.JSONB).contains({'a': [1, ':b%']}))",
+        ),
+    ),
+    "what another dialect creates": (
+        box(FLAGS, "Index('i', 's')", "CheckConstraint('len(s) > 1', name='c').ddl_if(dialect='mssql')"),
+        f"t = {box(FLAGS)}; Index('i', t.c.s).ddl_if(dialect=('mysql', 'sqlite')); Index('o', t.c.s)",
+    ),
+    "names that SQLAlchemy refuses": (
+        box("Column('n', Integer)", "CheckConstraint('n > 0', name='c' * 70)", "Index('i' * 70, 'n')"),
+        box("Column('n', Integer, ForeignKey('box.id', name='f' * 64))", "UniqueConstraint('n', name='u' * 65)"),
+    ),
     "a text search configuration": (
         f"t = {box(FLAGS)}; Index('ix', func.to_tsvector('english', t.c.s), postgresql_using='gin')",
         box(FLAGS, "Column('ts', postgresql.TSVECTOR, Computed(func.to_tsvector('simple', column('s'))))"),
@@ -758,6 +773,19 @@ ROWS = {
     "a default in Python": ("Column('n', Integer, nullable=False, default=6)", 6),
     "an expression": ("Column('n', Integer, nullable=False, default=func.length('abc'))", 3),
 }
+
+
+def test_rows_that_lack_several_values_get_all_of_them(in_process: InProcess) -> None:
+    """The CHECK that proves NOT NULL for one column must not stop the filling of another."""
+    there_and_back(in_process, metadata_of(box("Column('n', Integer)", "Column('b', LargeBinary)")))
+    in_process.look.execute("INSERT INTO box DEFAULT VALUES")
+    filled = (
+        "Column('n', Integer, nullable=False, default=5)",
+        "Column('b', LargeBinary, nullable=False, default=b'x')",
+    )
+    new = "Column('j', postgresql.JSONB, nullable=False, default={'a%': [1, ':b']})"
+    there_and_back(in_process, metadata_of(box(*filled, new)))
+    assert in_process.look.execute("SELECT n, b, j FROM box").fetchone() == (5, b"x", {"a%": [1, ":b"]})
 
 
 @pytest.mark.sample(3)

@@ -22,6 +22,8 @@ RECIPES = [item for item in map(recipe.read, recipe.names()) if item.models]
 def test_models_of_a_real_application(project: recipe.Recipe, tmp_path: Path) -> None:
     place = recipe.Workplace(project, tmp_path)
     recipe.install(tmp_path / "venv", [*project.requirements, f"--editable={ROOT}[embedded]"], project.overrides)
+    for name, text in project.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     variables = {**os.environ, **place.environment("postgresql+psycopg2://nobody@pgpatterns.invalid/nothing")}
     script = Path(__file__).with_name("real_models.py")
     command = [place.programs / "python", "-W", "ignore", script, project.models, "--changes", "44"]

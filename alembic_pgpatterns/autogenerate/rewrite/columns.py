@@ -184,18 +184,29 @@ def plan_alter_column(op: ops.AlterColumnOp, facts: Facts) -> tuple[Step, ...]:
 
 
 def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Let rows without a value get the default of new rows, before the CHECK that proves NOT NULL is validated."""
+    """Let rows without a value get the default of new rows, before the CHECK that proves NOT NULL.
+
+    A CHECK that is NOT VALID is checked for every row that an UPDATE touches: the filling of another column would fail
+    on rows that lack this one's value too. Rows that code has written in between are filled before the validation.
+    """
     default = op.existing_server_default
     value = "DEFAULT" if isinstance(default, DefaultClause) else getattr(op, FILLING, None)
     if value is None:
         return steps
     add, validate_check, *rest = steps
-    reason = "rows without a value get the column's default; a downgrade does not make them NULL again"
-    note = Note(UnbatchedDataChange.name, f"{op.table_name}.{op.column_name}", f"{reason}; {_IN_BATCHES}")
+    subject = f"{op.table_name}.{op.column_name}"
+    reason = f"rows without a value get the column's default; a downgrade does not make them NULL again; {_IN_BATCHES}"
+    again = "once more, for rows that were written before the CHECK was there"
+    notes = [
+        Note(UnbatchedDataChange.name, subject, reason),
+        Note(UnbatchedDataChange.name, subject, again, aside=True),
+    ]
     fill = FillOp(backfill(op.schema, op.table_name, str(op.column_name), value), value)
     phase = validate_check.up
-    filled = replace(phase, operations=(fill, *phase.operations), notes=(note, *phase.notes))
-    return (add, replace(validate_check, up=filled), *rest)
+    filled = replace(phase, operations=(fill, *phase.operations), notes=(notes[1], *phase.notes))
+    first = Step(1, Phase((fill,), autocommit=True, notes=(notes[0],)))
+    later = [add, replace(validate_check, up=filled), *rest]
+    return (first, *(replace(step, level=step.level + 2) for step in later))
 
 
 def _only_nullable(op: ops.AlterColumnOp) -> bool:

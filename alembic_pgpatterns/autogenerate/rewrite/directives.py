@@ -144,15 +144,16 @@ def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
         return steps
     if op.modify_type is not None:
         return _swap(op, steps, facts)
-    strict = _not_null(op.table_name, op.column_name, op.schema, steps, steps[0].level + 1)
-    fill = next((each for step in steps for each in step.up.operations if isinstance(each, FillOp)), None)
+    fill = next((each for each in steps[0].up.operations if isinstance(each, FillOp)), None)
+    staged = steps if fill is None else steps[1:]
+    strict = _not_null(op.table_name, op.column_name, op.schema, staged, staged[0].level + 1)
     if fill is None:
         return (strict,)
     where = f"{quote(str(op.column_name))} IS NULL"
     filled: ops.MigrateOperation = fill
     if facts.has_primary_key(facts.key(op.schema, op.table_name)):
         filled = _backfill(op.table_name, str(op.column_name), fill.value, where, op.schema)
-    return (Step(strict.level, _alone(filled, notes=steps[1].up.notes)), strict)
+    return (Step(strict.level, _alone(filled, notes=steps[0].up.notes)), strict)
 
 
 def _not_null(table: str, column: str, schema: str | None, steps: Steps, level: int) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Column, Enum, literal, types
@@ -28,6 +29,8 @@ def value_for_rows(column: Column[Any]) -> str | None:
     default: Any = column.default
     if default is None or not (default.is_scalar or default.is_clause_element):
         return None
+    if isinstance(column.type, types.JSON) and isinstance(default.arg, dict | list):
+        return expression_text(literal(json.dumps(default.arg, ensure_ascii=False)))
     if isinstance(default.arg, bytes):
         return f"'\\x{default.arg.hex()}'::bytea"
     try:

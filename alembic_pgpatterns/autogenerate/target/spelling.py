@@ -13,7 +13,18 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnClause, Computed, DefaultClause, Index, MetaData, TextClause, literal_column, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnClause,
+    Computed,
+    DefaultClause,
+    Index,
+    MetaData,
+    TextClause,
+    literal_column,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import BindParameter, Grouping, UnaryExpression
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -24,7 +35,7 @@ from alembic_pgpatterns.schema.sql.sqltext import is_statement, is_whole_default
 
 
 def spell(metadata: MetaData) -> None:
-    """Change the expressions of indexes, defaults and generated columns that could not be created as they are.
+    """Change the expressions of indexes, columns and CHECKs that could not be created as they are.
 
     Args:
         metadata: a copy of the application's.
@@ -34,6 +45,9 @@ def spell(metadata: MetaData) -> None:
             _spell_index(index)
         for column in table.columns:
             _spell_column(column)
+        for constraint in table.constraints:
+            if isinstance(constraint, CheckConstraint):
+                constraint.sqltext = _with_literals(constraint.sqltext)
 
 
 def _spell_index(index: Index) -> None:
@@ -83,8 +97,15 @@ def _with_literals(expression: Any) -> Any:
 
 
 def _needs_literal(parameter: BindParameter[Any]) -> bool:
-    kind = parameter.type.dialect_impl(DIALECT)
-    return isinstance(parameter.value, str | dict | list) and kind.literal_processor(DIALECT) is None
+    """Whether SQLAlchemy has no literal for a value, such as the text of a date in ``cast('2030-01-01', Date)``."""
+    if not isinstance(parameter.value, str | dict | list):
+        return False
+    processor = parameter.type.dialect_impl(DIALECT).literal_processor(DIALECT)
+    try:
+        return processor is None or not processor(parameter.value)
+    except Exception:
+        # Whatever the type's Python code does with a value of another type.
+        return True
 
 
 def _literal(parameter: BindParameter[Any]) -> ColumnClause[Any]:
