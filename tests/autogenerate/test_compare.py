@@ -80,6 +80,10 @@ PAIRS: dict[str, tuple[str, ...]] = {
             "CheckConstraint(column('j', postgresql.JSONB).contains({'a': [1, ':b%']}))",
         ),
     ),
+    "a new table references one that was UNLOGGED": (
+        f"Table('shelf', metadata, {ID}, prefixes=['UNLOGGED'])",
+        f"Table('shelf', metadata, {ID}); " + box("Column('shelf_id', ForeignKey('shelf.id'))"),
+    ),
     "what another dialect creates": (
         box(FLAGS, "Index('i', 's')", "CheckConstraint('len(s) > 1', name='c').ddl_if(dialect='mssql')"),
         f"t = {box(FLAGS)}; Index('i', t.c.s).ddl_if(dialect=('mysql', 'sqlite')); Index('o', t.c.s)",

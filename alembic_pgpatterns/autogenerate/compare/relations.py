@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from alembic.operations import ops
 from alembic.util import sqla_compat
-from sqlalchemy import Table
+from sqlalchemy import ForeignKeyConstraint, Table
 
 from alembic_pgpatterns.autogenerate.compare.forms import ConstraintForm
 from alembic_pgpatterns.autogenerate.compare.table_state import TableState
@@ -42,7 +43,9 @@ def _compare_persistence(state: TableState) -> None:
         reason = "every row is written again while nobody can read or write"
         note = Note(TableRewrite.name, state.name, reason)
         change, undo = words[unlogged], words[not unlogged]
-        state.add(AlterTableOp(state.table, f"{state.alter} {change}", f"{state.alter} {undo}", None, note, note))
+        op = PersistenceOp(state.table, f"{state.alter} {change}", f"{state.alter} {undo}", None, note, note)
+        op.logged = not unlogged
+        state.add(op)
 
 
 def _compare_options(state: TableState) -> None:
@@ -79,6 +82,37 @@ def _compare_partitioning(state: TableState) -> None:
         "#   that: rename the table, create the new one, copy the rows in batches, and drop the old one.",
     )
     state.add(CommentOp(lines))
+
+
+class PersistenceOp(AlterTableOp):
+    """``ALTER TABLE … SET LOGGED`` or ``SET UNLOGGED``."""
+
+    logged: bool
+
+
+def logged_first(operations: Sequence[Any]) -> list[Any]:
+    """The ops of an upgrade, with SET LOGGED before a new foreign key to the table.
+
+    PostgreSQL lets no permanent table reference an UNLOGGED one (ATAddForeignKeyConstraint in commands/tablecmds.c).
+    """
+    containers = [op for op in operations if type(op) is ops.ModifyTableOps]
+    leaves = [*operations, *(each for op in containers for each in op.ops)]
+    referenced = {name for op in leaves for name in _referenced(op)}
+    early: list[Any] = []
+    for op in containers:
+        made = [each for each in op.ops if isinstance(each, PersistenceOp) and each.logged]
+        early += [each for each in made if str(each.table_name) in referenced]
+        op.ops = [each for each in op.ops if all(each is not item for item in early)]
+    return [*early, *operations]
+
+
+def _referenced(op: Any) -> list[str]:
+    """The names of the tables that the foreign keys of a new table, or a new foreign key, reference."""
+    if isinstance(op, ops.CreateForeignKeyOp):
+        return [str(op.referent_table)]
+    columns = op.columns if isinstance(op, ops.CreateTableOp) else ()
+    keys = [item for item in columns if isinstance(item, ForeignKeyConstraint)]
+    return [element.target_fullname.split(".")[-2] for key in keys for element in key.elements]
 
 
 class RenameConstraintOp(AlterTableOp):

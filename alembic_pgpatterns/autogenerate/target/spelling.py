@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     CheckConstraint,
     Column,
     ColumnClause,
@@ -98,11 +99,12 @@ def _with_literals(expression: Any) -> Any:
 
 def _needs_literal(parameter: BindParameter[Any]) -> bool:
     """Whether SQLAlchemy has no literal for a value, such as the text of a date in ``cast('2030-01-01', Date)``."""
-    if not isinstance(parameter.value, str | dict | list):
+    value, kind = parameter.value, parameter.type.dialect_impl(DIALECT)
+    if not isinstance(value, str) and not (isinstance(kind, JSON) and isinstance(value, dict | list)):
         return False
-    processor = parameter.type.dialect_impl(DIALECT).literal_processor(DIALECT)
+    processor = kind.literal_processor(DIALECT)
     try:
-        return processor is None or not processor(parameter.value)
+        return processor is None or not processor(value)
     except Exception:
         # Whatever the type's Python code does with a value of another type.
         return True
