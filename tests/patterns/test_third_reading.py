@@ -65,12 +65,22 @@ def test_a_habit_is_said_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "length", "expected"),
-    [("name_hash", 40, 0), ("sha256", 64, 0), ("checksum", 255, 1), ("name", 64, 1), ("hashtag", 64, 1)],
-)
-def test_a_digest_has_the_length_of_its_algorithm(name: str, length: int, expected: int) -> None:
+    ("name", "length", "guess"),
+    [("name_hash", 40, True), ("sha256", 64, True), ("checksum", 255, False), ("name", 64, False),
+     ("hashtag", 64, False)],
+)  # fmt: skip
+def test_a_digest_has_the_length_of_its_algorithm(name: str, length: int, guess: bool) -> None:
     kind = DataType("varchar", modifier=(length,), display=f"character varying({length})")
-    assert len(found("varchar-length", table(column(name, kind)))) == expected
+    assert [item.guess for item in found("varchar-length", table(column(name, kind)))] == [guess]
+
+
+def test_text_that_holds_uuids_is_said_by_one_pattern() -> None:
+    """Also the columns that refer to it, whose names say nothing."""
+    kind = DataType("varchar", modifier=(36,), display="character varying(36)")
+    parent = table(column("id", kind, table=PARENT, python_default="oslo.generate_uuid"), name=PARENT)
+    child = table(column("owner", kind), column("code", kind), foreign("owner"))
+    findings = found("varchar-length", parent, child)
+    assert [item.object for item in findings if not item.guess] == ["public.item.code"]
 
 
 def test_an_index_on_the_column_that_finds_the_rows() -> None:

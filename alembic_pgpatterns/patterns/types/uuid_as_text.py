@@ -60,7 +60,7 @@ class UuidAsText(SchemaPattern):
         """Text columns that are named or defaulted as a UUID."""
         linked, obstacles = schema.fact(Linked), schema.fact(Obstacles)
         for table, column in checked_columns(schema):
-            if _shaped(table, column) and self._names_a_uuid(column):
+            if holds_uuid(table, column, self.options.names):
                 has_foreign_key = len(linked.group(column).columns) > 1
                 yield self.finding(
                     at=column,
@@ -71,17 +71,23 @@ class UuidAsText(SchemaPattern):
                     cause="keys" if has_foreign_key else "",
                 )
 
-    def _names_a_uuid(self, column: Column) -> bool:
-        if names_any(column.name, self.options.names):
-            return True
-        if isinstance(column.default, str) and calls(column.default) & FUNCTIONS:
-            return True
-        default = column.python_default
-        if not isinstance(default, str):
-            return False
-        # What a function of that name returns may be longer: "usr_" and a UUID. 32 or 36 characters hold no more.
-        named = column.type.length in LENGTHS and names_any(default.rpartition(".")[2], ("uuid",))
-        return named or default.startswith("uuid.uuid")
+
+def holds_uuid(table: Table, column: Column, names: tuple[str, ...] = Options().names) -> bool:
+    """Whether a column of text holds UUIDs: by its name, or by the default that makes one."""
+    return _shaped(table, column) and _names_a_uuid(column, names)
+
+
+def _names_a_uuid(column: Column, names: tuple[str, ...]) -> bool:
+    if names_any(column.name, names):
+        return True
+    if isinstance(column.default, str) and calls(column.default) & FUNCTIONS:
+        return True
+    default = column.python_default
+    if not isinstance(default, str):
+        return False
+    # What a function of that name returns may be longer: "usr_" and a UUID. 32 or 36 characters hold no more.
+    named = column.type.length in LENGTHS and names_any(default.rpartition(".")[2], ("uuid",))
+    return named or default.startswith("uuid.uuid")
 
 
 def _shaped(table: Table, column: Column) -> bool:

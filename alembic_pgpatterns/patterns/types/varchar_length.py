@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
-from alembic_pgpatterns.patterns._columns import checked_columns
+from alembic_pgpatterns.patterns._columns import Linked, checked_columns
 from alembic_pgpatterns.patterns._words import names_any
 from alembic_pgpatterns.patterns.types._text import GUESSED, KeepLimit, as_text
+from alembic_pgpatterns.patterns.types.uuid_as_text import LENGTHS, holds_uuid
 from alembic_pgpatterns.schema.model import Column, DataType, Schema
 
 
@@ -37,6 +38,9 @@ class VarcharLength(SchemaPattern):
     info. The CHECK has a name and can be replaced with NOT VALID and VALIDATE, without a lock that blocks writes.
     Columns that foreign keys connect change together or not at all; the CHECK is on the one that they reference.
 
+    A digest in hexadecimal has the length of its algorithm, and uuid-as-text says what to do about UUIDs: for both it is
+    a guess.
+
     Not reported: `varchar` without a length, columns whose type a TypeDecorator chooses (unless `type_decorators` is
     set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key, and
     an array with a limit to keep, since no CHECK can test each element.
@@ -62,10 +66,10 @@ class VarcharLength(SchemaPattern):
         """Columns of varchar with a length, through arrays and domains."""
         options = self.options
         for _, column in checked_columns(schema):
-            if self._is_checked(column.type) and not _is_digest(column):
+            if self._is_checked(column.type):
                 keep = (options.keep_limit, options.guessed_limits)
                 is_guessed = column.type.length in options.guessed_limits
-                yield self.finding(
+                finding = self.finding(
                     at=column,
                     message=f"{column.identifier} is limited to {column.type.length} characters by its type",
                     remedy=as_text(schema, column, *keep, decorated=options.type_decorators),
@@ -74,6 +78,7 @@ class VarcharLength(SchemaPattern):
                     # So is the habit of writing 255.
                     cause="guessed limits" if is_guessed else "chosen limits",
                 )
+                yield finding.but(guess=_is_digest(column) or _is_uuid(schema, column))
 
     def _is_checked(self, kind: DataType) -> bool:
         if kind.name != "varchar" or kind.length is None:
@@ -88,3 +93,11 @@ _DIGEST_LENGTHS = frozenset({32, 40, 56, 64, 96, 128})
 def _is_digest(column: Column) -> bool:
     """A digest in hexadecimal: its length is the algorithm's, and no longer one will come."""
     return column.type.length in _DIGEST_LENGTHS and names_any(column.name, _DIGESTS)
+
+
+def _is_uuid(schema: Schema, column: Column) -> bool:
+    """Whether it, or a column that foreign keys tie to it, holds UUIDs: uuid-as-text says what to do about that."""
+    if column.type.length not in LENGTHS:
+        return False
+    tied = ((schema.table(item.table), item) for item in schema.fact(Linked).group(column).columns)
+    return any(table is not None and holds_uuid(table, item) for table, item in tied)
