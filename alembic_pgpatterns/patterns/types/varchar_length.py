@@ -38,8 +38,8 @@ class VarcharLength(SchemaPattern):
     info. The CHECK has a name and can be replaced with NOT VALID and VALIDATE, without a lock that blocks writes.
     Columns that foreign keys connect change together or not at all; the CHECK is on the one that they reference.
 
-    A digest in hexadecimal has the length of its algorithm, and uuid-as-text says what to do about UUIDs: for both it is
-    a guess.
+    A digest in hexadecimal has the length of its algorithm, and uuid-as-text says what to do about UUIDs: for both it
+    is a guess.
 
     Not reported: `varchar` without a length, columns whose type a TypeDecorator chooses (unless `type_decorators` is
     set), and `Enum(native_enum=False)`. Only described: a column under a view, of a domain, or in a partition key, and
