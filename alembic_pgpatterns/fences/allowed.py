@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from alembic_pgpatterns.fences import unix_sockets
 from alembic_pgpatterns.fences.unix_sockets import Address
 
-_LOCAL_SERVICES = (
+LOCAL_SERVICES = (
     # Name service and logging of the machine. Refusing them would only break getpwnam() and logging. Not all of
     # /run/systemd: by /run/systemd/private root starts and stops services.
     "/dev/log",
@@ -41,7 +41,7 @@ class Allowed:
     def __post_init__(self) -> None:
         # Now, before the project's code runs: afterwards a place may have become a link to somewhere else. And the
         # system's folders are often links, such as /var/run.
-        places = tuple(map(os.path.realpath, (*self.sockets, *_LOCAL_SERVICES)))
+        places = tuple(map(os.path.realpath, (*self.sockets, *LOCAL_SERVICES)))
         object.__setattr__(self, "_places", places)
 
     @property

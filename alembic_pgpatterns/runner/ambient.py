@@ -6,6 +6,7 @@ Only in the project's process, which ends with the project's code.
 
 from __future__ import annotations
 
+import _posixsubprocess
 import functools
 import os
 import platform
@@ -14,28 +15,53 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_readlink = os.readlink
 _LIBRARY = str(Path(os.__file__).parent) + os.sep
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _SITE = f"{os.sep}site-packages{os.sep}"
-_EXISTENCE = frozenset({"exists", "lexists", "isfile", "isdir", "islink", "is_file", "is_dir", "is_symlink", "getsize"})
+_EXISTENCE = frozenset(
+    {"exists", "lexists", "isfile", "isdir", "islink", "is_file", "is_dir", "is_symlink", "getsize", "_joinrealpath"}
+)
 """Functions of the library that only ask whether a file exists, of what kind, and how large it is."""
 
 Note = Callable[[str], None]
 
 
-def watch(note: Note) -> None:
+def watch(note: Note, untracked: str) -> None:
     """From now on, record what the project's code asks. This cannot be undone.
 
     Args:
-        note: called with ``env:NAME`` (``env:*`` for all variables), ``stat:PATH`` (kind and size), ``time:PATH`` (time
-            of change), ``link:PATH`` (target of a link), ``argv`` or ``host``.
+        note: called with ``env:NAME`` (``env:*`` for all variables), ``stat:PATH`` (kind and size), ``time:PATH`` (all
+            that stat() says but the access), ``lstat:`` and ``ltime:`` (the same of a link itself), ``entries:PATH``
+            (all that stat() says of what is in a folder), ``link:PATH`` (target of a link), a path (content), ``argv``,
+            ``cpus`` or ``host``.
+        untracked: what to note where another process is started whose output nobody can know.
     """
     _watch_variables(note)
-    for name, prefix in (("stat", "stat"), ("lstat", "stat"), ("access", "stat"), ("readlink", "link")):
-        setattr(os, name, _watched(getattr(os, name), prefix, note))
+    for name, prefix in (("stat", "stat"), ("lstat", "lstat"), ("access", "stat"), ("readlink", "link")):
+        _replace(name, _watched(getattr(os, name), prefix, note))
+    _replace("fstat", _watched_descriptor(os.fstat, note))
+    _replace("scandir", _watched_entries(os.scandir, note))
+    _replace("open", _watched_open(os.open, note))
+    _replace("uname", _noting(os.uname, "host", note))
+    for owner, name in ((os, "cpu_count"), (os, "sched_getaffinity"), (os, "process_cpu_count"), (os, "sysconf")):
+        if hasattr(owner, name):
+            setattr(owner, name, _noting(getattr(owner, name), "cpus", note))
     for name in ("node", "uname"):
         setattr(platform, name, _noting(getattr(platform, name), "host", note))
+    # multiprocessing starts its processes by this alone, for which there is no event (util.spawnv_passfds()).
+    _posixsubprocess.fork_exec = _noting(_posixsubprocess.fork_exec, untracked, note)
     sys.argv = _Arguments(sys.argv, note)
+    sys.orig_argv = _Arguments(sys.orig_argv, note)
+
+
+def _replace(name: str, function: Callable[..., Any]) -> None:
+    """Replace a function of ``os``, and also in the sets by which programs ask what it can do (``os.supports_fd``)."""
+    stock = getattr(os, name)
+    for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+        if stock in able:
+            able.add(function)
+    setattr(os, name, function)
 
 
 def _watch_variables(note: Note) -> None:
@@ -59,8 +85,14 @@ def _watch_variables(note: Note) -> None:
     kind.__getitem__, kind.__contains__, kind.__iter__ = noted_get, noted_contains, noted_iterate
 
 
+OF_SHELLS = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"})
+"""A shell changes these by itself: the digest of all variables would differ in every terminal."""
+
+
 def _note_variable(note: Note, key: Any) -> None:
-    if isinstance(key, str | bytes) and _asker(3) is not None:  # not this function, nor the one that calls it
+    asker = _asker(3) if isinstance(key, str | bytes) else None  # not this function, nor the one that calls it
+    # Libraries ask for the terminal's size and the like, of which no revision depends.
+    if asker is not None and not (_SITE in asker and os.fsdecode(key) in OF_SHELLS):
         note(f"env:{os.fsdecode(key)}")
 
 
@@ -69,18 +101,87 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
 
     @functools.wraps(function)
     def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
-        asker = _asker()
-        if asker is not None and isinstance(path, str | bytes | os.PathLike) and _SITE not in asker:
-            name = str(Path(os.fsdecode(path)).absolute())
-            if not name.startswith((_LIBRARY, _PACKAGE, "/proc/", "/sys/")) and _SITE not in name:
-                note(f"{prefix}:{name}")
-                # What asks only whether a file exists does not depend on its time of change, which differs in every
-                # checkout.
-                if prefix == "stat" and sys._getframe(1).f_code.co_name not in _EXISTENCE:
-                    note(f"time:{name}")
+        name = _asked(path, keywords.get("dir_fd"))
+        if name is not None:
+            note(f"{prefix}:{name}")
+            # What asks only whether a file exists does not depend on its time of change, which differs in every
+            # checkout.
+            if prefix != "link" and sys._getframe(1).f_code.co_name not in _EXISTENCE:
+                note(f"{'ltime' if prefix == 'lstat' else 'time'}:{name}")
         return function(path, *arguments, **keywords)
 
     return watched
+
+
+def _watched_descriptor(function: Callable[..., Any], note: Note) -> Callable[..., Any]:
+    """Wrap ``fstat``. Python's library asks it for the size only, of what is read anyway."""
+
+    @functools.wraps(function)
+    def watched(descriptor: Any) -> Any:
+        if not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY) and (name := _asked(descriptor)) is not None:
+            note(f"time:{name}")
+        return function(descriptor)
+
+    return watched
+
+
+def _watched_entries(function: Callable[..., Any], note: Note) -> Callable[..., Any]:
+    """Wrap ``scandir``: its entries know size and times without a call of stat(). The library asks for names only."""
+
+    @functools.wraps(function)
+    def watched(path: Any = ".") -> Any:
+        if not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY) and (name := _asked(path)) is not None:
+            note(f"entries:{name}")
+        return function(path)
+
+    return watched
+
+
+def _watched_open(function: Callable[..., Any], note: Note) -> Callable[..., Any]:
+    """Wrap ``open``: its audit event does not have the folder that a path is relative to."""
+
+    @functools.wraps(function)
+    def watched(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
+        if dir_fd is not None and (name := _asked(path, dir_fd)) is not None:
+            note(name)
+        return function(path, flags, mode, dir_fd=dir_fd)
+
+    return watched
+
+
+def _asked(path: Any, folder: int | None = None) -> str | None:
+    """The path that the project's code asks for; None if it is not of the project, or another one's code asks."""
+    asker = _asker(3)  # not this function, nor the one that calls it
+    if asker is None or _SITE in asker:
+        return None
+    name = absolute(path, folder)
+    if name is None or name.startswith((_LIBRARY, _PACKAGE, "/proc/", "/sys/")) or _SITE in name:
+        return None
+    return name
+
+
+def absolute(path: Any, folder: int | None = None) -> str | None:
+    """A path from the root; None if it is none.
+
+    Args:
+        path: text, bytes, an object with a path, or the number of an open file.
+        folder: the number of an open folder that the path is relative to; None for the current one.
+    """
+    if isinstance(path, int) and not isinstance(path, bool):
+        return _place(path)
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None
+    base = _place(folder) if folder is not None else None
+    return str(Path(base or ".", os.fsdecode(path)).absolute())
+
+
+def _place(descriptor: int) -> str | None:
+    """What an open file is called (Linux); None if it has no name, as a pipe."""
+    try:
+        name = _readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+    return name if name.startswith("/") else None
 
 
 def _noting(function: Callable[..., Any], fact: str, note: Note) -> Callable[..., Any]:

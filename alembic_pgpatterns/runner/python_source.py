@@ -12,8 +12,9 @@ ALL_VARIABLES = "*"
 
 _ENVIRONMENTS = frozenset({"environ", "environb", "getenv", "getenvb"})
 _READERS_OF_SETTINGS = frozenset({"BaseSettings", "decouple", "load_config"})
-_CLOCKS = frozenset({"datetime", "date", "time", "dt"})
-_MOMENTS = frozenset({"utcnow", "now", "today", "time"})
+_MOMENTS = frozenset({"utcnow", "now", "today", "strftime", "localtime", "gmtime", "ctime", "asctime", "time_ns"})
+"""Of the modules datetime and time, under whatever name they were imported; `time` itself is a common name."""
+_NO_CLOCKS = frozenset({"func", "functions"})
 
 
 @dataclass
@@ -36,7 +37,9 @@ class PythonSource:
     @property
     def uses_clock(self) -> bool:
         """Whether it asks Python for the time or the date."""
-        return any(f"{clock}.{moment}" in self.pairs for clock in _CLOCKS for moment in _MOMENTS)
+        clocks = (pair.rpartition(".") for pair in self.pairs)
+        asked = any(name in _MOMENTS and base not in _NO_CLOCKS for base, _, name in clocks)
+        return asked or "time.time" in self.pairs or any(f"time.{name}" in self.imports for name in (*_MOMENTS, "time"))
 
     def mentions(self, *words: str) -> bool:
         """Whether one of the words is an identifier, or is in a string, in any case of letters."""

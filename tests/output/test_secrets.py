@@ -30,6 +30,16 @@ SQL = (
     "'ALTER ROLE bob PASSWORD \\'hunter2\\''",  # a repr
     "CREATE SUBSCRIPTION s CONNECTION 'host=db password=hunter2 dbname=x' PUBLICATION p",
     "SELECT dblink('dbname=x password=''hunter2''')",
+    "CREATE USER MAPPING FOR u SERVER s OPTIONS (user 'a', \"password\" 'hunter2')",
+    "UPDATE users SET password = 'hunter2' WHERE id = 1",
+    "UPDATE users SET \"password\" = 'hunter2', name = 'x'",
+    "INSERT INTO users (name, password) VALUES ('bob', 'hunter2'), ('eve', $$hunter2$$)",
+    "SELECT * FROM users WHERE api_token = 'hunter2'",
+    "SET app.jwt_secret TO 'hunter2'",
+    "ALTER DATABASE d SET app.jwt_secret = 'hunter2'",
+    "SELECT set_config('app.secret', 'hunter2', false)",
+    "SELECT crypt('hunter2', gen_salt('bf'))",
+    "SELECT pgp_sym_encrypt(note, 'hunter2')",
 )
 CONNECTIONS = (
     "postgresql://bob:hunter2@db.example/shop",
@@ -58,6 +68,37 @@ ERRORS = (
     "Settings(client_secret='hunter2', debug=True)",
     "Config(secret_key=hunter2)",
     "password = hunter2",
+    "DB_PASS=hunter2",
+    "DB_PWD: hunter2",
+    "{'pass': 'hunter2'}",
+    "Credentials(user='u', pwd='hunter2')",
+    "{'password': SecretStr('hunter2')}",
+    "{'pin_secret': 1234hunter2}",
+    "dbPassword: hunter2",
+    "apiKey: hunter2",
+    "db-password: hunter2",
+    "PASSWORD:hunter2",
+    "password: str = 'hunter2'",
+    "os.environ['SECRET_KEY'] = 'hunter2'",
+    "auth_token => hunter2",
+    "password => hunter2",
+    "<password>hunter2</password>",
+    "psql --password hunter2",
+    "vault --db-token=hunter2",
+    "the password 'hunter2' is too short",
+    "Authorization: Basic aHVudGVy hunter2",
+    "{'Authorization': 'Bearer hunter2'}",
+    "sent Bearer hunter2abc",
+    "x-api-key: hunter2",
+    "Cookie: session=hunter2; a=hunter2",
+    "AccountKey=hunter2==;EndpointSuffix=x",
+    "-----BEGIN RSA PRIVATE KEY-----\nhunter2\nhunter2\n-----END RSA PRIVATE KEY-----",
+    "eyJhbGciOiJIUzI1NiJ9.eyJodW50ZXIyIjoxfQ.hunter2sig",
+    "ghp_hunter2hunter2hunter2",
+    "[SQL: INSERT INTO users VALUES (%s, %s)]\n[parameters: ('bob', 'hunter2')]\n(Background on this error)",
+    "[parameters: {'pw': 'hunter2 ] '}]",
+    "duplicate key\nDETAIL:  Key (api_token)=(hunter2) already exists.",
+    "a null password\nDETAIL:  Failing row contains (1, bob, hunter2).",
     'missing "=" after "hunter2" in connection info string',
     'invalid connection option "hunter2"',
     'invalid integer value "hunter2" for connection option "port"',
@@ -90,6 +131,11 @@ def test_in_errors_of_others(text: str) -> None:
         "CREATE INDEX ix ON users (token) WHERE token IS NOT NULL",
         'Index("ix_token_user_id", "user_id")',
         "op.create_index('ix_credential_type', 'credential', ['user_id', 'type'])",
+        "ALTER TABLE tokens ADD CONSTRAINT c CHECK (token_type = 'bearer')",
+        "INSERT INTO token_kinds (name) VALUES ('bearer')",
+        'op.execute("UPDATE users SET token_count = 0")',
+        "ALTER TABLE secret SET (fillfactor = 70)",
+        "SELECT digest(note, 'sha256')",
         "a role without a PASSWORD cannot log in",
         "ALTER ROLE bob PASSWORD NULL",
         "see https://www.postgresql.org/docs/current/sql-createrole.html",
@@ -107,6 +153,23 @@ def test_what_is_no_secret_stays(text: str) -> None:
     ],
 )
 def test_settings_that_this_package_proposes_can_be_pasted(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "migrations/token.py:12: KeyError: 'x'",
+        "app/secret.py:3: NameError",
+        "password authentication failed for user bob",
+        "{'password': None, 'token': True}",
+        "SECRET_KEY is not set",
+        "Key (name)=(bob) already exists.",
+        "PWD=/home/bob",
+        "the token:: operator",
+    ],
+)
+def test_an_error_that_only_speaks_of_secrets_stays(text: str) -> None:
     assert without_secrets(text) == text
 
 

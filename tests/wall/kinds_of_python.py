@@ -67,6 +67,17 @@ listener.listen()
 quiet(connect, name)
 """
 """A listener with the name that production's has, in a folder of the project."""
+OF_THE_MACHINE = """made = []
+def make(folder):
+    if not os.path.isdir(folder):
+        make(os.path.dirname(folder))
+        os.mkdir(folder)
+        made.append(folder)
+def take_away():
+    for folder in reversed(made):
+        quiet(os.rmdir, folder)
+"""
+"""Folders outside of the project, which only root can make: those that were made are taken away again."""
 
 WAYS = {
     "a socket": "tcp()",
@@ -262,12 +273,12 @@ WAYS = {
     "deep = os.path.join(start, *['deep'] * (start.count('/') + 2))\n"
     "os.makedirs(os.path.dirname(os.path.join(deep, relative)), exist_ok=True)\nos.makedirs(deep, exist_ok=True)\n"
     "os.symlink(PATH, os.path.join(deep, relative))\nos.chdir(deep)\nconnect(relative)",
-    "a link in a folder of the machine's services": OWN + "os.makedirs('/run/nscd', exist_ok=True)\n"
+    "a link in a folder of the machine's services": OWN + OF_THE_MACHINE + "make('/run/nscd')\n"
     "try:\n    os.symlink(PATH, f'/run/nscd/{PORT}')\n    connect(f'/run/nscd/{PORT}')\n"
-    "finally:\n    os.unlink(f'/run/nscd/{PORT}')",
-    "a link in a folder of the journal": OWN + "os.makedirs('/run/systemd/journal', exist_ok=True)\n"
+    "finally:\n    os.unlink(f'/run/nscd/{PORT}')\n    take_away()",
+    "a link in a folder of the journal": OWN + OF_THE_MACHINE + "make('/run/systemd/journal')\n"
     "try:\n    os.symlink(FOLDER, f'/run/systemd/journal/{PORT}')\n"
-    "    connect(f'/run/systemd/journal/{PORT}/.s.PGSQL.{PORT}')\nfinally:\n    os.unlink(f'/run/systemd/journal/{PORT}')",
+    "    connect(f'/run/systemd/journal/{PORT}/.s.PGSQL.{PORT}')\nfinally:\n    os.unlink(f'/run/systemd/journal/{PORT}')\n    take_away()",
     "a root of its own with the machine's services": OWN + "if os.fork() == 0:\n"
     "    quiet(os.makedirs, f'{FOLDER}/run/nscd')\n    quiet(os.link, PATH, f'{FOLDER}/run/nscd/socket')\n"
     "    quiet(os.chroot, FOLDER)\n    quiet(os.chdir, '/run/nscd')\n    quiet(connect, 'socket')\n"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.server.throwaway import ThrowawayServer
 from tests.examples import mostly_long
 from tests.signals import HEEDED
 from tests.wall.production import Production, production
@@ -35,7 +36,23 @@ COMMANDS = (
     ["pgrehearse", "--rows", "50", "--budget", "10s", "--exit-zero"],
     ["pgadvise", "--no-cache"],
     ["pgcheck", "--exit-zero", "--format", "json=report.json"],
+    ["pgrebase", "left"],
+    ["pgstats", "<LIVE>", "-o", "report.json"],
+    ["pgexpand"],
 )
+BRANCH = """
+from alembic import op
+revision = "{name}"
+down_revision = "a1"
+
+
+def upgrade():
+    op.execute("ALTER TABLE book ADD {name} text")
+
+
+def downgrade():
+    op.execute("ALTER TABLE book DROP {name}")
+"""
 NUMBERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -85,6 +102,8 @@ def whole(project: Path, before: str) -> None:
     assert after == before or "sa.String(255)" not in after, "half of the edits"
     for path in (project / "migrations" / "versions").glob("*.py"):
         compile(path.read_text(), str(path), "exec")
+    for path in (project / "migrations" / "versions").glob("left.py"):
+        assert path.read_text().count("down_revision = ") == 1
     for path in project.glob("report.json"):
         json.loads(path.read_text())
 
@@ -99,7 +118,7 @@ def wait_for(condition: object, seconds: float = 20) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize("number", range(COUNT) if COUNT > 6 else mostly_long(range(COUNT), 0, 1, 2))
 @pytest.mark.sample(2)
-def test_nothing_stays(number: int, target: Production) -> None:
+def test_nothing_stays(number: int, target: Production, server: ThrowawayServer) -> None:
     chance = random.Random() if COUNT > 6 else random.Random(number)
     home = Path(tempfile.mkdtemp(prefix="signals-", dir="/tmp"))
     home.chmod(0o777)
@@ -107,6 +126,10 @@ def test_nothing_stays(number: int, target: Production) -> None:
     project.mkdir()
     make(project, target, {})
     before = (project / "app" / "models.py").read_text()
+    arguments = COMMANDS[number % len(COMMANDS)]
+    if "pgrebase" in arguments:
+        for name in ("left", "right"):
+            (project / "migrations" / "versions" / f"{name}.py").write_text(BRANCH.format(name=name))
     # Servers keep their files here, and so nobody else's are taken for ours.
     environment = {
         **os.environ,
@@ -116,10 +139,11 @@ def test_nothing_stays(number: int, target: Production) -> None:
         "CI": "",
     }
     subprocess.run(["chmod", "-R", "a+rwX", str(home)], check=True)
-    user = become() if number // 32 % 2 or (COUNT <= 6 and number % 2) else []
+    user = become() if number // (len(COMMANDS) * len(NUMBERS)) % 2 or (COUNT <= 6 and number % 2) else []
     old = segments()
     program = f"{HEEDED}\nfrom alembic.config import main\nmain(prog='alembic')"
-    command = [*user, sys.executable, "-c", program, *COMMANDS[number % len(COMMANDS)]]
+    live = server.url("postgres").render_as_string(hide_password=False)
+    command = [*user, sys.executable, "-c", program, *(item.replace("<LIVE>", live) for item in arguments)]
     process = subprocess.Popen(
         command,
         cwd=project,

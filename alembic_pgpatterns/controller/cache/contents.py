@@ -66,9 +66,10 @@ def _surroundings(project: Project, settings: Settings, binaries: Binaries) -> I
     yield _LAYOUT
     yield cluster.identity(binaries, server_account())
     # The folder, since env.py may read files by relative paths.
-    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH"), time.tzname]
+    yield [sys.version, platform.platform(), str(Path.cwd()), os.environ.get("PYTHONPATH"), *_time_zone()]
+    yield [sys.prefix, str(sys.flags), sys.warnoptions, sorted(sys._xoptions.items()), *_locale()]
     yield [str(settings.python), sorted(settings.allow_connect)]
-    yield sorted(_installed(sys.path))
+    yield sorted(_installed([*sys.path, *_folders_of(settings.python)]))
     yield sorted(_own_files())
     yield list(_configuration(project))
     yield digest_of(project.env_py)
@@ -95,6 +96,25 @@ def _configuration(project: Project) -> Iterator[object]:
     yield getattr(project.config.cmd_opts, "x", None)
 
 
+def _time_zone() -> Iterator[object]:
+    """Two zones may have the same names and another history, so the names alone do not tell them apart."""
+    yield from (time.tzname, time.timezone, time.altzone, os.environ.get("TZ"), os.path.realpath("/etc/localtime"))
+
+
+def _locale() -> Iterator[str]:
+    """The variables that ``locale.setlocale`` reads in C."""
+    for name, value in sorted(os.environ.items()):
+        if name in ("LANG", "LANGUAGE") or name.startswith("LC_"):
+            yield f"{name}={value}"
+
+
+def _folders_of(python: Path | None) -> Iterator[str]:
+    """Where the distributions of another interpreter are, if it is that of a virtual environment."""
+    if python is not None:
+        yield from (str(path) for path in python.parent.parent.glob("lib*/python*/site-packages"))
+        yield str(python.parent.parent / "Lib" / "site-packages")
+
+
 def _installed(folders: Iterable[str]) -> Iterator[str]:
     """Name and version of every distribution; also digests of the files of those that did not come from an index.
 
@@ -107,6 +127,8 @@ def _installed(folders: Iterable[str]) -> Iterator[str]:
                     record = entry / "RECORD"
                     local = (entry / "direct_url.json").exists() and record.exists()
                     yield entry.name + (digest_of(record) if local else "")
+                elif entry.suffix == ".pth" or entry.name in ("sitecustomize.py", "usercustomize.py"):
+                    yield f"{entry.name} {digest_of(entry)}"  # Python runs them at its start
 
 
 def _own_files() -> Iterator[str]:

@@ -17,9 +17,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
 
+from alembic_pgpatterns.config.reading import read_settings
+from alembic_pgpatterns.controller.cache.contents import _surroundings
+from alembic_pgpatterns.controller.project import Project
+from alembic_pgpatterns.runner import dependencies
+from alembic_pgpatterns.server.binaries import find_binaries
 from tests import projects
 from tests.controller.cache.test_history import add, checked, project, ran, told
+from tests.tracing import inside
 
 __all__ = ["project"]
 
@@ -63,6 +70,31 @@ def in_sqlite(name: str) -> Change:
             connection.execute("CREATE TABLE IF NOT EXISTS kinds (kind)")
             connection.execute("INSERT INTO kinds VALUES (1)")
         connection.close()
+
+    return change
+
+
+def in_write_ahead_log(name: str) -> Change:
+    def change(folder: Path) -> None:
+        connection = sqlite3.connect(folder / name)
+        connection.execute("INSERT INTO kinds VALUES (1)")
+        connection.commit()
+        OPEN.append(connection)  # when the last connection is closed, all goes into the main file
+
+    return change
+
+
+OPEN: list[sqlite3.Connection] = []
+
+
+def at_another_time(name: str) -> Change:
+    return lambda folder: os.utime(folder / name, (1, 1))
+
+
+def in_zip_of_modules(text: str) -> Change:
+    def change(folder: Path) -> None:
+        with zipfile.ZipFile(folder / "modules.zip", "w") as archive:
+            archive.writestr("module_in_zip.py", f"{text}\n")
 
     return change
 
@@ -130,6 +162,42 @@ KINDS: dict[str, tuple[str, Change]] = {
         "importlib.resources.files('package').joinpath('more.txt').read_text()",
         write("package/more.txt"),
     ),
+    "sqlite3, what is not in the main file yet": (
+        "sqlite3.connect('e.db').execute('SELECT count(*) FROM kinds').fetchall()",
+        in_write_ahead_log("e.db"),
+    ),
+    "a descriptor's facts": ("os.fstat(os.open('time-3.txt', 0)).st_mtime_ns", at_another_time("time-3.txt")),
+    "the entries' sizes": ("[entry.stat().st_size for entry in os.scandir('folder-8')]", write("folder-8/old")),
+    "the entries' times": (
+        "[entry.stat().st_mtime for entry in os.scandir('folder-9')]",
+        at_another_time("folder-9/old"),
+    ),
+    "a path relative to an open folder": (
+        "os.read(os.open('old', os.O_RDONLY, dir_fd=os.open('folder-10', os.O_RDONLY)), 99).decode()",
+        write("folder-10/old"),
+    ),
+    "facts relative to an open folder": (
+        "os.stat('old', dir_fd=os.open('folder-11', os.O_RDONLY)).st_size",
+        write("folder-11/old"),
+    ),
+    "an open folder": ("sorted(os.listdir(os.open('folder-12', os.O_RDONLY)))", write("folder-12/new")),
+    "files that have become folders": (
+        "[path.is_dir() for path in Path('folder-13').iterdir()]",
+        lambda folder: ((folder / "folder-13/old").unlink(), (folder / "folder-13/old").mkdir()),
+    ),
+    "a folder that is searched for modules": ("sorted(glob.glob('site/*.flag'))", write("site/new.flag")),
+    "the owner": ("Path('owned.txt').owner()", lambda folder: os.chown(folder / "owned.txt", 65534, -1)),
+    "the number of names": (
+        "os.stat('linked.txt').st_nlink",
+        lambda folder: (folder / "second-name").hardlink_to(folder / "linked.txt"),
+    ),
+    "a file that is to be new": ("new_file('exclusive')", write("exclusive")),
+    "an extended attribute": (
+        "os.getxattr('attributes.txt', 'user.kind')",
+        lambda folder: os.setxattr(folder / "attributes.txt", "user.kind", b"x"),
+    ),
+    "Python's code that is no module": ("open('script-3.py').read()", write("script-3.py", "VALUE = 'other'\n")),
+    "a module in an archive": ("module_of_zip()", in_zip_of_modules("VALUE = 'other, and longer'")),
     # Code.
     "a module": ("__import__('module_1').VALUE", write("module_1.py", "VALUE = 'other, and longer'\n")),
     "a module of a package": (
@@ -160,6 +228,14 @@ KINDS: dict[str, tuple[str, Change]] = {
         lambda folder: os.environ.update(TMPDIR=str(folder)),
     ),
     "the time zone": ("time.tzname[0]", lambda folder: (os.environ.update(TZ="Asia/Tokyo"), time.tzset())),
+    "the zone, by another name with the same letters": (
+        "time.localtime(1700000000).tm_hour",
+        lambda folder: (os.environ.update(TZ="XXX-5"), time.tzset()),
+    ),
+    "the locale": ("locale.setlocale(locale.LC_ALL, '')", variable("LC_ALL", "C.UTF-8")),
+    "a variable of the shell": ("os.environ.get('COLUMNS')", variable("COLUMNS", "77")),
+    "the original arguments": ("sys.orig_argv[1:]", lambda folder: sys.orig_argv.append("more")),
+    "the processors": ("os.cpu_count()", lambda folder: setattr(os, "cpu_count", lambda: 977)),
     "the arguments": ("sys.argv[1:]", lambda folder: sys.argv.append("more")),
     # Alembic's configuration.
     "another section of alembic.ini": ("config.file_config.sections()", in_ini("kinds")),
@@ -171,8 +247,8 @@ KINDS: dict[str, tuple[str, Change]] = {
     ),
 }
 ASK = """
-import configparser, csv, fileinput, getpass, glob, importlib.metadata, importlib.resources, json, linecache, mmap, os
-import pkgutil, runpy, shutil, sqlite3, sys, tarfile, tempfile, time, tomllib, zipfile
+import configparser, csv, fileinput, getpass, glob, importlib.metadata, importlib.resources, json, linecache, locale
+import mmap, os, pkgutil, runpy, shutil, sqlite3, sys, tarfile, tempfile, time, tomllib, zipfile
 from pathlib import Path
 from alembic import context
 config = context.config
@@ -192,6 +268,14 @@ def ran_by_exec(name):
     exec(compile(open(name).read(), name, "exec"), values)
     return values["VALUE"]
 
+def new_file(name):
+    with open(name, "x"):
+        os.unlink(name)
+
+def module_of_zip():
+    sys.path.insert(0, "modules.zip")
+    return __import__("module_in_zip").VALUE
+
 answers = {}
 for name, question in QUESTIONS.items():
     try:
@@ -207,33 +291,48 @@ with open("answers.json", "w") as file:
 def before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything of this process that a change touches comes back afterwards."""
     monkeypatch.setattr(sys, "argv", ["pytest"])
-    for name in ("HOME", "LOGNAME", "PATH", "TMPDIR", "TZ"):
-        monkeypatch.setenv(name, os.environ.get(name, {"TZ": "UTC", "TMPDIR": "/tmp", "LOGNAME": "one"}.get(name, "")))
+    monkeypatch.setattr(sys, "orig_argv", ["pytest"])
+    monkeypatch.setattr(os, "cpu_count", os.cpu_count)
+    usual = {"TZ": "UTC", "TMPDIR": "/tmp", "LOGNAME": "one", "LC_ALL": "C", "COLUMNS": "80"}
+    for name in ("HOME", "LOGNAME", "PATH", "TMPDIR", "TZ", "LC_ALL", "COLUMNS"):
+        monkeypatch.setenv(name, os.environ.get(name, usual.get(name, "")))
     for number in (*range(1, 8), "NEW"):
         monkeypatch.setenv(f"PGP_{number}", "")
         monkeypatch.delenv(f"PGP_{number}")
     os.environ["PGP_1"] = "one"
+    os.environ.update(LC_ALL="C", COLUMNS="80")
     yield
     monkeypatch.undo()
     time.tzset()
+    while OPEN:
+        OPEN.pop().close()
 
 
 def lay_out(folder: Path) -> None:
     """The files that are asked about."""
     for number in range(1, 10):
         (folder / f"text-{number}.txt").write_text("text")
-    for name in ("plain", "size", "time-1", "time-2", "mode", "lstat", "target", "other-target"):
+    for name in ("plain", "size", "time-1", "time-2", "time-3", "mode", "lstat", "target", "other-target"):
+        (folder / f"{name}.txt").write_text("text")
+    for name in ("owned", "linked", "attributes"):
         (folder / f"{name}.txt").write_text("text")
     for number in range(1, 8):
         (folder / f"folder-{number}" / "below").mkdir(parents=True)
+    for number in range(8, 14):
+        (folder / f"folder-{number}").mkdir()
+        (folder / f"folder-{number}" / "old").write_text("text")
+    in_zip_of_modules("VALUE = 'one'")(folder)
     (folder / "folder-7" / "new-text.txt").write_text("text")
     (folder / "link-folder").symlink_to("folder-7")
     for number in range(1, 5):
         (folder / f"link-{number}").symlink_to("target.txt")
     for name, text in {"json": '{"a": 1}', "toml": "a = 1", "ini": "[a]\nb = 1\n", "csv": "a,b\n"}.items():
         (folder / f"a.{name}").write_text(text)
-    for name in ("a.db", "b.db"):
+    for name in ("a.db", "b.db", "e.db"):
         in_sqlite(name)(folder)
+    with sqlite3.connect(folder / "e.db") as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    in_write_ahead_log("e.db")(folder)
     with zipfile.ZipFile(folder / "a.zip", "w") as archive:
         archive.writestr("one", "x")
     with tarfile.open(folder / "a.tar", "w") as archive:
@@ -242,7 +341,15 @@ def lay_out(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     for name in ("__init__.py", "data.txt", "more.txt"):
         (folder / "package" / name).write_text("# text\n")
-    for name in ("package/inner.py", "module_1.py", "module_3.py", "script-1.py", "script-2.py", "text-8.py"):
+    for name in (
+        "package/inner.py",
+        "module_1.py",
+        "module_3.py",
+        "script-1.py",
+        "script-2.py",
+        "script-3.py",
+        "text-8.py",
+    ):
         (folder / name).write_text("VALUE = 'one'\n")
     (folder / "module_2.py").write_text("from module_3 import VALUE\n")
     (folder / "site/thing-1.0.dist-info/METADATA").write_text("Name: thing\nVersion: 1.0\n")
@@ -256,28 +363,69 @@ def answers(folder: Path) -> dict[str, str]:
     return result
 
 
+def facts(project: projects.Project, cache: Path) -> dict[str, object]:
+    """All that decides whether the newest snapshot is used, as it is now."""
+    notes = max(cache.glob("history-*/states/*/history.json"), key=lambda path: path.stat().st_mtime)
+    noted = json.loads(notes.read_text())
+    with inside(project.folder):
+        own = Project(Config("alembic.ini"))
+        settings = read_settings(own.ini, own.pyproject, {})
+        surroundings = list(_surroundings(own, settings, BINARIES))
+        own.close()
+        files = {path: dependencies.digest_or_none(path) for path in noted["files"]}
+        variables = {name: dependencies.variable(name) for name in noted["variables"]}
+        return {**files, **variables, "surroundings": surroundings}
+
+
+BINARIES = find_binaries()
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("before")
-def test_every_kind_of_change_is_seen(project: projects.Project) -> None:
-    assert len(KINDS) >= 60
+@pytest.mark.parametrize("place", ["a revision", "env.py"])
+def test_every_kind_of_change_is_seen(project: projects.Project, place: str, cache: Path) -> None:
+    assert len(KINDS) >= 80
     folder = project.folder
     lay_out(folder)
-    questions = {name: question for name, (question, _) in KINDS.items()}
-    add(project, "r3", f"QUESTIONS = {questions!r}\n{ASK}", "r2")
-    (folder / "migrations/env.py").write_text((folder / "migrations/env.py").read_text() + "\n")
+    ask = f"QUESTIONS = { ({name: question for name, (question, _) in KINDS.items()})!r}\n{ASK}"
+    env_py = (folder / "migrations/env.py").read_text()
+    project.write("migrations/env.py", f"{ask if place == 'env.py' else ''}\n{env_py}")
+    add(project, "r3", ask if place == "a revision" else "pass", "r2")
     checked(project)
+    assert ran(project).endswith("r3")
     warm = checked(project)
-    if ran(project) != "r0 r1 r2 r3":
-        raise AssertionError(f"it runs again although nothing changed: {warm.hints}")
-    stale = []
+    assert ran(project) == "", f"it runs again although nothing changed: {warm.hints}"
+    first, missed = answers(folder), []
+    old = facts(project, cache)
     for name, (_, change) in KINDS.items():
-        old = answers(folder)[name]
         change(folder)
-        warm = checked(project)
-        if not ran(project).endswith("r3"):
-            stale.append(name)
-            continue
-        assert answers(folder)[name] != old, f"{name}: the change changes no answer: {old}"
-    assert not stale
-    cold = checked(project, cache=False)
-    assert told(warm) == told(cold)
+        new = facts(project, cache)
+        if new == old:
+            missed.append(name)
+        old = new
+    assert not missed
+    warm = checked(project)
+    assert ran(project).endswith("r3")
+    assert not [name for name, answer in answers(folder).items() if answer == first[name]]
+    assert told(warm) == told(checked(project, cache=False))
+
+
+NEVER_CACHED = {
+    "a fork": "os.wait() if os.fork() else os._exit(0)",
+    "a process of multiprocessing": "process = multiprocessing.get_context('spawn').Process(target=print)\n"
+    "process.start()\nprocess.join()",
+    "a library in C": "ctypes.CDLL(None).getenv(b'HOME')",
+    "a reader in C": "import dbm",
+    "this process's own environment": "open('/proc/self/environ').read()",
+    "a look-up of a name": "socket.gethostbyname('localhost')",
+    "a database that is attached": "sqlite3.connect(':memory:').execute('ATTACH ? AS other', ('x.db',))",
+}
+
+
+@pytest.mark.parametrize("name", NEVER_CACHED)
+@pytest.mark.sample(4)
+def test_what_nobody_can_know_is_not_cached(project: projects.Project, name: str) -> None:
+    add(project, "r3", f"import ctypes, multiprocessing, os, socket, sqlite3\n{NEVER_CACHED[name]}", "r2")
+    for _ in range(2):
+        (hint,) = [hint for hint in checked(project).hints if "cached" in hint]
+        assert ran(project).endswith("r3"), hint
