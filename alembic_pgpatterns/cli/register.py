@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 from alembic_pgpatterns.cli import pgadvise, pgcheck, pgexpand, pgfix, pgrebase, pgrehearse, pgrevision, pgstats
 
@@ -21,3 +21,18 @@ def register(command_line: Any) -> None:
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.description = module.DESCRIPTION
         module.add_flags(parser)
+        _quote_harmlessly(parser)
+    # It says which arguments nobody knows.
+    _quote_harmlessly(command_line.parser)
+
+
+def _quote_harmlessly(parser: argparse.ArgumentParser) -> None:
+    """Let the parser's errors, which quote what was typed, hold no secret and no control character."""
+    stock = parser.error
+
+    def error(message: str) -> NoReturn:
+        from alembic_pgpatterns.output.safe_text import error as safe
+
+        stock(safe(message))
+
+    parser.error = error  # type: ignore[method-assign]

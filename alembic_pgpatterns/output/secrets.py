@@ -138,7 +138,7 @@ def without_secrets(text: str) -> str:
     Beside `without_passwords`: values that are assigned to names such as ``DB_PASSWORD``, ``client_secret`` or
     ``API_TOKEN``, with ``=`` or ``:``; what pydantic and libpq quote of their input.
     """
-    text = _CONNINFO_SPACED.sub(rf"\1{HIDDEN}", without_passwords(text))
+    text = _CONNINFO_SPACED.sub(rf"\1{HIDDEN}", without_passwords(_readable_part(text)))
     text = _LIBPQ.sub(lambda match: f'{match[1] or match[2] or match[3]}"{HIDDEN}"', text)
     text = _PYDANTIC.sub(rf"\1'{HIDDEN}'", text)
     text = _PARAMETERS.sub(rf"\1{HIDDEN}]", text)
@@ -149,6 +149,17 @@ def without_secrets(text: str) -> str:
     text = _NAMED.sub(rf"\1'{HIDDEN}'", _SHAPES.sub(HIDDEN, text))
     text = _ASSIGNED.sub(_hidden, text)
     return _COLON.sub(_hidden_after_colon, text)
+
+
+_LONGEST, _BEGINNING = 20_000, 15_000
+
+
+def _readable_part(text: str) -> str:
+    """Beginning and end of a text that nobody would read as a whole, such as an error with a file in it."""
+    if len(text) <= _LONGEST:
+        return text
+    left_out = len(text) - _LONGEST
+    return f"{text[:_BEGINNING]}\n… ({left_out} characters are left out) …\n{text[_BEGINNING - _LONGEST :]}"
 
 
 def _hidden(match: re.Match[str]) -> str:

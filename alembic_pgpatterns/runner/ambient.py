@@ -101,7 +101,7 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
 
     @functools.wraps(function)
     def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
-        name = _asked(path, keywords.get("dir_fd"))
+        name = _path_if_of_project(path, keywords.get("dir_fd"))
         if name is not None:
             note(f"{prefix}:{name}")
             # What asks only whether a file exists does not depend on its time of change, which differs in every
@@ -118,7 +118,10 @@ def _watched_descriptor(function: Callable[..., Any], note: Note) -> Callable[..
 
     @functools.wraps(function)
     def watched(descriptor: Any) -> Any:
-        if not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY) and (name := _asked(descriptor)) is not None:
+        if (
+            not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
+            and (name := _path_if_of_project(descriptor)) is not None
+        ):
             note(f"time:{name}")
         return function(descriptor)
 
@@ -130,7 +133,10 @@ def _watched_entries(function: Callable[..., Any], note: Note) -> Callable[..., 
 
     @functools.wraps(function)
     def watched(path: Any = ".") -> Any:
-        if not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY) and (name := _asked(path)) is not None:
+        if (
+            not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
+            and (name := _path_if_of_project(path)) is not None
+        ):
             note(f"entries:{name}")
         return function(path)
 
@@ -142,14 +148,14 @@ def _watched_open(function: Callable[..., Any], note: Note) -> Callable[..., Any
 
     @functools.wraps(function)
     def watched(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
-        if dir_fd is not None and (name := _asked(path, dir_fd)) is not None:
+        if dir_fd is not None and (name := _path_if_of_project(path, dir_fd)) is not None:
             note(name)
         return function(path, flags, mode, dir_fd=dir_fd)
 
     return watched
 
 
-def _asked(path: Any, folder: int | None = None) -> str | None:
+def _path_if_of_project(path: Any, folder: int | None = None) -> str | None:
     """The path that the project's code asks for; None if it is not of the project, or another one's code asks."""
     asker = _asker(3)  # not this function, nor the one that calls it
     if asker is None or _SITE in asker:

@@ -175,7 +175,7 @@ class Child:
             if os.getpid() != owner:
                 # A process that the project forked has returned to here: it must not answer for the project.
                 os._exit(0)
-            with contextlib.suppress(ValueError, OSError):
+            with contextlib.suppress(ValueError, OSError, AttributeError):  # the project may have set it to None
                 sys.stdout.flush()
             try:
                 send(requests, answer)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from alembic_pgpatterns.fences import libpq
 from alembic_pgpatterns.fences.allowed import LOCAL_SERVICES
 from alembic_pgpatterns.runner import ambient
 
@@ -100,6 +101,9 @@ def recorded(read: set[str], *, code: bool) -> Iterator[None]:
 
 def _opened(sink: _Sink, path: object, mode: object, flags: object) -> None:
     if not isinstance(path, (str, bytes, os.PathLike)):
+        return
+    # Two calls up: this function, the hook. An application imports a thousand modules, so first of all these.
+    if not sink.code and sys._getframe(2).f_code.co_filename.startswith("<frozen importlib"):
         return
     name = str(Path(os.fsdecode(path)).absolute())
     if isinstance(flags, int) and (flags & os.O_ACCMODE == os.O_WRONLY or flags & os.O_TRUNC):
@@ -226,6 +230,7 @@ def _callers() -> Iterator[str]:
     # The function in C that raised the event has no frame.
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename not in (__file__, ambient.__file__):
+        # Functions that are wrapped have a frame of ours between the library's and the caller's.
+        if frame.f_code.co_filename not in (__file__, ambient.__file__, libpq.__file__):
             yield frame.f_code.co_filename
         frame = frame.f_back  # type: ignore[assignment]

@@ -38,8 +38,9 @@ class PythonSource:
     def uses_clock(self) -> bool:
         """Whether it asks Python for the time or the date."""
         clocks = (pair.rpartition(".") for pair in self.pairs)
-        asked = any(name in _MOMENTS and base not in _NO_CLOCKS for base, _, name in clocks)
-        return asked or "time.time" in self.pairs or any(f"time.{name}" in self.imports for name in (*_MOMENTS, "time"))
+        if any(name in _MOMENTS and base not in _NO_CLOCKS for base, _, name in clocks):
+            return True
+        return "time.time" in self.pairs or any(f"time.{name}" in self.imports for name in (*_MOMENTS, "time"))
 
     def mentions(self, *words: str) -> bool:
         """Whether one of the words is an identifier, or is in a string, in any case of letters."""

@@ -26,6 +26,8 @@ def quote(identifier: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _quoted(identifier: str) -> str:
+    if not identifier:
+        return '""'  # of which SQLAlchemy looks at the first character, up to 2.0.30 at least
     return str(_preparer.quote(identifier))
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from alembic_pgpatterns.autogenerate.rewrite.alembic_versions import HAS_INLINE_REFERENCES
 from alembic_pgpatterns.patterns import RevisionPattern, registry
 from tests.autogenerate.conftest import AlembicProject, make_project  # noqa: F401
 from tests.tracing import trace
@@ -64,6 +65,8 @@ def findings_of(make_project, traced_server) -> Callable[[str, str], list[str]]:
 @pytest.mark.sample(6)
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_the_rewriter_writes_is_silent(findings_of, change: str) -> None:
+    if change == CHANGES["column with a reference"] and not HAS_INLINE_REFERENCES:
+        pytest.skip("Alembic before 1.19 loses ON DELETE inside ADD COLUMN, so the key is a statement of its own")
     assert findings_of(BEFORE, f'{AUTHOR}{BOOK}, Column("author_id", BigInteger), Column("old", Text), {change})') == []
 
 

@@ -173,6 +173,14 @@ def test_an_error_that_only_speaks_of_secrets_stays(text: str) -> None:
     assert without_secrets(text) == text
 
 
+def test_a_text_without_end_is_cut() -> None:
+    hidden = without_secrets("password='hunter2' " + "x" * 3_000_000 + " token='hunter2' end")
+    assert len(hidden) < 21_000
+    assert "hunter2" not in hidden
+    assert hidden.endswith("end")
+    assert "characters are left out" in hidden
+
+
 def test_the_rest_of_an_error_stays() -> None:
     said = "env.py:3: OperationalError: connection to db failed, user=bob password=hunter2 sslmode=require: no route"
     assert without_secrets(said) == said.replace("hunter2", "***")

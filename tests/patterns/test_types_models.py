@@ -307,7 +307,8 @@ def test_the_length_of_an_enum_is_no_mismatch() -> None:
 
 def test_a_mismatch_that_no_type_covers_is_described() -> None:
     declared = MetaData()
-    Table("price", declared, Column("id", Numeric, primary_key=True))
+    # SQLAlchemy before 2.1 makes a serial of a numeric key that may count.
+    Table("price", declared, Column("id", Numeric, primary_key=True, autoincrement=False))
     Table("item", declared, Column("id", BigInteger, primary_key=True), Column("p", BigInteger, ForeignKey("price.id")))
     (found,) = find("foreign-key-type-mismatch", declared)
     assert isinstance(found.remedy, Advice)

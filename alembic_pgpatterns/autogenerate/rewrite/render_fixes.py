@@ -109,7 +109,7 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
             # Its repr is that of the type under it, which has no precision.
             return _rendered(kind.dialect_impl(dialect), context)
         if type(kind).__module__.startswith("sqlalchemy."):
-            return render(kind, context)
+            return render(_without_metadata(kind), context)
         if stored and isinstance(kind, TypeDecorator):
             return _stored(kind, dialect, context)
         if getattr(kind, "spatial_index", False):
@@ -120,6 +120,15 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
         return _stored(kind, dialect, context) if isinstance(kind, TypeDecorator) else render(kind, context)
 
     return render_type
+
+
+def _without_metadata(kind: Any) -> Any:
+    """An Enum without its MetaData: before SQLAlchemy 2.1 its repr has ``metadata=MetaData()``, a name of no file."""
+    if not isinstance(kind, Enum) or kind.metadata is None:
+        return kind
+    bare = copy.copy(kind)
+    bare.metadata = None
+    return bare
 
 
 def _without_index(kind: Any) -> Any:
