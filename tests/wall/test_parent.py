@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.processes.supervisor import ChildEnds, start
+from conftest import Database
 from tests import projects
 from tests.tracing import inside
 from tests.wall.production import Production, production
@@ -128,6 +129,29 @@ def test_patterns_of_one_s_own_run_in_a_process_of_their_own(kind: str, real: Pr
     assert pids and str(run.pid) not in pids
     sleeping = subprocess.run(["pgrep", "-f", "sleep 98.7"], capture_output=True, text=True, check=False).stdout
     assert not sleeping
+
+
+@pytest.mark.parametrize("command", ["pgcheck --live", pytest.param("pgrehearse --rows 20", marks=pytest.mark.long)])
+def test_they_do_so_beside_a_database_in_use_and_in_a_rehearsal(
+    command: str, real: Production, database: Database, tmp_path: Path
+) -> None:
+    project = projects.make(tmp_path)
+    project.revision("a1", BOOK)
+    project.write("pyproject.toml", '[tool.alembic_pgpatterns]\nplugins = ["ours"]\n')
+    project.write("ours.py", OURS.replace("{head}", CONNECTS + DRIVER).replace("{port}", str(real.port)))
+    database.execute("CREATE TABLE book (id bigint PRIMARY KEY, title varchar(9))")
+    arguments = command.split()
+    if "--live" in arguments:
+        arguments.append(database.url.render_as_string(hide_password=False))
+    before = real.by_way
+    program = [sys.executable, "-m", "alembic", *arguments, "--exit-zero", "--format", "json"]
+    with subprocess.Popen(program, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        out, err = run.communicate(timeout=300)
+    assert run.returncode == 0, err
+    assert ("short-name public.book" in out) == ("--live" in arguments), "a rehearsal looks at its revisions alone"
+    assert real.by_way == before
+    pids = (tmp_path / "pids").read_text().split()
+    assert pids and str(run.pid) not in pids
 
 
 FAILS = {
