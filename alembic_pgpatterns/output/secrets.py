@@ -46,6 +46,8 @@ _ANY_STRING = re.compile(_STRING, re.IGNORECASE | re.DOTALL)
 
 _URL = re.compile(r"(://[^\s:/@]*:)(?!password@)\S+@")
 """Up to the last @ of the word: a password may contain one that should be written %40."""
+_URL_CUT = re.compile(r"(://[^\s:/@\[{]+:)(?!password\b|\d+(?!\w)|\*\*\*)[^\s/@'\"{]+(?=['\"\s]|\Z)")
+"""One without its host: Alembic, for example, takes what stands before an @ for the name of a branch."""
 _URL_TOKEN = re.compile(r"(\bhttps?://)[^\s:/@]{12,}@")
 
 _QUOTED = r"b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\""
@@ -141,6 +143,7 @@ def without_secrets(text: str) -> str:
     text = _CONNINFO_SPACED.sub(rf"\1{HIDDEN}", without_passwords(_readable_part(text)))
     text = _LIBPQ.sub(lambda match: f'{match[1] or match[2] or match[3]}"{HIDDEN}"', text)
     text = _PYDANTIC.sub(rf"\1'{HIDDEN}'", text)
+    text = _URL_CUT.sub(rf"\1{HIDDEN}", text)
     text = _PARAMETERS.sub(rf"\1{HIDDEN}]", text)
     if _IS_SECRET.search(text):
         text = _DETAIL.sub(rf"\1{HIDDEN}\2", text)

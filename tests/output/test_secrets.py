@@ -69,6 +69,7 @@ ERRORS = (
     "Config(secret_key=hunter2)",
     "password = hunter2",
     "DB_PASS=hunter2",
+    "No such branch: 'postgresql://bob:hunter2'",
     "DB_PWD: hunter2",
     "{'pass': 'hunter2'}",
     "Credentials(user='u', pwd='hunter2')",
@@ -167,6 +168,9 @@ def test_settings_that_this_package_proposes_can_be_pasted(text: str) -> None:
         "Key (name)=(bob) already exists.",
         "PWD=/home/bob",
         "the token:: operator",
+        "postgresql://localhost:5432",
+        "postgresql://[::1]:5432/shop",
+        "{url} is postgresql://{host}:{port}/{name}",
     ],
 )
 def test_an_error_that_only_speaks_of_secrets_stays(text: str) -> None:
