@@ -25,6 +25,7 @@ from alembic_pgpatterns.server.account import Account, server_account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
 from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
+from alembic_pgpatterns.server.lost import is_lost, refusal
 from alembic_pgpatterns.server.server_settings import SETTINGS
 from alembic_pgpatterns.server.subscriptions import drop_database
 
@@ -326,20 +327,12 @@ def throwaway_server(
                 server.set_password(secrets.token_urlsafe(24))
             yield server
         except Exception as error:
-            server_failure = server.failure(grace=1.0 if _lost(error) else 0.0)
+            server_failure = server.failure(grace=1.0 if is_lost(error) else 0.0) or refusal(error)
             if server_failure is None or server_failure in str(error):
                 raise
             raise PgPatternsError(server_failure) from error
         finally:
             server.stop()
-
-
-def _lost(error: BaseException | None) -> bool:
-    """Whether a lost connection caused the error, however it was wrapped."""
-    lost = (psycopg.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    while error is not None and not isinstance(error, lost):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _create_roles(server: ThrowawayServer, roles: Sequence[str]) -> None:

@@ -98,6 +98,10 @@ KINDS = {
     "socket.create_connection(('127.0.0.1', <PORT>)) $$",
     "another language that may do all": "CREATE EXTENSION plperlu;;DO LANGUAGE plperlu $$ use IO::Socket; "
     "IO::Socket::INET->new('127.0.0.1:<PORT>') $$",
+    "libraries that are not there, for everybody": "ALTER ROLE ALL SET local_preload_libraries = 'dblink'",
+    "a trigger on login": DBLINK
+    + "CREATE FUNCTION m() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM dblink_connect('<TCP>'); "
+    "EXCEPTION WHEN OTHERS THEN NULL; END $$;;CREATE EVENT TRIGGER e ON login EXECUTE FUNCTION m()",
     "files of the server": "SELECT pg_read_file('/etc/passwd');;SELECT lo_export(lo_from_bytea(0, '\\\\x00'), "
     "'<HERE>/exported');;COPY book TO '<HERE>/copied';;SELECT pg_ls_dir('<FOLDER>')",
 }
