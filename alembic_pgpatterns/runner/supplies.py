@@ -56,13 +56,13 @@ def watched_attributes(config: Any) -> AskedAttributes:
 def asked_options(config: Any) -> list[str]:
     """The names of options that env.py asked for, from the first call on, and that the ini file does not have."""
     if "_asked_options" not in config.__dict__:
-        config._asked_options = asked = []
+        config._asked_options = names = []
         stock = config.get_section_option
 
         def get_section_option(section: str, name: str, default: Any = None) -> Any:
             value = stock(section, name, default)
             if value is None:
-                asked.append(name)
+                names.append(name)
             return value
 
         # Config.get_main_option() calls it, too (alembic/config.py).

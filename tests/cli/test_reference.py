@@ -24,6 +24,7 @@ OURS = ("checks", "cli", "config", "findings", "fix", "report")
 def test_the_page_of_commands_is_current() -> None:
     again = "python -m alembic_pgpatterns.cli.reference docs"
     assert (ROOT / "docs/commands.md").read_text() == reference.page(), f"write it again: {again}"
+    assert (ROOT / "docs/facts.md").read_text() == reference.facts_page(), f"write it again: {again}"
 
 
 def flags(command: str) -> list[argparse.Action]:
