@@ -8,7 +8,7 @@ from itertools import groupby
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.lock_block import ATTEMPTS, lock_block
+from alembic_pgpatterns.autogenerate.rewrite.lock_block import ATTEMPTS, in_order, lock_block
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AutocommitOp, CommentOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
@@ -38,6 +38,18 @@ def body(steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
             result.extend(_transaction(members, facts, committed_early=position <= last_autocommit))
     # A function of comments alone is no Python. Alembic writes "pass" only where it renders no line at all.
     return [*result, CommentOp(("pass",))] if result and not any(map(_runs, result)) else result
+
+
+def released(operations: list[ops.MigrateOperation], steps: Sequence[Step], facts: Facts) -> list[ops.MigrateOperation]:
+    """Return a downgrade that commits first, if it then locks tables.
+
+    Unless env.py sets transaction_per_migration, the downgrade of the file after it runs in the same transaction and
+    has locked tables. With these locks nobody must wait for more: others may wait for the first and hold the second.
+    """
+    if not facts.autocommit or not steps or steps[0].up.autocommit or not steps[0].up.locks:
+        return operations
+    comment = CommentOp(("# A commit: the locks of the revision before go, before this one locks tables.",))
+    return [AutocommitOp([comment, SqlOp("SELECT 1")]), *operations]
 
 
 def _runs(op: ops.MigrateOperation) -> bool:
@@ -112,7 +124,7 @@ def _transaction(phases: Sequence[Phase], facts: Facts, committed_early: bool) -
     if not any(phase.strong for phase in phases) or facts.has_lock_timeout or not timeout:
         return inner
     limit = [CommentOp.of(_patience(timeout)), SqlOp(f"SET LOCAL lock_timeout = {_literal(timeout)}")]
-    tables = [table for phase in phases for table in phase.locks]
+    tables = in_order(phase.locks for phase in phases)
     if tables:
         note = Note(MissingLockTimeout.name, "the tables", f"locked at once, in up to {ATTEMPTS} attempts", aside=True)
         under_views = [column for phase in phases for column in phase.under_views]

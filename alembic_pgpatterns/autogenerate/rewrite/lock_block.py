@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from string import Template
 
 from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, closure
 from alembic_pgpatterns.schema.names import do_block
 
-ATTEMPTS = 10
+ATTEMPTS = 30
 
 # A block with EXCEPTION is a subtransaction: when lock_timeout ends the wait, the locks that it got are released
-# (PostgreSQL docs, "Explicit Locking"), so that nobody waits for us during the pause. The tables come in one order, so
-# that two of these do not wait for each other.
+# (PostgreSQL docs, "Explicit Locking"), so that nobody waits for us during the pause. Whoever has a lock that we want
+# may wait for one that we have. After deadlock_timeout (1 s by default) PostgreSQL would end that statement, so from
+# the first lock on we wait for less than that in all.
 _ATTEMPTS = Template("""
   FOR pgpatterns_attempt IN 1..$attempts LOOP
+    DECLARE
+      pgpatterns_limit text := current_setting('lock_timeout');
     BEGIN$views
-      LOCK TABLE $tables IN ACCESS EXCLUSIVE MODE;
+      PERFORM set_config('lock_timeout', least(nullif(setting::int, 0), 100 * pgpatterns_attempt)::text, true)
+        FROM pg_settings WHERE name = 'lock_timeout';
+$locks
+      PERFORM set_config('lock_timeout', pgpatterns_limit, true);
       EXIT;
     EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
       IF pgpatterns_attempt = $attempts THEN
         RAISE;
       END IF;
-      PERFORM pg_sleep(pgpatterns_attempt / 10.0);
+      PERFORM pg_sleep(random() * pgpatterns_attempt / 10.0);
     END;
   END LOOP;""")
+_IN_ALL = 800
+"""Milliseconds."""
 # A query locks a view before the tables that the view reads. In another order it would wait for us, and we for it.
 # LOCK TABLE would lock all tables of a view too, and refuses a materialised one; a new owner that is the old one
 # changes nothing and locks the view alone.
@@ -47,16 +55,35 @@ def attempts(tables: Iterable[str], under_views: Iterable[Column] = ()) -> str:
     """Return PL/pgSQL that locks tables ACCESS EXCLUSIVE, and the views on columns before them.
 
     Args:
-        tables: their quoted names.
+        tables: their quoted names, in the order of the locks.
         under_views: the columns.
     """
     columns = list(under_views)
     views = _VIEWS.substitute(closure=closure(columns)) if columns else ""
-    return _ATTEMPTS.substitute(tables=", ".join(sorted(set(tables))), attempts=ATTEMPTS, views=views)
+    first, *others = dict.fromkeys(tables)
+    locks = [f"      LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE;"]
+    if others:
+        limit = f"{_IN_ALL // len(others)}ms"
+        locks += [f"      PERFORM set_config('lock_timeout', '{limit}', true);"]
+        locks += [f"      LOCK TABLE {', '.join(others)} IN ACCESS EXCLUSIVE MODE;"]
+    return _ATTEMPTS.substitute(locks="\n".join(locks), attempts=ATTEMPTS, views=views)
+
+
+def in_order(orders: Iterable[Sequence[str]]) -> list[str]:
+    """Return all names so that each order holds, as far as they do not contradict each other."""
+    sequences = [list(dict.fromkeys(order)) for order in orders]
+    result: list[str] = []
+    while any(sequences):
+        heads = [sequence[0] for sequence in sequences if sequence]
+        free = (head for head in heads if not any(head in sequence[1:] for sequence in sequences))
+        chosen = next(free, heads[0])
+        result.append(chosen)
+        sequences = [[name for name in sequence if name != chosen] for sequence in sequences]
+    return result
 
 
 def lock_block(tables: Iterable[str], under_views: Iterable[Column] = ()) -> SqlOp:
-    """Return a DO statement that locks tables ACCESS EXCLUSIVE, under the lock_timeout of the transaction.
+    """Return a DO statement that locks tables ACCESS EXCLUSIVE. No attempt waits longer than lock_timeout for a table.
 
     Args:
         tables: their quoted names.

@@ -17,7 +17,7 @@ from alembic_pgpatterns.autogenerate.rewrite import revision_chain as chain
 from alembic_pgpatterns.autogenerate.rewrite.alembic_bugs import repaired
 from alembic_pgpatterns.autogenerate.rewrite.changes import flatten, paired
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, RewriteSettings, read_facts
-from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches
+from alembic_pgpatterns.autogenerate.rewrite.function_body import body, in_batches, released
 from alembic_pgpatterns.autogenerate.rewrite.named_types import with_enum_types
 from alembic_pgpatterns.autogenerate.rewrite.phases import in_phases, mark
 from alembic_pgpatterns.autogenerate.rewrite.planner import plan_all
@@ -73,13 +73,18 @@ def rewrite(
     planned = plan_all(changes, facts)
     if facts.settings.phases:
         planned = in_phases(planned, facts)
+    parts = chain.parts(planned, facts, split)
     return [
         File(
             (*((mark(),) if part.contract else ()), *grouped(body(part.up, facts))),
-            tuple(grouped(body(part.down, facts))),
+            tuple(
+                grouped(
+                    released(body(part.down, facts), part.down, facts) if len(parts) > 1 else body(part.down, facts)
+                )
+            ),
             part.contract,
         )
-        for part in chain.parts(planned, facts, split)
+        for part in parts
     ]
 
 

@@ -72,10 +72,15 @@ class Parts:
         return (*named, *(((schema, self._kept_sequence()),) if self._identity() else ()))
 
     def locked(self) -> tuple[str, ...]:
-        """Return the tables that the swap locks: those of the foreign keys too, on either side."""
+        """Return the tables that the swap locks: those of the foreign keys too, on either side.
+
+        Who writes a row locks its table first and then, for the foreign key, the referenced one: so do we.
+        """
         keys = self.dependents.foreign_keys
-        others = {(key.schema, key.table) for key in keys} | {peer[:2] for key in keys for peer in key.peers}
-        return tuple(sorted({self._table(), *(self._qualified(*other) for other in others)}))
+        before = sorted(self._table_of(key) for key in keys if key.referenced)
+        after = sorted(self._qualified(*peer[:2]) for key in keys if key.referencing for peer in key.peers)
+        this = self._table()
+        return tuple(dict.fromkeys((*(table for table in before if table != this), this, *after)))
 
     def leftovers(self) -> list[str]:
         """Drop what an attempt before has left. Foreign keys come first: they need the index."""

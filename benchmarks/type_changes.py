@@ -1,0 +1,498 @@
+"""The changes of type that teams fear, on a table in use: how long readers and writers wait, and what killing does.
+
+One reader and one writer work all the time, and the writer keeps a ledger of all rows in another schema, in the same
+transactions. Each change is made once by ``ALTER TABLE`` alone and once by what autogenerate writes: up, down and up
+again, with the ledger compared each time. Then the program (``kill -9``), or its backend, is killed at random moments
+of further runs, up and down, and at the end everything has to be as it was.
+
+    python benchmarks/type_changes.py [rows=1000000] [kills=30] [rows for the kills=50000] [part of a change's name]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import create_engine
+
+from alembic_pgpatterns.server.throwaway import ThrowawayServer, throwaway_server
+
+HEAD = "from sqlalchemy import *\nfrom sqlalchemy.dialects import postgresql\n\nmetadata = MetaData()\n"
+MODELS = """
+author = Table("author", metadata, Column("id", Integer, primary_key=True),
+    Column("boss_id", ForeignKey("author.id", name="boss"), index=True))
+book = Table("book", metadata, Column("id", Integer, primary_key=True),
+    Column("author_id", ForeignKey("author.id", name="author"), index=True, nullable=False),
+    Column("before_id", ForeignKey("book.id", name="before"), index=True),
+    Column("pages", Integer, CheckConstraint("pages >= 0", name="book_pages"), nullable=False, server_default="1"),
+    Column("price", Float), Column("doc", JSON), Column("made", DateTime, index=True), Column("word", String(20)),
+    Column("state", Text, server_default="new"), Column("token", Text))
+credit = Table("credit", metadata, Column("book_id", ForeignKey("book.id", name="credit_book"), primary_key=True),
+    Column("author_id", ForeignKey("author.id", name="credit_author"), primary_key=True, index=True))
+share = Table("share", metadata, Column("id", BigInteger, primary_key=True), Column("book_id", Integer),
+    Column("author_id", Integer), ForeignKeyConstraint(["book_id", "author_id"],
+        ["credit.book_id", "credit.author_id"], name="share_credit"))
+Index("share_both", share.c.book_id, share.c.author_id)
+Index("book_pages_made", book.c.pages, book.c.id, unique=True)
+Index("book_thick", func.abs(book.c.pages), postgresql_where=book.c.pages > 500)
+"""
+ROWS = """
+    INSERT INTO author SELECT g, nullif(g / 2, 0) FROM generate_series(1, 1000) g;
+    INSERT INTO book SELECT g, 1 + g % 1000, nullif(g / 2, 0), g % 900, g / 4.0, '{"a": 1}', timestamp '2020-01-01' +
+        g * interval '1 minute', 'word ' || g % 5000, (ARRAY['new', 'old'])[1 + g % 2], md5(g::text)::uuid::text
+        FROM generate_series(1, {rows}) g;
+    SELECT setval('book_id_seq', {rows}), setval('author_id_seq', 1000);
+    INSERT INTO credit SELECT id, author_id FROM book WHERE id % 5 = 0;
+    INSERT INTO share SELECT id, id, author_id FROM book WHERE id % 10 = 0;
+"""
+VALUES = """id::bigint, author_id::bigint, before_id::bigint, pages::bigint, price::numeric, doc::jsonb,
+    extract(epoch FROM made), word::text, state::text, token::uuid"""
+VIEWS = """
+    CREATE VIEW thick AS SELECT id, pages, word FROM book WHERE pages > 3;
+    CREATE VIEW named AS SELECT thick.id, thick.pages, author.id AS author FROM thick JOIN book USING (id)
+        JOIN author ON author.id = book.author_id;
+    CREATE MATERIALIZED VIEW counted AS SELECT author, count(*) AS books, sum(pages) AS pages
+        FROM named GROUP BY author;
+    CREATE UNIQUE INDEX counted_author ON counted (author);
+"""
+POLICIES = """
+    ALTER TABLE book ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY thick ON book USING (pages >= 0);
+    CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER noted BEFORE UPDATE OF pages ON book FOR EACH ROW WHEN (NEW.pages < 0) EXECUTE FUNCTION noted();
+    CREATE TRIGGER always AFTER UPDATE ON book FOR EACH ROW EXECUTE FUNCTION noted();
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Words of the models before and after, further objects, and the change as one statement per table."""
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    naive: str
+    objects: str = ""
+
+    def after(self) -> str:
+        """The models after the change."""
+        text = MODELS
+        for old, new in zip(self.old, self.new, strict=True):
+            text = text.replace(old, new)
+        return text
+
+
+_DROPPED = "DROP MATERIALIZED VIEW counted; DROP VIEW named, thick;"
+CHANGES = {
+    "an integer key, all that references it": Change(
+        (" Integer, primary_key", '"book_id", Integer', '"author_id", Integer'),
+        (" BigInteger, primary_key", '"book_id", BigInteger', '"author_id", BigInteger'),
+        """ALTER TABLE author ALTER id TYPE bigint, ALTER boss_id TYPE bigint;
+        ALTER TABLE book ALTER id TYPE bigint, ALTER author_id TYPE bigint, ALTER before_id TYPE bigint;
+        ALTER TABLE credit ALTER book_id TYPE bigint, ALTER author_id TYPE bigint;
+        ALTER TABLE share ALTER book_id TYPE bigint, ALTER author_id TYPE bigint""",
+    ),
+    "integer, indexed and in a CHECK": Change(
+        ('"pages", Integer',), ('"pages", BigInteger',), "ALTER TABLE book ALTER pages TYPE bigint"
+    ),
+    "integer, under views": Change(
+        ('"pages", Integer',),
+        ('"pages", BigInteger',),
+        f"{_DROPPED} ALTER TABLE book ALTER pages TYPE bigint; {VIEWS}",
+        VIEWS,
+    ),
+    "integer, under policies and triggers": Change(
+        ('"pages", Integer',),
+        ('"pages", BigInteger',),
+        """DROP POLICY thick ON book; DROP TRIGGER noted ON book; ALTER TABLE book ALTER pages TYPE bigint;
+        CREATE POLICY thick ON book USING (pages >= 0);
+        CREATE TRIGGER noted BEFORE UPDATE OF pages ON book FOR EACH ROW WHEN (NEW.pages < 0)
+        EXECUTE FUNCTION noted()""",
+        POLICIES,
+    ),
+    "timestamp to timestamptz, indexed": Change(
+        ("DateTime,",),
+        ("DateTime(timezone=True),",),
+        "ALTER TABLE book ALTER made TYPE timestamptz USING made AT TIME ZONE 'UTC'",
+    ),
+    "varchar to text, under views": Change(
+        ("String(20)",), ("Text",), f"{_DROPPED} ALTER TABLE book ALTER word TYPE text; {VIEWS}", VIEWS
+    ),
+    "json to jsonb": Change(("JSON",), ("postgresql.JSONB",), "ALTER TABLE book ALTER doc TYPE jsonb"),
+    "float to numeric": Change(("Float",), ("Numeric",), "ALTER TABLE book ALTER price TYPE numeric"),
+    "text to an enum": Change(
+        ('"state", Text',),
+        ('"state", Enum("new", "old", name="state")',),
+        """CREATE TYPE state AS ENUM ('new', 'old'); ALTER TABLE book ALTER state DROP DEFAULT;
+        ALTER TABLE book ALTER state TYPE state USING state::state; ALTER TABLE book ALTER state SET DEFAULT 'new'""",
+    ),
+    "text to uuid": Change(
+        ('"token", Text',), ('"token", Uuid',), "ALTER TABLE book ALTER token TYPE uuid USING token::uuid"
+    ),
+    "serial to identity": Change(
+        ('"book", metadata, Column("id", Integer,',),
+        ('"book", metadata, Column("id", Integer, Identity(),',),
+        """ALTER TABLE book ALTER id DROP DEFAULT; DROP SEQUENCE book_id_seq;
+        ALTER TABLE book ALTER id ADD GENERATED BY DEFAULT AS IDENTITY (START 2000000)""",
+    ),
+}
+
+
+_RESTARTS = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.CannotConnectNow)
+
+
+@dataclass
+class Load:
+    """A reader and a writer without a pause, the longest wait of each in seconds, and what they could not do."""
+
+    server: ThrowawayServer
+    database: str
+    rows: int
+    views: bool
+    longest: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "write": 0.0})
+    errors: list[str] = field(default_factory=list)
+    done: int = 0
+
+    def __enter__(self) -> Load:
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(kind,)) for kind in self.longest]
+        for thread in self.threads:
+            thread.start()
+        time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        time.sleep(0.3)
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def run(self, kind: str) -> None:
+        number = 0
+        while not self.over.is_set():
+            try:
+                with self.server.connect(self.database) as connection:
+                    # A prepared SELECT fails once when the type of its columns changes, however that is made.
+                    connection.prepare_threshold = None
+                    connection.execute("SET TimeZone = 'UTC'")
+                    while not self.over.is_set():
+                        number += 1
+                        (self.read if kind == "read" else self.write)(connection, number)
+                        time.sleep(0.001)
+            except psycopg.OperationalError as error:
+                # The server restarts after a kill of a backend; a deadlock is none of these.
+                if (
+                    not isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown)
+                    and error.sqlstate
+                ):
+                    self.errors.append(f"{kind}: {error}")
+                time.sleep(0.05)
+            except psycopg.Error as error:
+                self.errors.append(f"{kind}: {error}")
+
+    def timed(self, kind: str, connection: psycopg.Connection, statement: str, values: tuple = ()) -> psycopg.Cursor:
+        begun = time.perf_counter()
+        result = connection.execute(statement, values)
+        self.longest[kind] = max(self.longest[kind], time.perf_counter() - begun)
+        return result
+
+    def read(self, connection: psycopg.Connection, number: int) -> None:
+        key = number * 7919 % self.rows + 1
+        self.timed("read", connection, "SELECT pages, word FROM book WHERE id = %s", (key,))
+        if self.views:
+            self.timed("read", connection, "SELECT pages FROM thick WHERE id = %s", (key,))
+            self.timed("read", connection, "SELECT books FROM counted WHERE author = %s", (key % 1000,))
+
+    def write(self, connection: psycopg.Connection, number: int) -> None:
+        key = number * 7907 % self.rows + 1
+        with connection.transaction():
+            if number % 4 == 0:
+                self.timed("write", connection, _INSERT, (key % 1000 + 1, number % 700, f"w{number}", number))
+            elif number % 7 == 0:
+                # Only rows that nothing references: the newest.
+                self.timed("write", connection, "DELETE FROM book WHERE id = (SELECT max(id) FROM book)")
+            else:
+                self.timed("write", connection, _UPDATE, (number, number, number, key))
+            # The ledger: what the statement says, and not what the table has.
+            connection.execute(*_ledger(number, key))
+        self.done += 1
+
+
+_INSERT = """INSERT INTO book (author_id, pages, word, price, doc, made, token) VALUES
+    (%s, %s, %s, %s / 8.0, '{"b": 2}', '2024-02-03', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11')"""
+_UPDATE = """UPDATE book SET pages = %s, price = %s / 4.0, word = 'x' || %s, doc = NULL, made = '2021-01-01',
+    state = 'old' WHERE id = %s"""
+
+
+def _ledger(number: int, key: int) -> tuple[str, tuple]:
+    if number % 4 == 0:
+        values = (key % 1000 + 1, number % 700, number, f"w{number}")
+        return (
+            """INSERT INTO ledger.book SELECT max(id), %s, NULL, %s, %s / 8.0, '{"b": 2}', extract(epoch FROM
+            timestamptz '2024-02-03Z'), %s, 'new', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11' FROM book""",
+            values,
+        )
+    if number % 7 == 0:
+        return "DELETE FROM ledger.book WHERE id = (SELECT max(id) FROM ledger.book)", ()
+    return (
+        """UPDATE ledger.book SET pages = %s, price = %s / 4.0, word = 'x' || %s, doc = NULL, state = 'old',
+        made = extract(epoch FROM timestamptz '2021-01-01Z') WHERE id = %s""",
+        (number, number, number, key),
+    )
+
+
+class Project:
+    """A project of the generic template and its database, with all rows."""
+
+    def __init__(self, server: ThrowawayServer, template: str, name: str, change: Change) -> None:
+        self.server, self.change = server, change
+        self.database = server.create_database(name, template=template)
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = Path(self.folder.name)
+        with server.connect(self.database) as connection:
+            connection.execute(change.objects or "SELECT 1")
+        self.alembic("init", "migrations")
+        ini, env = self.root / "alembic.ini", self.root / "migrations" / "env.py"
+        url = server.url(name).render_as_string(hide_password=False).replace("%", "%%")
+        ini.write_text(
+            ini.read_text().replace("driver://user:pass@localhost/dbname", url) + "\n[pgpatterns]\nignore = *\n"
+        )
+        text = env.read_text().replace("target_metadata = None", "import models\ntarget_metadata = models.metadata")
+        plugins = (
+            'target_metadata=target_metadata, autogenerate_plugins=["alembic.autogenerate.*", "alembic_pgpatterns"]'
+        )
+        env.write_text(text.replace("target_metadata=target_metadata", plugins))
+        (self.root / "models.py").write_text(HEAD + change.after())
+        self.alembic("revision", "--autogenerate", "-m", "types")
+        self.files = list((self.root / "migrations" / "versions").glob("*.py"))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the program."""
+        command = [sys.executable, "-m", "alembic", *arguments]
+        environment = {**os.environ, "PGAPPNAME": "alembic"}
+        return subprocess.Popen(
+            command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def alembic(self, *arguments: str) -> float:
+        """Run the program; how long it took."""
+        begun = time.perf_counter()
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        if process.returncode:
+            raise SystemExit(f"alembic {' '.join(arguments)}:\n{output}")
+        return time.perf_counter() - begun
+
+    def wrong(self) -> int:
+        """Number of rows that are not what the ledger says."""
+        with self.server.connect(self.database) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            row = connection.execute(_WRONG.replace("{values}", VALUES)).fetchone()
+            return int(row[0]) if row else -1
+
+    def catalog(self) -> list[str]:
+        """Columns, constraints, indexes, triggers, policies and views, without the order of columns."""
+        with self.server.connect(self.database) as connection:
+            return [row[0] for row in connection.execute(_CATALOG).fetchall()]
+
+    def close(self) -> None:
+        self.server.drop_database(self.database)
+        self.folder.cleanup()
+
+
+_LEDGER = """
+    CREATE SCHEMA ledger;
+    CREATE TABLE ledger.book AS SELECT {values} FROM book;
+    ALTER TABLE ledger.book RENAME extract TO made;
+    CREATE UNIQUE INDEX ON ledger.book (id);
+    ANALYZE
+"""
+_WRONG = """
+    WITH present AS (SELECT {values} FROM book)
+    SELECT count(*) FROM ((SELECT * FROM present EXCEPT ALL SELECT * FROM ledger.book)
+                          UNION ALL (SELECT * FROM ledger.book EXCEPT ALL SELECT * FROM present)) d
+"""
+_CATALOG = """
+    SELECT concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attidentity)
+    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm') AND attnum > 0 AND NOT attisdropped
+    UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid) FROM pg_index JOIN pg_class c
+    ON c.oid = indexrelid WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT concat_ws(' ', tablename, policyname, qual) FROM pg_policies
+    UNION ALL SELECT concat_ws(' ', relname, pg_get_viewdef(oid), relispopulated) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
+    UNION ALL SELECT concat_ws(' ', 'function', oid::regproc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    ORDER BY 1
+"""
+
+
+def prepared(server: ThrowawayServer, rows: int) -> str:
+    """A database with the tables, the rows and the ledger, to be copied."""
+    name = server.create_database(f"rows_{rows}")
+    with server.connect(name) as connection:
+        scope: dict[str, Any] = {}
+        exec(HEAD + MODELS, scope)
+        engine = create_engine(server.url(name))
+        scope["metadata"].create_all(engine)
+        engine.dispose()
+        for statement in ROWS.replace("{rows}", str(rows)).split(";"):
+            if statement.strip():
+                connection.execute(statement.encode())
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE SCHEMA ledger; CREATE TABLE ledger.book AS SELECT {VALUES} FROM book")
+        connection.execute(
+            "ALTER TABLE ledger.book RENAME extract TO made; CREATE UNIQUE INDEX ON ledger.book (id); ANALYZE"
+        )
+    return name
+
+
+def naive(server: ThrowawayServer, template: str, change: Change, rows: int) -> dict[str, float]:
+    """The longest waits beside the change as plain statements in one transaction."""
+    name = server.create_database("naive", template=template)
+    with server.connect(name) as connection:
+        connection.execute(change.objects or "SELECT 1")
+        with Load(server, name, rows, bool(change.objects == VIEWS)) as load:
+            connection.execute("SET TimeZone = 'UTC'")
+            with connection.transaction():
+                connection.execute(change.naive)
+    server.drop_database(name)
+    return load.longest
+
+
+def staged(server: ThrowawayServer, template: str, change: Change, rows: int) -> Iterator[str]:
+    """Up, down and up again beside the load; yields what was measured, the first time the waits of the upgrade."""
+    project = Project(server, template, "staged", change)
+    try:
+        before, after, took, waits = project.catalog(), [], [], []
+        for number, arguments in enumerate((("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head"))):
+            with Load(server, project.database, rows, bool(change.objects == VIEWS)) as load:
+                took.append(project.alembic(*arguments))
+            waits.append(load.longest)
+            if load.errors or project.wrong():
+                yield f"FAILED: {' '.join(arguments)}: {project.wrong()} wrong rows; {load.errors[:3]}"
+                return
+            after.append(project.catalog())
+            expected = (after[0], before, after[0])[number]
+            if after[-1] != expected:
+                yield f"FAILED: {' '.join(arguments)}: {sorted(set(after[-1]) ^ set(expected))}"
+                return
+        longest = [f"{wait['read'] * 1000:.0f}/{wait['write'] * 1000:.0f}" for wait in waits]
+        yield f"{longest[0]:>12} {longest[1]:>12} {longest[2]:>12} {took[0]:7.1f}s {len(project.files):5}"
+        yield str(max(waits[0].values()))
+    finally:
+        project.close()
+
+
+def killed(server: ThrowawayServer, template: str, change: Change, rows: int, kills: int, seed: int) -> str:
+    """Kill runs up and down at random moments, run the last one to its end, and compare everything."""
+    chance = random.Random(seed)
+    project = Project(server, template, "killed", change)
+    try:
+        before = project.catalog()
+        took = project.alembic("upgrade", "head")
+        after = project.catalog()
+        took_down = project.alembic("downgrade", "base")
+        hits = dict.fromkeys(("program", "backend", "too late"), 0)
+        with Load(server, project.database, rows, bool(change.objects == VIEWS)) as load:
+            up = True
+            while hits["program"] + hits["backend"] < kills:
+                process = project.start(*(("upgrade", "head") if up else ("downgrade", "base")))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(chance.uniform(0.3, (took if up else took_down) * 1.2))
+                if process.poll() is not None:
+                    if process.returncode:
+                        return f"FAILED: a run after a kill: {process.communicate()[0][-1500:]}"
+                    hits["too late"] += 1
+                    up = not up
+                    continue
+                hits[_kill(project, process, backend=chance.random() < 0.3)] += 1
+                process.communicate()
+        project.alembic("upgrade", "head")
+        if load.errors:
+            return f"FAILED: {load.errors[:3]}"
+        for arguments, expected in (
+            (("upgrade", "head"), after),
+            (("downgrade", "base"), before),
+            (("upgrade", "head"), after),
+        ):
+            project.alembic(*arguments)
+            if project.catalog() != expected or project.wrong():
+                return (
+                    f"FAILED: {' '.join(arguments)}: {project.wrong()} rows; {set(project.catalog()) ^ set(expected)}"
+                )
+        return f"{hits['program']} programs, {hits['backend']} backends killed; 0 wrong rows of {load.done:,} writes"
+    finally:
+        project.close()
+
+
+def _kill(project: Project, process: subprocess.Popen[str], backend: bool) -> str:
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alembic' AND datname = %s"
+    if backend:
+        with project.server.connect() as connection:
+            pids = connection.execute(query, (project.database,)).fetchall()
+        for (pid,) in pids:
+            os.kill(pid, signal.SIGKILL)
+        if pids:
+            # The program fails by itself, and the server recovers.
+            process.wait()
+            _wait_for(project.server)
+            return "backend"
+    process.kill()
+    process.wait()
+    return "program"
+
+
+def _wait_for(server: ThrowawayServer) -> None:
+    for _ in range(200):
+        with contextlib.suppress(psycopg.Error), server.connect() as connection:
+            connection.execute("SELECT 1")
+            return
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[ThrowawayServer]:
+    """A server that starts again after a crash."""
+    with throwaway_server(settings={"restart_after_crash": "on"}) as server:
+        yield server
+
+
+def main() -> None:
+    """Print a table."""
+    rows, kills, fewer = ([int(each) for each in sys.argv[1:4]] + [1_000_000, 30, 50_000][len(sys.argv[1:4]) :])[:3]
+    part = sys.argv[4] if len(sys.argv) > 4 else ""
+    print(f"{rows:,} rows; longest wait of a read/write in ms\n")
+    print(f"{'change':40} {'ALTER TABLE':>12} {'up':>12} {'down':>12} {'up again':>12} {'up took':>8} files  ratio")
+    with running() as server:
+        template = prepared(server, rows)
+        for what, change in CHANGES.items():
+            if part in what and rows:
+                plain = naive(server, template, change, rows)
+                result = list(staged(server, template, change, rows))
+                ratio = f"1/{max(plain.values()) / float(result[1]):.0f}" if len(result) > 1 else ""
+                shown = f"{plain['read'] * 1000:.0f}/{plain['write'] * 1000:.0f}"
+                print(f"{what:40} {shown:>12} {result[0]}  {ratio}", flush=True)
+        server.drop_database(template)
+        if kills:
+            template = prepared(server, fewer)
+            for number, (what, change) in enumerate(CHANGES.items()):
+                if part in what:
+                    print(f"{what:40} {killed(server, template, change, fewer, kills, number)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
