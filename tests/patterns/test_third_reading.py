@@ -112,6 +112,22 @@ def test_a_list_that_people_fill_by_hand(name: str, rule: str, asked: bool, gues
     assert [item.guess for item in findings] == [guess]
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "guess"),
+    [
+        ("created_by", [], True),
+        ("approved_by_id", [], True),
+        ("created_by", [query(Condition("created_by", Use.EQUAL))], False),
+        ("created_by", [QueryShape("parent", "delete", (Condition("id", Use.EQUAL),))], False),
+        ("owner_id", [], False),
+        ("by", [], False),
+    ],
+)
+def test_who_did_something(name: str, asked: list[QueryShape], guess: bool) -> None:
+    findings = found("unindexed-foreign-key", table(column(name), foreign(name)), table(name=PARENT), queries=asked)
+    assert [item.guess for item in findings] == [guess]
+
+
 def test_a_line_that_asks_any_model() -> None:
     """`self.model.id` in a base class: that it is called for this model, nothing shows."""
     names = ("event", "message", "task")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from alembic_pgpatterns.patterns import Action, Finding, Fold, SchemaPattern, Severity
 from alembic_pgpatterns.patterns._growth import is_named_list, looks_like_a_list
+from alembic_pgpatterns.patterns._words import words
 from alembic_pgpatterns.patterns.indexes._coverage import Coverage
 from alembic_pgpatterns.patterns.indexes._evidence import ONE_VALUE, queries_on, with_condition
 from alembic_pgpatterns.patterns.indexes._links import link_columns
@@ -37,7 +38,8 @@ class UnindexedForeignKey(SchemaPattern):
 
     A short list, such as countries or kinds, hardly ever loses a row: a key that refers to one is a guess where the
     application's source is known, and neither it nor a policy searches by the key. So is a key of a list of named
-    things that people fill by hand, such as providers or plans.
+    things that people fill by hand, such as providers or plans, and one that notes who did something (`created_by`)
+    where the application's source deletes no row of the table that it refers to.
 
     Not reported: keys that are NOT ENFORCED (nothing is looked up), and the copies of a partitioned table's key on its
     partitions. A temporal key (PERIOD) needs a GiST index.
@@ -88,7 +90,7 @@ Table(
                     remedy=names.free(remedy) if isinstance(remedy, CreateIndex) else remedy,
                     severity=Severity.INFO if coverage.part(table, key) else None,
                 )
-                short = _refers_to_list(schema, key) or is_named_list(table)
+                short = _refers_to_list(schema, key) or is_named_list(table) or _says_who(schema, key)
                 guess = (short and not _may_be_searched(schema, table, key)) or _finds_few(table, key, coverage)
                 yield finding.but(guess=guess)
 
@@ -100,6 +102,13 @@ def _finds_few(table: Table, key: ForeignKey, coverage: Coverage) -> bool:
     """
     others = {name for other in table.foreign_keys if other is not key for name in other.columns}
     return any(name not in others for name in coverage.alone(table, key))
+
+
+def _says_who(schema: Schema, key: ForeignKey) -> bool:
+    """Whether the column only notes who did something (`created_by`), and the application deletes no such rows."""
+    parent = schema.table(key.referred_table)
+    deletes = parent is not None and any(shape.command == "delete" for shape in queries_on(schema, parent))
+    return len(key.columns) == 1 and "by" in words(key.columns[0])[1:] and not deletes
 
 
 def _refers_to_list(schema: Schema, key: ForeignKey) -> bool:
