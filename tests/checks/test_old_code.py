@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from alembic_pgpatterns.workload.files import as_lines
 from tests.projects import Project, make
+from tests.recorded import recorded
 
 MODELS = """
 from sqlalchemy import BigInteger, Integer, Text
@@ -190,18 +192,10 @@ def test_an_old_release_that_does_not_run_here(shop: Project) -> None:
     assert "--old-code" in run.stderr
 
 
-def recorded(*statements: str) -> str:
-    from alembic_pgpatterns.workload.files import as_lines
-    from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
-    from alembic_pgpatterns.workload.text import read
-
-    items = []
-    for number, text in enumerate(statements, 1):
-        reading = read(text)
-        assert reading is not None
-        usage = Usage(Site("shop/report.py", number, "run"), 1)
-        items.append(Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)))
-    return "\n".join(json.dumps(line) for line in as_lines(Workload(tuple(items))))
+def as_text(*statements: str) -> str:
+    """The file of a recording."""
+    workload = recorded(*statements, path="shop/report.py", function="run")
+    return "\n".join(json.dumps(line) for line in as_lines(workload))
 
 
 @pytest.mark.long
@@ -216,12 +210,12 @@ def test_statements_recorded_with_the_release_are_tried(shop: Project) -> None:
         "SELECT note FROM orders WHERE id = $1",
         "SELECT 1 FROM gone",
     )
-    shop.write("workload.jsonl", recorded(*texts))
+    shop.write("workload.jsonl", as_text(*texts))
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "view")
     git(repository, "checkout", "-q", "-B", "feature")
     # What the new code sends is not the old code's matter.
-    shop.write("workload.jsonl", recorded("SELECT anything FROM orders"))
+    shop.write("workload.jsonl", as_text("SELECT anything FROM orders"))
     shop.sql("b1", "ALTER TABLE orders DROP note", "a2")
     shop.sql("b2", "DROP VIEW totals", "b1")
     given = ("--since", "a2", "--select", "breaks-old-code", "--format", "json", "--exit-zero", "--old-code", "main")

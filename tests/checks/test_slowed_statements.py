@@ -8,24 +8,13 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.workload.files import write
-from alembic_pgpatterns.workload.model import Recorded, Site, Usage, Workload
-from alembic_pgpatterns.workload.text import read
 from tests.projects import Project, make
+from tests.recorded import recorded
 
 TABLES = """
 CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, note text);
 CREATE INDEX orders_customer_id ON orders (customer_id);
 """
-
-
-def recorded(*texts: str) -> Workload:
-    statements = []
-    for line, text in enumerate(texts, 1):
-        reading = read(text)
-        assert reading is not None
-        usage = Usage(Site("app.py", line, "f"), 1)
-        statements.append(Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)))
-    return Workload(tuple(statements))
 
 
 @pytest.fixture

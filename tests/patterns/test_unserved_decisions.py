@@ -15,9 +15,9 @@ from alembic_pgpatterns.patterns.statements.statement_without_index import State
 from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.model import DataType, Index, IndexKey, Name, Schema, Table, TableStatistics
 from alembic_pgpatterns.schema.origin import Origin
-from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Workload
-from alembic_pgpatterns.workload.text import read
+from alembic_pgpatterns.workload.model import SOURCE
 from tests.patterns.handmade import ITEM, PARENT, column, foreign, index, table, unique
+from tests.recorded import recorded
 
 pytestmark = pytest.mark.usefixtures("held_messages")
 
@@ -32,19 +32,9 @@ PLAIN = table(*COLUMNS)
 MARKED_BY_TIME = table(*(item for item in COLUMNS if item.name != "deleted"))
 
 
-def workload(*texts: str, **facts: Any) -> Workload:
-    statements = []
-    for text in texts:
-        reading = read(text)
-        assert reading is not None
-        usage = Usage(Site("app.py", 3, "view"), 1, **facts)
-        statements.append(Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)))
-    return Workload(tuple(statements))
-
-
 def found(text: str, items: Table = PLAIN, **facts: Any) -> list[Finding]:
     schema = Schema("database", (items, table(column("id"), name=PARENT)), server_version=18)
-    return list(StatementWithoutIndex().detect(workload(text, **facts), schema))
+    return list(StatementWithoutIndex().detect(recorded(text, **facts), schema))
 
 
 def needed(text: str, items: Table = PLAIN) -> list[str]:
@@ -202,7 +192,7 @@ def test_rows_decide() -> None:
 def test_each_index_is_proposed_once_and_loads_of_relationships_have_patterns_of_their_own() -> None:
     texts = ("SELECT id FROM item WHERE name = $1", "SELECT at FROM item WHERE name = $1")
     schema = Schema("database", (PLAIN,), server_version=18)
-    assert len(list(StatementWithoutIndex().detect(workload(*texts), schema))) == 1
+    assert len(list(StatementWithoutIndex().detect(recorded(*texts), schema))) == 1
     assert found(texts[0], reason="lazy load") == []
 
 
@@ -222,7 +212,7 @@ def test_each_index_is_proposed_once_and_loads_of_relationships_have_patterns_of
 )
 def test_all_rows_of_one_kind_are_a_guess(condition: str, guess: bool) -> None:
     schema = Schema("database", (replace(PLAIN, name=Name("public", "item_log")),), server_version=18)
-    source = replace(workload(f"SELECT id FROM item_log WHERE {condition}"), source=SOURCE)
+    source = replace(recorded(f"SELECT id FROM item_log WHERE {condition}"), source=SOURCE)
     (finding,) = QueryWithoutIndex().detect(source, schema)
     assert finding.guess is guess
 

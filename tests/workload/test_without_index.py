@@ -16,9 +16,9 @@ from alembic_pgpatterns.remedies.sql import sql
 from alembic_pgpatterns.schema.catalog import reader as catalog
 from alembic_pgpatterns.schema.model import Schema, TableStatistics
 from alembic_pgpatterns.workload.from_source import workload_of
-from alembic_pgpatterns.workload.model import SOURCE, Recorded, Site, Usage, Workload
-from alembic_pgpatterns.workload.text import read
+from alembic_pgpatterns.workload.model import SOURCE, Workload
 from tests.projects import Project, make
+from tests.recorded import recorded
 
 pytestmark = pytest.mark.usefixtures("held_messages")
 
@@ -39,13 +39,6 @@ def schema(database: Any) -> Schema:
         return catalog.read(connection)
 
 
-def workload(text: str) -> Workload:
-    reading = read(text)
-    assert reading is not None
-    usage = Usage(Site("app.py", 3, "list_orders"), 1)
-    return Workload((Recorded(reading.fingerprint, text, reading.kind, usages=(usage,)),))
-
-
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
@@ -60,11 +53,11 @@ def workload(text: str) -> Workload:
     ],
 )  # fmt: skip
 def test_the_index_that_would_serve(text: str, keys: str, schema: Schema) -> None:
-    (finding,) = StatementWithoutIndex().detect(workload(text), schema)
+    (finding,) = StatementWithoutIndex().detect(recorded(text), schema)
     assert finding.remedy is not None
     assert sql(finding.remedy)[0].endswith(keys)
     assert str(finding.severity) == "info"
-    assert str(finding.location) == "app.py:3"
+    assert str(finding.location) == "app.py:1"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +76,7 @@ def test_rows_that_are_not_deleted_and_flags(text: str, index: str | None, datab
         connection.execute(TABLES + table)
         schema = catalog.read(connection)
     statements = [
-        sql(finding.remedy)[0] for finding in StatementWithoutIndex().detect(workload(text), schema) if finding.remedy
+        sql(finding.remedy)[0] for finding in StatementWithoutIndex().detect(recorded(text), schema) if finding.remedy
     ]
     assert [statement.partition(" ON public.kept ")[2] for statement in statements] == ([index] if index else [])
 
@@ -101,12 +94,12 @@ def test_rows_that_are_not_deleted_and_flags(text: str, index: str | None, datab
     ],
 )
 def test_what_is_served_or_not_known_is_quiet(text: str, schema: Schema) -> None:
-    assert list(StatementWithoutIndex().detect(workload(text), schema)) == []
-    assert list(QueryWithoutIndex().detect(workload(text), schema)) == []
+    assert list(StatementWithoutIndex().detect(recorded(text), schema)) == []
+    assert list(QueryWithoutIndex().detect(recorded(text), schema)) == []
 
 
 def source(text: str) -> Workload:
-    return replace(workload(text), source=SOURCE)
+    return replace(recorded(text), source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +132,7 @@ def test_a_query_of_the_source_is_a_guess_where_nothing_speaks_for_many_rows(
         schema = catalog.read(connection)
     (finding,) = QueryWithoutIndex().detect(source(text), schema)
     assert finding.guess is guess
-    (finding,) = StatementWithoutIndex().detect(workload(text), schema)
+    (finding,) = StatementWithoutIndex().detect(recorded(text), schema)
     assert not finding.guess, "a recording shows that it runs"
 
 
@@ -177,11 +170,11 @@ def test_the_index_of_a_foreign_key_is_enough(condition: str, expected: int, dat
         schema = catalog.read(connection)
     statement = f"SELECT * FROM visit WHERE {condition}"
     assert len(list(QueryWithoutIndex().detect(source(statement), schema))) == expected
-    assert len(list(StatementWithoutIndex().detect(workload(statement), schema))) == expected
+    assert len(list(StatementWithoutIndex().detect(recorded(statement), schema))) == expected
 
 
 def test_known_sizes_decide_how_bad_it_is(schema: Schema) -> None:
-    statement = workload("SELECT * FROM orders WHERE status = $1")
+    statement = recorded("SELECT * FROM orders WHERE status = $1")
     severities = []
     for rows in (100.0, 5_000.0, 50_000.0):
         sized = replace(
