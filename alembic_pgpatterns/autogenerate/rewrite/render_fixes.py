@@ -108,8 +108,10 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
         if isinstance(kind, Interval) and kind.second_precision is not None:
             # Its repr is that of the type under it, which has no precision.
             return _rendered(kind.dialect_impl(dialect), context)
+        if isinstance(kind, Enum) and kind.metadata is not None:
+            return _rendered(_without_metadata(kind), context)
         if type(kind).__module__.startswith("sqlalchemy."):
-            return render(_without_metadata(kind), context)
+            return render(kind, context)
         if stored and isinstance(kind, TypeDecorator):
             return _stored(kind, dialect, context)
         if getattr(kind, "spatial_index", False):
@@ -122,10 +124,8 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
     return render_type
 
 
-def _without_metadata(kind: Any) -> Any:
-    """An Enum without its MetaData: before SQLAlchemy 2.1 its repr has ``metadata=MetaData()``, a name of no file."""
-    if not isinstance(kind, Enum) or kind.metadata is None:
-        return kind
+def _without_metadata(kind: Enum) -> Enum:
+    """Before SQLAlchemy 2.1 the repr of an Enum has ``metadata=MetaData()`` in it, which no file imports."""
     bare = copy.copy(kind)
     bare.metadata = None
     return bare
