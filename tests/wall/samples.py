@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.projects import Project, make
-from tests.wall import kinds_of_python, kinds_of_sql
+from tests.wall import kinds_of_drivers, kinds_of_python, kinds_of_sql
 from tests.wall.production import Production
 
 # HERE is the project and not the folder of this module: pgrevision works in a copy, and hooks run there.
@@ -97,7 +97,8 @@ class Sample:
 
 def all_samples() -> dict[str, Sample]:
     """Every kind, by a name that says what it does and where."""
-    return {**dict(_of_python()), **dict(_of_programs()), **dict(_of_sql()), **dict(_of_files())}
+    several = (_of_python(), _of_programs(), _of_sql(), _of_files(), _of_drivers())
+    return {name: sample for samples in several for name, sample in samples}
 
 
 def _of_python() -> Iterator[tuple[str, Sample]]:
@@ -106,6 +107,18 @@ def _of_python() -> Iterator[tuple[str, Sample]]:
     for name, code in kinds_of_python.WAYS.items():
         body = f"{IMPORT}def way():\n{textwrap.indent(code, '    ')}\ntried('x')\nquiet(way)"
         yield f"in a revision: {name}", Sample(upgrade=body)
+
+
+def _of_drivers() -> Iterator[tuple[str, Sample]]:
+    for name, (place, code) in kinds_of_drivers.KINDS.items():
+        if place in ("sql", "autocommit"):
+            run = f"{IMPORT}tried('x')\n{OUTSIDE if place == 'autocommit' else SQL}"
+            yield f"more: {name}", Sample(upgrade=run, files={"statements": code})
+        elif place == "upgrade":
+            body = f"{IMPORT}def way():\n{textwrap.indent(code, '    ')}\ntried('x')\nquiet(way)"
+            yield f"more: {name}", Sample(upgrade=body)
+        else:
+            yield f"more: {name}", Sample(**{place: f"{IMPORT}tried('x')\n{code}"})
 
 
 def _of_programs() -> Iterator[tuple[str, Sample]]:
