@@ -15,7 +15,8 @@ from alembic_pgpatterns.config.written import TABLE, ini_lines, settings_lines
 from alembic_pgpatterns.controller.found_models import models_way
 from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.project import Project
-from alembic_pgpatterns.controller.ways import Way, by_setting, hint
+from alembic_pgpatterns.controller.tracer import UPGRADE_COMMAND
+from alembic_pgpatterns.controller.ways import Way, by_setting, hint, of_command
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.output.files import write_whole
@@ -41,7 +42,7 @@ def find_settings(project: Project, settings: Settings, check: Check) -> Report:
     project.tries_all = True
     files = ini_of(project.config), pyproject_of(project.config)
     try:
-        report = _first(project, settings, check)
+        report = _by_revision(project, settings, check) or _first(project, settings, check)
     except PgPatternsError as error:
         raise PgPatternsError(f"{error}{_tried(project.ways)}") from error
     # Models in the settings say that env.py is not needed. Where it fails, only the user can say that.
@@ -61,6 +62,23 @@ def _without_hint(report: Report, ways: Sequence[Way], written: Sequence[Way]) -
     old = set(hint(ways, settings_lines))
     others = tuple(line for line in report.hints if line not in old)
     return replace(report, hints=(*hint([way for way in ways if way not in written], settings_lines), *others))
+
+
+def _by_revision(project: Project, settings: Settings, check: Check) -> Report | None:
+    """The report with an upgrade command that is told where to stop; None if it cannot be."""
+    way = of_command(settings.upgrade_command)
+    if way is None:
+        return None
+    project.ways.append(way)
+    try:
+        report = check(project, settings)
+        if not any(item.subject == UPGRADE_COMMAND for item in report.skipped):
+            return report
+    except PgPatternsError:
+        pass  # what is wrong without the place, the next try says
+    project.close()
+    project.ways.remove(way)
+    return None
 
 
 def _first(project: Project, settings: Settings, check: Check) -> Report:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, explained, handlers, run_env, went, without_configure
 from alembic_pgpatterns.controller.models import NO_MODELS, Models, names_plugin
@@ -15,6 +13,7 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
 from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, version_table, versions
+from alembic_pgpatterns.controller.upgrade_command import command_to_head, version_tables
 from alembic_pgpatterns.controller.ways import FoundWays, names_models, of_extension
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped
@@ -22,7 +21,6 @@ from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, CreateRequest, EnvResult, Steps
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.names import Name
-from alembic_pgpatterns.server.command import run_command
 from alembic_pgpatterns.server.protocol import Server
 
 
@@ -167,9 +165,7 @@ def _by_command(run: RunContext, command: str) -> AtHead:
     settings, server = run.settings, run.server
     name = server.create_scratch(SCRATCH)
     prepare(settings, server, name)
-    run.progress.say(f"running {command}")
-    allowed = Confinement.of(settings).allowed
-    run_command(command, server=server, database=name, env=settings.env, cwd=Path.cwd(), allowed=allowed)
+    command_to_head(run, name)
     tables = version_tables(server, name)
     if not tables:
         variables = ", ".join(settings.env) or 'none; set for example env = { DATABASE_URL = "{url}" }'
@@ -205,22 +201,6 @@ def _beside_the_command(run: RunContext, database: str) -> tuple[Models, tuple[S
     except PgPatternsError as error:
         return NO_MODELS, (Skipped("models", str(error)),)
     return Models(result.run, None, sum(item.models for item in result.configured)), ()
-
-
-VERSION_TABLES = """
-    SELECT n.nspname, c.relname
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relname LIKE '%alembic%version%'
-      AND (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a
-           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY['version_num']
-"""
-
-
-def version_tables(server: Server, database: str) -> tuple[Name, ...]:
-    """The tables in which Alembic stores the current revisions, recognised by their columns."""
-    with server.connect(database) as connection:
-        rows = connection.execute(VERSION_TABLES).fetchall()
-    return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
 
 
 def _label(upgraded: Upgraded, database: str) -> str:

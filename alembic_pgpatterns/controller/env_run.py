@@ -226,7 +226,7 @@ def new_database(run: RunContext, databases: Databases) -> str:
 
 
 def _route(server: Server) -> dict[str, str]:
-    return {name: value for name, value in server.parameters().items() if name != "dbname"}
+    return {name: value for name, value in server.by_socket().items() if name != "dbname"}
 
 
 def _look_for_ways(run: RunContext, result: EnvResult) -> None:

@@ -13,6 +13,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions import serverlog
 from alembic_pgpatterns.server.binaries import find_binaries
+from alembic_pgpatterns.server.command import takes_revision
 from alembic_pgpatterns.server.external import external_server
 from alembic_pgpatterns.server.protocol import Server
 from alembic_pgpatterns.server.throwaway import throwaway_server
@@ -33,8 +34,8 @@ def open_server(settings: Settings, watched: bool = False, snapshot: Path | None
         return
     binaries = find_binaries(settings.postgres_folder)
     # The command may be any program, and many can only connect by TCP.
-    # What is watched runs in the project's process, by the socket.
-    listen = settings.upgrade_command is not None and not watched
+    # What is watched runs in the project's process, by the socket, and between two revisions maybe the command.
+    listen = settings.upgrade_command is not None and (not watched or takes_revision(settings.upgrade_command))
     log = serverlog.SETTINGS if watched else None
     with throwaway_server(binaries, roles=settings.roles, settings=log, listen=listen, snapshot=snapshot) as server:
         yield server

@@ -10,18 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from alembic_pgpatterns.controller.cache.snapshots import Snapshot
 from alembic_pgpatterns.controller.context import RunContext
-from alembic_pgpatterns.controller.env_run import Databases, run_env
+from alembic_pgpatterns.controller.env_run import Databases, new_database, run_env
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
-from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, read_state
+from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, Step, read_state
 from alembic_pgpatterns.controller.rewind import WAY_OUT, rewind
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server
+from alembic_pgpatterns.controller.upgrade_command import command_up_to, copied, demand_stop, version_tables
 from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun
@@ -29,9 +32,12 @@ from alembic_pgpatterns.revisions.observation import install
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Steps
 from alembic_pgpatterns.schema.difference import differences
 from alembic_pgpatterns.schema.model import Location, Name
+from alembic_pgpatterns.server.command import takes_revision
 
 MAKES_ROLES = "it creates or drops roles, which belong to the whole server"
 NO_DOWNGRADE = "the file has no downgrade(), so nothing was undone"
+UPGRADE_COMMAND = "the upgrade command"
+"""The subject of what it does not do."""
 EXPECTED = (MAKES_ROLES, NO_DOWNGRADE)
 """Why a downgrade is not run although nothing is wrong."""
 
@@ -109,7 +115,8 @@ def trace(run: RunContext, scope: Sequence[Revision], snapshot: Snapshot | None 
 def _trace(run: RunContext, scope: Sequence[Revision], snapshot: Snapshot | None) -> TraceResult:
     folder, start = (snapshot.folder, snapshot.position) if snapshot is not None else (None, EMPTY)
     with open_server(run.settings, watched=True, snapshot=folder) as server:
-        return Tracer(run.on(server), start).trace(scope)
+        tracer = CommandTracer if takes_revision(run.settings.upgrade_command) else Tracer
+        return tracer(run.on(server), start).trace(scope)
 
 
 class Tracer:
@@ -151,7 +158,7 @@ class Tracer:
                     self._waiting.append(item)
                     continue
                 trouble = self._run_waiting()
-                passed = trouble is None and self._trace_one(item, runs)
+                passed = trouble is None and self._trace_one(item, runs).failure is None
                 self._run.progress.step(len(runs), len(chosen), item.revision)
                 if trouble is not None:
                     troubles.append(trouble)
@@ -221,7 +228,7 @@ class Tracer:
             return Skipped("revisions", f"not traced: {first_line(error)}")
         return None
 
-    def _trace_one(self, revision: Revision, runs: list[RevisionRun]) -> bool:
+    def _trace_one(self, revision: Revision, runs: list[RevisionRun]) -> Step:
         for name in self._databases.names:
             self._states.setdefault(name, self._state(name))
         step = self._revision_tracer.trace(revision, self._databases)
@@ -234,7 +241,7 @@ class Tracer:
         # PostgreSQL's error for a statement that it cannot run is always the same; another error may have other causes.
         if step.failure is not None and step.failure.failure.kind != "programming":
             self._unsettled.add(revision.revision)
-        return step.failure is None
+        return step
 
     def _state(self, database: str) -> State:
         # A copy is in no run's result: what is compared with it does not depend on the default schema.
@@ -283,6 +290,68 @@ class Tracer:
         while self._monitor.execute(query, (database,)).fetchall() and time.monotonic() < deadline:
             time.sleep(0.002)
         return self._server.create_database(f"{SCRATCH}_copy", template=database)
+
+
+class CommandTracer(Tracer):
+    """A trace whose states between the revisions are those that the project's own command makes.
+
+    What a revision does is recorded in a copy, where it runs without the command: only in the project's process each
+    statement has its line. The command then upgrades the database itself by the same revision.
+    """
+
+    def trace(self, scope: Sequence[Revision]) -> TraceResult:
+        """Trace all of them, in the history's order, until the command fails."""
+        runs: list[RevisionRun] = []
+        troubles: list[Skipped] = []
+        revisions = self._project.revisions
+        with self._monitor:
+            database = new_database(self._run, Databases())
+            for number, item in enumerate(scope):
+                place = revisions.index(item)
+                before = self._project.heads_of(each.revision for each in revisions[:place])
+                if place and (number == 0 or revisions[place - 1] != scope[number - 1]):
+                    troubles += self._command(database, before, before)
+                if all(trouble.expected for trouble in troubles):
+                    troubles += self._in_copy(item, database, runs)
+                    names = (item.revision,)
+                    troubles += self._command(database, names, self._project.heads_of(before + names))
+                self._run.progress.step(number + 1, len(scope), item.revision)
+                if any(not trouble.expected for trouble in troubles):
+                    break
+        return TraceResult(tuple(runs), (), tuple(troubles))
+
+    def _command(self, database: str, targets: Sequence[str], heads: Sequence[str]) -> Iterator[Skipped]:
+        """Upgrade to each of the targets; ``heads``: where the database is afterwards."""
+        try:
+            command_up_to(self._run, database, targets)
+            demand_stop(self._run, database, heads)
+        except PgPatternsError as error:
+            yield Skipped(UPGRADE_COMMAND, f"it cannot run revision {', '.join(targets)} alone: {error}")
+
+    def _in_copy(self, revision: Revision, database: str, runs: list[RevisionRun]) -> Iterator[Skipped]:
+        """Record the revision in a copy of the database; say so if only the command can run it."""
+        roles = _roles(self._monitor)
+        copy = copied(self._server, database, f"{SCRATCH}_step")
+        self._install(copy)
+        self._databases = Databases(environment=copy, ready=self._install)
+        self._version_tables = version_tables(self._server, copy)
+        try:
+            recorded: list[RevisionRun] = []
+            failure = self._trace_one(revision, recorded).failure
+            if failure is None:
+                runs += [replace(run, database=database) for run in recorded]
+            else:
+                reason = f"the upgrade command runs it, but without the command it fails: {first_line(failure)}"
+                yield Skipped(f"what revision {revision.revision} does", reason, expected=True)
+        finally:
+            self.clear()
+            # Roles belong to the whole server, so the command would find those of the copy.
+            for name in _roles(self._monitor) - roles:
+                self._monitor.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def _roles(connection: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
 
 
 def _environment(item: ConfiguredDatabase) -> Environment:

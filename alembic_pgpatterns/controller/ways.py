@@ -16,6 +16,7 @@ from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
 from alembic_pgpatterns.runner.needs import PLACEHOLDER
 from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
 from alembic_pgpatterns.schema.sql.parser import postgast
+from alembic_pgpatterns.server.command import REVISION, takes_revision
 from alembic_pgpatterns.server.protocol import Server
 
 CONNECTIONS = ("connection", "connectable", "conn", "bind", "db_connection", "sqlalchemy_connection")
@@ -53,6 +54,19 @@ class FoundWays(Exception):
         """Take what to try."""
         super().__init__("; ".join(way.reason for way in ways))
         self.ways = ways
+
+
+def of_command(command: str | None) -> Way | None:
+    """An upgrade command with a place for the revision, in place of the word for the head or at its end.
+
+    Only a try shows whether the program takes one there. None: it has a place already, or there is no command.
+    """
+    if command is None or takes_revision(command):
+        return None
+    words = command.rsplit(maxsplit=1)
+    before = words[0] if len(words) == 2 and words[1] in ("head", "heads") else command.rstrip()
+    reason = "the command takes the revision to which it upgrades, so each one is run by it alone"
+    return Way("upgrade_command", f"{before} {REVISION}", reason, automatic=False)
 
 
 def names_models(settings: Settings) -> bool:

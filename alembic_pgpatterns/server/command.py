@@ -28,6 +28,20 @@ _LOCAL = "localhost"
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
+REVISION = "{revision}"
+"""What stands in an upgrade command for the revision that it is to upgrade to. Other braces are the shell's."""
+
+
+def takes_revision(command: str | None) -> bool:
+    """Whether an upgrade command can be told where to stop."""
+    return command is not None and REVISION in command
+
+
+def up_to(command: str, revision: str) -> str:
+    """An upgrade command that stops at a revision; as it is if it cannot be told where."""
+    # Quoted, since a shell reads it: a revision file may give any text as its identifier.
+    return command.replace(REVISION, shlex.quote(revision))
+
 
 def run_command(
     command: str,

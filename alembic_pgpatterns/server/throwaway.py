@@ -167,8 +167,9 @@ class ThrowawayServer:
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead to this server; nobody else knows the socket's folder or the password."""
-        this_server = self.parameters()
-        return all(parameters.get(name) == this_server[name] for name in ("host", "port"))
+        # A server with ``listen`` is reached both ways: by TCP from a command, by the socket from the project's process.
+        hosts = (self.parameters()["host"], self.by_socket()["host"])
+        return parameters.get("host") in hosts and parameters.get("port") == str(self.port)
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections; no error if it does not exist."""
