@@ -101,7 +101,9 @@ def _server_flags(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")
     add_flag(server)
-    server.add_argument("--upgrade-command", metavar="CMD", help="bring the database to head with this command")
+    server.add_argument(
+        "--upgrade-command", metavar="CMD", help="bring the database to head with this command, or to {revision} in it"
+    )
     server.add_argument(
         "--init", action="store_true", help="find out which settings the project needs, try and write them, then check"
     )

@@ -89,7 +89,9 @@ class Settings:
     prepare: Path | None = setting(None, "A file of SQL that runs in each scratch database before the first revision.")
     roles: tuple[str, ...] = setting((), "Roles that revisions expect; created on the throw-away server.")
     upgrade_command: str | None = setting(
-        None, "A command that upgrades the database in `env` to head, for projects that do not run `alembic`."
+        None,
+        "A command that upgrades the database in `env`, for projects that do not run `alembic`: to head, or to the "
+        "revision in the place of `{revision}`. Then it runs the revisions in scope one by one.",
     )
     python: Path | None = setting(
         None,

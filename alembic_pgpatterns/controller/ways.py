@@ -97,6 +97,11 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         values = {**settings.env, **{need.name: need.value for need in by_kind["variable"]}}
         yield Way("env", values, _demanded(values), automatic=False)
         return
+    if by_kind.get("option"):
+        options = {need.name: need.value for need in by_kind["option"]}
+        reason = f"the project demands {', '.join(options)} of Alembic's configuration"
+        yield Way("alembic_options", {**settings.alembic_options, **options}, reason, automatic=False)
+        return
     if by_kind.get("module") and PATH_OPTION not in settings.alembic_options:
         yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
     if by_kind.get("sqlite") and not settings.replace_sqlite:

@@ -57,8 +57,9 @@ class Need:
 
     ``kind``: "sqlite" (the project opened a file of it; ``name``: its URL), "attribute" (of ``config.attributes``),
     "url" (Alembic's ``sqlalchemy.url`` is not set; ``name``: the driver that env.py can use), "variable" (of the
-    environment; ``name``, and a ``value`` that will do), "url_variable" (one that is read, and may give the URL of a
-    database), "module" (a package that was not found), "search_path" (``name``: a statement that sets it).
+    environment; ``name``, and a ``value`` that will do), "option" (of Alembic's configuration) and "argument" (of
+    ``-x``), both likewise, "url_variable" (one that is read, and may give the URL of a database), "module" (a package
+    that was not found), "search_path" (``name``: a statement that sets it).
     """
 
     kind: str

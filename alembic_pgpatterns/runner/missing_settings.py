@@ -101,14 +101,15 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
             yield result[1], value_for(result[1])
             return
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
-    if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(_LIBRARIES):
+    if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
             name = match[1] or match[2]
             if name not in os.environ:
                 yield name, value_for(name)
 
 
-_LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")
+LIBRARIES = ("sqlalchemy", "alembic", "psycopg", "asyncpg", "pg8000", "pydantic")
+"""Modules whose errors are not in the project's own words."""
 
 
 _PARTS = (("PORT", "5432"), ("HOST", "localhost"), ("SERVER", "localhost"))

@@ -16,6 +16,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Closed, Parent
 from alembic_pgpatterns.revisions.recorder import Recorder
 from alembic_pgpatterns.runner import observers, sandbox
+from alembic_pgpatterns.runner.asked_options import AskedOptions, options_to_add
 from alembic_pgpatterns.runner.engine import ASYNC_DRIVERS, usable_driver, with_connection
 from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, describe, failure_of
 from alembic_pgpatterns.runner.file_reads import recorded
@@ -55,6 +56,7 @@ class EnvRun:
     raised: BaseException | None = None
     routes: Routes | None = None
     needs: list[Need] = field(default_factory=list)
+    asked: AskedOptions = field(default_factory=AskedOptions)
 
     def result(self, number: int) -> EnvResult:
         """The result as plain data."""
@@ -95,7 +97,8 @@ class EnvRun:
         if self.raised is None or isinstance(self.raised, HistoryDiffers):
             return None
         files = self.project.files if "revisions" in vars(self.project) else frozenset()
-        return failure_of(self.raised, str(self.project.directory.dir), files)
+        failure = failure_of(self.raised, str(self.project.directory.dir), files)
+        return replace(failure, message=failure.message + options_to_add(list(self.asked.needs(self.raised))))
 
 
 def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> EnvRun:
@@ -175,12 +178,14 @@ def _run(run: EnvRun) -> None:
 def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseException) -> None:
     """Run the revisions without env.py, if env.py failed before it reached them or cannot be run at all."""
     run.raised = error
+    options = list(run.asked.needs(error))
+    run.needs += options
     if not run.configured:
         run.needs += of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
     own_fault = isinstance(error, PgPatternsError | HistoryError | HistoryDiffers | NoDowngrade | exc.SQLAlchemyError)
     if run.configured or own_fault or not run.request.without_env_py or _is_broken(run, error):
         return
-    cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error)
+    cause = describe(error, str(run.project.directory.dir)) + settings_to_add(error) + options_to_add(options)
     refused = run.parent.ask("without env.py", cause)
     if refused is not None:
         run.raised = PgPatternsError(refused)
@@ -222,6 +227,7 @@ def _environment(run: EnvRun) -> EnvironmentContext:
     environment = EnvironmentContext(
         project.config, project.directory, fn=_steps_of(run), as_sql=request.offline, destination_rev="heads"
     )
+    run.asked.watch(environment)
     stock = environment.configure
 
     def configure(*args: Any, **kwargs: Any) -> None:

@@ -167,7 +167,7 @@ class ThrowawayServer:
 
     def owns(self, parameters: Mapping[str, str]) -> bool:
         """Whether libpq parameters lead to this server; nobody else knows the socket's folder or the password."""
-        # A server with ``listen`` is reached both ways: by TCP from a command, by the socket from the project's process.
+        # With ``listen`` both ways are used: TCP by a command, the socket by the project's process.
         hosts = (self.parameters()["host"], self.by_socket()["host"])
         return parameters.get("host") in hosts and parameters.get("port") == str(self.port)
 
