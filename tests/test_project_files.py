@@ -70,3 +70,14 @@ def test_ci_runs_every_test_but_those_on_real_projects() -> None:
     assert deselected == marked - {"sample(n)"} == {"long", "real"}
     assert "-m long" in (ROOT / ".ci/long").read_text(encoding="utf-8")
     assert "- run: .ci/long" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+
+
+def test_the_hook_for_pre_commit_is_the_documented_one() -> None:
+    hooks = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    (documented,) = re.findall(r"```yaml\n(repos:.+?)```", (ROOT / "docs/ci.md").read_text(encoding="utf-8"), re.DOTALL)
+    identifier, pages = re.compile(r"^ *- id: (\S+)$", re.MULTILINE), re.compile(r"^ *files: (.+)$", re.MULTILINE)
+    assert identifier.findall(documented) == identifier.findall(hooks) == ["pgcheck"]
+    assert f"repo: {URLS['Repository']}" in documented
+    assert "\n  entry: alembic pgcheck\n" in hooks and "\n  language: system\n" in hooks
+    for pattern in (*pages.findall(documented), *pages.findall(hooks)):
+        assert re.search(pattern, "migrations/versions/a1.py") and not re.search(pattern, "README.md")

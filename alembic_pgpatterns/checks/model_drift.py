@@ -61,6 +61,12 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Comp
             return _skipped(failure)
         with server.connect(name) as connection:
             created = catalog.read(connection, default_schema=head.default_schema)
+        if (prefix := prefix_of(created, head)) or prefix_of(head, created):
+            side, other = ("models", "head") if prefix else ("head", "models")
+            words = (
+                f"each table of the {side} begins with {prefix or prefix_of(head, created)!r}, which the {other} lack"
+            )
+            return Skipped(ModelDrift.name, f"{words}: the application seems to replace it", expected=True)
         declared = list(_declared(run, item))
         drifts = list(
             drifts_between(
@@ -76,6 +82,22 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Comp
     finally:
         server.drop_database(name)
     return Compared((*drifts, *declared), None if effective else enriched(created, item.models))
+
+
+def prefix_of(schema: Schema, other: Schema) -> str:
+    """What each table of a schema has before the name of a table of the other one; empty if they have no such prefix.
+
+    Libraries that live in their host's database have it, for example, and put the host's own prefix in its place.
+    """
+    names = [table.name for table in schema.tables]
+    for candidate in other.tables if len(names) > 1 else ():
+        prefix = names[0].name.removesuffix(candidate.name.name)
+        if prefix and all(
+            name.name.startswith(prefix) and other.table(Name(name.schema, name.name.removeprefix(prefix)))
+            for name in names
+        ):
+            return prefix
+    return ""
 
 
 def _skipped(failure: Failure) -> Skipped:

@@ -270,7 +270,7 @@ def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
     for way in ways:
         before = result.get(way.setting)
         # The reason for variables names all of them.
-        joined = before is not None and way.setting != "env" and way.reason != before.reason
+        joined = before is not None and way.setting != "env" and way.reason not in before.reason.split("; ")
         reason = f"{before.reason}; {way.reason}" if before is not None and joined else way.reason
         result[way.setting] = replace(way, reason=reason)
     return result

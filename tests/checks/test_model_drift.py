@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.checks.model_drift import drifts_between, head_takes_more
+from alembic_pgpatterns.checks.model_drift import drifts_between, head_takes_more, prefix_of
 from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.revisions.model import Drift
 from alembic_pgpatterns.schema.difference import Difference
@@ -266,3 +266,21 @@ def test_what_to_do(models: Table, head: Table, remedy: str, without_plugin: str
     assert (drift.remedy or "")[: len(remedy) or None] == remedy
     (drift,) = drifts(models, head, plugin=False)
     assert (drift.remedy or "")[: len(without_plugin) or None] == without_plugin
+
+
+@pytest.mark.parametrize(
+    ("models", "head", "prefix"),
+    [
+        (("__APP__a", "__APP__b"), ("a", "b", "c"), "__APP__"),
+        (("__APP__a", "b"), ("a", "b"), ""),
+        (("__APP__a", "__APP__d"), ("a", "b"), ""),
+        (("a", "b"), ("a", "b"), ""),
+        (("__APP__a",), ("a",), ""),
+        ((), ("a",), ""),
+    ],
+)
+def test_a_prefix_that_each_table_has(models: tuple[str, ...], head: tuple[str, ...], prefix: str) -> None:
+    first, second = (
+        Schema("database", tuple(Table(Name("public", name)) for name in names)) for names in (models, head)
+    )
+    assert prefix_of(first, second) == prefix

@@ -66,6 +66,7 @@ def test_writes_and_tries_out(shop: Project) -> None:
     assert second.returncode == 0, second.stderr
     text = files(shop)[1].read_text()
     assert "down_revision = 'a1'" in text
+    assert str(shop.folder) not in text, "nothing of this machine is committed"
     assert "create_table('book'" in text
     assert "ix_book_author_id" in text
     assert re.search(r"^  public\.author +SHARE ROW EXCLUSIVE +writes +- +\d+$", second.stdout, re.MULTILINE)

@@ -144,7 +144,7 @@ LIMITS = "varchar-length"
 @pytest.mark.parametrize(
     ("length", "options", "kept", "severity"),
     [
-        (255, {}, False, "warning"),
+        *((length, {}, False, "warning") for length in (191, 250, 255, 256, 500, 1000, 4000)),
         (80, {}, True, "info"),
         (80, {"guessed_limits": (80,)}, False, "warning"),
         (255, {"guessed_limits": (80,)}, True, "info"),
