@@ -162,10 +162,16 @@ def _of_module(name: str, settings: Settings, root: Path) -> Iterator[Way]:
 
 def _in_place_of_sqlite(url: str, variables: list[Need], settings: Settings) -> Way:
     """PostgreSQL for SQLite, whatever the project says; if it then still speaks SQLite, by the variables it reads."""
-    reason = f"the project's default is {url}"
+    reason = f"the project's default is {_without_folder(url)}"
     values = {need.name: need.value for need in variables if need.name not in settings.env}
     other = Way("env", {**settings.env, **values}, f"{reason}, and it reads {', '.join(values)}") if values else None
     return Way("replace_sqlite", True, reason, alternative=other)
+
+
+def _without_folder(url: str) -> str:
+    """The URL of a SQLite file without a folder of this machine: ``--init`` writes it into a comment."""
+    before, slashes, path = url.partition(":////")
+    return f"{before}:///{path.rpartition('/')[2]}" if slashes else url
 
 
 def _demanded(names: Iterable[str]) -> str:

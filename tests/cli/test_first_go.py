@@ -41,9 +41,12 @@ def ini(project: Project, text: str) -> None:
 
 
 def test_a_default_url_of_sqlite(project: Project) -> None:
-    ini(project, "[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = sqlite:///shop.db\n")
+    url = f"sqlite:///{project.folder}/shop.db"
+    ini(project, f"[alembic]\nscript_location = %(here)s/migrations\nsqlalchemy.url = {url}\n")
     project.env(engine=ENGINE)
-    assert "replace_sqlite = true" in hints(check(project))
+    report = check(project)
+    assert "replace_sqlite = true" in hints(report) and "the project's default is sqlite:///shop.db" in hints(report)
+    assert str(project.folder) not in report["text"], "--init writes the reason into a file"
     assert not (project.folder / "shop.db").exists()
 
 
