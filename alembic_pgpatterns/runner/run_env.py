@@ -98,7 +98,14 @@ class EnvRun:
             return None
         files = self.project.files if "revisions" in vars(self.project) else frozenset()
         failure = failure_of(self.raised, str(self.project.directory.dir), files)
-        return replace(failure, message=failure.message + options_to_add(list(self.asked.needs(self.raised))))
+        return replace(failure, message=failure.message + self._ways_out(self.raised))
+
+    def _ways_out(self, error: BaseException) -> str:
+        lines = options_to_add(list(self.asked.needs(error)))
+        if self.own_environment in (None, self.request.supplies.own_environment):
+            return lines
+        # What env.py would have set up may be missing: a naming convention, a search_path, an application's context.
+        return f"{lines}\nenv.py failed before that, so the revisions ran without it: {self.own_environment}"
 
 
 def run_env(project: ProjectScripts, parent: Parent, request: EnvRequest) -> EnvRun:
