@@ -61,12 +61,8 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Comp
             return _skipped(failure)
         with server.connect(name) as connection:
             created = catalog.read(connection, default_schema=head.default_schema)
-        if (prefix := prefix_of(created, head)) or prefix_of(head, created):
-            side, other = ("models", "head") if prefix else ("head", "models")
-            words = (
-                f"each table of the {side} begins with {prefix or prefix_of(head, created)!r}, which the {other} lack"
-            )
-            return Skipped(ModelDrift.name, f"{words}: the application seems to replace it", expected=True)
+        if (renamed := _renamed(created, head)) is not None:
+            return renamed
         declared = list(_declared(run, item))
         drifts = list(
             drifts_between(
@@ -82,6 +78,18 @@ def drifts_of(run: RunContext, item: DatabaseAtHead, *, effective: bool) -> Comp
     finally:
         server.drop_database(name)
     return Compared((*drifts, *declared), None if effective else enriched(created, item.models))
+
+
+def _renamed(models: Schema, head: Schema) -> Skipped | None:
+    """Why nothing can be compared, if the tables of one side have a prefix that those of the other do not have."""
+    for prefix, side, other in (
+        (prefix_of(models, head), "models", "head"),
+        (prefix_of(head, models), "head", "models"),
+    ):
+        if prefix:
+            words = f"all tables of the {side} begin with {prefix!r}, and those of the {other} do not"
+            return Skipped(ModelDrift.name, f"{words}: the application seems to replace it", expected=True)
+    return None
 
 
 def prefix_of(schema: Schema, other: Schema) -> str:

@@ -84,7 +84,7 @@ def _of_revision(run: RunContext, database: str, error: PgPatternsError) -> PgPa
         if len(pending) <= 1:
             break
         middle = pending[(len(pending) - 1) // 2].revision
-        attempt = copied(run.server, database, f"{SCRATCH}_{number}")
+        attempt = copied(run.server, database, f"{SCRATCH}_try_{number}")
         failure = _failure(run, attempt, middle)
         if failure is not None:
             error, below = failure, run.project.ancestors([middle])

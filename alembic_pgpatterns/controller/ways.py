@@ -183,10 +183,9 @@ def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
         url = postgresql_url(need.name).render_as_string()
         options = {**settings.alembic_options, "sqlalchemy.url": url}
         if options != settings.alembic_options:
-            reason = (
-                "sqlalchemy.url is the placeholder of Alembic's template" if need.value else "no sqlalchemy.url is set"
-            )
-            yield Way("alembic_options", options, reason, automatic=not need.value.startswith(PLACEHOLDER))
+            placeholder = "the placeholder of Alembic's template" if need.value.startswith(PLACEHOLDER) else "not a URL"
+            reason = f"sqlalchemy.url is {placeholder}" if need.value else "no sqlalchemy.url is set"
+            yield Way("alembic_options", options, reason, automatic=not need.value)
 
 
 def _of_attributes(names: list[str], settings: Settings) -> Iterator[Way]:

@@ -109,6 +109,6 @@ def options_to_add(needs: list[Need]) -> str:
             f"pyproject.toml for the check:\n[tool.alembic_pgpatterns]\nalembic_options = {{ {entries} }}"
         )
     if arguments:
-        given = " ".join(f"-x {name}=VALUE" for name in arguments)
-        lines.append(f"The project asks for it on the command line. Give it, as in production: alembic {given} pgcheck")
+        flags = " ".join(f"-x {name}=VALUE" for name in arguments)
+        lines.append(f"The project asks for it on the command line. Give it, as in production: alembic {flags} pgcheck")
     return "".join(f"\n{line}" for line in lines)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import exc
+from sqlalchemy import exc, make_url
 
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.messages import Need
@@ -35,8 +35,15 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
     url = _option(config)
     if _wants_async(error):
         yield Need("url", async_driver)
+<<<<<<< HEAD
     elif (not url and (_without_url(error) or URL_OPTION in asked_options(config))) or (
         url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError)
+=======
+    elif (
+        (not url and _without_url(error))
+        or (url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError))
+        or (isinstance(error, exc.ArgumentError) and not _is_url(url))
+>>>>>>> ab9e7b7 (An ini that is a template of the project's own, and what a prefix means, in better words)
     ):
         yield Need("url", driver, url)
 
@@ -98,6 +105,15 @@ def _option(config: Any) -> str:
         return str(config.get_main_option(URL_OPTION) or "")
     except Exception:  # an interpolation that fails, which is the error itself
         return "?"
+
+
+def _is_url(text: str) -> bool:
+    """Whether SQLAlchemy can read it. A program may fill its ini as a template: ``sqlalchemy.url = {db_url}``."""
+    try:
+        make_url(text)
+    except exc.ArgumentError:
+        return False
+    return True
 
 
 def _wants_async(error: BaseException) -> bool:

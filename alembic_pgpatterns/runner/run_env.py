@@ -56,7 +56,7 @@ class EnvRun:
     raised: BaseException | None = None
     routes: Routes | None = None
     needs: list[Need] = field(default_factory=list)
-    asked: AskedOptions = field(default_factory=AskedOptions)
+    demands: AskedOptions = field(default_factory=AskedOptions)
 
     def result(self, number: int) -> EnvResult:
         """The result as plain data."""
@@ -101,7 +101,7 @@ class EnvRun:
         return replace(failure, message=failure.message + self._ways_out(self.raised))
 
     def _ways_out(self, error: BaseException) -> str:
-        lines = options_to_add(list(self.asked.needs(error)))
+        lines = options_to_add(list(self.demands.needs(error)))
         if self.own_environment in (None, self.request.supplies.own_environment):
             return lines
         # What env.py would have set up may be missing: a naming convention, a search_path, an application's context.
@@ -185,7 +185,7 @@ def _run(run: EnvRun) -> None:
 def _after_failure(run: EnvRun, environment: EnvironmentContext, error: BaseException) -> None:
     """Run the revisions without env.py, if env.py failed before it reached them or cannot be run at all."""
     run.raised = error
-    options = list(run.asked.needs(error))
+    options = list(run.demands.needs(error))
     run.needs += options
     if not run.configured:
         run.needs += of_error(error, run.project.config, usable_driver(), usable_driver(ASYNC_DRIVERS))
@@ -234,7 +234,7 @@ def _environment(run: EnvRun) -> EnvironmentContext:
     environment = EnvironmentContext(
         project.config, project.directory, fn=_steps_of(run), as_sql=request.offline, destination_rev="heads"
     )
-    run.asked.watch(environment)
+    run.demands.watch(environment)
     stock = environment.configure
 
     def configure(*args: Any, **kwargs: Any) -> None:
