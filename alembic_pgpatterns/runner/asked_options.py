@@ -12,6 +12,7 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_settings import LIBRARIES, value_for
+from alembic_pgpatterns.runner.supplies import asked_options
 
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
@@ -55,22 +56,14 @@ class AskedOptions:
 
     def watch(self, environment: EnvironmentContext) -> None:
         """Note from now on what env.py and the revisions ask for."""
-        config: Any = environment.config
+        self.options = asked_options(environment.config)
         within: Any = environment
-        stock_option, stock_arguments = type(config).get_section_option, environment.get_x_argument
-
-        # get_main_option() calls it (alembic/config.py). On the instance: the class belongs to Alembic.
-        def get_section_option(section: str, name: str, default: Any = None) -> Any:
-            value = stock_option(config, section, name, default)
-            if section == config.config_ini_section and value == default:
-                self.options.append(name)
-            return value
+        stock_arguments = environment.get_x_argument
 
         def get_x_argument(as_dictionary: bool = False) -> Any:
             result = stock_arguments(as_dictionary=as_dictionary)
             return _Arguments(result, self.arguments.append) if as_dictionary else result
 
-        config.get_section_option = get_section_option
         within.get_x_argument = get_x_argument
 
     def needs(self, error: BaseException) -> Iterator[Need]:

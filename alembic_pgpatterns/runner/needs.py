@@ -32,18 +32,14 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("variable", name, value)
     if (module := _missing_module(error)) is not None:
         yield Need("module", module)
+    asks = URL_OPTION in asked_options(config)  # before we ask ourselves
     url = _option(config)
     if _wants_async(error):
         yield Need("url", async_driver)
-<<<<<<< HEAD
-    elif (not url and (_without_url(error) or URL_OPTION in asked_options(config))) or (
-        url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError)
-=======
     elif (
-        (not url and _without_url(error))
+        (not url and (_without_url(error) or asks))
         or (url.startswith(PLACEHOLDER) and isinstance(error, exc.NoSuchModuleError))
         or (isinstance(error, exc.ArgumentError) and not _is_url(url))
->>>>>>> ab9e7b7 (An ini that is a template of the project's own, and what a prefix means, in better words)
     ):
         yield Need("url", driver, url)
 

@@ -61,7 +61,7 @@ def asked_options(config: Any) -> list[str]:
 
         def get_section_option(section: str, name: str, default: Any = None) -> Any:
             value = stock(section, name, default)
-            if value is None:
+            if value == default:
                 names.append(name)
             return value
 
