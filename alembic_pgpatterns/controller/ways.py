@@ -97,7 +97,7 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         values = {**settings.env, **{need.name: need.value for need in by_kind["variable"]}}
         yield Way("env", values, _demanded(values), automatic=False)
         return
-    if by_kind.get("option"):
+    if by_kind.get("option") and not by_kind.get("url"):
         options = {need.name: need.value for need in by_kind["option"]}
         reason = f"the project demands {', '.join(options)} of Alembic's configuration"
         yield Way("alembic_options", {**settings.alembic_options, **options}, reason, automatic=False)
