@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -16,33 +16,54 @@ class ModelTables:
 
     def __init__(self) -> None:
         """Nothing is noted yet."""
-        self._before: dict[int, tuple[Any, frozenset[str]]] = {}
+        self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def note(self, metadatas: Iterable[Any]) -> None:
         """Note the tables of MetaData that were not noted before: later ones may have a revision's tables already."""
         for metadata in metadatas:
-            # The MetaData itself is kept too, so that no other object gets its id.
-            self._before.setdefault(id(metadata), (metadata, frozenset(metadata.tables)))
+            if id(metadata) not in self._before:
+                # The MetaData itself is kept too, so that no other object gets its id.
+                self._before[id(metadata)] = (metadata, dict(metadata.tables))
+                _reflect_beside(metadata)
 
     def names(self) -> tuple[str, ...]:
         """The names of the noted tables, without their schemas, sorted."""
-        return tuple(sorted({key.rpartition(".")[2] for _, keys in self._before.values() for key in keys}))
+        return tuple(sorted({key.rpartition(".")[2] for _, tables in self._before.values() for key in tables}))
 
     @contextlib.contextmanager
     def alone(self, metadatas: Iterable[Any]) -> Iterator[None]:
         """Take the tables of revisions out of MetaData in here, and put them back afterwards."""
-        others = [
-            (metadata, table)
-            for metadata in metadatas
-            if id(metadata) in self._before
-            for key, table in metadata.tables.items()
-            if key not in self._before[id(metadata)][1]
-        ]
-        for metadata, table in others:
-            metadata.remove(table)
+        states = [(metadata, dict(metadata.tables)) for metadata in metadatas if id(metadata) in self._before]
+        for metadata, _ in states:
+            _fill(metadata, self._before[id(metadata)][1])
         try:
             yield
         finally:
-            for metadata, table in others:
-                # SQLAlchemy 1.4 to 2.1 have no public way to put a table back under its name.
-                metadata._add_table(table.name, table.schema, table)
+            for metadata, tables in states:
+                _fill(metadata, tables)
+
+
+def _fill(metadata: Any, tables: Mapping[str, Any]) -> None:
+    """Let a MetaData hold these table objects and no others."""
+    for key, table in list(metadata.tables.items()):
+        if tables.get(key) is not table:
+            metadata.remove(table)
+    for key, table in tables.items():
+        if key not in metadata.tables:
+            # SQLAlchemy 1.4 to 2.1 have no public way to put a table back under its name.
+            metadata._add_table(table.name, table.schema, table)
+
+
+def _reflect_beside(metadata: Any) -> None:
+    """From now on ``reflect(extend_existing=True)`` makes new tables, where it would change those of the models.
+
+    What the database has then replaces the models' columns and keys, so the new tables are what the revision means.
+    """
+    stock = metadata.reflect
+
+    def reflect(*arguments: Any, **options: Any) -> Any:
+        if options.get("extend_existing"):
+            _fill(metadata, {})
+        return stock(*arguments, **options)
+
+    metadata.reflect = reflect
