@@ -12,8 +12,9 @@ from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade, version_table, versions
-from alembic_pgpatterns.controller.upgrade_command import command_to_head, version_tables
+from alembic_pgpatterns.controller.upgrade import Upgraded, is_at, upgrade
+from alembic_pgpatterns.controller.upgrade_command import command_to_head
+from alembic_pgpatterns.controller.version_tables import version_table, version_tables, versions
 from alembic_pgpatterns.controller.ways import FoundWays, names_models, of_extension
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.skipped import Skipped

@@ -24,7 +24,8 @@ from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.revision_tracer import RevisionTracer, State, Step, read_state
 from alembic_pgpatterns.controller.rewind import WAY_OUT, rewind
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, open_server
-from alembic_pgpatterns.controller.upgrade_command import command_up_to, copied, demand_stop, version_tables
+from alembic_pgpatterns.controller.upgrade_command import command_up_to, copied, demand_stop
+from alembic_pgpatterns.controller.version_tables import version_tables
 from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.findings.skipped import Skipped
 from alembic_pgpatterns.revisions.model import Downgrade, Environment, RevisionRun

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, run_env
 from alembic_pgpatterns.controller.position import EMPTY, Position
 from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.scratch_databases import scratch_databases
+from alembic_pgpatterns.controller.version_tables import versions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.blame_facts import BlameFacts
 from alembic_pgpatterns.runner.messages import ConfiguredDatabase, EnvResult, Steps
@@ -100,28 +99,3 @@ def is_at(project: Project, server: Server, item: ConfiguredDatabase, heads: tup
     table = Name(item.version_schema or "", item.version_table)
     revisions = versions(server, item.database, table) if item.database else ()
     return bool(revisions) and set(heads) <= project.ancestors(revisions)
-
-
-def versions(server: Server, database: str, table: Name) -> tuple[str, ...]:
-    """The identifiers in a version table; empty if there is no such table."""
-    place = version_table(server, database, table)
-    if place is None:
-        return ()
-    query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(place.schema, place.name))
-    with server.connect(database) as connection:
-        return tuple(row[0] for row in connection.execute(query))
-
-
-_PLACES = """
-    SELECT n.nspname
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND (%s = '' OR n.nspname = %s)
-    ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname
-"""
-
-
-def version_table(server: Server, database: str, table: Name) -> Name | None:
-    """A version table with its schema: without one, env.py's search_path decided where it is. None: there is none."""
-    with server.connect(database) as connection:
-        row = connection.execute(_PLACES, (table.name, table.schema, table.schema)).fetchone()
-    return Name(row[0], table.name) if row is not None else None

@@ -10,10 +10,9 @@ from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, new_database
 from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, disconnect
-from alembic_pgpatterns.controller.upgrade import versions
+from alembic_pgpatterns.controller.version_tables import version_tables, versions
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.paths import relative
-from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.server.command import run_command, takes_revision, up_to
 from alembic_pgpatterns.server.protocol import Server
 
@@ -130,19 +129,3 @@ def copied(server: Server, database: str, name: str) -> str:
     """A copy of a scratch database, after all connections to it have ended: PostgreSQL cannot copy one in use."""
     disconnect(server, database)
     return server.create_database(name, template=database)
-
-
-VERSION_TABLES = """
-    SELECT n.nspname, c.relname
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relname LIKE '%alembic%version%'
-      AND (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a
-           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY['version_num']
-"""
-
-
-def version_tables(server: Server, database: str) -> tuple[Name, ...]:
-    """The tables in which Alembic stores the current revisions, recognised by their columns."""
-    with server.connect(database) as connection:
-        rows = connection.execute(VERSION_TABLES).fetchall()
-    return tuple(Name(schema, name) for schema, name in rows if versions(server, database, Name(schema, name)))
