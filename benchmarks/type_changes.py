@@ -478,15 +478,16 @@ def main() -> None:
     print(f"{rows:,} rows; longest wait of a read/write in ms\n")
     print(f"{'change':40} {'ALTER TABLE':>12} {'up':>12} {'down':>12} {'up again':>12} {'up took':>8} files  ratio")
     with running() as server:
-        template = prepared(server, rows)
+        template = prepared(server, rows) if rows else ""
         for what, change in CHANGES.items():
-            if part in what and rows:
+            if rows and part in what:
                 plain = naive(server, template, change, rows)
                 result = list(staged(server, template, change, rows))
                 ratio = f"1/{max(plain.values()) / float(result[1]):.0f}" if len(result) > 1 else ""
                 shown = f"{plain['read'] * 1000:.0f}/{plain['write'] * 1000:.0f}"
                 print(f"{what:40} {shown:>12} {result[0]}  {ratio}", flush=True)
-        server.drop_database(template)
+        if rows:
+            server.drop_database(template)
         if kills:
             template = prepared(server, fewer)
             for number, (what, change) in enumerate(CHANGES.items()):
