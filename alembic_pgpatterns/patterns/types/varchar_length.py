@@ -99,5 +99,5 @@ def _is_uuid(schema: Schema, column: Column) -> bool:
     """Whether it, or a column that foreign keys tie to it, holds UUIDs: uuid-as-text says what to do about that."""
     if column.type.length not in LENGTHS:
         return False
-    tied = ((schema.table(item.table), item) for item in schema.fact(Linked).group(column).columns)
-    return any(table is not None and holds_uuid(table, item) for table, item in tied)
+    members = ((schema.table(item.table), item) for item in schema.fact(Linked).group(column).columns)
+    return any(table is not None and holds_uuid(table, item) for table, item in members)
