@@ -132,8 +132,13 @@ def _select(node: Any, text: str) -> Command:
 
 
 def _configured(call: Any) -> Iterator[SettingChange]:
-    """The setting changed by ``set_config('name', 'value', is_local)``."""
-    if [part.string.sval for part in call.funcname][-1:] == ["set_config"] and len(call.args) == 3:
+    """The setting changed by ``set_config('name', 'value', is_local)``.
+
+    None where one of them is computed, as where PL/pgSQL puts back what was set before: the last known value stands.
+    """
+    if [part.string.sval for part in call.funcname][-1:] != ["set_config"] or len(call.args) != 3:
+        return
+    if all(argument.WhichOneof("node") == "a_const" for argument in call.args):
         name, value, local = (argument.a_const for argument in call.args)
         yield SettingChange(name.sval.sval.lower(), value.sval.sval, local.boolval.boolval)
 

@@ -6,8 +6,9 @@ Only in the project's process, which ends with the project's code.
 
 from __future__ import annotations
 
-import _posixsubprocess
+import contextlib
 import functools
+import importlib
 import os
 import platform
 import sys
@@ -43,14 +44,16 @@ def watch(note: Note, untracked: str) -> None:
     _replace("fstat", _watched_descriptor(os.fstat, note))
     _replace("scandir", _watched_entries(os.scandir, note))
     _replace("open", _watched_open(os.open, note))
-    _replace("uname", _noting(os.uname, "host", note))
-    for owner, name in ((os, "cpu_count"), (os, "sched_getaffinity"), (os, "process_cpu_count"), (os, "sysconf")):
+    # Windows lacks some of them.
+    for name in {"cpu_count", "sched_getaffinity", "process_cpu_count", "sysconf"} & {*dir(os)}:
+        setattr(os, name, _noting(getattr(os, name), "cpus", note))
+    for owner, name in ((os, "uname"), (platform, "uname"), (platform, "node")):
         if hasattr(owner, name):
-            setattr(owner, name, _noting(getattr(owner, name), "cpus", note))
-    for name in ("node", "uname"):
-        setattr(platform, name, _noting(getattr(platform, name), "host", note))
-    # multiprocessing starts its processes by this alone, for which there is no event (util.spawnv_passfds()).
-    _posixsubprocess.fork_exec = _noting(_posixsubprocess.fork_exec, untracked, note)
+            setattr(owner, name, _noting(getattr(owner, name), "host", note))
+    with contextlib.suppress(ModuleNotFoundError):
+        # multiprocessing starts its processes by this alone, for which there is no event (util.spawnv_passfds()).
+        starting: Any = importlib.import_module("_posixsubprocess")
+        starting.fork_exec = _noting(starting.fork_exec, untracked, note)
     sys.argv = _Arguments(sys.argv, note)
     sys.orig_argv = _Arguments(sys.orig_argv, note)
 

@@ -84,4 +84,4 @@ def test_what_has_no_safe_form_is_named(findings_of) -> None:
     """A column that goes: autogenerate writes what was asked for, and pgcheck names it. A new type has a safe form."""
     found = findings_of(BEFORE, BEFORE.replace('Column("pages", Integer)', 'Column("pages", BigInteger)').replace(
         ', Column("old", Text)', ""))  # fmt: skip
-    assert {text.split(":")[0] for text in found} == {"drop-under-running-code"}
+    assert {text.split(":")[0] for text in found} == {"drop-under-running-code"}, found

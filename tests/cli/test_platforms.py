@@ -22,11 +22,11 @@ import sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name in ("fcntl", "pwd", "grp", "resource", "termios"):
+        if name in ("fcntl", "pwd", "grp", "resource", "termios", "_posixsubprocess"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 import subprocess, tempfile, platformdirs, psycopg, sqlalchemy, rich.console  # not their own variants for Windows
-for name in ("fcntl", "pwd", "grp", "resource", "termios"):
+for name in ("fcntl", "pwd", "grp", "resource", "termios", "_posixsubprocess"):
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
 import select, signal, socket

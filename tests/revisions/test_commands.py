@@ -93,6 +93,20 @@ def test_settings(text: str, expected: SettingChange) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "SELECT set_config('lock_timeout', current_setting('x'), true)",
+        "SELECT set_config(name, '2s', true) FROM pg_settings",
+        "DO $$ DECLARE before text := current_setting('lock_timeout'); BEGIN "
+        "PERFORM set_config('lock_timeout', before, true); END $$",
+    ],
+)
+def test_what_is_computed_says_nothing_of_a_setting(text: str) -> None:
+    (command,) = parse(text)
+    assert command.settings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "ALTER ROLE web SET lock_timeout = '2s'",
         "ALTER DATABASE app SET lock_timeout = '2s'",
         "COMMENT ON TABLE book IS 'SET lock_timeout = 2'",
