@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.secrets import MADE_UP
 from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.missing_settings import LIBRARIES, value_for
-from alembic_pgpatterns.runner.supplies import asked_options
+from alembic_pgpatterns.runner.supplies import AskedValues, asked_options
 
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
@@ -21,30 +21,6 @@ OPTION, ARGUMENT = "option", "argument"
 """Kinds of needs."""
 WORD = "pgpatterns"
 """The value of an option about which nothing is known: often a part of a name, so it is one word."""
-
-
-class _Arguments(dict[str, Any]):
-    """The ``-x`` arguments, which note what is asked of them that they do not have."""
-
-    def __init__(self, values: Any, note: Callable[[str], None]) -> None:
-        super().__init__(values)
-        self._note = note
-
-    def __missing__(self, name: str) -> Any:
-        self._note(name)
-        raise KeyError(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        # dict.get() does not call __missing__().
-        if name not in self:
-            return default
-        return self[name]
-
-    def __contains__(self, name: object) -> bool:
-        present = super().__contains__(name)
-        if not present:
-            self._note(str(name))
-        return present
 
 
 @dataclass
@@ -62,7 +38,7 @@ class AskedOptions:
 
         def get_x_argument(as_dictionary: bool = False) -> Any:
             result = stock_arguments(as_dictionary=as_dictionary)
-            return _Arguments(result, self.arguments.append) if as_dictionary else result
+            return AskedValues(dict(result), self.arguments) if as_dictionary else result
 
         within.get_x_argument = get_x_argument
 

@@ -18,13 +18,13 @@ from alembic_pgpatterns.errors import PgPatternsError
 PATH_OPTION = "prepend_sys_path"
 
 
-class AskedAttributes(dict[str, Any]):
-    """``config.attributes``, and what was asked of them that they do not have."""
+class AskedValues(dict[str, Any]):
+    """Values by name, such as ``config.attributes``, and ``missing``: what was asked of them that they do not have."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        """``values``: those that there are."""
+    def __init__(self, values: Mapping[str, Any], missing: list[str] | None = None) -> None:
+        """``values``: those that there are. ``missing``: a list to which the names of the others are added."""
         super().__init__(values)
-        self.missing: list[str] = []
+        self.missing: list[str] = missing if missing is not None else []
 
     def __missing__(self, name: str) -> Any:
         self.missing.append(name)
@@ -44,12 +44,12 @@ class AskedAttributes(dict[str, Any]):
         return present
 
 
-def watched_attributes(config: Any) -> AskedAttributes:
+def watched_attributes(config: Any) -> AskedValues:
     """The attributes of a configuration, which from now on note what is missing."""
-    if not isinstance(config.attributes, AskedAttributes):
+    if not isinstance(config.attributes, AskedValues):
         # Config.attributes is memoized: Alembic looks in the object's own dictionary (alembic/config.py).
-        config.__dict__["attributes"] = AskedAttributes(config.attributes)
-    attributes: AskedAttributes = config.attributes
+        config.__dict__["attributes"] = AskedValues(config.attributes)
+    attributes: AskedValues = config.attributes
     return attributes
 
 
