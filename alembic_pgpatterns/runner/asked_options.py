@@ -37,8 +37,8 @@ class AskedOptions:
         stock_arguments = environment.get_x_argument
 
         def get_x_argument(as_dictionary: bool = False) -> Any:
-            result = stock_arguments(as_dictionary=as_dictionary)
-            return AskedValues(dict(result), self.arguments) if as_dictionary else result
+            result: Any = stock_arguments(as_dictionary=as_dictionary)
+            return AskedValues(result, self.arguments) if as_dictionary else result
 
         within.get_x_argument = get_x_argument
 
