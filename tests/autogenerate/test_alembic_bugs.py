@@ -210,6 +210,7 @@ def test_an_enum_type_that_was_there_stays(make_project) -> None:
     both_ways(make_project(), before, after)
 
 
+@pytest.mark.long
 def test_the_check_of_a_type_is_not_verified_under_the_column_s_lock(make_project) -> None:
     """Stock writes it into add_column, which has PostgreSQL read the table under ACCESS EXCLUSIVE."""
     after = f"""

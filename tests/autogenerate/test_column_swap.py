@@ -106,6 +106,7 @@ def test_keys_indexes_checks_and_foreign_keys_are_staged(make_project, new_datab
         assert content(database) == rows
 
 
+@pytest.mark.long
 def test_a_new_number_follows_the_last_one(make_project) -> None:
     project = make_project()
     project.models(BEFORE)
@@ -218,6 +219,7 @@ def test_what_stands_in_the_way_is_named(project, every: int) -> None:
     assert "CREATE TRIGGER" in "".join(project.revise("types"))
 
 
+@pytest.mark.long
 def test_beside_other_changes_of_its_dependents_a_type_is_changed_in_one_statement(make_project) -> None:
     """A foreign key or an index on the old column would go with it, or hold it."""
     project = make_project()

@@ -147,6 +147,7 @@ def beside_alembic_utils(make_project):
     return project
 
 
+@pytest.mark.long
 def test_entities_of_alembic_utils_come_with_their_table(beside_alembic_utils) -> None:
     project = beside_alembic_utils
     shown = "entities = [PGView('public', 'shown', 'SELECT box.n, item.id FROM item JOIN box USING (id)')"

@@ -126,6 +126,7 @@ Table(
 """
 
 
+@pytest.mark.long
 def test_without_a_naming_convention_too(tmp_path: Path) -> None:
     """The plugin writes names into what it drops, so it is a note that the models have none."""
     project = make(tmp_path)

@@ -250,6 +250,7 @@ def test_stdout_carries_the_report_alone(project: Project) -> None:
     assert json.loads(run.stdout)["version"] == 1
 
 
+@pytest.mark.long
 def test_missing_extension_and_role(project: Project) -> None:
     project.sql("a1", "CREATE EXTENSION postgis_raster_of_nobody")
     output = failure(project)

@@ -58,6 +58,7 @@ def test_a_failure_names_the_revision_its_file_and_the_command(project: Project)
     assert "python -m alembic upgrade" in message and 'relation "nowhere" does not exist' in message
 
 
+@pytest.mark.long
 def test_a_revision_that_only_the_command_can_run_is_said_and_passed(project: Project) -> None:
     path = project.sql("b2", "SELECT 1", down="a1")
     path.write_text(path.read_text().replace("def upgrade():", "def upgrade():\n    import os; os.environ['SHOP']", 1))
@@ -73,6 +74,7 @@ def test_a_command_that_goes_on_to_head_is_told(project: Project) -> None:
     assert "leave {revision} out" in skipped["the upgrade command"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "written"),
     [("python -m alembic upgrade head", COMMAND), ("sh -c 'python -m alembic upgrade head'", None)],

@@ -195,6 +195,7 @@ def test_time_that_is_over_is_said(rehearsed: Rehearse) -> None:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("endless", ["op.execute('SELECT pg_sleep(600)')", "time.sleep(600)"], ids=["sql", "python"])
 @pytest.mark.sample(2)
 def test_a_revision_that_does_not_end_is_ended_with_the_budget(rehearsed: Rehearse, endless: str) -> None:
