@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,21 @@ def _check(request: Request) -> list[dict[str, str]]:
     setattr(config, "get_version_locations_list", lambda: list(request.versions))  # noqa: B010  # as `workspace` does
     flags: dict[str, object] = {"select": (ModelDrift.name,), "ignore": (), "cache": False, **_paths(request)}
     settings = settings_of(config, flags)
-    with Project(config, settings) as project:
+    with _started(request, config), Project(config, settings) as project:
         report = check(project, settings, Silent())
     if report.missed:
         raise PgPatternsError("; ".join(f"{item.subject}: {item.reason}" for item in report.missed))
     return [{"object": finding.object, "message": finding.message} for finding in report.findings]
+
+
+def _started(request: Request, config: Config) -> AbstractContextManager[None]:
+    """What the program that runs the command does around env.py."""
+    if request.flask is None:
+        return nullcontext()
+    # Flask is imported only where a project has it.
+    from alembic_pgpatterns.cli.flask_commands import started_again
+
+    return started_again(config, request.flask)
 
 
 def _paths(request: Request) -> dict[str, object]:

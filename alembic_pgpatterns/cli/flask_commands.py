@@ -6,7 +6,8 @@ env.py runs for the first time. By then every connection is redirected, includin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import click
 from flask.cli import ScriptInfo
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
+from alembic_pgpatterns.fix.models_check import FLASK
 from alembic_pgpatterns.output.program import set_program
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
@@ -60,13 +62,47 @@ def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arg
         say_error(f"FAILED: there is no {ini}. Run `flask db init` first, or name the folder: flask {name} -d FOLDER.")
         raise SystemExit(NOT_DONE)
     config = Config(str(ini), cmd_opts=options)
-    # Flask-Migrate sets it in its commands (Migrate.get_config), and its alembic.ini leaves it out. ConfigParser reads
-    # a single % as the start of a reference.
-    config.set_main_option("script_location", directory.replace("%", "%%"))
+    _set_folder(config, directory)
+    config.attributes[FLASK] = {"application": _application(info), "directory": directory}
     if name == "pgrevision":
         options.autogenerate = True  # Flask-Migrate's env.py asks for it
     with _application_around_env_py(info):
         line.run_cmd(config, options)
+
+
+@contextmanager
+def started_again(config: Any, start: Mapping[str, str]) -> Iterator[None]:
+    """In another process: env.py runs as it does in the command that started this process.
+
+    Args:
+        config: Alembic's.
+        start: what that command noted about itself.
+    """
+    set_program("flask")
+    _set_folder(config, start["directory"])
+    with _application_around_env_py(ScriptInfo(app_import_path=start["application"] or None)):
+        yield
+
+
+def _application(info: ScriptInfo) -> str:
+    """The application as ``flask --app`` takes it; empty: Flask looks for it.
+
+    Only the path or the factory says which one it is. The variables of ``.env`` and ``.flaskenv`` are in this process's
+    environment already, and so in that of the processes that it starts.
+    """
+    create = info.create_app
+    if create is None:
+        return info.app_import_path or ""
+    # A program with a FlaskGroup(create_app=...) of its own. Where it runs as a script, other processes know its file.
+    module = create.__module__
+    place = module if module != "__main__" else getattr(sys.modules[module], "__file__", None) or module
+    return f"{place}:{create.__qualname__}"
+
+
+def _set_folder(config: Any, directory: str) -> None:
+    # Flask-Migrate sets it in its commands (Migrate.get_config), and its alembic.ini leaves it out. ConfigParser reads
+    # a single % as the start of a reference.
+    config.set_main_option("script_location", directory.replace("%", "%%"))
 
 
 @contextmanager

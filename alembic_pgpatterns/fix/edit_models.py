@@ -14,7 +14,7 @@ from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.baseline import Baseline, escaped
 from alembic_pgpatterns.fix.model_edit import Edit
 from alembic_pgpatterns.fix.model_source import decoded, edited_file, edits
-from alembic_pgpatterns.fix.models_check import Request, drift_after
+from alembic_pgpatterns.fix.models_check import FLASK, Request, drift_after
 from alembic_pgpatterns.fix.plan import Fix
 from alembic_pgpatterns.fix.workspace import Change, Workspace
 from alembic_pgpatterns.output.files import read_regular
@@ -171,6 +171,7 @@ def _drift(config: Any, fixes: Sequence[Fix], work: Workspace, settings: Setting
         path=tuple(sys.path),
         baseline=_baseline(settings, fixes, work.staging.folder),
         sources={str(path.resolve()): decoded(change.after)[0] for path, change in edited.files.items()},
+        flask=config.attributes.get(FLASK),
     )
     try:
         drifts = drift_after(request)

@@ -22,6 +22,10 @@ PROCESS = "alembic_pgpatterns.cli.check_models"
 """The module whose `main` is the process: only the commands may create a configuration of Alembic."""
 
 
+FLASK = "pgpatterns_flask"
+"""In a Config's attributes: how the program ``flask`` started the command, in plain data."""
+
+
 @dataclass(frozen=True)
 class Drifted:
     """One difference: the object, and the difference in words."""
@@ -43,6 +47,7 @@ class Request:
         baseline: a file with the baseline as it will be; None for the project's own.
         path: where Python looks for modules.
         sources: changed sources, by the path that Python imports them from.
+        flask: how ``flask`` started the command; None: ``alembic`` did.
     """
 
     ini: str | None
@@ -54,6 +59,7 @@ class Request:
     baseline: str | None
     path: Sequence[str]
     sources: Mapping[str, str]
+    flask: Mapping[str, str] | None = None
 
 
 def drift_after(request: Request) -> tuple[Drifted, ...]:

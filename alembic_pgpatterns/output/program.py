@@ -14,6 +14,11 @@ def set_program(name: str) -> None:
     _name = name
 
 
+def is_program(name: str) -> bool:
+    """Whether this program runs our commands."""
+    return _name == name
+
+
 def typed(text: str) -> str:
     """A message with our commands as they are typed here.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging.config
 import os
 import re
+import sys
 import traceback
 import typing
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy.exc import NoSuchModuleError
 
 from alembic_pgpatterns.errors import text_of
+from alembic_pgpatterns.output.program import is_program
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
 
 _IN_OWN_WORDS = re.compile(
@@ -45,7 +47,7 @@ def settings_to_add(error: BaseException) -> str:
     """
     values = dict(missing(error))
     if not values:
-        return _placeholder(error) or _of_advanced_alchemy(error) or _sections_to_add(error)
+        return _placeholder(error) or _of_advanced_alchemy(error) or _of_flask(error) or _sections_to_add(error)
     names = tuple(values)
     entries = ", ".join(f'{name} = "{value}"' for name, value in values.items())
     return (
@@ -75,6 +77,28 @@ def _of_advanced_alchemy(error: BaseException) -> str:
         "\nThis is advanced-alchemy's env.py. Name the application's configuration in pyproject.toml:\n"
         '[tool.alembic_pgpatterns]\nadvanced_alchemy = "app.config:alchemy"'
     )
+
+
+def _of_flask(error: BaseException) -> str:
+    """An env.py that asks for Flask's application, as Flask-Migrate's does, under a program that loads none."""
+    outside = isinstance(error, RuntimeError) and text_of(error).startswith("Working outside of application context")
+    # Its env.py begins with fileConfig(), and `alembic` without -c has no file to give.
+    early = any(
+        frame.f_code.co_filename == logging.config.__file__ for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+    if is_program("flask") or not (outside or (early and _asks_flask(error))):
+        return ""
+    return (
+        "\nThis env.py needs Flask's application, which `alembic` does not load. With Flask-Migrate the commands are "
+        "`flask pgcheck`, `flask pgrevision` and `flask pgfix`."
+    )
+
+
+def _asks_flask(error: BaseException) -> bool:
+    """Whether a module on the way to the error, as env.py is, has imported ``current_app`` from Flask."""
+    application = getattr(sys.modules.get("flask"), "current_app", None)
+    frames = traceback.walk_tb(error.__traceback__)
+    return application is not None and any(frame.f_globals.get("current_app") is application for frame, _ in frames)
 
 
 def _sections_to_add(error: BaseException) -> str:

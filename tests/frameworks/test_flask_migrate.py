@@ -53,10 +53,42 @@ def test_a_revision_by_hand_is_judged_and_run_again_and_again(initialised: Frame
     assert "flask pgfix --all --dry-run" in report and "alembic pgfix" not in report
 
 
+@pytest.mark.parametrize("program", [("flask",), ("manage",)])
+def test_a_fix_is_checked_as_the_command_was_started(initialised: Framework, program: tuple[str, ...]) -> None:
+    project = initialised
+    (project.folder / "manage.py").write_text(OWN_PROGRAM)
+    (project.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
+    # 1: what the revision by hand has in another form stays different.
+    done = project.run(*program, "pgfix", "--select", "unindexed-foreign-key", "--models", code=1)
+    assert "ix_book_order_author_id" in project.versions() and "index=True" in (project.folder / "app.py").read_text()
+    assert "Models and database still differ" in done.stdout and "index" not in done.stdout.partition("differ")[2]
+
+
+@pytest.mark.parametrize("command", [("pgcheck",), ("-c", "migrations/alembic.ini", "pgrevision", "-m", "first")])
+def test_alembic_says_that_flask_has_the_commands(initialised: Framework, command: tuple[str, ...]) -> None:
+    (initialised.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
+    done = initialised.run("alembic", *command, code=255)
+    assert "`flask pgcheck`, `flask pgrevision`" in done.stdout + done.stderr
+
+
 def test_the_help_is_that_of_the_command(project: Framework) -> None:
     text = project.run("flask", "pgcheck", "--help").stdout
     assert text.startswith("usage: flask pgcheck ") and "--write-baseline" in text
 
+
+OWN_PROGRAM = """
+from flask.cli import FlaskGroup
+
+from app import create_app as create
+
+
+def create_app():
+    return create()
+
+
+if __name__ == "__main__":
+    FlaskGroup(create_app=create_app)()
+"""
 
 BY_HAND = """
 import sqlalchemy as sa
