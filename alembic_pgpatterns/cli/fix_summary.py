@@ -50,7 +50,7 @@ def _models(edited: Edited, models: bool) -> Iterator[str]:
         yield "The models do not say so yet, so the next autogenerate would undo it. Write in the models:"
         yield from (f"  {line}" for line in dict.fromkeys(edited.by_hand))
         if not models:
-            yield "  (--models writes indexes, Text and DateTime(timezone=True) for you)"
+            yield "  (--models writes indexes, Text, BigInteger and DateTime(timezone=True) for you)"
     elif edited.drift:
         yield ""
         yield "Models and database still differ:"

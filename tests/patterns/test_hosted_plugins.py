@@ -14,6 +14,7 @@ import pytest
 
 from alembic_pgpatterns import patterns
 from alembic_pgpatterns.errors import PgPatternsError
+from alembic_pgpatterns.findings.detected import detected
 from alembic_pgpatterns.patterns import Action, Pattern, PatternFailed, Severity
 from alembic_pgpatterns.patterns._described import finding_data, plain_value, restored, type_data, type_of
 from alembic_pgpatterns.patterns._host import PluginHost
@@ -309,3 +310,14 @@ def test_a_file_of_patterns_must_hold_one_of_its_name(tmp_path: Path, monkeypatc
         with pytest.raises(PgPatternsError) as error:
             patterns._load(module)
         assert f"The pattern file {module} {message}" in str(error.value)
+
+
+def test_the_mistake_of_a_pattern_of_one_s_own_is_not_ours() -> None:
+    class MineRule(patterns.SchemaPattern):
+        """It fails."""
+
+        def detect(self, schema: Schema) -> Iterator[Any]:
+            raise ValueError("no luck")
+
+    with pytest.raises(PgPatternsError, match=r"a mistake in the pattern; correct it\. Until then, leave the pattern"):
+        detected(MineRule(), schema())

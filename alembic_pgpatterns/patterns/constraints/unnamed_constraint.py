@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alembic_pgpatterns.output.counts import counted
 from alembic_pgpatterns.patterns import Action, Finding, Fold, Needs, SchemaPattern, Severity
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.schema.model import ModelMetaData, Schema
@@ -97,8 +98,8 @@ Table(
             if metadata.unnamed_constraints and missing:
                 yield self.finding(
                     at=metadata,
-                    message=f"{metadata.label} has {metadata.unnamed_constraints} constraints without a name, and no "
-                    f"naming convention for {', '.join(missing)}",
+                    message=f"{metadata.label} has {counted(metadata.unnamed_constraints, 'constraints')} without a "
+                    f"name, and no naming convention for {', '.join(missing)}",
                     remedy=Advice(_advice(metadata, missing)),
                     # The plugin writes the name that PostgreSQL gives into what it drops.
                     severity=Severity.INFO if metadata.by_plugin else None,
