@@ -34,6 +34,7 @@ from alembic_pgpatterns.fix.better_index import better_at_once
 from alembic_pgpatterns.fix.edit_models import edit_models, paid, why_not_editable
 from alembic_pgpatterns.fix.plan import Fix, Left, Plan, plan
 from alembic_pgpatterns.fix.shared_columns import why_not_together
+from alembic_pgpatterns.fix.time_pairs import without_halves
 from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
 from alembic_pgpatterns.fix.write_revisions import Files, WrittenFile, write
 from alembic_pgpatterns.output.files import read_regular
@@ -161,6 +162,8 @@ def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, 
         fixes = better_at_once(fixes, later, schema, named=named)
         if options.models:
             fixes = _editable(fixes, schema, outcome)
+        fixes, halves = without_halves(fixes, [*outcome.left.values()])
+        outcome.left |= {item.finding.fingerprint: item for item in halves}
         if not fixes:
             return
         progress.say("writing the revisions")

@@ -49,6 +49,9 @@ def why_not_editable(fix: Fix) -> str | None:
     """
     if _place(fix) is None or not _lines(fix):
         return None
+    if any(fix.defaults):
+        # Code that pgfix cannot rewrite: where its name comes from, and who else calls it.
+        return f"the type and the default must change together: {'; '.join(_by_hand(fix))}"
     if edits(fix.remedy) is None:
         return (
             "the models need a change that pgfix cannot make (it writes indexes, Text, BigInteger and "
@@ -85,9 +88,10 @@ def _parts(fix: Fix) -> tuple[Fix, ...]:
     """The changes one by one: each column of a group that changes together has a line of its own in the models."""
     if not isinstance(fix.remedy, ChangeType) or not fix.places or not _lines(fix):
         return (fix,)
-    changes = zip(fix.remedy.changes, fix.places, strict=True)
+    changes = zip(fix.remedy.changes, fix.places, fix.defaults, strict=True)
     return tuple(
-        replace(fix, remedy=replace(fix.remedy, changes=(change,)), places=(place,)) for change, place in changes
+        replace(fix, remedy=replace(fix.remedy, changes=(change,)), places=(place,), defaults=(default,))
+        for change, place, default in changes
     )
 
 
@@ -153,7 +157,7 @@ def _by_hand(fix: Fix) -> list[str]:
     return [
         f"{place}: {line}" if (place := _place(part)) is not None else line
         for part in _parts(fix)
-        for line in _lines(part)
+        for line in (*_lines(part), *filter(None, part.defaults))
     ]
 
 

@@ -15,6 +15,7 @@ from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
+from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import naive_default
 from alembic_pgpatterns.remedies.fixable import why_not_fixable
 from alembic_pgpatterns.remedies.model import (
     ChangeType,
@@ -35,7 +36,7 @@ from alembic_pgpatterns.remedies.naming import index_name
 from alembic_pgpatterns.remedies.operations import operations
 from alembic_pgpatterns.remedies.sql import sequences_sql, sql
 from alembic_pgpatterns.remedies.type_operations import read_in_utc
-from alembic_pgpatterns.schema.model import Location, Name, Schema
+from alembic_pgpatterns.schema.model import Column, Location, Name, Schema
 from alembic_pgpatterns.schema.names import quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -46,7 +47,8 @@ Operations = tuple[ops.MigrateOperation, ...]
 class Fix:
     """A remedy, the findings that it fixes, and the operations up and down.
 
-    ``places``: where the models declare each of the changes of a ChangeType, in their order.
+    ``places``: where the models declare each of the changes of a ChangeType, in their order. ``defaults``: what the
+    models fill in there without a time zone, although the new type has one; empty if nothing.
     """
 
     findings: tuple[Finding, ...]
@@ -54,6 +56,7 @@ class Fix:
     up: Operations
     down: Operations
     places: tuple[Location | None, ...] = ()
+    defaults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +99,21 @@ def plan(findings: Sequence[Finding], schema: Schema, *, named: bool) -> Plan:
         keys = set(_touched(remedy))
         if not keys & used:
             up, down = both_ways(remedy, schema)
-            fixes.append(Fix(tuple(cured), remedy, up, down, tuple(_places(remedy, schema))))
+            changed = tuple(_changed(remedy, schema))
+            places = tuple(column.origin.location if column is not None else None for column in changed)
+            fixes.append(Fix(tuple(cured), remedy, up, down, places, tuple(map(_default_without_zone, changed))))
             used |= keys
     return Plan(tuple(fixes), tuple(left))
 
 
-def _places(remedy: Remedy, schema: Schema) -> Iterator[Location | None]:
+def _changed(remedy: Remedy, schema: Schema) -> Iterator[Column | None]:
     for change in remedy.changes if isinstance(remedy, ChangeType) else ():
         table = schema.table(change.table)
-        column = table.column(change.column) if table is not None else None
-        yield column.origin.location if column is not None else None
+        yield table.column(change.column) if table is not None else None
+
+
+def _default_without_zone(column: Column | None) -> str:
+    return naive_default(column) if column is not None and column.type.name == "timestamp" else ""
 
 
 def unsafe(fix: Fix, facts: Facts) -> str | None:
@@ -232,15 +240,16 @@ def _swapped(remedy: ChangeType) -> ChangeType:
 
 
 def _completed(op: ops.MigrateOperation, schema: Schema) -> ops.MigrateOperation:
-    """Add what the rewriter needs to move an alter_column to a second column: NULL, default, comment."""
-    if not isinstance(op, ops.AlterColumnOp) or op.existing_nullable is not None:
+    """Add what the rewriter needs: to move an alter_column to a second column, or to fill rows before NOT NULL."""
+    if not isinstance(op, ops.AlterColumnOp) or (op.existing_nullable is not None and op.modify_nullable is None):
         return op
     table = schema.table(Name(op.schema or schema.default_schema, op.table_name))
     column = table.column(op.column_name) if table is not None else None
     if column is None:
         return op
-    if op.modify_type is None:
+    if op.modify_type is None and op.modify_nullable is None:
         return altered(op, existing_nullable=column.nullable)
+    # The default of a sequence is no value for rows that exist.
     plain = isinstance(column.default, str) and column.sequence is None
     default = DefaultClause(text(escape_binds(str(column.default)))) if plain else op.existing_server_default
     return altered(

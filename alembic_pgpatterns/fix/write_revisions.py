@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import read_facts
+from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts, read_facts
+from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, value_for_rows
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, Note
 from alembic_pgpatterns.autogenerate.rewrite.rewriter import rewrite_settings, rewriter
 from alembic_pgpatterns.controller.env_run import perform
 from alembic_pgpatterns.controller.head_schema import RunAt
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fix.plan import Fix, Left, in_one_revision, unsafe
+from alembic_pgpatterns.fix.time_pairs import without_halves
 from alembic_pgpatterns.processes.channel import Parent
+from alembic_pgpatterns.remedies.apply import find_table
 from alembic_pgpatterns.runner.messages import Route
+from alembic_pgpatterns.runner.observers import metadatas_of
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.task import redirected
+from alembic_pgpatterns.schema.names import Name
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -148,14 +154,37 @@ def _safe(
             safe.append(fix)
         else:
             choice.reasons.append((number, reason))
+    safe = _without_halves(fixes, safe, choice)
     up: list[ops.MigrateOperation] = []
     down: list[ops.MigrateOperation] = []
     for fix in in_one_revision(safe, facts):
         choice.safe.append(fixes.index(fix))
-        up += [*_comments(fix), *fix.up]
+        up += [*_comments(fix), *(_with_value(op, context, facts) for op in fix.up)]
         # The last one is undone first.
         down[:0] = fix.down
     return up, down
+
+
+def _without_halves(fixes: Sequence[Fix], safe: Sequence[Fix], choice: _Choice) -> list[Fix]:
+    left = [Left(finding, reason) for number, reason in choice.reasons for finding in fixes[number].findings]
+    remaining, halves = without_halves(safe, left)
+    reasons = {item.finding.fingerprint: item.reason for item in halves}
+    choice.reasons += [(fixes.index(fix), reasons[fix.findings[0].fingerprint]) for fix in safe if fix not in remaining]
+    return remaining
+
+
+def _with_value(op: ops.MigrateOperation, context: MigrationContext, facts: Facts) -> ops.MigrateOperation:
+    """For NOT NULL, as autogenerate: rows without a value get what the models give new rows. Else a person writes it.
+
+    Found here, in the project's process: only there are the models' defaults more than a text.
+    """
+    if not isinstance(op, ops.AlterColumnOp) or op.modify_nullable is not False:
+        return op
+    schema, name = facts.key(op.schema, op.table_name)
+    tables = (find_table(metadata, Name(schema, name), schema) for metadata in metadatas_of(context))
+    columns = (column for table in tables if table is not None for column in table.columns)
+    values = (value_for_rows(column) for column in columns if column.name == op.column_name)
+    return altered(op, **{FILLING: next((value for value in values if value is not None), ASK)})
 
 
 def _comments(fix: Fix) -> list[CommentOp]:

@@ -14,7 +14,7 @@ from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
 from alembic_pgpatterns.autogenerate.rewrite.constraints import validate
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
-from alembic_pgpatterns.autogenerate.rewrite.filling import FILLING, FillOp, value_for_rows
+from alembic_pgpatterns.autogenerate.rewrite.filling import ASK, FILLING, FillOp, value_for_rows
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain, repeatable
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, InlineReferenceOp, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
@@ -125,7 +125,7 @@ def _filled_later(op: ops.AddColumnOp, note: Note, backfill: Phase | None) -> tu
         first.append(default)
     idempotent = (*(repeatable(first[0]) or ()), *first[1:])
     add = Step(0, Phase(tuple(first), strong=True, idempotent=idempotent, notes=notes), owns_downgrade=True)
-    fill = Step(1, backfill or _fill_in(op))
+    fill = Step(1, backfill or _fill_in(op.schema, op.table_name, op.column.name))
     if op.column.nullable:
         return (add, fill)
     place = _Place(op.schema, op.table_name, op.column.name, op.column.type)
@@ -146,13 +146,13 @@ def _loose(column: Column[Any]) -> Column[Any]:
     return Column(column.name, column.type, nullable=True, comment=column.comment)
 
 
-def _fill_in(op: ops.AddColumnOp) -> Phase:
+def _fill_in(schema: str | None, table: str, column: str) -> Phase:
     """Return a commented statement to complete, because only people know the values."""
     lines = (
-        f"{heading(op.schema, op.table_name, op.column.name)} Batches of pages keep locks short:",
-        *(f"#   {line}".rstrip() for line in _filled(op, "...").splitlines()),
+        f"{heading(schema, table, column)} Batches of pages keep locks short:",
+        *(f"#   {line}".rstrip() for line in backfill(schema, table, column, ASK).splitlines()),
     )
-    return Phase((CommentOp(lines, todo=f"fill {op.table_name}.{op.column.name}"),), autocommit=True)
+    return Phase((CommentOp(lines, todo=f"fill {table}.{column}"),), autocommit=True)
 
 
 def _filled(op: ops.AddColumnOp, value: str) -> str:
@@ -193,6 +193,9 @@ def _with_values(op: ops.AlterColumnOp, steps: tuple[Step, ...]) -> tuple[Step, 
     value = "DEFAULT" if isinstance(default, DefaultClause) else getattr(op, FILLING, None)
     if value is None:
         return steps
+    if value == ASK:
+        comment = Step(1, _fill_in(op.schema, op.table_name, str(op.column_name)))
+        return (comment, *(replace(step, level=step.level + 2) for step in steps))
     add, validate_check, *rest = steps
     subject = f"{op.table_name}.{op.column_name}"
     reason = f"rows without a value get the column's default; a downgrade does not make them NULL again; {_IN_BATCHES}"

@@ -144,11 +144,13 @@ def _alter_column(op: ops.AlterColumnOp, steps: Steps, facts: Facts) -> Steps:
         return steps
     if op.modify_type is not None:
         return _swap(op, steps, facts)
-    fill = next((each for each in steps[0].up.operations if isinstance(each, FillOp)), None)
+    fill = next((each for each in steps[0].up.operations if isinstance(each, FillOp | CommentOp)), None)
     staged = steps if fill is None else steps[1:]
     strict = _not_null(op.table_name, op.column_name, op.schema, staged, staged[0].level + 1)
     if fill is None:
         return (strict,)
+    if isinstance(fill, CommentOp):
+        return (replace(steps[0], level=strict.level), strict)
     where = f"{quote(str(op.column_name))} IS NULL"
     filled: ops.MigrateOperation = fill
     if facts.has_primary_key(facts.key(op.schema, op.table_name)):

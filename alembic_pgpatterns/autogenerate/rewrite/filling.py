@@ -14,6 +14,9 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp, expression_
 FILLING = "_pgpatterns_filling"
 """The attribute of an alter_column that holds the value for rows without one, as SQL."""
 
+ASK = "..."
+"""The value that only a person knows: the statement is then written as a comment to complete."""
+
 
 class FillOp(SqlOp):
     """Sets a column where it is NULL."""

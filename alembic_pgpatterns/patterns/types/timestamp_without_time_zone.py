@@ -58,18 +58,26 @@ class TimestampWithoutTimeZone(SchemaPattern):
         for table, column in checked_columns(schema):
             if column.type.name == "timestamp" and column.type.schema == "pg_catalog":
                 has_foreign_key = len(linked.group(column).columns) > 1
-                naive = _naive_default(column)
+                naive = naive_default(column, "one")
+                more = f", and {naive}" if naive else ""
                 yield self.finding(
                     at=column,
-                    message=f"{column.identifier} does not say which time zone it is in{naive}",
+                    message=f"{column.identifier} does not say which time zone it is in{more}",
                     remedy=_remedy(column, _obstacle(table, column, has_foreign_key) or obstacles.of(column)),
                     # How a project stores moments is one decision; where Python fills them in, code changes as well.
                     cause=column.type.decorator or ("naive default" if naive else "no zone"),
                 )
 
 
-def _naive_default(column: Column) -> str:
-    """PostgreSQL reads a value without a zone that it stores as timestamptz in the session's zone."""
+def naive_default(column: Column, zone: str = "a time zone") -> str:
+    """What the models fill in without a zone, and what they must fill in with timestamptz; empty if nothing.
+
+    PostgreSQL reads a value without a zone that it stores as timestamptz in the session's zone.
+
+    Args:
+        column: with the models' defaults.
+        zone: how the text calls the zone.
+    """
     # A Field of SQLModel takes `default=` for the value itself.
     default = "default_factory" if (column.origin.call or "").rpartition(".")[2] == "Field" else "default"
     values = {default: column.python_default, "onupdate": column.python_onupdate}
@@ -79,7 +87,7 @@ def _naive_default(column: Column) -> str:
     written = " and ".join(f"{name}={value}" for name, value in naive.items())
     fills = "fill in values" if len(naive) > 1 else "fills in a value"
     aware = " and ".join(f"{name}=lambda: datetime.now(timezone.utc)" for name in naive)
-    return f", and {written} {fills} without one: with timestamptz, write {aware} in the model too"
+    return f"{written} {fills} without {zone}: with timestamptz, write {aware} in the model too"
 
 
 def _remedy(column: Column, obstacle: str | None) -> Remedy:
