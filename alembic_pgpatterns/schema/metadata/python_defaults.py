@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import inspect
 import uuid
@@ -54,6 +55,8 @@ def dotted(function: Any) -> str:
             return maker
     if isinstance(target, FunctionType) and _is_naive_utc(target):
         return "datetime.datetime.utcnow"
+    if isinstance(target, FunctionType) and _is_naive_now(target):
+        return "datetime.datetime.now"
     owner = getattr(target, "__self__", None)
     module = getattr(target, "__module__", None) or getattr(owner, "__module__", None) or type(target).__module__
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
@@ -74,6 +77,16 @@ def _is_naive_utc(function: FunctionType) -> bool:
     words = {word for constant in code.co_consts if isinstance(constant, tuple) for word in constant}
     aware = {"tzinfo", "timezone", "UTC", "utc", "pytz", "astimezone", "localize"}
     return "utcnow" in code.co_names and not aware & {*code.co_names, *words}
+
+
+def _is_naive_now(function: FunctionType) -> bool:
+    """Whether a function does nothing but call ``datetime.now()``, maybe cut to seconds: no zone can come in."""
+    code, names = function.__code__, function.__globals__
+    clocks = {name for name in code.co_names if any(names.get(name) is it for it in (datetime, datetime.datetime))}
+    # An argument, a local name or one of an outer function may be a zone.
+    if not clocks or code.co_freevars or code.co_varnames:
+        return False
+    return "now" in code.co_names and {*code.co_names} <= {*clocks, "datetime", "now", "replace"}
 
 
 def _adds_nothing(function: FunctionType) -> bool:
