@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from alembic_pgpatterns.revisions.filled import trigger_may_fill
 from alembic_pgpatterns.revisions.model import RevisionRun
-from alembic_pgpatterns.schema.model import Column, Name, Table
+from alembic_pgpatterns.schema.model import Column, Table
 from alembic_pgpatterns.schema.sql.expressions import needed_columns
 
 NOT_NULL = "NOT NULL"
@@ -43,9 +44,10 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
         run: of the revision.
         earlier: the runs before it, in order, in the same database.
     """
+    statements = [statement for item in (*earlier, run) for statement in item.statements]
     for old in (*earlier, run)[0].before.tables:
         after, before = run.after.table(old.name), run.before.table(old.name)
-        if after is None or before is None or old.partition_of is not None or _may_fill((*earlier, run), old.name):
+        if after is None or before is None or old.partition_of is not None:
             continue
         renamed = _new_names(run, before)
         for column in after.columns:
@@ -53,7 +55,8 @@ def newly_needed(run: RevisionRun, earlier: Sequence[RevisionRun]) -> Iterator[C
                 continue
             last = before.column(column.name)
             demanded = demands(before, last) if last is not None else ()
-            if set(demands(after, column)) - set(demanded):
+            is_new = bool(set(demands(after, column)) - set(demanded))
+            if is_new and not trigger_may_fill(statements, old.name, column.name):
                 yield column
 
 
@@ -67,14 +70,3 @@ def _new_names(run: RevisionRun, table: Table) -> set[str]:
         if command is not None and renames and command.name in names:
             names = names - {command.name} | {command.new_name}
     return names - old
-
-
-def _may_fill(runs: Iterable[RevisionRun], table: Name) -> bool:
-    """Whether a trigger may fill new columns of a table: a new one, or an old one whose function is replaced."""
-    for run in runs:
-        triggers = [statement for statement in run.statements if "CREATE TRIGGER" in statement.tags]
-        if any(table in statement.tables or not statement.tables for statement in triggers):
-            return True
-        if not triggers and any("CREATE FUNCTION" in statement.tags for statement in run.statements):
-            return True
-    return False

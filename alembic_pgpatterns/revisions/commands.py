@@ -100,6 +100,7 @@ def _command(node: Any, text: str) -> Command:
 _OTHERS = {
     "alter_role_stmt": "alter role",
     "copy_stmt": "copy",
+    "create_function_stmt": "create function",
     "create_role_stmt": "create role",
     "drop_role_stmt": "drop role",
     "variable_show_stmt": "show",  # as SQLAlchemy sends for each autocommit block
@@ -290,6 +291,10 @@ def _create_table(node: Any, text: str) -> Command:
     return Command(kind, text, parents, name=node.relation.relname)
 
 
+def _create_trigger(node: Any, text: str) -> Command:
+    return Command("create trigger", text, (relation_name(node.relation),), name=node.trigname)
+
+
 def _set(node: Any, text: str) -> Command:
     if node.kind == pg.VAR_SET_MULTI:
         return Command("set", text, name=node.name)
@@ -348,6 +353,7 @@ _READERS: dict[str, Callable[[Any, str], Command]] = {
     "reindex_stmt": _reindex,
     "refresh_mat_view_stmt": _refresh,
     "create_stmt": _create_table,
+    "create_trig_stmt": _create_trigger,
     "variable_set_stmt": _set,
     "alter_enum_stmt": _enum,
     "alter_table_stmt": _alter_table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ _STATEMENT, _EXPRESSION = 0, 2
 PLACEHOLDER = "pgpatterns_placeholder"
 """In the text of EXECUTE, stands for a part that is only known at run time: a variable, an argument of format()."""
 
+_TRIGGER_VARIABLE = re.compile(r"(?<=[\[,])\{\}\}(?=[,\]])")
 _FORMAT = re.compile(r"%(?:\d+\$)?-?\d*([sIL%])")
 """A placeholder in the template of `format()` (PostgreSQL docs, "String Functions", format)."""
 
@@ -23,11 +25,7 @@ def inner_statements(text: str) -> Iterator[str]:
     An expression is returned as a SELECT. The text of EXECUTE is returned as far as it consists of constants. There are
     no statements if the body is in another language, or if the parser does not understand it.
     """
-    try:
-        functions = postgast.parse_plpgsql(text)
-    except postgast.PgQueryError:
-        return
-    for node in _nodes(functions):
+    for node in _nodes(_parsed(text)):
         if "PLpgSQL_stmt_dynexecute" in node:
             yield from _dynamic(node["PLpgSQL_stmt_dynexecute"])
         elif "PLpgSQL_expr" in node:
@@ -49,11 +47,7 @@ def executed_constants(statement: Any) -> Iterator[list[str]]:
     """For each EXECUTE in a DO block or function, the text constants of what it executes."""
     if statement.WhichOneof("node") not in ("do_stmt", "create_function_stmt"):
         return
-    try:
-        functions = postgast.parse_plpgsql(_text(statement))
-    except postgast.PgQueryError:
-        return
-    for node in _nodes(functions):
+    for node in _nodes(_parsed(_text(statement))):
         if "PLpgSQL_stmt_dynexecute" in node:
             query = node["PLpgSQL_stmt_dynexecute"]["query"]["PLpgSQL_expr"]["query"]
             try:
@@ -63,6 +57,62 @@ def executed_constants(statement: Any) -> Iterator[list[str]]:
             yield [
                 constant.sval.sval for constant in postgast.find_nodes(tree, pg.A_Const) if constant.HasField("sval")
             ]
+
+
+def is_readable(statement: Any) -> bool:
+    """Whether the body of a DO block or function is PL/pgSQL that the parser understands."""
+    if statement.WhichOneof("node") == "do_stmt":
+        options = [option.def_elem for option in statement.do_stmt.args]
+    else:
+        options = [option.def_elem for option in statement.create_function_stmt.options]
+    languages = [option.arg.string.sval.lower() for option in options if option.defname == "language"]
+    # The parser reads the body of any language as PL/pgSQL, or skips it.
+    return languages in ([], ["plpgsql"]) and bool(_parsed(_text(statement)))
+
+
+def columns_of_new(function: Any) -> frozenset[str] | None:
+    """The columns of NEW that a trigger function (a CREATE FUNCTION) names, so that it may set them.
+
+    None if that is not known: it is not written in PL/pgSQL, or it sets or returns a whole row.
+    """
+    statement = pg.Node()
+    statement.create_function_stmt.CopyFrom(function)
+    nodes = list(_nodes(_parsed(_text(statement))))
+    if not is_readable(statement) or any(_sets_row(node) for node in nodes):
+        return None
+    fields = [node["PLpgSQL_recfield"] for node in nodes if "PLpgSQL_recfield" in node]
+    # Zeros are left out, and NEW is number 0.
+    return frozenset(field["fieldname"] for field in fields if not field.get("recparentno"))
+
+
+def _sets_row(node: dict[str, Any]) -> bool:
+    """Whether a part of a trigger function may set NEW as a whole or return another row."""
+    if "PLpgSQL_stmt_assign" in node:
+        return not node["PLpgSQL_stmt_assign"].get("varno")
+    if "PLpgSQL_rec" in node:
+        # RETURN does not tell which row it returns: any variable may be it. The list of variables has NEW, too.
+        return node["PLpgSQL_rec"]["refname"] not in ("new", "old")
+    if "PLpgSQL_stmt_return" in node:
+        return "expr" in node["PLpgSQL_stmt_return"]
+    targets = [part.get(name, {}) for part in node.values() if isinstance(part, dict) for name in ("target", "var")]
+    whole = any(isinstance(target, dict) and "PLpgSQL_rec" in target for target in targets)
+    # A procedure's arguments may be set by it.
+    return whole or "PLpgSQL_stmt_call" in node
+
+
+def _parsed(text: str) -> Any:
+    """The tree of a DO block or function; empty if the parser does not understand it."""
+    try:
+        return postgast.parse_plpgsql(text)
+    except postgast.PgQueryError:
+        return []
+    except json.JSONDecodeError as error:
+        # For a trigger function, libpg_query 17 writes one brace too many for TG_OP and its like in the list of
+        # variables; elsewhere an empty object follows a colon.
+        try:
+            return json.loads(_TRIGGER_VARIABLE.sub("{}", error.doc))
+        except json.JSONDecodeError:
+            return []
 
 
 def _text(statement: Any) -> str:

@@ -6,13 +6,15 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from alembic_pgpatterns.checks.deploy_plan import Line, plans
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.missing_lock_timeout import MissingLockTimeout
 from alembic_pgpatterns.patterns.revisions.rename_under_running_code import RenameUnderRunningCode
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
-from alembic_pgpatterns.revisions.commands import Command
+from alembic_pgpatterns.revisions.commands import Command, parse
 from alembic_pgpatterns.revisions.model import Lock, RevisionRun, Spot, Statement, Work
 from alembic_pgpatterns.schema.model import Check, Column, DataType, Location, Name, Schema, Table
 
@@ -152,3 +154,54 @@ def test_a_column_that_is_required_from_the_start() -> None:
     old = table(identifier, replace(strict, name="level"))
     (plan,) = plans([run(renaming, before=old, after=table(identifier, strict))], [])
     assert plan.old_code == ()
+
+
+def made(sql: str, *tables: Name) -> Statement:
+    (command,) = parse(sql)
+    tag = " ".join(sql.replace("OR REPLACE ", "").split()[:2])
+    return replace(statement(2), sql=sql, command=command, tags=(tag,), tables=tables)
+
+
+TRIGGER = made("CREATE TRIGGER t BEFORE INSERT ON book FOR EACH ROW EXECUTE FUNCTION f()", BOOK)
+ELSEWHERE = made("CREATE TRIGGER t BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION f()", OTHER)
+RENAMING = made("ALTER TABLE book RENAME COLUMN level TO floor", BOOK)
+
+
+def function(body: str, language: str = "plpgsql") -> Statement:
+    text = f"DECLARE x int; BEGIN {body} RETURN NEW; END"
+    return made(f"CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE {language} AS $$ {text} $$")
+
+
+@pytest.mark.parametrize(
+    ("statements", "may_run"),
+    [
+        # A second column's trigger fills that column alone, as a change of type makes it.
+        ([function("NEW.title_new := NEW.title;"), TRIGGER], False),
+        ([function("NEW.title_new := NEW.title;"), ELSEWHERE], False),
+        ([function("NEW.title_new := NEW.title;")], False),
+        ([function("NEW.floor := 1;"), TRIGGER], True),
+        ([function("NEW.floor := 1;"), ELSEWHERE], False),
+        # It may be the new text of an older trigger's function.
+        ([function("NEW.floor := 1;")], True),
+        ([function("SELECT 1 INTO NEW.floor;"), TRIGGER], True),
+        ([function("NEW.level := 1;"), TRIGGER, RENAMING], True),
+        ([function("NEW.level := 1;"), TRIGGER], False),
+        # What cannot be read may do anything.
+        ([function("NEW := fill(NEW);"), TRIGGER], True),
+        ([function("CALL fill(NEW);"), TRIGGER], True),
+        ([function("SELECT * INTO NEW FROM book;"), TRIGGER], True),
+        ([function("NEW.title_new := 1;", "plpython3u"), TRIGGER], True),
+        ([function("NEW.title_new := 1;", "plpython3u"), ELSEWHERE], False),
+        ([TRIGGER], True),
+        ([ELSEWHERE], False),
+        ([replace(statement(2), sql="DO $$ BEGIN END $$", tags=("CREATE TRIGGER",))], True),
+        # It is no trigger's function.
+        ([made("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")], False),
+    ],
+)
+def test_old_code_that_a_trigger_keeps_running(statements: list[Statement], may_run: bool) -> None:
+    """A trigger helps only with the columns that its function sets; other statements of a revision do not matter."""
+    identifier, strict = (Column(BOOK, name, DataType("int4"), False) for name in ("id", "floor"))
+    (plan,) = plans([run(*statements, before=table(identifier), after=table(identifier, strict))], [])
+    said = "public.book.floor: its INSERTs lack it, so wait until only new code runs"
+    assert plan.old_code == (() if may_run else (said,))

@@ -214,6 +214,13 @@ UNFILLED = [
             backfill(None, "book", "kind", "'x'"): 0,
             "DO $$ BEGIN LOCK TABLE book; PERFORM pg_sleep(1); END $$": 1,
             "DO $$ BEGIN PERFORM fill(); END $$": 0,
+            "DO $$ BEGIN EXECUTE concat('UPDATE ', 'book'); END $$": 0,
+            "DO LANGUAGE plpython3u $$ fill() $$": 0,
+            # What a revision with a second column checks before it fills that.
+            "DO $$ BEGIN IF EXISTS (SELECT pg_get_triggerdef(oid) FROM pg_trigger) THEN RAISE 'x'; END IF; END $$": 1,
+            "SELECT 1": 1,
+            "SELECT set_config('lock_timeout', '0', true)": 1,
+            "WITH changed AS (UPDATE book SET kind = 'x' RETURNING id) SELECT * FROM changed": 0,
             "SELECT fill()": 0,
             "SHOW transaction isolation level": 1,
             "CALL fill()": 0,

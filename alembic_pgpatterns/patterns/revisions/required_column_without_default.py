@@ -6,6 +6,7 @@ from alembic_pgpatterns.patterns import Finding, RevisionPattern, Severity
 from alembic_pgpatterns.patterns.revisions._statements import ALTER_TABLE, altered, as_written
 from alembic_pgpatterns.remedies.model import Advice
 from alembic_pgpatterns.revisions.commands import Command
+from alembic_pgpatterns.revisions.filled import calls_unknown, executes, former_names, trigger_may_fill
 from alembic_pgpatterns.revisions.model import RevisionRun, Spot, Statement
 from alembic_pgpatterns.revisions.unfilled import place, unfilled
 from alembic_pgpatterns.schema.model import Column, Location, Name, Table
@@ -61,11 +62,10 @@ class RequiredColumnWithoutDefault(RevisionPattern):
         yield from self._left_open(run)
 
     def _afterwards(self, run: RevisionRun, failing: set[tuple[Name, str]]) -> Iterator[Finding]:
-        if any(tag in ("CREATE TRIGGER", "CREATE FUNCTION") for s in run.statements for tag in s.tags):
-            return  # which may fill it
         for before in run.before.tables:
             after = run.after.table(before.name) if before.partition_of is None else None
-            names = [c.name for c in after.columns if _left_to_code(c)] if after is not None else []
+            columns = [c.name for c in after.columns if _left_to_code(c)] if after is not None else []
+            names = [name for name in columns if not trigger_may_fill(run.statements, before.name, name)]
             origins = {name: _origin(run, before, name) for name in names if (before.name, name) not in failing}
             statements = [(quote(name), statement) for name, statement in origins.items() if statement is not None]
             if statements:
@@ -85,6 +85,8 @@ class RequiredColumnWithoutDefault(RevisionPattern):
                 if line is None or (table.name, 0) in run.rows:
                     continue
                 if any(_may_fill(statement.command, column.name) for statement in run.statements):
+                    continue
+                if trigger_may_fill(run.statements, table.name, column.name):
                     continue
                 name = f"{table.name}.{quote(column.name)}"
                 spot = Spot(name, table.name, Location(run.path, line), line)
@@ -111,8 +113,8 @@ class RequiredColumnWithoutDefault(RevisionPattern):
 _COMPLETE = Advice(
     "Complete the statement and remove its comment signs; or delete the comment, if every row has a value already."
 )
-# "": what the parser's reader does not describe, such as MERGE, CALL or CREATE TRIGGER. A SELECT may call a function.
-_FILLING = frozenset(("", "insert", "copy", "select"))
+# "": what the parser's reader does not describe, such as MERGE or CALL.
+_FILLING = frozenset(("", "insert", "copy"))
 
 
 def _may_fill(command: Command | None, column: str) -> bool:
@@ -121,13 +123,17 @@ def _may_fill(command: Command | None, column: str) -> bool:
         return True
     if command.kind == "update":
         return not command.assigned or column in dict(command.assigned)
+    if command.kind == "select":
+        return calls_unknown(command.text)
     if command.kind != "do":
         return False
     # The expressions of a block are SELECTs, too: the statements beside them say what it is for.
     updates = [inner for inner in command.inner if inner.kind == "update"]
     if updates:
         return any(_may_fill(inner, column) for inner in updates)
-    return not any(inner.kind == "lock" for inner in command.inner)
+    if any(inner.kind == "lock" for inner in command.inner):
+        return False
+    return executes(command.text) or any(_may_fill(inner, column) for inner in command.inner)
 
 
 def _left_to_code(column: Column) -> bool:
@@ -137,11 +143,7 @@ def _left_to_code(column: Column) -> bool:
 
 def _origin(run: RevisionRun, table: Table, column: str) -> Statement | None:
     """What made a new column required; None where it is an old one, perhaps of another name."""
-    names = {column}
-    for statement in reversed(run.statements):
-        command = statement.command
-        if command is not None and command.kind == "rename column" and table.name in statement.tables:
-            names |= {command.name} if command.new_name in names else set()
+    names = former_names(run.statements, table.name, column)
     if any(table.column(name) is not None for name in names):
         return None
     kinds = ("set not null", "add constraint", "add column")
