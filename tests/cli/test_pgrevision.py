@@ -85,12 +85,20 @@ def test_a_chain_is_tried_out_whole(shop: Project) -> None:
 
 
 def test_the_part_that_old_code_does_not_survive_is_named(shop: Project) -> None:
-    """The first part adds the column; the next ones make it necessary for code that does not know it."""
+    """The first part adds the column; the next ones make it necessary for code that does not know it.
+
+    A change of type beside it brings a trigger, which fills nothing else.
+    """
+    models = MODELS.replace("Integer,", "Integer, Numeric,", 1)
+    models = models.replace("String(80))", 'String(80)), Column("price", Numeric(10, 2))')
+    shop.write("shop_models.py", models)
     shop.alembic("pgrevision", "-m", "authors")
-    more = MODELS.replace("String(80))", 'String(80)), Column("floor", BigInteger, nullable=False)')
+    more = models.replace("Numeric(10, 2))", 'Numeric(14, 4)), Column("floor", BigInteger, nullable=False)')
     shop.write("shop_models.py", more)
     run = shop.alembic("pgrevision", "-m", "floor")
     assert run.returncode == 0, run.stderr
+    assert any("CREATE TRIGGER" in path.read_text() for path in files(shop))
+    assert "existing rows get no value in public.author.floor" in " ".join((run.stdout + run.stderr).split())
     first, *others = [line.strip() for line in run.stdout.splitlines() if "keep running the old code" in line]
     assert first == "keep running the old code: yes"
     assert set(others) == {
