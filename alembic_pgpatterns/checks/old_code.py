@@ -18,6 +18,7 @@ from alembic_pgpatterns.controller.history import Revision
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.contract import is_contract
 from alembic_pgpatterns.revisions.model import Broken
+from alembic_pgpatterns.revisions.plpgsql import columns_of_new
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.runner.paths import relative
 from alembic_pgpatterns.schema.catalog import reader as catalog
@@ -89,11 +90,14 @@ def _broken(trouble: Trouble, revision: Revision, release: OldRelease) -> Broken
     )
 
 
+Filled = tuple[Name, frozenset[str] | None]
+"""A table, and the columns that a trigger of it may set; None: any."""
+
 Troubles = dict[tuple[Name, str, str], Trouble]
 
 
 Trigger = tuple[str, str, str, str]
-"""Schema, table, name, and a digest of its function's body."""
+"""Schema, table, name, and the statement that creates its function."""
 
 
 def _troubles(
@@ -111,7 +115,7 @@ def _troubles(
             schema = catalog.read(connection)
             triggers = frozenset(tuple(row) for row in connection.execute(_TRIGGERS))
             new = triggers - old_triggers.setdefault(database, triggers)
-            filled = frozenset(Name(trigger[0], trigger[1]) for trigger in new)
+            filled = [(Name(trigger[0], trigger[1]), columns_of_new(trigger[3])) for trigger in new]
             for trouble in (*_in_database(connection, schema, models, filled), *_recorded(connection, release)):
                 result[trouble.key] = trouble
     return result
@@ -125,16 +129,15 @@ def _recorded(connection: Any, release: OldRelease) -> Iterator[Trouble]:
 
 # Row triggers BEFORE INSERT that run: pg_trigger.tgtype has the bits 1 for ROW, 2 for BEFORE and 4 for INSERT.
 _TRIGGERS = """
-    SELECT n.nspname, c.relname, t.tgname, pg_catalog.md5(p.prosrc)
+    SELECT n.nspname, c.relname, t.tgname, pg_catalog.pg_get_functiondef(t.tgfoid)
     FROM pg_catalog.pg_trigger t
     JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7
 """
 
 
-def _in_database(connection: Any, schema: Schema, models: Schema, filled: frozenset[Name]) -> Iterator[Trouble]:
+def _in_database(connection: Any, schema: Schema, models: Schema, filled: list[Filled]) -> Iterator[Trouble]:
     for table in models.tables:
         name = table.name
         actual = schema.table(name)
@@ -144,8 +147,12 @@ def _in_database(connection: Any, schema: Schema, models: Schema, filled: frozen
             yield Trouble((name, "table", ""), f"{name} is gone: {OLD} still use it", table.origin.location)
             continue
         # A trigger that is new, or does something else now, may give new columns their values.
-        required = () if name in filled else _required(table, actual)
-        described = [*_missing_columns(table, actual), *required, *_types(connection, table, actual)]
+        columns = [names for of_table, names in filled if of_table == name]
+        described = [
+            *_missing_columns(table, actual),
+            *_required(table, actual, columns),
+            *_types(connection, table, actual),
+        ]
         yield from described
         if not described:
             yield from _refused(connection, table, actual)
@@ -163,9 +170,11 @@ def _missing_columns(table: Table, actual: Table) -> Iterator[Trouble]:
             yield Trouble(key, f"{actual.name}.{column.name} is gone: {OLD} still use it", _place(column, table))
 
 
-def _required(table: Table, actual: Table) -> Iterator[Trouble]:
+def _required(table: Table, actual: Table, filled: list[frozenset[str] | None]) -> Iterator[Trouble]:
     """Columns that a row needs and the old code does not know."""
     for column in actual.columns:
+        if any(names is None or column.name in names for names in filled):
+            continue
         needed = demands(actual, column) if table.column(column.name) is None else ()
         if needed:
             key = (actual.name, "required", column.name)

@@ -63,7 +63,7 @@ def _functions(statement: Statement) -> Iterator[tuple[str, frozenset[str] | Non
     for function in _nodes(statement, "create_function_stmt"):
         # Only such a function sees the new row.
         if function.return_type.names and function.return_type.names[-1].string.sval == "trigger":
-            yield function.funcname[-1].string.sval, columns_of_new(function)
+            yield function.funcname[-1].string.sval, columns_of_new(statement.sql)
 
 
 def _nodes(statement: Statement, kind: str) -> list[Any]:

@@ -70,14 +70,16 @@ def is_readable(statement: Any) -> bool:
     return languages in ([], ["plpgsql"]) and bool(_parsed(_text(statement)))
 
 
-def columns_of_new(function: Any) -> frozenset[str] | None:
-    """The columns of NEW that a trigger function (a CREATE FUNCTION) names, so that it may set them.
+def columns_of_new(text: str) -> frozenset[str] | None:
+    """The columns of NEW that the trigger function of a CREATE FUNCTION names, so that it may set them.
 
     None if that is not known: it is not written in PL/pgSQL, or it sets or returns a whole row.
     """
-    statement = pg.Node()
-    statement.create_function_stmt.CopyFrom(function)
-    nodes = list(_nodes(_parsed(_text(statement))))
+    try:
+        (statement,) = (item.stmt for item in postgast.parse(text).stmts)
+    except postgast.PgQueryError:
+        return None
+    nodes = list(_nodes(_parsed(text)))
     if not is_readable(statement) or any(_sets_row(node) for node in nodes):
         return None
     fields = [node["PLpgSQL_recfield"] for node in nodes if "PLpgSQL_recfield" in node]

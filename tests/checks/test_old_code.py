@@ -82,6 +82,12 @@ CHANGES = [
         'ALTER TABLE orders ADD "The floor" int, ADD CHECK ("The floor" IS NOT NULL AND amount > 0) NOT VALID',
         "The floor must not be NULL, by a CHECK, and has no default: the old models do not know it, so INSERT fails",
     ),
+    (
+        "ALTER TABLE orders ADD copy bigint, ADD seller bigint NOT NULL; "
+        "CREATE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.copy := NEW.amount; RETURN NEW; END'; "
+        "CREATE TRIGGER copy BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION copy()",
+        "seller is NOT NULL without a default: the old models do not know it, so INSERT fails",
+    ),
     ("ALTER TABLE orders ALTER amount TYPE date USING NULL", "amount is date: the old models write integer"),
 ]
 HARMLESS = [
@@ -103,7 +109,7 @@ def test_what_the_released_models_need(shop: Project) -> None:
     """Each change is made and undone, so that every revision is judged by itself."""
     down = "a1"
     for number, (change, _) in enumerate(CHANGES):
-        reset = f"DROP TABLE IF EXISTS orders, purchase; {TABLE}"
+        reset = f"DROP TABLE IF EXISTS orders, purchase; DROP FUNCTION IF EXISTS copy(); {TABLE}"
         shop.sql(f"b{number}", f"{reset}; {change}", down)
         shop.sql(f"c{number}", reset, f"b{number}")
         down = f"c{number}"
