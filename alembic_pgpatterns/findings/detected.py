@@ -22,8 +22,8 @@ def detected(pattern: Any, *seen: Any) -> list[Finding]:
     except Exception as error:
         message = str(error) if isinstance(error, PatternFailed) else f"{type(error).__name__}: {error}"
         # A pattern of somebody else's is theirs to correct.
-        ours = type(pattern).__module__.startswith("alembic_pgpatterns.")
-        what_to_do = "please report it. Until it is fixed" if ours else "correct it. Until then"
+        is_builtin = type(pattern).__module__.startswith("alembic_pgpatterns.")
+        what_to_do = "please report it. Until it is fixed" if is_builtin else "correct it. Until then"
         raise PgPatternsError(
             f"The pattern {pattern.name} failed: {message}. This is a mistake in the pattern; {what_to_do}, "
             f"leave the pattern out: --ignore {pattern.name}."
