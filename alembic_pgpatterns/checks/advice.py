@@ -14,9 +14,10 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.cache.history import HistoryCache
 from alembic_pgpatterns.controller.head_schema import DatabaseAtHead, Head
 from alembic_pgpatterns.controller.progress import Progress
-from alembic_pgpatterns.controller.project import Project, with_true_history
+from alembic_pgpatterns.controller.project import Project
 from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.controller.scratch_databases import disconnect
+from alembic_pgpatterns.controller.tries import trying_ways
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.findings.application import read_application
 from alembic_pgpatterns.findings.baseline import Baseline
@@ -55,7 +56,7 @@ def advise(
             f"{', '.join(workloads)}: no statement was recorded. Only statements in the bodies of tests that reach "
             "PostgreSQL through SQLAlchemy are recorded, not those of fixtures."
         )
-    return with_true_history(lambda: _advise(Run(project, settings, progress), recorded, options))
+    return trying_ways(project, settings, lambda settings: _advise(Run(project, settings, progress), recorded, options))
 
 
 def _advise(run: Run, recorded: Workload | None, options: Options) -> AdviceReport:

@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic_pgpatterns.advisor.model import Options
 from alembic_pgpatterns.checks.advice import advise
+from alembic_pgpatterns.cli.at_heads import say_found
 from alembic_pgpatterns.cli.exit_codes import say_error
 from alembic_pgpatterns.cli.flags import flags, incomplete
 from alembic_pgpatterns.cli.stdout import standard_output
@@ -38,6 +39,7 @@ def run(config: Any, options: argparse.Namespace) -> int:
     options_of_advice = Options(options.max_indexes, tuple(options.table or ()), options.explain)
     with Project(config, settings) as project, progress_on(sys.stderr) as progress:
         report = advise(project, settings, progress, workloads, options_of_advice)
+        say_found(project)
     with standard_output(config.stdout, options.format != "text") as stream:
         write(report, stream, options.format)
     return incomplete(report.report, settings)

@@ -14,6 +14,7 @@ import psycopg
 from alembic_pgpatterns.checks.advised import advised, is_there
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.checks.sizes import sized
+from alembic_pgpatterns.cli.at_heads import at_heads
 from alembic_pgpatterns.cli.fix_summary import summary
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
@@ -25,7 +26,6 @@ from alembic_pgpatterns.controller.env_run import demand_env_py, run_env
 from alembic_pgpatterns.controller.head_schema import RunAt, enriched
 from alembic_pgpatterns.controller.models import Models, read_models
 from alembic_pgpatterns.controller.project import Project
-from alembic_pgpatterns.controller.run import Run
 from alembic_pgpatterns.errors import PgPatternsError, WrongUse
 from alembic_pgpatterns.evidence.model import Evidence
 from alembic_pgpatterns.findings.application import read_application, with_evidence
@@ -108,9 +108,9 @@ def run(config: Any, options: argparse.Namespace) -> int:
     with Project(config, settings) as project, workspace(config, project, options.head) as work:
         try:
             with progress_on(sys.stderr) as progress:
-                names = [item.revision for item in project.revisions]
-                with Run(project, settings, progress).at(names) as at:
-                    _fix(config, options, at, outcome, work)
+                progress.say("running the revisions")
+                with at_heads(project, settings, progress, _to_heads) as start:
+                    _fix(config, options, start, outcome, work)
                 if outcome.fixes:
                     progress.say("comparing the models")
                     edited = edit_models(config, outcome.fixes, work, settings, change=options.models)
@@ -137,10 +137,11 @@ def _refuse(settings: Settings) -> None:
         )
 
 
-def _fix(config: Any, options: argparse.Namespace, at: RunAt, outcome: Outcome, work: Workspace) -> None:
+def _fix(
+    config: Any, options: argparse.Namespace, start: tuple[RunAt, Database], outcome: Outcome, work: Workspace
+) -> None:
+    at, database = start
     settings, progress = at.run.settings, at.run.progress
-    progress.say("running the revisions")
-    database = _to_heads(at)
     schema = _schema(at, database)
     named = bool(options.select)
     evidence = read_application(settings, [schema])

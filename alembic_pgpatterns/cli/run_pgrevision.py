@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
+from alembic_pgpatterns.cli.at_heads import at_heads
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
@@ -57,19 +58,19 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
         demand_rows(rows, "--rehearse")
     head, folder = str(arguments.get("head") or "head"), arguments.get("version_path")
     with Project(config, settings) as project, workspace(config, project, head, folder) as work:
-        with progress_on(sys.stderr) as progress:
-            names = [item.revision for item in project.revisions]
-            with Run(project, settings, progress).at(names, watched=True) as at:
-                _to_heads(at)
-                progress.say("comparing the models")
-                files, printed = _written(config, at, arguments, work)
-                lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
+        with (
+            progress_on(sys.stderr) as progress,
+            at_heads(project, settings, progress, _to_heads, watched=True) as (at, _),
+        ):
+            progress.say("comparing the models")
+            files, printed = _written(config, at, arguments, work)
+            lines = _tried_out(config, at, files, arguments, work) if files else [NOTHING]
         work.commit()
     new_lines = _without_repetition(lines, printed)
     for line in (*new_lines, *_count([*printed, *new_lines])):
         config.print_stdout("%s", inert(line))
     if rows is not None and files:
-        _rehearse(config, settings, [revision for revision, _ in files], rows)
+        _rehearse(config, at.run.settings, [revision for revision, _ in files], rows)
 
 
 def _without_repetition(lines: Sequence[str], printed: Sequence[str]) -> list[str]:
