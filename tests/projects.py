@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests import warm
@@ -120,6 +121,9 @@ class Project:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        if path.suffix == ".py":
+            # Python takes old bytecode for that of a file as long, written within the same second.
+            Path(cache_from_source(path)).unlink(missing_ok=True)
         return path
 
     def env(self, models: str = NO_MODELS, head: str = "", engine: str = ENGINE, options: str = "") -> None:
