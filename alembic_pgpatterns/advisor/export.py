@@ -14,7 +14,7 @@ import psycopg
 
 from alembic_pgpatterns.advisor.statistics import EXPORT
 from alembic_pgpatterns.advisor.synthesise import listed_values
-from alembic_pgpatterns.output.counts import counted
+from alembic_pgpatterns.output.counts import counted, listed
 
 VERSION = 1
 MOST_VALUES = 50
@@ -138,6 +138,5 @@ def summary(document: Mapping[str, Any]) -> Sequence[str]:
         ("not_analyzed", "number of rows not known (no ANALYZE or VACUUM has run)"),
     ):
         if document[key]:
-            more = f" and {len(document[key]) - 5} more" if len(document[key]) > 5 else ""
-            lines.append(f"{words}: {', '.join(document[key][:5])}{more}")
+            lines.append(f"{words}: {listed(document[key], 5)}")
     return lines

@@ -37,6 +37,7 @@ from alembic_pgpatterns.fix.shared_columns import why_not_together
 from alembic_pgpatterns.fix.time_pairs import without_halves
 from alembic_pgpatterns.fix.workspace import Change, Workspace, workspace
 from alembic_pgpatterns.fix.write_revisions import Files, WrittenFile, write
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.output.files import read_regular
 from alembic_pgpatterns.output.safe_text import inert
 from alembic_pgpatterns.patterns import Finding
@@ -308,9 +309,7 @@ def _carry_out(connection: psycopg.Connection[Any], fix: Fix) -> None:
 
 
 def _message(fixes: Sequence[Fix]) -> str:
-    names = list(dict.fromkeys(finding.pattern for fix in fixes for finding in fix.findings))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"fix {', '.join(names[:3])}{more}"
+    return f"fix {listed(list(dict.fromkeys(finding.pattern for fix in fixes for finding in fix.findings)))}"
 
 
 def _prove(config: Any, at: RunAt, files: Sequence[WrittenFile]) -> None:

@@ -12,6 +12,7 @@ from alembic_pgpatterns.controller.model_search import models_of
 from alembic_pgpatterns.controller.models import NO_MODELS, Models
 from alembic_pgpatterns.controller.ways import Way
 from alembic_pgpatterns.errors import PgPatternsError, first_line
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.runner.messages import Steps
 from alembic_pgpatterns.schema.names import Name
 
@@ -54,8 +55,7 @@ def find_models(run: RunContext, databases: Databases, number: int, tables: Coll
         result = run_env(with_them, Steps(), Databases(dict(databases.by_origin), databases.environment))
     except PgPatternsError as error:
         reason = first_line(error)
-        several = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        problem = f"{', '.join(names[:_NAMED])}{several} declare its tables, but cannot be used: {reason}"
+        problem = f"{listed(names, _NAMED)} declare its tables, but cannot be used: {reason}"
         return FoundModels(problem=problem)
     if number >= len(result.configured) or not result.configured[number].models:
         return FoundModels()

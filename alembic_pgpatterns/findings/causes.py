@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.patterns import Finding, Fold, RevisionPattern, registry
 from alembic_pgpatterns.remedies.model import Advice
 
@@ -112,5 +113,4 @@ def _also(first: Finding, others: Iterable[Finding]) -> str:
     if not objects:
         count = len(list(others))
         return f"and in {count} more {'place' if count == 1 else 'places'}"
-    named = ", ".join(objects[:NAMED])
-    return f"also {named}" + (f" and {len(objects) - NAMED} more" if len(objects) > NAMED else "")
+    return f"also {listed(objects, NAMED)}"

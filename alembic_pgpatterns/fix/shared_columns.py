@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alembic_pgpatterns.fix.plan import Fix
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.remedies.model import ChangeType, TypeChange
 from alembic_pgpatterns.schema.model import Location, Name, Schema
 
@@ -21,10 +22,8 @@ def why_not_together(fix: Fix, fixes: Sequence[Fix], schema: Schema) -> str | No
     for place, change in _changes(fix):
         unchanged = [name for name in _users(schema, place, change) if (place, name, change.new) not in changed]
         if unchanged:
-            more = f" and {len(unchanged) - 3} more" if len(unchanged) > 3 else ""
-            tables = ", ".join(map(str, unchanged[:3])) + more
             return (
-                f"{place} is also the column {change.column} of {tables}, which this run does not change to "
+                f"{place} is also the column {change.column} of {listed(unchanged)}, which this run does not change to "
                 f"{change.new}. Fix these tables together, or write the column in each class"
             )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alembic_pgpatterns.fix.plan import Fix, Left
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import TimestampWithoutTimeZone
 
 
@@ -23,9 +24,8 @@ def why_not_alone(fix: Fix, left: Iterable[Left]) -> str | None:
     ]
     if not others:
         return None
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     return (
-        f"{', '.join(others[:3])}{more} of the same table stays without a time zone, and Python cannot compare "
+        f"{listed(others)} of the same table stays without a time zone, and Python cannot compare "
         "the two: change them together"
     )
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.remedies.model import Advice, ChangeType, TypeChange
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Name, Schema, Table
 from alembic_pgpatterns.schema.names import quote
@@ -220,7 +221,6 @@ def _by_hand(changes: Sequence[TypeChange], column: Column, obstacle: str) -> Ad
     others = [name for name in others if name != column.identifier]
     if column.identifier != first:
         others.insert(0, column.identifier)
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    also = f", together with {', '.join(others[:3])}{more}" if others else ""
+    also = f", together with {listed(others)}" if others else ""
     link = ":" if column.identifier == first else f". In the way at {column.identifier}:"
     return Advice(f"Change {first} to {changes[0].new}{also}, by hand{link} {obstacle}.", decided=True)

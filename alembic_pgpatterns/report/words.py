@@ -11,7 +11,7 @@ from itertools import groupby
 from alembic_pgpatterns.findings.cost import rank
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.findings.skipped import Skipped
-from alembic_pgpatterns.output.counts import counted
+from alembic_pgpatterns.output.counts import counted, listed
 from alembic_pgpatterns.output.safe_text import code, one_line, prose
 from alembic_pgpatterns.patterns import Finding, Severity
 from alembic_pgpatterns.patterns.types.integer_primary_key import IntegerPrimaryKey
@@ -156,9 +156,7 @@ def _reason(item: Skipped) -> tuple[bool, str]:
 
 
 def _whats(items: Sequence[Skipped]) -> str:
-    names = [one_line(item.subject) for item in items]
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return f"{', '.join(names[:6])}{more}"
+    return listed([one_line(item.subject) for item in items], 6)
 
 
 def looked_at(report: Report) -> str:

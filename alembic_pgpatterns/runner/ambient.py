@@ -41,8 +41,8 @@ def watch(note: Note, untracked: str) -> None:
     _watch_variables(note)
     for name, prefix in (("stat", "stat"), ("lstat", "lstat"), ("access", "stat"), ("readlink", "link")):
         _replace(name, _watched(getattr(os, name), prefix, note))
-    _replace("fstat", _watched_descriptor(os.fstat, note))
-    _replace("scandir", _watched_entries(os.scandir, note))
+    _replace("fstat", _watched_outside_library(os.fstat, "time", note))
+    _replace("scandir", _watched_outside_library(os.scandir, "entries", note))
     _replace("open", _watched_open(os.open, note))
     # Windows lacks some of them.
     for name in {"cpu_count", "sched_getaffinity", "process_cpu_count", "sysconf"} & {*dir(os)}:
@@ -116,32 +116,20 @@ def _watched(function: Callable[..., Any], prefix: str, note: Note) -> Callable[
     return watched
 
 
-def _watched_descriptor(function: Callable[..., Any], note: Note) -> Callable[..., Any]:
-    """Wrap ``fstat``. Python's library asks it for the size only, of what is read anyway."""
+def _watched_outside_library(function: Callable[..., Any], prefix: str, note: Note) -> Callable[..., Any]:
+    """Wrap a function of one place, whose other facts Python's own library has no use for.
+
+    It asks ``fstat`` for the size, of what is read anyway, and ``scandir`` for names. The entries that others get from
+    ``scandir`` know size and times without a call of stat().
+    """
 
     @functools.wraps(function)
-    def watched(descriptor: Any) -> Any:
-        if (
-            not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
-            and (name := _path_if_of_project(descriptor)) is not None
-        ):
-            note(f"time:{name}")
-        return function(descriptor)
-
-    return watched
-
-
-def _watched_entries(function: Callable[..., Any], note: Note) -> Callable[..., Any]:
-    """Wrap ``scandir``: its entries know size and times without a call of stat(). The library asks for names only."""
-
-    @functools.wraps(function)
-    def watched(path: Any = ".") -> Any:
-        if (
-            not sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
-            and (name := _path_if_of_project(path)) is not None
-        ):
-            note(f"entries:{name}")
-        return function(path)
+    def watched(*arguments: Any, **keywords: Any) -> Any:
+        place = (*arguments, *keywords.values(), ".")[0]
+        by_library = sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
+        if not by_library and (name := _path_if_of_project(place)) is not None:
+            note(f"{prefix}:{name}")
+        return function(*arguments, **keywords)
 
     return watched
 

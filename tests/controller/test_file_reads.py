@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.controller.cache.dependencies import hold
+from alembic_pgpatterns.runner import ambient
 from alembic_pgpatterns.runner.file_reads import UNTRACKED, recorded
 from alembic_pgpatterns.runner.messages import Dependencies
 
@@ -84,3 +85,13 @@ def test_a_program_that_a_distribution_runs_when_imported_does_not_count(tmp_pat
 
 def test_what_never_ends_is_not_read() -> None:
     assert hold(Dependencies({"/dev/zero": None}), {})
+
+
+def test_a_watched_function_takes_its_arguments_by_their_names(folder: Path) -> None:
+    notes: list[str] = []
+    fstat = ambient._watched_outside_library(os.fstat, "time", notes.append)
+    scandir = ambient._watched_outside_library(os.scandir, "entries", notes.append)
+    with (folder / "a.txt").open() as file:
+        assert fstat(fd=file.fileno()) == fstat(file.fileno())
+    assert len(list(scandir(path=folder))) == len(list(scandir(folder))) == 3
+    assert notes == [*2 * [f"time:{folder / 'a.txt'}"], *2 * [f"entries:{folder}"]]
