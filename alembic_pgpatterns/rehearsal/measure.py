@@ -48,7 +48,8 @@ def measure(
     with ExitStack() as stack:
         stack.callback(make_durable, stage.run.server, False)
         for name in tables:
-            _read_through(stage, copies[name], tables[name])
+            with stage.run.server.connect(copies[name]) as connection:
+                read_through(connection, tables[name])
         for name in tables:
             loads[name] = stack.enter_context(under_load(stage.run.server, copies[name], tables[name]))
         outcome = stage.step(script, True, line, copies)
@@ -68,24 +69,27 @@ def measure(
     return result, outcome
 
 
-def _read_through(stage: Stage, database: str, tables: Sequence[Table]) -> None:
+def read_through(connection: psycopg.Connection, tables: Sequence[Table]) -> None:
     """Let the kernel's page cache hold the tables, whatever it has dropped since they were filled.
 
     Some machines drop pages soon (DAMON's proactive reclaim: Linux docs, "DAMON-based Reclamation"), the more, the
     larger a table is. Then few rows would be read from memory and many from the disk, and no growth tells of that.
     The rows were vacuumed when they were made, so reading them sets no hint bits and writes nothing.
+
+    Args:
+        connection: in autocommit mode; its planner settings change.
+        tables: those that the revision touches. Locks taken: ACCESS SHARE on each, one after the other.
     """
-    with stage.run.server.connect(database) as connection:
-        # Of an index-only scan only the index would be in memory.
-        for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
-            connection.execute("SELECT set_config(%s, 'off', false)", (name,))
-        for table in tables:
-            if table.kind != "foreign":
-                # On a server of the user's, a forced policy may demand a setting that only the application knows.
-                with suppress(psycopg.Error):
-                    connection.execute(
-                        sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.name.schema, table.name.name))
-                    )
+    # Of an index-only scan only the index would be in memory.
+    for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
+        connection.execute("SELECT set_config(%s, 'off', false)", (name,))
+    for table in tables:
+        if table.kind != "foreign":
+            # On a server of the user's, a forced policy may demand a setting that only the application knows.
+            with suppress(psycopg.Error):
+                connection.execute(
+                    sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.name.schema, table.name.name))
+                )
 
 
 def _written(stage: Stage, database: str) -> tuple[int, int, int]:
