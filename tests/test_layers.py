@@ -49,6 +49,43 @@ LAYERS = (
 
 
 MOST_WITH_MANY_ARGUMENTS = 10
+IN_OLD_VERSIONS = {
+    "alembic": "command util",
+    "alembic.autogenerate.api": "AutogenContext",
+    "alembic.config": "Config",
+    "alembic.operations": "base",
+    "alembic.operations.batch": "BatchOperationsImpl",
+    "alembic.runtime.environment": "EnvironmentContext",
+    "alembic.runtime.migration": "MigrationContext MigrationStep",
+    "alembic.script": "Script ScriptDirectory",
+    "alembic.script.revision": "RevisionError",
+    "alembic.util": "CommandError",
+    "sqlalchemy": (
+        "ARRAY BigInteger CheckConstraint Column Computed Constraint DefaultClause ForeignKeyConstraint "
+        "Identity Index MetaData PrimaryKeyConstraint Sequence SmallInteger Table UniqueConstraint event exc "
+        "pool text types"
+    ),
+    "sqlalchemy.dialects": "postgresql",
+    "sqlalchemy.dialects.postgresql": "ExcludeConstraint",
+    "sqlalchemy.dialects.postgresql.base": "PGDialect",
+    "sqlalchemy.engine": "Connection Dialect Engine URL url",
+    "sqlalchemy.engine.interfaces": "Dialect",
+    "sqlalchemy.engine.url": "make_url",
+    "sqlalchemy.exc": "DisconnectionError NoSuchModuleError SQLAlchemyError",
+    "sqlalchemy.ext.asyncio": "create_async_engine",
+    "sqlalchemy.orm": "MANYTOMANY MANYTOONE Mapped Mapper RelationshipProperty registry",
+    "sqlalchemy.orm.exc": "UnmappedColumnError",
+    "sqlalchemy.orm.mapper": "_all_registries",
+    "sqlalchemy.pool": "Pool",
+    "sqlalchemy.schema": "CreateIndex FetchedValue conv",
+    "sqlalchemy.sql": "quoted_name",
+    "sqlalchemy.sql.compiler": "DDLCompiler",
+    "sqlalchemy.sql.elements": "ClauseElement",
+    "sqlalchemy.sql.schema": "RETAIN_SCHEMA",
+    "sqlalchemy.types": "SchemaType String Text TypeDecorator TypeEngine",
+}
+"""What the project's process takes from Alembic and SQLAlchemy. Each was looked up in Alembic 1.8.0 and SQLAlchemy
+1.4.0, the oldest that `--python` works with; a new name goes in here after that."""
 LONGEST_CHAIN = 20
 """How many functions may take six or more arguments, and how many files one may import through."""
 
@@ -167,8 +204,8 @@ def _imported_anywhere(module: str) -> set[str | None]:
     return names | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
-def test_the_project_s_process_needs_nothing_but_alembic_and_sqlalchemy() -> None:
-    """It runs in the project's environment, which has those and not our own dependencies."""
+def in_the_project_s_process() -> set[str]:
+    """Modules that run in the project's environment, which has none of our own dependencies."""
     rooms = [module for module in modules() if module.startswith(("runner", "schema.metadata", "fences"))]
     needed: set[str] = set()
     while rooms:
@@ -176,13 +213,28 @@ def test_the_project_s_process_needs_nothing_but_alembic_and_sqlalchemy() -> Non
         if module not in needed:
             needed.add(module)
             rooms += imports(module) & set(modules())
+    return needed
+
+
+def test_the_project_s_process_needs_nothing_but_alembic_and_sqlalchemy() -> None:
     allowed = {*sys.stdlib_module_names, "__future__", "alembic", "sqlalchemy", "alembic_pgpatterns"}
     foreign = {
         module: names - allowed
-        for module in needed
+        for module in in_the_project_s_process()
         if (names := {str(name).partition(".")[0] for name in _imported_anywhere(module)}) - allowed
     }
     assert not foreign
+
+
+def test_the_project_s_process_needs_only_what_old_versions_have() -> None:
+    taken = {
+        (node.module, alias.name)
+        for module in in_the_project_s_process()
+        for node in nodes_of(module)
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in {"alembic", "sqlalchemy"}
+        for alias in node.names
+    }
+    assert not taken - {(module, name) for module, names in IN_OLD_VERSIONS.items() for name in names.split()}
 
 
 def test_files_are_short() -> None:

@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import exc, make_url
+from sqlalchemy import exc
+from sqlalchemy.engine.url import make_url
 
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.messages import Need
