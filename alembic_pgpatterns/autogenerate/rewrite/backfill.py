@@ -7,23 +7,46 @@ from string import Template
 from alembic_pgpatterns.autogenerate.rewrite.table_names import qualified
 from alembic_pgpatterns.schema.names import do_block, quote
 
-BATCH_PAGES = 100
-"""Pages of 8 kB per UPDATE: it locks up to ten thousand rows for some tenths of a second."""
+MOST_PAGES = 100
+"""Most pages of 8 kB per UPDATE."""
 
-# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan). The last UPDATE finds rows that have moved since.
+# Whoever writes a row of a batch waits until the batch commits. How long a row takes depends on its indexes, triggers
+# and the machine, so each batch is made so large that it takes 10 to 20 ms here, measured without the commit: on a
+# slow disk smaller batches would only mean more commits.
+# Ranges of ctid need no index (PostgreSQL 14: TID Range Scan; 13 reads the whole table for each, so there the batches
+# stay large). A partitioned table has no pages: its largest partition counts.
+# The loop after that finds rows that have moved since. It reads the table first and then updates by ctid: an UPDATE
+# with the condition alone would keep its first row locked until the table is read to its end. The last UPDATE is for
+# what more than 100 rounds leave; that includes rows for which the value is NULL, so the loop has an end.
 # The variables have a prefix: PL/pgSQL refuses a name that is also a column's as ambiguous.
 _BODY = Template("""
 DECLARE
   pgpatterns_page bigint := 0;
-  pgpatterns_end bigint := pg_relation_size($regclass) / current_setting('block_size')::bigint;
+  pgpatterns_least bigint := CASE WHEN current_setting('server_version_num')::int < 140000 THEN $most ELSE 1 END;
+  pgpatterns_pages bigint := pgpatterns_least;
+  pgpatterns_end bigint := greatest(pg_relation_size($regclass), (
+    SELECT max(pg_relation_size(relid)) FROM pg_partition_tree($regclass))) / current_setting('block_size')::bigint;
+  pgpatterns_begun timestamptz;
 BEGIN
   WHILE pgpatterns_page <= pgpatterns_end LOOP
+    pgpatterns_begun := clock_timestamp();
     UPDATE $table SET $column = $value
     WHERE ctid >= format('(%s,0)', pgpatterns_page)::tid
-      AND ctid < format('(%s,0)', pgpatterns_page + $batch)::tid
+      AND ctid < format('(%s,0)', pgpatterns_page + pgpatterns_pages)::tid
       AND $where;
+    pgpatterns_page := pgpatterns_page + pgpatterns_pages;
+    IF clock_timestamp() - pgpatterns_begun > interval '20 ms' THEN
+      pgpatterns_pages := greatest(pgpatterns_pages / 2, pgpatterns_least);
+    ELSIF clock_timestamp() - pgpatterns_begun < interval '10 ms' THEN
+      pgpatterns_pages := least(pgpatterns_pages * 2, $most);
+    END IF;
     COMMIT;
-    pgpatterns_page := pgpatterns_page + $batch;
+  END LOOP;
+  FOR pgpatterns_round IN 1..100 LOOP
+    UPDATE $table SET $column = $value
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM $table WHERE $where LIMIT 1000)) AND $where;
+    EXIT WHEN NOT FOUND;
+    COMMIT;
   END LOOP;
   UPDATE $table SET $column = $value WHERE $where;
 END """)
@@ -42,5 +65,5 @@ def backfill(schema: str | None, table: str, column: str, value: str, where: str
     name = qualified(schema, table)
     literal = "'" + name.replace("'", "''") + "'::regclass"
     empty = f"{quote(column)} IS NULL" + (f" AND {where}" if where else "")
-    values = {"table": name, "column": quote(column), "value": value, "where": empty, "batch": str(BATCH_PAGES)}
+    values = {"table": name, "column": quote(column), "value": value, "where": empty, "most": str(MOST_PAGES)}
     return do_block(_BODY.substitute(values, regclass=literal))

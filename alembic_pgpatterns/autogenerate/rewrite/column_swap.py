@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
+from alembic_pgpatterns.autogenerate.rewrite.constraints import FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
@@ -130,6 +131,11 @@ def obstacles(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
         existing.append(f"sequence {dependents.sequence.name}, of a column that gets another default")
     if parts.new in dependents.columns:
         existing.append(f"column {parts.new}, which has the name that the new column would get")
+    existing += [
+        f"foreign key {key.name} of the partitioned table {key.table}, which cannot be NOT VALID before PostgreSQL 18"
+        for key in dependents.foreign_keys
+        if key.on_partitioned and facts.version < FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED
+    ]
     taken = [name for schema, name in parts.names() if facts.name_exists(schema, name)]
     return (*existing, *(f"{name}, which has the name that a new object would get" for name in taken))
 
@@ -209,7 +215,7 @@ class _Swap:
             validated = (SqlOp(statement), *validated)
         keys = self._limited(_sql(parts.add_foreign_keys()))
         keys = (*keys, *_sql(parts.validate_foreign_keys()))
-        indexes = _sql([*parts.build_indexes(), *parts.create_statistics()])
+        indexes = (*parts.build_indexes(), *_sql(parts.create_statistics()))
         return (*self._fill(), *self._limited((*dropped, *checks)), *validated, *indexes, *keys, *self._copies())
 
     def _fill(self) -> tuple[ops.MigrateOperation, ...]:

@@ -57,7 +57,10 @@ class ForeignKeyOn:
     """Schema, table and name of the columns on the other side."""
     valid: bool = True
     comment: str | None = None
-    partitioned: bool = False
+    on_partitioned: bool = False
+    """A partitioned table has it."""
+    to_partitioned: bool = False
+    """It references a partitioned table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Dependents:
     """All columns of the table."""
     obstacles: tuple[str, ...] = ()
     """Objects because of which no other column can take its place."""
+    partitioned: bool = False
+    """The table is partitioned."""
 
     def without(self, table: tuple[str, str], names: frozenset[tuple[str, str, str]]) -> Dependents:
         """Return the dependents without some objects.
@@ -198,14 +203,18 @@ def read_dependents(connection: Connection, table: tuple[str, str], column: str)
         obstacles=(
             *first(queries.OBSTACLES),
             *first(queries.VIEWS_HELD),
-            *(_partitioned(key) for key in foreign_keys if key.partitioned),
+            *(first(queries.PARTITION_OBSTACLES) if place.partitioned else ()),
+            *(_held_by(key) for key in foreign_keys if key.referenced and key.to_partitioned),
             *_of_sequences(sequences),
         ),
+        partitioned=place.partitioned,
     )
 
 
-def _partitioned(key: ForeignKeyOn) -> str:
-    return f"foreign key {key.name} of {key.table}, on a partitioned table"
+def _held_by(key: ForeignKeyOn) -> str:
+    # It would need the partitioned table's new key before the swap. That key can only be made in the swap, since
+    # PostgreSQL has no USING INDEX for partitioned tables (docs, ALTER TABLE).
+    return f"foreign key {key.name} of {key.table}, which references the partitioned table"
 
 
 def _of_sequences(sequences: list[SequenceOf]) -> tuple[str, ...]:

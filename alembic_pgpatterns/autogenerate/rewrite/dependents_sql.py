@@ -5,8 +5,8 @@ from __future__ import annotations
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import COPIED
 
 COLUMN = """
-    SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT a.attrelid, a.attnum, c.relkind = 'p' AS partitioned
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column AND NOT a.attisdropped
 """
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = :relation AND attnum > 0 AND NOT attisdropped"
@@ -32,7 +32,7 @@ FOREIGN_KEYS = """
            k.conrelid = :relation AND :number = ANY (k.conkey) AS referencing,
            k.confrelid = :relation AND :number = ANY (k.confkey) AS referenced,
            k.convalidated AS valid, obj_description(k.oid, 'pg_constraint') AS comment,
-           c.relkind = 'p' OR t.relkind = 'p' AS partitioned,
+           c.relkind = 'p' AS on_partitioned, t.relkind = 'p' AS to_partitioned,
            ARRAY(SELECT ARRAY[r.nspname, o.relname, a.attname] FROM unnest(k.conkey, k.confkey) AS u (here, there)
                  JOIN pg_attribute a ON (k.conrelid = :relation AND u.here = :number AND a.attrelid = k.confrelid
                                          AND a.attnum = u.there)
@@ -141,7 +141,8 @@ OBSTACLES = """
     LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
     WHERE d.classid NOT IN ('pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass,
                             'pg_trigger'::regclass, 'pg_publication_rel'::regclass, 'pg_statistic_ext'::regclass)
-      AND coalesce(r.relkind NOT IN ('i', 'S'), true) AND coalesce(k.contype NOT IN ('n', 'c', 'f', 'u', 'p'), true)
+      AND coalesce(r.relkind NOT IN ('i', 'I', 'S'), true)
+      AND coalesce(k.contype NOT IN ('n', 'c', 'f', 'u', 'p'), true)
     UNION
     SELECT 'generated column ' || quote_ident(attname) FROM the WHERE attgenerated <> ''
     UNION
@@ -152,8 +153,11 @@ OBSTACLES = """
     JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum
     UNION
     SELECT 'a partition or a parent' FROM the
-    WHERE relkind <> 'r' OR relispartition OR attinhcount > 0
-       OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = the.attrelid)
+    WHERE relkind NOT IN ('r', 'p') OR relispartition OR attinhcount > 0
+       OR relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = the.attrelid)
+    UNION
+    SELECT 'the partition key' FROM the JOIN pg_partitioned_table p ON p.partrelid = the.attrelid
+    WHERE the.attnum = ANY (p.partattrs::int2[])
     UNION
     SELECT 'storage of the column (SET STORAGE, SET COMPRESSION)' FROM the
     WHERE attstorage <> typstorage OR to_jsonb(the) ->> 'attcompression' <> ''
@@ -163,5 +167,43 @@ OBSTACLES = """
                ELSE ', which is an exclusion constraint''s' END
     FROM the JOIN pg_index i ON i.indrelid = the.attrelid
     WHERE the.attnum = ANY (i.indkey) AND (NOT i.indisvalid OR i.indisexclusion)
+    ORDER BY 1
+"""
+# What only a partition has on its column: it would go with the old column, and the new one would not have it.
+PARTITION_OBSTACLES = """
+    WITH the AS (SELECT * FROM pg_attribute WHERE attrelid = :relation AND attnum = :number),
+    part AS (
+        SELECT a.*, c.relkind, c.relnamespace, the.attnotnull AS required, pg_get_expr(f.adbin, f.adrelid) AS filled
+        FROM the CROSS JOIN pg_partition_tree(the.attrelid::regclass) t JOIN pg_class c ON c.oid = t.relid
+        JOIN pg_attribute a ON a.attrelid = t.relid AND a.attname = the.attname
+        LEFT JOIN pg_attrdef f ON f.adrelid = the.attrelid AND f.adnum = the.attnum
+        WHERE t.relid <> the.attrelid)
+    SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ', of a partition' FROM part JOIN pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = part.attrelid AND d.refobjsubid = part.attnum
+    LEFT JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_index i ON i.indexrelid = r.oid
+    LEFT JOIN pg_class o ON o.oid = (SELECT inhparent FROM pg_inherits WHERE inhrelid = r.oid)
+    LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+    LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+    WHERE CASE
+        WHEN r.relkind IN ('i', 'I') THEN o.oid IS NULL OR NOT i.indisvalid OR i.indisclustered OR i.indisreplident
+            OR o.reltablespace <> r.reltablespace OR o.reloptions IS DISTINCT FROM r.reloptions
+            OR obj_description(r.oid, 'pg_class') IS NOT NULL
+        WHEN k.contype IN ('f', 'u', 'p') THEN k.conparentid = 0
+        WHEN k.oid IS NOT NULL THEN k.coninhcount = 0 AND k.contype <> 'n'
+        WHEN f.oid IS NOT NULL THEN f.adnum <> part.attnum OR pg_get_expr(f.adbin, f.adrelid) IS DISTINCT FROM filled
+        WHEN d.classid = 'pg_trigger'::regclass
+            THEN EXISTS (SELECT FROM pg_trigger t WHERE t.oid = d.objid AND t.tgparentid = 0)
+        ELSE true END
+    UNION
+    SELECT 'trigger ' || t.tgname || ', of partition ' || t.tgrelid::regclass FROM part JOIN pg_trigger t
+      ON t.tgrelid = part.attrelid WHERE t.tgparentid = 0 AND NOT t.tgisinternal
+    UNION
+    SELECT 'column ' || quote_ident(attname) || ' of partition ' || attrelid::regclass
+           || ', which has rights, options, storage or NOT NULL of its own' FROM part
+    WHERE attacl IS NOT NULL OR attoptions IS NOT NULL OR attstattarget >= 0 OR attnotnull AND NOT required
+       OR attstorage <> (SELECT typstorage FROM pg_type WHERE oid = atttypid)
+    UNION
+    SELECT 'foreign table ' || attrelid::regclass || ', a partition' FROM part WHERE relkind = 'f'
     ORDER BY 1
 """

@@ -49,6 +49,31 @@ def index_statement(
     return _deparsed(tree)
 
 
+_PLACE = "pgpatterns_index ON pgpatterns_table"
+
+
+def index_around_name(definition: str, column: Renamed, tablespace: str | None = None) -> tuple[str, str]:
+    """Return what ``CREATE INDEX CONCURRENTLY`` says before the index's name, and after the table's.
+
+    Args:
+        definition: what pg_get_indexdef() prints.
+        column: what to rename.
+        tablespace: see `index_statement`.
+
+    Raises:
+        NotRenamedError: the parser does not know the definition.
+    """
+    tree = _parsed(definition)
+    relation = tree.stmts[0].stmt.index_stmt.relation
+    # The parent's definition says ON ONLY.
+    relation.relname, relation.inh = "pgpatterns_table", True
+    text = index_statement(_deparsed(tree), None, "pgpatterns_index", column, tablespace)
+    before, place, after = text.partition(_PLACE)
+    if not place:
+        raise NotRenamedError
+    return before, after
+
+
 def constraint_statement(definition: str, table: str, name: str, column: Renamed) -> str:
     """Return ``ALTER TABLE … ADD CONSTRAINT … NOT VALID`` for a copy of a CHECK or a foreign key.
 

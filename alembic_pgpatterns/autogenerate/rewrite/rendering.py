@@ -213,11 +213,15 @@ def _indented(line: str) -> str:
 
 
 def _sql(context: AutogenContext, op: SqlOp) -> str:
-    text = str(op.sqltext)
+    return f"{prefix(context)}execute({sql_literal(str(op.sqltext))})"
+
+
+def sql_literal(text: str) -> str:
+    """Return a statement as a Python literal, with its lines if that is possible."""
     # Within triple quotes a backslash would be an escape.
     if "\n" not in text or '"""' in text or "\\" in text:
-        return f"{prefix(context)}execute({text!r})"
-    return f'{prefix(context)}execute("""\n{textwrap.indent(text, "    ")}\n""")'
+        return repr(text)
+    return f'"""\n{textwrap.indent(text, "    ")}\n"""'
 
 
 def _inline_reference(context: AutogenContext, op: InlineReferenceOp) -> list[str]:

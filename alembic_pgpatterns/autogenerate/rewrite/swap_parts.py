@@ -26,6 +26,13 @@ from alembic_pgpatterns.autogenerate.rewrite.renamed_column import (
     index_statement,
     statistics_statement,
 )
+from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.swap_partitions import (
+    build_on_partitions,
+    renamed_on_partitions,
+    restored_indexes,
+    saved_indexes,
+)
 from alembic_pgpatterns.autogenerate.rewrite.table_names import alter_table, qualified
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import literal
 from alembic_pgpatterns.remedies.naming import fit
@@ -63,7 +70,7 @@ class Parts:
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return schema and name of every object that is made beside another."""
         schema = str(self.schema or self.default_schema)
-        items: tuple[IndexOn | CheckOn, ...] = (*self.dependents.indexes, *self.dependents.checks)
+        items: tuple[IndexOn | CheckOn, ...] = (*self._of_table(), *self.dependents.checks)
         named = [(schema, beside(item.name)) for item in items]
         named += [(key.schema, beside(key.name)) for key in self.dependents.foreign_keys]
         named += [(item.schema, beside(item.name)) for item in self.dependents.statistics]
@@ -104,9 +111,17 @@ class Parts:
         """The same for foreign keys."""
         return [_validate(self._table_of(key), key.name) for key in self.dependents.foreign_keys if key.valid]
 
-    def build_indexes(self) -> list[str]:
-        """Build the indexes, each after the drop of what a failed build leaves."""
-        return [part for index in self.dependents.indexes for part in (self._drop_index(index), self._index(index))]
+    def build_indexes(self) -> list[SqlOp]:
+        """Build the indexes, each after the drop of what a failed build leaves; on a partitioned table those of its
+        partitions."""
+        if self.dependents.partitioned:
+            column = Renamed(self.column, self.new)
+            named = ((index, self._beside_table(index.name)) for index in self.dependents.indexes)
+            return [build_on_partitions(index, name, column) for index, name in named]
+        statements = [
+            part for index in self.dependents.indexes for part in (self._drop_index(index), self._index(index))
+        ]
+        return list(map(SqlOp, statements))
 
     def create_statistics(self) -> list[str]:
         """Create the statistics objects, and collect: without that, queries on the new column get bad plans."""
@@ -117,13 +132,15 @@ class Parts:
         """Before the old column goes: keep its sequence, and drop the foreign keys that hold it."""
         holding = [key for key in self.dependents.foreign_keys if key.referenced]
         drops = [f"ALTER TABLE {self._table_of(key)} DROP CONSTRAINT {quote(key.name)}" for key in holding]
-        return [*drops, *self._keep_sequence()]
+        names = [self._beside_table(index.name) for index in self._of_partitions()]
+        return [*drops, *self._keep_sequence(), *([saved_indexes(names)] if names else [])]
 
     def settle(self) -> list[str]:
         """After the new column has its name: the sequence, keys, and the names and comments of all."""
         return [
             *self._restore_sequence(),
-            *(self._attach(index) for index in self.dependents.indexes if index.key),
+            *([restored_indexes()] if self._of_partitions() else []),
+            *(self._attach(index) for index in self._of_table() if index.key),
             *self._renames(),
             *self._marks(),
             *self._comments(),
@@ -136,6 +153,14 @@ class Parts:
         yield from ((item, lambda item=item: self._statistics(item)) for item in self.dependents.statistics)
         silent = (trigger for trigger in self.dependents.triggers if trigger.fires)
         yield from ((item, lambda item=item: guarded_trigger(item.definition, "true")) for item in silent)
+
+    def _of_table(self) -> tuple[IndexOn, ...]:
+        """The indexes that are made beside the old ones."""
+        return () if self.dependents.partitioned else self.dependents.indexes
+
+    def _of_partitions(self) -> tuple[IndexOn, ...]:
+        """The indexes whose counterparts are made on each partition."""
+        return self.dependents.indexes if self.dependents.partitioned else ()
 
     def _index(self, index: IndexOn) -> str:
         column = Renamed(self.column, self.new)
@@ -169,14 +194,15 @@ class Parts:
         return f"{alter_table(self.schema, self.table)} {add}{deferrable}{deferred}"
 
     def _renames(self) -> Iterable[str]:
-        for index in self.dependents.indexes:
+        for index in self._of_table():
             if not index.key:
                 yield f"ALTER INDEX {self._beside_table(beside(index.name))} RENAME TO {quote(index.name)}"
         for check in self.dependents.checks:
             yield _rename(self._table(), check.name)
         for key in self.dependents.foreign_keys:
             yield _rename(self._table_of(key), key.name)
-
+            if key.on_partitioned:
+                yield renamed_on_partitions(key, self._table_of(key), beside(key.name))
         for item in self.dependents.statistics:
             yield f"ALTER STATISTICS {self._qualified(item.schema, beside(item.name))} RENAME TO {quote(item.name)}"
 

@@ -28,7 +28,9 @@ DECLARE
 BEGIN
   FOR pgpatterns_trigger IN
     SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-    WHERE t.tgrelid = $table::regclass AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+    WHERE (t.tgrelid = $table::regclass OR t.tgparentid = 0
+           AND t.tgrelid IN (SELECT relid FROM pg_partition_tree($table::regclass)))
+      AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
       AND position($fills in p.prosrc) = 0
       AND (t.tgtype & 16 <> 0 AND t.tgattr::text = '' AND position($setting in pg_get_triggerdef(t.oid)) = 0
         OR t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname > $name)
