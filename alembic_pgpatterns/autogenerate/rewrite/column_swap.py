@@ -21,8 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from alembic_pgpatterns.autogenerate.rewrite.backfill import backfill
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
-from alembic_pgpatterns.autogenerate.rewrite.constraints import FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED, Facts
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID

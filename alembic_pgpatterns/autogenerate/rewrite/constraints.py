@@ -11,7 +11,7 @@ from typing import Any
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered, table_of
-from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
+from alembic_pgpatterns.autogenerate.rewrite.database_facts import FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED, Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import NOT_VALID, own_transaction, plain
 from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step, referenced_tables
@@ -20,9 +20,6 @@ from alembic_pgpatterns.patterns.revisions.drop_under_running_code import DropUn
 from alembic_pgpatterns.patterns.revisions.validating_check import ValidatingCheck
 from alembic_pgpatterns.patterns.revisions.validating_foreign_key import ValidatingForeignKey
 from alembic_pgpatterns.schema.names import quote, stored
-
-FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED = 18
-"""First major version where a partitioned table can have a NOT VALID foreign key (PostgreSQL 18 release notes)."""
 
 
 def plan_foreign_key(op: ops.CreateForeignKeyOp, facts: Facts) -> tuple[Step, ...]:

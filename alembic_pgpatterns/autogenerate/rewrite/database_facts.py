@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TableKey = tuple[str, str]
 """Schema and table; the connection's default schema if the op names none."""
 
+FOREIGN_KEYS_NOT_VALID_ON_PARTITIONED = 18
+"""First major version where a partitioned table can have a NOT VALID foreign key (PostgreSQL 18 release notes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RewriteSettings:
