@@ -11,25 +11,26 @@ from typing import Any
 import psycopg
 from psycopg import sql as psql
 
-from alembic_pgpatterns.advisor.candidates import Candidate, Knowledge, Question, candidates
+from alembic_pgpatterns.advisor.candidates import candidates
 from alembic_pgpatterns.advisor.explain import explained
-from alembic_pgpatterns.advisor.facts import Statistics
+from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
+from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Choice, Search
 from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
 from alembic_pgpatterns.advisor.statement_text import with_fixed
 from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
-from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
+from alembic_pgpatterns.advisor.synthesise import TEXTS, period_of, synthesised
 from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.variants import variants
 from alembic_pgpatterns.advisor.writes import penalty, read_writes
 from alembic_pgpatterns.errors import PgPatternsError, first_line
 from alembic_pgpatterns.output.counts import counted
-from alembic_pgpatterns.remedies.model import CreateIndex
+from alembic_pgpatterns.remedies.model import CreateIndex, IndexedKey
 from alembic_pgpatterns.remedies.naming import fit, index_name
 from alembic_pgpatterns.remedies.sql import create_index
 from alembic_pgpatterns.schema.model import Schema
@@ -242,19 +243,29 @@ class Advisor:
         if self._connection.info.server_version < 180000:
             return
         for number, key in enumerate(candidate.index.keys, 1):
-            columns = list(index_columns(type(candidate.index)(candidate.index.table, (key,))))
-            if key.expression is None or len(columns) != 1 or candidate.index.method != "btree":
+            facts = self._of_expression(candidate.index, key)
+            if facts is None:
                 continue
             row = self._connection.execute(
                 "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum = %s",
                 (str(name), number),
             ).fetchone()
-            facts = self._sizes.facts(candidate.index.table, columns[0])
-
-            some = facts.n_distinct or math.sqrt(self._sizes.rows(candidate.index.table))  # of a part of a document
-            plain = replace(facts, n_distinct=some, values=(), frequencies=(), bounds=())
             if row is not None:
-                load_column(self._connection, name, row[0], plain)
+                load_column(self._connection, name, row[0], facts)
+
+    def _of_expression(self, index: CreateIndex, key: IndexedKey) -> ColumnFacts | None:
+        """Statistics of a key that is an expression; None if it is none, or nothing is known of it."""
+        columns = list(index_columns(CreateIndex(index.table, (key,))))
+        if key.expression is None or not columns:
+            return None
+        facts = self._sizes.facts(index.table, columns[0])
+        if key.opclass == "gin_trgm_ops":
+            # Without a histogram the server takes each letter of '%word%' for a fifth of the rows.
+            return replace(facts, n_distinct=-0.95, values=(), frequencies=(), bounds=TEXTS)
+        if len(columns) != 1 or index.method != "btree":
+            return None
+        some = facts.n_distinct or math.sqrt(self._sizes.rows(index.table))  # of a part of a document
+        return replace(facts, n_distinct=some, values=(), frequencies=(), bounds=())
 
     def _advice(self, workload: Workload, choice: Choice, unplanned: Sequence[Unplanned], options: Options) -> Advice:
         search = choice.search

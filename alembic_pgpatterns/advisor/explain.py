@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
-from alembic_pgpatterns.advisor.candidates import Question
 from alembic_pgpatterns.advisor.model import PlanPair
 from alembic_pgpatterns.advisor.planner import Planner
+from alembic_pgpatterns.advisor.questions import Question
 from alembic_pgpatterns.advisor.search import Choice
 from alembic_pgpatterns.errors import WrongUse
 from alembic_pgpatterns.schema.model import Schema

@@ -25,7 +25,7 @@ class ColumnFacts:
     """Statistics of one column, as in pg_stats (docs, "pg_stats"). None: not known.
 
     ``values`` and ``frequencies``: the most common ones. ``bounds``: of the histogram. ``element``: of arrays, how
-    often the most common element is there. All values as text.
+    often the most common element is there. ``ranges``, ``lengths``: histograms of a range type. All values as text.
     """
 
     null_frac: float = 0.0
@@ -36,6 +36,8 @@ class ColumnFacts:
     frequencies: tuple[float, ...] = ()
     bounds: tuple[str, ...] = ()
     element: float | None = None
+    ranges: tuple[str, ...] = ()
+    lengths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

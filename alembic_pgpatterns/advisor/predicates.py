@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alembic_pgpatterns.advisor.like import Pattern, read_pattern
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "<@": "@>", "@>": "<@"}
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "<@": "@>", "@>": "<@", "<%": "%>", "%>": "<%"}
 _RANGE = frozenset({"<", "<=", ">", ">=", "~<~", "~>=~", "~<=~", "~>~"})
-_CONTAINS = frozenset({"@>", "<@", "&&", "?", "?|", "?&", "@@", "@?"})
+SIMILAR = frozenset({"%", "<%", "%>", "<<%", "%>>"})
+"""The operators of pg_trgm. A condition is a boolean, so that ``%`` is not the one of numbers."""
+_CONTAINS = SIMILAR | {"@>", "<@", "&&", "?", "?|", "?&", "@@", "@?", "<<", "<<=", ">>", ">>=", "-|-"}
 _LIKE = {"~~": "like", "~~*": "ilike", "~": "regex", "~*": "regex"}
 
 
@@ -41,14 +44,14 @@ class Order:
 class Comparison:
     """A term compared with something.
 
-    ``parameter``: number of the ``$n``, None for a constant or an expression. ``constant``: the text it is compared
-    with. ``condition``: SQL of the whole where nothing in it changes from call to call. ``is_list``: any of a list.
+    ``parameter``: number of the ``$n``, None for a constant or an expression. ``pattern``: of LIKE. ``condition``: SQL
+    of the whole where nothing in it changes from call to call. ``is_list``: any of a list.
     """
 
     term: Term
     operator: str
     parameter: int | None = None
-    constant: str | None = None
+    pattern: Pattern = ()
     condition: str | None = None
     is_list: bool = False
 
@@ -65,7 +68,8 @@ class TableUse:
         ranges: compared with a range; several of one ROW comparison stand in its order.
         order: ORDER BY, as far as it is of this table alone.
         likes: patterns of LIKE, ILIKE and regular expressions.
-        contains: operators that a GIN index serves.
+        contains: operators that a GIN or GiST index serves.
+        nearest: what is ordered by its distance from something.
         constants: SQL of conditions without parameters: what a partial index can be made of.
         alternatives: per OR that is no list of one column: what each of its branches asks of the table.
         fetched: columns that the statement reads at all. ``star``: all, or not known.
@@ -81,6 +85,7 @@ class TableUse:
     order: list[Order] = field(default_factory=list)
     likes: list[Comparison] = field(default_factory=list)
     contains: list[Comparison] = field(default_factory=list)
+    nearest: list[Term] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     constant_columns: set[str] = field(default_factory=set)
     alternatives: list[tuple[TableUse, ...]] = field(default_factory=list)
@@ -97,7 +102,7 @@ class TableUse:
             (
                 *(text for branches in self.alternatives for branch in branches for text in branch.terms),
                 *(item.term.text for item in compared),
-                *(term.text for term in self.joins),
+                *(term.text for term in (*self.joins, *self.nearest)),
                 *(item.term.text for item in self.order),
                 *(term.text for row in self.rows for term in row),
             )
@@ -112,21 +117,6 @@ class TableUse:
 
 
 Uses = Mapping[str, TableUse]
-
-
-def pattern_of(like: Comparison, samples: Sequence[Sequence[object]]) -> str | None:
-    """The pattern of a LIKE: its constant, else the first recorded one; None if none is known."""
-    if like.constant is not None:
-        return like.constant
-    number = like.parameter or 0
-    values = [sample[number - 1] for sample in samples if number and len(sample) >= number]
-    return str(values[0]) if values and values[0] is not None else None
-
-
-def is_prefix(like: Comparison, samples: Sequence[Sequence[object]]) -> bool:
-    """Whether a LIKE asks for a prefix."""
-    pattern = pattern_of(like, samples)
-    return like.operator == "like" and bool(pattern) and not str(pattern).startswith(("%", "_"))
 
 
 def read_condition(text: str, uses: Uses) -> bool:
@@ -158,10 +148,23 @@ def read_order(text: str, uses: Uses) -> None:
             use.order.append(Order(Term(), False, False))  # an order that no index of the table gives
         return
     use = next(iter(owners.values()))
+    if _nearest(key.node, use, uses):
+        return
     descending = key.sortby_dir == pg.SORTBY_DESC
     explicit = key.sortby_nulls in (pg.SORTBY_NULLS_FIRST, pg.SORTBY_NULLS_LAST)
     first = key.sortby_nulls == pg.SORTBY_NULLS_FIRST if explicit else descending
     use.order.append(Order(_term(key.node, uses), descending, first))
+
+
+def _nearest(node: Any, use: TableUse, uses: Uses) -> bool:
+    """Add an order by distance (``name <-> 'x'``), which GiST gives. Returns whether it is one."""
+    node = _inner(node)
+    if node.WhichOneof("node") != "a_expr" or node.a_expr.name[-1].string.sval not in ("<->", "<->>", "<<->"):
+        return False
+    sides = [side for side in (node.a_expr.lexpr, node.a_expr.rexpr) if _any(side, pg.ColumnRef)]
+    use.nearest += [_term(side, uses) for side in sides[:1]]
+    use.order.append(Order(Term(), False, False))  # no btree gives it
+    return True
 
 
 def _condition(node: Any, uses: Uses) -> None:
@@ -207,12 +210,12 @@ def _comparison(expression: Any, node: Any, uses: Uses) -> None:
     if len(owners) == 1:
         fixed = None if _any(node, pg.ParamRef) or _any(node, pg.SubLink) or _changes(node) else deparsed(_bare(node))
         lists = expression.kind in (pg.AEXPR_OP_ANY, pg.AEXPR_IN)
-        item = Comparison(_term(left, uses), operator, _parameter(right), _literal(right), fixed, lists)
-        _add(owners[0], item, expression.kind)
+        item = Comparison(_term(left, uses), operator, _parameter(right), condition=fixed, is_list=lists)
+        _add(owners[0], item, expression.kind, right)
 
 
-def _add(use: TableUse, item: Comparison, kind: int) -> None:
-    """Add a comparison to the use of a table. ``kind``: of the expression in the parse tree."""
+def _add(use: TableUse, item: Comparison, kind: int, right: Any) -> None:
+    """Add a comparison to the use of a table. ``kind``, ``right``: of the expression in the parse tree."""
     operator = item.operator
     if operator == "=" and (item.is_list or kind == pg.AEXPR_OP):
         use.equal.append(item)
@@ -221,7 +224,7 @@ def _add(use: TableUse, item: Comparison, kind: int) -> None:
     elif operator in _CONTAINS:
         use.contains.append(item)
     elif operator in _LIKE and kind in (pg.AEXPR_OP, pg.AEXPR_LIKE, pg.AEXPR_ILIKE):
-        use.likes.append(Comparison(item.term, _LIKE[operator], item.parameter, item.constant))
+        use.likes.append(Comparison(item.term, _LIKE[operator], item.parameter, read_pattern(right)))
 
 
 def _row_range(row: Any, uses: Uses) -> None:
@@ -243,8 +246,14 @@ def _or(node: Any, uses: Uses) -> None:
     if len(tables) != 1:
         return
     use = tables[0]
-    branches = [TableUse(use.table, use.alias) for _ in node.bool_expr.args]
-    for branch, part in zip(branches, node.bool_expr.args, strict=True):
+    # `$1 IS NULL OR status = $1`: a filter that the application may leave out. Where it does not, the planner, which
+    # knows the value, sees the comparison alone.
+    parts = [part for part in node.bool_expr.args if _any(part, pg.ColumnRef)]
+    if len(parts) == 1:
+        _condition(parts[0], uses)
+        return
+    branches = [TableUse(use.table, use.alias) for _ in parts]
+    for branch, part in zip(branches, parts, strict=True):
         _condition(part, {use.alias: branch})
     firsts = [branch.equal[0] if branch.equal else None for branch in branches]
     if None not in firsts and len({item.term for item in firsts if item}) == 1:
@@ -299,13 +308,6 @@ def _parameter(node: Any) -> int | None:
         return int(node.param_ref.number)
     references = list(postgast.find_nodes(node, pg.ParamRef))
     return int(references[0].number) if len(references) == 1 else None
-
-
-def _literal(node: Any) -> str | None:
-    node = _inner(node)
-    if node.WhichOneof("node") != "a_const" or node.a_const.WhichOneof("val") != "sval":
-        return None
-    return str(node.a_const.sval.sval)
 
 
 _CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "random"})

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alembic_pgpatterns.advisor.candidates import Question
 from alembic_pgpatterns.advisor.model import Benefit
+from alembic_pgpatterns.advisor.questions import Question
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Search
 from alembic_pgpatterns.advisor.sizing import Sizes

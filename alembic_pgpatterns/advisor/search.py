@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alembic_pgpatterns.advisor.candidates import Candidate, Question
 from alembic_pgpatterns.advisor.planner import CannotPlan, Plan, Planner
+from alembic_pgpatterns.advisor.questions import Candidate, Question
 from alembic_pgpatterns.advisor.variants import Variant
 from alembic_pgpatterns.remedies.model import CreateIndex
 from alembic_pgpatterns.schema.names import Name

@@ -16,6 +16,7 @@ USUAL_LIMIT = 50
 _COMPARING = frozenset(
     {"=", "<>", "<", "<=", ">", ">=", "@>", "<@", "&&", "@@", "@?", "?", "?|", "?&", "~~", "~~*", "!~~", "!~~*", "~"}
 )
+_KEYS = frozenset({"->", "->>", "#>", "#>>"})
 _RANGE = frozenset({"<", "<=", ">", ">="})
 
 
@@ -83,9 +84,19 @@ def _fixed(statement: Recorded, number: int, from_production: bool) -> object | 
     values = [sample[number - 1] for sample in statement.values if len(sample) >= number]
     if not values or values[0] is None or any(value != values[0] for value in values):
         return None
+    if number in _document_keys(statement.text):
+        return values[0]  # keys are names, which tests do not make up
     named = is_literal(statement, values[0])
     steady = from_production and number - 1 in statement.constant
     return values[0] if named or steady or named is None else None
+
+
+@lru_cache(maxsize=4096)
+def _document_keys(text: str) -> frozenset[int]:
+    """Numbers of the parameters that are keys of documents: ``attributes ->> $1``."""
+    nodes = postgast.find_nodes(postgast.parse(text), pg.A_Expr)
+    keys = (node.rexpr for node in nodes if node.name and node.name[-1].string.sval in _KEYS)
+    return frozenset().union(*(_numbers(key) for key in keys))
 
 
 @lru_cache(maxsize=4096)

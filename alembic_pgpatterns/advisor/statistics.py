@@ -17,6 +17,7 @@ from alembic_pgpatterns.schema.names import Name
 
 EXPORT = "pgpatterns-statistics"
 """The key that marks an export of ``alembic pgstats``. Its value is the version."""
+_LISTS = ("values", "frequencies", "bounds", "ranges", "lengths")
 ASSUMED_ALONE = 1_000_000
 """Rows of a table if the rows of no table are known."""
 ASSUMED_BESIDE = 10_000
@@ -67,7 +68,9 @@ def _export(document: Mapping[str, Any]) -> Statistics:
         table = Name(item["schema"], item["table"])
         sizes[table] = TableSize(float(item["rows"]), item.get("pages"), "export")
         for name, facts in item.get("columns", {}).items():
-            tuples = {key: tuple(facts.get(key, ())) for key in ("values", "frequencies", "bounds")}
+            tuples = {
+                key: tuple(facts.get(key, ())) for key in ("values", "frequencies", "bounds", "ranges", "lengths")
+            }
             columns[table, name] = ColumnFacts(**{**facts, **tuples})
     return Statistics(sizes, columns)
 
@@ -114,6 +117,9 @@ _TYPES = {
     "histogram_bounds": "text",
     "most_common_elems": "text",
     "most_common_elem_freqs": "real[]",
+    "range_bounds_histogram": "text",
+    "range_length_histogram": "text",
+    "range_empty_frac": "real",
 }
 COLUMNS_SINCE = 180000
 """The first PostgreSQL version that accepts statistics of columns (``pg_restore_attribute_stats``)."""
@@ -145,6 +151,9 @@ def load_column(connection: psycopg.Connection[Any], table: Name, column: str, f
         "most_common_elems": _array(["0"]) if facts.element is not None else None,
         # The frequency of the element, the least and the largest one, and that of nulls (docs, "pg_stats").
         "most_common_elem_freqs": [facts.element] * 3 + [0.0] if facts.element is not None else None,
+        "range_bounds_histogram": _array(facts.ranges) if facts.ranges else None,
+        "range_length_histogram": _array(facts.lengths) if facts.lengths else None,
+        "range_empty_frac": 0.0 if facts.lengths else None,
     }
     present = [(name, value) for name, value in values.items() if value is not None]
     pairs = "".join(f", %s::text, %s::{_TYPES[name]}" for name, _ in present)

@@ -29,13 +29,22 @@ BOUNDS = 101
 _DOCUMENTS = tuple(f'{{"pgpatterns": {number}}}' for number in range(BOUNDS))
 """A histogram of documents. Without one the server takes each ``@>`` for a hundredth of all rows; with one, for what of
 it is true for these, which is next to nothing."""
-_TEXTS = tuple(sorted(hashlib.md5(bytes([number]), usedforsecurity=False).hexdigest() for number in range(BOUNDS)))
+TEXTS = tuple(sorted(hashlib.md5(bytes([number]), usedforsecurity=False).hexdigest() for number in range(BOUNDS)))
 """A histogram of texts, for the same reason: LIKE '%word%' is true for few."""
 _ELEMENTS = frozenset({"text", "varchar", "int2", "int4", "int8", "numeric"})
 
 _WIDTHS = {"bool": 1, "int2": 2, "int4": 4, "int8": 8, "uuid": 16, "date": 4, "float4": 4, "numeric": 8}
 _WIDE = {"json": 200, "jsonb": 200, "xml": 300, "bytea": 500, "tsvector": 150}
 _TIMES = frozenset({"timestamptz", "timestamp", "date"})
+_RANGES: Mapping[str, tuple[str | None, str]] = {
+    "tstzrange": ("%Y-%m-%d %H:%M:%S+00", "86400"),
+    "tsrange": ("%Y-%m-%d %H:%M:%S", "86400"),
+    "daterange": ("%Y-%m-%d", "1"),
+    "int4range": (None, "1"),
+    "int8range": (None, "1"),
+    "numrange": (None, "1"),
+}
+"""Range types: how their bounds are written (None: numbers), and how long a day is."""
 _DISTINCT_NAMES = ("email", "slug", "token", "uuid", "hash", "url", "reference", "number")
 _KIND_NAMES = ("status", "state", "kind", "type", "category", "level", "priority", "currency", "country", "role")
 _KIND_WORDS = frozenset(
@@ -122,6 +131,8 @@ def _guess(table: Table, column: Column, statistics: Statistics, period: Period)
         return _child(facts, table, column, _of_parent(table.name, key.referred_table, statistics), statistics)
     if column.type.name in _TIMES and not column.type.array:
         return _time(facts, column, period)
+    if column.type.name in _RANGES and not column.type.array:
+        return _range(facts, column.type.name, period)
     size = statistics.sizes.get(table.name)
     return _by_type_and_name(facts, column, max(10.0, math.sqrt(size.rows)) if size is not None else 1000.0)
 
@@ -187,6 +198,18 @@ def _time(facts: ColumnFacts, column: Column, period: Period) -> ColumnFacts:
     return replace(facts, n_distinct=distinct, bounds=bounds, correlation=1.0 if ordered else 0.3)
 
 
+def _range(facts: ColumnFacts, kind: str, period: Period) -> ColumnFacts:
+    """Ranges of a day, spread evenly over the last years. Without a histogram, a hundredth of all overlap with any."""
+    step, day = (period.end - period.start) / (BOUNDS - 1), datetime.timedelta(days=1)
+    starts = [period.start + step * number for number in range(BOUNDS)]
+    pattern, length = _RANGES[kind]
+    if pattern is None:
+        ranges = tuple(f"[{number * 1000},{number * 1000 + 1})" for number in range(BOUNDS))
+    else:
+        ranges = tuple(f'["{start:{pattern}}","{start + day:{pattern}}")' for start in starts)
+    return replace(facts, n_distinct=-0.5, ranges=ranges, lengths=(length, length))
+
+
 def _child(facts: ColumnFacts, table: Table, column: Column, n_distinct: float, statistics: Statistics) -> ColumnFacts:
     """A foreign key: as many values as there are parents, of which one has many more children than the others."""
     facts = replace(facts, n_distinct=n_distinct, correlation=0.0)
@@ -212,7 +235,7 @@ def _by_type_and_name(facts: ColumnFacts, column: Column, some: float) -> Column
         if _is_kind(column):
             return replace(facts, n_distinct=6.0, correlation=0.2)
         unique = _named(column, _DISTINCT_NAMES) or _named(column, _LONG_NAMES)
-        return replace(facts, n_distinct=-0.95 if unique else some, correlation=0.0, bounds=_TEXTS)
+        return replace(facts, n_distinct=-0.95 if unique else some, correlation=0.0, bounds=TEXTS)
     if kind == "uuid":
         return replace(facts, n_distinct=some, correlation=0.0)
     if kind in ("int2", "int4", "int8"):

@@ -6,8 +6,10 @@ all conditions stand in it as filters. What it does not show (the columns fetche
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic_pgpatterns.advisor.planner import Planner, PlanNode, nodes
-from alembic_pgpatterns.advisor.predicates import TableUse, read_condition, read_order
+from alembic_pgpatterns.advisor.predicates import Order, TableUse, Term, read_condition, read_order
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.parser import pg, postgast
 
@@ -78,8 +80,23 @@ def _from_tree(text: str, uses: dict[str, TableUse]) -> None:
         for use in uses.values():
             if names and (len(names) == 1 or names[-2] in (use.alias, use.table.name)):
                 use.fetched.add(names[-1])
+    _least_or_largest(tree, uses)
     select = tree.select_stmt if tree.WhichOneof("node") == "select_stmt" else None
     for use in uses.values():
         use.star = starred or select is None
         use.limit = select is not None and select.HasField("limit_count")
         use.locks = any(postgast.find_nodes(tree, pg.LockingClause))
+
+
+def _least_or_largest(tree: Any, uses: dict[str, TableUse]) -> None:
+    """``SELECT max(at) …``: the last entry of an index in that order, so the statement asks for the order."""
+    select = tree.select_stmt
+    calls = [target.res_target.val.func_call for target in select.target_list]
+    names = [call.funcname[-1].string.sval if call.funcname else "" for call in calls]
+    if not names or not set(names) <= {"min", "max"} or select.group_clause or len(uses) != 1:
+        return
+    use = next(iter(uses.values()))
+    for call in calls:
+        columns = list(postgast.find_nodes(call, pg.ColumnRef))
+        if len(columns) == 1 and not use.order:
+            use.order.append(Order(Term(column=columns[0].fields[-1].string.sval), False, False))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alembic_pgpatterns.advisor.predicates import TableUse, is_prefix
+from alembic_pgpatterns.advisor.like import is_prefix
+from alembic_pgpatterns.advisor.predicates import TableUse
 from alembic_pgpatterns.advisor.statement_text import (
     limit_parameters,
     range_parameters,
@@ -19,6 +20,9 @@ from alembic_pgpatterns.workload.model import Recorded
 
 SAMPLES = 2
 """Sets of recorded values that a statement is planned with."""
+
+_BEGINNING = "abc"
+"""How a text begins that is looked for. Three letters: fewer would be more rows than anybody asks for."""
 
 Busy = Callable[[Name, str], str | None]
 """The value of a column that more rows have than others; None if none is known."""
@@ -48,7 +52,9 @@ def variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_pro
 
 
 def _variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_production: bool) -> Iterator[Variant]:
-    guessed = any(use.contains or any(not is_prefix(like, statement.values) for like in use.likes) for use in uses)
+    guessed = any(use.contains for use in uses) or any(
+        not is_prefix(like.operator, like.pattern, statement.values) for use in uses for like in use.likes
+    )
     text = unlimited(statement.text) if guessed else statement.text
     limits = limit_parameters(statement.text)
     samples = [
@@ -63,9 +69,8 @@ def _variants(statement: Recorded, uses: Sequence[TableUse], busy: Busy, from_pr
     sample_values = dict(enumerate(samples[0], 1)) if samples else {}
     kept_values = {number: value for number, value in sample_values.items() if number not in range_parameters(text)}
     unlimiting = dict.fromkeys(limits) if guessed else {}
-    settled = with_values(
-        with_fixed(replace(statement, text=text), from_production), {**kept_values, **parents, **unlimiting}
-    )
+    known_values = {**_beginnings(statement, uses), **kept_values, **parents, **unlimiting}
+    settled = with_values(with_fixed(replace(statement, text=text), from_production), known_values)
     yield Variant(with_limits(settled), None)
 
 
@@ -77,3 +82,9 @@ def _busy_values(uses: Sequence[TableUse], busy: Busy) -> Mapping[int, object]:
             if value is not None and item.parameter is not None and not item.is_list:
                 values[item.parameter] = value
     return values
+
+
+def _beginnings(statement: Recorded, uses: Sequence[TableUse]) -> Mapping[int, object]:
+    """Values for `LIKE $1 || '%'` if none is known: only of a constant the planner makes a range of the index."""
+    prefixes = (like for use in uses for like in use.likes if is_prefix(like.operator, like.pattern, statement.values))
+    return {part: _BEGINNING for like in prefixes for part in like.pattern if isinstance(part, int) and part}

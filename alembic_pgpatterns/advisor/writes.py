@@ -16,8 +16,9 @@ _BASE = 0.05
 _INSERT = 0.1
 _UPDATE = 0.1
 _SPACE = 0.3
-# GIN has an entry for each element of a value, BRIN one for 128 pages.
-_METHODS = {"gin": 3.0, "brin": 0.05}
+# GIN has an entry for each element of a value, GiST looks for the best page at every level, BRIN has one entry for 128
+# pages.
+_METHODS = {"gin": 3.0, "gist": 2.0, "brin": 0.05}
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from copy import copy
 
 from alembic_pgpatterns.evidence.chains import Chains
 from alembic_pgpatterns.evidence.conditions import add
@@ -48,6 +49,7 @@ class _Module:
     def __init__(self, facts: FileFacts, imports: dict[str, str], tree: ast.Module) -> None:
         self.facts, self.imports, self.tree = facts, imports, tree
         self.defined = frozenset(_defined(tree))
+        self.variables: dict[str, Value] = {}
 
     def read(self) -> None:
         top = [
@@ -92,13 +94,22 @@ class _Module:
     def _statements(self, body: list[ast.stmt], path: str) -> None:
         reader = FunctionReader(FunctionFacts(path), self.facts, Scope(self.facts.module, self.imports, self.defined))
         reader.run(body)
+        self.variables = reader.scope.variables
         if reader.queries:
             self.facts.functions.append(reader.facts)
 
+    def _scope(self, owner: str = "") -> Scope:
+        """The names that a function sees, with the module's short ones: ``s = specimen.c``."""
+        variables: dict[str, Value] = {
+            name: Conditions(list(map(copy, value.items)), value.complete) if isinstance(value, Conditions) else value
+            for name, value in self.variables.items()
+            if isinstance(value, Conditions) or type(value) is Ref
+        }
+        return Scope(self.facts.module, self.imports, self.defined, owner, variables)
+
     def _function(self, node: Function, path: str, owner: str) -> None:
-        scope = Scope(self.facts.module, self.imports, self.defined, owner)
         facts = FunctionFacts(path, owner)
-        reader = FunctionReader(facts, self.facts, scope)
+        reader = FunctionReader(facts, self.facts, self._scope(owner))
         reader.parameters(node)
         reader.run(node.body)
         if facts.queries:
@@ -109,7 +120,7 @@ class _Module:
 
     def _inner(self, node: Function, path: str, owner: str) -> None:
         facts = FunctionFacts(path, owner)
-        reader = FunctionReader(facts, self.facts, Scope(self.facts.module, self.imports, self.defined, owner))
+        reader = FunctionReader(facts, self.facts, self._scope(owner))
         reader.parameters(node)
         reader.run(node.body)
         if facts.queries:

@@ -15,6 +15,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import sqlalchemy
+from sqlalchemy.sql.base import Executable
 
 from alembic_pgpatterns.workload.model import Site
 
@@ -38,7 +39,8 @@ class Kind(IntEnum):
 class Caller:
     """Who sends a statement.
 
-    ``key``: code object and line of the innermost frame of the application, a plain key for dictionaries.
+    ``key``: code object and line of the innermost frame of the application that has not been given the statement by
+    its caller, a plain key for dictionaries.
     ``root``: the outermost frame of the application below the test, by which two calls of it are told apart.
     ``flush``: the frame of the flush that sends it.
     """
@@ -71,6 +73,7 @@ class CallSites:
         self._libraries = _library_folders()
         self._own_folder = f"{Path(__file__).parent.parent}{os.sep}"
         self._kinds: dict[CodeType, Kind] = {}
+        self._passing: dict[CodeType, bool] = {}
         self._test: CodeType | None = None
 
     def test_begins(self, body: CodeType | None) -> None:
@@ -85,6 +88,7 @@ class CallSites:
         caller_ = Caller()
         kinds = self._kinds
         fallback: tuple[CodeType, int] | None = None
+        passing: tuple[CodeType, int] | None = None
         # inspect.stack() and traceback read source files, and this runs for each statement.
         frame: FrameType | None = sys._getframe(depth)
         greenlet: Any = None
@@ -115,15 +119,32 @@ class CallSites:
             elif kind is _APPLICATION:
                 caller_.root = at
                 if caller_.key is None:
-                    caller_.key = (code, at.f_lineno)
+                    if self._passes(at):
+                        passing = passing or (code, at.f_lineno)
+                    else:
+                        caller_.key = (code, at.f_lineno)
             else:
                 helper = at
                 if fallback is None:
                     fallback = (code, at.f_lineno)
+        caller_.key = caller_.key or passing
         if caller_.key is None:
             # A helper in the tests' own files: no line of the application has a part in it.
             caller_.key, caller_.root, caller_.test = fallback, helper, fallback is not None
         return caller_
+
+    def _passes(self, frame: FrameType) -> bool:
+        """Whether a function only sends what its caller has built (``def all(self, query)`` of a repository).
+
+        The caller is the place that people look for: the helper sends the statements of half the application.
+        """
+        code = frame.f_code
+        passes = self._passing.get(code)
+        if passes is None:
+            names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            values = frame.f_locals
+            passes = self._passing[code] = any(isinstance(values.get(name), Executable) for name in names)
+        return passes
 
     def site(self, key: tuple[CodeType, int], test: bool) -> Site:
         """A caller's key in words."""

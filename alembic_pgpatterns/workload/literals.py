@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
+from pathlib import Path
 
 from alembic_pgpatterns.output.places import file_at
 from alembic_pgpatterns.workload.model import Recorded, Site
 
 _LARGEST = 5_000_000
 """The most bytes of a file to read."""
+_FILES = 400
+"""The most files of an application to look into."""
 
 
-def is_literal(statement: Recorded, value: object) -> bool | None:
-    """Whether the function of every place that sends the statement contains the value; None if no source can be read.
+def is_literal(statement: Recorded, value: object, column: str | None = None) -> bool | None:
+    """Whether every place that sends the statement sends this constant; None if no source can be read.
 
+    The function of the place has the constant, or it does not mention the column at all: then the condition comes
+    from elsewhere (a hybrid property, a method that all queries begin with), and the constant is looked for there.
     A member of an enumeration counts by its name (``Status.PENDING`` for 'pending').
+
+    Args:
+        statement: with the places.
+        value: that it was sent with.
+        column: with which the value is compared; None: it is part of an expression.
     """
     sites = [usage.site for usage in statement.usages if usage.site is not None and not usage.site.test]
-    answers = [_names(site, value) for site in sites]
+    answers = [_sends(site, value, column) for site in sites]
     certain = [answer for answer in answers if answer is not None]
     return all(certain) if certain else None
 
 
-def _names(site: Site, value: object) -> bool | None:
-    tree = _parsed(site.path)
+def _sends(site: Site, value: object, column: str | None) -> bool | None:
+    file = file_at(site.path)
+    tree = _parsed(file)
     if tree is None:
         return None
     functions = [
@@ -34,19 +47,64 @@ def _names(site: Site, value: object) -> bool | None:
         and node.lineno <= site.line <= (node.end_lineno or node.lineno)
     ]
     scope = max(functions, key=lambda node: node.lineno, default=None)
-    return scope is not None and any(_is(node, value) for node in ast.walk(scope))
+    if scope is not None and any(_is(node, value) for node in ast.walk(scope)):
+        return True
+    if scope is not None and column is not None and any(_names(node, column) for node in ast.walk(scope)):
+        return False  # it compares the column with something else
+    return any(_compares(item, value, column) for item in _application(file))
 
 
 def _is(node: ast.AST, value: object) -> bool:
     if isinstance(node, ast.Constant):
         return type(node.value) is type(value) and node.value == value
-    # `Status.PENDING` stands for 'pending'.
-    return isinstance(node, ast.Attribute) and node.attr.isupper() and node.attr.lower() == str(value).lower()
+    # `Status.PENDING` stands for 'pending': a member of a class, however it is spelt.
+    if not isinstance(node, ast.Attribute) or node.attr.lower() != str(value).lower():
+        return False
+    owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+    return node.attr.isupper() or owner[:1].isupper()
 
 
-@lru_cache(maxsize=256)
-def _parsed(path: str) -> ast.Module | None:
-    file = file_at(path)
+def _names(node: ast.AST, column: str) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == column) or (
+        isinstance(node, ast.keyword) and node.arg == column
+    )
+
+
+def _compares(tree: ast.Module, value: object, column: str | None) -> bool:
+    """Whether a comparison in a module has the value on one side, and the column on the other."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare | ast.BinOp):
+            parts = list(ast.walk(node))
+            if any(_is(part, value) for part in parts) and (
+                column is None or any(_names(part, column) for part in parts)
+            ):
+                return True
+    return False
+
+
+@lru_cache(maxsize=16)
+def _modules(folder: Path) -> tuple[ast.Module, ...]:
+    return tuple(islice((tree for path in _files(folder) if (tree := _parsed(path)) is not None), _FILES))
+
+
+def _application(file: Path) -> tuple[ast.Module, ...]:
+    """The modules of the package that a file belongs to; the file alone if it belongs to none."""
+    folder = file.parent
+    while (folder.parent / "__init__.py").is_file():
+        folder = folder.parent
+    alone = _parsed(file)
+    return _modules(folder) if (folder / "__init__.py").is_file() else (alone,) if alone is not None else ()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.rglob("*.py"))
+    except OSError:
+        return
+
+
+@lru_cache(maxsize=512)
+def _parsed(file: Path) -> ast.Module | None:
     try:
         return ast.parse(file.read_text("utf-8")) if file.stat().st_size < _LARGEST else None
     except (OSError, SyntaxError, ValueError):

@@ -100,6 +100,66 @@ CASES: Mapping[str, Case] = {
         ((1, "car%"),),
         ("(tenant_id, (lower(name)) text_pattern_ops)",),
     ),
+    "a word in the middle, with wildcards of the application": Case(
+        "name text",
+        "SELECT id FROM t WHERE name LIKE '%' || $1 || '%' LIMIT 10",
+        (("anna",),),
+        ("USING gin (name gin_trgm_ops)",),
+    ),
+    "a word in the middle, escaped": Case(
+        "name text",
+        "SELECT id FROM t WHERE lower(name) LIKE '%' || lower($1) || '%' ESCAPE '/'",
+        (("Anna",),),
+        ("USING gin ((lower(name)) gin_trgm_ops)",),
+    ),
+    "how a text begins, with a wildcard of the application": Case(
+        "name text",
+        "SELECT id FROM t WHERE name LIKE $1 || '%' ORDER BY name LIMIT 10",
+        (),
+        ("(name text_pattern_ops)",),
+    ),
+    "similar texts": Case(
+        "name text",
+        "SELECT id FROM t WHERE name % $1",
+        (("anna",),),
+        ("USING gin (name gin_trgm_ops)",),
+    ),
+    "the nearest": Case(
+        "place point",
+        "SELECT id FROM t ORDER BY place <-> $1 LIMIT 10",
+        (("(1,2)",),),
+        ("USING gist (place)",),
+    ),
+    "ranges that overlap": Case(
+        "during tstzrange",
+        "SELECT id FROM t WHERE during && $1",
+        (("[2026-01-01,2026-01-02)",),),
+        ("USING gist (during)",),
+    ),
+    "a range around a time, of one room": Case(
+        "room_id int REFERENCES parents, during tstzrange",
+        "SELECT id FROM t WHERE room_id = $1 AND during @> $2::timestamptz",
+        ((1, "2026-01-01"),),
+        ("USING gist (room_id, during)",),
+    ),
+    "addresses of a network": Case(
+        "ip inet",
+        "SELECT id FROM t WHERE ip <<= $1",
+        (("10.1.0.0/16",),),
+        ("(ip)",),
+    ),
+    "the last time": Case(
+        "device_id bigint, at timestamptz NOT NULL",
+        "SELECT max(at) FROM t WHERE device_id = $1",
+        ((1,),),
+        ("(device_id, at)",),
+    ),
+    "a filter that may be left out": Case(
+        "owner_id bigint, kind text",
+        "SELECT id FROM t WHERE owner_id = $1 AND ($2::text IS NULL OR kind = $2)",
+        ((1, "a"),),
+        ("(owner_id, kind)",),
+    ),
     "an expression": Case(
         "email text",
         "SELECT * FROM t WHERE lower(email) = $1",
@@ -130,7 +190,7 @@ def advice(server: Any) -> Advice:
     name = server.create_database("test_decisions")
     tables = [case.columns for case in CASES.values()]
     with server.connect(name) as connection:
-        connection.execute("CREATE TABLE parents (id int PRIMARY KEY)")
+        connection.execute("CREATE EXTENSION pg_trgm; CREATE TABLE parents (id int PRIMARY KEY)")
         for number, columns in enumerate(tables):
             connection.execute(f"CREATE TABLE t{number} (id bigint PRIMARY KEY, {columns})")
         schema = catalog.read(connection)

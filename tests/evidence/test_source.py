@@ -186,6 +186,19 @@ def test_a_query(case: str, tmp_path: Path) -> None:
     assert sorted(map(shown, evidence.shapes)) == sorted(expected)
 
 
+def test_short_names_of_a_module(tmp_path: Path) -> None:
+    code = HEADER + "a = audit.c\nliving = Job.deleted_at.is_(None)\n\n"
+    code += "def one(x, some):\n    q = select(a.id).where(a.actor == x)\n    return q\n\n"
+    code += (
+        "def two(x, a):\n    q = select(Job)\n    if x:\n        q = q.where(living)\n    return q.where(a.id == 3)\n\n"
+    )
+    code += "def three(x):\n    return select(Job).where(living, Job.team_id == x)\n"
+    shapes = [shown(shape) for shape in read(tmp_path, code).shapes]
+    assert "audit: actor equal" in shapes
+    assert "work.job: deleted_at is null; team_id equal" in shapes
+    assert not any("audit" in shape and "id equal" in shape for shape in shapes)
+
+
 def test_a_query_through_functions_and_files(tmp_path: Path) -> None:
     """The shape that runs, once, at the place that finishes it."""
     base = HEADER + "def living():\n    return select(Job).where(Job.deleted_at.is_(None))\n\n"

@@ -52,6 +52,23 @@ def test_text_values_and_place(record: Record) -> None:
     assert usage.series.distinct_in_transaction == 2
 
 
+def test_a_function_that_is_given_its_statement_is_no_place(record: Record) -> None:
+    """All statements of a repository go through one such function."""
+    source = """
+def every(session, query):
+    return session.scalars(query).all()
+
+def books(session):
+    return every(session, select(Book))
+
+def run(session):
+    books(session)
+"""
+    (usage,) = only(record(MODELS, source), "select").usages
+    assert usage.site is not None
+    assert usage.site.function == "books"
+
+
 def test_why_the_orm_loads(record: Record) -> None:
     workload = record(
         MODELS,
