@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.projects import Project, make
+
 ROOT = Path(__file__).parent.parent
 NO_DATABASE = "postgresql+psycopg://nobody@db.example.invalid/shop"
 GH = """#!/usr/bin/env python3
@@ -111,3 +113,42 @@ def test_the_problem_matcher_finds_the_lines_of_the_report(checked) -> None:
     line = "pgpatterns: error: table-rewrite: public.a is rewritten (b) under X: c (migrations/versions/x2.py:15)"
     groups = re.compile(revision["pattern"][0]["regexp"]).match(line).groups()
     assert groups[0] == "error" and groups[3:] == ("migrations/versions/x2.py", "15")
+
+
+def test_the_job_for_gitlab_runs_as_its_file_says(tmp_path: Path) -> None:
+    """The file read as GitLab reads it, and its lines run by one shell, as GitLab's runner does."""
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / "action/gitlab.yml").read_text()
+    job = yaml.safe_load(text)["pgcheck"]
+    example = yaml.safe_load("\n".join(line.removeprefix("#") for line in text.splitlines() if line.startswith("#   ")))
+    assert set(example["pgcheck"]["variables"]) < set(job["variables"])
+    shop, origin = tmp_path / "shop", tmp_path / "origin.git"
+    make(shop).sql("a1", "CREATE TABLE book (title varchar(255))")
+    for words in (
+        ["init", "-q", "-b", "main", "."],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "first"],
+        ["clone", "-q", "--bare", ".", str(origin)],
+        ["remote", "add", "origin", str(origin)],
+    ):
+        subprocess.run(["git", *words], cwd=shop, check=True)
+    Project(shop).sql("b2", "CREATE TABLE author (name varchar(255))", down="a1")
+    variables = {
+        **{name: value.replace("$CI_PROJECT_DIR", str(shop)) for name, value in job["variables"].items()},
+        "PGCHECK_INSTALL": "true",  # it is installed
+        "PGCHECK_ARGUMENTS": "--no-downgrade",
+        "CI": "true",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    command = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(job["script"])]
+    done = subprocess.run(command, cwd=shop, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "missing-primary-key" in done.stdout
+    artifacts = job["artifacts"]
+    issues = json.loads((shop / artifacts["reports"]["codequality"]).read_text())
+    places = {item["location"]["path"] for item in issues}
+    assert issues and all((shop / place).exists() for place in places), places
+    page = (shop / artifacts["paths"][0]).read_text()
+    assert page.startswith("<!DOCTYPE html>") and "public.author" in page
+    assert (shop / job["cache"]["paths"][0]).parent == Path(variables["XDG_CACHE_HOME"])

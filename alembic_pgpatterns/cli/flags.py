@@ -11,7 +11,7 @@ from alembic_pgpatterns.cli.interpreter import interpreter
 from alembic_pgpatterns.config.settings import Settings, SettingsError
 from alembic_pgpatterns.findings.report_model import Report
 from alembic_pgpatterns.patterns import Severity
-from alembic_pgpatterns.report.words import skipped_lines
+from alembic_pgpatterns.report.words import skipped_texts
 
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
@@ -64,7 +64,7 @@ def incomplete(report: Report, settings: Settings) -> int:
     missed = report.missed if settings.skips_fail else report.broken
     if not missed:
         return 0
-    lines = [line for line, _ in skipped_lines(missed)]
+    lines = ["\n    ".join(lines) for lines, _ in skipped_texts(missed)]
     way_out = "" if report.broken else '\nTo let such a run pass: --allow-skipped, or fail_on_skipped = "never".'
     say_error("\n  ".join(["FAILED: not everything was checked:", *lines]) + way_out)
     return NOT_DONE

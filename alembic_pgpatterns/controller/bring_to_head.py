@@ -253,7 +253,7 @@ def without_env_py(result: EnvResult, *, decided: bool = False) -> Iterator[Skip
     if decided:
         yield Skipped("env.py", f"{failed}: {result.own_environment.splitlines()[0]}", expected=True)
         return
-    yield Skipped("env.py", f"{failed}: {'. '.join(result.own_environment.splitlines())}. {NOT_NEEDED}", broken=True)
+    yield Skipped("env.py", f"{failed}: {result.own_environment}\n{NOT_NEEDED}", broken=True)
 
 
 NOT_NEEDED = (

@@ -247,17 +247,24 @@ def _models(run: RunContext, result: AtHead, database: Database, schema: Schema)
         if not search.models.count:
             # What env.py lacks is said already, with the settings that give it.
             is_said = result.unnamed.broken and search.problem == NAME_THEM
-            reason = result.unnamed.reason if is_said else f"{result.unnamed.reason}; {search.problem}"
+            reason = result.unnamed.reason if is_said else _with(search.problem, result.unnamed.reason)
             return database, ModelSchema(None, (replace(result.unnamed, reason=reason),))
         database = replace(database, models=search.models)
         models = read_models(run, database.models, schema.default_schema)
         if models.schema is not None and not _fit(models.schema, schema):
             run.project.ways = [way for way in run.project.ways if way != search.way]
-            reason = f"{result.unnamed.reason}; most tables of the models that were found are not in the database"
+            problem = "most tables of the models that were found are not in the database"
+            reason = _with(problem, result.unnamed.reason)
             return replace(database, models=NO_MODELS), ModelSchema(None, (replace(result.unnamed, reason=reason),))
         failed = without_env_py(result.upgraded.result) if result.upgraded is not None else ()
         return database, replace(models, skipped=(*failed, *models.skipped))
     return database, read_models(run, database.models, schema.default_schema)
+
+
+def _with(problem: str, reason: str) -> str:
+    """A reason and what else is wrong, before the lines of settings with which the reason may end."""
+    first, *lines = reason.split("\n")
+    return "\n".join([f"{first}; {problem}", *lines])
 
 
 def _fit(models: Schema, head: Schema) -> bool:

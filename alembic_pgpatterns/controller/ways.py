@@ -13,7 +13,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.extension_names import missing_extension
 from alembic_pgpatterns.controller.model_search import import_root
 from alembic_pgpatterns.runner.messages import EnvResult, Failure, Need
-from alembic_pgpatterns.runner.needs import PLACEHOLDER
+from alembic_pgpatterns.runner.needs import PLACEHOLDER, WITHOUT_URL
 from alembic_pgpatterns.runner.supplies import PATH_OPTION, postgresql_url
 from alembic_pgpatterns.schema.sql.parser import postgast
 from alembic_pgpatterns.server.command import REVISION, takes_revision
@@ -106,7 +106,11 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         yield from _of_module(by_kind["module"][0].name, settings, import_root(migrations.absolute()))
     if by_kind.get("sqlite") and not settings.replace_sqlite:
         yield _in_place_of_sqlite(by_kind["sqlite"][0].name, by_kind.get("url_variable", []), settings)
-    yield from _of_url(by_kind.get("url", []), settings)
+    variables = _of_url_variables(by_kind.get("url_variable", []), settings) if by_kind.get(WITHOUT_URL) else None
+    urls = list(_of_url(by_kind.get("url", []), settings))
+    yield from (replace(way, alternative=variables) for way in urls)
+    if variables is not None and not urls:
+        yield variables
     yield from _of_attributes([need.name for need in by_kind.get("attribute", [])], settings)
     if result.failure is not None:
         paths = [need.name for need in by_kind.get("search_path", [])]
@@ -163,9 +167,16 @@ def _of_module(name: str, settings: Settings, root: Path) -> Iterator[Way]:
 def _in_place_of_sqlite(url: str, variables: list[Need], settings: Settings) -> Way:
     """PostgreSQL for SQLite, whatever the project says; if it then still speaks SQLite, by the variables it reads."""
     reason = f"the project's default is {_without_folder(url)}"
-    values = {need.name: need.value for need in variables if need.name not in settings.env}
-    other = Way("env", {**settings.env, **values}, f"{reason}, and it reads {', '.join(values)}") if values else None
+    other = _of_url_variables(variables, settings, f"{reason}, and it")
     return Way("replace_sqlite", True, reason, alternative=other)
+
+
+def _of_url_variables(variables: list[Need], settings: Settings, subject: str = "the project") -> Way | None:
+    """The variables by which a project has its URL; None if there are none, or they were of no use."""
+    values = {need.name: need.value for need in variables if need.name not in settings.env}
+    if not values:
+        return None
+    return Way("env", {**settings.env, **values}, f"{subject} reads {', '.join(values)}")
 
 
 def _without_folder(url: str) -> str:

@@ -25,7 +25,7 @@ from alembic_pgpatterns.report.words import (
     looked_at,
     message,
     place,
-    skipped_lines,
+    skipped_texts,
 )
 from alembic_pgpatterns.schema.names import quote
 
@@ -98,9 +98,10 @@ def _short_tail(report: Report) -> Iterator[Line]:
 
 
 def _skipped(items: Sequence[Skipped]) -> Iterator[Line]:
-    for line, missed in skipped_lines(items):
+    for (line, *others), missed in skipped_texts(items):
         style = "bold red" if missed else "dim"
         yield Line("", Text(f"{'NOT CHECKED' if missed else 'skipped'}: {line}", style), 2)
+        yield from (Line("  ", Text(other, style), 2) for other in others)
 
 
 def _by_table(findings: Sequence[Finding], full: bool) -> Iterator[Line]:

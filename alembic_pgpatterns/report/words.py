@@ -147,8 +147,15 @@ def found_out(report: Report) -> str | None:
 
 def skipped_lines(items: Sequence[Skipped]) -> Iterator[tuple[str, bool]]:
     """What was not checked and why, one line per reason; and whether it should have been."""
+    for lines, missed in skipped_texts(items):
+        yield " ".join(lines), missed
+
+
+def skipped_texts(items: Sequence[Skipped]) -> Iterator[tuple[list[str], bool]]:
+    """The same with the lines that a reason has: it may end with settings, which are pasted as they stand."""
     for (expected, reason), alike in groupby(sorted(items, key=_reason), key=_reason):
-        yield f"{_whats(list(alike))}: {one_line(code(reason))}", not expected
+        first, *others = map(one_line, code(reason).split("\n"))
+        yield [f"{_whats(list(alike))}: {first}", *others], not expected
 
 
 def _reason(item: Skipped) -> tuple[bool, str]:

@@ -17,10 +17,12 @@ from sqlalchemy.exc import NoSuchModuleError
 from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.program import is_program
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 
 _IN_OWN_WORDS = re.compile(
     r"(?i:environment variable|env var)s?:? [`'\"]?([A-Z][A-Z0-9_]{2,})\b"
-    r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: environment variable)?(?i: (?:is|was|must be|has to be|needs to be))?"
+    r"|(?:\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? or [`'\"]?)?"  # either of two: the one that is named first
+    r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: environment variable)?(?i: (?:is|was|must be|has to be|needs to be))?"
     r"(?i: not set| not defined| not found| missing| required| unset| set\b)"
 )
 """How applications say themselves that a variable is missing."""
@@ -45,6 +47,8 @@ def settings_to_add(error: BaseException) -> str:
     Returns:
         Lines that start with a line break, for the end of a message.
     """
+    if (file := missing_file(error)) is not None:
+        return _file_to_add(file)
     values = dict(missing(error))
     if not values:
         return _placeholder(error) or _of_advanced_alchemy(error) or _of_flask(error) or _sections_to_add(error)
@@ -54,6 +58,19 @@ def settings_to_add(error: BaseException) -> str:
         # No colon behind a name: what follows would look like the value of a secret, and be hidden.
         f"\nSet {' and '.join(names)}, or add this to pyproject.toml (any value works, "
         f"since connections are redirected):\n[tool.alembic_pgpatterns]\nenv = {{ {entries} }}"
+    )
+
+
+def _file_to_add(file: MissingFile) -> str:
+    """What to do about a file that is not there: copy its example, or name the example by the variable."""
+    example = f"{file.example} looks like an example of it" if file.example else ""
+    if not file.variable:
+        return f"\n{file.name} is not there. {example}: copy it."
+    value = file.example or f"path/to/{file.name}"
+    copy = f"{example}: copy it, or name it" if example else "Name one"
+    return (
+        f"\n{file.name} is not there. {copy} by the variable that the application reads, in pyproject.toml:"
+        f'\n[tool.alembic_pgpatterns]\nenv = {{ {file.variable} = "{value}" }}'
     )
 
 
@@ -114,6 +131,11 @@ def _sections_to_add(error: BaseException) -> str:
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
     kind, message = type(error).__name__, text_of(error)
+    file = missing_file(error)
+    if file is not None:
+        if file.variable and file.example:
+            yield file.variable, file.example
+        return
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -127,7 +149,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
-            name = match[1] or match[2]
+            name = match[1] or match[2] or match[3]
             if name not in os.environ:
                 yield name, value_for(name)
 

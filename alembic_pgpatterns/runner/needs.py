@@ -16,6 +16,8 @@ from alembic_pgpatterns.runner.messages import Need
 from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
 
 URL_OPTION = "sqlalchemy.url"
+WITHOUT_URL = "without_url"
+"""The kind of need of a project that creates an engine without a URL: it has it from elsewhere than Alembic."""
 PLACEHOLDER = "driver://"
 """How the URL of Alembic's template begins; env.py is to find the real one elsewhere."""
 
@@ -33,6 +35,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
         yield Need("variable", name, value)
     if (module := _missing_module(error)) is not None:
         yield Need("module", module)
+    if _without_url(error):
+        yield Need(WITHOUT_URL, "")
     asks = URL_OPTION in asked_options(config)  # before we ask ourselves
     url = _option(config)
     if _wants_async(error):
@@ -46,10 +50,10 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
 
 
 def url_variables(refused: list[str], read: Iterable[str], driver: str, async_driver: str) -> Iterator[Need]:
-    """The variables that may give the project another URL than the SQLite ones that were refused.
+    """The variables that may give the project another URL than the SQLite ones that were refused, or any at all.
 
     Args:
-        refused: those URLs.
+        refused: those URLs; an empty text where an engine was created without one.
         read: what the project's code read; variables as ``env:NAME``.
         driver: as for `of_error`.
         async_driver: as for `of_error`.

@@ -22,7 +22,7 @@ from alembic_pgpatterns.runner.failures import HistoryError, NoDowngrade, descri
 from alembic_pgpatterns.runner.file_reads import recorded
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Need, Steps
 from alembic_pgpatterns.runner.missing_settings import settings_to_add
-from alembic_pgpatterns.runner.needs import of_error, url_variables
+from alembic_pgpatterns.runner.needs import WITHOUT_URL, of_error, url_variables
 from alembic_pgpatterns.runner.paths import relative, several
 from alembic_pgpatterns.runner.script_directory import ProjectScripts
 from alembic_pgpatterns.runner.server_access import ServerAccess
@@ -90,6 +90,7 @@ class EnvRun:
             if any(item.context.dialect.name == "sqlite" for item in self.configured):
                 refused.append("sqlite://")  # in memory, which was let through since it reaches no server
             yield from (Need("sqlite", url) for url in refused)
+            refused += [need.name for need in self.needs if need.kind == WITHOUT_URL]
             yield from url_variables(refused, self.project.read, usable_driver(), usable_driver(ASYNC_DRIVERS))
             yield from (Need("search_path", statement) for statement in self.routes.search_paths)
 

@@ -94,6 +94,14 @@ def test_no_url_at_all(project: Project) -> None:
     assert "sqlalchemy.url" in hints(check(project))
 
 
+def test_a_url_that_only_a_variable_gives(project: Project) -> None:
+    placeholder = "sqlalchemy.url = driver://user:pass@localhost/dbname"
+    ini(project, f"[alembic]\nscript_location = %(here)s/migrations\n{placeholder}\n")
+    project.env(head="import os, sqlalchemy", engine="sqlalchemy.create_engine(os.environ.get('SHOP_DATABASE_URL'))")
+    report = check(project)
+    assert "the project reads SHOP_DATABASE_URL" in hints(report) and "env = { SHOP_DATABASE_URL =" in hints(report)
+
+
 @pytest.mark.long
 def test_a_schema_and_a_role_that_nothing_creates(project: Project) -> None:
     project.env(engine="sqlalchemy.create_engine(config.get_main_option('sqlalchemy.url'))", head="import sqlalchemy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +117,36 @@ def test_the_advice_reaches_people_as_it_is() -> None:
         text = settings_to_add(ValueError(f"the environment variable {name} must be set"))
         assert f"Set {name}, or add this" in text
         assert without_secrets(text) == text
+
+
+def test_either_of_two_variables_is_the_one_that_is_named_first() -> None:
+    error = RuntimeError("Either 'SHOP_DATABASE_URI' or 'SHOP_BINDS' must be set.")
+    assert dict(missing(error)) == {"SHOP_DATABASE_URI": "{url}"}
+
+
+def read_settings() -> str:
+    path = os.environ.get("SHOP_SETTINGS", "settings.toml")
+    return Path(path).read_text()
+
+
+def read_fixed() -> str:
+    return Path("settings.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["settings_example.toml", "settings.toml.sample", "Settings.example.toml"])
+def test_a_file_of_settings_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "setup.cfg").write_text("")
+    (tmp_path / "app").mkdir()
+    monkeypatch.chdir(tmp_path / "app")
+    assert 'SHOP_SETTINGS = "path/to/settings.toml"' in advice(read_settings) and not failed(read_settings)
+    assert advice(read_fixed) == ""
+    (tmp_path / name).write_text("")
+    assert failed(read_settings) == {"SHOP_SETTINGS": f"../{name}"}
+    assert f'SHOP_SETTINGS = "../{name}"' in advice(read_settings)
+    assert not failed(read_fixed) and f"../{name} looks like an example of it: copy it" in advice(read_fixed)
+
+
+def advice(function: Any) -> str:
+    with pytest.raises(FileNotFoundError) as caught:
+        function()
+    return settings_to_add(caught.value)

@@ -21,7 +21,16 @@ from alembic_pgpatterns.remedies.model import (
     TypeChange,
     ValidateConstraint,
 )
-from alembic_pgpatterns.report.words import count_line, fix_lines, fixable, foremost, looked_at, place, skipped_lines
+from alembic_pgpatterns.report.words import (
+    count_line,
+    fix_lines,
+    fixable,
+    foremost,
+    looked_at,
+    place,
+    skipped_lines,
+    skipped_texts,
+)
 from alembic_pgpatterns.schema.model import Location, Name, Table
 
 BOOK = Name("public", "book")
@@ -134,6 +143,13 @@ def test_count_line_says_in_how_many_places_one_cause_is() -> None:
 def test_what_was_skipped_for_one_reason_is_one_line() -> None:
     items = [Skipped("b", "off"), Skipped("c", "chosen", expected=True), Skipped("d", "dead"), Skipped("a", "off")]
     assert list(skipped_lines(items)) == [("d: dead", True), ("b, a: off", True), ("c: chosen", False)]
+
+
+def test_lines_of_a_reason_are_kept_where_there_are_lines() -> None:
+    item = Skipped("models", "env.py failed\nAdd this:\n[tool.x]\nenv = { A = 1 }\x1b")
+    assert list(skipped_lines([item])) == [("models: env.py failed Add this: [tool.x] env = { A = 1 }\u241b", True)]
+    lines = ["models: env.py failed", "Add this:", "[tool.x]", "env = { A = 1 }\u241b"]
+    assert list(skipped_texts([item])) == [(lines, True)]
 
 
 @pytest.mark.parametrize("number,more", [(6, ""), (7, " and 1 more"), (8, " and 2 more")])

@@ -1,0 +1,88 @@
+"""A file of settings that an application opens and does not find, and how the project's own example takes its place."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_WORDS = "example|sample|template|default|dist|tmpl"
+_EXAMPLE = re.compile(rf"^(?:{_WORDS})[._-]|[._-](?:{_WORDS})(?=\.|$)", re.IGNORECASE)
+"""What the name of an example has beside the name of the file that it is an example of."""
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:CONFIG|CONF|CFG|SETTINGS|FILE|PATH|INI|YAML|TOML)")
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+_NOT_SEARCHED = frozenset({"node_modules", "site-packages", "__pycache__", "venv"})
+_LEVELS, _MOST_FILES = 5, 5000
+
+
+@dataclass(frozen=True)
+class MissingFile:
+    """A file that is not there.
+
+    ``name``: as the application opens it. ``example``: of the project, relative to the current folder; None if there is
+    none. ``variable``: of the environment, by which the application can be given another file; None if none is seen.
+    """
+
+    name: str
+    example: str | None
+    variable: str | None
+
+
+def missing_file(error: BaseException | None) -> MissingFile | None:
+    """The file whose absence an error tells; None if it is about something else, or nothing is known to help.
+
+    Args:
+        error: raised by env.py, or by a module that it imports.
+    """
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__
+    if error is None or not isinstance(error.filename, str) or Path(error.filename).exists():
+        return None
+    path = Path(error.filename)
+    result = MissingFile(path.name, _example(path), next(_variables(error), None))
+    return result if result.example or result.variable else None
+
+
+def _variables(error: BaseException) -> Iterator[str]:
+    """Names in the functions that led to the error: an application reads the variable where it opens the file."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        for constant in frame.f_code.co_consts:
+            if isinstance(constant, str) and _VARIABLE.fullmatch(constant) and constant not in os.environ:
+                yield constant
+
+
+def _example(missing: Path) -> str | None:
+    """The file of the project that is most like a missing one: of the same name, or that of an example of it."""
+    here = Path.cwd()
+    others = (path for path in _files(_root(here)) if _stem(path.name) == missing.name.lower())
+    # The example beside the missing file's place, and else the one that is nearest to the project's own folder.
+    best = min(others, key=lambda path: (path.parent != missing.parent, len(path.parts), str(path)), default=None)
+    return os.path.relpath(best, here).replace("\\", "/") if best is not None else None
+
+
+def _stem(name: str) -> str:
+    """A file's name without the word that makes it an example: settings_example.toml, settings.toml.sample."""
+    return _EXAMPLE.sub("", name).lower()
+
+
+def _root(folder: Path) -> Path:
+    """The project's folder around the current one."""
+    above = (folder, *folder.parents)[:_LEVELS]
+    return next((path for path in above if any((path / name).exists() for name in _PROJECT_FILES)), folder)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    def all_files() -> Iterator[Path]:
+        for place, folders, names in os.walk(root):
+            folders[:] = sorted(
+                name
+                for name in folders
+                if name not in _NOT_SEARCHED and name[0] != "." and not Path(place, name, "pyvenv.cfg").exists()
+            )
+            yield from (Path(place, name) for name in sorted(names))
+
+    return itertools.islice(all_files(), _MOST_FILES)
