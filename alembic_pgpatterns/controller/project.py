@@ -12,9 +12,8 @@ from typing import Any, Self, TypeVar
 
 from alembic_pgpatterns.config import location
 from alembic_pgpatterns.config.settings import Settings
-from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.history import History, Revision, read_without_running
-from alembic_pgpatterns.controller.process import Handlers, ProjectProcess
+from alembic_pgpatterns.controller.process import Confinement, Handlers, ProjectProcess
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.runner.bootstrap import Task
 from alembic_pgpatterns.runner.messages import RevisionFacts, ScriptFacts

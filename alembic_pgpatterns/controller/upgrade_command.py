@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from alembic_pgpatterns.controller.confinement import Confinement
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.env_run import Databases, new_database
 from alembic_pgpatterns.controller.history import Revision
+from alembic_pgpatterns.controller.process import Confinement
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, disconnect
 from alembic_pgpatterns.controller.version_tables import version_tables, versions
 from alembic_pgpatterns.errors import PgPatternsError

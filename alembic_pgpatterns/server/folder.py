@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alembic_pgpatterns.errors import PgPatternsError
-from alembic_pgpatterns.server import files, watchdog
-from alembic_pgpatterns.server.account import Account, run_root, run_roots
+from alembic_pgpatterns.server import files, memory, watchdog
+from alembic_pgpatterns.server.account import Account
 
 PREFIX = "pgpatterns-"
 INNER = "pg"
@@ -29,6 +29,9 @@ _STATUS = (INNER, "data", "postmaster.pid")
 _SOCKET_NAME = len(f"{PREFIX}12345678/{INNER}/.s.PGSQL.65535")
 _GRACE = 60.0
 """Seconds: a folder without a lock that is younger may belong to a run that is just about to lock it."""
+
+_LONGEST_SOCKET = 103
+"""Longest path of a socket in bytes: sockaddr_un holds 104 with the final zero on macOS, 108 on Linux."""
 
 
 class RunFolder:
@@ -232,3 +235,42 @@ def _stop_left_server(folder: Path) -> None:
             os.kill(pid, signal.SIGKILL)
             return
         time.sleep(0.02)
+
+
+def run_roots() -> tuple[Path, ...]:
+    """Every folder that may hold the folder of a run: TMPDIR first, then the system's own, then memory."""
+    places = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), memory.FOLDER)
+    return tuple(dict.fromkeys(place.absolute() for place in places))
+
+
+def run_root(account: Account, name_length: int, on_disk: bool = False) -> Path:
+    """The folder for the folder of a run: memory if there is plenty, unless ``on_disk``; else the first usable one.
+
+    A usable folder of `run_roots` can be written, ``account`` can enter it, and its path is short enough.
+
+    ``name_length``: bytes that follow it in the path of the server's socket.
+    Raises PgPatternsError that names each folder and what is wrong with it.
+    """
+    refused = []
+    in_memory = None if on_disk else memory.memory_folder()
+    places = [*([in_memory] if in_memory is not None else []), *run_roots()]
+    for place in places:
+        reason = next(_objections(place, account, name_length), None)
+        if reason is None:
+            return place
+        refused.append(f"  {place}: {reason}")
+    raise PgPatternsError(
+        "no folder is usable for the throw-away PostgreSQL:\n" + "\n".join(refused) + "\n"
+        "Way out: point TMPDIR at a folder with a short path that this user can write."
+    )
+
+
+def _objections(place: Path, account: Account, name_length: int) -> Iterator[str]:
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield "it cannot be written"
+    if not account.reaches(place):
+        yield f"the account {account.name!r}, which PostgreSQL runs as, cannot enter it"
+    if "," in str(place) or '"' in str(place):
+        yield "PostgreSQL would read its path as a list, because it contains a comma"
+    if len(os.fsencode(place)) + 1 + name_length > _LONGEST_SOCKET:
+        yield "its path is too long for a socket's name"

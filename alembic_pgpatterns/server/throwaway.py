@@ -21,8 +21,9 @@ from psycopg import sql
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.fences import libpq
 from alembic_pgpatterns.server import cluster, files, process
-from alembic_pgpatterns.server.account import Account, server_account
+from alembic_pgpatterns.server.account import Account
 from alembic_pgpatterns.server.binaries import Binaries, find_binaries
+from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.folder import RunFolder, run_folder, sweep
 from alembic_pgpatterns.server.installation import reachable
 from alembic_pgpatterns.server.lost import is_lost, refusal

@@ -15,8 +15,8 @@ import pytest
 
 from alembic_pgpatterns.fences import seccomp
 from alembic_pgpatterns.server import cluster, files, nameless
-from alembic_pgpatterns.server.account import server_account
 from alembic_pgpatterns.server.cache_folder import cache_folder
+from alembic_pgpatterns.server.find_account import server_account
 from alembic_pgpatterns.server.folder import run_folder
 from alembic_pgpatterns.server.throwaway import throwaway_server
 

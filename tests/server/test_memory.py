@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from alembic_pgpatterns.server import memory
-from alembic_pgpatterns.server.account import run_root, run_roots, server_account
+from alembic_pgpatterns.server.find_account import server_account
+from alembic_pgpatterns.server.folder import run_root, run_roots
 from alembic_pgpatterns.server.throwaway import throwaway_server
 
 
