@@ -15,7 +15,7 @@ from alembic_pgpatterns.config.settings import Settings
 from alembic_pgpatterns.controller.context import RunContext
 from alembic_pgpatterns.controller.process import ProjectFailed
 from alembic_pgpatterns.controller.scratch_databases import SCRATCH, prepare
-from alembic_pgpatterns.controller.ways import FoundWays, meant_tables, names_models, ways_of
+from alembic_pgpatterns.controller.ways import FoundWays, meant_tables, names_models, of_old_revision, ways_of
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.revisions.commands import parse
@@ -238,11 +238,19 @@ def _look_for_ways(run: RunContext, result: EnvResult) -> None:
     failed = result.failure is not None or result.own_environment is not None or not result.configured
     if failed and run.project.is_looking and run.settings.upgrade_command is None:
         all_ways = tuple(ways_of(result, run.settings, run.server, Path(run.project.script.folder)))
+        all_ways = all_ways or tuple(of_old_revision(result, run.settings, _pending(run, result)))
         run.project.has_models = any(item.models for item in result.configured)
         ways = tuple(way for way in all_ways if way.automatic or run.project.tries_all)
         if ways:
             raise FoundWays(ways)
         run.project.untried = all_ways
+
+
+def _pending(run: RunContext, result: EnvResult) -> int:
+    """How many revisions have not run, of those that the project has."""
+    applied = [revision for item in result.configured for revision in item.applied]
+    done = run.project.ancestors(applied)
+    return sum(item.revision not in done for item in run.project.revisions)
 
 
 def _filled(

@@ -97,6 +97,11 @@ def ways_of(result: EnvResult, settings: Settings, server: Server, migrations: P
         values = {**settings.env, **{need.name: need.value for need in by_kind["variable"]}}
         yield Way("env", values, _demanded(values), automatic=False)
         return
+    if by_kind.get("file"):
+        file = by_kind["file"][0]
+        reason = f"the file that the application reads is not there, so {file.name} names the project's example of it"
+        yield Way("env", {**settings.env, file.name: file.value}, reason, automatic=False)
+        return
     if by_kind.get("option") and not by_kind.get("url"):
         options = {need.name: need.value for need in by_kind["option"]}
         reason = f"the project demands {', '.join(options)} of Alembic's configuration"
@@ -126,6 +131,22 @@ def _from_models(result: EnvResult, failure: Failure, settings: Settings) -> Ite
     of_models = any(name in result.model_tables for name in _missing_tables(failure))
     if has_models and not settings.create_all and (early or of_models) and not meant_tables(result, failure):
         yield Way("create_all", True, "the history does not start from an empty database", automatic=False)
+
+
+def of_old_revision(result: EnvResult, settings: Settings, pending: int) -> Iterator[Way]:
+    """A history that ends at an old revision, as one does that was written for an older SQLAlchemy.
+
+    Who has such a project makes new databases from the models. Of a new revision, its own failure is the news.
+
+    Args:
+        result: of the run that failed.
+        settings: that it had.
+        pending: how many revisions were still to come, with the one that failed.
+    """
+    has_models = any(item.models for item in result.configured)
+    if has_models and result.failure is not None and pending > settings.history and not settings.create_all:
+        reason = f"a revision fails that has {pending - 1} after it, so the schema is built from the models"
+        yield Way("create_all", True, reason, automatic=False)
 
 
 def meant_tables(result: EnvResult, failure: Failure) -> dict[str, str]:
@@ -185,8 +206,11 @@ def _without_folder(url: str) -> str:
     return f"{before}:///{path.rpartition('/')[2]}" if slashes else url
 
 
+DEMANDED = "the application demands "
+
+
 def _demanded(names: Iterable[str]) -> str:
-    return f"the application demands {', '.join(names)}; any value will do, since connections are redirected"
+    return f"{DEMANDED}{', '.join(names)}; any value will do, since connections are redirected"
 
 
 def _of_url(needs: list[Need], settings: Settings) -> Iterator[Way]:
@@ -285,8 +309,9 @@ def by_setting(ways: Iterable[Way]) -> dict[str, Way]:
     result: dict[str, Way] = {}
     for way in ways:
         before = result.get(way.setting)
-        # The reason for variables names all of them.
-        joined = before is not None and way.setting != "env" and way.reason not in before.reason.split("; ")
+        # The reason for the variables that are demanded names all of them.
+        names_all = way.setting == "env" and way.reason.startswith(DEMANDED)
+        joined = before is not None and not names_all and way.reason not in before.reason.split("; ")
         reason = f"{before.reason}; {way.reason}" if before is not None and joined else way.reason
         result[way.setting] = replace(way, reason=reason)
     return result

@@ -131,11 +131,6 @@ def _sections_to_add(error: BaseException) -> str:
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
     kind, message = type(error).__name__, text_of(error)
-    file = missing_file(error)
-    if file is not None:
-        if file.variable and file.example:
-            yield file.variable, file.example
-        return
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):

@@ -13,6 +13,7 @@ from sqlalchemy.engine.url import make_url
 
 from alembic_pgpatterns.runner import missing_settings
 from alembic_pgpatterns.runner.messages import Need
+from alembic_pgpatterns.runner.missing_files import missing_file
 from alembic_pgpatterns.runner.supplies import asked_options, postgresql_url
 
 URL_OPTION = "sqlalchemy.url"
@@ -33,6 +34,8 @@ def of_error(error: BaseException, config: Any, driver: str, async_driver: str) 
     """
     for name, value in missing_settings.missing(error):
         yield Need("variable", name, value)
+    if (file := missing_file(error)) is not None and file.variable and file.example:
+        yield Need("file", file.variable, file.example)
     if (module := _missing_module(error)) is not None:
         yield Need("module", module)
     if _without_url(error):

@@ -161,6 +161,23 @@ def test_init_writes_what_the_application_demands(project: Project) -> None:
 
 
 @pytest.mark.long
+def test_init_takes_the_example_of_a_file_of_settings(project: Project) -> None:
+    project.env(
+        head="import os, pathlib, sqlalchemy\n"
+        "text = pathlib.Path(os.environ.get('SHOP_CONFIG', '/etc/shop/shop.ini')).read_text()",
+        engine="sqlalchemy.create_engine(text)",
+    )
+    project.write("examples/shop.ini.sample", "postgresql+psycopg://shop@db.example.invalid/shop")
+    project.write("pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
+    refused = project.alembic("pgcheck", "--no-downgrade")
+    assert refused.returncode == 255 and 'env = { SHOP_CONFIG = "examples/shop.ini.sample" }' in refused.stderr
+    check(project, "--init")
+    text = (project.folder / "pyproject.toml").read_text()
+    assert tomllib.loads(text)["tool"]["alembic_pgpatterns"]["env"] == {"SHOP_CONFIG": "examples/shop.ini.sample"}
+    assert "# the file that the application reads is not there, so SHOP_CONFIG names" in text
+
+
+@pytest.mark.long
 def test_init_replaces_the_placeholder_of_the_template(project: Project) -> None:
     ini(
         project,
@@ -277,6 +294,27 @@ def test_a_history_that_starts_from_what_the_application_made(project: Project) 
     assert {"the history", "revision a1"} <= {item["what"] for item in report["skipped"]}
     assert "run alembic pgcheck --init" not in run.stdout, "it has just written them"
     assert "create_all = true" in (project.folder / "alembic.ini").read_text()
+
+
+@pytest.mark.long
+def test_a_history_that_ends_at_an_old_revision(project: Project) -> None:
+    """New databases are made by ``create_all()``; the last revisions are judged after their downgrade."""
+    project.write("pyproject.toml", "[tool.alembic_pgpatterns]\nhistory = 1\n")
+    project.env(models=f"import sqlalchemy\n{GROWN}")
+    project.sql("a1", "CREATE TABLE author (id bigint PRIMARY KEY)")
+    index = ('op.create_index("ix_book_title", "book", ["title"])', 'op.drop_index("ix_book_title", "book")')
+    project.revision("b2", "op.no_longer_there()", "a1", "pass")
+    project.revision("c3", index[0], "b2", index[1])
+    refused = project.alembic("pgcheck")
+    assert refused.returncode == 255 and "no_longer_there" in refused.stderr
+    assert "create_all = true" in refused.stderr and "--init" in refused.stderr
+    run = project.alembic("pgcheck", "--init", "--exit-zero", "--format", "text", "--format", "json=report.json")
+    assert run.returncode == 0, run.stderr
+    findings = json.loads((project.folder / "report.json").read_text())["findings"]
+    assert ("c3", "blocking-index-build") in {(item["revision"], item["pattern"]) for item in findings}
+    (project.folder / "migrations/versions/c3.py").unlink()
+    project.write("pyproject.toml", "")
+    assert "create_all" not in project.alembic("pgcheck").stderr, "what a new revision does wrong is not gone round"
 
 
 def test_a_typing_error_is_no_history_that_starts_elsewhere(project: Project) -> None:

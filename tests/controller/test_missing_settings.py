@@ -138,12 +138,11 @@ def test_a_file_of_settings_that_is_not_there(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "setup.cfg").write_text("")
     (tmp_path / "app").mkdir()
     monkeypatch.chdir(tmp_path / "app")
-    assert 'SHOP_SETTINGS = "path/to/settings.toml"' in advice(read_settings) and not failed(read_settings)
+    assert 'SHOP_SETTINGS = "path/to/settings.toml"' in advice(read_settings)
     assert advice(read_fixed) == ""
     (tmp_path / name).write_text("")
-    assert failed(read_settings) == {"SHOP_SETTINGS": f"../{name}"}
     assert f'SHOP_SETTINGS = "../{name}"' in advice(read_settings)
-    assert not failed(read_fixed) and f"../{name} looks like an example of it: copy it" in advice(read_fixed)
+    assert f"../{name} looks like an example of it: copy it" in advice(read_fixed)
 
 
 def advice(function: Any) -> str:
