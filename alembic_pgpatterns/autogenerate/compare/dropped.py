@@ -38,6 +38,9 @@ class DropTableExactlyOp(ops.DropTableOp):
         new = cls(op.table_name)
         vars(new).update(vars(op))
         new.forms = forms
+        if forms.parents:
+            # The order of drops follows it. SQLAlchemy before 2.1 does not reflect it.
+            new.table_kw = {**new.table_kw, "postgresql_inherits": forms.parents}
         return new
 
     def reverse(self) -> Any:
