@@ -10,9 +10,10 @@ from alembic.operations import ops
 from sqlalchemy import DefaultClause, text
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered, flatten
-from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, obstacles
+from alembic_pgpatterns.autogenerate.rewrite.column_swap import can_swap, reasons_against
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.swap_order import with_swaps_placed
+from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites
 from alembic_pgpatterns.patterns import Finding
 from alembic_pgpatterns.patterns.types.timestamp_without_time_zone import naive_default
@@ -129,8 +130,8 @@ def unsafe(fix: Fix, facts: Facts) -> str | None:
     blocked = _not_swapped(fix.up, facts)
     if blocked is None:
         return None
-    blockers = obstacles(*blocked)
-    swap = f", and a second column cannot replace it because of {'; '.join(blockers[:3])}" if blockers else ""
+    reasons = reasons_against(*blocked)
+    swap = f", and a second column cannot replace it. {' '.join(recipes(reasons))}".rstrip() if reasons else ""
     return f"every row would be rewritten under a lock that blocks reads{swap}"
 
 

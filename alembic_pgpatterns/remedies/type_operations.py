@@ -16,7 +16,7 @@ class AlterTypeOp(ops.AlterColumnOp):
         """A comparator's op, which has no USING, for stored times that are read as UTC."""
         new = cls(op.table_name, op.column_name)
         vars(new).update(vars(op))
-        new.kw = {**op.kw, "postgresql_using": _in_utc(str(op.column_name))}
+        new.kw = {**op.kw, "postgresql_using": in_utc(str(op.column_name))}
         return new
 
     @property
@@ -28,7 +28,7 @@ class AlterTypeOp(ops.AlterColumnOp):
     @property
     def in_utc(self) -> bool:
         """Whether it reads the stored times as UTC. A session in UTC does the same, without rewriting rows."""
-        return self.using == _in_utc(str(self.column_name))
+        return self.using == in_utc(str(self.column_name))
 
     def reverse(self) -> ops.AlterColumnOp:
         """The old type again; times are read in UTC there too."""
@@ -57,13 +57,14 @@ class CastTypeOp(AlterTypeOp):
         return back
 
 
-def _in_utc(column: str) -> str:
+def in_utc(column: str) -> str:
+    """The USING that reads the stored times as UTC, or writes them so."""
     return f"{quote(column)} AT TIME ZONE 'UTC'"
 
 
 def reads_utc(change: TypeChange) -> bool:
     """Whether a change of type reads the stored times as UTC."""
-    return change.using == _in_utc(change.column)
+    return change.using == in_utc(change.column)
 
 
 def read_in_utc(op: ops.AlterColumnOp) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipe
 from tests.autogenerate.catalog_snapshot import everything
 
 BEFORE = """
@@ -175,6 +176,7 @@ def test_what_stands_in_the_way_on_a_partition_is_named(make_project, new_databa
         files = set(project.versions())
         text = " ".join("".join(project.revise("types")).replace("#", " ").split())
         assert f"Autogenerate does not write these stages because of: {named}" in text
+        assert f"What to do about {named}" in text and recipe(named) in text
         for path in set(project.versions()) - files:
             path.unlink()
         database.execute(undo)

@@ -36,6 +36,8 @@ class ColumnForm:
     """Whether the table declares it itself, maybe besides a parent."""
     sources: tuple[str, ...] = ()
     """The columns that the expression of a generated column uses."""
+    apart: bool = False
+    """Whether it is virtual and nothing uses it: then it can go and come back at any time, and no row is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,11 @@ _COLUMNS = """
                  WHERE a.attgenerated <> '' AND p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
                      AND p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid
                      AND p.refobjsubid <> a.attnum ORDER BY 1)::text[] AS sources,
+           a.attgenerated = 'v' AND a.attacl IS NULL AND a.attinhcount = 0 AND NOT EXISTS (
+               SELECT FROM pg_depend p LEFT JOIN pg_constraint n ON p.classid = 'pg_constraint'::regclass
+                   AND n.oid = p.objid AND n.contype = 'n'
+               WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
+                 AND n.oid IS NULL AND NOT (p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid)) AS apart,
            to_jsonb(s) - 'seqrelid' - 'seqtypid' AS sequence,
            s.seqrelid::regclass::text AS owned_sequence,
            EXISTS (SELECT FROM pg_class q WHERE q.oid = s.seqrelid AND q.relpersistence = 'u') AS unlogged_sequence

@@ -36,6 +36,7 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import (
     castable,
     comparable,
     keeps_indexes,
+    moves_zone,
     rewrites,
     type_text,
     widens,
@@ -45,7 +46,7 @@ from alembic_pgpatterns.autogenerate.rewrite.view_copies import copied, taken, w
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
 from alembic_pgpatterns.patterns.revisions.table_rewrite import TableRewrite
 from alembic_pgpatterns.remedies.naming import fit
-from alembic_pgpatterns.remedies.type_operations import read_in_utc
+from alembic_pgpatterns.remedies.type_operations import in_utc, read_in_utc
 from alembic_pgpatterns.schema.names import do_block, quote
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -68,7 +69,7 @@ def can_swap(op: ops.AlterColumnOp, facts: Facts) -> bool:
         and op.existing_nullable is not None
         and op.existing_type is not None
         and op.modify_type is not None
-        and _casts(op)
+        and _casts(op, facts)
         and not obstacles(op, facts)
     )
 
@@ -105,12 +106,22 @@ def rebuilt_objects(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     return (*rebuilt, *(index for index in indexes if index not in rebuilt))
 
 
-def _casts(op: ops.AlterColumnOp) -> bool:
+def _using(op: ops.AlterColumnOp, facts: Facts) -> str | None:
+    """Return the op's USING, or what PostgreSQL does without one for times in a session whose TimeZone is UTC."""
+    using: str | None = op.kw.get("postgresql_using")
+    old, new = op.existing_type, op.modify_type
+    if using is None and facts.utc and old is not None and new is not None and moves_zone(old, new):
+        return in_utc(str(op.column_name))
+    return using
+
+
+def _casts(op: ops.AlterColumnOp, facts: Facts) -> bool:
     assert op.existing_type is not None and op.modify_type is not None
-    using = op.kw.get("postgresql_using")
+    using = _using(op, facts)
     if using is None:
         return assignable(op.existing_type, op.modify_type)
-    if read_in_utc(op):
+    # The trigger runs in the sessions of the application, whose TimeZone may be another one.
+    if using == in_utc(str(op.column_name)):
         return True
     return castable(op.existing_type, op.modify_type) and reads_only(str(using), str(op.column_name))
 
@@ -137,6 +148,17 @@ def obstacles(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     ]
     taken = [name for schema, name in parts.names() if facts.name_exists(schema, name)]
     return (*existing, *(f"{name}, which has the name that a new object would get" for name in taken))
+
+
+def reasons_against(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
+    """Return all that keeps another column from taking the place of the op's column: objects, the cast, env.py."""
+    reasons = list(obstacles(op, facts))
+    if op.existing_type is not None and op.modify_type is not None and not _casts(op, facts):
+        old, new = type_text(op.existing_type), type_text(op.modify_type)
+        reasons.append(f"the cast from {old} to {new}, which depends on the session")
+    if not facts.autocommit:
+        reasons.append("env.py, which opens a transaction of its own before context.configure()")
+    return tuple(reasons)
 
 
 def _incomparable(op: ops.AlterColumnOp, dependents: Dependents) -> list[str]:
@@ -184,7 +206,7 @@ class _Swap:
         self.schema, self.table, self.column = op.schema, op.table_name, str(op.column_name)
         self.kind: TypeEngine[object] = op.modify_type
         self.new = self.parts.new
-        self.using = str(op.kw.get("postgresql_using") or quote(self.column))
+        self.using = _using(op, facts) or quote(self.column)
         self.place = (self.schema, self.table, self.column)
         self.trigger, self.function = _trigger(self.table, self.column, self.parts.dependents)
         self.check = conv(fit(f"{self.table}_{self.column}_not_null_check"))

@@ -136,7 +136,7 @@ class Dependents:
     """All triggers of the table."""
     statistics: tuple[StatisticsOn, ...] = ()
     objects: tuple[str, ...] = ()
-    """Policies, triggers, rules, publications and rights, which go before the swap and come back after it."""
+    """Policies, triggers, rules, publications, virtual columns and rights: gone in the swap, and back after it."""
     columns: frozenset[str] = frozenset()
     """All columns of the table."""
     obstacles: tuple[str, ...] = ()

@@ -115,8 +115,21 @@ VIEWS_HELD = f"""{_CLOSURE}{COPIED}
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_constraint'::regclass
     ORDER BY 1
 """  # noqa: S608
+# Virtual columns that use the column and that nothing uses (PostgreSQL 18): they store nothing.
+_VIRTUAL = """virtual (oid) AS (
+        SELECT f.oid FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+        JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = :relation AND d.refobjsubid = :number
+          AND f.adnum <> :number AND g.attgenerated = 'v' AND g.attacl IS NULL AND NOT EXISTS (
+            SELECT FROM pg_depend u LEFT JOIN pg_constraint n ON u.classid = 'pg_constraint'::regclass
+                AND n.oid = u.objid AND n.contype = 'n'
+            WHERE u.refclassid = 'pg_class'::regclass AND u.refobjid = g.attrelid AND u.refobjsubid = g.attnum
+              AND n.oid IS NULL AND NOT (u.classid = 'pg_attrdef'::regclass AND u.objid = f.oid)))"""
 # What is dropped before the swap and created again after it (`kept_objects`), and what the column has itself.
-OBJECTS = """
+OBJECTS = f"""
+    WITH {_VIRTUAL}
+    SELECT pg_describe_object('pg_attrdef'::regclass, oid, 0) FROM virtual
+    UNION
     SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d
     LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = :relation AND d.refobjsubid = :number
@@ -129,10 +142,10 @@ OBJECTS = """
     SELECT 'options of the column' FROM pg_attribute
     WHERE attrelid = :relation AND attnum = :number AND (attoptions IS NOT NULL OR attstattarget >= 0)
     ORDER BY 1
-"""
+"""  # noqa: S608
 # What a new column or a new index would not have, and what PostgreSQL does not let another column take over.
-OBSTACLES = """
-    WITH the AS (
+OBSTACLES = f"""
+    WITH {_VIRTUAL}, the AS (
         SELECT a.*, c.relispartition, c.relkind, t.typstorage FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
         JOIN pg_class c ON c.oid = a.attrelid WHERE a.attrelid = :relation AND a.attnum = :number)
     SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM the JOIN pg_depend d
@@ -151,6 +164,7 @@ OBSTACLES = """
       ON d.refobjid = the.attrelid AND d.refobjsubid = the.attnum AND d.classid = 'pg_attrdef'::regclass
     JOIN pg_attrdef f ON f.oid = d.objid AND f.adnum <> the.attnum
     JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum
+    WHERE f.oid NOT IN (SELECT oid FROM virtual)
     UNION
     SELECT 'a partition or a parent' FROM the
     WHERE relkind NOT IN ('r', 'p') OR relispartition OR attinhcount > 0
@@ -168,7 +182,7 @@ OBSTACLES = """
     FROM the JOIN pg_index i ON i.indrelid = the.attrelid
     WHERE the.attnum = ANY (i.indkey) AND (NOT i.indisvalid OR i.indisexclusion)
     ORDER BY 1
-"""
+"""  # noqa: S608
 # What only a partition has on its column: it would go with the old column, and the new one would not have it.
 PARTITION_OBSTACLES = """
     WITH the AS (SELECT * FROM pg_attribute WHERE attrelid = :relation AND attnum = :number),

@@ -1,4 +1,6 @@
-"""What reads a column and can be created again: policies, triggers, rules, publications; rights and options of it.
+"""What reads a column and can be created again: policies, triggers, rules, publications, virtual columns.
+
+Rights and options of the column come back too.
 
 PostgreSQL refuses to drop a column, or to change its type, while these use it. They are read from the catalog when the
 revision runs, dropped before the change and created again after it, in the same transaction. No row is read.
@@ -46,6 +48,20 @@ BEGIN
     FROM user_of u JOIN pg_rewrite r ON u.classid = 'pg_rewrite'::regclass AND r.oid = u.objid
     WHERE r.rulename <> '_RETURN')
   SELECT 1 AS number, format('DROP %s %s ON %s', kind, name, relation) AS before, definition AS after FROM object
+  UNION ALL
+  SELECT 1, format('ALTER TABLE %s DROP COLUMN %I', g.attrelid::regclass, g.attname),
+         format('ALTER TABLE %s ADD COLUMN %I %s%s GENERATED ALWAYS AS (%s) VIRTUAL%s', g.attrelid::regclass, g.attname,
+                format_type(g.atttypid, g.atttypmod),
+                CASE WHEN g.attcollation <> y.typcollation THEN ' COLLATE ' || g.attcollation::regcollation ELSE '' END,
+                pg_get_expr(f.adbin, f.adrelid), CASE WHEN g.attnotnull THEN ' NOT NULL' ELSE '' END)
+  FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
+  JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated = 'v'
+  JOIN pg_type y ON y.oid = g.atttypid
+  UNION ALL
+  SELECT 3, NULL, format('COMMENT ON COLUMN %s.%I IS %L', g.attrelid::regclass, g.attname, d.description)
+  FROM user_of u JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
+  JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated = 'v'
+  JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = g.attrelid AND d.objsubid = g.attnum
   UNION ALL
   SELECT 2, NULL, format('ALTER TABLE %s %s %s %s', relation, CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN
                          'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, kind, name) FROM object WHERE enabled <> 'O'

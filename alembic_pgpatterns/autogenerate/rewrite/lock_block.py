@@ -9,18 +9,20 @@ from alembic_pgpatterns.autogenerate.rewrite.rendering import SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.view_sql import Column, closure
 from alembic_pgpatterns.schema.names import do_block
 
-ATTEMPTS = 30
+ATTEMPTS = 50
 
 # A block with EXCEPTION is a subtransaction: when lock_timeout ends the wait, the locks that it got are released
 # (PostgreSQL docs, "Explicit Locking"), so that nobody waits for us during the pause. Whoever has a lock that we want
 # may wait for one that we have. After deadlock_timeout (1 s by default) PostgreSQL would end that statement, so from
 # the first lock on we wait for less than that in all.
+# While we wait, everybody who wants one of the tables waits behind us. So the first attempts are short: without long
+# transactions one of them succeeds, and only with such transactions is it worth while to wait longer.
 _ATTEMPTS = Template("""
   FOR pgpatterns_attempt IN 1..$attempts LOOP
     DECLARE
       pgpatterns_limit text := current_setting('lock_timeout');
     BEGIN$views
-      PERFORM set_config('lock_timeout', least(nullif(setting::int, 0), 100 * pgpatterns_attempt)::text, true)
+      PERFORM set_config('lock_timeout', least(nullif(setting::int, 0), 25 * pgpatterns_attempt)::text, true)
         FROM pg_settings WHERE name = 'lock_timeout';
 $locks
       PERFORM set_config('lock_timeout', pgpatterns_limit, true);
@@ -63,8 +65,8 @@ def attempts(tables: Iterable[str], under_views: Iterable[Column] = ()) -> str:
     first, *others = dict.fromkeys(tables)
     locks = [f"      LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE;"]
     if others:
-        limit = f"{_IN_ALL // len(others)}ms"
-        locks += [f"      PERFORM set_config('lock_timeout', '{limit}', true);"]
+        limit = f"least({_IN_ALL // len(others)}, 25 * pgpatterns_attempt)::text"
+        locks += [f"      PERFORM set_config('lock_timeout', {limit}, true);"]
         locks += [f"      LOCK TABLE {', '.join(others)} IN ACCESS EXCLUSIVE MODE;"]
     return _ATTEMPTS.substitute(locks="\n".join(locks), attempts=ATTEMPTS, views=views)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from alembic.operations import ops
 
 from alembic_pgpatterns.autogenerate.rewrite.checks_later import checks_later
 from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
     EVERY_ROW,
-    obstacles,
     plan_swap,
+    reasons_against,
     rebuilt_objects,
     small_table,
     swaps,
@@ -17,8 +19,9 @@ from alembic_pgpatterns.autogenerate.rewrite.column_swap import (
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.kept_objects import around_objects
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
-from alembic_pgpatterns.autogenerate.rewrite.rendering import Note, SqlOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import WIDTH, Note, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Step
+from alembic_pgpatterns.autogenerate.rewrite.swap_recipes import recipes
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import rewrites, type_text
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp, around
 from alembic_pgpatterns.patterns.revisions.rebuilt_dependents import RebuiltDependents
@@ -123,11 +126,13 @@ def _refused(op: ops.AlterColumnOp, facts: Facts) -> tuple[Note, ...]:
 
 def _swap(op: ops.AlterColumnOp, facts: Facts) -> tuple[str, ...]:
     column = op.column_name
-    reasons = obstacles(op, facts)
+    reasons = reasons_against(op, facts)
+    named = (f"Autogenerate does not write these stages because of: {'; '.join(reasons)}.",) if reasons else ()
+    advice = [f"  What to do about {line}" for line in recipes(reasons)]
     return (
         f"1. add_column {column}_new of the new type, nullable; a trigger that keeps it equal to {column}",
         f"2. fill {column}_new for existing rows, in batches that commit; build its indexes CONCURRENTLY",
         f"3. in one short transaction: drop the trigger, rename {column} to {column}_old and {column}_new to {column}",
         f"4. once nothing reads it: drop {column}_old",
-        *((f"Autogenerate does not write these stages because of: {'; '.join(reasons[:3])}.",) if reasons else ()),
+        *(part for line in (*named, *advice) for part in textwrap.wrap(line, WIDTH - 4, subsequent_indent="  ")),
     )

@@ -113,6 +113,11 @@ def assignable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     return castable(old, new) and after in _STRINGS and before.removesuffix("[]") not in _FLOATS
 
 
+def moves_zone(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
+    """Whether times get a time zone or lose it."""
+    return {_name(old), _name(new)} == {"timestamp", "timestamptz"}
+
+
 def castable(old: TypeEngine[object], new: TypeEngine[object]) -> bool:
     """Whether an explicit cast between the types gives the same result in every session."""
     return all(name and not name.startswith(_BY_SESSION) for name in (_name(old), _name(new)))
