@@ -174,7 +174,8 @@ REFUSED = (
     (
         "CREATE MATERIALIZED VIEW grouped AS SELECT id, pages FROM book GROUP BY id",
         "DROP MATERIALIZED VIEW grouped",
-        "materialized view grouped, which depends on constraint book_pkey on table book and is materialised or read by one that is",
+        "materialized view grouped, which depends on constraint book_pkey on table book and is materialised or read by "
+        "one that is",
     ),
     (
         "CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
@@ -379,6 +380,7 @@ def test_a_virtual_column_does_not_stand_in_the_way_of_its_source(make_project, 
     assert whole(database) == before
     # One that a view reads would have to come back with the view: that is left to a person.
     database.execute("CREATE VIEW seen AS SELECT twice FROM t")
-    for path in project.versions()[1:]:
-        path.unlink()
+    for path in project.versions():
+        if not path.name.startswith(start):
+            path.unlink()
     assert "generated column twice" in " ".join("".join(project.revise("again")).split())
