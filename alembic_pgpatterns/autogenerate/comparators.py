@@ -16,6 +16,7 @@ from alembic_pgpatterns.autogenerate.compare.relations import logged_first
 from alembic_pgpatterns.autogenerate.compare.schemas import untranslated
 from alembic_pgpatterns.autogenerate.compare.tables import FORMS
 from alembic_pgpatterns.autogenerate.compare.types import compare_types
+from alembic_pgpatterns.autogenerate.compare.views import compare_views, is_permanent_table
 from alembic_pgpatterns.autogenerate.rewrite.attached_comments import attached
 from alembic_pgpatterns.autogenerate.rewrite.render_fixes import fix_rendering
 from alembic_pgpatterns.autogenerate.rewrite.rendering import AdoptionOp
@@ -92,6 +93,7 @@ def after(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     upgrade_ops.ops = exactly(with_children(upgrade_ops.ops, target.metadata), forms)
     upgrade_ops.ops = with_released_keys(upgrade_ops.ops, forms, target.default_schema)
     compare_types(context, upgrade_ops, target.metadata)
+    compare_views(context, upgrade_ops, target.metadata)
     upgrade_ops.ops = logged_first(in_order(upgrade_ops.ops))
     comment = untranslated(context)
     if comment is not None:
@@ -141,7 +143,8 @@ def _replace_metadata(context: AutogenContext, target: Target) -> None:
     context.__dict__.pop("sorted_tables", None)
     context.__dict__.pop("table_key_to_table", None)
     _stand_ins(target.copy, target)
-    context._object_filters = [_with_originals(object_filter, target.copy) for object_filter in context._object_filters]
+    users = [_with_originals(object_filter, target.copy) for object_filter in context._object_filters]
+    context._object_filters = [*users, is_permanent_table]
 
 
 def _stand_ins(copy: Copy, target: Target) -> None:

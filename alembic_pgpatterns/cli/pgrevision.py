@@ -20,7 +20,8 @@ or touched. If there is nothing to do, no file is written.
 
 Takes the flags of `alembic revision`; --autogenerate is implied.
 
-Exit codes: 0 written, and it runs, or nothing to do; 255 not written, or it does not run ("FAILED: ...")."""
+Exit codes: 0 written, and it runs, or nothing to do; 1 the same, with a line at or above --fail-on (without the flag
+never); 255 not written, or it does not run ("FAILED: ...")."""
 
 
 def pgrevision(
@@ -40,11 +41,11 @@ def pgrevision(
     arguments |= {"branch_label": branch_label, "version_path": version_path}
     arguments |= {"rev_id": rev_id, "depends_on": depends_on}
 
-    def run(config: Any, options: argparse.Namespace) -> None:
+    def run(config: Any, options: argparse.Namespace) -> int:
         # Inside of `end`: Ctrl-C while it is imported, which takes a second, is no traceback either.
         from alembic_pgpatterns.cli.run_pgrevision import write
 
-        write(config, options, arguments)
+        return write(config, options, arguments)
 
     with as_command():
         end(config, run)
@@ -66,6 +67,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="write what old code cannot live with into revisions of its own, which wait until it is gone",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=("info", "warning", "error"),
+        help="lowest severity of a printed line that gives exit code 1, for scripts (default: none); the files stay",
     )
     server = parser.add_argument_group("server and run")
     server.add_argument("--server", metavar="URL", help="create the scratch database on this PostgreSQL server")

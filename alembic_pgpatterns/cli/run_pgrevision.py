@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alembic_pgpatterns.checks.dry_run import dry_run
 from alembic_pgpatterns.cli.at_heads import at_heads
+from alembic_pgpatterns.cli.exit_codes import FINDINGS
 from alembic_pgpatterns.cli.flags import flags
 from alembic_pgpatterns.cli.interpreter import demand_this_one
 from alembic_pgpatterns.cli.revision_task import next_operations, write_revision
@@ -40,13 +41,18 @@ from alembic_pgpatterns.runner.paths import relative
 NOTHING = "Nothing to do: the models and the head agree."
 WARNING = "pgpatterns: warning: "
 MARKS = ("pgpatterns: error: ", WARNING, "pgpatterns: info: ")
+_SEVERITIES = ("error", "warning", "info")
+"""Of the lines that start with `MARKS`, in the same order."""
 SUGGESTS = "pgpatterns: suggests "
 MOST_LINES = 30
 """How many lines of the next autogenerate are shown."""
 
 
-def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]) -> None:
+def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]) -> int:
     """Bring a server to head, write the revision there, and run it up, down and up again.
+
+    Returns:
+        The exit code: 1 if a line is at or above ``--fail-on``.
 
     Raises:
         PgPatternsError: it could not be written, or it fails. A file that fails stays, and the message says so.
@@ -71,6 +77,13 @@ def write(config: Any, options: argparse.Namespace, arguments: Mapping[str, Any]
         config.print_stdout("%s", inert(line))
     if rows is not None and files:
         _rehearse(config, at.run.settings, [revision for revision, _ in files], rows)
+    return _exit_code([*printed, *new_lines], getattr(options, "fail_on", None))
+
+
+def _exit_code(lines: Iterable[str], fail_on: str | None) -> int:
+    """1 if a line has a severity at or above ``fail_on``; None: no line fails."""
+    failing = () if fail_on is None else MARKS[: _SEVERITIES.index(fail_on) + 1]
+    return FINDINGS if any(line.startswith(failing) for line in lines) else 0
 
 
 def _without_repetition(lines: Sequence[str], printed: Sequence[str]) -> list[str]:

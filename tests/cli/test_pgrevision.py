@@ -306,9 +306,11 @@ def test_the_next_autogenerate_is_tried(shop: Project) -> None:
     run = shop.alembic("pgrevision", "-m", "authors")
     assert run.returncode == 0, run.stderr
     assert "pgpatterns: warning: the next autogenerate is not empty" in run.stdout
+    for level, code in (("error", 0), ("warning", 1), ("info", 1)):
+        assert shop.alembic("pgrevision", "--fail-on", level).returncode == code, level
     assert """    op.execute("SELECT 'again'")\n""" in run.stdout
     assert "create_table" not in run.stdout
-    assert len(files(shop)) == 1
+    assert len(files(shop)) == 4
 
 
 def test_a_cure_is_not_taken_back_in_silence(shop: Project) -> None:

@@ -53,7 +53,7 @@ class AllTables:
     waiting: list[Table] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        tables = list(self.metadata.tables.values())
+        tables = [table for table in self.metadata.tables.values() if not getattr(table, "is_view", False)]
         names = {(str(table.schema or self.default_schema), str(table.name)): table for table in tables}
         values = {"schemas": [key[0] for key in names], "names": [key[1] for key in names]}
         oids = {row.oid: (row.schema, row.name) for row in self.connection.execute(text(_OIDS), values)}

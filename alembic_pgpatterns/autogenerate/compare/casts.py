@@ -31,7 +31,7 @@ def with_casts(op: ops.MigrateOperation, state: TableState) -> ops.MigrateOperat
     actual = state.actual.columns.get(op.column_name)
     if expected is None or actual is None or op.kw.get("postgresql_using"):
         return op
-    using, using_back = _using(state, actual, expected), _using(state, expected, actual)
+    using, using_back = _using(state, actual, expected), _using(state, expected, actual, back_from=actual)
     if isinstance(op.existing_type, NullType):
         return _as_sql(op, state, (actual, using_back), (expected, using))
     plain = not (actual.generated or expected.generated)
@@ -89,9 +89,20 @@ def _translated(state: TableState, old: ColumnForm, new: ColumnForm) -> DefaultC
     return None
 
 
-def _using(state: TableState, old: ColumnForm, new: ColumnForm) -> str | None:
-    """The expression that casts the old values; None if none is needed, or none is known."""
-    for using in (*_spatial(quote(old.name), old.type, new.type), None, *_candidates(old, new)):
+def _using(state: TableState, old: ColumnForm, new: ColumnForm, back_from: ColumnForm | None = None) -> str | None:
+    """The expression that casts the old values; None if none is needed, or none is known.
+
+    Args:
+        state: of the table.
+        old: the column before.
+        new: the column after.
+        back_from: what the column was before, if this is the way back.
+    """
+    candidates = _candidates(old, new)
+    if back_from is not None and back_from.type.endswith("[]") and old.type.startswith(_TEXTS):
+        # The way there wrote the text of the array, so this is no text that becomes the only element of one.
+        candidates = iter((f"{quote(old.name)}::{new.type}",))
+    for using in (*_spatial(quote(old.name), old.type, new.type), None, *candidates):
         # Tried, and not looked up in pg_cast: extensions add casts, and a cast by text or of an array is in no list.
         words = f" USING {using}" if using is not None else ""
         statements = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Computed, DefaultClause, Identity
+
 from alembic_pgpatterns.autogenerate.compare import generated, identity
 from alembic_pgpatterns.autogenerate.compare.casts import with_casts
 from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm
@@ -81,14 +83,24 @@ def _compare_default(state: TableState, column: Any, expected: ColumnForm, actua
     if callable(compare) or identity.is_counted(expected) or identity.is_counted(actual):
         return
     op = state.alter_op(column.name)
-    if _same_default(state, column, expected, actual):
+    if _is_set_elsewhere(column) or _same_default(state, column, expected, actual):
         if op is not None and op.modify_server_default is not False:
             op.modify_server_default = False
             state.drop_if_empty(op)
-    elif compare or expected.default is not None:
+    elif compare or column.server_default is not None:
+        # Declared, but no default by then: ``server_default=null()``.
         op = op or state.new_alter_op(column.name)
         op.existing_server_default = state.reflected.columns[column.name].server_default
         op.modify_server_default = column.server_default
+
+
+def _is_set_elsewhere(column: Any) -> bool:
+    """Whether the models say that the database has a default, such as a trigger's, and not which: ``FetchedValue()``.
+
+    Alembic 1.20 writes it into the op, which fails.
+    """
+    default = column.server_default
+    return default is not None and not isinstance(default, DefaultClause | Computed | Identity)
 
 
 def _same_default(state: TableState, column: Any, expected: ColumnForm, actual: ColumnForm) -> bool:

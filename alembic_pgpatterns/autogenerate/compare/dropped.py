@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alembic.operations import ops
@@ -242,10 +243,15 @@ def _loss(op: ops.DropTableOp | ops.DropColumnOp, forms: Forms, siblings: Sequen
     table = ".".join(part for part in (op.schema, op.table_name) if part)
     if isinstance(op, ops.DropTableOp):
         reason = f"drops {table} and {rows}; a downgrade creates it without them"
-        return Note(DropUnderRunningCode.name, table, reason, more=table_hint(op, siblings))
+        return _with_rename(Note(DropUnderRunningCode.name, table, reason), table_hint(op, siblings))
     subject = f"{table}.{op.column_name}"
     reason = f"drops {subject} and its values; a downgrade cannot restore them"
-    return Note(DropUnderRunningCode.name, subject, reason, more=column_hint(op, siblings))
+    return _with_rename(Note(DropUnderRunningCode.name, subject, reason), column_hint(op, siblings))
+
+
+def _with_rename(note: Note, hint: tuple[str, ...]) -> Note:
+    """A drop that may be a rename is a warning on the console too: whoever does not read the file loses the rows."""
+    return replace(note, more=hint, warns=True, advice=f"{hint[0]} {hint[1].strip()}") if hint else note
 
 
 def _is_inherited(op: ops.MigrateOperation, forms: Forms) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType
+from alembic_pgpatterns.autogenerate.compare.type_catalog import NamedType, TypeUser
 from alembic_pgpatterns.autogenerate.compare.type_dependents import Dependent, read_dependents
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import droppable_views
 from alembic_pgpatterns.autogenerate.rewrite.rendering import CommentOp, EnumLabelOp, Note, SqlOp
@@ -66,13 +66,14 @@ def compare_labels(
     if only_adds(declared, actual):
         return [
             *_held(name, dependents, "The downgrade"),
-            *_added(name, new, old, replaced(name, actual, old, dependents)),
+            *_added(name, new, old, replaced(name, actual, old, dependents), _lost(name, actual, new, old)),
         ]
     rest = [item for item in dependents if item.key not in changed.dropped]
     before = changed.with_new_defaults(actual)
     up = replaced(name, _with_defaults(before, changed.folded), new, rest)
     down = replaced(name, before, old, rest)
-    result = [*_held(name, dependents, "This"), _replaced_note(name, new, old), SqlOp(up, down)]
+    op = SqlOp(up, down, undo_note=_lost(name, actual, new, old))
+    result = [*_held(name, dependents, "This"), _replaced_note(name, actual, new, old), op]
     return [*([_views_apart(name, views)] if views else []), *result]
 
 
@@ -106,7 +107,9 @@ def _held(name: str, dependents: Sequence[Dependent], label: str) -> list[ops.Mi
     return [CommentOp(lines)]
 
 
-def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list[ops.MigrateOperation]:
+def _added(
+    name: str, new: Sequence[str], old: Sequence[str], back: str, back_note: Note | None
+) -> list[ops.MigrateOperation]:
     existing = list(old)
     result: list[ops.MigrateOperation] = []
     for position, label in enumerate(new):
@@ -120,22 +123,66 @@ def _added(name: str, new: Sequence[str], old: Sequence[str], back: str) -> list
     # PostgreSQL cannot remove a label from an enum: the downgrade makes a new type.
     last = result[-1]
     assert isinstance(last, EnumLabelOp)
-    last.undo = back
+    last.undo, last.undo_note = back, back_note
     return result
 
 
-def _replaced_note(name: str, new: Sequence[str], old: Sequence[str]) -> CommentOp:
+_REPLACED = (
+    "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
+    "and every row is rewritten while nobody can read or write"
+)
+MOST_COLUMNS = 5
+"""Number of columns for which a comment shows how to look for rows with a label."""
+
+
+def _replaced_note(name: str, actual: NamedType, new: Sequence[str], old: Sequence[str]) -> CommentOp:
     removed, added = [x for x in old if x not in new], [x for x in new if x not in old]
-    warning = "PostgreSQL cannot take labels out of an enum or reorder them: a new type replaces the old one, "
-    warning += "and every row is rewritten while nobody can read or write. It fails if a row still has a removed label"
-    recipe = [
-        f"If {_literal(a)} is the new name of {_literal(b)}, write instead of all of it:" if number == 0 else line
-        for a, b in list(zip(added, removed, strict=False))[:1]
-        for number, line in enumerate(
-            ("", f"  op.execute({f'ALTER TYPE {name} RENAME VALUE {_literal(b)} TO {_literal(a)}'!r})")
-        )
-    ]
-    return CommentOp.of(Note(TableRewrite.name, f"labels of {name}", warning, more=tuple(recipe)))
+    fails = "It fails if a row still has a removed label" if removed else ""
+    recipe: tuple[str, ...] = ()
+    advice = ""
+    if removed and added:
+        rename = f"ALTER TYPE {name} RENAME VALUE {_literal(removed[0])} TO {_literal(added[0])}"
+        statement = f"op.execute({rename!r})"
+        which = f"If {_literal(added[0])} is the new name of {_literal(removed[0])}, write instead"
+        recipe = (f"{which} of all of it:", f"  {statement}")
+        advice = f"{which}: {statement}"
+    note = Note(
+        TableRewrite.name,
+        f"labels of {name}",
+        f"{_REPLACED}. {fails}" if fails else _REPLACED,
+        more=(*_search(actual, removed), *recipe),
+        warns=bool(advice),
+        advice=advice,
+    )
+    return CommentOp.of(note)
+
+
+def _lost(name: str, actual: NamedType, new: Sequence[str], old: Sequence[str]) -> Note | None:
+    """The comment above a downgrade that takes labels away; None if it takes none."""
+    lost = [label for label in new if label not in old]
+    if not lost:
+        return None
+    reason = (
+        f"{_REPLACED}. It fails if a row has {' or '.join(map(_literal, lost))}: give such rows another value first"
+    )
+    return Note(TableRewrite.name, f"labels of {name}", reason, more=_search(actual, lost))
+
+
+def _rows_with(user: TypeUser, labels: Sequence[str]) -> str:
+    column = quote(user.column)
+    condition = (
+        f"{column}::text[] && ARRAY[{listed(labels)}]" if user.array else f"{column}::text IN ({listed(labels)})"
+    )
+    return f"SELECT * FROM {user.qualified} WHERE {condition};"  # noqa: S608 - for people, and quoted
+
+
+def _search(actual: NamedType, labels: Sequence[str]) -> tuple[str, ...]:
+    """The lines that say how to find the rows that have one of some labels."""
+    if not labels or not actual.users:
+        return ()
+    queries = [f"  {_rows_with(user, labels)}" for user in actual.users]
+    rest = len(queries) - MOST_COLUMNS
+    return ("Rows that have it:", *queries[:MOST_COLUMNS], *((f"  ... and {rest} more columns",) if rest > 0 else ()))
 
 
 def replaced(name: str, actual: NamedType, labels: Sequence[str], dependents: Sequence[Dependent]) -> str:

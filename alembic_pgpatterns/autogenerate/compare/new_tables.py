@@ -57,6 +57,9 @@ def _say_which_keys_have_no_sequence(table: Table) -> None:
         source, counts = key[0].default, table.autoincrement_column is key[0] or key[0].server_default is not None
         if not counts or (isinstance(source, Sequence) and not source.optional):
             key[0].autoincrement = False
+        elif key[0].autoincrement == "ignore_fk":
+            # Alembic 1.20 writes the word without quotes. With True SQLAlchemy counts in spite of the foreign key, too.
+            key[0].autoincrement = True
 
 
 def unmatched(key: ForeignKeyConstraint) -> Iterator[CommentOp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic.operations import ops
-from sqlalchemy import text
+from sqlalchemy import Uuid, text
 from sqlalchemy.schema import DefaultClause
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import altered
@@ -16,6 +16,9 @@ from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.patterns.revisions.required_column_without_default import RequiredColumnWithoutDefault
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
+RANDOM = "gen_random_uuid()"
+"""Another value for each row, for a UUID that is unique. PostgreSQL has it since version 13."""
+
 
 def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
     """Fill a NOT NULL column that a downgrade adds again, since its values are lost, or say that it cannot."""
@@ -23,6 +26,8 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
         return (plain(op),)
     subject = f"{op.table_name}.{op.column.name}"
     value = stand_in(op.column.type)
+    if isinstance(op.column.type, Uuid) and not _fits(op, str(value), facts):
+        value = RANDOM
     if value is None or not _fits(op, value, facts):
         reason = "the dropped values are lost, so on a table with rows this fails unless you give it a server_default"
         return (plain(op, strong=True, notes=(Note(RequiredColumnWithoutDefault.name, subject, reason),)),)
@@ -45,7 +50,9 @@ def column_back(op: ops.AddColumnOp, facts: Facts) -> tuple[Step, ...]:
 def _fits(op: ops.AddColumnOp, value: str, facts: Facts) -> bool:
     """Whether all rows may have a value: no key or foreign key is on the column, and its CHECKs hold."""
     dependents = facts.dependents(facts.key(op.schema, op.table_name), str(op.column.name))
-    unique = any(index.key or index.definition.startswith("CREATE UNIQUE") for index in dependents.indexes)
+    unique = value != RANDOM and any(
+        index.key or index.definition.startswith("CREATE UNIQUE") for index in dependents.indexes
+    )
     excluded = any("exclusion" in obstacle or "not be read" in obstacle for obstacle in dependents.obstacles)
     if unique or excluded or any(key.referencing for key in dependents.foreign_keys):
         return False

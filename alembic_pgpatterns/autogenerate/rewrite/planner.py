@@ -13,7 +13,7 @@ from alembic_pgpatterns.autogenerate.rewrite.changes import Change, adds_labels
 from alembic_pgpatterns.autogenerate.rewrite.column_back import column_back
 from alembic_pgpatterns.autogenerate.rewrite.database_facts import Facts
 from alembic_pgpatterns.autogenerate.rewrite.plain_steps import plain
-from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp
+from alembic_pgpatterns.autogenerate.rewrite.rendering import AlterTableOp, CommentOp, EnumLabelOp, SqlOp
 from alembic_pgpatterns.autogenerate.rewrite.statement_locks import waits_for_a_strong_lock
 from alembic_pgpatterns.autogenerate.rewrite.steps import Phase, Planned, Step, levelled
 from alembic_pgpatterns.autogenerate.rewrite.view_blocks import RetypeUnderViewsOp
@@ -58,7 +58,8 @@ def plan(op: ops.MigrateOperation, facts: Facts) -> tuple[Step, ...]:
         notes = (op.note,) if op.note is not None else ()
         return (plain(op, strong=not facts.is_new(op.schema, op.table_name), notes=notes),)
     if isinstance(op, ops.ExecuteSQLOp):
-        return (plain(op, strong=waits_for_a_strong_lock(op, facts)),)
+        notes = (op.note,) if isinstance(op, SqlOp) and op.note is not None else ()
+        return (plain(op, strong=waits_for_a_strong_lock(op, facts), notes=notes),)
     return (plain(op),)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import Enum, Interval, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import NullType
 
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -105,6 +106,12 @@ def _with_application_types(render: Callable[..., Any], dialect: Any, stored: bo
     """Types that are not SQLAlchemy's: imported in the file, or written as what they store."""
 
     def render_type(kind: Any, context: AutogenContext) -> Any:
+        if isinstance(kind, NullType):
+            # Reflected of a type that SQLAlchemy does not know. Alembic writes sa.NullType(), which is not there.
+            return f"{context.opts['sqlalchemy_module_prefix'] or ''}types.NullType()"
+        if isinstance(kind, Interval) and not kind.native:
+            # Its repr does not say so, and would make an interval of the timestamp.
+            return _rendered(kind.impl_instance, context)
         if isinstance(kind, Interval) and kind.second_precision is not None:
             # Its repr is that of the type under it, which has no precision.
             return _rendered(kind.dialect_impl(dialect), context)

@@ -43,13 +43,16 @@ class Note:
     """Not shown on the console, because the change has a line there already."""
     warns: bool = False
     """The console says that it is a warning, which pgrevision counts."""
+    advice: str = ""
+    """What the console adds: the lines in `more`, in short."""
 
     @property
     def line(self) -> str:
         """Return the line for the console."""
         where = f" ({self.location})" if self.location else ""
         fact = self.reason if self.subject in self.reason else f"{self.subject}: {self.reason}"
-        return f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {fact}{where}"
+        advice = f". {self.advice}" if self.advice else ""
+        return f"pgpatterns: {'warning: ' if self.warns else ''}{self.pattern}: {fact}{where}{advice}"
 
     def comment(self) -> tuple[str, ...]:
         """Return the lines of the comment, each starting with ``#``."""
@@ -118,14 +121,19 @@ def sql_text(part: object) -> str:
 class SqlOp(ops.ExecuteSQLOp):
     """``op.execute`` of one statement, with the statement that undoes it (None: nothing to undo)."""
 
-    def __init__(self, statement: str, undo: str | None = None) -> None:
+    def __init__(
+        self, statement: str, undo: str | None = None, note: Note | None = None, undo_note: Note | None = None
+    ) -> None:
+        """``note``: the comment above the statement; ``undo_note``: the one above what undoes it."""
         super().__init__(escape_binds(statement))
         self.statement = statement
         self.undo = undo
+        self.note = note
+        self.undo_note = undo_note
 
     def reverse(self) -> ops.MigrateOperation:
         """The undoing statement."""
-        return SqlOp(self.undo, self.statement) if self.undo else CommentOp()
+        return SqlOp(self.undo, self.statement, self.undo_note, self.note) if self.undo else CommentOp()
 
 
 class DropTypeOp(SqlOp):
@@ -151,12 +159,10 @@ class AlterTableOp(SqlOp):
         note: Note | None = None,
         undo_note: Note | None = None,
     ) -> None:
-        super().__init__(statement, undo)
+        super().__init__(statement, undo, note, undo_note)
         self.schema, self.table_name = table
         self.object_name = object_name
         """The column, index or constraint that it changes."""
-        self.note = note
-        self.undo_note = undo_note
 
     def reverse(self) -> ops.MigrateOperation:
         """The undoing statement."""

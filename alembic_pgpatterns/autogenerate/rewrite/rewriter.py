@@ -128,7 +128,9 @@ def _take(context: MigrationContext, script: ops.MigrationScript, directives: li
     directives[directives.index(script) + 1 : directives.index(script) + 1] = _follow_ups(
         context, script, files, original_ops
     )
-    lines = tuple(dict.fromkeys(note.line for file in files for note in notes_of(file.upgrade)))
+    notes = [note for file in files for note in notes_of(file.upgrade)]
+    # Warnings first: what is left out beyond the limit must not be one.
+    lines = tuple(dict.fromkeys(note.line for note in sorted(notes, key=lambda note: not note.warns)))
     for line in lines[:SHOWN]:
         say(context, line)
     if len(lines) > SHOWN:
