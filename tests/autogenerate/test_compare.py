@@ -616,6 +616,66 @@ def test_models_become_the_database(in_process: InProcess, steps: tuple[str, ...
     assert differences(migrated, in_process.snapshot()) == []
 
 
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def test_a_schema_and_a_convention_for_all_tables(in_process: InProcess) -> None:
+    """``ForeignKey("shelf.id")`` means a table of the MetaData's schema, and names come from its convention."""
+    in_process.options = {}
+    small = "Column('k', Enum('a', 'b', name='kk', native_enum=False, create_constraint=True))"
+    steps = (
+        f"{SHELF}; {box()}",
+        f"{SHELF}; " + box(small, "Column('shelf_id', ForeignKey('shelf.id'), unique=True)"),
+        f"{SHELF}; " + box(small.replace("'b'", "'b', 'c'"), "Column('shelf_id', ForeignKey('shelf.id'), index=True)"),
+    )
+    for code in steps:
+        there_and_back(in_process, metadata_of(code, schema="iris", naming_convention=CONVENTION))
+        names = {name for (name,) in in_process.look.execute("SELECT conname FROM pg_constraint")}
+        assert code == steps[0] or {"ck_box_kk", "fk_box_shelf_id", "pk_box", "uq_shelf_code"} <= names
+    migrated = in_process.snapshot()
+    in_process.emptied()
+    last = metadata_of(steps[-1], schema="iris", naming_convention=CONVENTION)
+    effective_metadata(last, Settings(ignore=("*",))).create_all(in_process.connection)
+    in_process.connection.commit()
+    assert differences(migrated, in_process.snapshot()) == []
+
+
+def test_what_others_made_is_not_dropped(in_process: InProcess) -> None:
+    parted = (
+        "Table('box', metadata, Column('id', BigInteger, primary_key=True){}, postgresql_partition_by='RANGE (id)')"
+    )
+    there_and_back(in_process, metadata_of(parted.format("")))
+    for statement in (
+        "CREATE TABLE box_1 PARTITION OF box FOR VALUES FROM (0) TO (9) PARTITION BY HASH (id)",
+        "CREATE TABLE box_1_0 PARTITION OF box_1 FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        "CREATE TABLE box_rest PARTITION OF box DEFAULT",
+        "CREATE INDEX by_hand ON box_rest (id)",
+        "CREATE FOREIGN DATA WRAPPER nothing",
+        "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing",
+        "CREATE FOREIGN TABLE far (id bigint) SERVER elsewhere",
+    ):
+        in_process.look.execute(statement)
+    (written,) = there_and_back(in_process, metadata_of(parted.format(", Column('n', Integer, index=True)")))
+    assert "drop_" not in written.upgrade
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_warns_of_what_is_written(in_process: InProcess) -> None:
+    """Alembic writes ``autoincrement=``, which only MySQL has; SQLAlchemy warns of a CHECK that is NOT VALID."""
+    there_and_back(in_process, metadata_of(box("Column('n', Integer)")))
+    in_process.look.execute("ALTER TABLE box ADD CONSTRAINT positive CHECK (n > 0) NOT VALID")
+    key = "Column('id', BigInteger, primary_key=True, comment='a key')"
+    check = "CheckConstraint('n > 0', name='positive')"
+    (written,) = there_and_back(in_process, metadata_of(box("Column('n', Integer)", check).replace(ID, key)))
+    assert "a key" in written.upgrade
+
+
 def test_a_domain_that_refuses_null_comes_to_a_table_with_rows(in_process: InProcess) -> None:
     there_and_back(in_process, metadata_of(box()))
     in_process.look.execute("INSERT INTO box DEFAULT VALUES")

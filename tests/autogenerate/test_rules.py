@@ -89,6 +89,7 @@ EXAMPLES: dict[str, list[ops.MigrateOperation]] = {
         CreateEnumOp("CREATE TYPE kind AS ENUM ('short', 'long')"),
     ],
     "with_names": [ops.CreateUniqueConstraintOp(None, "book", ["title"])],
+    "without_autoincrement": [ops.AlterColumnOp("book", "id", modify_comment="a key", autoincrement=True)],
     "with_enum_types": [ops.AddColumnOp("book", Column("kind", Enum("short", "long", name="kind")))],
     "with_split_alters": [
         ops.AlterColumnOp("book", "pages", existing_type=Integer(), modify_nullable=False, modify_comment="how many")

@@ -334,6 +334,23 @@ def _numbered(op: ops.CreateTableOp, names: Names) -> ops.CreateTableOp:
     return altered(op, columns=columns)
 
 
+def without_autoincrement(changes: Sequence[Change], facts: Facts) -> list[Change]:
+    """Remove ``autoincrement=`` from alter_column, which only MySQL has.
+
+    Alembic 1.20 writes it for every key, and then warns of its own file in each run.
+    """
+    return [
+        replace(change, up=_counted_nowhere(change.up), down=tuple(map(_counted_nowhere, change.down)))
+        for change in changes
+    ]
+
+
+def _counted_nowhere(op: ops.MigrateOperation) -> ops.MigrateOperation:
+    if not isinstance(op, ops.AlterColumnOp) or "autoincrement" not in op.kw:
+        return op
+    return altered(op, kw={name: value for name, value in op.kw.items() if name != "autoincrement"})
+
+
 REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_column_checks,
     with_late_foreign_keys,
@@ -342,4 +359,5 @@ REPAIRS: tuple[Callable[[Sequence[Change], Facts], list[Change]], ...] = (
     with_generated_dropped_first,
     with_enum_ops_placed,
     with_names,
+    without_autoincrement,
 )
