@@ -543,6 +543,15 @@ PAIRS: dict[str, tuple[str, ...]] = {
         box("Column('n', Integer)"),
         box("Column('n', Integer, Identity(always=True))"),
     ),
+    "a foreign key is replaced while both its sides get another type": (
+        box("Column('key', Uuid, unique=True)", "Column('up', Uuid, ForeignKey('box.key'))"),
+        box("Column('key', Text, unique=True)", "Column('up', Text, ForeignKey('box.key', ondelete='CASCADE'))"),
+        box("Column('key', Uuid, unique=True)", "Column('up', Uuid, ForeignKey('box.key', onupdate='CASCADE'))"),
+    ),
+    "a generated column with a comment becomes a plain one": (
+        box("Column('n', Integer)", "Column('g', Integer, Computed('n + 1', persisted=True), comment='sum')"),
+        box("Column('n', Integer)", "Column('g', Integer)"),
+    ),
     "an array of an enum becomes its text": (
         box("Column('ks', ARRAY(Enum('a', 'b', name='k')), server_default='{b}')"),
         box("Column('ks', Text, server_default='{a}')"),
@@ -581,6 +590,18 @@ class POINT(sa.types.UserDefinedType[Any]):
 
     def get_col_spec(self) -> str:
         return "point"
+
+
+def test_a_connection_in_autocommit(database: Any, tmp_path: Path) -> None:
+    """Some env.py files set it, and a savepoint needs a transaction."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\n[pgpatterns]\nignore = *\n")
+    engine = database.engine().execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection, database.connect() as look:
+        project = InProcess(connection, look, tmp_path)
+        checked = "Column('n', Integer, CheckConstraint('n > 0', name='c'), server_default='1')"
+        for columns in ("Column('n', Integer)", checked, checked.replace("n > 0", "n > 1").replace("'1'", "'2'")):
+            there_and_back(project, metadata_of(box(columns)))
+        assert look.execute("INSERT INTO box DEFAULT VALUES RETURNING n").fetchone() == (2,)
 
 
 def metadata_of(code: str, **options: Any) -> sa.MetaData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from alembic.operations import ops
@@ -120,13 +120,17 @@ def with_released_keys(operations: list[Any], forms: Mapping[Table, Forms], defa
         target = form.referenced
         assert target is not None
         held = (target.schema, target.table, form.holds) in dropped_objects
-        going = table in dropped or (table[0] or default_schema, table[1], form.name) in dropped_objects
+        name = (table[0] or default_schema, table[1], form.name)
+        going = table in dropped or name in dropped_objects
+        joins = _joins_other_types(_source(table, form, default_schema), _target(form), retyped)
         if going:
+            # Replaced anyway, so it only has to go early enough.
+            result[:0] = _taken(result, lambda op: _object_of(op, default_schema) == name) if joins else ()  # noqa: B023
             continue
         drop = DropForeignKeyOp(table, form, default_schema)
         if held:
             result.append(ops.ModifyTableOps(table[1], [drop, drop.restored], schema=table[0]))
-        elif _joins_other_types(table, form, retyped, default_schema):
+        elif joins:
             result.insert(0, ops.ModifyTableOps(table[1], [drop], schema=table[0]))
             result.append(ops.ModifyTableOps(table[1], [drop.restored], schema=table[0]))
     return result
@@ -158,14 +162,33 @@ def _kind(kind: Any) -> str:
         return ""
 
 
-def _joins_other_types(
-    table: Table, form: ConstraintForm, retyped: set[tuple[str, str, str]], default_schema: str
-) -> bool:
-    """Whether both sides of a foreign key get another type."""
+Columns = set[tuple[str, str, str]]
+"""Schema, table and name of each."""
+
+
+def _source(table: Table, form: ConstraintForm, default_schema: str) -> Columns:
+    return {(table[0] or default_schema, table[1], column) for column in form.columns}
+
+
+def _target(form: ConstraintForm) -> Columns:
     target = form.referenced
     assert target is not None
-    source = {(table[0] or default_schema, table[1], column) for column in form.columns}
-    return bool(retyped & source) and bool(retyped & {(target.schema, target.table, name) for name in target.columns})
+    return {(target.schema, target.table, name) for name in target.columns}
+
+
+def _joins_other_types(source: Columns, target: Columns, retyped: Columns) -> bool:
+    """Whether both sides of a foreign key get another type."""
+    return bool(retyped & source) and bool(retyped & target)
+
+
+def _taken(operations: list[Any], chosen: Callable[[Any], bool]) -> list[ops.MigrateOperation]:
+    """Take drops of constraints out of the containers of their tables, and return them in containers of their own."""
+    result: list[ops.MigrateOperation] = []
+    for container in [op for op in operations if isinstance(op, ops.ModifyTableOps)]:
+        taken = [op for op in container.ops if isinstance(op, ops.DropConstraintOp) and chosen(op)]
+        container.ops = [op for op in container.ops if all(op is not other for other in taken)]
+        result += [ops.ModifyTableOps(op.table_name, [op], schema=op.schema) for op in taken]
+    return result
 
 
 def _object_of(op: Any, default_schema: str) -> tuple[str, str, str]:

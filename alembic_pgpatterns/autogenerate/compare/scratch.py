@@ -34,6 +34,7 @@ from alembic_pgpatterns.autogenerate.compare.forms import ColumnForm, Forms, rea
 from alembic_pgpatterns.autogenerate.compare.type_catalog import read_types
 from alembic_pgpatterns.autogenerate.rewrite.extensions import create_for
 from alembic_pgpatterns.autogenerate.rewrite.named_types import create_statement, named_types_of
+from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.errors import first_line
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
@@ -56,11 +57,12 @@ class Printed:
 @contextmanager
 def rolled_back(connection: Connection) -> Iterator[None]:
     """Run statements in a savepoint, and undo them."""
-    savepoint = connection.begin_nested()
-    try:
-        yield
-    finally:
-        savepoint.rollback()
+    with in_transaction(connection):
+        savepoint = connection.begin_nested()
+        try:
+            yield
+        finally:
+            savepoint.rollback()
 
 
 def print_declared(connection: Connection, table: Table, create_first: Sequence[Any] = ()) -> Printed | None:

@@ -118,7 +118,10 @@ def undoes(down: ops.MigrateOperation, up: ops.MigrateOperation, named: bool = F
 def _reversed_kind(up: ops.MigrateOperation) -> tuple[type[ops.MigrateOperation], ...]:
     """Ask an op of another package which kind of op undoes it."""
     try:
-        return (type(up.reverse()),)
+        reverse = up.reverse()
+        # One that is undone by several ops: the first undoes it, and the others follow.
+        first = reverse.ops[0] if type(reverse) is ops.ModifyTableOps and reverse.ops else reverse
+        return (type(first),)
     except (NotImplementedError, ValueError, AttributeError):
         return ()
 

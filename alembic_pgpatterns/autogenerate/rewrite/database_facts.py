@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alembic_pgpatterns.autogenerate.rewrite.changes import table_of
 from alembic_pgpatterns.autogenerate.rewrite.dependents import Dependents, read_dependents
+from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.rendering import DIALECT
 from alembic_pgpatterns.operations.support.template import Name, Sql, Template
 from alembic_pgpatterns.schema.sql.binds import escape_binds
@@ -296,14 +297,15 @@ class _Reader:
         condition = Sql(definition.removesuffix(" NOT VALID").removesuffix(" NO INHERIT").removeprefix("CHECK "))
         parts: dict[str, Any] = {"condition": condition, "column": Name(column), "kind": Sql(kind), "value": Sql(value)}
         query = Template("SELECT {condition} FROM (SELECT ({value})::{kind} AS {column}) AS t", **parts)
-        savepoint = self.connection.begin_nested()
-        try:
-            # NULL is not false: the CHECK lets the row pass.
-            return self.connection.scalar(text(escape_binds(str(query.compile(dialect=DIALECT))))) is not False
-        except SQLAlchemyError:
-            return False
-        finally:
-            savepoint.rollback()
+        with in_transaction(self.connection):
+            savepoint = self.connection.begin_nested()
+            try:
+                # NULL is not false: the CHECK lets the row pass.
+                return self.connection.scalar(text(escape_binds(str(query.compile(dialect=DIALECT))))) is not False
+            except SQLAlchemyError:
+                return False
+            finally:
+                savepoint.rollback()
 
     def name_exists(self, schema: str, name: str) -> bool:
         return bool(self.connection.scalar(text(_NAME_EXISTS), {"schema": schema, "name": name}))

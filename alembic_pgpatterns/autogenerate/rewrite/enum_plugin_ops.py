@@ -35,7 +35,9 @@ def with_enum_ops_placed(changes: Sequence[Change], facts: Facts) -> list[Change
     }
     new = {_column(c.up, facts) for c in changes if isinstance(c.up, ops.AddColumnOp)}
     placed = [_with_references(change, old, new, facts) for change in changes]
-    return sorted(placed, key=lambda change: _place(change.up))
+    # Labels go after the tables that go and have them, as in the package's own order.
+    late = (_LAST, "SyncEnumValuesOp") if any(isinstance(c.up, ops.DropTableOp) for c in changes) else (_LAST,)
+    return sorted(placed, key=lambda change: _place(change.up, late))
 
 
 Column = tuple[str, str, str]
@@ -65,7 +67,8 @@ def _with_references(change: Change, old: Mapping[Column, str | None], new: set[
             if first and (key in new or key[:2] in facts.created):
                 continue
             text = _text(default) if isinstance(default, DefaultClause) else default
-            columns.append(replace(item, existing_server_default=old.get(key, text) if first else text))
+            text = _with_type(old.get(key, text) if first else text, item, op.name)
+            columns.append(replace(item, existing_server_default=text))
         return altered(op, affected_columns=columns) if columns else op
 
     if name_in_enum_plugin(change.up) not in ("AddEnumValuesOp", "SyncEnumValuesOp"):
@@ -74,6 +77,13 @@ def _with_references(change: Change, old: Mapping[Column, str | None], new: set[
     return Change(corrected(change.up, False), tuple(corrected(op, first) for op in change.down), change.comments)
 
 
-def _place(op: ops.MigrateOperation) -> int:
+def _with_type(default: str | None, column: Any, enum: str) -> str | None:
+    """The default with a cast: the package cuts it off at the first ``::``, and without one the last character."""
+    if default is None or "::" in default or not default.startswith("'"):
+        return default
+    return f"{default}::{enum}{'[]' if 'ARRAY' in str(getattr(column, 'column_type', '')) else ''}"
+
+
+def _place(op: ops.MigrateOperation, late: Sequence[str]) -> int:
     name = name_in_enum_plugin(op)
-    return -1 if name in _FIRST else int(name == _LAST)
+    return -1 if name in _FIRST else int(name in late)

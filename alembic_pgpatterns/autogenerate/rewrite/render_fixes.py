@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import NullType
 
+from alembic_pgpatterns.autogenerate.rewrite.own_transaction import in_transaction
 from alembic_pgpatterns.autogenerate.rewrite.type_rewrites import type_text
 from alembic_pgpatterns.schema.sql.binds import escape_binds
 
@@ -96,7 +97,7 @@ def _without_failing(compare: Callable[..., bool], impl: Any) -> Callable[..., b
             return bool(compare(*arguments))
         try:
             # A savepoint, because a failed SELECT would abort the transaction in which autogenerate reads the catalog.
-            with connection.begin_nested():
+            with in_transaction(connection), connection.begin_nested():
                 return bool(compare(*arguments))
         except SQLAlchemyError:
             return False
