@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy
+from sqlalchemy.dialects import postgresql
 
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
@@ -120,6 +121,7 @@ def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Fai
             for name in names:
                 quoted = connection.dialect.identifier_preparer.quote_schema(name)
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
+            create_enums(metadata, connection)
             metadata.create_all(connection)
         connection.commit()
 
@@ -129,6 +131,26 @@ def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Fai
     except (sqlalchemy.exc.SQLAlchemyError, PgPatternsError, AttributeError, TypeError) as error:
         return failure_of(error, "")
     return None
+
+
+def create_enums(metadata: Any, connection: Any) -> None:
+    """Create the enums that `create_all` leaves out, since a revision creates them (``create_type=False``).
+
+    Raises:
+        PgPatternsError: an enum has no name, so that PostgreSQL cannot create it; the message has the columns.
+    """
+    unnamed = []
+    for table in metadata.tables.values():
+        for column in table.columns:
+            kind = column.type.impl if isinstance(column.type, sqlalchemy.TypeDecorator) else column.type
+            kind = getattr(kind, "item_type", kind)  # that of an array
+            if isinstance(kind, sqlalchemy.Enum) and kind.native_enum and not kind.name:
+                unnamed.append(f"{table.fullname}.{column.name}")
+            elif isinstance(kind, postgresql.ENUM) and not kind.create_type:
+                schema = kind.schema or metadata.schema
+                postgresql.ENUM(*kind.enums, name=kind.name, schema=schema).create(connection, checkfirst=True)
+    if unnamed:
+        raise PgPatternsError(f"an enum of PostgreSQL needs a name, as in Enum(…, name=…): {', '.join(unnamed)}")
 
 
 @dataclass(frozen=True)
