@@ -16,7 +16,9 @@ import click
 from flask.cli import ScriptInfo
 
 from alembic_pgpatterns.cli.exit_codes import NOT_DONE, say_error
+from alembic_pgpatterns.config.location import migration_folders, shown
 from alembic_pgpatterns.fix.models_check import FLASK
+from alembic_pgpatterns.output.counts import listed
 from alembic_pgpatterns.output.program import set_program
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "help_option_names": []}
@@ -25,11 +27,13 @@ PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": True, "h
 
 def _command(name: str, help: str) -> click.Command:
     @click.command(name, context_settings=PASSED_ON, short_help=help)
-    @click.option("-d", "--directory", default="migrations", help="Flask-Migrate's folder (default: migrations).")
+    @click.option("-d", "--directory", help="Flask-Migrate's folder (default: migrations, else the one that there is).")
     @click.option("-x", "--x-arg", multiple=True, help="Argument for env.py, as `flask db upgrade -x` has it.")
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     @click.pass_context
-    def command(context: click.Context, directory: str, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    def command(
+        context: click.Context, directory: str | None, x_arg: tuple[str, ...], arguments: tuple[str, ...]
+    ) -> None:
         run(name, context.ensure_object(ScriptInfo), directory, x_arg, arguments)
 
     return command
@@ -40,26 +44,34 @@ pgrevision = _command("pgrevision", "Autogenerate a revision and try it, without
 pgfix = _command("pgfix", "Write the revisions that fix findings.")
 
 
-def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+def run(name: str, info: ScriptInfo, directory: str | None, x_arg: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """Run one of the commands, with the application context around env.py.
 
     Args:
         name: of the command.
         info: how Flask loads the application.
-        directory: Flask-Migrate's folder, with its alembic.ini.
+        directory: Flask-Migrate's folder, with its alembic.ini; None: the one that there is.
         x_arg: for env.py.
         arguments: flags of ``alembic NAME``.
     """
     from alembic.config import CommandLine
     from flask_migrate import Config
 
+    folders = _folders() if directory is None else []
+    directory = directory or (folders[0] if len(folders) == 1 else MIGRATIONS)
     ini = Path(directory) / "alembic.ini"
     set_program("flask")
     line = CommandLine("flask")
     line.subparsers.choices[name].prog = f"flask {name}"
     options = line.parser.parse_args(["-c", str(ini), *(word for x in x_arg for word in ("-x", x)), name, *arguments])
     if not ini.is_file():
-        say_error(f"FAILED: there is no {ini}. Run `flask db init` first, or name the folder: flask {name} -d FOLDER.")
+        first = f"Run `flask db init` first, or name the folder: flask {name} -d FOLDER."
+        several = (
+            f"These folders have migrations: {listed(folders, 6)}. Name one: flask {name} -d {folders[0]}"
+            if folders
+            else ""
+        )
+        say_error(f"FAILED: there is no {ini}. {several or first}")
         raise SystemExit(NOT_DONE)
     config = Config(str(ini), cmd_opts=options)
     _set_folder(config, directory)
@@ -68,6 +80,17 @@ def run(name: str, info: ScriptInfo, directory: str, x_arg: tuple[str, ...], arg
         options.autogenerate = True  # Flask-Migrate's env.py asks for it
     with _application_around_env_py(info):
         line.run_cmd(config, options)
+
+
+MIGRATIONS = "migrations"
+"""Where Flask-Migrate has its files, if the application names no other folder."""
+
+
+def _folders() -> list[str]:
+    """The folders that may be Flask-Migrate's. The application knows which, and it is not loaded here."""
+    if (Path(MIGRATIONS) / "alembic.ini").is_file():
+        return [MIGRATIONS]
+    return [shown(folder) for folder in migration_folders(Path.cwd()) if (folder / "alembic.ini").is_file()]
 
 
 @contextmanager

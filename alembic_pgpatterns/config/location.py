@@ -106,7 +106,7 @@ def _searched(config: Any, location: str) -> Path | None:
     """
     ini = Path(config.config_file_name).absolute() if config.config_file_name else None
     start = ini.parent if ini is not None and ini.is_file() else Path.cwd()
-    folders = sorted(_migrations(start, _DEPTH), key=lambda folder: (-_revisions(folder), str(folder)))
+    folders = migration_folders(start)
     if len(folders) < 2:
         return folders[0] if folders else None
     listed = [f"  {shown(folder)}  ({counted(_revisions(folder), 'revisions')})" for folder in folders[:_LISTED]]
@@ -115,6 +115,11 @@ def _searched(config: Any, location: str) -> Path | None:
         f"{_missing(config, location)}, and {len(folders)} folders have migrations:\n"
         + "\n".join([*listed, *more, "Name one in pyproject.toml:", lines(folders[0])])
     )
+
+
+def migration_folders(start: Path) -> list[Path]:
+    """The folders with migrations below one, that with most revisions first."""
+    return sorted(_migrations(start, _DEPTH), key=lambda folder: (-_revisions(folder), str(folder)))
 
 
 _LISTED = 10

@@ -134,7 +134,10 @@ def create(metadatas: Sequence[Any], request: CreateRequest, driver: str) -> Fai
 
 
 def create_enums(metadata: Any, connection: Any) -> None:
-    """Create the enums that `create_all` leaves out, since a revision creates them (``create_type=False``).
+    """Create the enums of PostgreSQL, some of which `create_all` leaves out.
+
+    It does so for ``create_type=False``, and for a column that has been moved to another table, as SQLModel does with
+    ``sa_column`` of a class that others inherit from (SQLAlchemy 1.4: its events stay with the first table).
 
     Raises:
         PgPatternsError: an enum has no name, so that PostgreSQL cannot create it; the message has the columns.
@@ -146,7 +149,7 @@ def create_enums(metadata: Any, connection: Any) -> None:
             kind = getattr(kind, "item_type", kind)  # that of an array
             if isinstance(kind, sqlalchemy.Enum) and kind.native_enum and not kind.name:
                 unnamed.append(f"{table.fullname}.{column.name}")
-            elif isinstance(kind, postgresql.ENUM) and not kind.create_type:
+            elif isinstance(kind, postgresql.ENUM):
                 schema = kind.schema or metadata.schema
                 postgresql.ENUM(*kind.enums, name=kind.name, schema=schema).create(connection, checkfirst=True)
     if unnamed:

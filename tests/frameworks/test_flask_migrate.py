@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -69,6 +70,14 @@ def test_alembic_says_that_flask_has_the_commands(initialised: Framework, comman
     (initialised.folder / "migrations/versions/0001_first.py").write_text(BY_HAND)
     done = initialised.run("alembic", *command, code=255)
     assert "`flask pgcheck`, `flask pgrevision`" in done.stdout + done.stderr
+
+
+def test_a_folder_of_another_name_is_found(initialised: Framework) -> None:
+    (initialised.folder / "migrations").rename(initialised.folder / "history")
+    (initialised.folder / "history/versions/0001_first.py").write_text(BY_HAND)
+    assert "1 revision, 2 tables" in initialised.run("flask", "pgcheck", "--exit-zero").stdout
+    shutil.copytree(initialised.folder / "history", initialised.folder / "other")
+    assert "-d history" in initialised.run("flask", "pgcheck", code=255).stderr
 
 
 def test_the_help_is_that_of_the_command(project: Framework) -> None:
