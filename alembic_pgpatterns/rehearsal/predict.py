@@ -30,7 +30,7 @@ class Growth:
     """How a wait grows with the rows: ``fixed`` seconds, and ``slope`` seconds for ``rows ** power``.
 
     ``spread``: the share by which measurements at one size differ. ``measured``: the rows beyond which sorting and disk
-    add to a linear wait; 0: they do not.
+    add to a linear wait; 0: they do not. ``most``: seconds that are never exceeded.
     """
 
     fixed: float
@@ -39,18 +39,20 @@ class Growth:
     spread: float
     words: str
     measured: int = 0
+    most: float = math.inf
 
     def at(self, rows: float) -> float:
         """Seconds at a number of rows."""
         more = (rows / self.measured) ** SORTING if self.measured and rows > self.measured else 1.0
-        return max(0.0, self.fixed + self.slope * math.pow(rows, self.power) * more)
+        return min(self.most, max(0.0, self.fixed + self.slope * math.pow(rows, self.power) * more))
 
 
-def growth(points: Sequence[tuple[int, float]]) -> Growth:
+def growth(points: Sequence[tuple[int, float]], longer: float = math.inf) -> Growth:
     """The growth that measurements show.
 
     Args:
         points: rows and seconds, at two sizes or more, with several points for a repeated measurement.
+        longer: seconds by which it can grow at most beyond what was measured at the largest size.
     """
     sizes = sorted({rows for rows, _ in points})
     means = [mean(seconds for rows, seconds in points if rows == size) for size in sizes]
@@ -60,16 +62,17 @@ def growth(points: Sequence[tuple[int, float]]) -> Growth:
         return Growth(means[-1] if means else 0.0, 0.0, 1.0, spread, "does not grow")
     small, large = means[0], means[-1]
     ratio, factor = large / max(small, 1e-6), sizes[-1] / sizes[0]
-    if ratio <= 1.25:
+    if ratio <= 1.25 or longer < NOISE:
         return Growth((small + large) / 2, 0.0, 1.0, spread, "does not grow")
     if ratio <= factor * STEEPER or large < SHORT:
         slope = (large - small) / (sizes[-1] - sizes[0])
         fixed = large - slope * sizes[-1]
         if fixed < 0:
             fixed, slope = 0.0, large / sizes[-1]
-        return Growth(fixed, slope, 1.0, spread, "linear", sizes[-1])
+        return Growth(fixed, slope, 1.0, spread, "linear", sizes[-1], large + longer)
     power = min(math.log(ratio) / math.log(factor), STEEPEST)
-    return Growth(0.0, large / sizes[-1] ** power, power, spread, f"with the rows to the power of {power:.1f}")
+    words = f"with the rows to the power of {power:.1f}"
+    return Growth(0.0, large / sizes[-1] ** power, power, spread, words, most=large + longer)
 
 
 def _spread(values: Sequence[float]) -> float:

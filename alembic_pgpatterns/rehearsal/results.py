@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
@@ -24,12 +25,14 @@ def result_of(run: RevisionRun, sizes: Sizes, measured: Sequence[tuple[int, Meas
         measured: the rows of the largest table, and the measurement; the last one is reported.
     """
     last = measured[-1][1]
+    statements = tuple(_statements(sizes, measured))
+    longer = _longer(statements)
     return RevisionResult(
         revision=run.revision,
         path=run.path,
         database=run.database,
-        tables=tuple(_table(table, sizes, measured) for table in sizes.touched if table.name in last.reads),
-        statements=tuple(_statements(sizes, measured)),
+        tables=tuple(_table(table, sizes, measured, longer) for table in sizes.touched if table.name in last.reads),
+        statements=statements,
         wal_bytes=last.wal_bytes,
         disk_bytes=last.disk_bytes,
         sizes=tuple(dict.fromkeys(size for size, _ in measured)),
@@ -46,6 +49,17 @@ def _statements(sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> It
     for place, statement in runs[-1][1].items():
         points = [(rows, places[place].seconds) for rows, places in runs if place in places]
         yield replace(statement, predicted=growth(points).at(size)) if len(points) == len(runs) else statement
+
+
+def _longer(statements: Sequence[StatementTime]) -> float:
+    """By how many seconds the statements are predicted to take longer than measured; infinite if that is not known.
+
+    A lock is held while statements run, so a wait cannot grow by more, whatever other programs of the machine did to
+    it.
+    """
+    if any(item.predicted is None for item in statements):
+        return math.inf
+    return sum(max(0.0, (item.predicted or 0.0) - item.seconds) for item in statements)
 
 
 def _texts(statements: Sequence[StatementTime]) -> dict[Location, set[str]]:
@@ -74,11 +88,11 @@ def _together(first: StatementTime | None, more: StatementTime) -> StatementTime
     return replace(first, seconds=first.seconds + more.seconds, rows=rows, count=first.count + more.count)
 
 
-def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]]) -> TableResult:
+def _table(table: Table, sizes: Sizes, measured: Sequence[tuple[int, Measurement]], longer: float) -> TableResult:
     name, last = table.name, measured[-1][1]
     rows = last.rows.get(name, 0)
-    reads = growth([(size, item.reads.get(name, NO_WAIT).waited) for size, item in measured])
-    writes = growth([(size, item.writes.get(name, NO_WAIT).waited) for size, item in measured])
+    reads = growth([(size, item.reads.get(name, NO_WAIT).waited) for size, item in measured], longer)
+    writes = growth([(size, item.writes.get(name, NO_WAIT).waited) for size, item in measured], longer)
     return TableResult(
         table=name,
         rows=rows,

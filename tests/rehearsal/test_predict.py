@@ -34,6 +34,13 @@ def test_growth(points: tuple[tuple[int, float], ...], words: str, expected: flo
     assert result.at(32000) == pytest.approx(expected)
 
 
+def test_a_wait_grows_by_no_more_than_the_statements() -> None:
+    # Adding a column takes as long on any table: what grew is what other programs of the machine did.
+    assert growth(((1000, 0.03), (4000, 0.06)), longer=0.0).words == "does not grow"
+    assert growth(((1000, 1.0), (4000, 4.0)), longer=3.0).at(32000) == 7.0
+    assert growth(((1000, 1.0), (4000, 16.0)), longer=100.0).at(32000) == 116.0
+
+
 def test_measurements_that_differ_make_a_wide_spread() -> None:
     assert growth(((1000, 1.0), (1000, 2.0), (4000, 6.0))).spread == pytest.approx(1 / 3)
     assert growth(((1000, 1.0), (4000, 4.0))).spread == 0.15
