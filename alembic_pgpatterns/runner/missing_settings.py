@@ -17,12 +17,14 @@ from sqlalchemy.exc import NoSuchModuleError
 from alembic_pgpatterns.errors import text_of
 from alembic_pgpatterns.output.program import is_program
 from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY
+from alembic_pgpatterns.runner.allowed_values import allowed_value
 from alembic_pgpatterns.runner.missing_files import MissingFile, missing_file
 
 _IN_OWN_WORDS = re.compile(
     r"(?i:environment variable|env var)s?:? [`'\"]?([A-Z][A-Z0-9_]{2,})\b"
+    r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? (?i:environment variable|env var)\b"
     r"|(?:\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]? or [`'\"]?)?"  # either of two: the one that is named first
-    r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: environment variable)?(?i: (?:is|was|must be|has to be|needs to be))?"
+    r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'\"]?(?i: (?:is|was|must be|has to be|needs to be))?"
     r"(?i: not set| not defined| not found| missing| required| unset| set\b)"
 )
 """How applications say themselves that a variable is missing."""
@@ -131,6 +133,9 @@ def _sections_to_add(error: BaseException) -> str:
 def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     """The variables that an error says are missing, each with a value that will do."""
     kind, message = type(error).__name__, text_of(error)
+    if (allowed := allowed_value(error, message, MADE_UP)) is not None:
+        yield allowed
+        return
     if isinstance(error, KeyError):
         yield from ((name, value_for(name)) for name in _of_environ(error))
     elif kind == "ValidationError" and hasattr(error, "errors"):
@@ -144,7 +149,7 @@ def missing(error: BaseException) -> Iterator[tuple[str, str]]:
     # Only in what nobody but the project can mean: SQLAlchemy's errors quote SQL, whose names may look the same.
     if type(error).__module__ in ("builtins", "__main__") or not type(error).__module__.startswith(LIBRARIES):
         for match in _IN_OWN_WORDS.finditer(message):
-            name = match[1] or match[2] or match[3]
+            name = next(filter(None, match.groups()))
             if name not in os.environ:
                 yield name, value_for(name)
 
@@ -170,7 +175,7 @@ def value_for(name: str, kind: str = "") -> str:
         return "true"
     if kind.startswith("url"):
         return "http://localhost"  # it was given the URL of a database, and wants another one
-    if kind.startswith("value_error") and words[-1] == "KEY":
+    if (kind.startswith("value_error") and words[-1] == "KEY") or words[-1] in ("BASE64", "B64"):
         return MADE_UP_KEY
     if re.search("URL|DSN|URI|CONN", name.upper()):
         return "{url}"

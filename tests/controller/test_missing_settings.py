@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alembic_pgpatterns.output.secrets import without_secrets
+from alembic_pgpatterns.output.secrets import MADE_UP, MADE_UP_KEY, without_secrets
 from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
 
 
@@ -20,6 +20,8 @@ from alembic_pgpatterns.runner.missing_settings import missing, settings_to_add
         (ValueError("the environment variable SHOP_PORT must be set"), {"SHOP_PORT": "5432"}),
         (Exception("SHOP_DATABASE_URL and SHOP_KEY_FILE missing"), {"SHOP_KEY_FILE": None}),
         (ValueError("`DATABASE_URL` environment variable is required"), {"DATABASE_URL": "{url}"}),
+        (Exception("Unable to find the SHOP_CONN_STR environment variable. Add it."), {"SHOP_CONN_STR": "{url}"}),
+        (ValueError("SHOP_KEY_BASE64 is not set"), {"SHOP_KEY_BASE64": MADE_UP_KEY}),
         (RuntimeError("the table SHOP_ITEM is empty"), {}),
         (RuntimeError("shop_url is not set"), {}),
         (ValueError("PATH is not set"), {}),
@@ -149,3 +151,26 @@ def advice(function: Any) -> str:
     with pytest.raises(FileNotFoundError) as caught:
         function()
     return settings_to_add(caught.value)
+
+
+CHANNELS = {"production": 1, "dev": 2}
+
+
+def look_up() -> int:
+    return CHANNELS[os.environ["SHOP_CHANNEL"]]
+
+
+def compare() -> None:
+    if (value := os.environ["SHOP_CHANNEL"]) not in CHANNELS:
+        raise ValueError(f"SHOP_CHANNEL should be one of {['live', 'staging']}, `{value}` given")
+
+
+def test_a_variable_that_takes_some_values_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failed(look_up) == {"SHOP_CHANNEL": MADE_UP}
+    monkeypatch.setenv("SHOP_CHANNEL", MADE_UP)
+    assert failed(look_up) == {"SHOP_CHANNEL": "dev"}
+    monkeypatch.setenv("SHOP_OTHER", MADE_UP)
+    assert not failed(look_up), "either of two may be meant"
+    assert failed(compare) == {"SHOP_CHANNEL": "live"}
+    monkeypatch.setenv("SHOP_CHANNEL", "a value of the user's")
+    assert not failed(look_up)
