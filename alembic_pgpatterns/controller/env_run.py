@@ -19,6 +19,7 @@ from alembic_pgpatterns.controller.ways import FoundWays, meant_tables, names_mo
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.processes.channel import Parent
 from alembic_pgpatterns.revisions.commands import parse
+from alembic_pgpatterns.revisions.kept_log import with_log
 from alembic_pgpatterns.revisions.observation import held
 from alembic_pgpatterns.revisions.outgoing import without_connecting
 from alembic_pgpatterns.runner.messages import EnvRequest, EnvResult, Failure, Route, Steps, Supplies
@@ -199,8 +200,8 @@ def handlers(
         "welcome": server.welcome,
         "prepare": ready,
         "owns": server.owns,
-        "statement": lambda sql, in_transaction: without_connecting(
-            sql, in_transaction=in_transaction, fenced=server.is_fenced
+        "statement": lambda sql, in_transaction: with_log(
+            without_connecting(sql, in_transaction=in_transaction, fenced=server.is_fenced)
         ),
         "locks": lambda pid: held(monitor, pid),
         "parse": parse_sql,

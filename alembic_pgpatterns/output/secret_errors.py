@@ -26,7 +26,7 @@ _URL_CUT = re.compile(
     rf"(://[^\s:/@\[{{]+:){_PLACEHOLDER}(?!\d+(?!\w))[^\s/@'\"{{?#]{{1,300}}(?=['\"\s/?#)]|\Z)", re.IGNORECASE
 )
 """One without its host: Alembic, for example, takes what stands before an @ for the name of a branch."""
-_URL_ENCODED = re.compile(r"(%3A%2F%2F[\w.-]*%3A)[^\s'\"]+?(?=%40)", re.IGNORECASE)
+_URL_ENCODED = re.compile(r"(%3A(?:%2F%2F|//)[\w.-]*%3A)[^\s'\"]+?(?=%40)", re.IGNORECASE)
 _USER_AT = re.compile(
     rf"((?<![\w.+%-])(?!mailto:)[\w.+%-]*:(?:/{{1,2}}[\w.+%-]*:)?)(?![/*]){_PLACEHOLDER}[^\s'\"@/]{{1,300}}@(?=[\w\[*])"
 )
@@ -95,14 +95,14 @@ _LIBPQ = re.compile(
     r"((?:after|connection option|option|value|URI query parameter:?|in URI:?)\s+)\"[^\"]*\"(?= (?:in|for) connection)"
     r"|(missing \"=\" after )\"[^\"]*\""
     r"|(invalid (?:connection option|URI query parameter:?|percent-encoded token:?) )\"[^\"]*\""
-    r"|(Could not parse SQLAlchemy URL from (?:given URL )?string )'[^']*'"
+    r"|(Could not parse SQLAlchemy URL from (?:given URL )?string )'[^']*'|(unexpected spaces found in )\"[^\"]*\""
 )
 """The message about a connection string that cannot be read quotes a part of it, which may be the password."""
 
 
 def without_quoted_input(text: str) -> str:
     """The text without what libraries and servers quote of their input, in forms of their own."""
-    text = _LIBPQ.sub(lambda match: f'{match[1] or match[2] or match[3] or match[4]}"{HIDDEN}"', text)
+    text = _LIBPQ.sub(lambda match: f'{match[1] or match[2] or match[3] or match[4] or match[5]}"{HIDDEN}"', text)
     text = _INPUT.sub(lambda match: f"{match[1] or match[2] or match[3] or match[4]}'{HIDDEN}'", text)
     text = _ARGUMENT.sub(rf"\1'{HIDDEN}'", text)
     text = _COPIED.sub(rf'\1"{HIDDEN}"', _BOUND.sub(rf"\1'{HIDDEN}'", _PARAMETERS.sub(rf"\1{HIDDEN}]", text)))

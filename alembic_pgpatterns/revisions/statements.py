@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.alter_table import RelationName
 from alembic_pgpatterns.revisions.commands import Command, SettingChange, parse
 from alembic_pgpatterns.revisions.model import Lock, Statement, Work
@@ -98,9 +99,34 @@ class _Assembly:
         """All statements sent to the backends of the run between the start and the end of the revision."""
         recording = self._recording.recording
         first, last = self._recording.window
-        for item in logged_statements(self._recording.log, self._recording.start, last, recording.pids):
+        logged = list(logged_statements(self._recording.log, self._recording.start, last, recording.pids))
+        self._demand_log(logged)
+        for item in logged:
             session = self._sessions.setdefault(item.pid, Session())
             yield from self._of(item, session, looked_at=item.start >= first)
+
+    def _demand_log(self, logged: Sequence[LoggedStatement]) -> None:
+        """Demand that the log shows the last statement of each connection, if it succeeded.
+
+        A revision's own SET is changed before it runs (`kept_log`); a driver's cursor, or a function, goes past that.
+
+        Raises:
+            PgPatternsError: it does not: what follows the statement that has turned off the log cannot be checked.
+        """
+        first, last = self._recording.window
+        # Without an end it failed, and a statement that cannot be parsed is not logged.
+        last_calls = {
+            call.pid: call for call in self._recording.recording.calls if first <= call.start and 0 < call.end <= last
+        }
+        for call in last_calls.values():
+            if call.text.strip() and not any(item.pid == call.pid and item.start >= call.start for item in logged):
+                site = call.site
+                place = Location(site.path, site.line) if site is not None else self._recording.fallback
+                raise PgPatternsError(
+                    f"{place}: the server's log does not show this statement, so it cannot be checked. The project "
+                    f"sets log_statement or log_min_messages in another way than by a statement of a revision, such as "
+                    "when it connects. Leave these settings as they are if the setting env says that this is a check."
+                )
 
     def _of(self, item: LoggedStatement, session: Session, looked_at: bool) -> Iterator[Statement]:
         """The statements of one text. They are one transaction, unless one of them begins or ends a transaction."""

@@ -23,6 +23,8 @@ from alembic_pgpatterns.server.real_database import RealDatabase, real_database
 _MARK = "pgpatterns.redirected"
 _CONNECTING = ("subscription", "dblink", "program", "foreign schema", "hostaddr")
 """Only statements with one of these words can make the server connect. The parse tree then says what they do."""
+_LOGGING = ("log_statement", "log_min_messages", "log_error_verbosity", "log_min_error_statement", "log_line_prefix")
+"""The settings of the server's log that a check reads."""
 
 _NONE: Mapping[str, Any] = {}
 
@@ -219,7 +221,7 @@ class _Guard:
         # Only a first look, since every statement passes here; the parent reads the parse tree.
         if "search_path" in statement.lower():
             self.routes.search_paths.append(statement)
-        if self.routes.statement is not None and any(word in statement.lower() for word in _CONNECTING):
+        if self.routes.statement is not None and any(word in statement.lower() for word in (*_CONNECTING, *_LOGGING)):
             in_transaction = not _is_autocommit(connection.connection.dbapi_connection)
             try:
                 statement = self.routes.statement(statement, in_transaction)

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.revisions.model import RevisionRun, Statement
 from tests import projects
 from tests.tracing import trace
@@ -148,6 +149,25 @@ def test_a_raw_cursor_is_seen_without_its_line(make, traced_server) -> None:
     statement = of(run, "raw")
     assert [lock.mode for lock in statement.locks] == ["ACCESS EXCLUSIVE"]
     assert statement.location.line == statement.last_line
+
+
+@pytest.mark.parametrize("off", ["log_min_messages = panic", "log_statement = 'none'"])
+def test_a_revision_cannot_turn_off_the_log(make, traced_server, off: str) -> None:
+    upgrade = f"""
+        op.execute("SET {off}")
+        op.execute("ALTER TABLE book ADD COLUMN hidden text")
+    """
+    (run,) = trace(make(EXISTING, textwrap.dedent(upgrade)), traced_server, ["r1"]).runs
+    assert [lock.mode for lock in of(run, "hidden").locks] == ["ACCESS EXCLUSIVE"]
+
+
+def test_a_log_that_was_turned_off_below_sqlalchemy_is_an_error(make, traced_server) -> None:
+    upgrade = """
+        op.get_bind().connection.cursor().execute("SET log_statement = 'none'")
+        op.execute("ALTER TABLE book ADD COLUMN hidden text")
+    """
+    with pytest.raises(PgPatternsError, match=r"r1\.py:\d+: the server's log does not show this statement"):
+        trace(make(EXISTING, textwrap.dedent(upgrade)), traced_server, ["r1"])
 
 
 def test_raw_commits_end_transactions(make, traced_server) -> None:
