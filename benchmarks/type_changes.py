@@ -2,8 +2,9 @@
 
 One reader and one writer work all the time, and the writer keeps a ledger of all rows in another schema, in the same
 transactions. Each change is made once by ``ALTER TABLE`` alone and once by what autogenerate writes: up, down and up
-again, with the ledger compared each time. Then the program (``kill -9``), or its backend, is killed at random moments
-of further runs, up and down, and at the end everything has to be as it was.
+again, with the ledger compared each time. Then the program (``kill -9``), or its backend (``kill -9``, after which
+the server recovers, or ``pg_terminate_backend()``), is killed at random moments of further runs, up and down. At the
+end all has to be as it was.
 
     python benchmarks/type_changes.py [rows=1000000] [kills=30] [rows for the kills=50000] [part of a change's name]
 """
@@ -406,10 +407,10 @@ def killed(server: ThrowawayServer, template: str, change: Change, rows: int, ki
         took = project.alembic("upgrade", "head")
         after = project.catalog()
         took_down = project.alembic("downgrade", "base")
-        hits = dict.fromkeys(("program", "backend", "too late"), 0)
+        hits = dict.fromkeys((*_VICTIMS, "too late"), 0)
         with Load(server, project.database, rows, bool(change.objects == VIEWS)) as load:
             up = True
-            while hits["program"] + hits["backend"] < kills:
+            while sum(hits[victim] for victim in _VICTIMS) < kills:
                 process = project.start(*(("upgrade", "head") if up else ("downgrade", "base")))
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(chance.uniform(0.3, (took if up else took_down) * 1.2))
@@ -419,7 +420,7 @@ def killed(server: ThrowawayServer, template: str, change: Change, rows: int, ki
                     hits["too late"] += 1
                     up = not up
                     continue
-                hits[_kill(project, process, backend=chance.random() < 0.3)] += 1
+                hits[_kill(project, process, chance.choice(_VICTIMS))] += 1
                 process.communicate()
         project.alembic("upgrade", "head")
         if load.errors:
@@ -434,26 +435,33 @@ def killed(server: ThrowawayServer, template: str, change: Change, rows: int, ki
                 return (
                     f"FAILED: {' '.join(arguments)}: {project.wrong()} rows; {set(project.catalog()) ^ set(expected)}"
                 )
-        return f"{hits['program']} programs, {hits['backend']} backends killed; 0 wrong rows of {load.done:,} writes"
+        counts = ", ".join(f"{hits[victim]} {victim}" for victim in _VICTIMS)
+        return f"{counts} killed; 0 wrong rows of {load.done:,} writes"
     finally:
         project.close()
 
 
-def _kill(project: Project, process: subprocess.Popen[str], backend: bool) -> str:
+_VICTIMS = ("programs", "backends", "sessions")
+"""Killed by SIGKILL, by SIGKILL with a recovery of the server, and by pg_terminate_backend()."""
+
+
+def _kill(project: Project, process: subprocess.Popen[str], victim: str) -> str:
     query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alembic' AND datname = %s"
-    if backend:
+    if victim != "programs":
         with project.server.connect() as connection:
-            pids = connection.execute(query, (project.database,)).fetchall()
-        for (pid,) in pids:
+            pids = [pid for (pid,) in connection.execute(query, (project.database,)).fetchall()]
+            for pid in pids if victim == "sessions" else ():
+                connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        for pid in pids if victim == "backends" else ():
             os.kill(pid, signal.SIGKILL)
         if pids:
-            # The program fails by itself, and the server recovers.
+            # The program fails by itself.
             process.wait()
             _wait_for(project.server)
-            return "backend"
+            return victim
     process.kill()
     process.wait()
-    return "program"
+    return "programs"
 
 
 def _wait_for(server: ThrowawayServer) -> None:
