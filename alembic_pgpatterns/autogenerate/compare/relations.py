@@ -72,6 +72,12 @@ def _set_options(new: dict[str, str], old: dict[str, str]) -> str:
     return ", ".join(statements + ([f"RESET ({', '.join(removed)})"] if removed else []))
 
 
+_ATTACH = (
+    "#   Or attach the table as the new one's first partition, which copies nothing: docs/partitioning.md of",
+    "#   alembic-pgpatterns has the two revisions.",
+)
+
+
 def _compare_partitioning(state: TableState) -> None:
     declared = state.declared.dialect_options["postgresql"].get("partition_by")
     if bool(declared) == (state.actual.kind == "p"):
@@ -80,6 +86,7 @@ def _compare_partitioning(state: TableState) -> None:
     lines = (
         f"# pgpatterns: the models have {state.qualified} {expected}, the database has not. PostgreSQL cannot change",
         "#   that: rename the table, create the new one, copy the rows in batches, and drop the old one.",
+        *(_ATTACH if declared else ()),
     )
     state.add(CommentOp(lines))
 
