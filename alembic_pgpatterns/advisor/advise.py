@@ -17,6 +17,7 @@ from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question
+from alembic_pgpatterns.advisor.queues import waiting
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Choice, Search
@@ -69,7 +70,8 @@ class Advisor:
             workload: of the application.
             options: what the user asked for.
         """
-        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload))
+        rare = waiting(workload, self.schema.default_schema)
+        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload), rare)
         name = self.server.create_database(f"{database}_advice", template=database)
         try:
             with self.server.connect(name) as connection:

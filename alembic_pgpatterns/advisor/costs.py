@@ -9,6 +9,7 @@ import psycopg
 
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
+from alembic_pgpatterns.advisor.queues import waiting
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.sizing import Sizes
 from alembic_pgpatterns.advisor.statement_text import with_limits
@@ -45,7 +46,8 @@ def statement_costs(
     Raises:
         PgPatternsError: the copy could not be made or planned with.
     """
-    statistics = synthesised(schema, with_sizes(statistics, schema), period_of(workload))
+    rare = waiting(workload, schema.default_schema)
+    statistics = synthesised(schema, with_sizes(statistics, schema), period_of(workload), rare)
     name = server.create_database(f"{database}_costs", template=database)
     try:
         with server.connect(name) as connection:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
+from alembic_pgpatterns.advisor.queues import Waiting
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.expressions import is_now
@@ -62,6 +63,8 @@ _BUSY = {
 BUSY = 100.0
 """How many times as many children as others that parent has; at most `BUSY_SHARE` of all."""
 BUSY_SHARE = 0.05
+_WAITING = 0.01
+"""Share of the rows that wait in a queue."""
 _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")
 _DONE = re.compile(r"(ed|sent|paid|done|seen|read|run)_(at|on)$")
 """Names of times at which something was done to a row: to most of them it has been."""
@@ -105,15 +108,28 @@ def _as_time(text: str) -> datetime.datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
-def synthesised(schema: Schema, statistics: Statistics, period: Period) -> Statistics:
+def synthesised(schema: Schema, statistics: Statistics, period: Period, waiting: Waiting = frozenset()) -> Statistics:
     """The statistics with guesses for the columns of which the file says nothing. Sizes must be there."""
     columns = dict(statistics.columns)
     for table in schema.tables:
         if any(key[0] == table.name for key in statistics.columns):
             continue
         for column in table.columns:
-            columns[table.name, column.name] = _guess(table, column, statistics, period)
+            rare = frozenset(value for name, key, value in waiting if (name, key) == (table.name, column.name))
+            columns[table.name, column.name] = _rare(_guess(table, column, statistics, period), column, rare)
     return replace(statistics, columns=columns)
+
+
+def _rare(facts: ColumnFacts, column: Column, rare: frozenset[str]) -> ColumnFacts:
+    """The facts with few rows for the values that workers take from a queue."""
+    others = [value for value in facts.values if value not in rare]
+    if not rare or not (others or _is_kind(column)):
+        return facts
+    left = 1.0 - facts.null_frac - _WAITING * len(rare)
+    values = (*others, *sorted(rare))
+    return replace(
+        facts, values=values, frequencies=(*[left / max(len(others), 1)] * len(others), *[_WAITING] * len(rare))
+    )
 
 
 def _guess(table: Table, column: Column, statistics: Statistics, period: Period) -> ColumnFacts:

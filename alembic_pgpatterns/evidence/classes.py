@@ -6,7 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from alembic_pgpatterns.evidence.model import Place, Use
+from alembic_pgpatterns.evidence.hybrids import Test
+from alembic_pgpatterns.evidence.model import Place
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration, FileFacts, FunctionFacts
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -154,9 +155,13 @@ class Classes:
                 return declared
         return None
 
-    def test(self, path: str, attribute: str) -> tuple[str, Use, str | None] | None:
-        """What a hybrid property tests: the column's attribute, how, and with which constant."""
-        return next((item.tests[attribute] for item in self.line(path) if attribute in item.tests), None)
+    def tests(self, path: str, attribute: str) -> tuple[Test, ...]:
+        """What a hybrid property tests; nothing if it is none, or was not understood."""
+        return next((item.tests[attribute] for item in self.line(path) if attribute in item.tests), ())
+
+    def computed(self, path: str, attribute: str) -> tuple[str, str] | None:
+        """The attribute that a hybrid property is a function of, and the function."""
+        return next((item.computed[attribute] for item in self.line(path) if attribute in item.computed), None)
 
     def relationship(self, path: str, attribute: str) -> str | None:
         """The class that a relationship leads to, as it is named there."""

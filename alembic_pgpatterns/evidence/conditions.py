@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alembic_pgpatterns.evidence.declarations import sql_literal
+from alembic_pgpatterns.evidence.hybrids import sql_literal
 from alembic_pgpatterns.evidence.model import Use
 from alembic_pgpatterns.evidence.scope import Conditions, Constant, Items, Ref, Scope, Value
 from alembic_pgpatterns.evidence.symbols import PathCondition, PathOrder, PathQuery

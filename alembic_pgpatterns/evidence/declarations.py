@@ -5,13 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from alembic_pgpatterns.evidence.model import Use
+from alembic_pgpatterns.evidence.hybrids import computed_of, of_self, tests_of
 from alembic_pgpatterns.evidence.scope import statements
 from alembic_pgpatterns.evidence.symbols import ClassDeclaration, ColumnDeclaration
-
-_TESTS: dict[type[ast.cmpop], Use] = {
-    ast.Is: Use.EQUAL, ast.Eq: Use.EQUAL, ast.IsNot: Use.NOT_EQUAL, ast.NotEq: Use.NOT_EQUAL,
-}  # fmt: skip
 
 Resolve = Callable[[ast.expr], str]
 """From an expression to its dotted path; empty where it is none."""
@@ -83,38 +79,22 @@ def _read_method(statement: ast.FunctionDef | ast.AsyncFunctionDef, result: Clas
             _read_value(statement.name, item, statement.lineno, result, "")
     elif "hybrid_property" in decorators and len(returned) == 1:
         _read_hybrid(statement.name, returned[0], result)
+    elif len(returned) == 1:
+        # The SQL of a hybrid property stands below its Python, and says more: `@is_live.inplace.expression`.
+        for decorator in (item.split(".") for item in decorators if item.endswith(".expression")):
+            _read_hybrid(decorator[0], returned[0], result)
 
 
 def _read_hybrid(name: str, value: ast.expr | None, result: ClassDeclaration) -> None:
-    """A hybrid property that is another attribute, or a test of one with a constant."""
-    attribute = _of_self(value)
+    """A hybrid property that is another attribute, a test of some with constants, or a function of one."""
+    attribute = of_self(value)
+    tests, computed = tests_of(value), computed_of(value)
     if attribute:
         result.hybrids[name] = attribute
-    elif isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) and (attribute := _of_self(value.operand)):
-        result.tests[name] = (attribute, Use.EQUAL, "false")
-    elif isinstance(value, ast.Compare) and len(value.ops) == 1 and (attribute := _of_self(value.left)):
-        other = value.comparators[0]
-        use = _TESTS.get(type(value.ops[0]))
-        if use is not None and isinstance(other, ast.Constant):
-            if other.value is None:
-                use = Use.IS_NULL if use is Use.EQUAL else Use.IS_NOT_NULL
-            result.tests[name] = (attribute, use, None if other.value is None else sql_literal(other.value))
-
-
-def sql_literal(value: object) -> str | None:
-    """A constant of Python as SQL text; None where it is none of SQL's."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return repr(value) if isinstance(value, (int, float)) else None
-
-
-def _of_self(value: ast.expr | None) -> str:
-    """The attribute that ``self.<attribute>`` names; empty for anything else."""
-    if not isinstance(value, ast.Attribute) or not isinstance(value.value, ast.Name):
-        return ""
-    return value.attr if value.value.id in ("self", "cls") else ""
+    elif tests:
+        result.tests[name] = tests
+    elif computed is not None:
+        result.computed[name] = computed
 
 
 def _decorator(node: ast.expr) -> str:

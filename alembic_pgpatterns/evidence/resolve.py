@@ -321,18 +321,24 @@ class _Tables:
         )
 
     def _hybrid(self, item: PathCondition, main: str | None) -> bool:
-        """A hybrid property that tests a column, itself tested for true or false."""
+        """A hybrid property that tests columns, itself tested for true or false; or one that is a function of one."""
         head, _, attribute = item.path.rpartition(".")
         owner = main if head == "?" else self._owner(head) if head else None
-        test = self.classes.test(owner, attribute) if owner is not None else None
-        if test is None or item.use is not Use.EQUAL or item.literal not in ("true", "false"):
+        computed = self.classes.computed(owner, attribute) if owner is not None else None
+        if computed is not None:
+            self._condition(replace(item, path=f"{head}.{computed[0]}", function=computed[1]), main)
+            return True
+        tests = self.classes.tests(owner, attribute) if owner is not None else ()
+        # What is not true of a and b together says of neither that it is false.
+        if item.use is not Use.EQUAL or item.literal not in ("true", "false")[: 2 if len(tests) == 1 else 1]:
             return False
-        name, use, literal = test
-        if item.literal == "false":
-            use = OPPOSITE.get(use, Use.OTHER)
-        inner = PathCondition(f"{head}.{name}", use, literal, "", item.alternative, "", item.optional)
-        self._condition(inner, main)
-        return True
+        for name, use, literal, operator in tests:
+            opposite = OPPOSITE.get(use, Use.OTHER) if item.literal == "false" else use
+            self._condition(
+                PathCondition(f"{head}.{name}", opposite, literal, "", item.alternative, "", item.optional, operator),
+                main,
+            )
+        return bool(tests)
 
     def _related(self, item: PathCondition) -> bool:
         """``Post.author == user``: a condition on the foreign key of that relationship."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from alembic_pgpatterns.evidence.hybrids import Test
 from alembic_pgpatterns.evidence.model import Command, Condition, Lock, OrderKey, Use
 
 
@@ -36,7 +37,7 @@ class ClassDeclaration:
             class's name in lower case, ``snake``: in snake case.
         columns: by attribute. ``relationships``: attribute to the target's path.
         hybrids: hybrid properties that only stand for one column, by attribute.
-        tests: hybrid properties that test one column: the column's attribute, how, and with which constant.
+        tests: hybrid properties that test columns. ``computed``: those that are a function of one.
         values: other class attributes that are a path (``model = User``).
         made: classes it is called with, in the module (``CRUDUser(User)``).
     """
@@ -53,7 +54,8 @@ class ClassDeclaration:
     columns: dict[str, ColumnDeclaration] = field(default_factory=dict)
     relationships: dict[str, str] = field(default_factory=dict)
     hybrids: dict[str, str] = field(default_factory=dict)
-    tests: dict[str, tuple[str, Use, str | None]] = field(default_factory=dict)
+    tests: dict[str, tuple[Test, ...]] = field(default_factory=dict)
+    computed: dict[str, tuple[str, str]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     methods: tuple[str, ...] = ()
 

@@ -172,6 +172,12 @@ CASES: Mapping[str, Case] = {
         ((),),
         ("(run_at) WHERE status = 'pending'::text",),
     ),
+    "a queue of an enumeration, beside an index without it": Case(
+        "state text CHECK (state IN ('planned', 'due', 'sent', 'gone')), at timestamptz",
+        "SELECT * FROM t WHERE state = 'due' AND at <= $1 ORDER BY at LIMIT 10 FOR UPDATE SKIP LOCKED",
+        (("2026-01-01",),),
+        ("(at) WHERE state = 'due'::text",),
+    ),
     "rows that are not deleted": Case(
         "owner_id bigint, deleted_at timestamptz",
         "SELECT id FROM t WHERE deleted_at IS NULL AND owner_id = $1",

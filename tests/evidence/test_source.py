@@ -48,6 +48,19 @@ class Job(Timestamps, Base):
     email: Mapped[str]
     team: Mapped[Team] = relationship()
 
+    @hybrid_property
+    def is_open(self):
+        return self.status == "new"
+
+    @is_open.inplace.expression
+    @classmethod
+    def _is_open(cls):
+        return and_(cls.status == State.fresh, cls.deleted_at.is_(None), cls.id < 7)
+
+    @hybrid_property
+    def email_key(self):
+        return self.email.lower()
+
 audit = Table("audit", MetaData(), Column("id", Integer), Column("actor", String))
 """
 
@@ -153,6 +166,15 @@ CASES = {
         ["update work.job: id equal", "delete work.job: team_id equal"],
     ),
     "get": ("session.get(Job, x)", ["work.job: id equal; limit 1"]),
+    "a hybrid property that tests several columns": (
+        "select(Job).where(Job.is_open)",
+        ["work.job: state equal 'fresh'; deleted_at is null; id range"],
+    ),
+    "not a hybrid property that tests several columns": ("select(Job).where(~Job.is_open)", ["work.job: incomplete"]),
+    "a hybrid property that is a function": (
+        "select(Job).where(Job.email_key == x)",
+        ["work.job: lower(email) equal"],
+    ),
     "a core table": ("select(audit.c.id).where(audit.c.actor == x)", ["audit: actor equal"]),
     "by the module": (
         "sa.select(Job).where(sa.or_(Job.id == x, Job.email == x))",
