@@ -17,14 +17,13 @@ from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
 from alembic_pgpatterns.advisor.model import Advice, AdvisedIndex, Benefit, Options, Unplanned
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
 from alembic_pgpatterns.advisor.questions import Candidate, Knowledge, Question
-from alembic_pgpatterns.advisor.queues import waiting
 from alembic_pgpatterns.advisor.robustness import Robustness
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.search import Built, Choice, Search
 from alembic_pgpatterns.advisor.sizing import PAGE, Sizes, index_columns
 from alembic_pgpatterns.advisor.statement_text import with_fixed
 from alembic_pgpatterns.advisor.statistics import load_column, load_columns, with_sizes
-from alembic_pgpatterns.advisor.synthesise import TEXTS, period_of, synthesised
+from alembic_pgpatterns.advisor.synthesise import TEXTS, hints_of, period_of, synthesised
 from alembic_pgpatterns.advisor.unused import unused
 from alembic_pgpatterns.advisor.uses import read_uses
 from alembic_pgpatterns.advisor.variants import variants
@@ -70,8 +69,8 @@ class Advisor:
             workload: of the application.
             options: what the user asked for.
         """
-        rare = waiting(workload, self.schema.default_schema)
-        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload), rare)
+        hints = hints_of(workload, self.schema)
+        self.statistics = synthesised(self.schema, with_sizes(self.statistics, self.schema), period_of(workload), hints)
         name = self.server.create_database(f"{database}_advice", template=database)
         try:
             with self.server.connect(name) as connection:

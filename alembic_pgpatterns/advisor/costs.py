@@ -9,12 +9,11 @@ import psycopg
 
 from alembic_pgpatterns.advisor.facts import Statistics
 from alembic_pgpatterns.advisor.planner import CannotPlan, Planner, nodes
-from alembic_pgpatterns.advisor.queues import waiting
 from alembic_pgpatterns.advisor.scale import Relation, Scale
 from alembic_pgpatterns.advisor.sizing import Sizes
 from alembic_pgpatterns.advisor.statement_text import with_limits
 from alembic_pgpatterns.advisor.statistics import load_columns, with_sizes
-from alembic_pgpatterns.advisor.synthesise import period_of, synthesised
+from alembic_pgpatterns.advisor.synthesise import hints_of, period_of, synthesised
 from alembic_pgpatterns.errors import PgPatternsError
 from alembic_pgpatterns.schema.model import Schema
 from alembic_pgpatterns.schema.names import Name
@@ -46,8 +45,8 @@ def statement_costs(
     Raises:
         PgPatternsError: the copy could not be made or planned with.
     """
-    rare = waiting(workload, schema.default_schema)
-    statistics = synthesised(schema, with_sizes(statistics, schema), period_of(workload), rare)
+    hints = hints_of(workload, schema)
+    statistics = synthesised(schema, with_sizes(statistics, schema), period_of(workload), hints)
     name = server.create_database(f"{database}_costs", template=database)
     try:
         with server.connect(name) as connection:

@@ -10,11 +10,11 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from alembic_pgpatterns.advisor.facts import ColumnFacts, Statistics
-from alembic_pgpatterns.advisor.queues import Waiting
+from alembic_pgpatterns.advisor.hints import Tails, Waiting, tails, waiting
 from alembic_pgpatterns.schema.model import UNKNOWN, Column, ForeignKey, Schema, Table
 from alembic_pgpatterns.schema.names import Name
 from alembic_pgpatterns.schema.sql.expressions import is_now
@@ -63,6 +63,9 @@ _BUSY = {
 BUSY = 100.0
 """How many times as many children as others that parent has; at most `BUSY_SHARE` of all."""
 BUSY_SHARE = 0.05
+_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
+_BEYOND = 0.05
+"""Share of the rows beyond a limit that statements compare a number with."""
 _WAITING = 0.01
 """Share of the rows that wait in a queue."""
 _LONG_NAMES = ("body", "text", "content", "description", "note", "comment", "message", "payload", "bio", "summary")
@@ -77,6 +80,19 @@ class Period:
 
     start: datetime.datetime
     end: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a workload says of values: see `hints`."""
+
+    waiting: Waiting = frozenset()
+    tails: Tails = field(default_factory=dict)
+
+
+def hints_of(workload: Workload, schema: Schema) -> Hints:
+    """The hints of a workload."""
+    return Hints(waiting(workload, schema.default_schema), tails(workload))
 
 
 def period_of(workload: Workload, now: datetime.datetime | None = None) -> Period:
@@ -108,16 +124,32 @@ def _as_time(text: str) -> datetime.datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
-def synthesised(schema: Schema, statistics: Statistics, period: Period, waiting: Waiting = frozenset()) -> Statistics:
+def synthesised(schema: Schema, statistics: Statistics, period: Period, hints: Hints | None = None) -> Statistics:
     """The statistics with guesses for the columns of which the file says nothing. Sizes must be there."""
     columns = dict(statistics.columns)
+    hints = hints or Hints()
     for table in schema.tables:
         if any(key[0] == table.name for key in statistics.columns):
             continue
         for column in table.columns:
-            rare = frozenset(value for name, key, value in waiting if (name, key) == (table.name, column.name))
-            columns[table.name, column.name] = _rare(_guess(table, column, statistics, period), column, rare)
+            rare = frozenset(value for name, key, value in hints.waiting if (name, key) == (table.name, column.name))
+            facts = _rare(_guess(table, column, statistics, period), column, rare)
+            columns[table.name, column.name] = _tailed(facts, column, hints.tails.get((table.name.name, column.name)))
     return replace(statistics, columns=columns)
+
+
+def _tailed(facts: ColumnFacts, column: Column, tail: tuple[float, bool] | None) -> ColumnFacts:
+    """The facts with few rows beyond a limit. Without a histogram, a third of all are beyond any."""
+    if tail is None or column.type.name not in _NUMBERS or facts.bounds or facts.values or facts.n_distinct == -1.0:
+        return facts
+    limit, above = tail
+    step = max(abs(limit), 1.0) / 100
+    beyond = round(BOUNDS * _BEYOND)
+    first = limit - step * (BOUNDS - beyond if above else beyond)
+    whole = column.type.name in ("int2", "int4", "int8")
+    values = (first + step * number for number in range(BOUNDS))
+    bounds = tuple(dict.fromkeys(str(round(value)) if whole else f"{value:.4f}" for value in values))
+    return replace(facts, bounds=bounds) if len(bounds) > 1 else facts
 
 
 def _rare(facts: ColumnFacts, column: Column, rare: frozenset[str]) -> ColumnFacts:

@@ -172,6 +172,12 @@ CASES: Mapping[str, Case] = {
         ((),),
         ("(run_at) WHERE status = 'pending'::text",),
     ),
+    "what is beyond a limit": Case(
+        "state text CHECK (state IN ('a', 'b', 'c', 'd')), duration int, title text, body text, data jsonb",
+        "SELECT * FROM t WHERE t.state = $1 AND t.duration > $2",
+        (("a", 3600),),
+        ("(state, duration)",),
+    ),
     "a queue of an enumeration, beside an index without it": Case(
         "state text CHECK (state IN ('planned', 'due', 'sent', 'gone')), at timestamptz",
         "SELECT * FROM t WHERE state = 'due' AND at <= $1 ORDER BY at LIMIT 10 FOR UPDATE SKIP LOCKED",
@@ -209,7 +215,7 @@ def advice(server: Any) -> Advice:
 
 
 def _recorded(case: Case, number: int) -> Recorded:
-    text = f"{case.statement} ".replace(" FROM t ", f" FROM t{number} ")
+    text = f"{case.statement} ".replace(" FROM t ", f" FROM t{number} ").replace(" t.", f" t{number}.")
     reading = read(text)
     assert reading is not None
     return Recorded(reading.fingerprint, text, reading.kind, values=case.values)

@@ -97,6 +97,11 @@ def run(session):
         session.execute(insert(Author), [{"name": f"{start}-{n}"} for n in range(20)])
         session.commit()
 """,
+    "deletes in portions": """
+def run(session):
+    for start in range(0, 600, 100):
+        session.execute(delete(Book).where(Book.id.in_(range(10**6 + start, 10**6 + start + 100))))
+""",
     "a sequence": """
 def run(session):
     for _ in range(6):
@@ -122,6 +127,18 @@ def test_known_false_alarms_are_quiet(name: str, record: Record) -> None:
         finding.fingerprint for cls in PATTERNS if not cls.name.startswith("pool-") for finding in detect(cls, workload)
     ]
     assert loud == []
+
+
+def test_rows_that_are_deleted_for_one_value_at_a_time(record: Record) -> None:
+    source = """
+def run(session):
+    session.execute(insert(Book), [{"author_id": n} for n in range(1, 8)])
+    for n in range(1, 8):
+        session.execute(delete(Book).where(Book.author_id == n))
+"""
+    cls = next(cls for cls in PATTERNS if cls.name == "row-by-row-write")
+    (finding,) = detect(cls, record(textwrap.dedent(BOOKS), source))
+    assert finding.message.startswith("rows are deleted for one value at a time, by 7 statements: DELETE FROM book")
 
 
 def test_a_loop_in_the_test_itself_is_for_information(record: Record) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from alembic_pgpatterns.patterns import Finding, StatementPattern
 from alembic_pgpatterns.patterns.statements._places import POPULATE, SQLALCHEMY_DML, sent, shown, usages
 from alembic_pgpatterns.schema.model import Schema
-from alembic_pgpatterns.workload.model import Workload
+from alembic_pgpatterns.workload.model import Series, Workload
 
 LEAST = 5
+PORTION = 50
+"""Rows or values of one statement from which on it is a portion of many."""
 INSTEAD = {
     "insert": "Send all rows at once: session.execute(insert(Model), [{...}, ...]), or session.add_all(objects) and "
     "one flush. Above a thousand rows: COPY.",
@@ -48,9 +50,19 @@ class RowByRowWrite(StatementPattern):
         """Writes of one row each, five or more in one transaction."""
         for statement, usage in usages(workload):
             series = usage.series
-            by_flush = usage.series.flushes
+            by_flush = series.flushes
             if statement.kind not in INSTEAD or series.batches or series.in_transaction < LEAST:
                 continue
-            if series.rows <= 1 and (by_flush == 0 or by_flush >= LEAST):
+            if 0 < by_flush < LEAST:
+                continue
+            if series.rows <= 1:
                 message = f"{series.in_transaction} rows are written one statement at a time: {shown(statement)}"
                 yield sent(self, statement, usage, message, INSTEAD[statement.kind])
+            elif statement.kind == "delete" and _by_value(series):
+                message = f"rows are deleted for one value at a time, by {series.in_transaction} statements: "
+                yield sent(self, statement, usage, message + shown(statement), INSTEAD["delete"])
+
+
+def _by_value(series: Series) -> bool:
+    """Whether each statement has few rows and another value: those of many rows go in portions on purpose."""
+    return series.distinct_in_transaction >= LEAST and series.rows < PORTION and series.parameters < PORTION
