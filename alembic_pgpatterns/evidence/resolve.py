@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from alembic_pgpatterns.evidence.classes import Classes, Declared
 from alembic_pgpatterns.evidence.conditions import OPPOSITE
+from alembic_pgpatterns.evidence.links import for_owner, seen_by, together
 from alembic_pgpatterns.evidence.model import Condition, Evidence, OrderKey, Place, QueryShape, Use, merged
 from alembic_pgpatterns.evidence.symbols import FileFacts, FunctionFacts, PathCondition, PathQuery
 from alembic_pgpatterns.evidence.written import assigned_columns, inserted_tables
@@ -128,20 +129,29 @@ class _Resolver:
             return query
         if query.link.parameter or depth > _DEEP:
             return None
-        target = self._target(_for_owner(query, function.owner, owner), owner)
+        target = self._target(for_owner(query, function.owner, owner), owner)
         if target is not None and target.returned:
             base = target.queries[target.returned[-1]]
             begun = query.link.argument if base.link is not None and base.link.parameter else None
             if begun is not None:
                 start = self._whole(begun, function, owner, depth + 1)
-                return None if start is None else _together(_together(start, base), query)
+                return None if start is None else together(together(start, base), query)
             start = self._whole(base, target, owner if target.owner == function.owner else target.owner, depth + 1)
-            return None if start is None else _together(start, query)
+            return None if start is None else together(self._inherited(start, query, target, owner, function), query)
         return self._of_repository(query, function.owner, owner)
+
+    def _inherited(
+        self, start: PathQuery, query: PathQuery, target: FunctionFacts, owner: str, function: FunctionFacts
+    ) -> PathQuery:
+        """What an inherited method begins, as the class sees it that calls it: its ``self.model`` is that class's."""
+        assert query.link is not None
+        caller = for_owner(query, function.owner, owner).link.function.lstrip("@").rpartition(".")[0]  # type: ignore[union-attr]
+        inherits = target.owner != caller and any(item.path == target.owner for item in self.classes.line(caller))
+        return seen_by(start, target.owner, caller) if inherits else start
 
     def _of_repository(self, query: PathQuery, written: str, owner: str) -> PathQuery | None:
         assert query.link is not None
-        path = _for_owner(query, written, owner).link.function  # type: ignore[union-attr]
+        path = for_owner(query, written, owner).link.function  # type: ignore[union-attr]
         head, _, name = path.lstrip("@").rpartition(".")
         model = self._repository_model(head) if path.startswith("@") and name in _REPOSITORY else None
         result = copy(query)
@@ -182,30 +192,6 @@ def _mentions_self(query: PathQuery) -> bool:
     )
     linked = query.link is not None and query.link.function.startswith("@")
     return linked or any(path.startswith("@") for path in paths)
-
-
-def _for_owner(query: PathQuery, written: str, owner: str) -> PathQuery:
-    """The query as a class sees it that inherits the method: ``self`` is that class."""
-    assert query.link is not None
-    if written == owner or not query.link.function.startswith(f"@{written}."):
-        return query
-    result = copy(query)
-    result.link = replace(query.link, function=f"@{owner}.{query.link.function[len(written) + 2 :]}")
-    return result
-
-
-def _together(first: PathQuery, second: PathQuery) -> PathQuery:
-    result = copy(first)
-    for name in ("entities", "joined", "conditions", "order", "grouped", "assigned"):
-        setattr(result, name, [*getattr(first, name), *getattr(second, name)])
-    result.by_name = [*first.by_name, *(item for item in second.by_name if item[0].startswith("="))]
-    result.limit, result.offset = first.limit or second.limit, first.offset or second.offset
-    result.limit_rows = second.limit_rows or first.limit_rows
-    result.lock, result.skip_locked = second.lock or first.lock, second.skip_locked or first.skip_locked
-    result.command = second.command if second.command != "select" else first.command
-    result.complete = first.complete and second.complete
-    result.line, result.link = second.line or first.line, None
-    return result
 
 
 class _Tables:

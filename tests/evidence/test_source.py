@@ -208,6 +208,16 @@ def test_a_query(case: str, tmp_path: Path) -> None:
     assert sorted(map(shown, evidence.shapes)) == sorted(expected)
 
 
+def test_a_repository_that_inherits_how_its_queries_begin(tmp_path: Path) -> None:
+    base = HEADER + "class Repo:\n    model: type\n\n    def base(self):\n        return select(self.model)\n"
+    use = "from app.base import Repo\nfrom app.models import Job, Team\n\n"
+    for name, model, word in (("Jobs", "Job", "team_id"), ("Teams", "Team", "name")):
+        use += f"class {name}(Repo):\n    model = {model}\n\n    def found(self, x):\n"
+        use += f"        return self.session.scalars(self.base().filter_by({word}=x))\n\n"
+    shapes = [shown(shape) for shape in read(tmp_path, use, base=base).shapes]
+    assert sorted(shapes) == ["team: name equal", "work.job: team_id equal"]
+
+
 def test_short_names_of_a_module(tmp_path: Path) -> None:
     code = HEADER + "a = audit.c\nliving = Job.deleted_at.is_(None)\n\n"
     code += "def one(x, some):\n    q = select(a.id).where(a.actor == x)\n    return q\n\n"
