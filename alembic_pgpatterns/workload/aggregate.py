@@ -151,6 +151,7 @@ class Aggregate:
         self._sites = sites
         self._level = values
         self._texts: dict[tuple[str, bool], Text] = {}
+        self._without_parameters: dict[str, Text] = {}
         self._written = 0
         self._empty: list[tuple[CodeType, Any, str]] = []
 
@@ -159,9 +160,7 @@ class Aggregate:
         named = isinstance(parameters, dict)
         text = self._texts.get((statement, named))
         if text is None:
-            text = self._texts[statement, named] = Text(
-                dollar(statement, _first(parameters)), _kind(statement, context)
-            )
+            text = self._texts[statement, named] = self._new(statement, parameters, context)
         text.calls += 1
         values = text.dollar.values(_first(parameters))
         key = _hash(values)
@@ -174,8 +173,16 @@ class Aggregate:
         if running is None or running.root is not place.caller.root:
             total.fold()
             running = total.running = Running(place.caller.root, place.caller.test)
-        running.add(place, key, len(values or ()), many, self._written if text.kind == "select" else 0)
+        # Without parameters the constants are the values.
+        sent = key if values else hash(statement)
+        running.add(place, sent, len(values or ()), many, self._written if text.kind == "select" else 0)
         self._follow(text, statement, total, place)
+
+    def _new(self, statement: str, parameters: Any, context: Any) -> Text:
+        """A text that was not sent before; the earlier one if they differ in constants only, and have no parameters."""
+        text = Text(dollar(statement, _first(parameters)), _kind(statement, context))
+        reading = None if _first(parameters) else read(text.dollar.text)
+        return text if reading is None else self._without_parameters.setdefault(reading.fingerprint, text)
 
     def _total(self, text: Text, place: Place) -> Total:
         key = (place.caller.key, place.reason, place.attribute)
@@ -221,7 +228,7 @@ class Aggregate:
     def statements(self) -> tuple[Recorded, ...]:
         """The counted statements, one per shape, without those that cannot be parsed."""
         shapes: dict[str, Recorded] = {}
-        for text in self._texts.values():
+        for text in {id(text): text for text in self._texts.values()}.values():
             recorded = self._recorded(text)
             if recorded is not None:
                 present = shapes.get(recorded.fingerprint)

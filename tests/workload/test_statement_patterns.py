@@ -129,6 +129,19 @@ def test_known_false_alarms_are_quiet(name: str, record: Record) -> None:
     assert loud == []
 
 
+def test_a_loop_of_constants_in_the_text(record: Record) -> None:
+    source = """
+def run(session):
+    for n in range(1, 8):
+        session.execute(text(f"SELECT status FROM book WHERE id = {n}")).all()
+"""
+    workload = record(textwrap.dedent(BOOKS), source)
+    cls = next(cls for cls in PATTERNS if cls.name == "statement-in-loop")
+    (finding,) = detect(cls, workload)
+    assert finding.message.startswith("a query is sent 7 times in one call, each time with other values")
+    assert [statement.calls for statement in workload.statements] == [7]
+
+
 def test_rows_that_are_deleted_for_one_value_at_a_time(record: Record) -> None:
     source = """
 def run(session):
