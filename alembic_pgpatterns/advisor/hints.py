@@ -16,8 +16,7 @@ Tails = Mapping[tuple[str, str], tuple[float, bool]]
 
 def waiting(workload: Workload, default_schema: str) -> Waiting:
     """The values that a ``SELECT … FOR UPDATE`` with a LIMIT looks for, the same in all calls."""
-    found = (item for statement in workload.statements for item in _waiting(statement, default_schema))
-    return frozenset(found)
+    return frozenset(item for statement in workload.statements for item in _waiting(statement, default_schema))
 
 
 def _waiting(statement: Recorded, default_schema: str) -> Iterator[tuple[Name, str, str]]:
@@ -64,13 +63,18 @@ def _tails(statement: Recorded) -> Iterator[tuple[tuple[str, str], tuple[float, 
         if node.kind == pg.AEXPR_OP and node.name[-1].string.sval in ("<", "<=", ">", ">=")
     ]
     columns = [list(postgast.find_nodes(node.lexpr, pg.ColumnRef)) for node in nodes]
-    named = [found[0].fields for found in columns if len(found) == 1]
-    for node, found in zip(nodes, columns, strict=True):
+    named = [references[0].fields for references in columns if len(references) == 1]
+    for node, references in zip(nodes, columns, strict=True):
         limit = _number(node.rexpr, statement)
         # Between two limits is a range of its own.
-        if limit is None or len(found) != 1 or len(found[0].fields) < 2 or named.count(found[0].fields) > 1:
+        if (
+            limit is None
+            or len(references) != 1
+            or len(references[0].fields) < 2
+            or named.count(references[0].fields) > 1
+        ):
             continue
-        table, column = (field.string.sval for field in found[0].fields[-2:])
+        table, column = (field.string.sval for field in references[0].fields[-2:])
         yield (table, column), (limit, node.name[-1].string.sval.startswith(">"))
 
 

@@ -53,7 +53,8 @@ class RowByRowWrite(StatementPattern):
             by_flush = series.flushes
             if statement.kind not in INSTEAD or series.batches or series.in_transaction < LEAST:
                 continue
-            if 0 < by_flush < LEAST:
+            in_portions = statement.kind == "delete" and series.parameters >= PORTION
+            if 0 < by_flush < LEAST or in_portions:
                 continue
             if series.rows <= 1:
                 message = f"{series.in_transaction} rows are written one statement at a time: {shown(statement)}"
@@ -65,4 +66,4 @@ class RowByRowWrite(StatementPattern):
 
 def _by_value(series: Series) -> bool:
     """Whether each statement has few rows and another value: those of many rows go in portions on purpose."""
-    return series.distinct_in_transaction >= LEAST and series.rows < PORTION and series.parameters < PORTION
+    return series.distinct_in_transaction >= LEAST and series.rows < PORTION
