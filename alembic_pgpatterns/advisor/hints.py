@@ -63,19 +63,14 @@ def _tails(statement: Recorded) -> Iterator[tuple[tuple[str, str], tuple[float, 
         if node.kind == pg.AEXPR_OP and node.name[-1].string.sval in ("<", "<=", ">", ">=")
     ]
     columns = [list(postgast.find_nodes(node.lexpr, pg.ColumnRef)) for node in nodes]
-    named = [references[0].fields for references in columns if len(references) == 1]
+    named = [references[0].fields for references in columns if len(references) == 1 and len(references[0].fields) > 1]
     for node, references in zip(nodes, columns, strict=True):
         limit = _number(node.rexpr, statement)
+        fields = references[0].fields if len(references) == 1 else ()
         # Between two limits is a range of its own.
-        if (
-            limit is None
-            or len(references) != 1
-            or len(references[0].fields) < 2
-            or named.count(references[0].fields) > 1
-        ):
-            continue
-        table, column = (field.string.sval for field in references[0].fields[-2:])
-        yield (table, column), (limit, node.name[-1].string.sval.startswith(">"))
+        if limit is not None and named.count(fields) == 1:
+            table, column = (field.string.sval for field in fields[-2:])
+            yield (table, column), (limit, node.name[-1].string.sval.startswith(">"))
 
 
 def _number(node: pg.Node, statement: Recorded) -> float | None:
