@@ -155,7 +155,12 @@ def _remove_other_dialects(table: Table, new: Table) -> None:
 
 def _is_for_others(item: Any) -> bool:
     dialects = getattr(getattr(item, "_ddl_if", None), "dialect", None)
-    return dialects is not None and _dialect.name not in ((dialects,) if isinstance(dialects, str) else dialects)
+    if dialects is not None:
+        return _dialect.name not in ((dialects,) if isinstance(dialects, str) else dialects)
+    # What ddl_if() replaced; applications still use it. Types have rules of their own, which Alembic respects.
+    rule = None if getattr(item, "_type_bound", False) else getattr(item, "_create_rule", None)
+    nothing: Any = None
+    return rule is not None and not rule(_dialect.ddl_compiler(_dialect, nothing))
 
 
 def _drop_repeated(new: Table, pairs: Iterable[tuple[Any, Any]]) -> None:

@@ -87,6 +87,7 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "what another dialect creates": (
         box(FLAGS, "Index('i', 's')", "CheckConstraint('len(s) > 1', name='c').ddl_if(dialect='mssql')"),
         f"t = {box(FLAGS)}; Index('i', t.c.s).ddl_if(dialect=('mysql', 'sqlite')); Index('o', t.c.s)",
+        box(FLAGS, "CheckConstraint('s IS JSON', name='o', _create_rule=lambda c: c.dialect.name == 'oracle')"),
     ),
     "names that SQLAlchemy refuses": (
         box("Column('n', Integer)", "CheckConstraint('n > 0', name='c' * 70)", "Index('i' * 70, 'n')"),
